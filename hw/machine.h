@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine: board class, its CPUs, memory, buses and devices, and the back ends that the command line made for it.
+ * Boards and devices see this header; system/ builds one from the command line.
+ */
+#ifndef HW_MACHINE_H
+#define HW_MACHINE_H
+
+#include "base/loop.h"
+#include "base/power.h"
+#include "base/rng.h"
+#include "base/stream.h"
+#include "hw/device.h"
+
+struct vcpu;
+struct cpu_class;
+struct block;        /* block/block.h: an open disk */
+struct netdev;       /* net/net.h: a packet back end */
+struct fdt_builder;
+
+/* The options of one machine as the command line gave them; strings are owned by the machine's configuration. */
+struct machine_config {
+    uint64_t ram_bytes;
+    unsigned cpus;                 /* present at start */
+    unsigned max_cpus, sockets, cores, threads;
+    const char *cpu;               /* "-cpu" argument: model,feature=on|off… ; NULL: the machine's default */
+    const char *kernel, *initrd, *append, *dtb, *bios;
+    const char *dump_dtb;          /* write the device tree here and exit */
+    bool semihosting;
+    uint64_t seed;                 /* of the machine's generator */
+    bool seed_given;
+    int64_t rtc_base_s;            /* seconds since 1970 at start; from -rtc */
+    const char *uuid, *name;
+};
+
+/* Back ends by id; each returns NULL and an error when there is no such id or it is in use. */
+struct machine_backends {
+    struct block *(*drive)(void *opaque, const char *id, struct error *e);
+    struct netdev *(*netdev)(void *opaque, const char *id, struct error *e);
+    struct stream *(*chardev)(void *opaque, const char *id, struct error *e);
+    struct stream *(*serial)(void *opaque, unsigned index);        /* NULL: none wanted */
+    struct block *(*pflash)(void *opaque, unsigned index);         /* NULL: none given */
+    void *opaque;
+};
+
+struct machine {
+    const struct machine_class *cls;
+    struct machine_config config;
+    void *board;                   /* the board's own struct (owned; freed by cls->destroy) */
+
+    struct space *memory;          /* system memory as CPUs and DMA see it */
+    uint8_t *ram;                  /* host memory of the guest's RAM (one block) */
+
+    struct vcpu **vcpus;
+    unsigned vcpu_count;
+
+    struct clock *clock;           /* virtual */
+    struct loop *loop;
+    struct power *power;
+    struct rng rng;                /* the only randomness that the guest may see */
+    struct machine_backends backends;
+
+    struct bus *buses;             /* list */
+    struct device *devices;        /* list, in order of creation */
+    struct os_mutex *lock;         /* default device lock */
+};
+
+/* A machine option: -M name,prop=value. */
+struct machine_class {
+    const char *name;
+    const char *desc;
+    const char *arch;                             /* "aarch64" */
+    const struct cpu_class *const *cpu_classes;   /* NULL-terminated */
+    const char *default_cpu;
+    uint64_t default_ram_bytes;
+    unsigned max_cpus;
+    size_t board_size;                            /* of the board's struct, whose members props[] set */
+    const struct prop *props;
+    /* Builds the machine: memory map, vCPUs (through cpu_class->create), devices, boot. m->config is complete. */
+    bool (*build)(struct machine *m, struct error *e);
+    /* After -device devices exist: device tree, kernel; called once. */
+    bool (*finish)(struct machine *m, struct error *e);
+    void (*reset)(struct machine *m);             /* after the devices' and vCPUs' reset: boot registers, images */
+    void (*destroy)(struct machine *m);
+    /* The bus that -device without bus= goes to for this kind, or NULL. */
+    struct bus *(*default_bus)(struct machine *m, enum bus_kind kind);
+    const char *default_net_device;               /* model of -nic/-net without model=, e.g. "virtio-net-pci" */
+    const char *default_disk_interface;           /* what -drive without if= means: "virtio" */
+};
+
+extern const struct machine_class *const machine_classes[];      /* ends with NULL; from hw/classes.h */
+const struct machine_class *machine_class_find(const char *arch, const char *name);
+
+/* Buses: devices meet only here. */
+struct bus {
+    enum bus_kind kind;
+    char name[32];                 /* "pcie.0", "virtio-mmio-bus.3" */
+    struct machine *machine;
+    struct device *parent;         /* the bridge or controller, or NULL */
+    void *impl;
+    /* Gives d its place (address from its properties); false with an error when there is none. */
+    bool (*attach)(struct bus *b, struct device *d, struct error *e);
+    void (*detach)(struct bus *b, struct device *d);
+    struct bus *next;
+};
+
+void machine_add_bus(struct machine *m, struct bus *b);
+struct bus *machine_find_bus(struct machine *m, const char *name);
+void machine_add_device(struct machine *m, struct device *d);
+char *machine_describe_tree(struct machine *m);   /* `info qtree`; allocated */
+
+#endif

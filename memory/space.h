@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guest address spaces: sorted maps of ranges (RAM, ROM, MMIO) that are published whole and read without a lock.
+ *
+ * A map is immutable once published; a change builds a new one and swaps the pointer. Old maps and RAM are kept until the
+ * space is destroyed (map changes are rare: BAR moves, flash mode switches), so a reader never needs a lock.
+ * Accelerators register a listener to drop cached translations when the map changes.
+ */
+#ifndef MEMORY_SPACE_H
+#define MEMORY_SPACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+typedef uint64_t paddr;
+typedef uint64_t vaddr;
+
+#define GUEST_PAGE_BITS 12
+#define GUEST_PAGE_SIZE (1u << GUEST_PAGE_BITS)
+
+/*
+ * Register access functions of a device. size is 1, 2, 4 or 8 and among those in sizes (a mask: bit n allows 1<<n bytes);
+ * offset is relative to the range and aligned to size; other accesses are split or refused by the core.
+ * Called with the range's lock held if it has one.
+ */
+struct mmio_ops {
+    uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);
+    void (*write)(void *opaque, uint64_t offset, uint64_t value, unsigned size);
+    unsigned sizes;            /* 0 means 1|2|4|8 bytes: 0xf */
+};
+
+struct os_mutex;
+
+enum range_kind { RANGE_RAM, RANGE_ROM, RANGE_ROMD, RANGE_MMIO };   /* ROMD: reads like ROM, writes go to ops */
+
+struct mem_range {
+    paddr base;
+    uint64_t size;             /* bytes; a multiple of the page size for RAM and ROM */
+    enum range_kind kind;
+    int priority;              /* of two overlapping ranges the higher is seen */
+    const char *name;
+    uint8_t *host;             /* RAM, ROM, ROMD: host address of base (not owned) */
+    const struct mmio_ops *ops;
+    void *opaque;
+    struct os_mutex *lock;     /* taken around ops; NULL: the device is thread-safe by itself */
+};
+
+/* One piece of the flattened map: [base, base+size) shows range from offset on. */
+struct mem_view {
+    paddr base;
+    uint64_t size;
+    uint64_t offset;           /* of base within range */
+    const struct mem_range *range;
+};
+
+struct space;
+
+struct space *space_create(const char *name);
+void space_destroy(struct space *s);
+
+/* Adds a range (copied; name, host, ops stay the caller's) and publishes. Returns a handle for space_remove. Any thread. */
+const struct mem_range *space_add(struct space *s, const struct mem_range *r);
+void space_remove(struct space *s, const struct mem_range *r);
+/* Changes kind in place (flash: ROMD <-> MMIO) and publishes. */
+void space_set_kind(struct space *s, const struct mem_range *r, enum range_kind kind);
+
+/* Several changes published as one: between begin and commit (other threads keep seeing the old map). */
+void space_begin(struct space *s);
+void space_commit(struct space *s);
+
+/* The view that shows address a, or NULL where nothing is mapped. Lock-free; the result stays valid until destroy. */
+const struct mem_view *space_find(struct space *s, paddr a);
+
+/* Called after each publication, on the publishing thread. */
+void space_listen(struct space *s, void (*changed)(void *opaque), void *opaque);
+
+/* Reads or writes any range, splitting at range boundaries. false if some byte is not mapped (bus error). */
+bool space_read(struct space *s, paddr a, void *bytes, size_t n);
+bool space_write(struct space *s, paddr a, const void *bytes, size_t n);
+
+/* One access of a CPU: size 1, 2, 4, 8; the value is in host order for a little-endian guest bus. false: bus error. */
+bool space_load(struct space *s, paddr a, unsigned size, uint64_t *value);
+bool space_store(struct space *s, paddr a, unsigned size, uint64_t value);
+
+/* Host pointer to n bytes of RAM at a (one range), or NULL. writable refuses ROM. */
+uint8_t *space_host(struct space *s, paddr a, size_t n, bool writable);
+
+/* Text for `info mtree`, one line a view. Allocated. */
+char *space_describe(struct space *s);
+
+#endif
