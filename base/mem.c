@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* Heap memory that ends the process, or says so, when there is none: see mem.h. */
+#include "base/mem.h"
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static _Noreturn void out_of_memory(size_t size)
+{
+    fprintf(stderr, "dragoman: out of memory (%zu bytes wanted)\n", size);
+    exit(1);
+}
+
+/* The product, or SIZE_MAX, which no allocation can satisfy, if it overflows. */
+static size_t product(size_t n, size_t size)
+{
+    size_t total;
+    return __builtin_mul_overflow(n, size, &total) ? SIZE_MAX : total;
+}
+
+void *mem_try_alloc(size_t size)
+{
+    /* The compilers warn of, and allocators refuse, more than PTRDIFF_MAX: no object is larger. */
+    return size > PTRDIFF_MAX ? NULL : calloc(1, size ? size : 1);
+}
+
+void *mem_try_array(size_t n, size_t size)
+{
+    return mem_try_alloc(product(n, size));
+}
+
+void *mem_alloc(size_t size)
+{
+    void *p = mem_try_alloc(size);
+    if (!p) {
+        out_of_memory(size);
+    }
+    return p;
+}
+
+void *mem_array(size_t n, size_t size)
+{
+    return mem_alloc(product(n, size));
+}
+
+void *mem_realloc(void *p, size_t size)
+{
+    void *q = size > PTRDIFF_MAX ? NULL : realloc(p, size ? size : 1);
+    if (!q) {
+        out_of_memory(size);
+    }
+    return q;
+}
+
+void *mem_resize_array(void *p, size_t n, size_t size)
+{
+    return mem_realloc(p, product(n, size));
+}
+
+void *mem_dup(const void *p, size_t size)
+{
+    void *q = mem_alloc(size);
+    if (size) {
+        memcpy(q, p, size);
+    }
+    return q;
+}
+
+char *mem_strdup(const char *s)
+{
+    return s ? mem_dup(s, strlen(s) + 1) : NULL;
+}
+
+char *mem_vprintf(const char *fmt, va_list ap)
+{
+    char *text;
+    if (vasprintf(&text, fmt, ap) < 0) {
+        out_of_memory(strlen(fmt));
+    }
+    return text;
+}
+
+char *mem_printf(const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    char *text = mem_vprintf(fmt, ap);
+    va_end(ap);
+    return text;
+}
+
+void mem_free(void *p)
+{
+    free(p);
+}
