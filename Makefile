@@ -24,7 +24,7 @@ $(BUILD)/config.mk: configure
 	*\ demo\ *) tools/packages install $(SETUP_demo) ;; \
 	*\ bench\ *) tools/packages install $(SETUP_bench) ;; \
 	esac
-	./configure --build-dir=$(BUILD) $(CONFIGURE_ARGS)
+	./configure --build-dir=$(BUILD) $(CONFIGURED_WITH) $(CONFIGURE_ARGS)
 
 # ---- sources
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Bit fields, rounding, byte order and the few macros every file uses.
- * Bits are numbered from 0, the least; fields are given as in the manuals, by their high and low bit.
+ * Bits are numbered from 0, the least; fields are given as in the manuals, by their high and low
+ * bit.
  */
 #ifndef BASE_BITS_H
 #define BASE_BITS_H
@@ -21,7 +22,7 @@ typedef __int128 s128;
 #define array_len(a) (sizeof(a) / sizeof((a)[0]))
 
 /* The struct of the given type whose member is at p. */
-#define container_of(p, type, member) ((type *)((char *)(p) - offsetof(type, member)))
+#define container_of(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
 /* An assertion on a hot path: checked in debug builds only. */
 #ifdef DRAGOMAN_DEBUG

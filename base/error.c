@@ -70,7 +70,9 @@ static unsigned min3(unsigned a, unsigned b, unsigned c)
  */
 unsigned edit_distance(const char *a, const char *b)
 {
-    enum { MAX = 64 };
+    enum {
+        MAX = 64
+    };
     unsigned row[3][MAX + 1];
     size_t na = strnlen(a, MAX), nb = strnlen(b, MAX);
     for (size_t j = 0; j <= nb; j++) {

@@ -42,7 +42,8 @@ struct log_filter {
     struct log_range range[LOG_FILTER_MAX];
 };
 
-/* True if any category of mask is on. Cheap enough for once a block, not for once an instruction. */
+/* True if any category of mask is on. Cheap enough for once a block, not for once an instruction.
+ */
 bool log_enabled(unsigned mask);
 
 /* Writes the text, without adding a newline, if any category of mask is on. */
@@ -82,7 +83,7 @@ void log_close(void);
 /* Parses "START..LAST", "START+LENGTH", "LAST-LENGTH" items, comma separated, numbers as in C. */
 bool log_filter_parse(const char *list, struct log_filter *f, struct error *e);
 
-/* Replaces the filter in force. */
+/* Replaces the filter in force. Called before any vCPU runs: readers take no lock. */
 void log_filter_set(const struct log_filter *f);
 
 /* True if the filter in force has addr in a range, or has no ranges. */
