@@ -23,6 +23,7 @@
 
 struct vcpu;
 struct ir_builder;
+struct ir_guest;
 
 /* A row of an architecture's register table. */
 struct cpu_reg {
@@ -65,6 +66,7 @@ struct cpu_class {
     bool (*load)(struct vcpu *v, const void *bytes, size_t n, struct error *e);
     void (*boot)(struct vcpu *v, uint64_t entry, uint64_t arg);   /* first vCPU's start state for a kernel */
 
+    const struct ir_guest *ir;     /* register rows for the translator */
     uint64_t (*pc)(const struct vcpu *v);
     void (*set_pc)(struct vcpu *v, uint64_t pc);
 
@@ -74,6 +76,9 @@ struct cpu_class {
     void (*translate)(struct vcpu *v, struct ir_builder *b);
     unsigned (*disas)(const uint8_t *bytes, size_t n, uint64_t pc, char *text, size_t size);  /* length of the instruction */
 
+    /* MMU indices of ordinary and of unprivileged accesses in the current state. */
+    unsigned (*mmu_index)(struct vcpu *v);
+    unsigned (*mmu_index_user)(struct vcpu *v);
     /* Walks the page tables for va with MMU index idx. false: *fault is the architecture's fault word for raise_memory. */
     bool (*walk)(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t, uint64_t *fault);
     /* Debug view: current address space, no side effects. */
@@ -95,7 +100,7 @@ struct cpu_class {
 #define FAULT_ALIGN (1ull << 62)
 
 struct vcpu {
-    struct tcg_env env;                     /* first: generated code addresses it (tcg/env.h) */
+    struct tcg_env env;                     /* the translator's, beside hot */
     const struct cpu_class *cls;
     unsigned index;
     struct space *memory;                   /* set by the board before reset */
@@ -108,7 +113,15 @@ struct vcpu {
     _Atomic bool halted;                    /* waits for an interrupt (WFI) */
     _Atomic bool powered_off;
     void *accel;                            /* the accelerator's per-vCPU data */
+
+    _Alignas(64) struct tcg_hot hot;        /* last: the architecture's registers follow (tcg/env.h) */
 };
+
+/* What generated code holds in its state register: the first byte behind struct vcpu. */
+#define VCPU_STATE_OFFSET sizeof(struct vcpu)
+
+/* The vCPU whose thread this is, or NULL; set by the accelerator around guest execution (banked registers of devices). */
+struct vcpu *vcpu_current(void);
 
 extern const struct cpu_class *const cpu_classes[];   /* ends with NULL */
 const struct cpu_class *cpu_class_find(const char *arch);
