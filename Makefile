@@ -3,37 +3,40 @@
 # `make help` lists what can be made. BUILD=DIR is the build folder that configure was given.
 
 BUILD ?= build
+# Fetched guests and the emulator that speed is compared with; may be shared between clones.
+CACHE := $(or $(DRAGOMAN_CACHE),$(BUILD)/cache)
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDEXPANSION:
 MAKEFLAGS += --no-builtin-rules
+SUBMAKE = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+# V=1 shows the commands.
+ifeq ($(V),)
+QUIET = @printf '  %-5s %s\n' $(1) $(patsubst $(BUILD)/%,%,$@);
+endif
 
-# Goals that work on a machine without compiler or libraries install these first.
-SETUP_build := build
-SETUP_check := build test
-SETUP_demo := build demo
-SETUP_bench := build bench
+# ---- configuration: these goals work on a machine that lacks packages, by installing them first
 
-ifeq ($(filter help clean lint distclean,$(MAKECMDGOALS)),)
+PURPOSES := $(if $(filter check check-all check-quick tests,$(MAKECMDGOALS)),build test) \
+	$(if $(filter demo,$(MAKECMDGOALS)),build demo) $(if $(filter bench,$(MAKECMDGOALS)),build bench)
+ifeq ($(filter help clean distclean,$(MAKECMDGOALS)),)
 -include $(BUILD)/config.mk
 endif
 
-$(BUILD)/config.mk: configure
-	@case " $(MAKECMDGOALS) " in \
-	*\ check*) tools/packages install $(SETUP_check) ;; \
-	*\ demo\ *) tools/packages install $(SETUP_demo) ;; \
-	*\ bench\ *) tools/packages install $(SETUP_bench) ;; \
-	esac
-	./configure --build-dir=$(BUILD) $(CONFIGURED_WITH) $(CONFIGURE_ARGS)
+$(BUILD)/config.mk: configure tools/packages
+	$(if $(strip $(PURPOSES)),tools/packages install $(sort $(PURPOSES)))
+	./configure --build-dir=$(BUILD) $(CONFIGURED_WITH)
 
 # ---- sources
 
 HOST_ARCH ?= x86_64
 HOST_OS ?= linux
-DIRS := base memory tcg tcg/host/$(HOST_ARCH) accel $(wildcard cpu/*) $(wildcard hw/*) block net ui \
+FOLDERS := base memory tcg tcg/host/$(HOST_ARCH) accel $(wildcard cpu/*) $(wildcard hw/*) block net ui \
 	monitor system
 OTHER_HOSTS := $(filter-out base/os_$(HOST_OS).c base/os_cpu_$(HOST_ARCH).c,$(wildcard base/os_*.c))
-SOURCES := $(filter-out system/main.c $(OTHER_HOSTS),$(wildcard $(DIRS:%=%/*.c)))
+SOURCES := $(filter-out system/main.c $(OTHER_HOSTS),$(wildcard $(FOLDERS:%=%/*.c)))
 MAIN := $(wildcard system/main.c)
 
 DECODES := $(wildcard cpu/*/*.decode)
@@ -43,85 +46,157 @@ GEN_HEADERS := $(GEN_SOURCES:.c=.h)
 BASE_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter base/%,$(SOURCES)))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(GEN_SOURCES:.c=.o)
 LEAF_OBJECTS := $(filter %_leaf.o,$(OBJECTS))
+MAIN_OBJECT := $(MAIN:%.c=$(BUILD)/%.o)
 
-TEST_DIRS := $(patsubst %/,%,$(wildcard tests/unit/ tests/ir/ tests/hw/ tests/insn/ tests/insn/*/ \
-	tests/code/ tests/block/ tests/net/ tests/fuzz/))
-TEST_SOURCES := $(wildcard $(TEST_DIRS:%=%/*.c))
+# Each tests/KIND/NAME.c is a program; what several share is in tests/support/.
+TEST_SOURCES := $(filter-out tests/support/% tests/bench/%,$(wildcard tests/*/*.c tests/insn/*/*.c))
 TESTS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
+SCRIPTS := $(wildcard tests/boot/*.sh tests/monitor/*.t tests/cli/*.sh)
+# The sizes of the test run.
+QUICK := unit ir hw block net
+SANITIZED := unit ir hw block net
 
 # ---- flags
 
-# Guest arithmetic wraps and guest memory has no type; a fused multiply-add is never the compiler's idea.
+# Guest arithmetic wraps and guest memory has no type; fusing a multiply-add is never the compiler's idea.
 CFLAGS := -std=gnu11 $(OPT_FLAGS) $(SAN_FLAGS) -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -fwrapv -fno-strict-aliasing -ffp-contract=off -fno-common -pthread $(USER_CFLAGS)
 CPPFLAGS := -D_GNU_SOURCE -I. -I$(BUILD) -I$(BUILD)/gen $(LIB_CFLAGS)
 LDFLAGS := -pthread $(SAN_FLAGS) -Wl,--as-needed $(USER_LDFLAGS)
-# A LEAF function runs with the guest's vector registers live and on any stack.
+# A LEAF function runs with the guest's vector registers live, on any stack.
 LEAF_FLAGS := -mgeneral-regs-only -fno-stack-protector $(if $(SANITIZERS),-fno-sanitize=all)
-
-COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
+COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS) $(EXTRA_FLAGS) -MMD -MP -c -o $@ $<
 
 # ---- the program
 
-.PHONY: all tests
-all: $(BUILD)/libcore.a $(BUILD)/tools/.built
-ifneq ($(MAIN),)
-NAMES := $(BUILD)/dragoman-system-aarch64 $(BUILD)/qemu-system-aarch64
-all: $(BUILD)/dragoman $(NAMES)
+.PHONY: all
+NAMES := $(if $(MAIN),$(BUILD)/dragoman-system-aarch64 $(BUILD)/qemu-system-aarch64)
+all: $(BUILD)/libcore.a $(NAMES)
 
-$(BUILD)/dragoman: $(BUILD)/system/main.o $(BUILD)/libcore.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lm
+$(BUILD)/dragoman: $(MAIN_OBJECT) $(BUILD)/libcore.a
+	$(call QUIET,LINK)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lm
 
 $(NAMES): $(BUILD)/dragoman
-	ln -sf dragoman $@
-endif
+	@ln -sf dragoman $@
 
 $(BUILD)/libcore.a: $(OBJECTS)
-	rm -f $@
-	$(AR) rcs $@ $(OBJECTS)
-
 $(BUILD)/libbase.a: $(BASE_OBJECTS)
-	rm -f $@
-	$(AR) rcs $@ $(BASE_OBJECTS)
+$(BUILD)/libcore.a $(BUILD)/libbase.a:
+	$(call QUIET,AR)rm -f $@; $(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c $(BUILD)/config.mk
 	@mkdir -p $(@D)
-	$(COMPILE)
+	$(call QUIET,CC)$(COMPILE)
 
 $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
-	$(COMPILE)
+	$(call QUIET,CC)$(COMPILE)
 
-$(LEAF_OBJECTS): EXTRA := $(LEAF_FLAGS)
+$(LEAF_OBJECTS): EXTRA_FLAGS := $(LEAF_FLAGS)
 
 # base/ is part of the generators; all else may include what they generate.
-$(filter-out $(BASE_OBJECTS),$(OBJECTS)) $(BUILD)/system/main.o $(SUPPORT_OBJECTS): | $(GEN_HEADERS)
+$(filter-out $(BASE_OBJECTS),$(OBJECTS)) $(MAIN_OBJECT) $(SUPPORT_OBJECTS): | $(GEN_HEADERS)
 
-# ---- generators
+# ---- generators: tools/NAMEgen.c is a program, with its further files tools/NAMEgen_*.c
 
-TOOLS := $(patsubst tools/%.c,$(BUILD)/tools/%,$(wildcard tools/*gen.c))
-
-$(BUILD)/tools/.built: $(TOOLS)
-	@mkdir -p $(@D)
-	@touch $@
-
-# tools/NAMEgen.c is a program, with its further files tools/NAMEgen_*.c
-.SECONDEXPANSION:
-$(TOOLS): $(BUILD)/tools/%: $$(patsubst %.c,$(BUILD)/%.o,tools/$$*.c $$(wildcard tools/$$*_*.c)) $(BUILD)/libbase.a
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lm
+TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tools/*gen.c))
+$(TOOLS): $(BUILD)/%: $$(patsubst %.c,$(BUILD)/%.o,$$*.c $$(wildcard $$*_*.c)) $(BUILD)/libbase.a
+	$(call QUIET,LINK)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
 
 $(BUILD)/gen/%_decode.c $(BUILD)/gen/%_decode.h: %.decode $(BUILD)/tools/decgen
 	@mkdir -p $(@D)
-	$(BUILD)/tools/decgen $< -o $(BUILD)/gen/$*_decode
+	$(call QUIET,GEN)$(BUILD)/tools/decgen $< -o $(BUILD)/gen/$*_decode
 
 # ---- tests
 
+.PHONY: tests tests-sanitized check check-quick check-all guests oracle lint code-expect
 tests: $(TESTS) all
+tests-sanitized: $(filter $(SANITIZED:%=$(BUILD)/tests/%/%),$(TESTS))
 
-$(TESTS): $(BUILD)/tests/%: tests/%.c tests/test.h $(SUPPORT_OBJECTS) $(BUILD)/libcore.a
+$(TESTS): $(BUILD)/tests/%: tests/%.c $(SUPPORT_OBJECTS) $(BUILD)/libcore.a | $(GEN_HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ $< $(SUPPORT_OBJECTS) \
-		$(BUILD)/libcore.a $(LIB_LIBS) $(TEST_LIBS) -lm
+	$(call QUIET,TEST)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ \
+		$(filter %.c %.o %.a,$^) $(LIB_LIBS) $(TEST_LIBS) -lm
 
--include $(OBJECTS:.o=.d) $(BUILD)/system/main.d $(SUPPORT_OBJECTS:.o=.d) $(TESTS:=.d)
+RUN_TESTS = DRAGOMAN_CACHE=$(abspath $(CACHE)) BUILD=$(BUILD) tests/run
+PROGRAMS = $(TESTS) $(SCRIPTS)
+
+check-quick:
+	@+$(SUBMAKE) tests
+	@$(RUN_TESTS) $(filter $(QUICK:%=$(BUILD)/tests/%/%),$(TESTS))
+
+# One run over everything, so that its last line counts everything.
+check:
+	@tools/packages install build test
+	@+$(SUBMAKE) tests
+	@+$(SUBMAKE) guests oracle || echo "make check: without these guests, tests that need them are skipped"
+	@+$(SUBMAKE) sanitized
+	@$(RUN_TESTS) tools/lint $(PROGRAMS) \
+		$(patsubst $(BUILD)/%,$(BUILD)-asan/%,$(filter $(SANITIZED:%=$(BUILD)/tests/%/%),$(TESTS)))
+
+check-all: export TEST_SCALE ?= 20
+check-all: check
+
+.PHONY: sanitized
+sanitized: $(BUILD)-asan/config.mk
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan tests-sanitized
+
+$(BUILD)-asan/config.mk: configure
+	./configure --build-dir=$(BUILD)-asan --enable-sanitizers=address,undefined --enable-werror \
+		CC=$(if $(findstring ccache,$(CC)),"ccache clang-14",clang-14)
+
+guests:
+	@tests/guests/fetch.sh $(CACHE) arm64
+oracle:
+	@tests/guests/fetch.sh $(CACHE) qemu10
+
+lint: tests
+	@BUILD=$(BUILD) tools/lint
+
+code-expect: tests
+	@BUILD=$(BUILD) tests/code/expect.sh --regenerate
+
+# ---- showing and measuring
+
+.PHONY: demo bench
+demo: all
+	@BUILD=$(BUILD) tests/guests/demo.sh $(CACHE)
+
+bench: all
+	@BUILD=$(BUILD) tests/bench/run.sh $(CACHE)
+
+# ---- installing and cleaning
+
+.PHONY: install clean distclean help
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install $(BUILD)/dragoman $(DESTDIR)$(PREFIX)/bin/
+	ln -sf dragoman $(DESTDIR)$(PREFIX)/bin/dragoman-system-aarch64
+	$(if $(wildcard docs/dragoman.1),install -m 644 docs/dragoman.1 $(DESTDIR)$(PREFIX)/share/man/man1/)
+
+clean:
+	find $(BUILD) -mindepth 1 -maxdepth 1 ! -name cache ! -name 'config.*' -exec rm -rf {} +
+	rm -rf $(BUILD)-asan
+
+distclean:
+	rm -rf $(BUILD) $(BUILD)-asan
+
+define HELP
+  make              the program, build/dragoman-system-aarch64
+  make demo         fetches a Debian arm64 guest and boots it to a shell
+  make check        all tests, as continuous integration runs them
+  make check-quick  the tests that need no guest, for the inner loop
+  make check-all    all tests with more random cases
+  make bench        speed beside QEMU 10: a table of ratios
+  make lint         include graph, sizes, format, compiler warnings
+  make code-expect  regenerates tests/code/*.expect
+  make install      into the prefix that configure was given; DESTDIR= is honoured
+  make clean        removes what was built; distclean the fetched guests too
+BUILD=DIR chooses the build folder, DRAGOMAN_CACHE=DIR where fetched guests are kept, V=1 shows commands.
+endef
+export HELP
+help:
+	@echo "$$HELP"
+
+-include $(OBJECTS:.o=.d) $(MAIN_OBJECT:.o=.d) $(SUPPORT_OBJECTS:.o=.d) $(TESTS:=.d)
 -include $(wildcard $(BUILD)/tools/*.d)

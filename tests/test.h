@@ -45,8 +45,9 @@ extern const struct test_case *const __stop_test_cases[];
 #define TEST(name_)                                                                                \
     static void test_##name_(void);                                                                \
     static const struct test_case test_case_##name_ = {#name_, test_##name_};                      \
-    __attribute__((section("test_cases"), used)))                           \
-    static const struct test_case *const test_row_##name_ = &test_case_##name_;                    \
+    __attribute__((section("test_cases"),                                                          \
+                   used)) static const struct test_case *const test_row_##name_ =                  \
+        &test_case_##name_;                                                                        \
     static void test_##name_(void)
 
 __attribute__((format(printf, 3, 4), unused)) static void test_fail(const char *file, int line,
