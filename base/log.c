@@ -159,9 +159,22 @@ void log_unimp(const char *who, const char *fmt, ...)
     va_end(ap);
 }
 
+/* Says what was held back and starts afresh. The lock is held. */
+static void end_rates(void)
+{
+    for (unsigned i = 0; i < RATES; i++) {
+        struct rate *r = &log_state.rate[i];
+        if (r->held_back) {
+            fprintf(out(), "%s: %u more lines held back\n", r->who, r->held_back);
+        }
+        *r = (struct rate){0};
+    }
+}
+
 static void set_file(FILE *file)
 {
     os_mutex_lock(&log_state.lock);
+    end_rates();
     if (log_state.file) {
         fclose(log_state.file);
     }

@@ -77,7 +77,7 @@ unsigned log_mask(void);
 /* Sends the log to the file at path, which is truncated; NULL is standard error, as at start. */
 bool log_open(const char *path, struct error *e);
 
-/* Writes out what is buffered and goes back to standard error. */
+/* Writes what was held back and goes back to standard error. */
 void log_close(void);
 
 /* Parses "START..LAST", "START+LENGTH", "LAST-LENGTH" items, comma separated, numbers as in C. */
