@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Checks rows against each other and builds the look-up tree.
+ *
+ * Where two rows overlap, one must be "over" the other and fix strictly more bits, so all rows that
+ * match one word form a chain from the most to the least specific; `next` links it. The tree needs
+ * to find the top of a chain only: what follows is checked by mask at run time.
+ *
+ * A tree entry is a leaf (bit 31 set, the row in the low bits, LEAF_NONE if there is none) or an
+ * inner node: shift (5 bits), width (4 bits) and the index of its 2^width entries.
+ */
+#include "tools/decgen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LEAF UINT32_C(0x80000000)
+#define LEAF_NONE UINT32_C(0xffffffff)
+#define MAX_WIDTH 7
+
+struct row_set {
+    unsigned count;
+    uint32_t *index;
+};
+
+static bool overlap(const struct row *a, const struct row *b)
+{
+    return ((a->value ^ b->value) & a->mask & b->mask) == 0;
+}
+
+static bool more_specific(const struct row *a, const struct row *b)
+{
+    return (a->mask & b->mask) == b->mask && a->mask != b->mask;
+}
+
+static bool is_over(const struct row *a, const struct row *b)
+{
+    for (int i = 0; i < a->overs; i++) {
+        if (strcmp(a->over[i], b->id) == 0 || strcmp(a->over[i], b->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void check_same_operands(const struct row *a, const struct row *b)
+{
+    for (int i = 0, k = 0;; i++, k++) {
+        while (i < a->operands && a->operand[i].hidden) {
+            i++;
+        }
+        while (k < b->operands && b->operand[k].hidden) {
+            k++;
+        }
+        if (i >= a->operands && k >= b->operands) {
+            return;
+        }
+        if (i >= a->operands || k >= b->operands ||
+            strcmp(a->operand[i].name, b->operand[k].name) != 0 ||
+            a->operand[i].is_signed != b->operand[k].is_signed) {
+            decgen_fail(b->file, b->line, "operands of %s differ from those of line %d", b->name,
+                        a->line);
+        }
+    }
+}
+
+static void check_names(struct isa *isa)
+{
+    for (unsigned i = 0; i < isa->rows; i++) {
+        struct row *b = &isa->row[i];
+        b->first = true;
+        for (unsigned k = 0; k < i; k++) {
+            struct row *a = &isa->row[k];
+            if (strcmp(a->id, b->id) == 0) {
+                decgen_fail(b->file, b->line, "row %s exists in line %d", b->id, a->line);
+            }
+            if (b->first && strcmp(a->name, b->name) == 0) {
+                b->first = false;
+                check_same_operands(a, b);
+            }
+        }
+        for (int n = 0; n < b->overs; n++) {
+            bool found = false;
+            for (unsigned k = 0; k < isa->rows && !found; k++) {
+                const struct row *a = &isa->row[k];
+                found = (strcmp(a->id, b->over[n]) == 0 || strcmp(a->name, b->over[n]) == 0) &&
+                        overlap(a, b);
+            }
+            if (!found) {
+                decgen_fail(b->file, b->line, "row %s is over %s, which does not overlap", b->id,
+                            b->over[n]);
+            }
+        }
+    }
+}
+
+/* Puts `below` into the chain of rows under `a`, which keeps the most specific first. */
+static void link_below(struct isa *isa, struct row *a, uint32_t below)
+{
+    const struct row *b = &isa->row[below];
+    if (a->next == NO_ROW || more_specific(b, &isa->row[a->next])) {
+        a->next = below;
+    }
+}
+
+static void check_overlaps(struct isa *isa)
+{
+    for (unsigned i = 0; i < isa->rows; i++) {
+        isa->row[i].next = NO_ROW;
+    }
+    for (unsigned i = 0; i < isa->rows; i++) {
+        for (unsigned k = 0; k < isa->rows; k++) {
+            struct row *a = &isa->row[i], *b = &isa->row[k];
+            if (i == k || !overlap(a, b)) {
+                continue;
+            }
+            if (is_over(a, b) && more_specific(a, b)) {
+                link_below(isa, a, k);
+            } else if (!(is_over(b, a) && more_specific(b, a))) {
+                decgen_fail(a->file, a->line, "row %s overlaps row %s of line %d at 0x%08x", a->id,
+                            b->id, b->line, a->value | b->value);
+            }
+        }
+    }
+}
+
+static bool always_applies(const struct row *r)
+{
+    bool base = false;
+    for (int i = 0; i < r->feats; i++) {
+        base |= r->feat[i].feat == 0 && !r->feat[i].cond.c;
+    }
+    return base && r->feats == 1 && !r->where.c;
+}
+
+/* Is every word with the bits `value` under `mask` taken by a row over `below`? */
+static bool covered(const struct isa *isa, uint32_t mask, uint32_t value, unsigned below)
+{
+    const struct row *split = NULL;
+    for (unsigned i = 0; i < isa->rows; i++) {
+        const struct row *r = &isa->row[i];
+        bool touches = ((r->value ^ value) & r->mask & mask) == 0;
+        if (i == below || !touches || !more_specific(r, &isa->row[below]) || !always_applies(r)) {
+            continue;
+        }
+        if ((r->mask & ~mask) == 0) {
+            return true;
+        }
+        split = r;
+    }
+    if (!split) {
+        return false;
+    }
+    uint32_t bit = split->mask & ~mask;
+    bit &= -bit;
+    return covered(isa, mask | bit, value, below) && covered(isa, mask | bit, value | bit, below);
+}
+
+static void check_reachable(const struct isa *isa)
+{
+    for (unsigned i = 0; i < isa->rows; i++) {
+        const struct row *r = &isa->row[i];
+        if (covered(isa, r->mask, r->value, i)) {
+            decgen_fail(r->file, r->line, "row %s is unreachable: rows over it take all its words",
+                        r->id);
+        }
+    }
+}
+
+static struct row_set select_rows(const struct isa *isa, const struct row_set *s, uint32_t mask,
+                                  uint32_t value)
+{
+    struct row_set t = {.index = decgen_alloc(s->count * sizeof(*t.index))};
+    for (unsigned i = 0; i < s->count; i++) {
+        const struct row *r = &isa->row[s->index[i]];
+        if (((r->value ^ value) & r->mask & mask) == 0) {
+            t.index[t.count++] = s->index[i];
+        }
+    }
+    return t;
+}
+
+/* The most specific row when all rows of the set are one chain, else NO_ROW. */
+static uint32_t chain_top(const struct isa *isa, const struct row_set *s)
+{
+    uint32_t top = s->index[0];
+    for (unsigned i = 0; i < s->count; i++) {
+        for (unsigned k = 0; k < i; k++) {
+            if (!overlap(&isa->row[s->index[i]], &isa->row[s->index[k]])) {
+                return NO_ROW;
+            }
+        }
+        if (more_specific(&isa->row[s->index[i]], &isa->row[top])) {
+            top = s->index[i];
+        }
+    }
+    return top;
+}
+
+/*
+ * What looking at these bits costs: the rows left in all children, weighed against the size of the
+ * table. The exponent trades memory for depth; 1.5 gives about five levels for A64.
+ */
+static double split_cost(const struct isa *isa, const struct row_set *s, int shift, int width)
+{
+    double left = 0;
+    for (uint32_t v = 0; v < UINT32_C(1) << width; v++) {
+        unsigned n = 0;
+        for (unsigned i = 0; i < s->count; i++) {
+            const struct row *r = &isa->row[s->index[i]];
+            uint32_t mask = ((UINT32_C(1) << width) - 1) << shift;
+            n += ((r->value ^ v << shift) & r->mask & mask) == 0;
+        }
+        left += (double)n * n;
+    }
+    return left + 1.5 * (double)(UINT32_C(1) << width);
+}
+
+static uint32_t reserve(struct isa *isa, uint32_t entries)
+{
+    uint32_t base = isa->tree_size;
+    uint32_t *grown = realloc(isa->tree, (base + entries) * sizeof(*grown));
+    if (!grown) {
+        fprintf(stderr, "decgen: out of memory\n");
+        exit(1);
+    }
+    isa->tree = grown;
+    isa->tree_size += entries;
+    return base;
+}
+
+/* A table that already exists is used again. */
+static uint32_t share(struct isa *isa, uint32_t base, uint32_t entries)
+{
+    for (uint32_t i = 0; i + entries <= base; i++) {
+        if (memcmp(&isa->tree[i], &isa->tree[base], entries * sizeof(*isa->tree)) == 0) {
+            isa->tree_size = base;
+            return i;
+        }
+    }
+    return base;
+}
+
+static uint32_t build(struct isa *isa, const struct row_set *s, uint32_t decided, uint32_t value)
+{
+    if (s->count == 0) {
+        return LEAF_NONE;
+    }
+    uint32_t top = chain_top(isa, s);
+    if (top != NO_ROW) {
+        return LEAF | top;
+    }
+    int shift = 0, width = 0;
+    double best = 0;
+    for (int w = 1; w <= MAX_WIDTH; w++) {
+        for (int at = 0; at + w <= 32; at++) {
+            uint32_t bits = ((UINT32_C(1) << w) - 1) << at;
+            if (bits & decided) {
+                continue;
+            }
+            double cost = split_cost(isa, s, at, w);
+            if (!width || cost < best) {
+                best = cost;
+                shift = at;
+                width = w;
+            }
+        }
+    }
+    uint32_t bits = ((UINT32_C(1) << width) - 1) << shift, entries = UINT32_C(1) << width;
+    uint32_t *child = decgen_alloc(entries * sizeof(*child));
+    for (uint32_t v = 0; v < entries; v++) {
+        struct row_set t = select_rows(isa, s, bits, v << shift);
+        child[v] = build(isa, &t, decided | bits, value | v << shift);
+        free(t.index);
+    }
+    uint32_t base = reserve(isa, entries);
+    memcpy(&isa->tree[base], child, entries * sizeof(*child));
+    free(child);
+    base = share(isa, base, entries);
+    return (uint32_t)shift | (uint32_t)width << 5 | base << 9;
+}
+
+void decgen_tree(struct isa *isa)
+{
+    check_names(isa);
+    check_overlaps(isa);
+    check_reachable(isa);
+    struct row_set all = {.count = isa->rows,
+                          .index = decgen_alloc(isa->rows * sizeof(*all.index))};
+    for (unsigned i = 0; i < isa->rows; i++) {
+        all.index[i] = i;
+    }
+    isa->tree_root = build(isa, &all, 0, 0);
+    free(all.index);
+}
