@@ -40,8 +40,8 @@ SOURCES := $(filter-out system/main.c $(OTHER_HOSTS),$(wildcard $(FOLDERS:%=%/*.
 MAIN := $(wildcard system/main.c)
 
 DECODES := $(wildcard cpu/*/*.decode)
-GEN_SOURCES := $(DECODES:%.decode=$(BUILD)/gen/%_decode.c)
-GEN_HEADERS := $(GEN_SOURCES:.c=.h)
+GEN_SOURCES := $(DECODES:%.decode=$(BUILD)/gen/%_decode.c) $(DECODES:%.decode=$(BUILD)/gen/%_decode_translate.c)
+GEN_HEADERS := $(DECODES:%.decode=$(BUILD)/gen/%_decode.h)
 
 BASE_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter base/%,$(SOURCES)))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(GEN_SOURCES:.c=.o)
@@ -100,10 +100,11 @@ $(filter-out $(BASE_OBJECTS),$(OBJECTS)) $(MAIN_OBJECT) $(SUPPORT_OBJECTS): | $(
 # ---- generators: tools/NAMEgen.c is a program, with its further files tools/NAMEgen_*.c
 
 TOOLS := $(patsubst %.c,$(BUILD)/%,$(wildcard tools/*gen.c))
-$(TOOLS): $(BUILD)/%: $$(patsubst %.c,$(BUILD)/%.o,$$*.c $$(wildcard $$*_*.c)) $(BUILD)/libbase.a
+tool_objects = $(patsubst %.c,$(BUILD)/%.o,$(1).c $(wildcard $(1)_*.c))
+$(TOOLS): $(BUILD)/%: $$(call tool_objects,$$*) $(BUILD)/libbase.a
 	$(call QUIET,LINK)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
 
-$(BUILD)/gen/%_decode.c $(BUILD)/gen/%_decode.h: %.decode $(BUILD)/tools/decgen
+$(BUILD)/gen/%_decode.c $(BUILD)/gen/%_decode_translate.c $(BUILD)/gen/%_decode.h: %.decode $(BUILD)/tools/decgen
 	@mkdir -p $(@D)
 	$(call QUIET,GEN)$(BUILD)/tools/decgen $< -o $(BUILD)/gen/$*_decode
 
