@@ -110,7 +110,7 @@ $(BUILD)/gen/%_decode.c $(BUILD)/gen/%_decode_translate.c $(BUILD)/gen/%_decode.
 
 # ---- tests
 
-.PHONY: tests tests-sanitized check check-quick check-all guests oracle lint code-expect
+.PHONY: tests tests-sanitized check check-quick check-all guests oracle lint format code-expect
 tests: $(TESTS) all
 tests-sanitized: $(filter $(SANITIZED:%=$(BUILD)/tests/%/%),$(TESTS))
 
@@ -151,6 +151,10 @@ guests:
 oracle:
 	@tests/guests/fetch.sh $(CACHE) qemu10
 
+# Formats what differs from the last commit, or FILES.
+format:
+	clang-format-14 -i $(or $(FILES),$(shell git diff --name-only --diff-filter=d HEAD -- "*.c" "*.h"; git ls-files -o --exclude-standard -- "*.c" "*.h"))
+
 lint: tests
 	@BUILD=$(BUILD) tools/lint
 
@@ -190,6 +194,7 @@ define HELP
   make check-all    all tests with more random cases
   make bench        speed beside QEMU 10: a table of ratios
   make lint         include graph, sizes, format, compiler warnings
+  make format       formats the C files that differ from the last commit, or FILES="..."
   make code-expect  regenerates tests/code/*.expect
   make install      into the prefix that configure was given; DESTDIR= is honoured
   make clean        removes what was built; distclean the fetched guests too

@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# fetch.sh CACHE WHAT...
+# Fetches into CACHE, by Debian package name, what tests and measurements run: arm64 (kernel and installer of that
+# architecture), qemu10 (QEMU 10 and qemu-user, to compare with), bench (the arm64 initramfs of the workloads).
+# What is there already is kept and needs no network.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+[ $# -ge 2 ] || { sed -n '3,6s/^# //p' "$0" >&2; exit 2; }
+mkdir -p "$1"
+cache=$(cd "$1" && pwd)
+shift
+
+# quietly LOG COMMAND...: the output is shown only if the command fails
+quietly() {
+    local log=$1
+    shift
+    "$@" > "$log" 2>&1 || { tail -5 "$log" >&2; return 1; }
+}
+
+for what; do
+    case $what in
+    arm64)
+        [ -e "$cache/arm64/vmlinuz-arm64" ] && [ -d "$cache/arm64/di/usr" ] && continue
+        echo "fetching Debian's arm64 kernel and installer into $cache"
+        quietly "$cache/arm64.log" "$here/mkguests.sh" "$cache" arm64
+        ;;
+    qemu10)
+        [ -x "$cache/qemu10/bin/qemu-system-aarch64" ] && continue
+        echo "fetching QEMU 10 from Debian's backports into $cache (unpacked there, not installed)"
+        quietly "$cache/qemu10.log" "$here/../bench/qemu10.sh" "$cache"
+        ;;
+    bench)
+        [ -e "$cache/arm64/bench-open.cpio" ] && continue
+        "$0" "$cache" arm64
+        echo "building the workloads' initramfs from Debian's arm64 packages in $cache"
+        quietly "$cache/bench.log" "$here/../bench/mkbench.sh" "$cache" arm64 "$here/../bench/open"
+        ;;
+    *) echo "fetch.sh: no guest $what; there are arm64, qemu10 and bench" >&2; exit 2 ;;
+    esac
+done
