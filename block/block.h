@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Disks: an open image, asynchronous requests to it, and the few synchronous ones that firmware
+ * needs.
+ *
+ * A struct block is opened once and shared; what is in it does not change while it is open, except
+ * its size. Requests go through a struct block_queue, which belongs to one thread at a time: that
+ * thread submits, waits and is called back. Data moves between the caller's memory and the file
+ * without a copy in between. Formats are listed in block/formats.h.
+ */
+#ifndef BLOCK_BLOCK_H
+#define BLOCK_BLOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/error.h"
+#include "base/strbuf.h"
+
+#define BLOCK_SECTOR 512u
+
+struct block;
+struct block_queue;
+
+/* What a disk is opened with: the keys of -drive that speak of the image. All strings are owned. */
+struct block_options {
+    char *id;            /* names the disk in messages; may be NULL */
+    char *file;          /* path */
+    char *format;        /* "raw", or NULL to look at the image */
+    char *cache;         /* writeback none writethrough directsync unsafe; NULL: writeback */
+    char *aio;           /* io_uring threads native; NULL: io_uring where the host has it */
+    char *discard;       /* ignore off unmap on; NULL: unmap */
+    char *detect_zeroes; /* off on unmap; NULL: off */
+    bool read_only;
+    bool snapshot; /* writes go to a temporary file that is gone at the end */
+    bool no_lock;  /* file.locking=off */
+};
+
+/*
+ * Takes key=value as -drive spells it: file format cache cache.direct cache.writeback
+ * cache.no-flush aio readonly read-only snapshot discard detect-zeroes locking file.locking
+ * driver id. *known tells whether the key is one of these; false with an error for a bad value.
+ */
+bool block_options_set(struct block_options *o, const char *key, const char *value, bool *known,
+                       struct error *e);
+void block_options_free(struct block_options *o);
+
+/* Opens and locks the image. NULL: e says what is wrong with it. Any thread. */
+struct block *block_open(const struct block_options *o, struct error *e);
+/* All queues of b must have been destroyed. NULL is allowed. */
+void block_close(struct block *b);
+
+uint64_t block_size_bytes(const struct block *b); /* a multiple of BLOCK_SECTOR */
+bool block_read_only(const struct block *b);
+bool block_write_cache(const struct block *b); /* a write may be lost before a flush */
+bool block_can_discard(const struct block *b); /* a discard gives room back to the host */
+const char *block_file(const struct block *b);
+const char *block_id(const struct block *b);                    /* or NULL */
+void block_describe(const struct block *b, struct strbuf *out); /* one line for `info block` */
+
+/* Synchronous, any thread, not on a vCPU's way. false with an error. */
+bool block_read(struct block *b, uint64_t offset, void *bytes, size_t n, struct error *e);
+bool block_write(struct block *b, uint64_t offset, const void *bytes, size_t n, struct error *e);
+bool block_flush(struct block *b, struct error *e);
+
+enum block_op {
+    BLOCK_READ,
+    BLOCK_WRITE,
+    BLOCK_DISCARD,
+    BLOCK_WRITE_ZEROES,
+    BLOCK_FLUSH
+};
+
+enum {
+    BLOCK_FUA = 1,       /* write, write zeroes: done means on stable storage */
+    BLOCK_MAY_UNMAP = 2, /* write zeroes: the room may be given back */
+};
+
+struct block_request {
+    enum block_op op;
+    unsigned flags;
+    uint64_t offset, bytes;  /* any alignment; within the size */
+    const struct iovec *iov; /* read, write: bytes in all; valid until done */
+    unsigned iov_count;      /* at most BLOCK_IOV_MAX */
+    /* Called once, on the queue's thread, from block_queue_run/wait/drain; status 0 or -errno. */
+    void (*done)(struct block_request *r, int status);
+
+    /* The rest belongs to block/ until done is called. */
+    struct block_request *next;
+    struct block_queue *queue;
+    int fd;
+    int rw_flags;
+    int status;
+    uint64_t progress; /* bytes done of a transfer that the host cut short */
+    void *format;
+};
+
+#define BLOCK_IOV_MAX 1024
+
+/*
+ * Makes a queue for requests to b: an io_uring ring, or a pool of threads. At most depth requests
+ * are outstanding at the host; more are kept waiting in order. NULL with an error.
+ */
+struct block_queue *block_queue_create(struct block *b, unsigned depth, struct error *e);
+/* Waits for what is outstanding (calling done) and frees the queue. NULL is allowed. */
+void block_queue_destroy(struct block_queue *q);
+
+/* Gives r, which the caller owns and keeps until done, to the queue. The host may see it only at
+ * the next kick. */
+void block_queue_submit(struct block_queue *q, struct block_request *r);
+/* Hands all that was submitted to the host. */
+void block_queue_kick(struct block_queue *q);
+/* Calls done of what is complete, without waiting. Returns how many. */
+unsigned block_queue_run(struct block_queue *q);
+/* Kicks, sleeps until something is complete or block_queue_wake() was called, and runs. */
+void block_queue_wait(struct block_queue *q);
+/* Ends one present or next block_queue_wait. Any thread; cheap when the queue's thread is awake. */
+void block_queue_wake(struct block_queue *q);
+/* Kicks and runs until nothing is outstanding. */
+void block_queue_drain(struct block_queue *q);
+unsigned block_queue_outstanding(const struct block_queue *q);
+
+#endif

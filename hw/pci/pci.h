@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * PCI and PCI Express functions, buses and host bridges.
+ * PCI Local Bus Specification 3.0 chapter 6 (configuration space, MSI-X), PCI Express Base 4.0
+ * chapter 7, PCI-to-PCI Bridge Architecture 1.2 chapter 3.
+ *
+ * A function's struct starts with struct pci_device, its device class's kind points to a struct
+ * pci_class. Its create calls pci_device_init first, then adds BARs and capabilities.
+ */
+#ifndef HW_PCI_PCI_H
+#define HW_PCI_PCI_H
+
+#include "hw/device.h"
+#include "hw/machine.h"
+
+#define PCI_CONFIG_BYTES 256 /* what is stored; the rest of the 4096 reads as zero */
+#define PCI_BARS 6
+
+struct pci_bus;
+struct pci_host;
+
+/* The identity of a function, as its configuration header shows it. */
+struct pci_class {
+    uint16_t vendor, device;
+    uint16_t subsystem_vendor, subsystem;
+    uint32_t class_code; /* base class << 16 | subclass << 8 | interface */
+    uint8_t revision;
+    uint8_t interrupt_pin; /* 1..4, 0 none */
+    bool bridge;           /* type 1 header */
+    /* After a write to configuration space changed bytes [offset, offset + size). May be NULL. */
+    void (*config_written)(struct device *d, unsigned offset, unsigned size);
+};
+
+enum {
+    PCI_BAR_MEM32 = 0,
+    PCI_BAR_IO = 1,
+    PCI_BAR_MEM64 = 4,
+    PCI_BAR_PREFETCH = 8,
+};
+
+/* A part of a BAR; the parts of one BAR do not overlap. */
+struct pci_bar_part {
+    uint32_t offset, size;
+    const char *name;
+    const struct mmio_ops *ops;
+    void *opaque;
+    struct os_mutex *lock; /* around ops, or NULL */
+};
+
+#define PCI_BAR_PARTS 6
+
+struct pci_bar {
+    uint64_t size; /* 0: none */
+    unsigned flags;
+    unsigned part_count;
+    struct pci_bar_part part[PCI_BAR_PARTS];
+    const struct mem_range *mapped[PCI_BAR_PARTS];
+    uint64_t address; /* where it is mapped now, or PCI_UNMAPPED */
+};
+
+#define PCI_UNMAPPED UINT64_MAX
+
+struct pci_msix_entry {
+    uint64_t address;
+    uint32_t data;
+    uint32_t control;
+};
+
+#define PCI_MSIX_MAX 256
+
+struct pci_device {
+    struct device dev; /* first */
+
+    /* Properties. */
+    int32_t addr;  /* device << 3 | function; -1 any */
+    char *romfile; /* accepted and not used: no option ROM is shown */
+    uint32_t rombar;
+    bool multifunction;
+
+    uint8_t config[PCI_CONFIG_BYTES];
+    uint8_t writable[PCI_CONFIG_BYTES];  /* bits that a write changes */
+    uint8_t clearable[PCI_CONFIG_BYTES]; /* bits that writing 1 clears */
+    uint8_t initial[PCI_CONFIG_BYTES];   /* values at reset */
+    struct pci_bar bar[PCI_BARS];
+    unsigned cap_end;               /* first free byte for a capability */
+    unsigned express_cap, msix_cap; /* offsets, or 0 */
+
+    /* MSI-X and INTx; guarded by irq_lock, which is a leaf but for the interrupt sinks. */
+    struct os_mutex irq_lock;
+    struct pci_msix_entry msix[PCI_MSIX_MAX];
+    uint64_t msix_pending[PCI_MSIX_MAX / 64];
+    unsigned msix_vectors;
+    bool intx_level; /* as the function drives it */
+    bool intx_seen;  /* as the bus sees it: level and not disabled */
+
+    struct pci_bus *bus; /* NULL until attached */
+    uint8_t devfn;
+};
+
+/* Rows for a class whose struct has a member (or is) a struct pci_device called pci. */
+#define PCI_PROPS(type, pci)                                                                       \
+    {"addr", PROP_PCI_ADDR, offsetof(struct type, pci.addr), "-1", "slot and function", NULL},     \
+        {"romfile",                                                                                \
+         PROP_STRING,                                                                              \
+         offsetof(struct type, pci.romfile),                                                       \
+         NULL,                                                                                     \
+         "accepted; option ROMs are not modelled",                                                 \
+         NULL},                                                                                    \
+        {"rombar",                                                                                 \
+         PROP_U32,                                                                                 \
+         offsetof(struct type, pci.rombar),                                                        \
+         "1",                                                                                      \
+         "accepted; option ROMs are not modelled",                                                 \
+         NULL},                                                                                    \
+    {                                                                                              \
+        "multifunction", PROP_BOOL, offsetof(struct type, pci.multifunction), "off",               \
+            "other functions may share the slot", NULL                                             \
+    }
+
+#define PCI_FIELD_(type, m, n, k, keep)                                                            \
+    {                                                                                              \
+        .name = n, .offset = offsetof(struct type, m), .size = sizeof(((struct type *)0)->m),      \
+        .kind = k, .keep_at_reset = keep                                                           \
+    }
+#define PCI_FIELDS(type, pci)                                                                      \
+    PCI_FIELD_(type, pci.config, "pci.config", FIELD_DATA, true),                                  \
+        PCI_FIELD_(type, pci.writable, "pci.writable", FIELD_TRANSIENT, true),                     \
+        PCI_FIELD_(type, pci.clearable, "pci.clearable", FIELD_TRANSIENT, true),                   \
+        PCI_FIELD_(type, pci.initial, "pci.initial", FIELD_TRANSIENT, true),                       \
+        PCI_FIELD_(type, pci.bar, "pci.bar", FIELD_TRANSIENT, true),                               \
+        PCI_FIELD_(type, pci.cap_end, "pci.cap_end", FIELD_TRANSIENT, true),                       \
+        PCI_FIELD_(type, pci.express_cap, "pci.express_cap", FIELD_TRANSIENT, true),               \
+        PCI_FIELD_(type, pci.msix_cap, "pci.msix_cap", FIELD_TRANSIENT, true),                     \
+        PCI_FIELD_(type, pci.irq_lock, "pci.irq_lock", FIELD_TRANSIENT, true),                     \
+        PCI_FIELD_(type, pci.msix, "pci.msix", FIELD_DATA, true),                                  \
+        PCI_FIELD_(type, pci.msix_pending, "pci.msix_pending", FIELD_DATA, true),                  \
+        PCI_FIELD_(type, pci.msix_vectors, "pci.msix_vectors", FIELD_TRANSIENT, true),             \
+        PCI_FIELD_(type, pci.intx_level, "pci.intx_level", FIELD_DATA, true),                      \
+        PCI_FIELD_(type, pci.intx_seen, "pci.intx_seen", FIELD_TRANSIENT, true),                   \
+        PCI_FIELD_(type, pci.bus, "pci.bus", FIELD_TRANSIENT, true),                               \
+        PCI_FIELD_(type, pci.devfn, "pci.devfn", FIELD_TRANSIENT, true)
+
+/* ---- for functions */
+
+/* Fills the header from the class's struct pci_class c. First thing in a function's create. */
+void pci_device_init(struct pci_device *p, const struct pci_class *c);
+/* Last thing in destroy, and in a create that fails after pci_device_init: unmaps and frees. */
+void pci_device_fini(struct pci_device *p);
+/* The function's state after reset; part of the class's reset. Lowers INTx, unmaps BARs. */
+void pci_device_reset(struct pci_device *p);
+/* After the state was loaded: maps BARs again, drives INTx. */
+void pci_device_loaded(struct pci_device *p);
+
+/* A BAR of size bytes (a power of two, at least 16; 64-bit ones take the next number as well). */
+void pci_bar_add(struct pci_device *p, unsigned n, unsigned flags, uint64_t size);
+void pci_bar_add_part(struct pci_device *p, unsigned n, const struct pci_bar_part *part);
+
+/* Room for a capability of size bytes with the given id; returns its offset in config[]. */
+unsigned pci_cap_add(struct pci_device *p, uint8_t id, unsigned size);
+/* The capability that makes the function PCI Express; port_type as in the PCIe capabilities
+ * register. */
+void pci_cap_add_express(struct pci_device *p, unsigned port_type);
+void pci_cap_add_power(struct pci_device *p);
+/* MSI-X with n vectors; its table and pending bits are the 4 KiB (or more) BAR number bar. */
+void pci_msix_init(struct pci_device *p, unsigned bar, unsigned n);
+
+/* The driver has chosen MSI-X. */
+bool pci_msix_enabled(const struct pci_device *p);
+/* Sends vector v, or marks it pending while it is masked. Any thread. */
+void pci_msix_notify(struct pci_device *p, unsigned v);
+/* Drives the function's INTx pin. Any thread. */
+void pci_intx_set(struct pci_device *p, bool level);
+/* The bus master bit: DMA is allowed. */
+bool pci_bus_master(const struct pci_device *p);
+/* bus << 8 | devfn. */
+uint32_t pci_requester_id(const struct pci_device *p);
+
+/* Configuration accesses of the function itself; size 1, 2 or 4, offset aligned. */
+uint32_t pci_config_read(struct pci_device *p, unsigned offset, unsigned size);
+void pci_config_write(struct pci_device *p, unsigned offset, uint32_t value, unsigned size);
+
+/* ---- buses */
+
+struct pci_bus {
+    struct bus bus; /* first; bus.impl is this struct */
+    struct pci_host *host;
+    struct pci_device *bridge;    /* NULL: the root bus */
+    struct pci_device *slot[256]; /* by devfn */
+    unsigned intx_count[4];       /* asserting functions by pin; host's irq_lock */
+};
+
+void pci_bus_init(struct pci_bus *b, struct machine *m, struct pci_host *host,
+                  struct pci_device *bridge, const char *name);
+/* Number of the bus now: 0 for the root, else what software wrote into the bridge. */
+unsigned pci_bus_number(const struct pci_bus *b);
+
+/* ---- the host bridge */
+
+/* Where message-signalled interrupts go. Without one, an MSI is a 32-bit store to memory. Any
+ * thread. */
+struct pci_msi_sink {
+    void (*send)(void *opaque, uint64_t addr, uint32_t data, uint32_t requester_id);
+    void *opaque;
+};
+
+/* CPU addresses of the windows. Memory has the same addresses on PCI; port 0 is at pio_base. */
+struct pci_windows {
+    paddr ecam_base, mmio_base, high_base, pio_base;
+    uint64_t ecam_size, mmio_size, high_size, pio_size; /* bytes; 0: no such window */
+};
+
+struct pci_host {
+    struct pci_bus root;
+    struct space *memory;
+    struct pci_windows windows;
+    struct pci_msi_sink msi;
+    struct os_mutex irq_lock; /* guards intx_count of all buses */
+    struct irq irq[4];        /* INTA..INTD of the root */
+    struct os_mutex lock;     /* around configuration accesses */
+};
+
+struct pci_device *pci_find(struct pci_host *h, unsigned bus, unsigned devfn);
+
+/*
+ * The generic PCIe host bridge, class "gpex-pcihost" (hw/pci/gpex.c). Between device_new and
+ * device_create the board says where it is; afterwards it connects the device's irq[0..3] (INTA..D)
+ * and may plug devices into the bus "pcie.0".
+ */
+extern const struct device_class gpex_pcihost_class;
+void gpex_set_windows(struct device *d, const struct pci_windows *w);
+void gpex_set_msi_sink(struct device *d, const struct pci_msi_sink *s);
+struct bus *gpex_bus(struct device *d);
+
+extern const struct device_class pcie_root_port_class;
+
+#endif
