@@ -2,8 +2,9 @@
 /*
  * Guest address spaces: sorted maps of ranges (RAM, ROM, MMIO) that are published whole and read without a lock.
  *
- * A map is immutable once published; a change builds a new one and swaps the pointer. Old maps and RAM are kept until the
- * space is destroyed (map changes are rare: BAR moves, flash mode switches), so a reader never needs a lock.
+ * A change builds a new map and publishes it whole; readers take no lock and see one map or the other. Descriptions of
+ * ranges live until the space is destroyed, RAM is never unmapped before that, and the memory of superseded maps is used
+ * again: a guest that moves a window for ever costs no more than one that does not.
  * Accelerators register a listener to drop cached translations when the map changes.
  */
 #ifndef MEMORY_SPACE_H
@@ -23,7 +24,9 @@ typedef uint64_t vaddr;
 
 /*
  * Register access functions of a device. size is 1, 2, 4 or 8 and among those in sizes (a mask: bit n allows 1<<n bytes);
- * offset is relative to the range and aligned to size; other accesses are split or refused by the core.
+ * offset is relative to the range and aligned to size. The core splits larger and misaligned accesses into the largest that
+ * fit; of a read that is narrower than all in sizes it returns the wanted bytes of the narrowest that covers them; such a
+ * write is passed on zero-extended if it is at the start of a unit, as on a bus without byte strobes, and else ignored.
  * Called with the range's lock held if it has one.
  */
 struct mmio_ops {
@@ -71,11 +74,19 @@ void space_set_kind(struct space *s, const struct mem_range *r, enum range_kind 
 void space_begin(struct space *s);
 void space_commit(struct space *s);
 
-/* The view that shows address a, or NULL where nothing is mapped. Lock-free; the result stays valid until destroy. */
-const struct mem_view *space_find(struct space *s, paddr a);
+/*
+ * Gives in *v the view that shows address a, false where nothing is mapped. Lock-free. *v is a copy; what it says holds as long
+ * as space_generation() stays what it was before the call.
+ */
+bool space_find(struct space *s, paddr a, struct mem_view *v);
 
-/* Called after each publication, on the publishing thread. */
+/* Grows with each publication, before the listeners are called. */
+uint64_t space_generation(struct space *s);
+
+/* Called after each publication, on the publishing thread, without a lock held. At most SPACE_LISTENERS of them. */
+#define SPACE_LISTENERS 8
 void space_listen(struct space *s, void (*changed)(void *opaque), void *opaque);
+void space_unlisten(struct space *s, void (*changed)(void *opaque), void *opaque);
 
 /* Reads or writes any range, splitting at range boundaries. false if some byte is not mapped (bus error). */
 bool space_read(struct space *s, paddr a, void *bytes, size_t n);
@@ -84,6 +95,13 @@ bool space_write(struct space *s, paddr a, const void *bytes, size_t n);
 /* One access of a CPU: size 1, 2, 4, 8; the value is in host order for a little-endian guest bus. false: bus error. */
 bool space_load(struct space *s, paddr a, unsigned size, uint64_t *value);
 bool space_store(struct space *s, paddr a, unsigned size, uint64_t value);
+
+/*
+ * One access to a range with ops, at an offset within it, for callers that keep the range of a view: split or widened as
+ * its sizes ask, under its lock. size is 1, 2, 4 or 8; offset + size is within the range.
+ */
+uint64_t range_load(const struct mem_range *r, uint64_t offset, unsigned size);
+void range_store(const struct mem_range *r, uint64_t offset, unsigned size, uint64_t value);
 
 /* Host pointer to n bytes of RAM at a (one range), or NULL. writable refuses ROM. */
 uint8_t *space_host(struct space *s, paddr a, size_t n, bool writable);
