@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Software floating point: formats, rules, taking numbers apart, choosing NaNs, rounding.
+ * See softfloat_core.h for the invariants.
+ */
+#include "base/softfloat_core.h"
+
+const struct fp_format fp_formats[FP_FORMATS] = {
+    [FP_BINARY16] = {.name = "binary16",
+                     .width = 16,
+                     .exp_bits = 5,
+                     .frac_bits = 10,
+                     .bias = 15,
+                     .is_half = true},
+    [FP_BINARY16_ALT] = {.name = "binary16alt",
+                         .width = 16,
+                         .exp_bits = 5,
+                         .frac_bits = 10,
+                         .bias = 15,
+                         .is_half = true,
+                         .no_specials = true},
+    [FP_BFLOAT16] = {.name = "bfloat16", .width = 16, .exp_bits = 8, .frac_bits = 7, .bias = 127},
+    [FP_BINARY32] = {.name = "binary32", .width = 32, .exp_bits = 8, .frac_bits = 23, .bias = 127},
+    [FP_BINARY64] =
+        {.name = "binary64", .width = 64, .exp_bits = 11, .frac_bits = 52, .bias = 1023},
+};
+
+const struct fp_rules fp_rules_arm = {
+    .name = "arm",
+    .nan_choice = FP_NAN_SIGNALING_FIRST,
+    .muladd_order = {2, 0, 1},
+    .muladd_invalid = FP_MULADD_DEFAULT_NAN,
+    .int_overflow = FP_INT_SATURATE,
+};
+
+const struct fp_rules fp_rules_arm_ah = {
+    .name = "arm-ah",
+    .nan_choice = FP_NAN_FIRST,
+    .muladd_order = {0, 1, 2},
+    .muladd_invalid = FP_MULADD_QUIET,
+    .int_overflow = FP_INT_SATURATE,
+    .default_nan_negative = true,
+    .tiny_after_rounding = true,
+    .flush_is_inexact = true,
+    .flag_denormals = true,
+    .minmax_second = true,
+};
+
+const struct fp_rules fp_rules_x86 = {
+    .name = "x86",
+    .nan_choice = FP_NAN_FIRST,
+    .muladd_order = {0, 1, 2},
+    .muladd_invalid = FP_MULADD_QUIET,
+    .int_overflow = FP_INT_INDEFINITE,
+    .default_nan_negative = true,
+    .tiny_after_rounding = true,
+    .flush_is_inexact = true,
+    .flag_denormals = true,
+    .minmax_second = true,
+};
+
+static inline unsigned exp_ones(const struct fp_format *f)
+{
+    return (1u << f->exp_bits) - 1;
+}
+
+static inline fp_bits sign_bit(const struct fp_format *f, bool sign)
+{
+    return (fp_bits)sign << (f->width - 1);
+}
+
+fp_bits fp_infinity(const struct fp_format *f, bool sign)
+{
+    return sign_bit(f, sign) | (fp_bits)exp_ones(f) << f->frac_bits;
+}
+
+fp_bits fp_greatest(const struct fp_format *f, bool sign)
+{
+    if (f->no_specials) {
+        return sign_bit(f, sign) | (((fp_bits)1 << (f->width - 1)) - 1);
+    }
+    return fp_infinity(f, sign) - 1;
+}
+
+fp_bits fp_default_nan(const struct fp_format *f, const struct fp_rules *rules)
+{
+    return fp_infinity(f, rules->default_nan_negative) | (fp_bits)1 << (f->frac_bits - 1);
+}
+
+bool fp_is_nan(const struct fp_format *f, fp_bits a)
+{
+    return !f->no_specials && (a & ~sign_bit(f, true)) > fp_infinity(f, false);
+}
+
+bool fp_is_signaling(const struct fp_format *f, fp_bits a)
+{
+    return fp_is_nan(f, a) && !(a >> (f->frac_bits - 1) & 1);
+}
+
+fp_bits fp_invalid(const struct fp_format *f, struct fp_env *env)
+{
+    env->flags |= FP_INVALID;
+    return fp_default_nan(f, env->rules);
+}
+
+/* A denormal operand: normalized, or flushed. */
+static void unpack_denormal(const struct fp_format *f, struct fp_num *n, struct fp_env *env)
+{
+    if (f->is_half ? env->flush_half : env->flush_inputs != FP_KEEP) {
+        if (!f->is_half && env->flush_inputs == FP_FLUSH_FLAGGED) {
+            env->flags |= FP_DENORMAL;
+        }
+        n->kind = FP_ZERO;
+        return;
+    }
+    unsigned shift = fp_clz(n->sig);
+    n->kind = FP_FINITE;
+    n->denormal = true;
+    n->sig <<= shift;
+    n->exp = 1 - f->bias - (int32_t)shift;
+}
+
+struct fp_num fp_unpack(const struct fp_format *f, fp_bits a, struct fp_env *env)
+{
+    unsigned biased = (unsigned)(a >> f->frac_bits) & exp_ones(f);
+    fp_bits frac = a & (((fp_bits)1 << f->frac_bits) - 1);
+    struct fp_num n = {
+        .sig = frac << (127 - f->frac_bits), .kind = FP_ZERO, .sign = a >> (f->width - 1) & 1};
+    if (biased == 0) {
+        if (frac) {
+            unpack_denormal(f, &n, env);
+        }
+    } else if (biased == exp_ones(f) && !f->no_specials) {
+        n.kind = !frac ? FP_INFINITE : frac >> (f->frac_bits - 1) ? FP_QUIET : FP_SIGNALING;
+    } else {
+        n.kind = FP_FINITE;
+        n.sig |= (u128)1 << 127;
+        n.exp = (int32_t)biased - f->bias;
+    }
+    return n;
+}
+
+fp_bits fp_propagate(const struct fp_format *f, const struct fp_num *n, struct fp_env *env)
+{
+    if (n->kind == FP_SIGNALING) {
+        env->flags |= FP_INVALID;
+    }
+    if (env->default_nan) {
+        return fp_default_nan(f, env->rules);
+    }
+    fp_bits quiet = (fp_bits)1 << (f->frac_bits - 1);
+    return fp_infinity(f, n->sign) | quiet | n->sig >> (127 - f->frac_bits);
+}
+
+struct fp_num fp_choose_nan(const struct fp_num *a, const struct fp_num *b,
+                            const struct fp_rules *rules)
+{
+    bool signaling = a->kind == FP_SIGNALING || b->kind == FP_SIGNALING;
+    bool first = fp_kind_is_nan(a);
+    if (signaling && rules->nan_choice == FP_NAN_SIGNALING_FIRST) {
+        first = a->kind == FP_SIGNALING;
+    }
+    struct fp_num n = first ? *a : *b;
+    if (signaling) {
+        n.kind = FP_SIGNALING;
+    }
+    return n;
+}
+
+u128 fp_round_sig(u128 sig, unsigned cut, unsigned rounding, bool sign, bool *inexact)
+{
+    if (unlikely(cut > 128)) { /* below half of the last place */
+        sig = sig != 0;
+        cut = 128;
+    }
+    u128 rest = sig << (128 - cut);
+    u128 kept = cut < 128 ? sig >> cut : 0;
+    const u128 half = (u128)1 << 127;
+    bool up = false;
+    *inexact = rest != 0;
+    switch (rounding) {
+    case FP_RNE:
+        up = rest > half || (rest == half && (kept & 1));
+        break;
+    case FP_RNA:
+        up = rest >= half;
+        break;
+    case FP_RUP:
+        up = rest && !sign;
+        break;
+    case FP_RDN:
+        up = rest && sign;
+        break;
+    case FP_ROD:
+        return kept | (rest != 0);
+    default:
+        assert(rounding == FP_RTZ);
+    }
+    return kept + up;
+}
+
+static fp_bits overflow(const struct fp_format *f, bool sign, unsigned rounding, struct fp_env *env)
+{
+    if (f->no_specials) {
+        env->flags |= FP_INVALID;
+        return fp_greatest(f, sign);
+    }
+    env->flags |= FP_OVERFLOW | FP_INEXACT;
+    bool away = rounding == FP_RNE || rounding == FP_RNA || rounding == (sign ? FP_RDN : FP_RUP);
+    return away ? fp_infinity(f, sign) : fp_greatest(f, sign);
+}
+
+/* Whether n, below the least normal number, is still so when rounded to the format's precision. */
+static bool tiny_when_rounded(const struct fp_format *f, const struct fp_num *n, unsigned rounding)
+{
+    if (n->exp + f->bias < 0) {
+        return true;
+    }
+    bool inexact;
+    return !(fp_round_sig(n->sig, 127 - f->frac_bits, rounding, n->sign, &inexact) >>
+             (f->frac_bits + 1));
+}
+
+/* A finite number below the least normal one. */
+static fp_bits round_tiny(const struct fp_format *f, const struct fp_num *n, unsigned rounding,
+                          struct fp_env *env)
+{
+    bool tiny = !env->rules->tiny_after_rounding || tiny_when_rounded(f, n, rounding);
+    if (tiny && (f->is_half ? env->flush_half : env->flush_outputs)) {
+        env->flags |= FP_UNDERFLOW | (env->rules->flush_is_inexact ? FP_INEXACT : 0);
+        return sign_bit(f, n->sign);
+    }
+    bool inexact;
+    unsigned cut = (unsigned)(127 - f->frac_bits + 1 - (n->exp + f->bias));
+    u128 q = fp_round_sig(n->sig, cut, rounding, n->sign, &inexact);
+    if (inexact) {
+        env->flags |= FP_INEXACT | (tiny ? FP_UNDERFLOW : 0);
+    }
+    return sign_bit(f, n->sign) | q; /* a carry makes it the least normal number */
+}
+
+fp_bits fp_round(const struct fp_format *f, const struct fp_num *n, unsigned rounding,
+                 struct fp_env *env)
+{
+    if (n->kind == FP_ZERO) {
+        return sign_bit(f, n->sign);
+    }
+    if (n->kind == FP_INFINITE) {
+        return fp_infinity(f, n->sign);
+    }
+    assert_hot(n->kind == FP_FINITE && n->sig >> 127);
+    int32_t biased = n->exp + f->bias;
+    int32_t limit = (int32_t)exp_ones(f) + f->no_specials;
+    if (unlikely(biased < 1)) {
+        return round_tiny(f, n, rounding, env);
+    }
+    if (unlikely(biased >= limit)) {
+        return overflow(f, n->sign, rounding, env);
+    }
+    bool inexact;
+    u128 q = fp_round_sig(n->sig, 127 - f->frac_bits, rounding, n->sign, &inexact);
+    /* The leading one, and a carry out of the significand, add to the exponent. */
+    fp_bits r = ((fp_bits)(biased - 1) << f->frac_bits) + q;
+    if (unlikely(r >> f->frac_bits >= (fp_bits)limit)) {
+        return overflow(f, n->sign, rounding, env);
+    }
+    if (inexact) {
+        env->flags |= FP_INEXACT;
+    }
+    return sign_bit(f, n->sign) | r;
+}
