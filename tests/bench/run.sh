@@ -1,0 +1,63 @@
+#!/bin/bash
+# run.sh CACHE [PART...]
+# `make bench`: dragoman (A) beside QEMU 10 (B) in one run, and at the end a table of the ratios with what they should
+# be. PARTs: first (start-up), micro (bare-metal operations), guest (the workloads of open/ in Debian), parallel (what
+# a second vCPU is worth); all without a PART. PAIRS=n (default 5), BENCH=a,b some workloads only; A=, B= other commands.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+[ $# -ge 1 ] || { sed -n 2,5p "$0" >&2; exit 2; }
+build=${BUILD:-build} pairs=${PAIRS:-5}
+"$here/../guests/fetch.sh" "$1" qemu10 bench || exit 2
+cache=$(cd "$1" && pwd); shift
+parts=${*:-first micro guest parallel}
+a=${A:-$build/dragoman-system-aarch64}
+b=${B:-$cache/qemu10/bin/qemu-system-aarch64 -accel tcg}
+work=$build/bench; mkdir -p "$work"; result=$work/result; : > "$result"
+status=0
+part() { # TITLE COMMAND...: shows the output and keeps it for the table
+	echo; echo "== $1"; shift
+	"$@" | tee -a "$result"
+	[ "${PIPESTATUS[0]}" = 0 ] || status=1
+}
+echo "A: $a"; echo "B: $b ($($b --version | head -1))"
+echo "host: $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -1), $(nproc) CPUs, load $(cut -d' ' -f1-3 /proc/loadavg), $(date -u +%F)"
+for p in $parts; do
+	case $p in
+	first) part "exec to the guest's first instruction" "$here/first.sh" "$work" $((pairs * 4)) "$a" "$b" ;;
+	micro) part "operations of a bare-metal guest, ns" "$here/micro.sh" "$work" "$pairs" "$a" "$b" ;;
+	guest) part "workloads in Debian arm64, seconds" "$here/ab.sh" "$cache" arm64 open "$pairs" "$a" "$b" ;;
+	parallel) part "speed-up of par-xz-2 by a second vCPU" "$here/parallel.sh" "$cache" "$pairs" "$a" ;;
+	*) echo "run.sh: no part $p; there are first, micro, guest, parallel" >&2; exit 2 ;;
+	esac
+done
+echo; echo "== summary (goals for a whole run with 5 pairs on an idle host)"
+awk '
+	function row(what, value, goal, low) {
+		printf "%-58s %8s   %s%s %s\n", what, value, low ? "<= " : ">= ", goal, \
+			value == "-" ? "not measured" : (low ? value + 0 <= goal : value + 0 >= goal) ? "reached" : "MISSED" }
+	function root(s, n) { return n ? sprintf("%.2f", exp(s / n)) : "-" }
+	function got(x) { return x == "" ? "-" : x }
+	# a workload: name class A B median least most cpu; an operation of micro.sh has one column less
+	NF == 8 && $2 !~ /class/ && $5 ~ /^[0-9.]+$/ && $1 != "PARALLEL" {
+		if ($1 != "boot") { med[$1] = $5; if (worst == "" || $5 < worst) { worst = $5; worst_name = $1 } } else boot = $5
+		sum[$2] += log($5); n[$2]++ }
+	NF == 7 && $1 ~ /^(calls|pointer_calls|jumps)$/ { sites += log($5); ns++ }
+	/^FIRST-INSTRUCTION A/ { first = $5 }
+	/^PSS at the end/ { a = $7; b = $9; if (a > 0 && b > 0) pss = sprintf("%.2f", a / b) }
+	/^PARALLEL/ { par = $7 }
+	END {
+		row("integer workloads, geometric mean", root(sum["integer"], n["integer"]), 2.2)
+		row("int-sqlite", got(med["int-sqlite"]), 3); row("int-python", got(med["int-python"]), 3)
+		row("int-stress-int64", got(med["int-stress-int64"]), 3); row("int-7zip", got(med["int-7zip"]), 2.5)
+		row("FP workloads", root(sum["FP"], n["FP"]), 5)
+		row("SIMD and crypto workloads", root(sum["simd/crypto"], n["simd/crypto"]), 4)
+		row("system call and fork workloads", root(sum["syscall/fork"], n["syscall/fork"]), 2)
+		row("calls and indirect jumps over >= 1,000 sites (micro)", root(sites, ns), 4)
+		row("memory workload", root(sum["memory"], n["memory"]), 1.5)
+		row("any single workload (least: " (worst_name == "" ? "-" : worst_name) ")", got(worst), 0.97)
+		row("boot to the first line of init", got(boot), 1.5)
+		row("exec to the first guest instruction, ms", got(first), 20, 1)
+		row("proportional set size at the end, A / B", got(pss), 1.0, 1)
+		row("second vCPU / second CPU (par-xz-2)", got(par), 0.9)
+	}' "$result"
+exit $status
