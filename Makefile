@@ -27,7 +27,7 @@ endif
 
 $(BUILD)/config.mk: configure tools/packages
 	$(if $(strip $(PURPOSES)),tools/packages install $(sort $(PURPOSES)))
-	./configure --build-dir=$(BUILD) $(CONFIGURED_WITH)
+	./configure --build-dir=$(BUILD) $(CONFIGURED_WITH) $(if $(filter check check-all,$(MAKECMDGOALS)),--enable-werror)
 
 # ---- sources
 
