@@ -55,7 +55,7 @@ SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 SCRIPTS := $(wildcard tests/boot/*.sh tests/monitor/*.t tests/cli/*.sh)
 # The sizes of the test run.
 QUICK := unit ir hw block net
-SANITIZED := unit ir hw block net
+VARIANT_KINDS := unit ir hw block net
 
 # ---- flags
 
@@ -110,9 +110,8 @@ $(BUILD)/gen/%_decode.c $(BUILD)/gen/%_decode_translate.c $(BUILD)/gen/%_decode.
 
 # ---- tests
 
-.PHONY: tests tests-sanitized check check-quick check-all guests oracle lint format code-expect
+.PHONY: tests variant-tests check check-quick check-all guests oracle lint format code-expect
 tests: $(TESTS) all
-tests-sanitized: $(filter $(SANITIZED:%=$(BUILD)/tests/%/%),$(TESTS))
 
 $(TESTS): $(BUILD)/tests/%: tests/%.c $(SUPPORT_OBJECTS) $(BUILD)/libcore.a | $(GEN_HEADERS)
 	@mkdir -p $(@D)
@@ -120,31 +119,36 @@ $(TESTS): $(BUILD)/tests/%: tests/%.c $(SUPPORT_OBJECTS) $(BUILD)/libcore.a | $(
 		$(filter %.c %.o %.a,$^) $(LIB_LIBS) $(TEST_LIBS) -lm
 
 RUN_TESTS = DRAGOMAN_CACHE=$(abspath $(CACHE)) BUILD=$(BUILD) tests/run
-PROGRAMS = $(TESTS) $(SCRIPTS)
 
 check-quick:
 	@+$(SUBMAKE) tests
 	@$(RUN_TESTS) $(filter $(QUICK:%=$(BUILD)/tests/%/%),$(TESTS))
 
-# One run over everything, so that its last line counts everything.
+# One run over everything, so that its last line counts everything. The builds beside the release build run the
+# tests that need no guest, under sanitizers or with the assertions of hot paths.
+VARIANTS := asan
+FLAGS_asan := CC="$(strip $(filter ccache,$(CC)) clang-14)" --enable-sanitizers=address,undefined --enable-werror
+FLAGS_tsan := CC="$(strip $(filter ccache,$(CC)) clang-14)" --enable-sanitizers=thread --enable-werror
+FLAGS_debug := CC="$(CC)" --enable-debug --enable-werror
+VARIANT_TESTS := $(filter $(VARIANT_KINDS:%=$(BUILD)/tests/%/%),$(TESTS))
+
 check:
 	@tools/packages install build test
 	@+$(SUBMAKE) tests
 	@+$(SUBMAKE) guests oracle || echo "make check: without these guests, tests that need them are skipped"
-	@+$(SUBMAKE) sanitized
-	@$(RUN_TESTS) tools/lint $(PROGRAMS) \
-		$(patsubst $(BUILD)/%,$(BUILD)-asan/%,$(filter $(SANITIZED:%=$(BUILD)/tests/%/%),$(TESTS)))
+	@+$(SUBMAKE) $(VARIANTS:%=variant-%)
+	@$(RUN_TESTS) tools/lint $(TESTS) $(SCRIPTS) \
+		$(foreach v,$(VARIANTS),$(VARIANT_TESTS:$(BUILD)/%=$(BUILD)-$(v)/%))
 
-check-all: export TEST_SCALE ?= 20
-check-all: check
+check-all:
+	@+TEST_SCALE=$(or $(TEST_SCALE),20) $(SUBMAKE) check VARIANTS="asan tsan debug"
 
-.PHONY: sanitized
-sanitized: $(BUILD)-asan/config.mk
-	@$(MAKE) --no-print-directory BUILD=$(BUILD)-asan tests-sanitized
+variant-tests: $(VARIANT_TESTS)
+variant-%: $(BUILD)-%/config.mk
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-$* variant-tests
 
-$(BUILD)-asan/config.mk: configure
-	./configure --build-dir=$(BUILD)-asan --enable-sanitizers=address,undefined --enable-werror \
-		CC=$(if $(findstring ccache,$(CC)),"ccache clang-14",clang-14)
+$(BUILD)-%/config.mk: configure
+	./configure --build-dir=$(BUILD)-$* $(FLAGS_$*)
 
 guests:
 	@tests/guests/fetch.sh $(CACHE) arm64
@@ -181,17 +185,17 @@ install: all
 
 clean:
 	find $(BUILD) -mindepth 1 -maxdepth 1 ! -name cache ! -name 'config.*' -exec rm -rf {} +
-	rm -rf $(BUILD)-asan
+	rm -rf $(BUILD)-asan $(BUILD)-tsan $(BUILD)-debug $(BUILD)-lint
 
 distclean:
-	rm -rf $(BUILD) $(BUILD)-asan
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-debug $(BUILD)-lint
 
 define HELP
   make              the program, build/dragoman-system-aarch64
   make demo         fetches a Debian arm64 guest and boots it to a shell
   make check        all tests, as continuous integration runs them
   make check-quick  the tests that need no guest, for the inner loop
-  make check-all    all tests with more random cases
+  make check-all    all tests with 20 times the random cases, thread sanitizer and debug builds too
   make bench        speed beside QEMU 10: a table of ratios
   make lint         include graph, sizes, format, compiler warnings
   make format       formats the C files that differ from the last commit, or FILES="..."
