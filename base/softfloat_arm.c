@@ -317,10 +317,11 @@ static uint32_t odd_or_infinity(uint32_t r, const struct fp_env *env)
     return env->flags & FP_OVERFLOW ? (uint32_t)fp_infinity(binary32, r >> 31) : r;
 }
 
-static struct fp_env bfdot_env(void)
+/* Whatever FPCR says, but for the sign of the default NaN. */
+static struct fp_env bfdot_env(const struct fp_env *env)
 {
     return (struct fp_env){
-        .rules = &fp_rules_arm,
+        .rules = env->rules,
         .rounding = FP_ROD,
         .flush_inputs = FP_FLUSH,
         .flush_outputs = true,
@@ -328,31 +329,33 @@ static struct fp_env bfdot_env(void)
     };
 }
 
-static uint32_t bf_mul(uint16_t a, uint16_t b)
+static uint32_t bf_mul(uint16_t a, uint16_t b, const struct fp_env *env)
 {
-    struct fp_env e = bfdot_env();
+    struct fp_env e = bfdot_env(env);
     uint32_t r = f32_mul((uint32_t)a << 16, (uint32_t)b << 16, &e);
     return odd_or_infinity(r, &e);
 }
 
-static uint32_t bf_add(uint32_t a, uint32_t b)
+static uint32_t bf_add(uint32_t a, uint32_t b, const struct fp_env *env)
 {
-    struct fp_env e = bfdot_env();
+    struct fp_env e = bfdot_env(env);
     uint32_t r = f32_add(a, b, &e);
     return odd_or_infinity(r, &e);
 }
 
-uint32_t fp_arm_bfdot(uint32_t addend, const uint16_t a[2], const uint16_t b[2])
+uint32_t fp_arm_bfdot(uint32_t addend, const uint16_t a[2], const uint16_t b[2],
+                      const struct fp_env *env)
 {
-    return bf_add(addend, bf_add(bf_mul(a[0], b[0]), bf_mul(a[1], b[1])));
+    return bf_add(addend, bf_add(bf_mul(a[0], b[0], env), bf_mul(a[1], b[1], env), env), env);
 }
 
-void fp_arm_bfmmla(uint32_t sum[4], const uint16_t a[8], const uint16_t b[8])
+void fp_arm_bfmmla(uint32_t sum[4], const uint16_t a[8], const uint16_t b[8],
+                   const struct fp_env *env)
 {
     for (unsigned i = 0; i < 2; i++) {
         for (unsigned j = 0; j < 2; j++) {
             for (unsigned k = 0; k < 4; k += 2) {
-                sum[2 * i + j] = fp_arm_bfdot(sum[2 * i + j], &a[4 * i + k], &b[4 * j + k]);
+                sum[2 * i + j] = fp_arm_bfdot(sum[2 * i + j], &a[4 * i + k], &b[4 * j + k], env);
             }
         }
     }

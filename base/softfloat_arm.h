@@ -61,12 +61,16 @@ uint16_t fp_arm_bfcvt(uint32_t a, struct fp_env *env);
 /* BFMLALB, BFMLALT, for one element: addend + a*b */
 uint32_t fp_arm_bfmlal(uint32_t addend, uint16_t a, uint16_t b, struct fp_env *env);
 
-/* BFDOT, for one element: addend + (a[0]*b[0] + a[1]*b[1]), rounded to odd at each step; no flags.
+/*
+ * BFDOT, for one element: addend + (a[0]*b[0] + a[1]*b[1]), rounded to odd at each step, denormals
+ * flushed, NaNs the default one, no flags. FPCR decides no more than the default NaN's sign (AH).
  */
-uint32_t fp_arm_bfdot(uint32_t addend, const uint16_t a[2], const uint16_t b[2]);
+uint32_t fp_arm_bfdot(uint32_t addend, const uint16_t a[2], const uint16_t b[2],
+                      const struct fp_env *env);
 
 /* BFMMLA: the 2 by 2 matrix sum, a row after another, gains a times the transpose of b (2 by 4). */
-void fp_arm_bfmmla(uint32_t sum[4], const uint16_t a[8], const uint16_t b[8]);
+void fp_arm_bfmmla(uint32_t sum[4], const uint16_t a[8], const uint16_t b[8],
+                   const struct fp_env *env);
 
 /* FMLAL and its kin, for one element: addend + a*b, a and b binary16, the rest binary32 */
 uint32_t fp_arm_fmlal(uint32_t addend, uint16_t a, uint16_t b, struct fp_env *env);
