@@ -20,7 +20,8 @@
  * BITS, from bit 31 down: 0 and 1 are fixed, a dot is ignored; name:W is an unsigned operand of W
  * bits, name:sW a signed one. OPERAND=PARTS makes an operand of earlier ones and constants, most
  * significant first, as in off=s(immhi:immlo:00), s() meaning signed; what it is made of is then no
- * operand of its own, unless written +name. Rows of one NAME share operands and semantic function;
+ * operand of its own, unless written +name; !name is its complement. name:W[L..H], L and H + 1 powers
+ * of two, stands for a row for each power of two that the operand may have as its highest bit. Rows of one NAME share operands and semantic function;
  * FORM tells them apart.
  *
  * TEXT is copied, but {f(x, y)} calls ISA_fmt_f(out, x, y), {r} calls ISA_fmt_r(out).
@@ -37,6 +38,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 void decgen_fail(const char *file, int line, const char *fmt, ...)
 {
     va_list ap;
@@ -46,29 +49,6 @@ void decgen_fail(const char *file, int line, const char *fmt, ...)
     fputc('\n', stderr);
     va_end(ap);
     exit(1);
-}
-
-void *decgen_alloc(size_t bytes)
-{
-    void *p = calloc(1, bytes ? bytes : 1);
-    if (!p) {
-        fprintf(stderr, "decgen: out of memory\n");
-        exit(1);
-    }
-    return p;
-}
-
-char *decgen_format(const char *fmt, ...)
-{
-    va_list ap;
-    va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
-    va_end(ap);
-    char *s = decgen_alloc((size_t)n + 1);
-    va_start(ap, fmt);
-    vsnprintf(s, (size_t)n + 1, fmt, ap);
-    va_end(ap);
-    return s;
 }
 
 static FILE *create(const char *path)
@@ -92,19 +72,19 @@ static void finish(FILE *f, const char *path)
 static void write_all(const struct isa *isa, const char *prefix)
 {
     const char *slash = strrchr(prefix, '/');
-    const char *header = decgen_format("%s.h", slash ? slash + 1 : prefix);
+    const char *header = mem_printf("%s.h", slash ? slash + 1 : prefix);
 
-    char *path = decgen_format("%s.h", prefix);
+    char *path = mem_printf("%s.h", prefix);
     FILE *f = create(path);
     decgen_emit_header(isa, f);
     finish(f, path);
 
-    path = decgen_format("%s.c", prefix);
+    path = mem_printf("%s.c", prefix);
     f = create(path);
     decgen_emit_rows(isa, f, header);
     finish(f, path);
 
-    path = decgen_format("%s_translate.c", prefix);
+    path = mem_printf("%s_translate.c", prefix);
     f = create(path);
     decgen_emit_translate(isa, f, header);
     finish(f, path);

@@ -19,6 +19,7 @@
 struct piece {
     int shift, width;
     uint32_t bits;
+    bool invert;
 };
 
 /* An operand, from its most significant piece down. */
@@ -54,6 +55,8 @@ struct row {
     struct choice feat[MAX_CHOICES], alias[MAX_OPERANDS];
     char *over[MAX_CHOICES];
     char *shown;
+    struct operand *ranged; /* its values lie in low..high; such a row becomes several */
+    uint32_t low, high;
     struct code text, where;
     uint32_t next; /* the row that is tried when this one does not apply, or NO_ROW */
     bool first;    /* the first row of its name: declares the struct */
@@ -72,9 +75,8 @@ struct isa {
 _Noreturn void decgen_fail(const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Memory and copies that are never freed: the program runs for a moment. Never NULL. */
-void *decgen_alloc(size_t bytes);
-char *decgen_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The width of the struct member of an operand. */
+int decgen_operand_bits(const struct operand *o);
 
 /* Adds the rows of one file. */
 void decgen_parse(struct isa *isa, const char *path);

@@ -5,12 +5,16 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/mem.h"
+
+int decgen_operand_bits(const struct operand *o)
+{
+    return o->is_signed || o->width > 16 ? 32 : o->width > 8 ? 16 : 8;
+}
+
 static const char *operand_type(const struct operand *o)
 {
-    if (o->is_signed) {
-        return "int32_t";
-    }
-    return o->width <= 8 ? "uint8_t" : o->width <= 16 ? "uint16_t" : "uint32_t";
+    return o->is_signed ? "int32_t" : mem_printf("uint%d_t", decgen_operand_bits(o));
 }
 
 /* The C expression that takes an operand out of `insn`. */
@@ -23,18 +27,18 @@ static char *extract(const struct operand *o)
         below -= p->width;
         char *part;
         if (p->shift < 0) {
-            part = decgen_format("UINT32_C(%u)", p->bits);
+            part = mem_printf("UINT32_C(%u)", p->bits);
         } else {
             uint32_t mask = (uint32_t)((UINT64_C(1) << p->width) - 1);
-            part = decgen_format("(insn >> %d & 0x%x)", p->shift, mask);
+            part = mem_printf("(%sinsn >> %d & 0x%x)", p->invert ? "~" : "", p->shift, mask);
         }
         if (below) {
-            part = decgen_format("%s << %d", part, below);
+            part = mem_printf("%s << %d", part, below);
         }
-        c = c ? decgen_format("%s | %s", c, part) : part;
+        c = c ? mem_printf("%s | %s", c, part) : part;
     }
     if (o->is_signed) {
-        c = decgen_format("(int32_t)((%s) << %d) >> %d", c, 32 - o->width, 32 - o->width);
+        c = mem_printf("(int32_t)((%s) << %d) >> %d", c, 32 - o->width, 32 - o->width);
     }
     return c;
 }
@@ -70,7 +74,7 @@ static void emit_struct(const struct isa *isa, FILE *f, const struct row *r)
 
 static char *upper(const char *s)
 {
-    char *t = decgen_format("%s", s);
+    char *t = mem_printf("%s", s);
     for (char *p = t; *p; p++) {
         *p = (char)toupper((unsigned char)*p);
     }

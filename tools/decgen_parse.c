@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
+
 /* A logical line that is being read. */
 struct reader {
     struct isa *isa;
@@ -30,7 +32,7 @@ static bool word_char(char c)
 
 static char *copy(const char *s, size_t n)
 {
-    char *t = decgen_alloc(n + 1);
+    char *t = mem_alloc(n + 1);
     memcpy(t, s, n);
     return t;
 }
@@ -145,14 +147,16 @@ static void parse_part(struct reader *r, struct row *row, struct operand *o)
         add_piece(r, o, take_bits(r));
         return;
     }
-    bool keep = take_char(r, '+');
+    bool keep = take_char(r, '+'), invert = take_char(r, '!');
     char *name = need_name(r, "operand or constant");
     int i = find_operand(row, name, strlen(name));
     if (i < 0 || i == (int)(o - row->operand)) {
         FAIL(r, "%s is no operand of the row", name);
     }
     for (int k = 0; k < row->operand[i].pieces; k++) {
-        add_piece(r, o, row->operand[i].piece[k]);
+        struct piece p = row->operand[i].piece[k];
+        p.invert ^= invert;
+        add_piece(r, o, p);
     }
     if (!keep) {
         row->operand[i].hidden = true;
@@ -175,6 +179,27 @@ static void parse_composite(struct reader *r, struct row *row, char *name)
     }
 }
 
+/* [LOW..HIGH] after a field: the words whose field lies in that range of powers of two. */
+static void parse_range(struct reader *r, struct row *row, struct operand *o)
+{
+    char *end;
+    unsigned long low = strtoul(r->p, &end, 10), high = 0;
+    if (strncmp(end, "..", 2) == 0) {
+        high = strtoul(end + 2, &end, 10);
+    }
+    if (low == 0 || (low & (low - 1)) || ((high + 1) & high) || high < low ||
+        high >> o->width || *end != ']') {
+        FAIL(r, "the range of %s is not [2^a..2^b - 1] within its width", o->name);
+    }
+    if (row->ranged) {
+        FAIL(r, "two ranges in one row");
+    }
+    row->ranged = o;
+    row->low = (uint32_t)low;
+    row->high = (uint32_t)high;
+    r->p = end + 1;
+}
+
 /* NAME:W or NAME:sW at bit `top` down; returns the width. */
 static int parse_field(struct reader *r, struct row *row, char *name, int top)
 {
@@ -188,6 +213,10 @@ static int parse_field(struct reader *r, struct row *row, char *name, int top)
     }
     r->p = end;
     add_piece(r, o, (struct piece){.shift = top - (int)width, .width = (int)width});
+    if (*r->p == '[') {
+        r->p++;
+        parse_range(r, row, o);
+    }
     return (int)width;
 }
 
@@ -226,7 +255,7 @@ static void parse_bits(struct reader *r, struct row *row)
 static void append(struct code *code, const char *s, size_t n)
 {
     size_t len = code->c ? strlen(code->c) : 0;
-    char *grown = decgen_alloc(len + n + 1);
+    char *grown = mem_alloc(len + n + 1);
     if (len) {
         memcpy(grown, code->c, len);
     }
@@ -248,7 +277,7 @@ static void parse_identifier(struct reader *r, struct row *row, struct code *cod
     }
     size_t n = (size_t)(r->p - start);
     if (*r->p == '(') {
-        append_text(code, decgen_format("%s_fn_", r->isa->name));
+        append_text(code, mem_printf("%s_fn_", r->isa->name));
     } else {
         int i = find_operand(row, start, n);
         if (i < 0) {
@@ -305,7 +334,7 @@ static void parse_expression(struct reader *r, struct row *row, const char *stop
 static void parse_insert(struct reader *r, struct row *row, struct code *code)
 {
     char *name = need_name(r, "function");
-    append_text(code, decgen_format("%s_fmt_%s(out", r->isa->name, name));
+    append_text(code, mem_printf("%s_fmt_%s(out", r->isa->name, name));
     if (take_char(r, '(')) {
         struct code args = {.uses = code->uses};
         append_text(code, ", ");
@@ -335,7 +364,7 @@ static struct code parse_text(struct reader *outer, struct row *row, const char 
             continue;
         }
         size_t n = strcspn(r->p, "{");
-        append_text(&code, decgen_format("%s_fmt_text(out, \"%.*s\");\n", r->isa->name, (int)n, r->p));
+        append_text(&code, mem_printf("%s_fmt_text(out, \"%.*s\");\n", r->isa->name, (int)n, r->p));
         r->p += n;
     }
     if (!code.c) {
@@ -389,7 +418,7 @@ static void parse_row(struct reader *r, struct row *row)
     row->line = r->line;
     row->name = row->id = need_name(r, "name");
     if (take_char(r, '/')) {
-        row->id = decgen_format("%s_%s", row->name, need_name(r, "form"));
+        row->id = mem_printf("%s_%s", row->name, need_name(r, "form"));
     }
     parse_bits(r, row);
     row->shown = need_string(r, "text");
@@ -410,18 +439,35 @@ static void parse_row(struct reader *r, struct row *row)
     parse_aliases(r, row);
 }
 
+static void add_row(struct isa *isa, const struct row *row)
+{
+    if ((isa->rows & (isa->rows - 1)) == 0) {
+        isa->row = mem_resize_array(isa->row, isa->rows ? 2 * isa->rows : 1, sizeof(*isa->row));
+    }
+    isa->row[isa->rows++] = *row;
+}
+
+/* A ranged row becomes one for each power of two, its highest bit fixed. */
+static void add_ranged(struct isa *isa, const struct row *row)
+{
+    const struct piece *field = &row->ranged->piece[0];
+    for (uint32_t low = row->low; low <= row->high; low *= 2) {
+        struct row part = *row;
+        uint32_t below = low - 1, all = (UINT32_C(1) << field->width) - 1;
+        part.mask |= (all & ~below) << field->shift;
+        part.value |= low << field->shift;
+        part.ranged = NULL;
+        part.id = mem_printf("%s_%u", row->id, low);
+        add_row(isa, &part);
+    }
+}
+
 static void add_feature(struct isa *isa, char *name, char *text)
 {
-    char **names = decgen_alloc((isa->feats + 1) * sizeof(*names));
-    char **texts = decgen_alloc((isa->feats + 1) * sizeof(*texts));
-    for (unsigned i = 0; i < isa->feats; i++) {
-        names[i] = isa->feat[i];
-        texts[i] = isa->feat_text[i];
-    }
-    names[isa->feats] = name;
-    texts[isa->feats] = text;
-    isa->feat = names;
-    isa->feat_text = texts;
+    isa->feat = mem_resize_array(isa->feat, isa->feats + 1, sizeof(*isa->feat));
+    isa->feat_text = mem_resize_array(isa->feat_text, isa->feats + 1, sizeof(*isa->feat_text));
+    isa->feat[isa->feats] = name;
+    isa->feat_text[isa->feats] = text;
     isa->feats++;
 }
 
@@ -440,14 +486,13 @@ static void parse_line(struct reader *r)
         if (!isa->name) {
             FAIL(r, "\"isa NAME\" comes first");
         }
-        if ((isa->rows & (isa->rows - 1)) == 0) {
-            struct row *grown = decgen_alloc((isa->rows ? 2 * isa->rows : 1) * sizeof(*grown));
-            if (isa->rows) {
-                memcpy(grown, isa->row, isa->rows * sizeof(*grown));
-            }
-            isa->row = grown;
+        struct row row = {0};
+        parse_row(r, &row);
+        if (row.ranged) {
+            add_ranged(isa, &row);
+        } else {
+            add_row(isa, &row);
         }
-        parse_row(r, &isa->row[isa->rows++]);
     }
     skip_space(r);
     if (*r->p) {
@@ -490,13 +535,13 @@ void decgen_parse(struct isa *isa, const char *path)
         bool blank = more && buf[strspn(buf, " \t")] == 0;
         bool continued = more && text && isspace((unsigned char)buf[0]);
         if (more && continued && !blank) {
-            text = decgen_format("%s\n%s", text, buf);
+            text = mem_printf("%s\n%s", text, buf);
         } else if (!blank) {
             if (text) {
                 r.p = text;
                 parse_line(&r);
             }
-            text = more ? decgen_format("%s", buf) : NULL;
+            text = more ? mem_printf("%s", buf) : NULL;
             r.line = line;
         }
     } while (more);

@@ -11,8 +11,9 @@
  */
 #include "tools/decgen.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "base/mem.h"
 
 #define LEAF UINT32_C(0x80000000)
 #define LEAF_NONE UINT32_C(0xffffffff)
@@ -43,24 +44,39 @@ static bool is_over(const struct row *a, const struct row *b)
     return false;
 }
 
-static void check_same_operands(const struct row *a, const struct row *b)
+static const struct operand *find_operand(const struct row *r, const char *name)
 {
-    for (int i = 0, k = 0;; i++, k++) {
-        while (i < a->operands && a->operand[i].hidden) {
-            i++;
+    for (int i = 0; i < r->operands; i++) {
+        if (!r->operand[i].hidden && strcmp(r->operand[i].name, name) == 0) {
+            return &r->operand[i];
         }
-        while (k < b->operands && b->operand[k].hidden) {
-            k++;
+    }
+    return NULL;
+}
+
+/* The first row of a name gives the struct its members; the others must fill exactly those. */
+static void check_same_operands(const struct row *first, const struct row *b)
+{
+    int members = 0, filled = 0;
+    for (int i = 0; i < first->operands; i++) {
+        members += !first->operand[i].hidden;
+    }
+    for (int i = 0; i < b->operands; i++) {
+        const struct operand *o = &b->operand[i];
+        if (o->hidden) {
+            continue;
         }
-        if (i >= a->operands && k >= b->operands) {
-            return;
+        const struct operand *member = find_operand(first, o->name);
+        if (!member || member->is_signed != o->is_signed ||
+            decgen_operand_bits(member) < decgen_operand_bits(o)) {
+            decgen_fail(b->file, b->line, "operand %s is not that of row %s in line %d", o->name,
+                        first->id, first->line);
         }
-        if (i >= a->operands || k >= b->operands ||
-            strcmp(a->operand[i].name, b->operand[k].name) != 0 ||
-            a->operand[i].is_signed != b->operand[k].is_signed) {
-            decgen_fail(b->file, b->line, "operands of %s differ from those of line %d", b->name,
-                        a->line);
-        }
+        filled++;
+    }
+    if (members != filled) {
+        decgen_fail(b->file, b->line, "operands of row %s in line %d are missing", first->id,
+                    first->line);
     }
 }
 
@@ -170,7 +186,7 @@ static void check_reachable(const struct isa *isa)
 static struct row_set select_rows(const struct isa *isa, const struct row_set *s, uint32_t mask,
                                   uint32_t value)
 {
-    struct row_set t = {.index = decgen_alloc(s->count * sizeof(*t.index))};
+    struct row_set t = {.index = mem_alloc(s->count * sizeof(*t.index))};
     for (unsigned i = 0; i < s->count; i++) {
         const struct row *r = &isa->row[s->index[i]];
         if (((r->value ^ value) & r->mask & mask) == 0) {
@@ -219,12 +235,7 @@ static double split_cost(const struct isa *isa, const struct row_set *s, int shi
 static uint32_t reserve(struct isa *isa, uint32_t entries)
 {
     uint32_t base = isa->tree_size;
-    uint32_t *grown = realloc(isa->tree, (base + entries) * sizeof(*grown));
-    if (!grown) {
-        fprintf(stderr, "decgen: out of memory\n");
-        exit(1);
-    }
-    isa->tree = grown;
+    isa->tree = mem_resize_array(isa->tree, base + entries, sizeof(*isa->tree));
     isa->tree_size += entries;
     return base;
 }
@@ -267,15 +278,15 @@ static uint32_t build(struct isa *isa, const struct row_set *s, uint32_t decided
         }
     }
     uint32_t bits = ((UINT32_C(1) << width) - 1) << shift, entries = UINT32_C(1) << width;
-    uint32_t *child = decgen_alloc(entries * sizeof(*child));
+    uint32_t *child = mem_alloc(entries * sizeof(*child));
     for (uint32_t v = 0; v < entries; v++) {
         struct row_set t = select_rows(isa, s, bits, v << shift);
         child[v] = build(isa, &t, decided | bits, value | v << shift);
-        free(t.index);
+        mem_free(t.index);
     }
     uint32_t base = reserve(isa, entries);
     memcpy(&isa->tree[base], child, entries * sizeof(*child));
-    free(child);
+    mem_free(child);
     base = share(isa, base, entries);
     return (uint32_t)shift | (uint32_t)width << 5 | base << 9;
 }
@@ -286,10 +297,10 @@ void decgen_tree(struct isa *isa)
     check_overlaps(isa);
     check_reachable(isa);
     struct row_set all = {.count = isa->rows,
-                          .index = decgen_alloc(isa->rows * sizeof(*all.index))};
+                          .index = mem_alloc(isa->rows * sizeof(*all.index))};
     for (unsigned i = 0; i < isa->rows; i++) {
         all.index[i] = i;
     }
     isa->tree_root = build(isa, &all, 0, 0);
-    free(all.index);
+    mem_free(all.index);
 }

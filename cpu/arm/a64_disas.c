@@ -515,3 +515,216 @@ void a64_fmt_vlane(struct a64_out *out, unsigned r, unsigned regs, unsigned esz,
     put_list(out, r, regs, shape);
     put(out, "[%u]", index);
 }
+
+/* The two elements that a scalar pairwise operation reads. */
+void a64_fmt_pairof(struct a64_out *out, unsigned r, unsigned esz)
+{
+    put(out, "v%u.2%c", r, "bhsd"[esz & 3]);
+}
+
+void a64_fmt_quad(struct a64_out *out, unsigned r, unsigned index)
+{
+    put(out, "v%u.4b[%u]", r, index);
+}
+
+void a64_fmt_two_h(struct a64_out *out, unsigned r, unsigned index)
+{
+    put(out, "v%u.2h[%u]", r, index);
+}
+
+/* SIMD and floating-point: parts of mnemonics, immediates */
+
+void a64_fmt_two(struct a64_out *out, unsigned q)
+{
+    put(out, q ? "2" : "");
+}
+
+void a64_fmt_us(struct a64_out *out, unsigned u)
+{
+    put(out, u ? "u" : "s");
+}
+
+void a64_fmt_bt(struct a64_out *out, unsigned top)
+{
+    put(out, top ? "t" : "b");
+}
+
+void a64_fmt_e(struct a64_out *out, unsigned e)
+{
+    put(out, e ? "e" : "");
+}
+
+void a64_fmt_zx(struct a64_out *out, unsigned x)
+{
+    put(out, x ? "x" : "z");
+}
+
+void a64_fmt_round(struct a64_out *out, unsigned mode)
+{
+    put(out, "%c", "npmza?xi"[mode & 7]);
+}
+
+/* Sign, exponent NOT(b):bbb..:cd, fraction efgh; DDI 0487, VFPExpandImm(). */
+uint64_t a64_fp_imm(unsigned esz, unsigned imm)
+{
+    static const uint8_t exponent_bits[4] = {0, 5, 8, 11}, fraction_bits[4] = {0, 10, 23, 52};
+    unsigned e = exponent_bits[esz & 3], f = fraction_bits[esz & 3];
+    uint64_t b = imm >> 6 & 1;
+    uint64_t exponent = (b ^ 1) << (e - 1) | (b ? (UINT64_C(1) << (e - 1)) - 4 : 0) | (imm >> 4 & 3);
+    return (uint64_t)(imm >> 7 & 1) << (e + f) | exponent << f | (uint64_t)(imm & 15) << (f - 4);
+}
+
+static uint64_t repeat(uint64_t v, unsigned bits)
+{
+    for (; bits < 64; bits *= 2) {
+        v |= v << bits;
+    }
+    return v;
+}
+
+/* A byte of ones for each bit of imm. */
+static uint64_t byte_mask(unsigned imm)
+{
+    uint64_t v = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        v |= imm >> i & 1 ? UINT64_C(0xff) << (8 * i) : 0;
+    }
+    return v;
+}
+
+uint64_t a64_simd_imm(unsigned op, unsigned cmode, unsigned imm)
+{
+    uint64_t v;
+    if (cmode < 8) {
+        v = repeat((uint64_t)imm << (8 * (cmode >> 1)), 32);
+    } else if (cmode < 12) {
+        v = repeat((uint64_t)imm << (8 * (cmode >> 1 & 1)), 16);
+    } else if (cmode < 14) {
+        v = repeat(cmode & 1 ? (uint64_t)imm << 16 | 0xffff : (uint64_t)imm << 8 | 0xff, 32);
+    } else if (cmode == 14) {
+        return op ? byte_mask(imm) : repeat(imm, 8);
+    } else {
+        return op ? a64_fp_imm(3, imm) : repeat(a64_fp_imm(2, imm), 32);
+    }
+    return op ? ~v : v;
+}
+
+void a64_fmt_fpimm(struct a64_out *out, unsigned imm)
+{
+    uint64_t bits = a64_fp_imm(3, imm);
+    double v;
+    memcpy(&v, &bits, sizeof(v));
+    put(out, "#%.18e", v);
+}
+
+void a64_fmt_vimm(struct a64_out *out, unsigned imm, unsigned shift)
+{
+    a64_fmt_hex(out, imm);
+    if (shift) {
+        put(out, ", lsl #%u", shift);
+    }
+}
+
+void a64_fmt_movi(struct a64_out *out, unsigned q, unsigned op, unsigned cmode, unsigned imm,
+                  unsigned rd)
+{
+    put(out, cmode == 15 ? "fmov " : op && cmode != 14 ? "mvni " : "movi ");
+    unsigned esz = cmode >= 8 && cmode < 12 ? 1 : cmode == 14 && !op ? 0 : cmode >= 14 && op ? 3 : 2;
+    if (cmode == 14 && op && !q) {
+        a64_fmt_fp(out, 3, rd);
+    } else {
+        a64_fmt_v(out, rd, esz, q);
+    }
+    put(out, ", ");
+    if (cmode == 15) {
+        a64_fmt_fpimm(out, imm);
+    } else if (cmode == 14) {
+        a64_fmt_hex(out, op ? byte_mask(imm) : imm);
+    } else if (cmode >= 12) {
+        put(out, "#0x%x, msl #%u", imm, cmode & 1 ? 16 : 8);
+    } else {
+        a64_fmt_vimm(out, imm, 8 * (cmode >> 1 & (cmode < 8 ? 3 : 1)));
+    }
+}
+
+/* Operands of shifts by immediate */
+
+static void put_v_pair(struct a64_out *out, unsigned rd, unsigned esz_d, unsigned q_d, unsigned rn,
+                       unsigned esz_n, unsigned q_n)
+{
+    a64_fmt_v(out, rd, esz_d, q_d);
+    put(out, ", ");
+    a64_fmt_v(out, rn, esz_n, q_n);
+}
+
+static void put_fp_pair(struct a64_out *out, unsigned rd, unsigned rn, unsigned esz_d,
+                        unsigned esz_n)
+{
+    a64_fmt_fp(out, esz_d, rd);
+    put(out, ", ");
+    a64_fmt_fp(out, esz_n, rn);
+}
+
+static void put_right(struct a64_out *out, unsigned imm)
+{
+    put(out, ", #%u", (16u << a64_shift_esz(imm)) - imm);
+}
+
+static void put_left(struct a64_out *out, unsigned imm)
+{
+    put(out, ", #%u", imm - (8u << a64_shift_esz(imm)));
+}
+
+void a64_fmt_vshr(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm, unsigned q)
+{
+    unsigned esz = a64_shift_esz(imm);
+    put_v_pair(out, rd, esz, q, rn, esz, q);
+    put_right(out, imm);
+}
+
+void a64_fmt_fshr(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm)
+{
+    unsigned esz = a64_shift_esz(imm);
+    put_fp_pair(out, rd, rn, esz, esz);
+    put_right(out, imm);
+}
+
+void a64_fmt_vshl(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm, unsigned q)
+{
+    unsigned esz = a64_shift_esz(imm);
+    put_v_pair(out, rd, esz, q, rn, esz, q);
+    put_left(out, imm);
+}
+
+void a64_fmt_fshl(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm)
+{
+    unsigned esz = a64_shift_esz(imm);
+    put_fp_pair(out, rd, rn, esz, esz);
+    put_left(out, imm);
+}
+
+void a64_fmt_vshrn(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm, unsigned q)
+{
+    unsigned esz = a64_shift_esz(imm);
+    put_v_pair(out, rd, esz, q, rn, esz + 1, 1);
+    put_right(out, imm);
+}
+
+void a64_fmt_fshrn(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm)
+{
+    unsigned esz = a64_shift_esz(imm);
+    put_fp_pair(out, rd, rn, esz, esz + 1);
+    put_right(out, imm);
+}
+
+void a64_fmt_vxtl(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm, unsigned q)
+{
+    unsigned esz = a64_shift_esz(imm);
+    put_v_pair(out, rd, esz + 1, 1, rn, esz, q);
+}
+
+void a64_fmt_vshll(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm, unsigned q)
+{
+    a64_fmt_vxtl(out, rd, rn, imm, q);
+    put_left(out, imm);
+}

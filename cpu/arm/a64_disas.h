@@ -32,8 +32,14 @@ uint64_t a64_bitmask(unsigned sf, unsigned n, unsigned immr, unsigned imms);
 /* The value of FMOV's 8-bit immediate as IEEE bits; esz is 1, 2 or 3. VFPExpandImm(). */
 uint64_t a64_fp_imm(unsigned esz, unsigned imm);
 
-/* AdvSIMDExpandImm(): the 64-bit pattern of a modified immediate (for FMOV too). */
+/* AdvSIMDExpandImm(): the 64-bit pattern of a modified immediate, already inverted for MVNI and BIC. */
 uint64_t a64_simd_imm(unsigned op, unsigned cmode, unsigned imm);
+
+/* The logarithm of the (narrower) element's bytes of a shift by immediate; imm is immh:immb >= 8. */
+static inline unsigned a64_shift_esz(unsigned imm)
+{
+    return 28 - (unsigned)__builtin_clz(imm);
+}
 
 /* Conditions of rows. */
 
@@ -132,5 +138,31 @@ void a64_fmt_v(struct a64_out *out, unsigned r, unsigned esz, unsigned q);
 void a64_fmt_lane(struct a64_out *out, unsigned r, unsigned esz, unsigned index);
 void a64_fmt_vlist(struct a64_out *out, unsigned r, unsigned regs, unsigned esz, unsigned q);
 void a64_fmt_vlane(struct a64_out *out, unsigned r, unsigned regs, unsigned esz, unsigned index);
+
+void a64_fmt_pairof(struct a64_out *out, unsigned r, unsigned esz);
+void a64_fmt_quad(struct a64_out *out, unsigned r, unsigned index);
+void a64_fmt_two_h(struct a64_out *out, unsigned r, unsigned index);
+
+/* SIMD and floating-point: parts of mnemonics, immediates. */
+void a64_fmt_two(struct a64_out *out, unsigned q);
+void a64_fmt_us(struct a64_out *out, unsigned u);
+void a64_fmt_bt(struct a64_out *out, unsigned top);
+void a64_fmt_e(struct a64_out *out, unsigned e);
+void a64_fmt_zx(struct a64_out *out, unsigned x);
+void a64_fmt_round(struct a64_out *out, unsigned mode);
+void a64_fmt_fpimm(struct a64_out *out, unsigned imm);
+void a64_fmt_vimm(struct a64_out *out, unsigned imm, unsigned shift);
+void a64_fmt_movi(struct a64_out *out, unsigned q, unsigned op, unsigned cmode, unsigned imm,
+                  unsigned rd);
+
+/* Operands of shifts by immediate: vector and scalar, right and left, narrowing, widening. */
+void a64_fmt_vshr(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm, unsigned q);
+void a64_fmt_fshr(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm);
+void a64_fmt_vshl(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm, unsigned q);
+void a64_fmt_fshl(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm);
+void a64_fmt_vshrn(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm, unsigned q);
+void a64_fmt_fshrn(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm);
+void a64_fmt_vshll(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm, unsigned q);
+void a64_fmt_vxtl(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm, unsigned q);
 
 #endif
