@@ -201,7 +201,7 @@ static const char extend_names[8][5] = {"uxtb", "uxth", "uxtw", "uxtx",
 void a64_fmt_ext(struct a64_out *out, unsigned sf, unsigned rm, unsigned option, unsigned imm,
                  unsigned with_sp)
 {
-    a64_fmt_r(out, (option & 3) == 3, rm);
+    a64_fmt_r(out, sf && (option & 3) == 3, rm);
     bool is_lsl = with_sp && option == (sf ? 3u : 2u);
     if (is_lsl && imm == 0) {
         return;
@@ -226,7 +226,7 @@ void a64_fmt_barrier(struct a64_out *out, unsigned crm)
     if (name[crm & 15][0]) {
         put(out, "%s", name[crm & 15]);
     } else {
-        a64_fmt_hex(out, crm);
+        put(out, "#0x%02x", crm);
     }
 }
 
@@ -270,7 +270,7 @@ void a64_fmt_prfop(struct a64_out *out, unsigned op)
 {
     static const char type[3][4] = {"pld", "pli", "pst"};
     if (op >> 3 == 3 || (op >> 1 & 3) == 3) {
-        a64_fmt_hex(out, op);
+        put(out, "#0x%02x", op);
     } else {
         put(out, "%sl%u%s", type[op >> 3], (op >> 1 & 3) + 1, op & 1 ? "strm" : "keep");
     }
@@ -520,6 +520,12 @@ void a64_fmt_vlane(struct a64_out *out, unsigned r, unsigned regs, unsigned esz,
 void a64_fmt_pairof(struct a64_out *out, unsigned r, unsigned esz)
 {
     put(out, "v%u.2%c", r, "bhsd"[esz & 3]);
+}
+
+/* Half of a vector register: what FMLAL reads. */
+void a64_fmt_halves(struct a64_out *out, unsigned r, unsigned q)
+{
+    put(out, "v%u.%uh", r, q ? 4u : 2u);
 }
 
 void a64_fmt_quad(struct a64_out *out, unsigned r, unsigned index)

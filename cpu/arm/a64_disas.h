@@ -140,6 +140,7 @@ void a64_fmt_vlist(struct a64_out *out, unsigned r, unsigned regs, unsigned esz,
 void a64_fmt_vlane(struct a64_out *out, unsigned r, unsigned regs, unsigned esz, unsigned index);
 
 void a64_fmt_pairof(struct a64_out *out, unsigned r, unsigned esz);
+void a64_fmt_halves(struct a64_out *out, unsigned r, unsigned q);
 void a64_fmt_quad(struct a64_out *out, unsigned r, unsigned index);
 void a64_fmt_two_h(struct a64_out *out, unsigned r, unsigned index);
 
