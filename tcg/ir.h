@@ -146,11 +146,12 @@ struct ir_builder {
     const uint8_t *code;               /* guest bytes at pc, code_bytes of them on this page; the page's host memory */
     uint32_t code_bytes;
     uint32_t max_guest_insns;          /* the block ends after so many */
-    uint32_t guest_insns;
+    uint32_t guest_insns;              /* counted by ir_insn_start */
     uint32_t guest_bytes;              /* consumed; set by translate */
     uint16_t reg_value[IR_MAX_REGS];   /* current value of each row, or IR_NONE */
     uint16_t cse_heads[64];            /* value numbering: hash chains through cse_next */
     uint16_t *cse_next;
+    uint32_t fp_mark;                  /* equal STICKY ops merge from here on: a run-time function may reset the flags */
     bool no_fold;                      /* tests: append as told */
     bool ended;
 };

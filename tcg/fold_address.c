@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Folding of guest addresses into the memory op: base + (index << scale) + displacement.
+ * All address arithmetic is modulo 2^64, so constants may move freely between the three.
+ */
+#include "tcg/fold.h"
+
+static bool fits_displacement(int64_t d)
+{
+    return d == (int32_t)d;
+}
+
+/* Takes constants that were added to the base into the displacement. */
+static void fold_base(struct ir_builder *b, struct ir_insn *in, int64_t *disp)
+{
+    for (;;) {
+        ir_val base;
+        uint64_t k;
+        int64_t sum;
+
+        if (fold_is_op_const(b, in->a, IR_add, &base, &k)) {
+            sum = (int64_t)((uint64_t)*disp + k);
+        } else if (fold_is_op_const(b, in->a, IR_sub, &base, &k)) {
+            sum = (int64_t)((uint64_t)*disp - k);
+        } else {
+            return;
+        }
+        if (!fits_displacement(sum)) {
+            return;
+        }
+        *disp = sum;
+        in->a = (uint16_t)base;
+    }
+}
+
+static void fold_index(struct ir_builder *b, struct ir_insn *in, int64_t *disp)
+{
+    unsigned scale = in->aux >> 8 & 7;
+    ir_val index;
+    uint64_t k;
+
+    if (fold_is_op_const(b, in->b, IR_shl, &index, &k) && k <= 3 && scale + k <= 3) {
+        in->b = (uint16_t)index;
+        scale += (unsigned)k;
+    }
+    if (fold_is_const(b, in->b, &k)) {
+        const int64_t sum = (int64_t)((uint64_t)*disp + (k << scale));
+        if (fits_displacement(sum)) {
+            *disp = sum;
+            in->b = IR_NONE;
+            scale = 0;
+        }
+    }
+    in->aux = (in->aux & 255) | scale << 8;
+}
+
+void fold_address(struct ir_builder *b, struct ir_insn *in)
+{
+    int64_t disp = (int32_t)in->imm;
+
+    if (ir_type_of(b, in->a) != T_I64) {
+        return;
+    }
+    fold_base(b, in, &disp);
+    if (in->op == IR_load || in->op == IR_store) {
+        const struct ir_insn *base = fold_def(b, in->a);
+        if (in->b == IR_NONE && base->op == IR_add && base->uses == 0) {
+            /* A sum made for this access alone. */
+            in->b = base->b;
+            in->a = base->a;
+            fold_base(b, in, &disp);
+        }
+        if (in->b != IR_NONE && ir_type_of(b, in->b) == T_I64) {
+            fold_index(b, in, &disp);
+        }
+    }
+    in->imm = (in->imm & ~UINT64_C(0xffffffff)) | (uint32_t)disp;
+}

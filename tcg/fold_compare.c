@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Folding of comparisons, selections and condition flags: a test of flags whose producer is known
+ * becomes a comparison of the producer's operands, so that the flags themselves are needed only
+ * where they stay alive as a register.
+ */
+#include "tcg/build.h"
+#include "tcg/eval.h"
+#include "tcg/fold.h"
+
+static ir_val boolean(struct ir_builder *b, bool value)
+{
+    return ir_konst(b, T_I32, value);
+}
+
+bool fold_is_boolean(const struct ir_builder *b, ir_val v)
+{
+    const struct ir_insn *d = fold_def(b, v);
+
+    switch (d->op) {
+    case IR_konst:
+        return d->type == T_I32 && d->imm <= 1;
+    case IR_cmp:
+    case IR_tst:
+    case IR_fcmp:
+    case IR_flags_test:
+        return true;
+    case IR_and:
+    case IR_or:
+    case IR_xor:
+    case IR_andn: {
+        /* Of two booleans, made by the rules below; deeper nests are not looked into. */
+        const struct ir_insn *x = fold_def(b, d->a), *y = fold_def(b, d->b);
+        const bool test_x = x->op == IR_cmp || x->op == IR_tst || x->op == IR_flags_test;
+        const bool test_y = y->op == IR_cmp || y->op == IR_tst || y->op == IR_flags_test ||
+                            (y->op == IR_konst && y->imm <= 1);
+        return test_x && test_y;
+    }
+    default:
+        return false;
+    }
+}
+
+ir_val fold_invert(struct ir_builder *b, ir_val v)
+{
+    const struct ir_insn *d = fold_def(b, v);
+
+    switch (d->op) {
+    case IR_konst:
+        return boolean(b, !d->imm);
+    case IR_cmp:
+        return ir_cmp(b, (enum ir_cond)(d->aux ^ 1), d->a, d->b);
+    case IR_tst:
+        return ir_tst(b, (enum ir_cond)(d->aux ^ 1), d->a, d->b);
+    case IR_flags_test:
+        return ir_flags_test(b, (enum ir_cond)(d->aux ^ 1), d->a);
+    default:
+        break;
+    }
+    ir_val inner;
+    uint64_t k;
+    if (fold_is_op_const(b, v, IR_xor, &inner, &k) && k == 1) {
+        return inner;
+    }
+    return fold_emit2(b, IR_xor, T_I32, v, boolean(b, true));
+}
+
+/* ---- cmp, tst */
+
+/* The condition that holds of (y, x) where c holds of (x, y). */
+static enum ir_cond swapped(enum ir_cond c)
+{
+    switch (c) {
+    case IR_ULT:
+        return IR_UGT;
+    case IR_UGT:
+        return IR_ULT;
+    case IR_ULE:
+        return IR_UGE;
+    case IR_UGE:
+        return IR_ULE;
+    case IR_SLT:
+        return IR_SGT;
+    case IR_SGT:
+        return IR_SLT;
+    case IR_SLE:
+        return IR_SGE;
+    case IR_SGE:
+        return IR_SLE;
+    default:
+        return c;
+    }
+}
+
+/* Whether c holds of equal operands. */
+static bool holds_of_equal(enum ir_cond c)
+{
+    return ir_eval_condition(c, IR_FLAG_Z);
+}
+
+static bool is_unsigned(enum ir_cond c)
+{
+    return c == IR_EQ || c == IR_NE || (c >= IR_ULT && c <= IR_UGE) || c == IR_ULE || c == IR_UGT;
+}
+
+/* cmp(EQ or NE, x, 0). */
+static ir_val fold_cmp_zero(struct ir_builder *b, enum ir_cond c, ir_val x)
+{
+    const struct ir_insn *d = fold_def(b, x);
+    uint64_t k;
+
+    if (fold_is_boolean(b, x)) {
+        return c == IR_NE ? x : fold_invert(b, x);
+    }
+    switch (d->op) {
+    case IR_sub:
+    case IR_xor:
+        return ir_cmp(b, c, d->a, d->b);
+    case IR_neg:
+        return ir_cmp(b, c, d->a, ir_konst(b, d->type, 0));
+    case IR_ubfx:
+        k = mask64(d->aux >> 8) << (d->aux & 255);
+        return ir_tst(b, c, d->a, ir_konst(b, d->type, k));
+    case IR_shl:
+        if (fold_is_const(b, d->b, &k) && k < ir_lane_bits(d->type)) {
+            const uint64_t m = mask64(ir_lane_bits(d->type) - (unsigned)k);
+            return ir_tst(b, c, d->a, ir_konst(b, d->type, m));
+        }
+        return IR_NONE;
+    default:
+        return IR_NONE;
+    }
+}
+
+/* cmp(c, x & y, 0) as a test of x and y, if the conjunction has no more than so many other users.
+ */
+static ir_val fold_cmp_and(struct ir_builder *b, enum ir_cond c, const struct ir_insn *x,
+                           unsigned users)
+{
+    if (x->op != IR_and || x->uses > users) {
+        return IR_NONE;
+    }
+    switch (c) {
+    case IR_EQ:
+    case IR_NE:
+        return ir_tst(b, c, x->a, x->b);
+    case IR_SLT:
+        return ir_tst(b, IR_MI, x->a, x->b);
+    case IR_SGE:
+        return ir_tst(b, IR_PL, x->a, x->b);
+    default:
+        return IR_NONE;
+    }
+}
+
+static ir_val fold_cmp_constant(struct ir_builder *b, struct ir_insn *in, uint64_t k)
+{
+    const struct ir_insn *x = fold_def(b, in->a);
+    const enum ir_cond c = (enum ir_cond)in->aux;
+
+    if (x->op == IR_zext && is_unsigned(c) && k <= mask64(ir_lane_bits(x->src))) {
+        return ir_cmp(b, c, x->a, ir_konst(b, x->src, k));
+    }
+    if (k == 0) {
+        switch (c) {
+        case IR_ULT:
+            return boolean(b, false);
+        case IR_UGE:
+            return boolean(b, true);
+        case IR_ULE:
+            return ir_cmp(b, IR_EQ, in->a, in->b);
+        case IR_UGT:
+            return ir_cmp(b, IR_NE, in->a, in->b);
+        case IR_EQ:
+        case IR_NE: {
+            const ir_val v = fold_cmp_zero(b, c, in->a);
+            if (v != IR_NONE) {
+                return v;
+            }
+            break;
+        }
+        default:
+            break;
+        }
+        return fold_cmp_and(b, c, x, 0);
+    }
+    if (k == 1 && (c == IR_ULT || c == IR_UGE)) {
+        return ir_cmp(b, c == IR_ULT ? IR_EQ : IR_NE, in->a, ir_konst(b, in->src, 0));
+    }
+    return IR_NONE;
+}
+
+static ir_val fold_cmp(struct ir_builder *b, struct ir_insn *in)
+{
+    uint64_t k;
+
+    if (in->a == in->b) {
+        return boolean(b, holds_of_equal((enum ir_cond)in->aux));
+    }
+    if (fold_is_const(b, in->a, &k)) {
+        const uint16_t a = in->a;
+        in->a = in->b;
+        in->b = a;
+        in->aux = swapped((enum ir_cond)in->aux);
+    }
+    if (fold_is_const(b, in->b, &k)) {
+        return fold_cmp_constant(b, in, k);
+    }
+    return IR_NONE;
+}
+
+static ir_val fold_tst(struct ir_builder *b, struct ir_insn *in)
+{
+    uint64_t k;
+
+    if (fold_is_const(b, in->a, &k)) {
+        const uint16_t a = in->a;
+        in->a = in->b;
+        in->b = a;
+    }
+    const bool with_all = in->a == in->b ||
+                          (fold_is_const(b, in->b, &k) && k == mask64(ir_lane_bits(in->src)));
+    if (with_all) {
+        const enum ir_cond c = in->aux == IR_MI   ? IR_SLT
+                               : in->aux == IR_PL ? IR_SGE
+                                                  : (enum ir_cond)in->aux;
+        return ir_cmp(b, c, in->a, ir_konst(b, in->src, 0));
+    }
+    if (fold_is_const(b, in->b, &k) && k == 0) {
+        return boolean(b, in->aux == IR_EQ || in->aux == IR_PL);
+    }
+    return IR_NONE;
+}
+
+/* ---- select */
+
+/* Selections between booleans of which one is a constant are logic. */
+static ir_val fold_select_boolean(struct ir_builder *b, struct ir_insn *in)
+{
+    const struct ir_insn *y = fold_def(b, in->b), *z = fold_def(b, in->c);
+
+    if (in->type != T_I32 || !fold_is_boolean(b, in->a) || !fold_is_boolean(b, in->b) ||
+        !fold_is_boolean(b, in->c)) {
+        return IR_NONE;
+    }
+    if (y->op == IR_konst && z->op == IR_konst) {
+        return y->imm == z->imm ? in->b : y->imm ? in->a : fold_invert(b, in->a);
+    }
+    if (z->op == IR_konst) {
+        return z->imm ? fold_emit2(b, IR_or, T_I32, fold_invert(b, in->a), in->b)
+                      : fold_emit2(b, IR_and, T_I32, in->a, in->b);
+    }
+    if (y->op == IR_konst) {
+        return y->imm ? fold_emit2(b, IR_or, T_I32, in->a, in->c)
+                      : fold_emit2(b, IR_and, T_I32, fold_invert(b, in->a), in->c);
+    }
+    return IR_NONE;
+}
+
+static ir_val fold_select(struct ir_builder *b, struct ir_insn *in)
+{
+    uint64_t k;
+    ir_val inner;
+
+    if (in->b == in->c) {
+        return in->b;
+    }
+    if (fold_is_const(b, in->a, &k)) {
+        return k ? in->b : in->c;
+    }
+    if (fold_is_op_const(b, in->a, IR_xor, &inner, &k) && k == 1) {
+        const uint16_t c = in->c;
+        in->a = (uint16_t)inner;
+        in->c = in->b;
+        in->b = c;
+    }
+    return in->op == IR_select ? fold_select_boolean(b, in) : IR_NONE;
+}
+
+ir_val fold_compare(struct ir_builder *b, struct ir_insn *in)
+{
+    switch (in->op) {
+    case IR_cmp:
+        return fold_cmp(b, in);
+    case IR_tst:
+        return fold_tst(b, in);
+    default:
+        return fold_select(b, in);
+    }
+}
+
+/* ---- flags */
+
+/* Conditions that look at C. */
+static bool uses_carry(enum ir_cond c)
+{
+    return c == IR_ULT || c == IR_UGE || c == IR_ULE || c == IR_UGT;
+}
+
+/* A condition of the flags of x alone, with C known. */
+static ir_val test_logic(struct ir_builder *b, enum ir_cond c, const struct ir_insn *f, bool carry)
+{
+    enum ir_cond of_zero;
+
+    switch (c) {
+    case IR_VS:
+    case IR_VC:
+        return boolean(b, c == IR_VC);
+    case IR_ULT:
+    case IR_UGE:
+        return boolean(b, carry == (c == IR_ULT));
+    case IR_ULE:
+    case IR_UGT:
+        if (carry) {
+            return boolean(b, c == IR_ULE);
+        }
+        of_zero = c == IR_ULE ? IR_EQ : IR_NE;
+        break;
+    case IR_MI:
+        of_zero = IR_SLT;
+        break;
+    case IR_PL:
+        of_zero = IR_SGE;
+        break;
+    case IR_PE:
+    case IR_PO:
+        return IR_NONE;
+    default:
+        of_zero = c;
+        break;
+    }
+    /* The flags themselves are one user. */
+    const ir_val tested = fold_cmp_and(b, of_zero, fold_def(b, f->a), 1);
+    if (tested != IR_NONE) {
+        return tested;
+    }
+    return ir_cmp(b, of_zero, f->a, ir_konst(b, f->src, 0));
+}
+
+static ir_val test_sub(struct ir_builder *b, enum ir_cond c, const struct ir_insn *f)
+{
+    uint64_t k;
+
+    switch (c) {
+    case IR_MI:
+    case IR_PL:
+        if (fold_is_const(b, f->b, &k) && k == 0) {
+            return ir_cmp(b, c == IR_MI ? IR_SLT : IR_SGE, f->a, f->b);
+        }
+        return IR_NONE;
+    case IR_VS:
+    case IR_VC:
+        if (fold_is_const(b, f->b, &k) && k == 0) {
+            return boolean(b, c == IR_VC);
+        }
+        return IR_NONE;
+    case IR_PE:
+    case IR_PO:
+        return IR_NONE;
+    default:
+        return ir_cmp(b, c, f->a, f->b);
+    }
+}
+
+/* Relations that make condition c true of the flags of a floating-point comparison. */
+static unsigned relations(enum ir_cond c)
+{
+    static const struct {
+        uint8_t relation;
+        uint16_t flags;
+    } encoding[] = {
+        {IR_FLT, IR_FLAG_N | IR_FLAG_C}, {IR_FEQ, IR_FLAG_Z}, {IR_FGT, 0}, {IR_FUN, IR_FLAG_V}};
+    unsigned set = 0;
+
+    for (unsigned i = 0; i < array_len(encoding); i++) {
+        if (ir_eval_condition(c, encoding[i].flags)) {
+            set |= encoding[i].relation;
+        }
+    }
+    return set;
+}
+
+/* The comparison again, for its relation: raises what it raised, so not past a reset of the flags.
+ */
+static ir_val test_fcmp(struct ir_builder *b, enum ir_cond c, ir_val flags)
+{
+    const struct ir_insn *f = fold_def(b, flags);
+
+    if (flags <= b->fp_mark || c == IR_PE || c == IR_PO) {
+        return IR_NONE;
+    }
+    return ir_fcmp(b, relations(c) | (f->aux ? IR_FCMP_SIGNALLING : 0), f->a, f->b,
+                   (unsigned)f->imm);
+}
+
+static ir_val test_select(struct ir_builder *b, enum ir_cond c, const struct ir_insn *f)
+{
+    const struct ir_insn *y = fold_def(b, f->b), *z = fold_def(b, f->c);
+    const ir_val condition = f->a, if_true = f->b, if_false = f->c;
+    const bool known = (y->op == IR_flags_from && fold_def(b, y->a)->op == IR_konst) ||
+                       (z->op == IR_flags_from && fold_def(b, z->a)->op == IR_konst);
+
+    if (!known) {
+        return IR_NONE;
+    }
+    const ir_val yes = ir_flags_test(b, c, if_true), no = ir_flags_test(b, c, if_false);
+    return ir_select(b, condition, yes, no);
+}
+
+static ir_val fold_flags_test(struct ir_builder *b, struct ir_insn *in)
+{
+    const struct ir_insn *f = fold_def(b, in->a);
+    const enum ir_cond c = (enum ir_cond)in->aux;
+    uint64_t k;
+
+    switch (f->op) {
+    case IR_flags_sub:
+        return test_sub(b, c, f);
+    case IR_flags_logic:
+        return test_logic(b, c, f, false);
+    case IR_flags_fcmp:
+        return test_fcmp(b, c, in->a);
+    case IR_flags_from:
+        if (fold_is_const(b, f->a, &k)) {
+            return boolean(b, ir_eval_condition(c, k));
+        }
+        return IR_NONE;
+    case IR_flags_select:
+        return test_select(b, c, f);
+    case IR_flags_cmc:
+        if (fold_def(b, f->a)->op == IR_flags_logic) {
+            return test_logic(b, c, fold_def(b, f->a), true);
+        }
+        if (!uses_carry(c)) {
+            return ir_flags_test(b, c, f->a);
+        }
+        if (c == IR_ULT || c == IR_UGE) {
+            return ir_flags_test(b, (enum ir_cond)(c ^ 1), f->a);
+        }
+        return IR_NONE;
+    case IR_flags_add:
+        if ((c == IR_EQ || c == IR_NE) && fold_is_const(b, f->b, &k)) {
+            return ir_cmp(b, c, f->a, ir_konst(b, f->src, 0 - k));
+        }
+        return IR_NONE;
+    default:
+        return IR_NONE;
+    }
+}
+
+ir_val fold_flags(struct ir_builder *b, struct ir_insn *in)
+{
+    const struct ir_insn *x = fold_def(b, in->a);
+    uint64_t k;
+
+    switch (in->op) {
+    case IR_flags_test:
+        return fold_flags_test(b, in);
+    case IR_flags_cmc:
+        if (x->op == IR_flags_cmc) {
+            return x->a;
+        }
+        if (x->op == IR_flags_from && fold_is_const(b, x->a, &k)) {
+            return ir_flags_from(b, ir_konst(b, T_I32, k ^ IR_FLAG_C));
+        }
+        return IR_NONE;
+    case IR_flags_from:
+        if (x->op == IR_flags_bits) {
+            return x->a;
+        }
+        if (x->op == IR_konst && x->imm & ~(uint64_t)IR_FLAGS_ALL) {
+            return ir_flags_from(b, ir_konst(b, T_I32, x->imm & IR_FLAGS_ALL));
+        }
+        return IR_NONE;
+    case IR_flags_bits:
+        if (x->op == IR_flags_from) {
+            return fold_emit2(b, IR_and, T_I32, x->a, ir_konst(b, T_I32, IR_FLAGS_ALL));
+        }
+        return IR_NONE;
+    default:
+        return IR_NONE;
+    }
+}
