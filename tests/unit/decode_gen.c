@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* What decgen accepts, and what it refuses with which words. */
+#include "tests/test.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What decgen printed last. */
+static char said[2000];
+
+/* Runs decgen on rows and returns its exit status. */
+static int generate(const char *rows)
+{
+    char dir[] = "/tmp/decode_gen.XXXXXX", command[400];
+    const char *build = getenv("BUILD");
+    if (!mkdtemp(dir)) {
+        return -1;
+    }
+    snprintf(command, sizeof(command),
+             "cat > %s/in; ASAN_OPTIONS=detect_leaks=0 %s/tools/decgen %s/in -o %s/out > %s/said 2>&1",
+             dir, build ? build : "build", dir, dir, dir);
+    FILE *f = popen(command, "w");
+    if (!f) {
+        return -1;
+    }
+    fprintf(f, "isa toy\nfeature extra \"more\"\n%s", rows);
+    int status = pclose(f);
+    snprintf(command, sizeof(command), "%s/said", dir);
+    f = fopen(command, "r");
+    size_t n = f ? fread(said, 1, sizeof(said) - 1, f) : 0;
+    said[n] = 0;
+    if (f) {
+        fclose(f);
+    }
+    snprintf(command, sizeof(command), "rm -r %s", dir);
+    return system(command) == 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+#define ACCEPTS(rows) CHECK_MSG(generate(rows) == 0, "refused: %s", said)
+#define REFUSES(rows, words)                                                                       \
+    do {                                                                                           \
+        CHECK_EQ(generate(rows), 1);                                                               \
+        CHECK_MSG(strstr(said, words), "said \"%s\", not \"%s\"", said, words);                    \
+    } while (0)
+
+#define ZEROS16 "0000000000000000"
+
+TEST(distinct_rows_are_accepted)
+{
+    ACCEPTS("one " ZEROS16 " a:16 \"one\" base\n"
+            "two 0000000000000001 a:8 b:s8 c=s(b:00) \"two\" base where a != 3\n");
+}
+
+TEST(overlap_is_refused)
+{
+    REFUSES("one " ZEROS16 " a:16 \"one\" base\n"
+            "two " ZEROS16 " a:8 00000000 \"two\" base\n",
+            "row one overlaps row two of line 4 at 0x00000000");
+}
+
+TEST(declared_more_specific_row_may_overlap)
+{
+    ACCEPTS("one " ZEROS16 " a:16 \"one\" base\n"
+            "two " ZEROS16 " a:8 00000000 \"two\" base over one\n");
+}
+
+TEST(row_that_is_not_more_specific_cannot_be_over)
+{
+    REFUSES("one " ZEROS16 " a:8 b:8 \"one\" base over two\n"
+            "two " ZEROS16 " a:8 00000000 \"two\" base\n",
+            "overlaps");
+    REFUSES("one " ZEROS16 " 00000000 a:8 \"one\" base\n"
+            "two " ZEROS16 " a:8 00000000 \"two\" base over one\n",
+            "overlaps");
+}
+
+TEST(over_a_row_that_does_not_overlap_is_refused)
+{
+    REFUSES("one " ZEROS16 " a:16 \"one\" base\n"
+            "two 0000000000000001 a:16 \"two\" base over one\n",
+            "two is over one, which does not overlap");
+}
+
+TEST(row_covered_by_others_is_refused)
+{
+    REFUSES("one " ZEROS16 " a:16 \"one\" base\n"
+            "two " ZEROS16 " 0 a:15 \"two\" base over one\n"
+            "three " ZEROS16 " 1 a:15 \"three\" base over one\n",
+            "row one is unreachable");
+    ACCEPTS("one " ZEROS16 " a:16 \"one\" base\n"
+            "two " ZEROS16 " 0 a:15 \"two\" base over one\n"
+            "three " ZEROS16 " 1 a:15 \"three\" extra over one\n");
+}
+
+TEST(rows_of_one_name_must_have_the_same_operands)
+{
+    REFUSES("one " ZEROS16 " a:16 \"one\" base\n"
+            "one/b 0000000000000001 b:16 \"one\" base\n",
+            "operand b is not that of row one in line 3");
+    REFUSES("one " ZEROS16 " a:8 b:8 \"one\" base\n"
+            "one/b 0000000000000001 00000000 b:8 \"one\" base\n",
+            "operands of row one in line 3 are missing");
+    REFUSES("one " ZEROS16 " a:8 00000000 \"one\" base\n"
+            "one/b 0000000000000001 a:16 \"one\" base\n",
+            "operand a is not that of row one");
+    REFUSES("one " ZEROS16 " a:16 \"one\" base\n"
+            "one 0000000000000001 a:16 \"one\" base\n",
+            "row one exists in line 3");
+}
+
+TEST(wrong_number_of_bits_is_refused)
+{
+    REFUSES("one " ZEROS16 " a:15 \"one\" base\n", "31 bits, not 32");
+    REFUSES("one " ZEROS16 " a:17 \"one\" base\n", "no width that fits");
+    REFUSES("one " ZEROS16 ZEROS16 "0 \"one\" base\n", "more than 32 bits");
+}
+
+TEST(unknown_names_are_refused)
+{
+    REFUSES("one " ZEROS16 " a:16 \"one {x(b)}\" base\n", "b is no operand of one");
+    REFUSES("one " ZEROS16 " a:16 \"one\" base where b\n", "b is no operand of one");
+    REFUSES("one " ZEROS16 " a:16 \"one\" new\n", "feature new is not declared");
+    REFUSES("one " ZEROS16 " a:8 a:8 \"one\" base\n", "operand a appears twice");
+}
+
+TEST(malformed_rows_are_refused)
+{
+    REFUSES("one " ZEROS16 " a:16 base\n", "needs a width");
+    REFUSES("one " ZEROS16 " a:16 \"one base\n", "quote is not closed");
+    REFUSES("one " ZEROS16 " a:16 \"one {x(a}\" base\n", "'}' in an expression");
+    REFUSES("one " ZEROS16 " a:16 \"one\" base where (a\n", "expression expected");
+    REFUSES("one " ZEROS16 " a:16 \"one\" base where a @ 1\n", "'@' in an expression");
+    REFUSES("one " ZEROS16 " a:16 \"one\" base nonsense\n", "unexpected \"nonsense");
+}
+
+TEST(range_must_be_made_of_powers_of_two)
+{
+    ACCEPTS("one " ZEROS16 " a:8[8..127] b:8 \"one\" base\n"
+            "two " ZEROS16 " 00000 a:3 b:8 \"two\" base\n");
+    REFUSES("one " ZEROS16 " a:8[8..127] b:8 \"one\" base\n"
+            "two " ZEROS16 " 0000 a:4 b:8 \"two\" base\n",
+            "row one_8 overlaps row two");
+    REFUSES("one " ZEROS16 " a:8[9..127] b:8 \"one\" base\n", "range of a");
+    REFUSES("one " ZEROS16 " a:8[8..511] b:8 \"one\" base\n", "range of a");
+}
