@@ -215,7 +215,7 @@ static uint32_t chain_top(const struct isa *isa, const struct row_set *s)
 
 /*
  * What looking at these bits costs: the rows left in all children, weighed against the size of the
- * table. The exponent trades memory for depth; 1.5 gives about five levels for A64.
+ * table. The factor trades memory for depth; 1.5 gives about two levels for the words of usual A64 code.
  */
 static double split_cost(const struct isa *isa, const struct row_set *s, int shift, int width)
 {
