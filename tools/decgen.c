@@ -6,8 +6,8 @@
  *
  * writes PREFIX.h (operand structs, prototypes of the semantic functions, row numbers),
  * PREFIX.c (the rows as a table, the look-up, the text for the disassembler) and
- * PREFIX_translate.c (calls the semantic function of an instruction). The last is apart from the
- * others, so that the decoder links without the semantics.
+ * PREFIX_translate.c (calls the semantic function of an instruction; apart from the others, so that
+ * the decoder links without the semantics) and PREFIX.md (the rows as a table for readers).
  *
  * The input is made of lines; an indented line continues the one above; # starts a comment.
  *
@@ -20,17 +20,17 @@
  * BITS, from bit 31 down: 0 and 1 are fixed, a dot is ignored; name:W is an unsigned operand of W
  * bits, name:sW a signed one. OPERAND=PARTS makes an operand of earlier ones and constants, most
  * significant first, as in off=s(immhi:immlo:00), s() meaning signed; what it is made of is then no
- * operand of its own, unless written +name; !name is its complement. name:W[L..H], L and H + 1 powers
- * of two, stands for a row for each power of two that the operand may have as its highest bit. Rows of one NAME share operands and semantic function;
- * FORM tells them apart.
+ * operand of its own, unless written +name; !name is its complement. name:W[L..H], L and H + 1
+ * powers of two, stands for a row for each power of two that the operand may have as its highest
+ * bit. Rows of one NAME share operands and semantic function; FORM tells them apart.
  *
  * TEXT is copied, but {f(x, y)} calls ISA_fmt_f(out, x, y), {r} calls ISA_fmt_r(out).
  * COND is a C expression of operands; f(x) in it calls ISA_fn_f(x).
  * FEATURES is a list "a, b when COND". A row applies when its fixed bits, its where condition and
  * its features do; else the row it is declared to be "over" is tried, then there is no instruction.
  *
- * Refused: rows that overlap, unless one is "over" the other and fixes strictly more bits; rows that
- * can never apply because others cover them; rows of one name with different operands.
+ * Refused: rows that overlap, unless one is "over" the other and fixes strictly more bits; rows
+ * that can never apply because others cover them; rows of one name with different operands.
  */
 #include "tools/decgen.h"
 
@@ -87,6 +87,11 @@ static void write_all(const struct isa *isa, const char *prefix)
     path = mem_printf("%s_translate.c", prefix);
     f = create(path);
     decgen_emit_translate(isa, f, header);
+    finish(f, path);
+
+    path = mem_printf("%s.md", prefix);
+    f = create(path);
+    decgen_emit_reference(isa, f);
     finish(f, path);
 }
 

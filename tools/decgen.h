@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define MAX_PIECES 8   /* in one operand */
+#define MAX_PIECES 8    /* in one operand */
 #define MAX_OPERANDS 16 /* in one row, hidden ones included */
-#define MAX_CHOICES 4  /* features, aliases, "over" names of one row */
+#define MAX_CHOICES 4   /* features, aliases, "over" names of one row */
 #define NO_ROW UINT32_MAX
 
 /* A run of bits of an operand: taken from the instruction, or a constant (shift < 0). */
@@ -54,7 +54,7 @@ struct row {
     struct operand operand[MAX_OPERANDS];
     struct choice feat[MAX_CHOICES], alias[MAX_OPERANDS];
     char *over[MAX_CHOICES];
-    char *shown;
+    char *shown, *bits;     /* as they stand in the file */
     struct operand *ranged; /* its values lie in low..high; such a row becomes several */
     uint32_t low, high;
     struct code text, where;
@@ -88,5 +88,8 @@ void decgen_tree(struct isa *isa);
 void decgen_emit_header(const struct isa *isa, FILE *f);
 void decgen_emit_rows(const struct isa *isa, FILE *f, const char *header);
 void decgen_emit_translate(const struct isa *isa, FILE *f, const char *header);
+
+/* Writes the reference of the instructions, a Markdown table. */
+void decgen_emit_reference(const struct isa *isa, FILE *f);
 
 #endif

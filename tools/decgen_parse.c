@@ -187,8 +187,8 @@ static void parse_range(struct reader *r, struct row *row, struct operand *o)
     if (strncmp(end, "..", 2) == 0) {
         high = strtoul(end + 2, &end, 10);
     }
-    if (low == 0 || (low & (low - 1)) || ((high + 1) & high) || high < low ||
-        high >> o->width || *end != ']') {
+    if (low == 0 || (low & (low - 1)) || ((high + 1) & high) || high < low || high >> o->width ||
+        *end != ']') {
         FAIL(r, "the range of %s is not [2^a..2^b - 1] within its width", o->name);
     }
     if (row->ranged) {
@@ -223,6 +223,8 @@ static int parse_field(struct reader *r, struct row *row, char *name, int top)
 static void parse_bits(struct reader *r, struct row *row)
 {
     int top = 32;
+    skip_space(r);
+    const char *start = r->p;
     for (skip_space(r); *r->p != '"'; skip_space(r)) {
         if (*r->p == '0' || *r->p == '1') {
             struct piece p = take_bits(r);
@@ -249,6 +251,7 @@ static void parse_bits(struct reader *r, struct row *row)
     if (top != 0) {
         FAIL(r, "%d bits, not 32", 32 - top);
     }
+    row->bits = copy(start, (size_t)(r->p - start));
 }
 
 /* Appends to a growing string. */

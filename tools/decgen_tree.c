@@ -215,7 +215,8 @@ static uint32_t chain_top(const struct isa *isa, const struct row_set *s)
 
 /*
  * What looking at these bits costs: the rows left in all children, weighed against the size of the
- * table. The factor trades memory for depth; 1.5 gives about two levels for the words of usual A64 code.
+ * table. The factor trades memory for depth; 1.5 gives about two levels for the words of usual A64
+ * code.
  */
 static double split_cost(const struct isa *isa, const struct row_set *s, int shift, int width)
 {
@@ -296,8 +297,7 @@ void decgen_tree(struct isa *isa)
     check_names(isa);
     check_overlaps(isa);
     check_reachable(isa);
-    struct row_set all = {.count = isa->rows,
-                          .index = mem_alloc(isa->rows * sizeof(*all.index))};
+    struct row_set all = {.count = isa->rows, .index = mem_alloc(isa->rows * sizeof(*all.index))};
     for (unsigned i = 0; i < isa->rows; i++) {
         all.index[i] = i;
     }

@@ -107,8 +107,7 @@ void a64_fmt_rel(struct a64_out *out, int64_t off)
 
 void a64_fmt_page(struct a64_out *out, int64_t off)
 {
-    put(out, "0x%llx",
-        (unsigned long long)((out->pc & ~UINT64_C(0xfff)) + ((uint64_t)off << 12)));
+    put(out, "0x%llx", (unsigned long long)((out->pc & ~UINT64_C(0xfff)) + ((uint64_t)off << 12)));
 }
 
 void a64_fmt_aimm(struct a64_out *out, unsigned imm, unsigned sh)
@@ -276,25 +275,6 @@ void a64_fmt_prfop(struct a64_out *out, unsigned op)
     }
 }
 
-/* LD<op>, which is ST<op> when nothing is loaded and the order allows. */
-void a64_fmt_ldop(struct a64_out *out, unsigned size, unsigned a, unsigned r, unsigned rs,
-                  unsigned rt, unsigned rn, unsigned op)
-{
-    static const char name[8][5] = {"add", "clr", "eor", "set", "smax", "smin", "umax", "umin"};
-    bool store = rt == 31 && !a;
-    put(out, "%s%s", store ? "st" : "ld", name[op & 7]);
-    a64_fmt_al(out, a, r);
-    a64_fmt_bh(out, size);
-    put(out, " ");
-    a64_fmt_r(out, size == 3, rs);
-    if (!store) {
-        put(out, ", ");
-        a64_fmt_r(out, size == 3, rt);
-    }
-    put(out, ", ");
-    a64_fmt_mem(out, rn);
-}
-
 void a64_fmt_cpyopts(struct a64_out *out, unsigned opts)
 {
     static const char unprivileged[4][4] = {"", "wt", "rt", "t"};
@@ -326,7 +306,8 @@ struct sys_name {
     const char *name;
 };
 
-#define SYS_KEY(op0, op1, crn, crm, op2) ((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))
+#define SYS_KEY(op0, op1, crn, crm, op2)                                                           \
+    ((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))
 #define DBGDTRTX SYS_KEY(2, 3, 0, 5, 0)
 
 static const struct sys_name sysregs[] = {
@@ -337,7 +318,8 @@ static const struct sys_name sysregs[] = {
 
 static const struct sys_name sysops[] = {
 #define A64_SYSREG(op0, op1, crn, crm, op2, name)
-#define A64_SYSOP(op1, crn, crm, op2, name, operand) {SYS_KEY(1, op1, crn, crm, op2), operand, name},
+#define A64_SYSOP(op1, crn, crm, op2, name, operand)                                               \
+    {SYS_KEY(1, op1, crn, crm, op2), operand, name},
 #include "cpu/arm/sysreg_names.h"
 };
 
@@ -374,7 +356,8 @@ void a64_fmt_sysreg(struct a64_out *out, unsigned key, unsigned write)
     if (name) {
         put(out, "%s", name);
     } else {
-        put(out, "s%u_%u_c%u_c%u_%u", key >> 14, key >> 11 & 7, key >> 7 & 15, key >> 3 & 15, key & 7);
+        put(out, "s%u_%u_c%u_c%u_%u", key >> 14, key >> 11 & 7, key >> 7 & 15, key >> 3 & 15,
+            key & 7);
     }
 }
 
@@ -576,7 +559,8 @@ uint64_t a64_fp_imm(unsigned esz, unsigned imm)
     static const uint8_t exponent_bits[4] = {0, 5, 8, 11}, fraction_bits[4] = {0, 10, 23, 52};
     unsigned e = exponent_bits[esz & 3], f = fraction_bits[esz & 3];
     uint64_t b = imm >> 6 & 1;
-    uint64_t exponent = (b ^ 1) << (e - 1) | (b ? (UINT64_C(1) << (e - 1)) - 4 : 0) | (imm >> 4 & 3);
+    uint64_t exponent = (b ^ 1) << (e - 1) | (b ? (UINT64_C(1) << (e - 1)) - 4 : 0) |
+                        (imm >> 4 & 3);
     return (uint64_t)(imm >> 7 & 1) << (e + f) | exponent << f | (uint64_t)(imm & 15) << (f - 4);
 }
 
@@ -635,7 +619,10 @@ void a64_fmt_movi(struct a64_out *out, unsigned q, unsigned op, unsigned cmode, 
                   unsigned rd)
 {
     put(out, cmode == 15 ? "fmov " : op && cmode != 14 ? "mvni " : "movi ");
-    unsigned esz = cmode >= 8 && cmode < 12 ? 1 : cmode == 14 && !op ? 0 : cmode >= 14 && op ? 3 : 2;
+    unsigned esz = cmode >= 8 && cmode < 12 ? 1
+                   : cmode == 14 && !op     ? 0
+                   : cmode >= 14 && op      ? 3
+                                            : 2;
     if (cmode == 14 && op && !q) {
         a64_fmt_fp(out, 3, rd);
     } else {
@@ -655,20 +642,20 @@ void a64_fmt_movi(struct a64_out *out, unsigned q, unsigned op, unsigned cmode, 
 
 /* Operands of shifts by immediate */
 
-static void put_v_pair(struct a64_out *out, unsigned rd, unsigned esz_d, unsigned q_d, unsigned rn,
-                       unsigned esz_n, unsigned q_n)
-{
-    a64_fmt_v(out, rd, esz_d, q_d);
-    put(out, ", ");
-    a64_fmt_v(out, rn, esz_n, q_n);
-}
-
 static void put_fp_pair(struct a64_out *out, unsigned rd, unsigned rn, unsigned esz_d,
                         unsigned esz_n)
 {
     a64_fmt_fp(out, esz_d, rd);
     put(out, ", ");
     a64_fmt_fp(out, esz_n, rn);
+}
+
+/* The element of both registers is that of the immediate. */
+static void put_v_pair(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm, unsigned q)
+{
+    a64_fmt_v(out, rd, a64_shift_esz(imm), q);
+    put(out, ", ");
+    a64_fmt_v(out, rn, a64_shift_esz(imm), q);
 }
 
 static void put_right(struct a64_out *out, unsigned imm)
@@ -683,8 +670,7 @@ static void put_left(struct a64_out *out, unsigned imm)
 
 void a64_fmt_vshr(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm, unsigned q)
 {
-    unsigned esz = a64_shift_esz(imm);
-    put_v_pair(out, rd, esz, q, rn, esz, q);
+    put_v_pair(out, rd, rn, imm, q);
     put_right(out, imm);
 }
 
@@ -697,8 +683,7 @@ void a64_fmt_fshr(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm)
 
 void a64_fmt_vshl(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm, unsigned q)
 {
-    unsigned esz = a64_shift_esz(imm);
-    put_v_pair(out, rd, esz, q, rn, esz, q);
+    put_v_pair(out, rd, rn, imm, q);
     put_left(out, imm);
 }
 
@@ -711,8 +696,9 @@ void a64_fmt_fshl(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm)
 
 void a64_fmt_vshrn(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm, unsigned q)
 {
-    unsigned esz = a64_shift_esz(imm);
-    put_v_pair(out, rd, esz, q, rn, esz + 1, 1);
+    a64_fmt_v(out, rd, a64_shift_esz(imm), q);
+    put(out, ", ");
+    a64_fmt_v(out, rn, a64_shift_esz(imm) + 1, 1);
     put_right(out, imm);
 }
 
@@ -725,8 +711,9 @@ void a64_fmt_fshrn(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm)
 
 void a64_fmt_vxtl(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm, unsigned q)
 {
-    unsigned esz = a64_shift_esz(imm);
-    put_v_pair(out, rd, esz + 1, 1, rn, esz, q);
+    a64_fmt_v(out, rd, a64_shift_esz(imm) + 1, 1);
+    put(out, ", ");
+    a64_fmt_v(out, rn, a64_shift_esz(imm), q);
 }
 
 void a64_fmt_vshll(struct a64_out *out, unsigned rd, unsigned rn, unsigned imm, unsigned q)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Text of A64 instructions, in the form that GNU objdump gives them, preferred aliases included. The
- * texts stand in a64.decode; here are the functions that they call by name.
+ * Text of A64 instructions, in the form that GNU objdump gives them, preferred aliases included.
+ * The texts stand in a64.decode; here are the functions that they call by name.
  */
 #ifndef CPU_ARM_A64_DISAS_H
 #define CPU_ARM_A64_DISAS_H
@@ -18,8 +18,8 @@ struct a64_out {
 };
 
 /*
- * Writes the instruction at pc to buf (always terminated; 80 bytes are enough) and returns true; for
- * an unallocated one writes ".inst 0x... ; undefined" and returns false. Any thread.
+ * Writes the instruction at pc to buf (always terminated; 80 bytes are enough) and returns true;
+ * for an unallocated one writes ".inst 0x... ; undefined" and returns false. Any thread.
  */
 bool a64_disas(uint32_t insn, uint64_t pc, char *buf, size_t size);
 
@@ -32,10 +32,12 @@ uint64_t a64_bitmask(unsigned sf, unsigned n, unsigned immr, unsigned imms);
 /* The value of FMOV's 8-bit immediate as IEEE bits; esz is 1, 2 or 3. VFPExpandImm(). */
 uint64_t a64_fp_imm(unsigned esz, unsigned imm);
 
-/* AdvSIMDExpandImm(): the 64-bit pattern of a modified immediate, already inverted for MVNI and BIC. */
+/* AdvSIMDExpandImm(): the 64-bit pattern of a modified immediate, already inverted for MVNI and
+ * BIC. */
 uint64_t a64_simd_imm(unsigned op, unsigned cmode, unsigned imm);
 
-/* The logarithm of the (narrower) element's bytes of a shift by immediate; imm is immh:immb >= 8. */
+/* The logarithm of the (narrower) element's bytes of a shift by immediate; imm is immh:immb >= 8.
+ */
 static inline unsigned a64_shift_esz(unsigned imm)
 {
     return 28 - (unsigned)__builtin_clz(imm);
@@ -109,8 +111,6 @@ void a64_fmt_bhw(struct a64_out *out, unsigned size);
 void a64_fmt_bhwx(struct a64_out *out, unsigned size);
 void a64_fmt_al(struct a64_out *out, unsigned a, unsigned r);
 void a64_fmt_prfop(struct a64_out *out, unsigned op);
-void a64_fmt_ldop(struct a64_out *out, unsigned size, unsigned a, unsigned r, unsigned rs,
-                  unsigned rt, unsigned rn, unsigned op);
 void a64_fmt_cpyopts(struct a64_out *out, unsigned opts);
 void a64_fmt_setopts(struct a64_out *out, unsigned opts);
 void a64_fmt_cpy(struct a64_out *out, unsigned rd, unsigned rs, unsigned rn);
@@ -122,7 +122,8 @@ void a64_fmt_sys(struct a64_out *out, unsigned op1, unsigned crn, unsigned crm, 
                  unsigned rt);
 void a64_fmt_sysl(struct a64_out *out, unsigned op1, unsigned crn, unsigned crm, unsigned op2);
 
-/* Addresses: base alone, with offset, pair and single with an index mode, register offset, structures. */
+/* Addresses: base alone, with offset, pair and single with an index mode, register offset,
+ * structures. */
 void a64_fmt_mem(struct a64_out *out, unsigned rn);
 void a64_fmt_memoff(struct a64_out *out, unsigned rn, int64_t off);
 void a64_fmt_memidx(struct a64_out *out, unsigned idx, unsigned rn, int64_t off);

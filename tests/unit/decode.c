@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The generated A64 decoder: look-up, operands, features, text. The semantic functions are dummies here. */
+/* The generated A64 decoder: look-up, operands, features, text. The semantic functions are dummies
+ * here. */
 #include "tests/test.h"
 
 #include "base/rng.h"
@@ -178,7 +179,7 @@ TEST(feature_may_depend_on_operands)
 TEST(unallocated_words_call_nothing)
 {
     struct a64_block c = {.called = NULL};
-    CHECK(!a64_translate_insn(&c, 0x04000000)); /* SVE */
+    CHECK(!a64_translate_insn(&c, 0x04000000));              /* SVE */
     CHECK(!a64_translate_insn(&c, 0x12000000 | 0x3f << 10)); /* all ones as a bitmask immediate */
     CHECK(!a64_translate_insn(&c, 0xffffffff));
     CHECK(c.called == NULL);

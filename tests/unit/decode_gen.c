@@ -16,9 +16,10 @@ static int generate(const char *rows)
     if (!mkdtemp(dir)) {
         return -1;
     }
-    snprintf(command, sizeof(command),
-             "cat > %s/in; ASAN_OPTIONS=detect_leaks=0 %s/tools/decgen %s/in -o %s/out > %s/said 2>&1",
-             dir, build ? build : "build", dir, dir, dir);
+    snprintf(
+        command, sizeof(command),
+        "cat > %s/in; ASAN_OPTIONS=detect_leaks=0 %s/tools/decgen %s/in -o %s/out > %s/said 2>&1",
+        dir, build ? build : "build", dir, dir, dir);
     FILE *f = popen(command, "w");
     if (!f) {
         return -1;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The A64 decoder and disassembler against two others: GNU objdump, which knows the extensions (is a
- * word allocated, and its text), and capstone 4, which knows v8.0 (is a word allocated). Words: random
- * operands for each decode row, and every combination of the bits that tell the groups of the
- * encoding apart. decoder_differences lists where they differ from the manual; an entry that no word
- * needs is an error, too.
+ * The A64 decoder and disassembler against two others: GNU objdump, which knows the extensions (is
+ * a word allocated, and its text), and capstone 4, which knows v8.0 (is a word allocated). Words:
+ * random operands for each decode row, and every combination of the bits that tell the groups of
+ * the encoding apart. decoder_differences lists where they differ from the manual; an entry that no
+ * word needs is an error, too.
  */
 #include "tests/test.h"
 
@@ -15,7 +15,12 @@
 #include "cpu/arm/a64_decode.h"
 #include "cpu/arm/a64_disas.h"
 
-enum kind { REJECTS, ACCEPTS, TEXT, KINDS };
+enum kind {
+    REJECTS,
+    ACCEPTS,
+    TEXT,
+    KINDS
+};
 static const char *const kind_names[KINDS] = {"rejects", "accepts", "text"};
 
 /* A line of decoder_differences: ORACLE KIND MASK VALUE REASON */
@@ -47,8 +52,10 @@ static bool read_differences(struct differences *d)
             continue;
         }
         int n = 0;
-        bool good = d->count < 100 && sscanf(line, "%15s %15s %x %x %n", r->oracle, kind, &r->mask,
-                                             &r->value, &n) == 4 && line[n];
+        bool good = d->count < 100 &&
+                    sscanf(line, "%15s %15s %x %x %n", r->oracle, kind, &r->mask, &r->value, &n) ==
+                        4 &&
+                    line[n];
         r->kind = KINDS;
         for (unsigned k = 0; k < KINDS; k++) {
             if (good && strcmp(kind, kind_names[k]) == 0) {
@@ -235,8 +242,8 @@ static void compare_with_capstone(struct differences *d, csh handle, cs_insn *ou
     }
     bool accepts = cs_disasm_iter(handle, &code, &left, &pc, out);
     if (accepts && row == A64_ROW_NONE) {
-        CHECK_MSG(listed(d, "capstone", ACCEPTS, insn), "%08x is unallocated, capstone: %s %s", insn,
-                  out->mnemonic, out->op_str);
+        CHECK_MSG(listed(d, "capstone", ACCEPTS, insn), "%08x is unallocated, capstone: %s %s",
+                  insn, out->mnemonic, out->op_str);
     } else if (!accepts && row != A64_ROW_NONE) {
         CHECK_MSG(listed(d, "capstone", REJECTS, insn), "%08x is %s, capstone: unallocated", insn,
                   a64_rows[row].name);
