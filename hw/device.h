@@ -2,8 +2,10 @@
 /*
  * Devices: a class is const data, a device is a C struct that starts with struct device.
  *
- * Life: properties set, create once (false with an error: nothing left behind), reset any number of times, destroy.
- * regs[] and fields[] together list all of the struct's state, from which reset, save and load derive.
+ * Life: properties set, create once (false with an error: nothing left behind), reset any number of
+ * times, destroy. props[], regs[] and fields[] together list every byte of the struct behind struct
+ * device (device_check_class), and regs[] and fields[] its state, from which reset, save and load
+ * derive.
  */
 #ifndef HW_DEVICE_H
 #define HW_DEVICE_H
@@ -24,101 +26,214 @@ struct device;
 struct bus;
 struct machine;
 
-enum bus_kind { BUS_NONE, BUS_SYSTEM, BUS_PCI, BUS_VIRTIO, BUS_USB, BUS_ISA, BUS_I2C, BUS_SPI, BUS_SCSI };
+enum bus_kind {
+    BUS_NONE,
+    BUS_SYSTEM,
+    BUS_PCI,
+    BUS_VIRTIO,
+    BUS_USB,
+    BUS_ISA,
+    BUS_I2C,
+    BUS_SPI,
+    BUS_SCSI
+};
 
 enum prop_type {
-    PROP_BOOL, PROP_U8, PROP_U16, PROP_U32, PROP_U64, PROP_SIZE /* K M G suffixes */, PROP_STRING /* char *, owned */,
-    PROP_ENUM /* int; names in choices */, PROP_MAC /* uint8_t[6] */, PROP_PCI_ADDR /* int32_t devfn, -1 any: "5", "5.1" */,
-    PROP_DRIVE, PROP_NETDEV, PROP_CHARDEV, PROP_OBJECT /* char *id, resolved by create through the machine */
+    PROP_BOOL,
+    PROP_U8,
+    PROP_U16,
+    PROP_U32,
+    PROP_U64,
+    PROP_SIZE /* K M G suffixes */,
+    PROP_STRING /* char *, owned */,
+    PROP_ENUM /* int; names in choices */,
+    PROP_MAC /* uint8_t[6] */,
+    PROP_PCI_ADDR /* int32_t devfn, -1 any: "5", "5.1" */,
+    PROP_DRIVE,
+    PROP_NETDEV,
+    PROP_CHARDEV,
+    PROP_OBJECT /* char *id, resolved by create through the machine */
 };
 
 struct prop {
     const char *name;
     enum prop_type type;
-    size_t offset;                 /* of the member in the device struct */
-    const char *initial;           /* default as text, or NULL for zero */
+    size_t offset;       /* of the member in the device struct */
+    const char *initial; /* default as text, or NULL for zero */
     const char *desc;
-    const char *const *choices;    /* PROP_ENUM: NULL-terminated */
+    const char *const *choices; /* PROP_ENUM: NULL-terminated */
 };
 
-/* A register window row. A register that only stores has no function. size in bytes, 1..8; 0 means 4. */
+/* A register window row. A register that only stores has no function. size in bytes, 1..8; 0
+ * means 4. */
 struct reg {
     uint64_t offset;
     const char *name;
-    size_t member;                 /* offset of the uint32_t/uint64_t member in the device struct, or REG_NONE */
-    uint64_t writable;             /* bits that a write changes */
-    uint64_t initial;              /* value at reset */
-    uint64_t (*on_read)(struct device *d, const struct reg *r);               /* NULL: the member, or initial if none */
-    void (*on_write)(struct device *d, const struct reg *r, uint64_t value);  /* called after the member was changed; value as written */
+    size_t member; /* offset of the uint32_t/uint64_t member in the device struct, or REG_NONE */
+    uint64_t writable; /* bits that a write changes */
+    uint64_t initial;  /* value at reset */
+    uint64_t (*on_read)(struct device *d,
+                        const struct reg *r); /* NULL: the member, or initial if none */
+    void (*on_write)(struct device *d, const struct reg *r,
+                     uint64_t value); /* called after the member was changed; value as written */
     uint8_t size;
-    uint16_t count, stride;        /* an array of registers: member[i] at offset + i*stride; 0 and 1 mean one */
+    uint16_t count,
+        stride; /* an array of registers: member[i] at offset + i*stride; 0 and 1 mean one */
 };
 #define REG_NONE ((size_t)-1)
 
-enum field_kind { FIELD_DATA /* fixed bytes */, FIELD_BUFFER /* pointer member + size member, owned */, FIELD_TRANSIENT /* not state */ };
+/* Rows: a register with a member; one without (bits 0..31 of rd's result, wr's argument); one that
+ * always reads the same. */
+#define REG(type, at, label, m, bits, at_reset, rd, wr)                                            \
+    {                                                                                              \
+        .offset = at, .name = label, .member = offsetof(struct type, m), .writable = bits,         \
+        .initial = at_reset, .on_read = rd, .on_write = wr                                         \
+    }
+#define REG_FN(at, label, rd, wr)                                                                  \
+    {                                                                                              \
+        .offset = at, .name = label, .member = REG_NONE, .on_read = rd, .on_write = wr             \
+    }
+#define REG_CONST(at, label, value)                                                                \
+    {                                                                                              \
+        .offset = at, .name = label, .member = REG_NONE, .initial = value                          \
+    }
+#define REG_END                                                                                    \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
+#define FIELD_END                                                                                  \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
+#define PROP_END                                                                                   \
+    {                                                                                              \
+        .name = NULL                                                                               \
+    }
+
+/*
+ * FIELD_DATA: fixed bytes of the struct. FIELD_BUFFER: bytes that a pointer member owns, as many as
+ * a size_t member says; NULL and 0 are allowed, and a state is loaded only into a device whose
+ * buffer has the saved size. FIELD_TRANSIENT: not state.
+ */
+enum field_kind {
+    FIELD_DATA,
+    FIELD_BUFFER,
+    FIELD_TRANSIENT
+};
 
 struct field {
     const char *name;
     size_t offset;
-    size_t size;
+    size_t size; /* FIELD_BUFFER: the offset of the size_t member */
     enum field_kind kind;
-    bool keep_at_reset;            /* else zeroed at reset before class->reset */
+    bool keep_at_reset; /* else zeroed at reset before class->reset; never zeroed if transient */
 };
-#define FIELD(type, m) { .name = #m, .offset = offsetof(struct type, m), .size = sizeof(((struct type *)0)->m) }
-#define FIELD_SKIP(type, m) { .name = #m, .offset = offsetof(struct type, m), .size = sizeof(((struct type *)0)->m), .kind = FIELD_TRANSIENT }
+#define FIELD(type, m)                                                                             \
+    {                                                                                              \
+        .name = #m, .offset = offsetof(struct type, m), .size = sizeof(((struct type *)0)->m)      \
+    }
+#define FIELD_SKIP(type, m)                                                                        \
+    {                                                                                              \
+        .name = #m, .offset = offsetof(struct type, m), .size = sizeof(((struct type *)0)->m),     \
+        .kind = FIELD_TRANSIENT                                                                    \
+    }
+#define FIELD_KEEP(type, m)                                                                        \
+    {                                                                                              \
+        .name = #m, .offset = offsetof(struct type, m), .size = sizeof(((struct type *)0)->m),     \
+        .keep_at_reset = true                                                                      \
+    }
+#define FIELD_BUF(type, pointer, bytes)                                                            \
+    {                                                                                              \
+        .name = #pointer, .offset = offsetof(struct type, pointer),                                \
+        .size = offsetof(struct type, bytes), .kind = FIELD_BUFFER                                 \
+    }
 
-enum { DEVICE_THREAD_SAFE = 1, DEVICE_PLUGGABLE = 2 /* by -device */, DEVICE_INTERNAL = 4 /* not listed */ };
+enum {
+    DEVICE_THREAD_SAFE = 1,
+    DEVICE_PLUGGABLE = 2 /* by -device */,
+    DEVICE_INTERNAL = 4 /* not listed */
+};
 
 struct device_class {
     const char *name;
     const char *desc;
-    const char *alias;             /* another accepted name, or NULL */
+    const char *alias; /* another accepted name, or NULL */
     enum bus_kind bus;
-    size_t size;                   /* of the device struct */
-    const struct prop *props;      /* ends with .name NULL */
-    const struct reg *regs;        /* ends with .name NULL */
-    const struct field *fields;    /* ends with .name NULL */
-    uint64_t window_size;          /* bytes of the main register window (system bus), 0: none by table */
+    size_t size;                /* of the device struct */
+    const struct prop *props;   /* ends with .name NULL */
+    const struct reg *regs;     /* ends with .name NULL */
+    const struct field *fields; /* ends with .name NULL */
+    uint64_t window_size; /* bytes of the main register window (system bus), 0: none by table */
     bool (*create)(struct device *d, struct error *e);
     void (*reset)(struct device *d);
     void (*destroy)(struct device *d);
-    void (*loaded)(struct device *d);                       /* after state was loaded: redo timers, lines */
+    void (*loaded)(struct device *d); /* after state was loaded: redo timers, lines */
     unsigned flags;
-    const void *kind;              /* class data of its bus: struct pci_class, struct virtio_class … */
+    const void *kind; /* class data of its bus: struct pci_class, struct virtio_class … */
 };
 
 struct device {
     const struct device_class *cls;
-    char *id;                      /* -device id=, or NULL */
+    char *id; /* -device id=, or NULL */
     struct machine *machine;
-    struct bus *bus;               /* parent bus */
-    struct os_mutex *lock;         /* around its functions, unless DEVICE_THREAD_SAFE */
+    struct bus *bus;       /* parent bus */
+    struct os_mutex *lock; /* around its functions, unless DEVICE_THREAD_SAFE */
     struct clock *clock;
     struct dma dma;
-    struct irq irq[8];             /* output lines, connected by the board or the bus */
-    struct device *next;           /* list of the machine */
+    struct irq irq[8];   /* output lines, connected by the board or the bus */
+    struct device *next; /* list of the machine */
+    bool created;
 };
 
-/* Allocates the struct and sets the defaults of its properties. Ends with device_create or device_free. */
+/*
+ * Allocates the struct, sets the defaults of its properties, and takes clock, memory and lock from
+ * m. The caller may set d->bus before device_create. Ends with device_free.
+ */
 struct device *device_new(const struct device_class *cls, struct machine *m, const char *id);
-bool device_set(struct device *d, const char *prop, const char *value, struct error *e);   /* error lists what is accepted */
+bool device_set(struct device *d, const char *prop, const char *value,
+                struct error *e); /* error lists what is accepted */
+/*
+ * Attaches d to its bus, if it has one, calls the class's create and lists d in its machine. false:
+ * only device_free is left to do. The state before the first device_reset (machine_reset does it)
+ * is undefined.
+ */
 bool device_create(struct device *d, struct error *e);
+/* With the device's lock held, or the machine stopped. */
 void device_reset(struct device *d);
-void device_free(struct device *d);          /* destroy (if created) and free */
+void device_free(struct device *d); /* destroy and detach (if created) and free; NULL is allowed */
 
-/* The ops of a register table: .opaque is the device. Unknown offsets read 0 and are logged as guest errors. */
+/*
+ * The ops of a register table: .opaque is the device. Unknown offsets read 0 and are logged as
+ * guest errors. An access that is wider than a register reaches its neighbours too; a narrower read
+ * gives its part of the register, a narrower write at its start writes it zero-extended.
+ */
 extern const struct mmio_ops device_mmio_ops;
 
-/* Maps the device's table window (or ops/opaque of its own) at base in space. */
+/* Maps the device's table window at base in space, under the device's lock unless the class is
+ * DEVICE_THREAD_SAFE. */
 const struct mem_range *device_map(struct device *d, struct space *s, paddr base);
 
-/* State in memory: appends to out; load checks class name, version of the layout and every length. */
+/* State in memory: appends to out; load checks class name, version of the layout and every length.
+ */
 void device_save(const struct device *d, struct strbuf *out);
 bool device_load(struct device *d, const void *bytes, size_t n, struct error *e);
+
+/* Property tables of anything else than a device (a machine's board): base is the struct, what
+ * names it in errors ("machine 'virt'"). */
+void props_init(const struct prop *props, void *base);
+bool props_set(const struct prop *props, void *base, const char *what, const char *prop,
+               const char *value, struct error *e);
+void props_free(const struct prop *props, void *base);        /* the strings that the struct owns */
+char *props_help(const struct prop *props, const char *what); /* one line a property; allocated */
+
+/* false, with the first one in e, if the struct has a byte that no prop, reg or field lists (gaps
+ * of 1 to 3 bytes are padding). */
+bool device_check_class(const struct device_class *cls, struct error *e);
 
 /* Text of `-device X,help` (allocated) and the class by name or alias, or NULL. */
 char *device_help(const struct device_class *cls);
 const struct device_class *device_class_find(const char *name);
-extern const struct device_class *const device_classes[];    /* sorted by name, ends with NULL; from hw/classes.h */
+extern const struct device_class
+    *const device_classes[]; /* sorted by name, ends with NULL; from hw/classes.h */
 
 #endif

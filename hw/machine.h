@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A machine: board class, its CPUs, memory, buses and devices, and the back ends that the command line made for it.
- * Boards and devices see this header; system/ builds one from the command line.
+ * A machine: board class, its CPUs, memory, buses and devices, and the back ends that the command
+ * line made for it. Boards and devices see this header; system/ builds one from the command line.
  */
 #ifndef HW_MACHINE_H
 #define HW_MACHINE_H
@@ -14,22 +14,22 @@
 
 struct vcpu;
 struct cpu_class;
-struct block;        /* block/block.h: an open disk */
-struct netdev;       /* net/net.h: a packet back end */
-struct fdt_builder;
+struct block;  /* block/block.h: an open disk */
+struct netdev; /* net/net.h: a packet back end */
 
-/* The options of one machine as the command line gave them; strings are owned by the machine's configuration. */
+/* The options of one machine as the command line gave them; strings are owned by the machine's
+ * configuration. */
 struct machine_config {
     uint64_t ram_bytes;
-    unsigned cpus;                 /* present at start */
+    unsigned cpus; /* present at start */
     unsigned max_cpus, sockets, cores, threads;
-    const char *cpu;               /* "-cpu" argument: model,feature=on|off… ; NULL: the machine's default */
+    const char *cpu; /* "-cpu" argument: model,feature=on|off… ; NULL: the machine's default */
     const char *kernel, *initrd, *append, *dtb, *bios;
-    const char *dump_dtb;          /* write the device tree here and exit */
+    const char *dump_dtb; /* write the device tree here and exit */
     bool semihosting;
-    uint64_t seed;                 /* of the machine's generator */
+    uint64_t seed; /* of the machine's generator */
     bool seed_given;
-    int64_t rtc_base_s;            /* seconds since 1970 at start; from -rtc */
+    int64_t rtc_base_s; /* seconds since 1970 at start; from -rtc */
     const char *uuid, *name;
 };
 
@@ -38,65 +38,93 @@ struct machine_backends {
     struct block *(*drive)(void *opaque, const char *id, struct error *e);
     struct netdev *(*netdev)(void *opaque, const char *id, struct error *e);
     struct stream *(*chardev)(void *opaque, const char *id, struct error *e);
-    struct stream *(*serial)(void *opaque, unsigned index);        /* NULL: none wanted */
-    struct block *(*pflash)(void *opaque, unsigned index);         /* NULL: none given */
+    struct stream *(*serial)(void *opaque, unsigned index); /* NULL: none wanted */
+    struct block *(*pflash)(void *opaque, unsigned index);  /* NULL: none given */
     void *opaque;
 };
 
 struct machine {
     const struct machine_class *cls;
     struct machine_config config;
-    void *board;                   /* the board's own struct (owned; freed by cls->destroy) */
+    void *board; /* the board's own struct (owned; freed by cls->destroy) */
 
-    struct space *memory;          /* system memory as CPUs and DMA see it */
-    uint8_t *ram;                  /* host memory of the guest's RAM (one block) */
+    struct space *memory; /* system memory as CPUs and DMA see it */
+    uint8_t *ram;         /* host memory of the guest's RAM (one block) */
 
     struct vcpu **vcpus;
     unsigned vcpu_count;
 
-    struct clock *clock;           /* virtual */
+    struct clock *clock; /* virtual */
     struct loop *loop;
     struct power *power;
-    struct rng rng;                /* the only randomness that the guest may see */
+    struct rng rng; /* the only randomness that the guest may see */
     struct machine_backends backends;
 
-    struct bus *buses;             /* list */
-    struct device *devices;        /* list, in order of creation */
-    struct os_mutex *lock;         /* default device lock */
+    struct bus *buses;      /* list */
+    struct device *devices; /* list, in order of creation */
+    struct os_mutex *lock;  /* default device lock */
 };
 
 /* A machine option: -M name,prop=value. */
 struct machine_class {
     const char *name;
     const char *desc;
-    const char *arch;                             /* "aarch64" */
-    const struct cpu_class *const *cpu_classes;   /* NULL-terminated */
+    const char *arch;                           /* "aarch64" */
+    const struct cpu_class *const *cpu_classes; /* NULL-terminated */
     const char *default_cpu;
     uint64_t default_ram_bytes;
     unsigned max_cpus;
-    size_t board_size;                            /* of the board's struct, whose members props[] set */
+    size_t board_size; /* of the board's struct, whose members props[] set */
     const struct prop *props;
-    /* Builds the machine: memory map, vCPUs (through cpu_class->create), devices, boot. m->config is complete. */
+    /* Builds the machine: memory map, vCPUs (through cpu_class->create), devices, boot. m->config
+     * is complete. */
     bool (*build)(struct machine *m, struct error *e);
     /* After -device devices exist: device tree, kernel; called once. */
     bool (*finish)(struct machine *m, struct error *e);
-    void (*reset)(struct machine *m);             /* after the devices' and vCPUs' reset: boot registers, images */
-    void (*destroy)(struct machine *m);
+    void (*reset)(
+        struct machine *m); /* after the devices' and vCPUs' reset: boot registers, images */
+    void (*destroy)(struct machine *m); /* what the board has beside devices and vCPUs; also of a
+                                           partly built one */
+    void (*power_button)(struct machine *m); /* or NULL */
     /* The bus that -device without bus= goes to for this kind, or NULL. */
     struct bus *(*default_bus)(struct machine *m, enum bus_kind kind);
-    const char *default_net_device;               /* model of -nic/-net without model=, e.g. "virtio-net-pci" */
-    const char *default_disk_interface;           /* what -drive without if= means: "virtio" */
+    const char *default_net_device; /* model of -nic/-net without model=, e.g. "virtio-net-pci" */
+    const char *default_disk_interface; /* what -drive without if= means: "virtio" */
 };
 
-extern const struct machine_class *const machine_classes[];      /* ends with NULL; from hw/classes.h */
+extern const struct machine_class *const machine_classes[]; /* ends with NULL; from hw/classes.h */
 const struct machine_class *machine_class_find(const char *arch, const char *name);
+
+/*
+ * Life, all on the loop's thread with the vCPUs not running: machine_new; properties (machine_set);
+ * the caller fills config, clock, loop, power, rng and backends; machine_build; the caller makes
+ * the -device devices; machine_finish; machine_reset, any number of times; machine_free.
+ */
+struct machine *machine_new(const struct machine_class *cls);
+/* Sets a property of the board (-M name,prop=value); the error lists what is accepted. */
+bool machine_set(struct machine *m, const char *prop, const char *value, struct error *e);
+/* Checks RAM and CPUs against the host and the class, makes memory, RAM and lock, and has the class
+ * build the board. */
+bool machine_build(struct machine *m, struct error *e);
+bool machine_finish(struct machine *m, struct error *e);
+/* Devices in order of creation, vCPUs, then the board. */
+void machine_reset(struct machine *m);
+/* All of the machine, also a partly built one. Not the clock, loop and back ends, which are the
+ * caller's. */
+void machine_free(struct machine *m);
+/* The device with this id, or NULL. */
+struct device *machine_find_device(struct machine *m, const char *id);
+/* Text of -M name,help; allocated. */
+char *machine_help(const struct machine_class *cls);
+/* Presses the machine's power button, if its board has one. */
+void machine_power_button(struct machine *m);
 
 /* Buses: devices meet only here. */
 struct bus {
     enum bus_kind kind;
-    char name[32];                 /* "pcie.0", "virtio-mmio-bus.3" */
+    char name[32]; /* "pcie.0", "virtio-mmio-bus.3" */
     struct machine *machine;
-    struct device *parent;         /* the bridge or controller, or NULL */
+    struct device *parent; /* the bridge or controller, or NULL */
     void *impl;
     /* Gives d its place (address from its properties); false with an error when there is none. */
     bool (*attach)(struct bus *b, struct device *d, struct error *e);
@@ -104,9 +132,13 @@ struct bus {
     struct bus *next;
 };
 
+/* Lists b, which its parent device owns and removes before it dies. */
 void machine_add_bus(struct machine *m, struct bus *b);
+void machine_remove_bus(struct machine *m, struct bus *b);
 struct bus *machine_find_bus(struct machine *m, const char *name);
+/* Called by device_create and device_free. */
 void machine_add_device(struct machine *m, struct device *d);
-char *machine_describe_tree(struct machine *m);   /* `info qtree`; allocated */
+void machine_remove_device(struct machine *m, struct device *d);
+char *machine_describe_tree(struct machine *m); /* `info qtree`; allocated */
 
 #endif

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: MIT */
+/* Devices: life, register windows, and the state that follows from the class's tables. */
+#include "hw/device.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/bits.h"
+#include "base/cursor.h"
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "hw/machine.h"
+
+/* ---- life */
+
+struct device *device_new(const struct device_class *cls, struct machine *m, const char *id)
+{
+    assert(cls->size >= sizeof(struct device));
+    struct device *d = mem_alloc(cls->size);
+    d->cls = cls;
+    d->id = mem_strdup(id);
+    d->machine = m;
+    d->lock = cls->flags & DEVICE_THREAD_SAFE ? NULL : m->lock;
+    d->clock = m->clock;
+    d->dma.space = m->memory;
+    props_init(cls->props, d);
+    return d;
+}
+
+bool device_set(struct device *d, const char *prop, const char *value, struct error *e)
+{
+    char what[64];
+    snprintf(what, sizeof(what), "device '%s'", d->cls->name);
+    return props_set(d->cls->props, d, what, prop, value, e);
+}
+
+bool device_create(struct device *d, struct error *e)
+{
+    assert(!d->created);
+    if (d->bus && d->bus->attach && !d->bus->attach(d->bus, d, e)) {
+        return false;
+    }
+    if (d->cls->create && !d->cls->create(d, e)) {
+        if (d->bus && d->bus->detach) {
+            d->bus->detach(d->bus, d);
+        }
+        return false;
+    }
+    d->created = true;
+    machine_add_device(d->machine, d);
+    return true;
+}
+
+void device_free(struct device *d)
+{
+    if (!d) {
+        return;
+    }
+    if (d->created) {
+        machine_remove_device(d->machine, d);
+        if (d->cls->destroy) {
+            d->cls->destroy(d);
+        }
+        if (d->bus && d->bus->detach) {
+            d->bus->detach(d->bus, d);
+        }
+    }
+    props_free(d->cls->props, d);
+    mem_free(d->id);
+    mem_free(d);
+}
+
+char *device_help(const struct device_class *cls)
+{
+    return props_help(cls->props, cls->name);
+}
+
+const struct mem_range *device_map(struct device *d, struct space *s, paddr base)
+{
+    struct mem_range r = {
+        .base = base,
+        .size = d->cls->window_size,
+        .kind = RANGE_MMIO,
+        .name = d->cls->name,
+        .ops = &device_mmio_ops,
+        .opaque = d,
+        .lock = d->lock,
+    };
+    return space_add(s, &r);
+}
+
+/* ---- register windows */
+
+static unsigned reg_size(const struct reg *r)
+{
+    return r->size ? r->size : 4;
+}
+
+static unsigned reg_count(const struct reg *r)
+{
+    return r->count ? r->count : 1;
+}
+
+/* Members are uint32_t up to 4 bytes, else uint64_t. */
+static size_t member_size(const struct reg *r)
+{
+    return reg_size(r) <= 4 ? 4 : 8;
+}
+
+static void *member_at(struct device *d, const struct reg *r, unsigned index)
+{
+    return (char *)d + r->member + index * member_size(r);
+}
+
+static uint64_t member_get(struct device *d, const struct reg *r, unsigned index)
+{
+    const void *m = member_at(d, r, index);
+    return member_size(r) == 4 ? *(const uint32_t *)m : *(const uint64_t *)m;
+}
+
+static void member_set(struct device *d, const struct reg *r, unsigned index, uint64_t value)
+{
+    void *m = member_at(d, r, index);
+    if (member_size(r) == 4) {
+        *(uint32_t *)m = (uint32_t)value;
+    } else {
+        *(uint64_t *)m = value;
+    }
+}
+
+/* The register that has the byte at offset, and which of its array; NULL if there is none. */
+static const struct reg *reg_find(const struct device *d, uint64_t offset, unsigned *index)
+{
+    for (const struct reg *r = d->cls->regs; r && r->name; r++) {
+        uint64_t at = offset - r->offset;
+        uint64_t stride = r->stride ? r->stride : reg_size(r);
+        if (offset >= r->offset && at / stride < reg_count(r) && at % stride < reg_size(r)) {
+            *index = (unsigned)(at / stride);
+            return r;
+        }
+    }
+    return NULL;
+}
+
+/* Where reg r (element index) starts in the window. */
+static uint64_t reg_start(const struct reg *r, unsigned index)
+{
+    return r->offset + index * (uint64_t)(r->stride ? r->stride : reg_size(r));
+}
+
+static uint64_t reg_read(struct device *d, const struct reg *r, unsigned index)
+{
+    if (r->on_read) {
+        return r->on_read(d, r);
+    }
+    return r->member == REG_NONE ? r->initial : member_get(d, r, index);
+}
+
+static void reg_write(struct device *d, const struct reg *r, unsigned index, uint64_t value)
+{
+    if (r->member != REG_NONE) {
+        uint64_t old = member_get(d, r, index);
+        member_set(d, r, index, (old & ~r->writable) | (value & r->writable));
+    } else if (!r->on_write) {
+        log_guest(d->cls->name, "write of 0x%" PRIx64 " to read-only register %s", value, r->name);
+    }
+    if (r->on_write) {
+        r->on_write(d, r, value);
+    }
+}
+
+static uint64_t table_read(void *opaque, uint64_t offset, unsigned size)
+{
+    struct device *d = opaque;
+    uint64_t value = 0;
+    for (unsigned done = 0; done < size;) {
+        unsigned index, n = 1;
+        const struct reg *r = reg_find(d, offset + done, &index);
+        if (r) {
+            unsigned skip = (unsigned)(offset + done - reg_start(r, index));
+            uint64_t part = reg_read(d, r, index) >> (8 * skip);
+            n = reg_size(r) - skip;
+            value |= (part & mask64(8 * n)) << (8 * done);
+        } else {
+            n = size - done < 4 ? size - done : 4;
+            log_guest(d->cls->name, "read of %u bytes at 0x%" PRIx64 ": no register there", n,
+                      offset + done);
+        }
+        done += n;
+    }
+    return value & mask64(8 * size);
+}
+
+static void table_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct device *d = opaque;
+    for (unsigned done = 0; done < size;) {
+        unsigned index, n;
+        const struct reg *r = reg_find(d, offset + done, &index);
+        if (r && reg_start(r, index) == offset + done) {
+            n = reg_size(r);
+            unsigned given = size - done < n ? size - done : n;
+            reg_write(d, r, index, (value >> (8 * done)) & mask64(8 * given));
+        } else {
+            n = size - done < 4 ? size - done : 4;
+            log_guest(d->cls->name, "write of %u bytes at 0x%" PRIx64 ": no register starts there",
+                      n, offset + done);
+        }
+        done += n;
+    }
+}
+
+const struct mmio_ops device_mmio_ops = {table_read, table_write, 0};
+
+/* ---- reset */
+
+static void *field_at(const struct device *d, const struct field *f)
+{
+    return (char *)(uintptr_t)d + f->offset;
+}
+
+/* The bytes of f's state and their number. */
+static void *field_bytes(const struct device *d, const struct field *f, size_t *n)
+{
+    if (f->kind == FIELD_BUFFER) {
+        void *p = *(void **)field_at(d, f);
+        *n = p ? *(const size_t *)((const char *)d + f->size) : 0;
+        return p;
+    }
+    *n = f->size;
+    return field_at(d, f);
+}
+
+void device_reset(struct device *d)
+{
+    for (const struct reg *r = d->cls->regs; r && r->name; r++) {
+        for (unsigned i = 0; r->member != REG_NONE && i < reg_count(r); i++) {
+            member_set(d, r, i, r->initial);
+        }
+    }
+    for (const struct field *f = d->cls->fields; f && f->name; f++) {
+        size_t n;
+        void *p = field_bytes(d, f, &n);
+        if (f->kind != FIELD_TRANSIENT && !f->keep_at_reset && n) {
+            memset(p, 0, n);
+        }
+    }
+    if (d->cls->reset) {
+        d->cls->reset(d);
+    }
+}
+
+/* ---- saving and loading: class name, layout, then the bytes of each register member and field */
+
+#define STATE_MAGIC 0x64656764 /* "dged" */
+
+static uint64_t layout_of(const struct device_class *cls)
+{
+    struct strbuf text = {0};
+    for (const struct reg *r = cls->regs; r && r->name; r++) {
+        if (r->member != REG_NONE) {
+            strbuf_printf(&text, "%s:%zux%u ", r->name, member_size(r), reg_count(r));
+        }
+    }
+    for (const struct field *f = cls->fields; f && f->name; f++) {
+        if (f->kind != FIELD_TRANSIENT) {
+            strbuf_printf(&text, "%s:%zu ", f->name, f->kind == FIELD_DATA ? f->size : 0);
+        }
+    }
+    uint64_t hash = hash_bytes(strbuf_text(&text), text.len);
+    strbuf_free(&text);
+    return hash;
+}
+
+static void put_u32(struct strbuf *out, uint32_t v)
+{
+    uint8_t bytes[4];
+    store_le32(bytes, v);
+    strbuf_bytes(out, bytes, 4);
+}
+
+static void put_u64(struct strbuf *out, uint64_t v)
+{
+    uint8_t bytes[8];
+    store_le64(bytes, v);
+    strbuf_bytes(out, bytes, 8);
+}
+
+void device_save(const struct device *d, struct strbuf *out)
+{
+    const struct device_class *cls = d->cls;
+    put_u32(out, STATE_MAGIC);
+    put_u32(out, (uint32_t)strlen(cls->name));
+    strbuf_puts(out, cls->name);
+    put_u64(out, layout_of(cls));
+    for (const struct reg *r = cls->regs; r && r->name; r++) {
+        if (r->member != REG_NONE) {
+            strbuf_bytes(out, (const char *)d + r->member, reg_count(r) * member_size(r));
+        }
+    }
+    for (const struct field *f = cls->fields; f && f->name; f++) {
+        size_t n;
+        const void *p = field_bytes(d, f, &n);
+        if (f->kind == FIELD_BUFFER) {
+            put_u64(out, n);
+        }
+        if (f->kind != FIELD_TRANSIENT) {
+            strbuf_bytes(out, p, n);
+        }
+    }
+}
+
+static bool check_header(const struct device *d, struct cursor *c, struct error *e)
+{
+    const char *name = d->cls->name;
+    char saved[64] = "";
+    uint32_t magic, length;
+    uint64_t layout;
+    if (!cursor_le32(c, &magic) || magic != STATE_MAGIC || !cursor_le32(c, &length) ||
+        length >= sizeof(saved) || !cursor_bytes(c, saved, length) || !cursor_le64(c, &layout)) {
+        return error_set(e, "state of device '%s': not a saved device", name);
+    }
+    if (strcmp(saved, name) != 0) {
+        return error_set(e, "state of device '%s': it is of a '%s'", name, saved);
+    }
+    if (layout != layout_of(d->cls)) {
+        return error_set(e, "state of device '%s': saved by another version of it", name);
+    }
+    return true;
+}
+
+/* Walks over the saved bytes; copies them only if store is set. */
+static bool walk_state(struct device *d, struct cursor c, bool store)
+{
+    for (const struct reg *r = d->cls->regs; r && r->name; r++) {
+        size_t n = reg_count(r) * member_size(r);
+        if (r->member == REG_NONE) {
+            continue;
+        }
+        if (!(store ? cursor_bytes(&c, (char *)d + r->member, n) : cursor_skip(&c, n))) {
+            return false;
+        }
+    }
+    for (const struct field *f = d->cls->fields; f && f->name; f++) {
+        size_t n;
+        void *p = field_bytes(d, f, &n);
+        uint64_t saved = n;
+        if (f->kind == FIELD_TRANSIENT) {
+            continue;
+        }
+        if (f->kind == FIELD_BUFFER && (!cursor_le64(&c, &saved) || saved != n)) {
+            return false;
+        }
+        if (!(store ? cursor_bytes(&c, p, n) : cursor_skip(&c, n))) {
+            return false;
+        }
+    }
+    return cursor_left(&c) == 0;
+}
+
+bool device_load(struct device *d, const void *bytes, size_t n, struct error *e)
+{
+    struct cursor c;
+    cursor_init(&c, bytes, n);
+    if (!check_header(d, &c, e)) {
+        return false;
+    }
+    if (!walk_state(d, c, false)) {
+        return error_set(e, "state of device '%s': truncated, or of one with other properties",
+                         d->cls->name);
+    }
+    walk_state(d, c, true);
+    if (d->cls->loaded) {
+        d->cls->loaded(d);
+    }
+    return true;
+}
+
+/* ---- the check of the tables */
+
+static void mark(uint8_t *listed, const struct device_class *cls, size_t offset, size_t n)
+{
+    assert(offset + n <= cls->size);
+    memset(listed + offset, 1, n);
+}
+
+static size_t prop_size(enum prop_type type)
+{
+    switch (type) {
+    case PROP_BOOL:
+        return sizeof(bool);
+    case PROP_U8:
+        return 1;
+    case PROP_U16:
+        return 2;
+    case PROP_U32:
+    case PROP_PCI_ADDR:
+        return 4;
+    case PROP_U64:
+    case PROP_SIZE:
+        return 8;
+    case PROP_ENUM:
+        return sizeof(int);
+    case PROP_MAC:
+        return 6;
+    default:
+        return sizeof(char *);
+    }
+}
+
+bool device_check_class(const struct device_class *cls, struct error *e)
+{
+    uint8_t *listed = mem_alloc(cls->size);
+    mark(listed, cls, 0, sizeof(struct device));
+    for (const struct prop *p = cls->props; p && p->name; p++) {
+        mark(listed, cls, p->offset, prop_size(p->type));
+    }
+    for (const struct reg *r = cls->regs; r && r->name; r++) {
+        if (r->member != REG_NONE) {
+            mark(listed, cls, r->member, reg_count(r) * member_size(r));
+        }
+    }
+    for (const struct field *f = cls->fields; f && f->name; f++) {
+        if (f->kind == FIELD_BUFFER) {
+            mark(listed, cls, f->offset, sizeof(void *));
+            mark(listed, cls, f->size, sizeof(size_t));
+        } else {
+            mark(listed, cls, f->offset, f->size);
+        }
+    }
+    bool complete = true;
+    for (size_t i = 0, gap = 0; i <= cls->size && complete; i++) {
+        if (i < cls->size && !listed[i]) {
+            gap++;
+        } else {
+            complete = gap <= 3;
+            if (!complete) {
+                error_set(e, "device class '%s': bytes %zu to %zu are in no table", cls->name,
+                          i - gap, i - 1);
+            }
+            gap = 0;
+        }
+    }
+    mem_free(listed);
+    return complete;
+}

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The common part of GICv2 and GICv3: see gic_core.h.
+ *
+ * An interrupt is pending if its latch is set, or if it is level sensitive and its line is high.
+ * Acknowledging clears the latch only: a level that still stands makes the interrupt active and
+ * pending. A pending interrupt is a candidate for a vCPU if it is routed there, enabled, not
+ * active, and its group is enabled at the distributor and at the vCPU's interface. The candidates
+ * of a vCPU are looked through at each change: a few words.
+ */
+#include "hw/intc/gic_core.h"
+
+#include "base/mem.h"
+
+/* ---- choosing */
+
+struct choice {
+    uint32_t intid;
+    uint16_t prio;
+    uint8_t group;
+};
+
+/* Candidates among 32 interrupts, by the groups in enabled_groups (bit 0, bit 1). */
+static uint32_t candidates(const struct gic_word *w, unsigned enabled_groups)
+{
+    uint32_t c = gic_pending(w) & w->enabled & ~w->active;
+    c &= (enabled_groups & 1 ? ~w->group : 0) | (enabled_groups & 2 ? w->group : 0);
+    return c;
+}
+
+/* Of equal priorities the lowest INTID wins, as it comes first. */
+static void consider(struct choice *best, const struct gic_word *w, uint32_t bits, unsigned first,
+                     const uint8_t *prio)
+{
+    for (; bits; bits &= bits - 1) {
+        unsigned n = ctz32(bits);
+        if (prio[n] < best->prio) {
+            *best = (struct choice){first + n, prio[n], bit(w->group, n)};
+        }
+    }
+}
+
+static unsigned enabled_groups(const struct gic *g, const struct gic_cpu *c)
+{
+    return g->ctlr & (c->group_enabled[0] | (unsigned)c->group_enabled[1] << 1);
+}
+
+static void choose(struct gic *g, struct gic_cpu *c)
+{
+    struct choice best = {INTID_NONE, GIC_PRIO_IDLE, 0};
+    unsigned groups = enabled_groups(g, c);
+    if (groups) {
+        consider(&best, &c->own, candidates(&c->own, groups), 0, c->prio);
+        for (unsigned i = 1; i < g->num_irq / 32; i++) {
+            uint32_t bits = candidates(&g->spi[i], groups) & c->routed[i];
+            consider(&best, &g->spi[i], bits, 32 * i, &g->prio[32 * i]);
+        }
+        if ((groups & 2) && c->lpi_best != INTID_NONE && c->lpi_best_prio < best.prio) {
+            best = (struct choice){c->lpi_best, c->lpi_best_prio, 1};
+        }
+    }
+    c->best = best.intid;
+    c->best_prio = best.prio;
+    c->best_group = best.group;
+}
+
+/* ---- priorities (IHI 0069 4.8, IHI 0048 3.3) */
+
+static bool common_bpr(const struct gic *g, const struct gic_cpu *c)
+{
+    return c->ctlr & (g->v3 ? 1 << 0 : 1 << 4);
+}
+
+/* The bits of a priority that decide about preemption. */
+static unsigned preemption_mask(const struct gic *g, const struct gic_cpu *c, unsigned group)
+{
+    if (group == 1 && !common_bpr(g, c)) {
+        return 0xff & (0xffu << c->bpr[1]);
+    }
+    return 0xff & (0x1feu << c->bpr[0]);
+}
+
+unsigned gic_running_priority(const struct gic_cpu *c)
+{
+    uint32_t active = c->apr[0] | c->apr[1];
+    return active ? ctz32(active) << GIC_PRIO_SHIFT : GIC_PRIO_IDLE;
+}
+
+static bool preempts(const struct gic *g, const struct gic_cpu *c)
+{
+    return c->best != INTID_NONE && c->best_prio < c->pmr &&
+           (c->best_prio & preemption_mask(g, c, c->best_group)) < gic_running_priority(c);
+}
+
+bool gic_can_take(const struct gic_cpu *c, unsigned group)
+{
+    return c->out && c->best_group == group;
+}
+
+/* GICv3 signals group 0 by FIQ; GICv2 does if GICC_CTLR.FIQEn is set. */
+static unsigned output_bit(const struct gic *g, const struct gic_cpu *c)
+{
+    bool fiq = c->best_group == 0 && (g->v3 || bit(c->ctlr, 3));
+    return fiq ? 2 : 1;
+}
+
+static void drive(struct gic *g, unsigned cpu)
+{
+    struct gic_cpu *c = &g->cpu[cpu];
+    unsigned out = preempts(g, c) ? output_bit(g, c) : 0;
+    unsigned changed = out ^ c->out;
+    c->out = (uint8_t)out;
+    if (changed & 1) {
+        irq_set(&g->wire[cpu].irq, out & 1);
+    }
+    if (changed & 2) {
+        irq_set(&g->wire[cpu].fiq, out >> 1);
+    }
+}
+
+void gic_update(struct gic *g, unsigned cpu)
+{
+    choose(g, &g->cpu[cpu]);
+    drive(g, cpu);
+}
+
+void gic_update_for(struct gic *g, unsigned cpu, unsigned intid)
+{
+    if (intid < 32) {
+        gic_update(g, cpu);
+    } else if (g->v3) {
+        if (g->owner[intid] != GIC_NO_CPU) {
+            gic_update(g, g->owner[intid]);
+        }
+    } else {
+        for (unsigned i = 0; i < g->num_cpu; i++) {
+            if (bit(g->mask[intid], i)) {
+                gic_update(g, i);
+            }
+        }
+    }
+}
+
+void gic_update_all(struct gic *g)
+{
+    for (unsigned i = 0; i < g->num_cpu; i++) {
+        gic_update(g, i);
+    }
+}
+
+/* ---- the CPU interface */
+
+/* Ends the pending state that the acknowledged interrupt had by its latch; a GICv2 SGI may have
+ * further senders. */
+static void clear_latch(struct gic *g, unsigned cpu, uint32_t intid)
+{
+    struct gic_cpu *c = &g->cpu[cpu];
+    struct gic_word *w = gic_word_of(g, cpu, intid);
+    if (!g->v3 && intid < GIC_SGIS) {
+        c->sgi_source[intid] &= (uint8_t)(c->sgi_source[intid] - 1);
+        if (c->sgi_source[intid]) {
+            return;
+        }
+    }
+    w->latch &= ~(1u << (intid % 32));
+}
+
+uint32_t gic_acknowledge(struct gic *g, unsigned cpu)
+{
+    struct gic_cpu *c = &g->cpu[cpu];
+    uint32_t intid = c->best;
+    unsigned level = (c->best_prio & preemption_mask(g, c, c->best_group)) >> GIC_PRIO_SHIFT;
+    c->apr[c->best_group] |= 1u << level;
+    if (intid >= GIC_FIRST_LPI) {
+        gicv3_lpi_set_pending(g, cpu, intid, false);
+        return intid;
+    }
+    gic_word_of(g, cpu, intid)->active |= 1u << (intid % 32);
+    clear_latch(g, cpu, intid);
+    if (g->v3) {
+        gic_update(g, cpu);
+    } else {
+        gic_update_for(g, cpu, intid);
+    }
+    return intid;
+}
+
+bool gic_drop_priority(struct gic_cpu *c, unsigned group)
+{
+    uint32_t active = c->apr[0] | c->apr[1];
+    uint32_t highest = active & -active;
+    if (!highest || !(c->apr[group] & highest)) {
+        return false;
+    }
+    c->apr[group] &= ~highest;
+    return true;
+}
+
+void gic_deactivate(struct gic *g, unsigned cpu, uint32_t intid)
+{
+    if (gic_exists(g, intid)) {
+        gic_word_of(g, cpu, intid)->active &= ~(1u << (intid % 32));
+        gic_update_for(g, cpu, intid);
+    }
+}
+
+/* ---- inputs */
+
+static void set_line(struct gic *g, unsigned cpu, unsigned intid, bool level)
+{
+    uint32_t b = 1u << (intid % 32);
+    os_mutex_lock(&g->mutex);
+    struct gic_word *w = gic_word_of(g, cpu, intid);
+    bool before = w->line & b;
+    if (before != level) {
+        w->line ^= b;
+        if (level && (w->edge & b)) {
+            w->latch |= b;
+        }
+        if (level && g->v3 && intid >= 32 && bit(g->router[intid], 31)) {
+            gic_route(g, intid);
+        }
+        if (level || !(w->edge & b)) {
+            gic_update_for(g, cpu, intid);
+        }
+    }
+    os_mutex_unlock(&g->mutex);
+}
+
+/* A line is the number of the vCPU times 16 and the PPI, or the number of the SPI. */
+static void ppi_set(void *opaque, int line, int level)
+{
+    set_line(opaque, (unsigned)line / 16, 16 + (unsigned)line % 16, level != 0);
+}
+
+static void spi_set(void *opaque, int line, int level)
+{
+    set_line(opaque, 0, 32 + (unsigned)line, level != 0);
+}
+
+struct irq gic_ppi(struct device *d, unsigned cpu, unsigned ppi)
+{
+    struct gic *g = (struct gic *)d;
+    assert(cpu < g->num_cpu && ppi < 16);
+    return (struct irq){ppi_set, g, (int)(cpu * 16 + ppi)};
+}
+
+struct irq gic_spi(struct device *d, unsigned spi)
+{
+    struct gic *g = (struct gic *)d;
+    assert(gic_exists(g, 32 + spi));
+    return (struct irq){spi_set, g, (int)spi};
+}
+
+void gic_connect(struct device *d, unsigned cpu, struct irq irq, struct irq fiq)
+{
+    struct gic *g = (struct gic *)d;
+    assert(cpu < g->num_cpu);
+    g->wire[cpu].irq = irq;
+    g->wire[cpu].fiq = fiq;
+}
+
+/* ---- registers */
+
+static uint32_t *bits_word(struct gic_word *w, enum gic_bits kind)
+{
+    switch (kind) {
+    case GIC_GROUP:
+        return &w->group;
+    case GIC_SET_ENABLE:
+    case GIC_CLEAR_ENABLE:
+        return &w->enabled;
+    case GIC_SET_PENDING:
+    case GIC_CLEAR_PENDING:
+        return &w->latch;
+    default:
+        return &w->active;
+    }
+}
+
+uint32_t gic_bits_read(struct gic *g, unsigned cpu, enum gic_bits kind, unsigned n)
+{
+    if (n >= g->num_irq / 32) {
+        return 0;
+    }
+    struct gic_word *w = gic_word_of(g, cpu, 32 * n);
+    bool pending = kind == GIC_SET_PENDING || kind == GIC_CLEAR_PENDING;
+    return pending ? gic_pending(w) : *bits_word(w, kind);
+}
+
+/* Which of 32 interrupts from first on exist. */
+static uint32_t existing(const struct gic *g, unsigned first)
+{
+    unsigned end = g->num_irq < GIC_INTIDS ? g->num_irq : GIC_INTIDS;
+    return first >= end ? 0 : (uint32_t)mask64(end - first);
+}
+
+static void bits_written(struct gic *g, unsigned cpu, unsigned n, uint32_t bits)
+{
+    if (n == 0) {
+        gic_update(g, cpu);
+        return;
+    }
+    for (; bits; bits &= bits - 1) {
+        unsigned intid = 32 * n + ctz32(bits);
+        if (g->v3 && bit(g->router[intid], 31)) {
+            gic_route(g, intid);
+        }
+        gic_update_for(g, cpu, intid);
+    }
+}
+
+void gic_bits_write(struct gic *g, unsigned cpu, enum gic_bits kind, unsigned n, uint32_t value)
+{
+    if (n >= g->num_irq / 32) {
+        return;
+    }
+    uint32_t *w = bits_word(gic_word_of(g, cpu, 32 * n), kind);
+    uint32_t before = *w;
+    value &= existing(g, 32 * n);
+    if (!g->v3 && n == 0 && kind != GIC_GROUP && kind < GIC_SET_ACTIVE) {
+        value &= ~(uint32_t)mask64(
+            GIC_SGIS); /* always enabled, and made pending by GICD_SPENDSGIR */
+    }
+    switch (kind) {
+    case GIC_GROUP:
+        *w = value;
+        break;
+    case GIC_SET_ENABLE:
+    case GIC_SET_PENDING:
+    case GIC_SET_ACTIVE:
+        *w |= value;
+        break;
+    default:
+        *w &= ~value;
+    }
+    bits_written(g, cpu, n, before ^ *w);
+}
+
+uint32_t gic_config_read(struct gic *g, unsigned cpu, unsigned n)
+{
+    if (n >= g->num_irq / 16) {
+        return 0;
+    }
+    uint32_t edge = gic_word_of(g, cpu, 16 * n)->edge >> (16 * (n % 2));
+    uint32_t value = 0;
+    for (unsigned i = 0; i < 16; i++) {
+        value |= (edge >> i & 1) << (2 * i + 1);
+    }
+    return value;
+}
+
+/* SGIs are edge triggered whatever is written. */
+void gic_config_write(struct gic *g, unsigned cpu, unsigned n, uint32_t value)
+{
+    if (n == 0 || n >= g->num_irq / 16) {
+        return;
+    }
+    struct gic_word *w = gic_word_of(g, cpu, 16 * n);
+    uint32_t edge = 0;
+    for (unsigned i = 0; i < 16; i++) {
+        edge |= (value >> (2 * i + 1) & 1) << i;
+    }
+    unsigned shift = 16 * (n % 2);
+    uint32_t before = w->edge;
+    w->edge = (w->edge & ~(0xffffu << shift)) | (edge << shift);
+    w->edge &= existing(g, 32 * (n / 2));
+    bits_written(g, cpu, n / 2, before ^ w->edge);
+}
+
+uint8_t gic_priority_read(struct gic *g, unsigned cpu, unsigned intid)
+{
+    return gic_exists(g, intid) ? *gic_prio_of(g, cpu, intid) : 0;
+}
+
+void gic_priority_write(struct gic *g, unsigned cpu, unsigned intid, uint8_t value)
+{
+    if (gic_exists(g, intid)) {
+        *gic_prio_of(g, cpu, intid) = value & GIC_PRIO_MASK;
+        gic_update_for(g, cpu, intid);
+    }
+}
+
+/* ---- life */
+
+bool gic_create(struct gic *g, unsigned max_cpus, struct error *e)
+{
+    if (g->num_cpu < 1 || g->num_cpu > max_cpus) {
+        return error_set(e, "device '%s': num-cpu=%u: from 1 to %u are possible", g->dev.cls->name,
+                         g->num_cpu, max_cpus);
+    }
+    if (g->num_irq < 64 || g->num_irq > 32 * GIC_WORDS || g->num_irq % 32 != 0) {
+        return error_set(e, "device '%s': num-irq=%u: multiples of 32 from 64 to %u are possible",
+                         g->dev.cls->name, g->num_irq, 32 * GIC_WORDS);
+    }
+    os_mutex_init(&g->mutex);
+    g->cpu_bytes = g->num_cpu * sizeof(*g->cpu);
+    g->cpu = mem_alloc(g->cpu_bytes);
+    g->wire = mem_array(g->num_cpu, sizeof(*g->wire));
+    return true;
+}
+
+void gic_destroy(struct gic *g)
+{
+    mem_free(g->cpu);
+    mem_free(g->wire);
+    mem_free(g->lpi_config);
+    mem_free(g->lpi_pending);
+    os_mutex_destroy(&g->mutex);
+}
+
+static void reset_cpu(struct gic *g, unsigned cpu)
+{
+    struct gic_cpu *c = &g->cpu[cpu];
+    uint32_t line = c->own.line;
+    memset(c, 0, sizeof(*c));
+    c->own.line = line;
+    c->own.edge = (uint32_t)mask64(GIC_SGIS);
+    c->bpr[0] = GIC_MIN_BPR;
+    c->bpr[1] = GIC_MIN_BPR + 1;
+    c->best = c->lpi_best = INTID_NONE;
+    c->waker = g->v3 ? 6 : 0;
+    c->own.enabled = g->v3 ? 0 : (uint32_t)mask64(GIC_SGIS);
+}
+
+/* The levels of input lines are their drivers' and stay. */
+void gic_reset(struct gic *g)
+{
+    os_mutex_lock(&g->mutex);
+    for (unsigned i = 0; i < GIC_WORDS; i++) {
+        g->spi[i] = (struct gic_word){.line = g->spi[i].line};
+    }
+    for (unsigned i = 0; i < g->num_cpu; i++) {
+        irq_set(&g->wire[i].irq, 0);
+        irq_set(&g->wire[i].fiq, 0);
+        reset_cpu(g, i);
+    }
+    if (g->has_lpi) {
+        gicv3_lpi_reset(g);
+    }
+    for (unsigned i = 32; g->v3 && i < g->num_irq; i++) {
+        g->owner[i] = GIC_NO_CPU;
+        gic_route(g, i);
+    }
+    os_mutex_unlock(&g->mutex);
+}
+
+void gic_loaded(struct gic *g)
+{
+    os_mutex_lock(&g->mutex);
+    for (unsigned i = 0; i < g->num_cpu; i++) {
+        struct gic_cpu *c = &g->cpu[i];
+        irq_set(&g->wire[i].irq, 0);
+        irq_set(&g->wire[i].fiq, 0);
+        c->out = 0;
+        for (unsigned group = 0; group < 2; group++) {
+            unsigned low = GIC_MIN_BPR + group;
+            c->bpr[group] = c->bpr[group] > 7 ? 7 : c->bpr[group] < low ? low : c->bpr[group];
+        }
+        c->lpi_best = INTID_NONE;
+        if (g->has_lpi) {
+            gicv3_lpi_loaded(g, i);
+        }
+    }
+    for (unsigned i = 32; g->v3 && i < g->num_irq; i++) {
+        g->owner[i] = GIC_NO_CPU;
+        gic_route(g, i);
+    }
+    gic_update_all(g);
+    os_mutex_unlock(&g->mutex);
+}
+
+const struct prop gic_props[] = {
+    {"num-cpu", PROP_U32, offsetof(struct gic, num_cpu), "1", "vCPUs", NULL},
+    {"num-irq", PROP_U32, offsetof(struct gic, num_irq), "288",
+     "interrupts, the 32 private ones included", NULL},
+    {"has-lpi", PROP_BOOL, offsetof(struct gic, has_lpi), "off", "LPIs (GICv3)", NULL},
+    PROP_END,
+};
+
+const struct field gic_fields[] = {
+    FIELD(gic, ctlr),
+    FIELD(gic, statusr),
+    FIELD_KEEP(gic, spi),
+    FIELD(gic, prio),
+    FIELD(gic, mask),
+    FIELD(gic, router),
+    FIELD_KEEP(gic, owner),
+    {.name = "cpu",
+     .offset = offsetof(struct gic, cpu),
+     .size = offsetof(struct gic, cpu_bytes),
+     .kind = FIELD_BUFFER,
+     .keep_at_reset = true},
+    FIELD_BUF(gic, lpi_config, lpi_config_bytes),
+    FIELD_BUF(gic, lpi_pending, lpi_pending_bytes),
+    FIELD_SKIP(gic, v3),
+    FIELD_SKIP(gic, pad),
+    FIELD_SKIP(gic, mutex),
+    FIELD_SKIP(gic, wire),
+    FIELD_SKIP(gic, current_cpu),
+    FIELD_SKIP(gic, current_cpu_opaque),
+    FIELD_SKIP(gic, bank),
+    FIELD_SKIP(gic, region),
+    FIELD_SKIP(gic, regions),
+    FIELD_END,
+};

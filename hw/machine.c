@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* Machines: building, reset and end, and the lists of buses and devices. */
+#include "hw/machine.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/bits.h"
+#include "base/mem.h"
+#include "cpu/cpu.h"
+
+/* ---- life */
+
+struct machine *machine_new(const struct machine_class *cls)
+{
+    struct machine *m = mem_alloc(sizeof(*m));
+    m->cls = cls;
+    m->board = mem_alloc(cls->board_size);
+    m->config.ram_bytes = cls->default_ram_bytes;
+    m->config.cpus = m->config.max_cpus = 1;
+    m->config.sockets = m->config.cores = m->config.threads = 1;
+    props_init(cls->props, m->board);
+    return m;
+}
+
+bool machine_set(struct machine *m, const char *prop, const char *value, struct error *e)
+{
+    char what[64];
+    snprintf(what, sizeof(what), "machine '%s'", m->cls->name);
+    return props_set(m->cls->props, m->board, what, prop, value, e);
+}
+
+char *machine_help(const struct machine_class *cls)
+{
+    return props_help(cls->props, cls->name);
+}
+
+static bool check_config(const struct machine *m, struct error *e)
+{
+    const struct machine_config *c = &m->config;
+    uint64_t host = os_total_memory_bytes();
+    if (c->cpus < 1 || c->max_cpus < c->cpus) {
+        return error_set(e, "-smp: from 1 to maxcpus=%u CPUs can be present at start, not %u",
+                         c->max_cpus, c->cpus);
+    }
+    if (c->max_cpus > m->cls->max_cpus) {
+        return error_set(e, "-smp: machine '%s' has at most %u CPUs, not %u", m->cls->name,
+                         m->cls->max_cpus, c->max_cpus);
+    }
+    if (c->ram_bytes == 0 || !is_aligned(c->ram_bytes, GUEST_PAGE_SIZE)) {
+        return error_set(e, "-m: %" PRIu64 " bytes are not a whole number of 4 KiB pages",
+                         c->ram_bytes);
+    }
+    if (host && c->ram_bytes > host) {
+        return error_set(e,
+                         "-m: %" PRIu64 " MiB of guest memory do not fit into the host's %" PRIu64,
+                         c->ram_bytes >> 20, host >> 20);
+    }
+    return true;
+}
+
+bool machine_build(struct machine *m, struct error *e)
+{
+    if (!check_config(m, e)) {
+        return false;
+    }
+    m->memory = space_create("memory");
+    m->lock = mem_alloc(sizeof(*m->lock));
+    os_mutex_init(m->lock);
+    m->ram = os_map_ram(m->config.ram_bytes, e);
+    if (!m->ram) {
+        error_prefix(e, "-m: ");
+        return false;
+    }
+    return m->cls->build(m, e);
+}
+
+bool machine_finish(struct machine *m, struct error *e)
+{
+    return !m->cls->finish || m->cls->finish(m, e);
+}
+
+void machine_reset(struct machine *m)
+{
+    for (struct device *d = m->devices; d; d = d->next) {
+        device_reset(d);
+    }
+    for (unsigned i = 0; i < m->vcpu_count; i++) {
+        m->vcpus[i]->cls->reset(m->vcpus[i]);
+    }
+    if (m->cls->reset) {
+        m->cls->reset(m);
+    }
+}
+
+void machine_free(struct machine *m)
+{
+    if (!m) {
+        return;
+    }
+    while (m->devices) { /* the youngest first: it may hold on to older ones */
+        struct device *last = m->devices;
+        while (last->next) {
+            last = last->next;
+        }
+        device_free(last);
+    }
+    if (m->cls->destroy) {
+        m->cls->destroy(m);
+    }
+    for (unsigned i = 0; i < m->vcpu_count; i++) {
+        m->vcpus[i]->cls->destroy(m->vcpus[i]);
+    }
+    mem_free(m->vcpus);
+    props_free(m->cls->props, m->board);
+    mem_free(m->board);
+    if (m->memory) {
+        space_destroy(m->memory);
+    }
+    if (m->ram) {
+        os_unmap(m->ram, m->config.ram_bytes);
+    }
+    if (m->lock) {
+        os_mutex_destroy(m->lock);
+        mem_free(m->lock);
+    }
+    mem_free(m);
+}
+
+void machine_power_button(struct machine *m)
+{
+    if (m->cls->power_button) {
+        m->cls->power_button(m);
+    }
+}
+
+/* ---- lists */
+
+void machine_add_bus(struct machine *m, struct bus *b)
+{
+    struct bus **end = &m->buses;
+    while (*end) {
+        end = &(*end)->next;
+    }
+    b->next = NULL;
+    *end = b;
+}
+
+void machine_remove_bus(struct machine *m, struct bus *b)
+{
+    for (struct bus **p = &m->buses; *p; p = &(*p)->next) {
+        if (*p == b) {
+            *p = b->next;
+            return;
+        }
+    }
+}
+
+struct bus *machine_find_bus(struct machine *m, const char *name)
+{
+    struct bus *b = m->buses;
+    while (b && strcmp(b->name, name) != 0) {
+        b = b->next;
+    }
+    return b;
+}
+
+void machine_add_device(struct machine *m, struct device *d)
+{
+    struct device **end = &m->devices;
+    while (*end) {
+        end = &(*end)->next;
+    }
+    d->next = NULL;
+    *end = d;
+}
+
+void machine_remove_device(struct machine *m, struct device *d)
+{
+    for (struct device **p = &m->devices; *p; p = &(*p)->next) {
+        if (*p == d) {
+            *p = d->next;
+            return;
+        }
+    }
+}
+
+struct device *machine_find_device(struct machine *m, const char *id)
+{
+    struct device *d = m->devices;
+    while (d && !(d->id && strcmp(d->id, id) == 0)) {
+        d = d->next;
+    }
+    return d;
+}
+
+/* ---- info qtree */
+
+/* Buses are a tree through their parents, of a depth that the command line chose. */
+static unsigned depth_of(const struct bus *b)
+{
+    unsigned depth = 0;
+    for (; b && b->parent; b = b->parent->bus) {
+        depth++;
+    }
+    return depth;
+}
+
+static void describe_devices(const struct machine *m, const struct bus *b, struct strbuf *out)
+{
+    int indent = b ? 2 * (int)depth_of(b) + 2 : 2;
+    for (const struct device *d = m->devices; d; d = d->next) {
+        if (d->bus == b) {
+            strbuf_printf(out, "%*sdev: %s, id \"%s\"\n", indent, "", d->cls->name,
+                          d->id ? d->id : "");
+        }
+    }
+}
+
+char *machine_describe_tree(struct machine *m)
+{
+    struct strbuf out = {0};
+    strbuf_puts(&out, "bus: main-system-bus\n");
+    describe_devices(m, NULL, &out);
+    for (const struct bus *b = m->buses; b; b = b->next) {
+        strbuf_printf(&out, "%*sbus: %s", 2 * (int)depth_of(b), "", b->name);
+        if (b->parent) {
+            strbuf_printf(&out, " of %s", b->parent->cls->name);
+        }
+        strbuf_putc(&out, '\n');
+        describe_devices(m, b, &out);
+    }
+    return strbuf_take(&out);
+}
