@@ -83,7 +83,7 @@ const struct mem_range *device_map(struct device *d, struct space *s, paddr base
         .size = d->cls->window_size,
         .kind = RANGE_MMIO,
         .name = d->cls->name,
-        .ops = &device_mmio_ops,
+        .ops = d->cls->ops ? d->cls->ops : &device_mmio_ops,
         .opaque = d,
         .lock = d->lock,
     };

@@ -164,6 +164,8 @@ struct device_class {
     const struct reg *regs;     /* ends with .name NULL */
     const struct field *fields; /* ends with .name NULL */
     uint64_t window_size; /* bytes of the main register window (system bus), 0: none by table */
+    const struct mmio_ops
+        *ops; /* of that window; NULL: device_mmio_ops. Their opaque is the device */
     bool (*create)(struct device *d, struct error *e);
     void (*reset)(struct device *d);
     void (*destroy)(struct device *d);
@@ -209,7 +211,7 @@ void device_free(struct device *d); /* destroy and detach (if created) and free;
  */
 extern const struct mmio_ops device_mmio_ops;
 
-/* Maps the device's table window at base in space, under the device's lock unless the class is
+/* Maps the device's main window at base in space, under the device's lock unless the class is
  * DEVICE_THREAD_SAFE. */
 const struct mem_range *device_map(struct device *d, struct space *s, paddr base);
 

@@ -48,4 +48,12 @@ void gicv3_map_redists(struct device *gic, struct space *s, paddr base, unsigned
 void gicv2_map_dist(struct device *gic, struct space *s, paddr base);
 void gicv2_map_cpu(struct device *gic, struct space *s, paddr base);
 
+/* ---- GICv2m: the interrupts base-spi to base-spi + num-spi - 1 of gic, as messages */
+
+extern const struct device_class arm_gicv2m_class;
+#define GICV2M_SETSPI 0x40 /* offset of the doorbell in the window */
+void gicv2m_connect(struct device *d, struct device *gic);
+/* A message to the doorbell. Any thread. */
+void gicv2m_send(struct device *d, uint32_t intid);
+
 #endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* All device and machine classes, sorted by name. A new one is a line here. */
+#ifndef HW_CLASSES_H
+#define HW_CLASSES_H
+
+#include "hw/device.h"
+#include "hw/machine.h"
+
+/* X(variable): a const struct device_class of that name. */
+#define DEVICE_CLASSES(X)                                                                          \
+    X(arm_gicv2m_class)                                                                            \
+    X(arm_gicv3_class)                                                                             \
+    X(arm_gic_class)                                                                               \
+    X(gpio_key_class)                                                                              \
+    X(pl011_class)                                                                                 \
+    X(pl031_class)                                                                                 \
+    X(pl061_class)
+
+/* X(variable): a const struct machine_class of that name. */
+#define MACHINE_CLASSES(X) X(virt_machine_class)
+
+#define DECLARE_CLASS(variable) extern const struct device_class variable;
+DEVICE_CLASSES(DECLARE_CLASS)
+#undef DECLARE_CLASS
+#define DECLARE_CLASS(variable) extern const struct machine_class variable;
+MACHINE_CLASSES(DECLARE_CLASS)
+#undef DECLARE_CLASS
+
+#endif

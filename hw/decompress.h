@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Decompression of whole images: gzip (RFC 1952) and Zstandard (RFC 8878). */
+#ifndef HW_DECOMPRESS_H
+#define HW_DECOMPRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+/*
+ * Decompresses n bytes into *out (mem_free) with *out_bytes; false with an error if they are
+ * damaged or truncated, or would grow beyond max bytes. What follows the compressed stream is
+ * ignored. what names the input in errors.
+ */
+bool decompress_gzip(const char *what, const uint8_t *bytes, size_t n, size_t max, uint8_t **out,
+                     size_t *out_bytes, struct error *e);
+bool decompress_zstd(const char *what, const uint8_t *bytes, size_t n, size_t max, uint8_t **out,
+                     size_t *out_bytes, struct error *e);
+
+#endif

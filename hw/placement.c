@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* Files and bytes that are put into guest memory at reset: see placement.h. */
+#include "hw/placement.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/bits.h"
+#include "base/mem.h"
+
+/* ---- files */
+
+static bool regular_size(FILE *file, uint64_t *size)
+{
+    struct stat st;
+    if (fstat(fileno(file), &st) != 0 || !S_ISREG(st.st_mode)) {
+        return false;
+    }
+    *size = (uint64_t)st.st_size;
+    return true;
+}
+
+bool image_open(struct image_file *f, const char *what, const char *path, struct error *e)
+{
+    *f = (struct image_file){.file = fopen(path, "rb")};
+    if (!f->file) {
+        return error_set(e, "%s %s: %s", what, path, strerror(errno));
+    }
+    if (!regular_size(f->file, &f->size)) {
+        image_close(f);
+        return error_set(e, "%s %s: not a regular file", what, path);
+    }
+    f->path = mem_strdup(path);
+    return true;
+}
+
+void image_close(struct image_file *f)
+{
+    if (f->file) {
+        fclose(f->file);
+    }
+    mem_free(f->path);
+    *f = (struct image_file){0};
+}
+
+bool image_read(const struct image_file *f, uint64_t offset, void *bytes, size_t n)
+{
+    return offset <= INT64_MAX && fseeko(f->file, (off_t)offset, SEEK_SET) == 0 &&
+           fread(bytes, 1, n, f->file) == n;
+}
+
+uint8_t *image_read_all(const struct image_file *f, const char *what, uint64_t max, struct error *e)
+{
+    if (f->size > max) {
+        error_set(e, "%s %s: %" PRIu64 " bytes are more than the %" PRIu64 " that can be used",
+                  what, f->path, f->size, max);
+        return NULL;
+    }
+    uint8_t *bytes = mem_try_alloc(f->size ? f->size : 1);
+    if (!bytes || !image_read(f, 0, bytes, f->size)) {
+        error_set(e, "%s %s: %s", what, f->path, bytes ? "cannot be read" : "no memory to read it");
+        mem_free(bytes);
+        return NULL;
+    }
+    return bytes;
+}
+
+/* ---- the list */
+
+static uint64_t length(const struct placement *p)
+{
+    return p->size + p->zeros;
+}
+
+static void placement_free(struct placement *p)
+{
+    mem_free(p->bytes);
+    image_close(&p->file);
+    mem_free(p->what);
+    mem_free(p);
+}
+
+bool placements_add(struct placements *l, const struct placement *p, struct error *e)
+{
+    struct placement *mine = mem_dup(p, sizeof(*p));
+    mine->what = mem_strdup(p->what);
+    struct placement **at = &l->first;
+    for (; *at && (*at)->base <= p->base; at = &(*at)->next) {
+        if (p->base - (*at)->base < length(*at)) {
+            break;
+        }
+    }
+    const struct placement *other = *at;
+    bool overlaps = other && (other->base <= p->base || other->base - p->base < length(p));
+    if (overlaps) {
+        error_set(e, "%s at 0x%" PRIx64 " to 0x%" PRIx64 " overlaps %s at 0x%" PRIx64, p->what,
+                  p->base, p->base + length(p) - 1, other->what, other->base);
+        placement_free(mine);
+        return false;
+    }
+    mine->next = *at;
+    *at = mine;
+    return true;
+}
+
+void placements_free(struct placements *l)
+{
+    for (struct placement *p = l->first, *next; p; p = next) {
+        next = p->next;
+        placement_free(p);
+    }
+    l->first = NULL;
+}
+
+/* ---- writing to memory */
+
+/* Host memory of RAM or ROM at a, at most n bytes of it. */
+static uint8_t *memory_at(struct space *s, paddr a, uint64_t *n)
+{
+    struct mem_view v;
+    if (!space_find(s, a, &v) || !v.range->host) {
+        return NULL;
+    }
+    uint64_t left = v.size - (a - v.base);
+    if (left < *n) {
+        *n = left;
+    }
+    return v.range->host + v.offset + (a - v.base);
+}
+
+static bool apply(const struct placement *p, struct space *s, struct error *e)
+{
+    for (uint64_t done = 0; done < length(p);) {
+        uint64_t n = done < p->size ? p->size - done : length(p) - done;
+        uint8_t *to = memory_at(s, p->base + done, &n);
+        if (!to) {
+            return error_set(e, "%s: there is no memory at 0x%" PRIx64, p->what, p->base + done);
+        }
+        if (done >= p->size) {
+            memset(to, 0, n);
+        } else if (p->bytes) {
+            memcpy(to, p->bytes + done, n);
+        } else if (!image_read(&p->file, p->offset + done, to, n)) {
+            return error_set(e, "%s: %s cannot be read (any more)", p->what, p->file.path);
+        }
+        done += n;
+    }
+    return true;
+}
+
+bool placements_apply(const struct placements *l, struct space *s, struct error *e)
+{
+    for (const struct placement *p = l->first; p; p = p->next) {
+        if (!apply(p, s, e)) {
+            return false;
+        }
+    }
+    return true;
+}
