@@ -40,11 +40,10 @@ static bool too_large(const char *what, size_t max, struct error *e)
                      max >> 20);
 }
 
-static bool finish(struct output *o, bool good, uint8_t **out, size_t *out_bytes)
+static bool finish(struct output *o, bool good, struct unpacked *out)
 {
     if (good) {
-        *out = o->bytes;
-        *out_bytes = o->used;
+        *out = (struct unpacked){o->bytes, o->used};
     } else {
         mem_free(o->bytes);
     }
@@ -72,8 +71,8 @@ static bool inflate_all(z_stream *z, struct output *o, const char *what, struct 
     return true;
 }
 
-bool decompress_gzip(const char *what, const uint8_t *bytes, size_t n, size_t max, uint8_t **out,
-                     size_t *out_bytes, struct error *e)
+bool decompress_gzip(const char *what, const uint8_t *bytes, size_t n, size_t max,
+                     struct unpacked *out, struct error *e)
 {
     struct output o = {.max = max};
     z_stream z = {.next_in = (Bytef *)(uintptr_t)bytes,
@@ -83,7 +82,7 @@ bool decompress_gzip(const char *what, const uint8_t *bytes, size_t n, size_t ma
     }
     bool good = inflate_all(&z, &o, what, e);
     inflateEnd(&z);
-    return finish(&o, good, out, out_bytes);
+    return finish(&o, good, out);
 }
 
 static bool unzstd_all(ZSTD_DStream *z, ZSTD_inBuffer *in, struct output *o, const char *what,
@@ -108,8 +107,8 @@ static bool unzstd_all(ZSTD_DStream *z, ZSTD_inBuffer *in, struct output *o, con
     return true;
 }
 
-bool decompress_zstd(const char *what, const uint8_t *bytes, size_t n, size_t max, uint8_t **out,
-                     size_t *out_bytes, struct error *e)
+bool decompress_zstd(const char *what, const uint8_t *bytes, size_t n, size_t max,
+                     struct unpacked *out, struct error *e)
 {
     struct output o = {.max = max};
     ZSTD_DStream *z = ZSTD_createDStream();
@@ -119,5 +118,5 @@ bool decompress_zstd(const char *what, const uint8_t *bytes, size_t n, size_t ma
     ZSTD_inBuffer in = {bytes, n, 0};
     bool good = unzstd_all(z, &in, &o, what, e);
     ZSTD_freeDStream(z);
-    return finish(&o, good, out, out_bytes);
+    return finish(&o, good, out);
 }

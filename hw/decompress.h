@@ -9,14 +9,19 @@
 
 #include "base/error.h"
 
+struct unpacked {
+    uint8_t *bytes; /* mem_free */
+    size_t n;
+};
+
 /*
- * Decompresses n bytes into *out (mem_free) with *out_bytes; false with an error if they are
- * damaged or truncated, or would grow beyond max bytes. What follows the compressed stream is
- * ignored. what names the input in errors.
+ * Decompresses n bytes into *out; false with an error if they are damaged or truncated, or would
+ * grow beyond max bytes. What follows the compressed stream is ignored. what names the input in
+ * errors.
  */
-bool decompress_gzip(const char *what, const uint8_t *bytes, size_t n, size_t max, uint8_t **out,
-                     size_t *out_bytes, struct error *e);
-bool decompress_zstd(const char *what, const uint8_t *bytes, size_t n, size_t max, uint8_t **out,
-                     size_t *out_bytes, struct error *e);
+bool decompress_gzip(const char *what, const uint8_t *bytes, size_t n, size_t max,
+                     struct unpacked *out, struct error *e);
+bool decompress_zstd(const char *what, const uint8_t *bytes, size_t n, size_t max,
+                     struct unpacked *out, struct error *e);
 
 #endif

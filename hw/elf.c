@@ -135,14 +135,15 @@ static void map_entry(const struct segment *s, uint64_t entry, struct elf_info *
     }
 }
 
-bool elf_place(const char *what, const uint8_t *bytes, size_t n, unsigned machine,
-               struct placements *l, struct elf_info *info, struct error *e)
+bool elf_place(const struct elf_file *f, unsigned machine, struct placements *l,
+               struct elf_info *info, struct error *e)
 {
+    const char *what = f->what;
     struct cursor file, c;
     struct header h;
-    cursor_init(&file, bytes, n);
+    cursor_init(&file, f->bytes, f->n);
     c = file;
-    if (!elf_is(bytes, n) || !read_header(&c, &h)) {
+    if (!elf_is(f->bytes, f->n) || !read_header(&c, &h)) {
         return error_set(e, "%s: the ELF file is truncated", what);
     }
     if (!check_header(what, &h, machine, e)) {

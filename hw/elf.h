@@ -16,6 +16,12 @@ enum {
     ELF_MACHINE_RISCV = 243
 };
 
+struct elf_file {
+    const char *what; /* names it in errors */
+    const uint8_t *bytes;
+    size_t n;
+};
+
 struct elf_info {
     uint64_t entry;
     paddr low, high; /* of what is loaded: the first byte, and one behind the last */
@@ -26,10 +32,10 @@ bool elf_is(const uint8_t *bytes, size_t n);
 
 /*
  * Places the loadable segments at their physical addresses. False with an error if the file is no
- * complete little-endian 64-bit executable for machine. what names the file.
+ * complete little-endian 64-bit executable for machine.
  */
-bool elf_place(const char *what, const uint8_t *bytes, size_t n, unsigned machine,
-               struct placements *l, struct elf_info *info, struct error *e);
+bool elf_place(const struct elf_file *f, unsigned machine, struct placements *l,
+               struct elf_info *info, struct error *e);
 
 /* The name of an ELF machine number, for messages; "unknown machine" if it has none here. */
 const char *elf_machine_name(unsigned machine);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How a device reaches guest memory. Every call checks and may fail (a guest may hand any address); DMA to MMIO ranges is
- * refused, which keeps a device from re-entering another. Any thread.
+ * How a device reaches guest memory. Every call checks and may fail (a guest may hand any address);
+ * DMA to MMIO ranges is refused, which keeps a device from re-entering another. Any thread.
  */
 #ifndef MEMORY_DMA_H
 #define MEMORY_DMA_H
@@ -14,7 +14,8 @@ struct dma {
 
 bool dma_read(const struct dma *d, paddr a, void *bytes, size_t n);
 bool dma_write(const struct dma *d, paddr a, const void *bytes, size_t n);
-bool dma_load16(const struct dma *d, paddr a, uint16_t *v);   /* little-endian guest memory, host value; atomic if aligned */
+bool dma_load16(const struct dma *d, paddr a,
+                uint16_t *v); /* little-endian guest memory, host value; atomic if aligned */
 bool dma_load32(const struct dma *d, paddr a, uint32_t *v);
 bool dma_load64(const struct dma *d, paddr a, uint64_t *v);
 bool dma_store16(const struct dma *d, paddr a, uint16_t v);
@@ -22,8 +23,8 @@ bool dma_store32(const struct dma *d, paddr a, uint32_t v);
 bool dma_store64(const struct dma *d, paddr a, uint64_t v);
 
 /*
- * The host address of guest RAM at a, for zero-copy transfers; *n is cut to what is contiguous. NULL if a is no RAM
- * (or not writable). Valid until the machine is destroyed.
+ * The host address of guest RAM at a, for zero-copy transfers; *n is cut to what is contiguous.
+ * NULL if a is no RAM (or not writable). Valid until the machine is destroyed.
  */
 uint8_t *dma_map(const struct dma *d, paddr a, size_t *n, bool writable);
 

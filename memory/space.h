@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guest address spaces: sorted maps of ranges (RAM, ROM, MMIO) that are published whole and read without a lock.
+ * Guest address spaces: sorted maps of ranges (RAM, ROM, MMIO) that are published whole and read
+ * without a lock.
  *
- * A change builds a new map and publishes it whole; readers take no lock and see one map or the other. Descriptions of
- * ranges live until the space is destroyed, RAM is never unmapped before that, and the memory of superseded maps is used
- * again: a guest that moves a window for ever costs no more than one that does not.
- * Accelerators register a listener to drop cached translations when the map changes.
+ * A change builds a new map and publishes it whole; readers take no lock and see one map or the
+ * other. Descriptions of ranges live until the space is destroyed, RAM is never unmapped before
+ * that, and the memory of superseded maps is used again: a guest that moves a window for ever costs
+ * no more than one that does not. Accelerators register a listener to drop cached translations when
+ * the map changes.
  */
 #ifndef MEMORY_SPACE_H
 #define MEMORY_SPACE_H
@@ -23,39 +25,45 @@ typedef uint64_t vaddr;
 #define GUEST_PAGE_SIZE (1u << GUEST_PAGE_BITS)
 
 /*
- * Register access functions of a device. size is 1, 2, 4 or 8 and among those in sizes (a mask: bit n allows 1<<n bytes);
- * offset is relative to the range and aligned to size. The core splits larger and misaligned accesses into the largest that
- * fit; of a read that is narrower than all in sizes it returns the wanted bytes of the narrowest that covers them; such a
- * write is passed on zero-extended if it is at the start of a unit, as on a bus without byte strobes, and else ignored.
- * Called with the range's lock held if it has one.
+ * Register access functions of a device. size is 1, 2, 4 or 8 and among those in sizes (a mask: bit
+ * n allows 1<<n bytes); offset is relative to the range and aligned to size. The core splits larger
+ * and misaligned accesses into the largest that fit; of a read that is narrower than all in sizes
+ * it returns the wanted bytes of the narrowest that covers them; such a write is passed on
+ * zero-extended if it is at the start of a unit, as on a bus without byte strobes, and else
+ * ignored. Called with the range's lock held if it has one.
  */
 struct mmio_ops {
     uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);
     void (*write)(void *opaque, uint64_t offset, uint64_t value, unsigned size);
-    unsigned sizes;            /* 0 means 1|2|4|8 bytes: 0xf */
+    unsigned sizes; /* 0 means 1|2|4|8 bytes: 0xf */
 };
 
 struct os_mutex;
 
-enum range_kind { RANGE_RAM, RANGE_ROM, RANGE_ROMD, RANGE_MMIO };   /* ROMD: reads like ROM, writes go to ops */
+enum range_kind {
+    RANGE_RAM,
+    RANGE_ROM,
+    RANGE_ROMD,
+    RANGE_MMIO
+}; /* ROMD: reads like ROM, writes go to ops */
 
 struct mem_range {
     paddr base;
-    uint64_t size;             /* bytes; a multiple of the page size for RAM and ROM */
+    uint64_t size; /* bytes; a multiple of the page size for RAM and ROM */
     enum range_kind kind;
-    int priority;              /* of two overlapping ranges the higher is seen */
+    int priority; /* of two overlapping ranges the higher is seen */
     const char *name;
-    uint8_t *host;             /* RAM, ROM, ROMD: host address of base (not owned) */
+    uint8_t *host; /* RAM, ROM, ROMD: host address of base (not owned) */
     const struct mmio_ops *ops;
     void *opaque;
-    struct os_mutex *lock;     /* taken around ops; NULL: the device is thread-safe by itself */
+    struct os_mutex *lock; /* taken around ops; NULL: the device is thread-safe by itself */
 };
 
 /* One piece of the flattened map: [base, base+size) shows range from offset on. */
 struct mem_view {
     paddr base;
     uint64_t size;
-    uint64_t offset;           /* of base within range */
+    uint64_t offset; /* of base within range */
     const struct mem_range *range;
 };
 
@@ -64,41 +72,47 @@ struct space;
 struct space *space_create(const char *name);
 void space_destroy(struct space *s);
 
-/* Adds a range (copied; name, host, ops stay the caller's) and publishes. Returns a handle for space_remove. Any thread. */
+/* Adds a range (copied; name, host, ops stay the caller's) and publishes. Returns a handle for
+ * space_remove. Any thread. */
 const struct mem_range *space_add(struct space *s, const struct mem_range *r);
 void space_remove(struct space *s, const struct mem_range *r);
 /* Changes kind in place (flash: ROMD <-> MMIO) and publishes. */
 void space_set_kind(struct space *s, const struct mem_range *r, enum range_kind kind);
 
-/* Several changes published as one: between begin and commit (other threads keep seeing the old map). */
+/* Several changes published as one: between begin and commit (other threads keep seeing the old
+ * map). */
 void space_begin(struct space *s);
 void space_commit(struct space *s);
 
 /*
- * Gives in *v the view that shows address a, false where nothing is mapped. Lock-free. *v is a copy; what it says holds as long
- * as space_generation() stays what it was before the call.
+ * Gives in *v the view that shows address a, false where nothing is mapped. Lock-free. *v is a
+ * copy; what it says holds as long as space_generation() stays what it was before the call.
  */
 bool space_find(struct space *s, paddr a, struct mem_view *v);
 
 /* Grows with each publication, before the listeners are called. */
 uint64_t space_generation(struct space *s);
 
-/* Called after each publication, on the publishing thread, without a lock held. At most SPACE_LISTENERS of them. */
+/* Called after each publication, on the publishing thread, without a lock held. At most
+ * SPACE_LISTENERS of them. */
 #define SPACE_LISTENERS 8
 void space_listen(struct space *s, void (*changed)(void *opaque), void *opaque);
 void space_unlisten(struct space *s, void (*changed)(void *opaque), void *opaque);
 
-/* Reads or writes any range, splitting at range boundaries. false if some byte is not mapped (bus error). */
+/* Reads or writes any range, splitting at range boundaries. false if some byte is not mapped (bus
+ * error). */
 bool space_read(struct space *s, paddr a, void *bytes, size_t n);
 bool space_write(struct space *s, paddr a, const void *bytes, size_t n);
 
-/* One access of a CPU: size 1, 2, 4, 8; the value is in host order for a little-endian guest bus. false: bus error. */
+/* One access of a CPU: size 1, 2, 4, 8; the value is in host order for a little-endian guest bus.
+ * false: bus error. */
 bool space_load(struct space *s, paddr a, unsigned size, uint64_t *value);
 bool space_store(struct space *s, paddr a, unsigned size, uint64_t value);
 
 /*
- * One access to a range with ops, at an offset within it, for callers that keep the range of a view: split or widened as
- * its sizes ask, under its lock. size is 1, 2, 4 or 8; offset + size is within the range.
+ * One access to a range with ops, at an offset within it, for callers that keep the range of a
+ * view: split or widened as its sizes ask, under its lock. size is 1, 2, 4 or 8; offset + size is
+ * within the range.
  */
 uint64_t range_load(const struct mem_range *r, uint64_t offset, unsigned size);
 void range_store(const struct mem_range *r, uint64_t offset, unsigned size, uint64_t value);

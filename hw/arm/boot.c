@@ -175,13 +175,12 @@ static bool unpack(struct kernel *k, uint64_t max, struct error *e)
     if (is_zboot(k) && !zboot_payload(k, &payload, &zstd, e)) {
         return false;
     }
-    uint8_t *out;
-    size_t n;
+    struct unpacked out;
     if (!(zstd ? decompress_zstd : decompress_gzip)(k->what, payload.data, payload.len, max, &out,
-                                                    &n, e)) {
+                                                    e)) {
         return false;
     }
-    kernel_replace(k, out, n);
+    kernel_replace(k, out.bytes, out.n);
     return true;
 }
 
@@ -304,23 +303,21 @@ static bool place_uimage(struct arm_boot *b, struct kernel *k, struct error *e)
     if (crc32_z(0, data.data, data.len) != u.data_crc) {
         return error_set(e, "%s: the uImage's data is damaged", k->what);
     }
-    uint8_t *bytes;
-    size_t n = data.len;
+    struct unpacked out = {.n = data.len};
     if (u.compression == UIMAGE_PLAIN) {
-        bytes = mem_try_alloc(n ? n : 1);
-        if (!bytes) {
+        out.bytes = mem_try_alloc(out.n ? out.n : 1);
+        if (!out.bytes) {
             return error_set(e, "%s: no memory to hold it", k->what);
         }
-        memcpy(bytes, data.data, n);
-    } else if (!decompress_gzip(k->what, data.data, data.len, b->ram_bytes, &bytes, &n, e)) {
+        memcpy(out.bytes, data.data, out.n);
+    } else if (!decompress_gzip(k->what, data.data, data.len, b->ram_bytes, &out, e)) {
         return false;
     }
     b->entry = u.entry;
     b->kernel_low = u.load;
-    b->kernel_high = u.load + (uint64_t)n;
-    return placements_add(
-        &b->placements,
-        &(struct placement){.what = k->what, .base = u.load, .size = n, .bytes = bytes}, e);
+    b->kernel_high = u.load + (uint64_t)out.n;
+    struct placement p = {.what = k->what, .base = u.load, .size = out.n, .bytes = out.bytes};
+    return placements_add(&b->placements, &p, e);
 }
 
 /* ---- ELF */
@@ -328,8 +325,11 @@ static bool place_uimage(struct arm_boot *b, struct kernel *k, struct error *e)
 static bool place_elf(struct arm_boot *b, struct kernel *k, struct error *e)
 {
     struct elf_info info;
-    if (!kernel_read(k, UINT64_MAX, e) ||
-        !elf_place(k->what, k->bytes, k->size, ELF_MACHINE_AARCH64, &b->placements, &info, e)) {
+    if (!kernel_read(k, UINT64_MAX, e)) {
+        return false;
+    }
+    const struct elf_file file = {k->what, k->bytes, k->size};
+    if (!elf_place(&file, ELF_MACHINE_AARCH64, &b->placements, &info, e)) {
         return false;
     }
     b->entry = info.entry;
