@@ -85,6 +85,16 @@ uint32_t tcg_fp_flags(struct vcpu *v);
 void tcg_fp_set_flags(struct vcpu *v, uint32_t flags);
 void tcg_fp_set_rounding(struct vcpu *v, unsigned rounding);
 
+/* What the two above do for a 16-byte or exclusive access that its memop does not allow there: records the alignment fault. */
+void vcpu_misaligned(struct vcpu *v, uint64_t va, bool write);
+
+/* The translator's parts of v. */
+static inline struct tcg_env *vcpu_env(struct vcpu *v)
+{
+    return (struct tcg_env *)(void *)v;      /* the first member */
+}
+struct tcg_hot *vcpu_hot(struct vcpu *v);
+
 /* Guest instructions executed by v: exact when counted, else an estimate that never goes back. */
 uint64_t vcpu_instructions(const struct vcpu *v);
 

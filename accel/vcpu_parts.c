@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* What tcg/, which does not know struct vcpu, asks of it: see tcg/env.h. */
+#include <assert.h>
+#include <stddef.h>
+
+#include "cpu/cpu.h"
+
+static_assert(offsetof(struct vcpu, env) == 0, "vcpu_env relies on it");
+
+struct tcg_hot *vcpu_hot(struct vcpu *v)
+{
+    return &v->hot;
+}
+
+void vcpu_misaligned(struct vcpu *v, uint64_t va, bool write)
+{
+    v->cls->raise_memory(v, va, write ? ACCESS_WRITE : ACCESS_READ, FAULT_ALIGN);
+}
