@@ -21,7 +21,7 @@
 
 #include "base/bits.h"
 
-/* A bit pattern of any format, in the low bits. */
+/* A bit pattern of any format, in the low bits; the others are 0. */
 typedef u128 fp_bits;
 
 /* The first four are numbered as Arm's FPCR.RMode. */
@@ -55,6 +55,7 @@ enum fp_flush {
 enum fp_nan_choice {
     FP_NAN_SIGNALING_FIRST, /* the first signaling operand, else the first quiet one */
     FP_NAN_FIRST,           /* the first operand that is a NaN */
+    FP_NAN_GREATER,         /* a quiet before a signaling one, else the greater significand (x87) */
 };
 
 /* (infinity * 0) + quiet NaN in a fused multiply-add */
@@ -86,15 +87,17 @@ struct fp_rules {
 extern const struct fp_rules fp_rules_arm;    /* FPCR.AH = 0, and AArch32 */
 extern const struct fp_rules fp_rules_arm_ah; /* FPCR.AH = 1 (FEAT_AFP) */
 extern const struct fp_rules fp_rules_x86;    /* SSE, AVX */
+extern const struct fp_rules fp_rules_x87;
 
 struct fp_env {
     const struct fp_rules *rules;
-    uint32_t flags;       /* enum fp_flag; functions only set bits */
-    uint8_t rounding;     /* enum fp_rounding */
-    uint8_t flush_inputs; /* enum fp_flush */
-    bool flush_outputs;   /* results too small to be normal become zeros */
-    bool flush_half;      /* binary16: operands and results, without FP_DENORMAL (Arm FZ16) */
-    bool default_nan;     /* a NaN result is the default NaN */
+    uint32_t flags;        /* enum fp_flag; functions only set bits */
+    uint8_t rounding;      /* enum fp_rounding */
+    uint8_t flush_inputs;  /* enum fp_flush */
+    bool flush_outputs;    /* results too small to be normal become zeros */
+    bool flush_half;       /* binary16: operands and results, without FP_DENORMAL (Arm FZ16) */
+    bool default_nan;      /* a NaN result is the default NaN */
+    uint8_t x87_precision; /* of FP_X87 arithmetic: 24 or 53 bits, or 0, which is all 64 */
 };
 
 enum fp_format_id {
@@ -103,6 +106,8 @@ enum fp_format_id {
     FP_BFLOAT16,
     FP_BINARY32,
     FP_BINARY64,
+    FP_X87, /* 80 bits: sign, 15 bits of exponent, 64 of significand */
+    FP_BINARY128,
     FP_FORMATS,
 };
 
@@ -112,6 +117,7 @@ struct fp_format {
     uint8_t exp_bits;
     uint8_t frac_bits; /* below the leading one */
     bool no_specials;  /* the greatest exponent is one like the others */
+    bool explicit_one; /* the leading one is stored, above the fraction */
     bool is_half;      /* flush_half is its flag, and its denormals never raise FP_DENORMAL */
     int32_t bias;
 };
@@ -299,6 +305,8 @@ FP_FORMAT_FUNCTIONS(f16, uint16_t, &fp_formats[FP_BINARY16])
 FP_FORMAT_FUNCTIONS(bf16, uint16_t, &fp_formats[FP_BFLOAT16])
 FP_FORMAT_FUNCTIONS(f32, uint32_t, &fp_formats[FP_BINARY32])
 FP_FORMAT_FUNCTIONS(f64, uint64_t, &fp_formats[FP_BINARY64])
+FP_FORMAT_FUNCTIONS(f80, fp_bits, &fp_formats[FP_X87])
+FP_FORMAT_FUNCTIONS(f128, fp_bits, &fp_formats[FP_BINARY128])
 #undef FP_FORMAT_FUNCTIONS
 
 /* f32_to_f64(a, &env) ... */
@@ -319,6 +327,14 @@ FP_CONVERSION(f32, uint32_t, FP_BINARY32, f64, uint64_t, FP_BINARY64)
 FP_CONVERSION(f64, uint64_t, FP_BINARY64, f16, uint16_t, FP_BINARY16)
 FP_CONVERSION(f64, uint64_t, FP_BINARY64, f16alt, uint16_t, FP_BINARY16_ALT)
 FP_CONVERSION(f64, uint64_t, FP_BINARY64, f32, uint32_t, FP_BINARY32)
+FP_CONVERSION(f32, uint32_t, FP_BINARY32, f80, fp_bits, FP_X87)
+FP_CONVERSION(f64, uint64_t, FP_BINARY64, f80, fp_bits, FP_X87)
+FP_CONVERSION(f80, fp_bits, FP_X87, f32, uint32_t, FP_BINARY32)
+FP_CONVERSION(f80, fp_bits, FP_X87, f64, uint64_t, FP_BINARY64)
+FP_CONVERSION(f32, uint32_t, FP_BINARY32, f128, fp_bits, FP_BINARY128)
+FP_CONVERSION(f64, uint64_t, FP_BINARY64, f128, fp_bits, FP_BINARY128)
+FP_CONVERSION(f128, fp_bits, FP_BINARY128, f32, uint32_t, FP_BINARY32)
+FP_CONVERSION(f128, fp_bits, FP_BINARY128, f64, uint64_t, FP_BINARY64)
 #undef FP_CONVERSION
 
 #endif

@@ -112,7 +112,7 @@ static fp_bits add(const struct fp_format *f, const struct fp_num *a, const stru
     struct fp_num r = fp_sum(*a, 0, *b, env->rounding);
     fp_used(f, a, env);
     fp_used(f, b, env);
-    return fp_round(f, &r, env->rounding, env);
+    return fp_finish(f, &r, env);
 }
 
 fp_bits fp_add(const struct fp_format *f, fp_bits a, fp_bits b, struct fp_env *env)
@@ -173,7 +173,7 @@ fp_bits fp_mul(const struct fp_format *f, fp_bits a, fp_bits b, struct fp_env *e
     r.sig |= low != 0;
     fp_used(f, &x, env);
     fp_used(f, &y, env);
-    return fp_round(f, &r, env->rounding, env);
+    return fp_finish(f, &r, env);
 }
 
 /* The NaN of three operands a, b, c that the rules choose; one is a NaN. */
@@ -218,7 +218,7 @@ fp_bits fp_muladd_from(const struct fp_format *factors, const struct fp_format *
     fp_used(factors, &a, env);
     fp_used(factors, &b, env);
     fp_used(f, &c, env);
-    return fp_round(f, &r, env->rounding, env);
+    return fp_finish(f, &r, env);
 }
 
 fp_bits fp_muladd(const struct fp_format *f, fp_bits a, fp_bits b, fp_bits c, struct fp_env *env)
@@ -296,7 +296,7 @@ fp_bits fp_div(const struct fp_format *f, fp_bits a, fp_bits b, struct fp_env *e
     } else {
         r.kind = x.kind == FP_INFINITE ? FP_INFINITE : FP_ZERO;
     }
-    return fp_round(f, &r, env->rounding, env);
+    return fp_finish(f, &r, env);
 }
 
 /*
@@ -389,7 +389,7 @@ static u128 root_128(uint64_t r, u128 rest, bool *exact)
     }
     /* (r << 64 + digit)^2 <= n << 128 is digit^2 <= (rest << 64 - 2 * r * digit) << 64 */
     u128 left = (rest << 64) - ((u128)r * (uint64_t)digit << 1);
-    while ((s128)left < 0 || (!high64(left) && digit * digit > left << 64)) {
+    while (!high64(left) && digit * digit > left << 64) {
         digit--;
         left += (u128)r << 1;
     }
@@ -421,5 +421,5 @@ fp_bits fp_sqrt(const struct fp_format *f, fp_bits a, struct fp_env *env)
         }
         n.sig |= !exact;
     }
-    return fp_round(f, &n, env->rounding, env);
+    return fp_finish(f, &n, env);
 }

@@ -31,7 +31,7 @@ enum fp_order fp_compare(const struct fp_format *f, fp_bits a, fp_bits b, bool s
     struct fp_num x = fp_unpack(f, a, env);
     struct fp_num y = fp_unpack(f, b, env);
     if (unlikely(fp_kind_is_nan(&x) || fp_kind_is_nan(&y))) {
-        if (signaling || x.kind == FP_SIGNALING || y.kind == FP_SIGNALING) {
+        if (signaling || x.kind > FP_QUIET || y.kind > FP_QUIET) {
             env->flags |= FP_INVALID;
         }
         return FP_UNORDERED;

@@ -20,6 +20,9 @@ fp_bits fp_round_to_int(const struct fp_format *f, fp_bits a, unsigned rounding,
     if (unlikely(fp_kind_is_nan(&n))) {
         return fp_propagate(f, &n, env);
     }
+    if (f->explicit_one) { /* FRNDINT raises DE; ROUNDSD and Arm's FRINT do not */
+        fp_used(f, &n, env);
+    }
     if (n.kind == FP_FINITE && n.exp < f->frac_bits) {
         bool inexact;
         u128 whole = fp_round_sig(n.sig, fraction_cut(n.exp), rounding, n.sign, &inexact);
@@ -105,7 +108,9 @@ fp_bits fp_convert(const struct fp_format *from, const struct fp_format *to, fp_
         r = fp_propagate(to, &n, &e);
     } else {
         r = fp_round(to, &n, e.rounding, &e);
-        fp_used(from, &n, &e);
+        if (!from->explicit_one) { /* x87 stores raise no DE, loads do */
+            fp_used(from, &n, &e);
+        }
     }
     env->flags = e.flags;
     return r;

@@ -21,6 +21,8 @@ enum fp_kind {
     FP_INFINITE,
     FP_QUIET,
     FP_SIGNALING,
+    FP_UNSUPPORTED, /* an x87 pattern that is no number; as a NaN operand it makes the default NaN
+                     */
 };
 
 struct fp_num {
@@ -37,6 +39,9 @@ struct fp_num fp_unpack(const struct fp_format *f, fp_bits a, struct fp_env *env
 /* Rounds and packs a number of any kind but NaN, raising what the result calls for. */
 fp_bits fp_round(const struct fp_format *f, const struct fp_num *n, unsigned rounding,
                  struct fp_env *env);
+
+/* The same for results of arithmetic: by env->rounding, and env->x87_precision. */
+fp_bits fp_finish(const struct fp_format *f, const struct fp_num *n, struct fp_env *env);
 
 /* The quiet NaN that an operation makes of NaN n, raising FP_INVALID if it was signaling. */
 fp_bits fp_propagate(const struct fp_format *f, const struct fp_num *n, struct fp_env *env);

@@ -18,8 +18,18 @@ static inline fp_bits case_sign(const struct fp_format *f)
 static inline fp_bits case_pack(const struct fp_format *f, bool sign, unsigned exp, fp_bits frac)
 {
     fp_bits one = (fp_bits)1 << f->frac_bits;
-    unsigned ones = (1u << f->exp_bits) - 1;
-    return (sign ? case_sign(f) : 0) | (fp_bits)(exp & ones) << f->frac_bits | (frac & (one - 1));
+    exp &= (1u << f->exp_bits) - 1;
+    frac &= one - 1;
+    if (f->explicit_one) {
+        frac |= exp ? one : 0;
+    }
+    return (sign ? case_sign(f) : 0) | (fp_bits)exp << (f->frac_bits + f->explicit_one) | frac;
+}
+
+/* The biased exponent, with the sign above it. */
+static inline unsigned case_exp(const struct fp_format *f, fp_bits a)
+{
+    return (unsigned)(a >> (f->frac_bits + f->explicit_one));
 }
 
 static inline fp_bits case_random_bits(struct rng *r)
@@ -106,7 +116,7 @@ static inline fp_bits case_nearby(const struct fp_format *f, fp_bits a, struct r
 /* A second operand for a two-operand operation with a. */
 static inline fp_bits case_partner(const struct fp_format *f, fp_bits a, struct rng *r)
 {
-    unsigned exp = (unsigned)(a >> f->frac_bits);
+    unsigned exp = case_exp(f, a);
     bool sign = rng_u64(r) & 1;
     switch (rng_below(r, 8)) {
     case 0: /* cancels */
@@ -133,7 +143,7 @@ static inline fp_bits case_addend(const struct fp_format *f, fp_bits a, fp_bits 
 {
     struct fp_env env = {.rules = &fp_rules_arm};
     fp_bits product = fp_mul(f, a, b, &env);
-    unsigned exp = (unsigned)(product >> f->frac_bits);
+    unsigned exp = case_exp(f, product);
     switch (rng_below(r, 6)) {
     case 0:
         return case_nearby(f, product ^ case_sign(f), r);

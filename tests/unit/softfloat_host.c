@@ -324,17 +324,17 @@ static void compare_all(const struct op *ops, size_t count, unsigned cases)
 
 TEST(arithmetic_equals_the_host)
 {
-    compare_all(arithmetic, array_len(arithmetic), 600000);
+    compare_all(arithmetic, array_len(arithmetic), 2000000);
 }
 
 TEST(comparisons_equal_the_host)
 {
-    compare_all(comparisons, array_len(comparisons), 200000);
+    compare_all(comparisons, array_len(comparisons), 500000);
 }
 
 TEST(conversions_equal_the_host)
 {
-    compare_all(conversions, array_len(conversions), 150000);
+    compare_all(conversions, array_len(conversions), 400000);
 }
 
 #else
