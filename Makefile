@@ -33,7 +33,7 @@ $(BUILD)/config.mk: configure tools/packages
 
 HOST_ARCH ?= x86_64
 HOST_OS ?= linux
-FOLDERS := base memory tcg tcg/host/$(HOST_ARCH) accel $(wildcard cpu/*) $(wildcard hw/*) block net ui \
+FOLDERS := base memory tcg tcg/host/$(HOST_ARCH) accel cpu $(wildcard cpu/*) hw $(wildcard hw/*) block net ui \
 	monitor system
 OTHER_HOSTS := $(filter-out base/os_$(HOST_OS).c base/os_cpu_$(HOST_ARCH).c,$(wildcard base/os_*.c))
 SOURCES := $(filter-out system/main.c $(OTHER_HOSTS),$(wildcard $(FOLDERS:%=%/*.c)))

@@ -445,6 +445,19 @@ void gic_reset(struct gic *g)
     os_mutex_unlock(&g->mutex);
 }
 
+/* Makes a loaded owner one that exists, and the routing bits agree with it. */
+static void check_owner(struct gic *g, unsigned intid)
+{
+    unsigned owner = g->owner[intid];
+    for (unsigned i = 0; i < g->num_cpu; i++) {
+        uint32_t *routed = &g->cpu[i].routed[intid / 32];
+        *routed = (*routed & ~(1u << (intid % 32))) | (uint32_t)(i == owner) << (intid % 32);
+    }
+    if (owner >= g->num_cpu) {
+        g->owner[intid] = GIC_NO_CPU;
+    }
+}
+
 void gic_loaded(struct gic *g)
 {
     os_mutex_lock(&g->mutex);
@@ -463,8 +476,7 @@ void gic_loaded(struct gic *g)
         }
     }
     for (unsigned i = 32; g->v3 && i < g->num_irq; i++) {
-        g->owner[i] = GIC_NO_CPU;
-        gic_route(g, i);
+        check_owner(g, i);
     }
     gic_update_all(g);
     os_mutex_unlock(&g->mutex);
