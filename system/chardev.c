@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Character back ends by id, and their short forms: see chardev.h. A short form is rewritten as the
+ * group that -chardev takes, so that there is one way to open a stream.
+ */
+#include "system/chardev.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct chardev {
+    struct chardev *next;
+    struct chardev_config config;
+    struct keyvals *group; /* owns the strings of config */
+    const struct chardev_kind *kind;
+    struct stream *stream; /* NULL: the multiplexer has it */
+    struct mux *mux;
+    unsigned users;
+};
+
+struct chardevs {
+    struct loop *loop;
+    struct mux_actions actions;
+    struct chardev *list; /* the latest first */
+};
+
+const struct chardev_kind *const chardev_kinds[] = {&chardev_file, &chardev_null,   &chardev_pipe,
+                                                    &chardev_pty,  &chardev_socket, &chardev_stdio,
+                                                    NULL};
+
+static const struct key_row common_rows[] = {
+    {"id", KEY_TEXT, offsetof(struct chardev_config, id), "name for -serial, -monitor, -device",
+     NULL},
+    {"mux", KEY_BOOL, offsetof(struct chardev_config, mux),
+     "several users share it; ctrl-a h lists the keys (off)", NULL},
+    {"logfile", KEY_REFUSED, 0, "not in this build; use the host's tee or script", NULL},
+    {0}};
+
+struct chardevs *chardevs_create(struct loop *l)
+{
+    struct chardevs *c = mem_alloc(sizeof(*c));
+    c->loop = l;
+    c->actions.escape = 1;
+    return c;
+}
+
+void chardevs_destroy(struct chardevs *c)
+{
+    while (c->list) {
+        struct chardev *d = c->list;
+        c->list = d->next;
+        if (d->mux) {
+            mux_destroy(d->mux);
+        } else {
+            d->stream->ops->set_reader(d->stream, NULL);
+            d->stream->ops->close(d->stream);
+        }
+        keyvals_free(d->group);
+        mem_free(d);
+    }
+    mem_free(c);
+}
+
+void chardevs_actions(struct chardevs *c, const struct mux_actions *a)
+{
+    c->actions = *a;
+}
+
+static struct chardev *find(const struct chardevs *c, const char *id)
+{
+    struct chardev *d = c->list;
+    while (d && strcmp(d->config.id, id) != 0) {
+        d = d->next;
+    }
+    return d;
+}
+
+static bool no_such_kind(const struct keyvals *k, const char *kind, struct error *e)
+{
+    const char *names[16];
+    size_t n = 0;
+    while (chardev_kinds[n]) {
+        names[n] = chardev_kinds[n]->name;
+        n++;
+    }
+    names[n] = NULL;
+    error_set(e, "%s: there is no '%s' back end in this build", k->where, kind);
+    error_choices(e, kind, names);
+    return false;
+}
+
+static const struct chardev_kind *find_kind(const char *name)
+{
+    for (size_t i = 0; chardev_kinds[i]; i++) {
+        if (strcmp(chardev_kinds[i]->name, name) == 0) {
+            return chardev_kinds[i];
+        }
+    }
+    return NULL;
+}
+
+/* Reads the group into d->config and opens it. */
+static bool open_group(struct chardevs *c, struct chardev *d, struct error *e)
+{
+    struct keyvals *k = d->group;
+    char *name = keyvals_take(k, "backend");
+    d->kind = name ? find_kind(name) : NULL;
+    bool known = d->kind || (name ? no_such_kind(k, name, e)
+                                  : error_set(e, "%s: the kind is missing", k->where));
+    mem_free(name);
+    if (!known) {
+        return false;
+    }
+    d->config = (struct chardev_config){.wait = -1, .ipv4 = -1, .ipv6 = -1, .keep_signals = true};
+    if (!keyvals_apply(k, d->kind->rows, common_rows, &d->config, e) ||
+        !keyvals_apply(k, common_rows, d->kind->rows, &d->config, e)) {
+        return false;
+    }
+    if (!d->config.id) {
+        return error_set(e, "%s: id= is missing", k->where);
+    }
+    if (find(c, d->config.id)) {
+        return error_set(e, "%s: the id '%s' is taken", k->where, d->config.id);
+    }
+    d->stream = d->kind->open(&d->config, c->loop, e);
+    if (!d->stream) {
+        error_prefix(e, "%s: ", k->where);
+        return false;
+    }
+    if (d->config.mux) {
+        d->mux = mux_create(d->stream, c->loop, &c->actions);
+        d->stream = NULL;
+    }
+    return true;
+}
+
+bool chardevs_add(struct chardevs *c, struct keyvals *k, struct error *e)
+{
+    struct chardev *d = mem_alloc(sizeof(*d));
+    d->group = k;
+    if (!open_group(c, d, e)) {
+        keyvals_free(k);
+        mem_free(d);
+        return false;
+    }
+    d->next = c->list;
+    c->list = d;
+    return true;
+}
+
+/* ---- short forms */
+
+/* "HOST:PORT[,items]" or "[V6]:PORT[,items]" as items of a socket. */
+static bool short_tcp(const char *text, struct strbuf *out)
+{
+    size_t all = strcspn(text, ",");
+    const char *colon = memrchr(text, ':', all);
+    if (!colon || colon + 1 == text + all) {
+        return false;
+    }
+    const char *host = text;
+    size_t n = (size_t)(colon - text);
+    if (n >= 2 && host[0] == '[' && host[n - 1] == ']') {
+        host++;
+        n -= 2;
+    }
+    strbuf_printf(out, "socket,host=%.*s,port=%.*s%s", (int)n, host, (int)(text + all - colon - 1),
+                  colon + 1, text + all);
+    return true;
+}
+
+static void put_escaped(struct strbuf *out, const char *text)
+{
+    for (; *text; text++) {
+        strbuf_puts(out, *text == ',' ? ",," : (char[]){*text, '\0'});
+    }
+}
+
+static const char *after(const char *text, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return strncmp(text, prefix, n) == 0 ? text + n : NULL;
+}
+
+/* The long form of text; false if it is none that we know. */
+static bool expand(const struct chardev_short *s, const char *text, struct strbuf *out)
+{
+    const char *rest;
+    if (strcmp(text, "null") == 0 || strcmp(text, "stdio") == 0 || strcmp(text, "pty") == 0) {
+        strbuf_puts(out, text);
+    } else if ((rest = after(text, "file:")) || (rest = after(text, "pipe:"))) {
+        strbuf_printf(out, "%.4s,path=", text);
+        put_escaped(out, rest);
+    } else if ((rest = after(text, "unix:"))) {
+        strbuf_printf(out, "socket,path=%s", rest);
+    } else if ((rest = after(text, "tcp:"))) {
+        if (!short_tcp(rest, out)) {
+            return false;
+        }
+    } else {
+        return false;
+    }
+    if (s->extra && after(strbuf_text(out), "socket")) {
+        strbuf_printf(out, ",%s", s->extra);
+    }
+    return true;
+}
+
+static bool bad_short(const struct chardev_short *s, struct error *e)
+{
+    if (strncmp(s->text, "vc", 2) == 0) {
+        return error_set(e,
+                         "%s %s: this build has no window; use stdio, mon:stdio, pty, or a socket",
+                         s->option, s->text);
+    }
+    return error_set(
+        e,
+        "%s %s: not a back end; accepted: stdio, mon:stdio, null, none, pty, file:PATH, "
+        "pipe:PATH, unix:PATH, tcp:HOST:PORT (both with ,server=on,wait=off), chardev:ID",
+        s->option, s->text);
+}
+
+bool chardevs_add_short(struct chardevs *c, const struct chardev_short *s, const char **id,
+                        struct error *e)
+{
+    const char *text = s->text, *rest = after(text, "chardev:");
+    if (rest) {
+        struct chardev *d = find(c, rest);
+        *id = d ? d->config.id : NULL;
+        return d || error_set(e, "%s %s: there is no -chardev with id=%s", s->option, text, rest);
+    }
+    bool shared = (rest = after(text, "mon:"));
+    text = shared ? rest : text;
+    struct strbuf full = {0};
+    if (!expand(s, text, &full)) {
+        strbuf_free(&full);
+        return bad_short(s, e);
+    }
+    struct keyvals *k = keyvals_parse(s->option, strbuf_text(&full), "backend", e);
+    strbuf_free(&full);
+    if (!k) {
+        return false;
+    }
+    mem_free(k->where);
+    k->where = mem_printf("%s %s", s->option, s->text);
+    keyvals_set(k, "id", s->id);
+    if (shared) {
+        keyvals_set(k, "mux", "on");
+        if (strcmp(text, "stdio") == 0) {
+            keyvals_set(k, "signal", "off"); /* ctrl-c is the guest's; ctrl-a x ends */
+        }
+    }
+    if (!chardevs_add(c, k, e)) {
+        return false;
+    }
+    *id = c->list->config.id;
+    return true;
+}
+
+/* ---- users */
+
+struct stream *chardevs_use(struct chardevs *c, const char *id, struct error *e)
+{
+    struct chardev *d = find(c, id);
+    if (!d) {
+        error_set(e, "there is no -chardev with id=%s", id);
+        return NULL;
+    }
+    struct stream *s = d->stream;
+    if (d->mux) {
+        s = mux_port(d->mux);
+    } else if (d->users) {
+        s = NULL;
+    }
+    if (!s) {
+        error_set(e, "the back end '%s' has %s; with mux=on up to 8 users share one", id,
+                  d->mux ? "too many users" : "a user already");
+        return NULL;
+    }
+    d->users++;
+    return s;
+}
+
+void chardevs_describe(const struct chardevs *c, struct strbuf *out)
+{
+    for (const struct chardev *d = c->list; d; d = d->next) {
+        strbuf_printf(out, "%s: %s%s, %u user%s\n", d->config.id, d->kind->name,
+                      d->mux ? " (mux)" : "", d->users, d->users == 1 ? "" : "s");
+    }
+}
