@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How those who steer a machine (monitor, gdb) stop it, let it run and end it. Implemented by
+ * system/. Loop thread only.
+ */
+#ifndef BASE_CONTROL_H
+#define BASE_CONTROL_H
+
+#include <stdbool.h>
+
+#include "base/error.h"
+#include "base/strbuf.h"
+
+struct vcpu;
+
+enum run_state {
+    RUN_RUNNING,
+    RUN_PAUSED,   /* stop, or -S */
+    RUN_DEBUG,    /* breakpoint, watchpoint or step of debug_vcpu */
+    RUN_SHUTDOWN, /* the guest powered off, and -no-shutdown keeps the machine */
+    RUN_PANICKED  /* the guest has crashed */
+};
+
+struct control_listener {
+    void (*changed)(void *opaque,
+                    enum run_state s); /* after each change, and each stop in RUN_DEBUG */
+    void *opaque;
+    struct control_listener *next;
+};
+
+struct control {
+    enum run_state state;
+    struct vcpu *debug_vcpu; /* of the last RUN_DEBUG, else NULL */
+    struct control_listener *listeners;
+
+    /* Returns with all vCPUs out of guest code, their state in memory. */
+    void (*stop)(struct control *c, enum run_state why);
+    /* false: the machine must be reset first. */
+    bool (*cont)(struct control *c, struct error *e);
+    /* Runs one instruction of v, then stops in RUN_DEBUG; the machine is stopped. */
+    void (*step)(struct control *c, struct vcpu *v);
+    /* Resets; goes on if it was running. */
+    void (*reset)(struct control *c);
+    bool (*power_button)(struct control *c);     /* false: the machine has none */
+    void (*quit)(struct control *c, int status); /* ends the process with status, from the loop */
+    /* Text of what system/ owns: "chardev", "block", "network", "version". false: no such topic. */
+    bool (*describe)(struct control *c, const char *topic, struct strbuf *out);
+};
+
+static inline const char *run_state_name(enum run_state s)
+{
+    static const char *const names[] = {"running", "paused", "paused (debug)", "paused (shutdown)",
+                                        "paused (guest-panicked)"};
+    return names[s];
+}
+
+static inline void control_listen(struct control *c, struct control_listener *l)
+{
+    l->next = c->listeners;
+    c->listeners = l;
+}
+
+static inline void control_unlisten(struct control *c, struct control_listener *l)
+{
+    struct control_listener **p = &c->listeners;
+    while (*p && *p != l) {
+        p = &(*p)->next;
+    }
+    if (*p) {
+        *p = l->next;
+    }
+}
+
+#endif

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* `info`: what the machine is and does. */
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cpu/cpu.h"
+#include "monitor/commands.h"
+
+static const struct monitor_context *context(struct call *c)
+{
+    return c->session->context;
+}
+
+/* Registers and the like are only in memory while the machine stands: stops it for the moment. */
+static bool pause_machine(struct call *c)
+{
+    bool running = context(c)->control->state == RUN_RUNNING;
+    if (running && context(c)->accel) {
+        accel_stop(context(c)->accel);
+    }
+    return running;
+}
+
+static void resume_machine(struct call *c, bool running)
+{
+    if (running && context(c)->accel) {
+        accel_start(context(c)->accel);
+    }
+}
+
+static void registers_of(struct call *c, struct vcpu *v)
+{
+    strbuf_printf(c->out, "CPU %u\n", v->index);
+    v->cls->registers(v, c->out);
+}
+
+static void info_registers(struct call *c)
+{
+    bool all = c->count && strcmp(c->words[0], "-a") == 0;
+    if (c->count && !all) {
+        strbuf_puts(c->out, "usage: info registers [-a]\n");
+        return;
+    }
+    bool running = pause_machine(c);
+    for (unsigned i = 0; all && i < context(c)->machine->vcpu_count; i++) {
+        registers_of(c, context(c)->machine->vcpus[i]);
+    }
+    if (!all) {
+        registers_of(c, call_vcpu(c));
+    }
+    resume_machine(c, running);
+}
+
+static void info_cpus(struct call *c)
+{
+    bool running = pause_machine(c);
+    for (unsigned i = 0; i < context(c)->machine->vcpu_count; i++) {
+        struct vcpu *v = context(c)->machine->vcpus[i];
+        strbuf_printf(c->out, "%c CPU #%u: pc=0x%016llx%s\n", v == call_vcpu(c) ? '*' : ' ', i,
+                      (unsigned long long)v->cls->pc(v),
+                      v->powered_off ? " (off)"
+                      : v->halted    ? " (halted)"
+                                     : "");
+    }
+    resume_machine(c, running);
+}
+
+static void info_jit(struct call *c)
+{
+    accel_info_jit(context(c)->accel, c->out);
+}
+
+static void put_owned(struct call *c, char *text)
+{
+    strbuf_puts(c->out, text);
+    mem_free(text);
+}
+
+static void info_mtree(struct call *c)
+{
+    put_owned(c, space_describe(context(c)->machine->memory));
+}
+
+static void info_qtree(struct call *c)
+{
+    put_owned(c, machine_describe_tree(context(c)->machine));
+}
+
+static void info_status(struct call *c)
+{
+    strbuf_printf(c->out, "VM status: %s\n", run_state_name(context(c)->control->state));
+}
+
+static void info_name(struct call *c)
+{
+    const char *name = context(c)->machine->config.name;
+    strbuf_printf(c->out, "%s\n", name ? name : "");
+}
+
+static void info_uuid(struct call *c)
+{
+    const char *uuid = context(c)->machine->config.uuid;
+    strbuf_printf(c->out, "%s\n", uuid ? uuid : "00000000-0000-0000-0000-000000000000");
+}
+
+static void describe(struct call *c, const char *topic)
+{
+    context(c)->control->describe(context(c)->control, topic, c->out);
+}
+
+static void info_block(struct call *c)
+{
+    describe(c, "block");
+}
+
+static void info_chardev(struct call *c)
+{
+    describe(c, "chardev");
+}
+
+static void info_network(struct call *c)
+{
+    describe(c, "network");
+}
+
+static void info_version(struct call *c)
+{
+    describe(c, "version");
+}
+
+const struct command info_topics[] = {
+    {"block", NULL, "", 0, 0, "disks", info_block},
+    {"chardev", NULL, "", 0, 0, "character back ends", info_chardev},
+    {"cpus", NULL, "", 0, 0, "CPUs and where they are", info_cpus},
+    {"jit", NULL, "", 0, 0, "the translator's figures", info_jit},
+    {"mtree", NULL, "", 0, 0, "memory map", info_mtree},
+    {"name", NULL, "", 0, 0, "the machine's name", info_name},
+    {"network", NULL, "", 0, 0, "networks", info_network},
+    {"qtree", NULL, "", 0, 0, "buses and devices", info_qtree},
+    {"registers", NULL, "[-a]", 0, 1, "registers of the CPU, or of all", info_registers},
+    {"status", NULL, "", 0, 0, "whether the machine runs", info_status},
+    {"uuid", NULL, "", 0, 0, "the machine's identity", info_uuid},
+    {"version", NULL, "", 0, 0, "the emulator's version", info_version},
+    {0}};
+
+static void info(struct call *c)
+{
+    if (!c->count) {
+        commands_describe(info_topics, c->out);
+        return;
+    }
+    const struct command *topic = command_find(info_topics, c->words[0]);
+    if (!topic) {
+        strbuf_printf(c->out, "info: there is no topic '%s'; there are:\n", c->words[0]);
+        commands_describe(info_topics, c->out);
+        return;
+    }
+    c->count--;
+    memmove(c->words, c->words + 1, c->count * sizeof(c->words[0]));
+    command_run(topic, c);
+}
+
+const struct command commands_info[] = {
+    {"info", NULL, "[TOPIC]", 0, 3, "show something; without a topic: what there is", info}, {0}};

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* Monitor commands that steer the machine's life. */
+#include "cpu/cpu.h"
+#include "monitor/commands.h"
+
+static struct control *control_of(struct call *c)
+{
+    return c->session->context->control;
+}
+
+static void quit(struct call *c)
+{
+    control_of(c)->quit(control_of(c), 0);
+}
+
+static void stop(struct call *c)
+{
+    control_of(c)->stop(control_of(c), RUN_PAUSED);
+}
+
+static void cont(struct call *c)
+{
+    struct error e;
+    if (!control_of(c)->cont(control_of(c), &e)) {
+        strbuf_printf(c->out, "%s\n", e.text);
+    }
+}
+
+static void system_reset(struct call *c)
+{
+    control_of(c)->reset(control_of(c));
+}
+
+static void system_powerdown(struct call *c)
+{
+    if (!control_of(c)->power_button(control_of(c))) {
+        strbuf_puts(c->out, "the machine has no power button\n");
+    }
+}
+
+static void cpu(struct call *c)
+{
+    uint64_t n;
+    if (!call_number(c, c->words[0], &n)) {
+        return;
+    }
+    if (n >= c->session->context->machine->vcpu_count) {
+        strbuf_printf(c->out, "the machine has CPUs 0 to %u\n",
+                      c->session->context->machine->vcpu_count - 1);
+        return;
+    }
+    c->session->cpu = (unsigned)n;
+}
+
+const struct command commands_run[] = {
+    {"cont", "c", "", 0, 0, "let the machine run", cont},
+    {"cpu", NULL, "N", 1, 1, "the CPU that registers and memory are shown of", cpu},
+    {"quit", "q", "", 0, 0, "end the emulator", quit},
+    {"stop", "s", "", 0, 0, "stop the machine", stop},
+    {"system_powerdown", NULL, "", 0, 0, "press the power button", system_powerdown},
+    {"system_reset", NULL, "", 0, 0, "press the reset button", system_reset},
+    {0}};

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* The monitor's commands: splitting a line, finding the row, help and completion. See commands.h.
+ */
+#include "monitor/commands.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cpu/cpu.h"
+
+const struct command *const command_tables[] = {commands_help,   commands_info, commands_run,
+                                                commands_memory, commands_log,  NULL};
+
+static bool named(const struct command *row, const char *name)
+{
+    return strcmp(row->name, name) == 0 || (row->also && strcmp(row->also, name) == 0);
+}
+
+const struct command *command_find(const struct command *table, const char *name)
+{
+    for (; table->name; table++) {
+        if (named(table, name)) {
+            return table;
+        }
+    }
+    return NULL;
+}
+
+static const struct command *find_anywhere(const char *name)
+{
+    const struct command *row = NULL;
+    for (size_t i = 0; command_tables[i] && !row; i++) {
+        row = command_find(command_tables[i], name);
+    }
+    return row;
+}
+
+void commands_describe(const struct command *table, struct strbuf *out)
+{
+    for (; table->name; table++) {
+        char *left = mem_printf("%s%s%s %s", table->name, table->also ? "|" : "",
+                                table->also ? table->also : "", table->args);
+        strbuf_printf(out, "  %-28s %s\n", left, table->help);
+        mem_free(left);
+    }
+}
+
+static void unknown(const char *name, struct strbuf *out)
+{
+    enum {
+        MAX = 64
+    };
+    const char *names[MAX];
+    size_t n = 0;
+    for (size_t i = 0; command_tables[i]; i++) {
+        for (const struct command *row = command_tables[i]; row->name && n < MAX; row++) {
+            names[n++] = row->name;
+        }
+    }
+    const char *near = nearest_name(name, names, n);
+    strbuf_printf(out, "unknown command '%s'", name);
+    if (near) {
+        strbuf_printf(out, "; did you mean '%s'?", near);
+    }
+    strbuf_puts(out, " ('help' lists all)\n");
+}
+
+void command_run(const struct command *row, struct call *c)
+{
+    if (c->count < row->least || c->count > row->most) {
+        strbuf_printf(c->out, "usage: %s %s\n", row->name, row->args);
+        return;
+    }
+    row->run(c);
+}
+
+/* Cuts text into words at blanks; a word may be quoted to hold some. False: too many. */
+static bool split(char *text, struct call *c)
+{
+    for (;;) {
+        while (isspace((unsigned char)*text)) {
+            text++;
+        }
+        if (!*text) {
+            return true;
+        }
+        if (c->count == COMMAND_WORDS) {
+            return false;
+        }
+        bool quoted = *text == '"';
+        text += quoted;
+        c->words[c->count++] = text;
+        while (*text && (quoted ? *text != '"' : !isspace((unsigned char)*text))) {
+            text++;
+        }
+        if (*text) {
+            *text++ = '\0';
+        }
+    }
+}
+
+void monitor_execute(struct monitor_session *s, const char *line, struct strbuf *out)
+{
+    char *text = mem_strdup(line);
+    struct call c = {.session = s, .out = out, .format = ""};
+    if (!split(text, &c)) {
+        strbuf_printf(out, "more than %d words\n", COMMAND_WORDS);
+    } else if (c.count) {
+        char *name = (char *)c.words[0];
+        char *slash = strchr(name, '/');
+        if (slash) {
+            *slash = '\0';
+            c.format = slash + 1;
+        }
+        c.count--;
+        memmove(c.words, c.words + 1, c.count * sizeof(c.words[0]));
+        const struct command *row = find_anywhere(name);
+        if (row) {
+            command_run(row, &c);
+        } else {
+            unknown(name, out);
+        }
+    }
+    mem_free(text);
+}
+
+static void complete_from(const struct command *table, const char *word, struct strbuf *out)
+{
+    for (; table->name; table++) {
+        if (strncmp(table->name, word, strlen(word)) == 0) {
+            strbuf_printf(out, "%s ", table->name);
+        }
+    }
+}
+
+void commands_complete(const char *line, struct strbuf *out)
+{
+    const char *word = strrchr(line, ' ');
+    if (!word) {
+        for (size_t i = 0; command_tables[i]; i++) {
+            complete_from(command_tables[i], line, out);
+        }
+    } else if (strncmp(line, "info ", 5) == 0 && word == line + 4) {
+        complete_from(info_topics, word + 1, out);
+    }
+}
+
+/* ---- arguments */
+
+struct vcpu *call_vcpu(struct call *c)
+{
+    struct machine *m = c->session->context->machine;
+    return m->vcpus[c->session->cpu < m->vcpu_count ? c->session->cpu : 0];
+}
+
+static bool register_value(struct vcpu *v, const char *name, size_t n, uint64_t *value)
+{
+    for (const struct cpu_reg *r = v->cls->regs; r->name; r++) {
+        if (strlen(r->name) == n && strncmp(r->name, name, n) == 0 && r->bits <= 64) {
+            *value = 0;
+            memcpy(value, (const char *)v + r->offset, r->bits / 8);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One term at *text, which moves behind it. */
+static bool term(struct call *c, const char **text, uint64_t *value)
+{
+    const char *p = *text;
+    if (*p == '$') {
+        size_t n = 1 + strspn(p + 1, "abcdefghijklmnopqrstuvwxyz0123456789_");
+        struct vcpu *v = call_vcpu(c);
+        *text = p + n;
+        if (n == 3 && strncmp(p, "$pc", 3) == 0) {
+            *value = v->cls->pc(v);
+            return true;
+        }
+        if (!register_value(v, p + 1, n - 1, value)) {
+            strbuf_printf(c->out, "there is no register %.*s\n", (int)n, p);
+            return false;
+        }
+        return true;
+    }
+    char *end;
+    *value = strtoull(p, &end, p[0] == '0' && (p[1] | 0x20) == 'x' ? 16 : 10);
+    if (!isdigit((unsigned char)*p)) {
+        strbuf_printf(c->out, "'%s' is not a number, 0x... or $REGISTER\n", p);
+        return false;
+    }
+    *text = end;
+    return true;
+}
+
+bool call_number(struct call *c, const char *text, uint64_t *value)
+{
+    if (!term(c, &text, value)) {
+        return false;
+    }
+    while (*text == '+' || *text == '-') {
+        uint64_t more;
+        bool plus = *text++ == '+';
+        if (!term(c, &text, &more)) {
+            return false;
+        }
+        *value = plus ? *value + more : *value - more;
+    }
+    if (*text) {
+        strbuf_printf(c->out, "'%s' is left over behind a number\n", text);
+        return false;
+    }
+    return true;
+}
+
+/* ---- help */
+
+static void help(struct call *c)
+{
+    if (c->count) {
+        const struct command *row = find_anywhere(c->words[0]);
+        if (!row) {
+            unknown(c->words[0], c->out);
+            return;
+        }
+        strbuf_printf(c->out, "%s %s   %s\n", row->name, row->args, row->help);
+        if (strcmp(row->name, "info") == 0) {
+            commands_describe(info_topics, c->out);
+        }
+        return;
+    }
+    for (size_t i = 0; command_tables[i]; i++) {
+        commands_describe(command_tables[i], c->out);
+    }
+}
+
+const struct command commands_help[] = {{"help", "?", "[COMMAND]", 0, 1, "what there is", help},
+                                        {0}};

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The monitor's commands as rows: the parser, `help`, completion and messages derive from them.
+ * Each topic's rows stand beside their functions in monitor/cmd_<topic>.c.
+ */
+#ifndef MONITOR_COMMANDS_H
+#define MONITOR_COMMANDS_H
+
+#include "monitor/monitor.h"
+
+enum {
+    COMMAND_WORDS = 16
+};
+
+/* One call: the words after the command's name, and where its text goes. */
+struct call {
+    struct monitor_session *session;
+    struct strbuf *out;
+    const char *format; /* "/8xw" of x/8xw, behind the slash; else "" */
+    unsigned count;
+    const char *words[COMMAND_WORDS];
+};
+
+struct command {
+    const char *name;
+    const char *also;     /* another name, or NULL */
+    const char *args;     /* for help: "[-a]" */
+    unsigned least, most; /* words it takes */
+    const char *help;
+    void (*run)(struct call *c);
+};
+
+/* Tables end with .name NULL. */
+extern const struct command commands_run[], commands_info[], commands_memory[], commands_log[],
+    commands_help[];
+extern const struct command *const command_tables[]; /* of the commands; ends with NULL */
+extern const struct command info_topics[];           /* behind `info` */
+
+/* The row of that name in a table, or NULL. */
+const struct command *command_find(const struct command *table, const char *name);
+
+/* Runs row with the words of c, having checked their number. */
+void command_run(const struct command *row, struct call *c);
+
+/* "  name args   help" of each row. */
+void commands_describe(const struct command *table, struct strbuf *out);
+
+/* Words that may follow line: see lineedit.h. */
+void commands_complete(const char *line, struct strbuf *out);
+
+/* The vCPU that the session is about. */
+struct vcpu *call_vcpu(struct call *c);
+
+/* An address or number: decimal, 0x..., $REGISTER, and sums of those with + and -. Says what is
+ * wrong on c->out. */
+bool call_number(struct call *c, const char *text, uint64_t *value);
+
+#endif

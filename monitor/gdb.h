@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gdb's remote serial protocol (GDB manual, appendix "GDB Remote Serial Protocol") on a byte
+ * stream: one peer, all-stop mode, a thread for each vCPU. Loop thread only.
+ */
+#ifndef MONITOR_GDB_H
+#define MONITOR_GDB_H
+
+#include <stdint.h>
+
+#include "accel/accel.h"
+#include "base/control.h"
+#include "base/stream.h"
+#include "monitor/monitor.h"
+
+/* How the stub reaches the guest; as accel/accel.h, whose functions these are but in tests. */
+struct gdb_guest {
+    bool (*read)(struct vcpu *v, uint64_t va, void *bytes, uint64_t n);
+    bool (*write)(struct vcpu *v, uint64_t va, const void *bytes, uint64_t n);
+    bool (*breakpoint)(struct accel *a, uint64_t pc, bool insert);
+    bool (*watchpoint)(struct accel *a, uint64_t va, uint64_t bytes, enum watch_kind k,
+                       bool insert);
+    uint64_t (*watch_hit)(const struct accel *a);
+};
+
+extern const struct gdb_guest gdb_accel; /* accel/accel.h's; in gdb_accel.c */
+
+struct gdb;
+
+/* Serves gdb on the stream, which stays the caller's. A peer that connects stops the machine. Never
+ * NULL. */
+struct gdb *gdb_create(const struct monitor_context *c, const struct gdb_guest *guest,
+                       struct stream *s);
+
+/* Takes out all break and watch points, and tells the peer that the program has ended with that
+ * status. */
+void gdb_destroy(struct gdb *g, int status);
+
+#endif

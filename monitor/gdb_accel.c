@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The accelerator as gdb's stub sees it. */
+#include "monitor/gdb.h"
+
+const struct gdb_guest gdb_accel = {
+    .read = accel_read_memory,
+    .write = accel_write_memory,
+    .breakpoint = accel_breakpoint,
+    .watchpoint = accel_watchpoint,
+    .watch_hit = accel_watch_hit,
+};

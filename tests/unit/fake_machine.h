@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A machine for tests of those who steer one: vCPUs with a few registers that run nothing, some
+ * RAM, and a control that records. The functions of accel.h and of the machine that the monitor
+ * calls are here too.
+ */
+#ifndef TESTS_UNIT_FAKE_MACHINE_H
+#define TESTS_UNIT_FAKE_MACHINE_H
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/control.h"
+#include "base/mem.h"
+#include "cpu/cpu.h"
+#include "hw/machine.h"
+#include "monitor/gdb.h"
+
+enum {
+    FAKE_RAM_BASE = 0x1000,
+    FAKE_RAM_BYTES = 0x2000
+};
+
+struct fake_cpu {
+    struct vcpu v; /* first */
+    uint64_t x[2], pc, hidden;
+    uint32_t flags;
+};
+
+struct fake_machine {
+    struct control control; /* first */
+    struct machine machine;
+    struct machine_class cls;
+    struct fake_cpu *cpus;
+    struct vcpu *vcpus[8];
+    uint8_t ram[FAKE_RAM_BYTES];
+    unsigned breakpoints, watchpoints, steps, quits, resets, buttons;
+    int status;
+    struct vcpu *stepped;
+    uint64_t watch_hit;
+};
+
+static struct fake_machine *machine; /* the one last initialized */
+
+/* ---- the CPU */
+
+#define AT(m) offsetof(struct fake_cpu, m)
+
+static const struct cpu_reg fake_regs[] = {
+    {"x0", AT(x[0]), 64, 0, "org.fake.core", "uint64"},
+    {"x1", AT(x[1]), 64, 1, "org.fake.core", "uint64"},
+    {"pc", AT(pc), 64, 2, "org.fake.core", "code_ptr"},
+    {"flags", AT(flags), 32, 3, "org.fake.system", "fake_flags"},
+    {"hidden", AT(hidden), 64, -1, NULL, NULL},
+    {0}};
+
+static uint64_t get_pc(const struct vcpu *v)
+{
+    return ((const struct fake_cpu *)v)->pc;
+}
+
+static void set_pc(struct vcpu *v, uint64_t pc)
+{
+    ((struct fake_cpu *)v)->pc = pc;
+}
+
+static void registers(struct vcpu *v, struct strbuf *out)
+{
+    const struct fake_cpu *c = (const struct fake_cpu *)v;
+    strbuf_printf(out, "X0=%016llx PC=%016llx\n", (unsigned long long)c->x[0],
+                  (unsigned long long)c->pc);
+}
+
+/* Instructions are two bytes, and all alike. */
+static unsigned disas(const uint8_t *bytes, size_t n, uint64_t pc, char *text, size_t size)
+{
+    (void)pc;
+    if (n < 2) {
+        return 0;
+    }
+    snprintf(text, size, "insn 0x%x", bytes[0] | bytes[1] << 8);
+    return 2;
+}
+
+static const struct cpu_class fake_class = {.name = "fake",
+                                            .arch = "fake",
+                                            .regs = fake_regs,
+                                            .gdb_arch = "fake",
+                                            .pc = get_pc,
+                                            .set_pc = set_pc,
+                                            .registers = registers,
+                                            .disas = disas};
+
+/* ---- memory */
+
+static uint8_t *at(uint64_t a, uint64_t n)
+{
+    bool inside = a >= FAKE_RAM_BASE && a - FAKE_RAM_BASE <= FAKE_RAM_BYTES &&
+                  n <= FAKE_RAM_BYTES - (a - FAKE_RAM_BASE);
+    return inside ? machine->ram + (a - FAKE_RAM_BASE) : NULL;
+}
+
+bool accel_read_memory(struct vcpu *v, uint64_t va, void *bytes, uint64_t n)
+{
+    const uint8_t *p = at(va, n);
+    (void)v;
+    if (p) {
+        memcpy(bytes, p, n);
+    }
+    return p != NULL;
+}
+
+bool accel_write_memory(struct vcpu *v, uint64_t va, const void *bytes, uint64_t n)
+{
+    uint8_t *p = at(va, n);
+    (void)v;
+    if (p) {
+        memcpy(p, bytes, n);
+    }
+    return p != NULL;
+}
+
+static bool breakpoint(struct accel *a, uint64_t pc, bool insert)
+{
+    (void)a;
+    (void)pc;
+    machine->breakpoints += insert ? 1u : -1u;
+    return true;
+}
+
+static bool watchpoint(struct accel *a, uint64_t va, uint64_t bytes, enum watch_kind k, bool insert)
+{
+    (void)a;
+    (void)va;
+    (void)bytes;
+    (void)k;
+    machine->watchpoints += insert ? 1u : -1u;
+    return true;
+}
+
+static uint64_t watch_hit(const struct accel *a)
+{
+    (void)a;
+    return machine->watch_hit;
+}
+
+__attribute__((unused)) static const struct gdb_guest fake_guest = {.read = accel_read_memory,
+                                                                    .write = accel_write_memory,
+                                                                    .breakpoint = breakpoint,
+                                                                    .watchpoint = watchpoint,
+                                                                    .watch_hit = watch_hit};
+
+/* ---- what the monitor calls beside */
+
+void accel_start(struct accel *a)
+{
+    (void)a;
+}
+
+void accel_stop(struct accel *a)
+{
+    (void)a;
+}
+
+void accel_info_jit(struct accel *a, struct strbuf *out)
+{
+    (void)a;
+    strbuf_puts(out, "no translator\n");
+}
+
+char *machine_describe_tree(struct machine *m)
+{
+    (void)m;
+    return mem_strdup("no buses\n");
+}
+
+/* ---- control */
+
+static struct fake_machine *fake_of(struct control *c)
+{
+    return (struct fake_machine *)c;
+}
+
+static void tell(struct control *c, enum run_state s)
+{
+    c->state = s;
+    for (struct control_listener *l = c->listeners, *next; l; l = next) {
+        next = l->next;
+        l->changed(l->opaque, s);
+    }
+}
+
+static void stop(struct control *c, enum run_state why)
+{
+    if (c->state == RUN_RUNNING || why != RUN_PAUSED) {
+        tell(c, why);
+    }
+}
+
+static bool cont(struct control *c, struct error *e)
+{
+    if (c->state == RUN_SHUTDOWN) {
+        return error_set(e, "the guest has powered off");
+    }
+    tell(c, RUN_RUNNING);
+    return true;
+}
+
+static void step(struct control *c, struct vcpu *v)
+{
+    fake_of(c)->stepped = v;
+    fake_of(c)->steps++;
+    c->state = RUN_RUNNING;
+}
+
+static void reset(struct control *c)
+{
+    fake_of(c)->resets++;
+}
+
+static bool power_button(struct control *c)
+{
+    fake_of(c)->buttons++;
+    return fake_of(c)->buttons == 1;
+}
+
+static void quit(struct control *c, int status)
+{
+    fake_of(c)->quits++;
+    fake_of(c)->status = status;
+}
+
+static bool describe(struct control *c, const char *topic, struct strbuf *out)
+{
+    (void)c;
+    strbuf_printf(out, "about %s\n", topic);
+    return true;
+}
+
+__attribute__((unused)) static void fake_machine_init(struct fake_machine *f, unsigned cpus)
+{
+    memset(f, 0, sizeof(*f));
+    machine = f;
+    f->control = (struct control){.state = RUN_PAUSED,
+                                  .stop = stop,
+                                  .cont = cont,
+                                  .step = step,
+                                  .reset = reset,
+                                  .power_button = power_button,
+                                  .quit = quit,
+                                  .describe = describe};
+    f->cpus = mem_array(cpus, sizeof(*f->cpus));
+    for (unsigned i = 0; i < cpus; i++) {
+        f->cpus[i].v.cls = &fake_class;
+        f->cpus[i].v.index = i;
+        f->vcpus[i] = &f->cpus[i].v;
+    }
+    f->machine.vcpus = f->vcpus;
+    f->machine.vcpu_count = cpus;
+    f->machine.cls = &f->cls;
+    f->machine.memory = space_create("memory");
+    space_add(f->machine.memory, &(struct mem_range){.base = FAKE_RAM_BASE,
+                                                     .size = FAKE_RAM_BYTES,
+                                                     .kind = RANGE_RAM,
+                                                     .name = "ram",
+                                                     .host = f->ram});
+}
+
+__attribute__((unused)) static void fake_machine_free(struct fake_machine *f)
+{
+    space_destroy(f->machine.memory);
+    mem_free(f->cpus);
+}
+
+__attribute__((unused)) static void fake_machine_stop(struct fake_machine *f, unsigned cpu)
+{
+    f->control.debug_vcpu = f->vcpus[cpu];
+    stop(&f->control, RUN_DEBUG);
+}
+
+#endif

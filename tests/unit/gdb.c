@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/* gdb's remote protocol against a machine without a CPU: packets, registers, memory, points,
+ * running, queries. */
+#include "tests/test.h"
+
+#include "base/mem.h"
+#include "monitor/gdb.h"
+#include "monitor/gdb_packet.h"
+#include "tests/unit/fake_machine.h"
+
+/* ---- one peer, who types packets and reads what comes back */
+
+struct peer {
+    struct stream stream; /* first */
+    struct stream_reader reader;
+    struct strbuf out;
+};
+
+static size_t peer_write(struct stream *s, const uint8_t *bytes, size_t n)
+{
+    strbuf_bytes(&((struct peer *)s)->out, bytes, n);
+    return n;
+}
+
+static void peer_set_reader(struct stream *s, const struct stream_reader *r)
+{
+    struct peer *p = (struct peer *)s;
+    if (r) {
+        p->reader = *r;
+    }
+}
+
+static void peer_nothing(struct stream *s)
+{
+    (void)s;
+}
+
+static const struct stream_ops peer_ops = {.write = peer_write,
+                                           .set_reader = peer_set_reader,
+                                           .more_room = peer_nothing,
+                                           .close = peer_nothing};
+
+static struct {
+    struct peer peer;
+    struct fake_machine fake;
+    struct gdb *gdb;
+} t;
+
+static void type_bytes(const void *bytes, size_t n)
+{
+    t.peer.reader.read(t.peer.reader.opaque, bytes, n);
+}
+
+/* Sends data as a packet; what came back, acknowledgement included. */
+static const char *raw(const char *data, size_t n)
+{
+    struct strbuf s = {0};
+    uint8_t sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += (uint8_t)data[i];
+    }
+    strbuf_putc(&s, '$');
+    strbuf_bytes(&s, data, n);
+    strbuf_printf(&s, "#%02x", sum);
+    strbuf_clear(&t.peer.out);
+    type_bytes(strbuf_text(&s), s.len);
+    strbuf_free(&s);
+    return strbuf_text(&t.peer.out);
+}
+
+/* The data of the packet that answers `data`, if exactly one does. */
+static const char *ask(const char *data)
+{
+    static char answer[GDB_PACKET_MAX + 1];
+    const char *got = raw(data, strlen(data));
+    const char *end = strrchr(got, '#');
+    if (got[0] != '+' || got[1] != '$' || !end || strlen(end) != 3 ||
+        memchr(got + 2, '$', (size_t)(end - got - 2))) {
+        return got;
+    }
+    size_t n = (size_t)(end - got) - 2;
+    memcpy(answer, got + 2, n);
+    answer[n] = '\0';
+    return answer;
+}
+
+/* What has come since the last question, without framing. */
+static const char *heard(void)
+{
+    static char answer[256];
+    const char *got = strbuf_text(&t.peer.out), *end = strrchr(got, '#');
+    size_t n = end && got[0] == '$' ? (size_t)(end - got) - 1 : 0;
+    memcpy(answer, got + 1, n);
+    answer[n] = '\0';
+    return answer;
+}
+
+static void begin(void)
+{
+    memset(&t, 0, sizeof(t));
+    fake_machine_init(&t.fake, 2);
+    t.peer.stream.ops = &peer_ops;
+    struct monitor_context c = {
+        .control = &t.fake.control, .machine = &t.fake.machine, .accel = NULL};
+    t.gdb = gdb_create(&c, &fake_guest, &t.peer.stream);
+    t.fake.control.state = RUN_RUNNING;
+    t.peer.reader.event(t.peer.reader.opaque, STREAM_OPENED);
+    strbuf_clear(&t.peer.out);
+}
+
+static void end(void)
+{
+    gdb_destroy(t.gdb, 0);
+    strbuf_free(&t.peer.out);
+    fake_machine_free(&t.fake);
+}
+
+/* ---- packets */
+
+TEST(connecting_stops_the_machine)
+{
+    begin();
+    CHECK_EQ(t.fake.control.state, RUN_PAUSED);
+    CHECK_STR(ask("?"), "T05thread:1;");
+    end();
+}
+
+TEST(bad_checksum_is_refused_and_a_refused_answer_sent_again)
+{
+    begin();
+    strbuf_clear(&t.peer.out);
+    type_bytes("$?#00", 5);
+    CHECK_STR(strbuf_text(&t.peer.out), "-");
+    ask("qC");
+    strbuf_clear(&t.peer.out);
+    type_bytes("-", 1);
+    CHECK_STR(heard(), "QC1");
+    end();
+}
+
+TEST(no_acknowledgements_after_QStartNoAckMode)
+{
+    begin();
+    CHECK_STR(ask("QStartNoAckMode"), "OK");
+    CHECK_STR(raw("qC", 2), "$QC1#c5");
+    end();
+}
+
+TEST(unknown_packets_are_answered_with_nothing)
+{
+    begin();
+    CHECK_STR(ask("vMustReplyEmpty"), "");
+    CHECK_STR(ask("qNever"), "");
+    CHECK_STR(ask("Y"), "");
+    end();
+}
+
+TEST(packet_beyond_the_size_is_refused)
+{
+    begin();
+    char *data = mem_alloc(GDB_PACKET_MAX + 2);
+    memset(data, 'm', GDB_PACKET_MAX + 1);
+    CHECK_STR(raw(data, GDB_PACKET_MAX + 1), "-");
+    CHECK_STR(ask("qC"), "QC1");
+    mem_free(data);
+    end();
+}
+
+/* ---- registers */
+
+TEST(registers_are_bytes_in_guest_order)
+{
+    begin();
+    t.fake.cpus[0].x[0] = 0x1122334455667788;
+    t.fake.cpus[0].pc = 0x1000;
+    t.fake.cpus[0].flags = 0xaabbccdd;
+    CHECK_STR(ask("g"), "8877665544332211"
+                        "0000000000000000"
+                        "0010000000000000"
+                        "ddccbbaa");
+    CHECK_STR(ask("p0"), "8877665544332211");
+    CHECK_STR(ask("p3"), "ddccbbaa");
+    CHECK_STR(ask("p7"), "E16");
+    CHECK_STR(ask("P1=0100000000000000"), "OK");
+    CHECK_EQ(t.fake.cpus[0].x[1], 1);
+    CHECK_STR(ask("P1=01"), "E16");
+    CHECK_STR(ask("P2=0040000000000000"), "OK");
+    CHECK_EQ(t.fake.cpus[0].pc, 0x4000);
+    CHECK_STR(ask("G0200000000000000"), "OK");
+    CHECK_EQ(t.fake.cpus[0].x[0], 2);
+    end();
+}
+
+TEST(description_lists_the_registers_by_feature)
+{
+    begin();
+    const char *all = ask("qXfer:features:read:target.xml:0,ffff");
+    CHECK(all[0] == 'l');
+    CHECK(strstr(all, "<architecture>fake</architecture>") != NULL);
+    CHECK(strstr(all, "<feature name=\"org.fake.core\">\n<reg name=\"x0\" bitsize=\"64\" "
+                      "regnum=\"0\" type=\"uint64\"/>") != NULL);
+    CHECK(strstr(all, "<reg name=\"flags\" bitsize=\"32\" regnum=\"3\" type=\"uint32\"/>") != NULL);
+    CHECK(strstr(all, "hidden") == NULL);
+    char first[40];
+    snprintf(first, sizeof(first), "%.10s", all + 1);
+    const char *part = ask("qXfer:features:read:target.xml:0,a");
+    CHECK(part[0] == 'm');
+    CHECK_STR(part + 1, first);
+    CHECK_STR(ask("qXfer:features:read:target.xml:100000,a"), "l");
+    CHECK_STR(ask("qXfer:features:read:other.xml:0,a"), "E00");
+    end();
+}
+
+/* ---- memory */
+
+TEST(memory_is_read_and_written)
+{
+    begin();
+    CHECK_STR(ask("M1000,3:010203"), "OK");
+    CHECK_STR(ask("m1000,4"), "01020300");
+    CHECK_STR(raw("X1001,2:a}\x03", 11), "+$OK#9a"); /* '}' and the character it escapes */
+    CHECK_STR(ask("m1000,4"), "01612300");
+    CHECK_STR(ask("X1000,0:"), "OK");
+    CHECK_STR(ask("X1000,9:ab"), "E16");
+    CHECK_STR(ask("M1000,4:0102"), "E16");
+    CHECK_STR(ask("m1000"), "E16");
+    end();
+}
+
+TEST(reading_stops_where_memory_ends)
+{
+    begin();
+    CHECK_STR(ask("m0,4"), "E0e");
+    const char *got = ask("m2ff0,20"); /* 16 bytes are left of the RAM */
+    CHECK_EQ(strlen(got), 32);
+    end();
+}
+
+/* ---- points */
+
+TEST(points_are_put_once_and_taken_out)
+{
+    begin();
+    CHECK_STR(ask("Z0,1004,4"), "OK");
+    CHECK_STR(ask("Z0,1004,4"), "OK");
+    CHECK_STR(ask("Z2,2000,8"), "OK");
+    CHECK_EQ(t.fake.breakpoints, 1);
+    CHECK_EQ(t.fake.watchpoints, 1);
+    CHECK_STR(ask("z0,1004,4"), "OK");
+    CHECK_EQ(t.fake.breakpoints, 0);
+    CHECK_STR(ask("Z5,0,4"), "E16");
+    CHECK_STR(ask("Z2,2000,0"), "E16");
+    CHECK_STR(ask("Z1,2000"), "E16");
+    t.peer.reader.event(t.peer.reader.opaque, STREAM_CLOSED);
+    CHECK_EQ(t.fake.watchpoints, 0);
+    end();
+}
+
+/* ---- running */
+
+TEST(continue_answers_when_the_machine_stops_and_says_why)
+{
+    begin();
+    ask("qSupported:swbreak+;hwbreak+");
+    ask("Z0,1004,4");
+    CHECK_STR(raw("c", 1), "+");
+    CHECK_EQ(t.fake.control.state, RUN_RUNNING);
+    strbuf_clear(&t.peer.out);
+    t.fake.cpus[1].pc = 0x1004;
+    fake_machine_stop(&t.fake, 1);
+    CHECK_STR(heard(), "T05thread:2;swbreak:;");
+    CHECK_STR(ask("qC"), "QC2");
+    end();
+}
+
+TEST(watchpoint_hit_is_told_with_its_address)
+{
+    begin();
+    ask("Z2,2000,8");
+    raw("vCont;c", 7);
+    strbuf_clear(&t.peer.out);
+    t.fake.watch_hit = 0x2004;
+    fake_machine_stop(&t.fake, 0);
+    CHECK_STR(heard(), "T05thread:1;watch:2004;");
+    end();
+}
+
+TEST(interrupt_character_stops_a_running_machine)
+{
+    begin();
+    raw("c", 1);
+    strbuf_clear(&t.peer.out);
+    type_bytes("\003", 1);
+    CHECK_EQ(t.fake.control.state, RUN_PAUSED);
+    CHECK_STR(heard(), "T02thread:1;");
+    end();
+}
+
+TEST(step_runs_the_vcpu_that_was_named)
+{
+    begin();
+    CHECK_STR(raw("vCont;s:2;c", 11), "+");
+    CHECK(t.fake.stepped == (struct vcpu *)&t.fake.cpus[1]);
+    strbuf_clear(&t.peer.out);
+    fake_machine_stop(&t.fake, 1);
+    CHECK_STR(heard(), "T05thread:2;");
+    CHECK_STR(ask("vCont?"), "vCont;c;C;s;S;t;r");
+    CHECK_STR(ask("vCont;x"), "E16");
+    CHECK_STR(ask("vCont;s:9"), "E16");
+    end();
+}
+
+TEST(range_step_goes_on_while_inside)
+{
+    begin();
+    t.fake.cpus[0].pc = 0x1000;
+    raw("vCont;r1000,100c:1", 18);
+    strbuf_clear(&t.peer.out);
+    for (int i = 1; i <= 2; i++) {
+        t.fake.cpus[0].pc += 4;
+        fake_machine_stop(&t.fake, 0);
+        CHECK_STR(heard(), "");
+        CHECK_EQ(t.fake.steps, 1 + i);
+    }
+    t.fake.cpus[0].pc = 0x100c;
+    fake_machine_stop(&t.fake, 0);
+    CHECK_STR(heard(), "T05thread:1;");
+    end();
+}
+
+TEST(power_off_of_the_guest_is_told)
+{
+    begin();
+    raw("c", 1);
+    strbuf_clear(&t.peer.out);
+    t.fake.control.stop(&t.fake.control, RUN_SHUTDOWN);
+    CHECK_STR(heard(), "T03thread:1;");
+    strbuf_clear(&t.peer.out);
+    end();
+}
+
+TEST(detaching_takes_points_out_and_lets_the_machine_run)
+{
+    begin();
+    ask("Z1,1000,4");
+    CHECK_STR(ask("D"), "OK");
+    CHECK_EQ(t.fake.breakpoints, 0);
+    CHECK_EQ(t.fake.control.state, RUN_RUNNING);
+    end();
+}
+
+TEST(kill_ends_the_emulator)
+{
+    begin();
+    raw("k", 1);
+    CHECK_EQ(t.fake.quits, 1);
+    CHECK_STR(ask("vKill;1"), "OK");
+    CHECK_EQ(t.fake.quits, 2);
+    end();
+}
+
+/* ---- queries */
+
+TEST(threads_are_the_vcpus)
+{
+    begin();
+    CHECK_STR(ask("qfThreadInfo"), "m1,2");
+    CHECK_STR(ask("qsThreadInfo"), "l");
+    CHECK_STR(ask("T2"), "OK");
+    CHECK_STR(ask("T3"), "E16");
+    CHECK_STR(ask("Hg2"), "OK");
+    t.fake.cpus[1].x[0] = 5;
+    CHECK_STR(ask("p0"), "0500000000000000");
+    CHECK_STR(ask("Hc-1"), "OK");
+    CHECK_STR(ask("Hx1"), "E16");
+    CHECK_STR(ask("qThreadExtraInfo,2"), "43505520312072756e6e696e67"); /* CPU 1 running */
+    end();
+}
+
+TEST(features_are_offered_as_gdb_supports_them)
+{
+    begin();
+    CHECK_STR(ask("qSupported:multiprocess+;swbreak+"),
+              "PacketSize=10000;qXfer:features:read+;QStartNoAckMode+;vContSupported+;swbreak+");
+    CHECK_STR(ask("qAttached"), "1");
+    end();
+}
+
+TEST(monitor_commands_answer_in_text)
+{
+    begin();
+    const char *got = raw("qRcmd,696e666f20737461747573", 28); /* info status */
+    CHECK_STR(got, "+$O564d207374617475733a207061757365640a#31$OK#9a");
+    end();
+}

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* The human monitor: its commands, and editing of the line. */
+#include "tests/test.h"
+
+#include "base/log.h"
+#include "monitor/lineedit.h"
+#include "tests/unit/fake_machine.h"
+
+static struct {
+    struct fake_machine fake;
+    struct monitor_context context;
+    struct monitor_session session;
+    struct strbuf out;
+} t;
+
+static void begin(void)
+{
+    memset(&t, 0, sizeof(t));
+    fake_machine_init(&t.fake, 2);
+    t.context = (struct monitor_context){.control = &t.fake.control, .machine = &t.fake.machine};
+    t.session.context = &t.context;
+}
+
+static void end(void)
+{
+    strbuf_free(&t.out);
+    fake_machine_free(&t.fake);
+}
+
+/* What the command says. */
+static const char *say(const char *line)
+{
+    strbuf_clear(&t.out);
+    monitor_execute(&t.session, line, &t.out);
+    return strbuf_text(&t.out);
+}
+
+TEST(stop_cont_and_quit_reach_the_machine)
+{
+    begin();
+    CHECK_STR(say("cont"), "");
+    CHECK_EQ(t.fake.control.state, RUN_RUNNING);
+    CHECK_STR(say("info status"), "VM status: running\n");
+    CHECK_STR(say("s"), "");
+    CHECK_STR(say("info status"), "VM status: paused\n");
+    say("system_reset");
+    CHECK_EQ(t.fake.resets, 1);
+    CHECK_STR(say("system_powerdown"), "");
+    CHECK_STR(say("system_powerdown"), "the machine has no power button\n");
+    t.fake.control.state = RUN_SHUTDOWN;
+    CHECK_STR(say("c"), "the guest has powered off\n");
+    say("q");
+    CHECK_EQ(t.fake.quits, 1);
+    end();
+}
+
+TEST(unknown_command_suggests_the_nearest)
+{
+    begin();
+    CHECK_STR(say("qiut"), "unknown command 'qiut'; did you mean 'quit'? ('help' lists all)\n");
+    CHECK_STR(say("stop now"), "usage: stop \n");
+    CHECK(strstr(say("info regs"), "info: there is no topic 'regs'; there are:\n  block") != NULL);
+    CHECK_STR(say("  "), "");
+    CHECK_STR(say("a b c d e f g h i j k l m n o p q"), "more than 16 words\n");
+    end();
+}
+
+TEST(help_derives_from_the_rows)
+{
+    begin();
+    const char *all = say("help");
+    CHECK(strstr(all, "  quit|q                       end the emulator\n") != NULL);
+    CHECK(strstr(all, "  x /FORMAT ADDRESS            virtual memory") != NULL);
+    CHECK_STR(say("help cpu"), "cpu N   the CPU that registers and memory are shown of\n");
+    CHECK(strstr(say("help info"), "registers [-a]") != NULL);
+    CHECK(strstr(say("info"), "mtree") != NULL);
+    end();
+}
+
+TEST(info_shows_registers_and_cpus)
+{
+    begin();
+    t.fake.cpus[1].x[0] = 0x55;
+    t.fake.cpus[1].v.halted = true;
+    CHECK_STR(say("info registers"), "CPU 0\nX0=0000000000000000 PC=0000000000000000\n");
+    say("cpu 1");
+    CHECK_STR(say("info registers"), "CPU 1\nX0=0000000000000055 PC=0000000000000000\n");
+    CHECK(strstr(say("info registers -a"), "CPU 0\n") != NULL);
+    CHECK_STR(say("info cpus"),
+              "  CPU #0: pc=0x0000000000000000\n* CPU #1: pc=0x0000000000000000 (halted)\n");
+    CHECK_STR(say("cpu 2"), "the machine has CPUs 0 to 1\n");
+    CHECK_STR(say("info jit"), "no translator\n");
+    CHECK_STR(say("info qtree"), "no buses\n");
+    CHECK_STR(say("info block"), "about block\n");
+    CHECK(strstr(say("info mtree"), "ram") != NULL);
+    end();
+}
+
+TEST(memory_is_shown_in_any_format)
+{
+    begin();
+    memcpy(t.fake.ram,
+           "\x01\x02\x03\x80"
+           "AB\n\xff",
+           8);
+    CHECK_STR(say("xp/2xw 0x1000"), "0000000000001000: 0x80030201 0xff0a4241\n");
+    CHECK_STR(say("x 0x1000"), "0000000000001000: 0x80030201\n");
+    CHECK_STR(say("x/1dw 0x1000"), "0000000000001000: -2147286527\n");
+    CHECK_STR(say("x/1uw 0x1000"), "0000000000001000: 2147680769\n");
+    CHECK_STR(say("x/2ob 0x1000"), "0000000000001000: 01 02\n");
+    CHECK_STR(say("x/3cb 0x1004"), "0000000000001004: 'A' 'B' '\\x0a'\n");
+    CHECK_STR(say("x/1xg 0x1000"), "0000000000001000: 0xff0a424180030201\n");
+    CHECK_STR(say("x/2i 0x1000"),
+              "0x0000000000001000:  0201  insn 0x201\n0x0000000000001002:  8003  insn 0x8003\n");
+    end();
+}
+
+TEST(addresses_may_be_registers_and_sums)
+{
+    begin();
+    t.fake.cpus[0].x[1] = 0x1000;
+    t.fake.cpus[0].pc = 0x1002;
+    t.fake.ram[2] = 0x7f;
+    CHECK_STR(say("x/1xb $x1+2"), "0000000000001002: 0x7f\n");
+    CHECK_STR(say("x/1xb $pc"), "0000000000001002: 0x7f\n");
+    CHECK_STR(say("x/1xb $pc-0x2+2"), "0000000000001002: 0x7f\n");
+    CHECK_STR(say("x/1xb $nope"), "there is no register $nope\n");
+    CHECK_STR(say("x/1xb x1"), "'x1' is not a number, 0x... or $REGISTER\n");
+    CHECK_STR(say("x/1xb 0x1000z"), "'z' is left over behind a number\n");
+    CHECK_STR(say("x/1xb 0"), "0000000000000000:\ncannot read memory at 0x0\n");
+    CHECK_STR(say("x/0xb 0x1000"), "from 1 to 65536 items\n");
+    CHECK_STR(say("x/1z 0x1000"), "format '1z': a count, one of x d u o c i, and one of b h w g\n");
+    end();
+}
+
+TEST(log_changes_what_is_logged)
+{
+    begin();
+    say("log int,mmu");
+    CHECK_EQ(log_mask(), LOG_INT | LOG_MMU);
+    CHECK(strstr(say("log imt"), "int") != NULL);
+    CHECK_EQ(log_mask(), LOG_INT | LOG_MMU);
+    say("log none");
+    CHECK_EQ(log_mask(), 0);
+    CHECK(strstr(say("log help"), "in_asm") != NULL);
+    CHECK(strstr(say("logfile /nonexistent/x"), "/nonexistent/x") != NULL);
+    end();
+}
+
+/* ---- the line */
+
+static void words(const char *line, struct strbuf *out)
+{
+    static const char *const all[] = {"start", "status", "quit"};
+    for (int i = 0; i < 3; i++) {
+        if (strncmp(all[i], line, strlen(line)) == 0) {
+            strbuf_printf(out, "%s ", all[i]);
+        }
+    }
+}
+
+static struct lineedit edit;
+
+/* Types the keys; true if the last one completed a line. */
+static bool type(const char *keys)
+{
+    struct strbuf shown = {0};
+    bool complete = false;
+    for (; *keys; keys++) {
+        complete = lineedit_byte(&edit, (uint8_t)*keys, &shown);
+    }
+    strbuf_free(&shown);
+    return complete;
+}
+
+static void next_line(void)
+{
+    struct strbuf shown = {0};
+    lineedit_start(&edit, &shown);
+    CHECK_STR(strbuf_text(&shown), "> ");
+    strbuf_free(&shown);
+}
+
+TEST(keys_edit_the_line)
+{
+    static const struct {
+        const char *keys, *line;
+    } cases[] = {
+        {"abc", "abc"},
+        {"abc\x7f\x08", "a"},
+        {"abc\x01x", "xabc"},
+        {"abc\x01\x04", "bc"},
+        {"abc\x02x", "abxc"},
+        {"abc\x01\x06x", "axbc"},
+        {"abc\x1b[Dx", "abxc"},
+        {"abc\x1b[D\x1b[Cx", "abcx"},
+        {"abc\x1b[H\x1b[3~\x1b[Fx", "bcx"},
+        {"abc\x1b[1~x\x1b[4~y", "xabcy"},
+        {"abc\x1bOHx", "xabc"},
+        {"ab cd\x17x", "ab x"},
+        {"abc\x02\x02\x0b", "a"},
+        {"abc\x02\x15", "c"},
+        {"abc\x03x", "x"},
+        {"abc\x1b[99;99zx", "abcx"},
+        {"\x1b[1234567890~x", "x"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        lineedit_init(&edit, "> ", words);
+        next_line();
+        type(cases[i].keys);
+        CHECK_MSG(strcmp(edit.line, cases[i].line) == 0, "case %zu: %s", i, edit.line);
+        CHECK(type("\r"));
+        lineedit_free(&edit);
+    }
+}
+
+TEST(history_goes_back_and_returns_to_the_draft)
+{
+    lineedit_init(&edit, "> ", words);
+    next_line();
+    CHECK(type("one\r"));
+    next_line();
+    CHECK(type("two\n"));
+    next_line();
+    CHECK(type("two\r")); /* not kept twice */
+    next_line();
+    type("dra\x1b[A");
+    CHECK_STR(edit.line, "two");
+    type("\x10");
+    CHECK_STR(edit.line, "one");
+    type("\x1b[A");
+    CHECK_STR(edit.line, "one");
+    type("\x1b[B\x0e");
+    CHECK_STR(edit.line, "dra");
+    lineedit_free(&edit);
+}
+
+TEST(tab_completes_as_far_as_it_is_clear)
+{
+    lineedit_init(&edit, "> ", words);
+    next_line();
+    type("s\t");
+    CHECK_STR(edit.line, "sta");
+    type("t\t");
+    CHECK_STR(edit.line, "status ");
+    type("\x15q\t");
+    CHECK_STR(edit.line, "quit ");
+    type("\x15zz\t");
+    CHECK_STR(edit.line, "zz");
+    lineedit_free(&edit);
+}
+
+TEST(line_and_history_have_their_limits)
+{
+    lineedit_init(&edit, "> ", words);
+    next_line();
+    for (int i = 0; i < 3 * LINEEDIT_MAX; i++) {
+        type("x");
+    }
+    CHECK_EQ(edit.length, LINEEDIT_MAX);
+    for (int i = 0; i < 2 * LINEEDIT_HISTORY; i++) {
+        char line[16];
+        type("\r");
+        next_line();
+        snprintf(line, sizeof(line), "line %d", i);
+        type(line);
+    }
+    CHECK_EQ(edit.count, LINEEDIT_HISTORY);
+    lineedit_free(&edit);
+}
