@@ -103,6 +103,7 @@ struct vcpu {
     struct tcg_env env;                     /* the translator's, beside hot */
     const struct cpu_class *cls;
     unsigned index;
+    uint64_t firmware_id;                   /* how firmware calls name it (Arm: the affinity fields of MPIDR); create or the board */
     struct space *memory;                   /* set by the board before reset */
     struct clock *clock;
     struct power *power;

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* The back ends that the command line asks for: disks, networks, helper objects. */
+#ifndef SYSTEM_BACKENDS_H
+#define SYSTEM_BACKENDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "block/block.h"
+#include "net/net.h"
+#include "system/keyval.h"
+
+/* Where a disk goes: the machine's usual place, nowhere but to a -device, a virtio-blk of its own,
+ * a flash bank. */
+enum drive_interface {
+    DRIVE_USUAL,
+    DRIVE_NONE,
+    DRIVE_VIRTIO,
+    DRIVE_PFLASH
+};
+
+/* One -drive. */
+struct drive {
+    struct drive *next;
+    const char *where; /* the option, for messages */
+    int interface;     /* enum drive_interface; never DRIVE_USUAL once the machine is known */
+    uint32_t index;
+    bool index_given;
+    bool cdrom;
+    struct block_options image;
+
+    struct block *block; /* while open */
+    bool used;           /* a device has it */
+};
+
+/* One -netdev, or the back end of a -nic. */
+struct network {
+    struct network *next;
+    const char *where, *kind, *id;
+    struct net_option *options;
+    size_t count;
+
+    struct netdev *netdev; /* while open */
+    bool used;
+};
+
+/* The card of a -nic. */
+struct card {
+    struct card *next;
+    const char *where;
+    const char *model;        /* NULL: the machine's usual one */
+    const char *mac, *netdev; /* MAC NULL: the machine chooses */
+};
+
+enum object_kind {
+    OBJECT_RNG_RANDOM,
+    OBJECT_RNG_BUILTIN,
+    OBJECT_FILTER_DUMP
+};
+
+struct object {
+    struct object *next;
+    const char *where, *id;
+    enum object_kind kind;
+    const char *filename;      /* rng-random */
+    const char *netdev, *file; /* filter-dump */
+    uint32_t maxlen;
+};
+
+#endif

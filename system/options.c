@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line's parser, -help and the manual's list of options, all from the table in
+ * options_table.c. Options start with one or two dashes, as in QEMU. The program's name says which
+ * architecture it is the emulator of: dragoman-system-ARCH or qemu-system-ARCH.
+ */
+#include "system/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+bool is_help(const char *text)
+{
+    return strcmp(text, "help") == 0 || strcmp(text, "?") == 0;
+}
+
+bool group_wants_help(const struct keyvals *k)
+{
+    for (size_t i = 0; i < k->count; i++) {
+        bool bare = !k->items[i].value && is_help(k->items[i].key);
+        if (bare || (i == 0 && k->items[i].value && is_help(k->items[i].value))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool give_help(struct config *c, char *text)
+{
+    mem_free(c->help);
+    c->help = text;
+    return false;
+}
+
+static const struct option *find_option(const char *name)
+{
+    for (const struct option *o = options; o->name; o++) {
+        if (strcmp(o->name, name) == 0 || (o->also && strcmp(o->also, name) == 0)) {
+            return o;
+        }
+    }
+    return NULL;
+}
+
+static bool unknown_option(const char *arg, const char *name, struct error *e)
+{
+    enum {
+        MAX = 160
+    };
+    const char *names[MAX];
+    size_t n = 0;
+    for (const struct option *o = options; o->name && n + 2 < MAX; o++) {
+        if (o->kind != OPTION_REFUSED) {
+            names[n++] = o->name;
+        }
+    }
+    error_set(e, "%s: unknown option", arg);
+    const char *near = nearest_name(name, names, n);
+    if (near) {
+        error_append(e, "; did you mean -%s?", near);
+    }
+    error_append(e, " (-help lists all)");
+    return false;
+}
+
+static void add_text(struct text_list *l, const char *text)
+{
+    l->items = mem_resize_array(l->items, l->count + 1, sizeof(*l->items));
+    l->items[l->count++] = text;
+}
+
+/* Appends the items of k, and its text for messages, to *into. */
+static void merge(struct keyvals **into, struct keyvals *k)
+{
+    struct keyvals *m = *into;
+    if (!m) {
+        *into = k;
+        return;
+    }
+    m->items = mem_resize_array(m->items, m->count + k->count, sizeof(*m->items));
+    memcpy(m->items + m->count, k->items, k->count * sizeof(*k->items));
+    m->count += k->count;
+    k->count = 0;
+    char *where = mem_printf("%s %s", m->where, k->where);
+    mem_free(m->where);
+    m->where = where;
+    keyvals_free(k);
+}
+
+static bool take_group(struct config *c, const struct option *o, const char *arg, struct error *e)
+{
+    char *option = mem_printf("-%s", o->name);
+    struct keyvals *k = keyvals_parse(option, arg, o->implied, e);
+    mem_free(option);
+    if (!k) {
+        return false;
+    }
+    struct keyvals **at = (struct keyvals **)((char *)c + o->offset);
+    if (o->kind == OPTION_GROUP) {
+        merge(at, k);
+    } else {
+        keyvals_append(at, k);
+    }
+    return true;
+}
+
+static bool take_drive(struct config *c, const struct option *o, const char *arg, struct error *e)
+{
+    char *option = mem_printf("-%s", o->name);
+    struct keyvals *k = keyvals_parse(option, o->implied, NULL, e);
+    mem_free(k->where);
+    k->where = mem_printf("%s %s", option, arg);
+    keyvals_set(k, "file", arg);
+    keyvals_append((struct keyvals **)((char *)c + o->offset), k);
+    mem_free(option);
+    return true;
+}
+
+static bool take(struct config *c, const struct option *o, const char *arg, struct error *e)
+{
+    void *member = (char *)c + o->offset;
+    switch (o->kind) {
+    case OPTION_TEXT:
+        *(const char **)member = arg;
+        return true;
+    case OPTION_TEXTS:
+        add_text(member, arg);
+        return true;
+    case OPTION_FLAG:
+        *(bool *)member = true;
+        return true;
+    case OPTION_GROUP:
+    case OPTION_GROUPS:
+        return take_group(c, o, arg, e);
+    case OPTION_DRIVE:
+        return take_drive(c, o, arg, e);
+    case OPTION_CALL:
+        return o->take(c, arg, e);
+    case OPTION_REFUSED:
+        return error_set(e, "-%s is not in this build: %s", o->name, o->help);
+    }
+    return false;
+}
+
+/* The architecture in a program's name, or NULL. */
+static const char *arch_of_name(const char *program)
+{
+    static const char *const prefixes[] = {"dragoman-system-", "qemu-system-"};
+    const char *base = strrchr(program, '/');
+    base = base ? base + 1 : program;
+    for (int i = 0; i < 2; i++) {
+        size_t n = strlen(prefixes[i]);
+        if (strncmp(base, prefixes[i], n) == 0 && base[n]) {
+            return base + n;
+        }
+    }
+    return NULL;
+}
+
+bool options_parse(struct config *c, int argc, char **argv, struct error *e)
+{
+    c->program = argv[0];
+    c->arch = arch_of_name(argv[0]);
+    for (int i = 1; i < argc; i++) {
+        const char *arg = argv[i];
+        if (arg[0] != '-' || !arg[1]) { /* a disk image, as in QEMU */
+            if (!take_drive(c, find_option("hda"), arg, e)) {
+                return false;
+            }
+            continue;
+        }
+        const char *name = arg[1] == '-' ? arg + 2 : arg + 1;
+        const struct option *o = find_option(name);
+        if (!o) {
+            return unknown_option(arg, name, e);
+        }
+        const char *value = NULL;
+        if (o->arg && o->kind != OPTION_REFUSED) {
+            if (i + 1 == argc) {
+                return error_set(e, "%s: the argument is missing: %s %s", arg, arg, o->arg);
+            }
+            value = argv[++i];
+        }
+        if (!take(c, o, value, e)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool options_check(struct config *c, struct error *e)
+{
+    return check_run(c, e) && check_accel(c, e) && check_backends(c, e) && check_devices(c, e) &&
+           check_machine(c, e) && check_boot(c, e);
+}
+
+/* ---- help */
+
+/* Prints text in lines of at most 100 columns, each but the first after `indent` spaces. */
+static void put_wrapped(struct strbuf *s, const char *text, int indent)
+{
+    int column = indent;
+    while (*text) {
+        int n = (int)strcspn(text, " ");
+        if (column + n > 99 && column > indent) {
+            strbuf_printf(s, "\n%*s", indent, "");
+            column = indent;
+        }
+        strbuf_printf(s, "%.*s", n, text);
+        column += n;
+        text += n;
+        if (*text) {
+            strbuf_putc(s, ' ');
+            column++;
+            text++;
+        }
+    }
+    strbuf_putc(s, '\n');
+}
+
+static void help_row(struct strbuf *s, const struct option *o)
+{
+    enum {
+        INDENT = 28
+    };
+    char *left = mem_printf("  -%s%s%s%s%s", o->name, o->also ? ", -" : "", o->also ? o->also : "",
+                            o->arg ? " " : "", o->arg ? o->arg : "");
+    if (strlen(left) < INDENT) {
+        strbuf_printf(s, "%-*s", INDENT, left);
+    } else {
+        strbuf_printf(s, "%s\n%*s", left, INDENT, "");
+    }
+    put_wrapped(s, o->help, INDENT);
+    mem_free(left);
+}
+
+char *options_help(const char *program)
+{
+    struct strbuf s = {0};
+    const char *base = strrchr(program, '/');
+    strbuf_printf(&s, "usage: %s [OPTION...] [DISK]\n", base ? base + 1 : program);
+    for (int section = 0; section < SECTION_COUNT; section++) {
+        strbuf_printf(&s, "\n%s:\n", option_sections[section]);
+        for (const struct option *o = options; o->name; o++) {
+            if ((int)o->section == section && o->kind != OPTION_REFUSED) {
+                help_row(&s, o);
+            }
+        }
+    }
+    return strbuf_take(&s);
+}
+
+/* Text for man(7): a backslash and a leading dot or quote mean something to it, a dash may be
+ * typeset. */
+static void put_roff(struct strbuf *s, const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '-' || *text == '\\') {
+            strbuf_putc(s, '\\');
+        }
+        strbuf_putc(s, *text);
+    }
+}
+
+char *options_man(void)
+{
+    struct strbuf s = {0};
+    strbuf_puts(&s, ".SH OPTIONS\n");
+    for (int section = 0; section < SECTION_COUNT; section++) {
+        strbuf_printf(&s, ".SS %s\n", option_sections[section]);
+        for (const struct option *o = options; o->name; o++) {
+            if ((int)o->section != section || o->kind == OPTION_REFUSED) {
+                continue;
+            }
+            strbuf_puts(&s, ".TP\n.B ");
+            put_roff(&s, "-");
+            put_roff(&s, o->name);
+            if (o->also) {
+                strbuf_puts(&s, ", \\-");
+                put_roff(&s, o->also);
+            }
+            if (o->arg) {
+                strbuf_putc(&s, ' ');
+                put_roff(&s, o->arg);
+            }
+            strbuf_putc(&s, '\n');
+            put_roff(&s, o->help);
+            strbuf_putc(&s, '\n');
+        }
+    }
+    return strbuf_take(&s);
+}
+
+bool take_help(struct config *c, const char *arg, struct error *e)
+{
+    (void)arg;
+    (void)e;
+    return give_help(c, options_help(c->program));
+}
+
+bool take_man(struct config *c, const char *arg, struct error *e)
+{
+    (void)arg;
+    (void)e;
+    return give_help(c, options_man());
+}
+
+void config_free(struct config *c)
+{
+    struct keyvals **groups[] = {&c->machine_group, &c->memory_group, &c->smp_group,
+                                 &c->rtc_group,     &c->icount_group, &c->semihosting_group,
+                                 &c->action_group,  &c->name_group,   &c->accel_groups,
+                                 &c->drives,        &c->devices,      &c->netdevs,
+                                 &c->nics,          &c->chardevs,     &c->objects,
+                                 &c->mons,          &c->globals};
+    for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        while (*groups[i]) {
+            struct keyvals *next = (*groups[i])->next;
+            keyvals_free(*groups[i]);
+            *groups[i] = next;
+        }
+    }
+    mem_free(c->serials.items);
+    mem_free(c->monitors.items);
+    mem_free(c->firmware_dirs.items);
+    mem_free(c->help);
+    for (size_t i = 0; i < c->owned_count; i++) {
+        mem_free(c->owned[i]);
+    }
+    mem_free(c->owned);
+}
+
+const char *config_own(struct config *c, char *text)
+{
+    c->owned = mem_resize_array(c->owned, c->owned_count + 1, sizeof(*c->owned));
+    c->owned[c->owned_count++] = text;
+    return text;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* The option table's shape, and the pieces of the command line between its files. */
+#ifndef SYSTEM_OPTIONS_H
+#define SYSTEM_OPTIONS_H
+
+#include "system/cmdline.h"
+
+enum option_section {
+    SECTION_MACHINE,
+    SECTION_BOOT,
+    SECTION_DISK,
+    SECTION_NETWORK,
+    SECTION_CONSOLE,
+    SECTION_DEVICE,
+    SECTION_RUN,
+    SECTION_DEBUG,
+    SECTION_OTHER,
+    SECTION_COUNT
+};
+
+enum option_kind {
+    OPTION_TEXT,   /* const char * at offset: the last one counts */
+    OPTION_TEXTS,  /* struct text_list at offset */
+    OPTION_FLAG,   /* bool at offset: set */
+    OPTION_GROUP,  /* struct keyvals * at offset: merged with earlier ones */
+    OPTION_GROUPS, /* struct keyvals * at offset: a list */
+    OPTION_DRIVE,  /* a file name, for a group at offset that starts with the items in implied */
+    OPTION_CALL,   /* take() */
+    OPTION_REFUSED /* QEMU has it and this build has not: help says why, or what to use */
+};
+
+struct option {
+    const char *name;
+    const char *also; /* another name, or NULL */
+    const char *arg;  /* how help names the argument; NULL: none */
+    enum option_section section;
+    enum option_kind kind;
+    size_t offset; /* in struct config */
+    const char *help;
+    const char *implied; /* groups: the key of a first item without one */
+    bool (*take)(struct config *c, const char *arg, struct error *e);
+};
+
+extern const struct option options[]; /* ends with .name NULL */
+extern const char *const option_sections[SECTION_COUNT];
+
+/* True if text asks for help: "help" or "?". */
+bool is_help(const char *text);
+
+/* True if the group asks for help on itself: its first value or a later key is "help". */
+bool group_wants_help(const struct keyvals *k);
+
+/* Stores text (which becomes the config's) as what to print; returns false, as the end of checking.
+ */
+bool give_help(struct config *c, char *text);
+
+/* ---- the groups, each in the file of its topic; false: an error or help */
+
+bool check_machine(struct config *c,
+                   struct error *e); /* options_machine.c: -M -cpu -m -smp -rtc -uuid -name */
+bool check_accel(struct config *c, struct error *e); /* options_accel.c: -accel -icount */
+bool check_run(struct config *c,
+               struct error *e); /* options_run.c: -action -semihosting -d -seed -echr ... */
+bool check_backends(
+    struct config *c,
+    struct error *e); /* options_backends.c: -drive -netdev -nic -chardev -object ... */
+bool check_devices(struct config *c, struct error *e); /* options_devices.c: -device -global */
+bool check_boot(struct config *c, struct error *e);    /* options_boot.c: -kernel -bios -L ... */
+
+/* -global DRIVER.PROPERTY=VALUE */
+bool take_global(struct config *c, const char *arg, struct error *e);
+bool take_help(struct config *c, const char *arg, struct error *e);
+bool take_man(struct config *c, const char *arg, struct error *e);
+bool take_net(struct config *c, const char *arg, struct error *e);
+bool take_gdb_default(struct config *c, const char *arg, struct error *e);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* -accel and -icount. */
+#include <stddef.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "system/options.h"
+
+struct accel_group {
+    const char *accel;
+    int thread, host_cpu, engine;
+    uint64_t cache_bytes;
+    bool split_wx;
+};
+
+static const char *const thread_choices[] = {"single", "multi", NULL};
+static const char *const host_cpu_choices[] = {"host",      "x86-64-v1", "x86-64-v2",
+                                               "x86-64-v3", "x86-64-v4", NULL};
+static const char *const engine_choices[] = {"jit", "interp", NULL};
+
+static const struct key_row accel_rows[] = {
+    {"thread", KEY_CHOICE, offsetof(struct accel_group, thread),
+     "one host thread for all CPUs, or one each (multi)", thread_choices},
+    {"tb-size", KEY_MEGABYTES, offsetof(struct accel_group, cache_bytes),
+     "size of the code cache in MiB", NULL},
+    {"host-cpu", KEY_CHOICE, offsetof(struct accel_group, host_cpu),
+     "host instructions to use (host: all it has)", host_cpu_choices},
+    {"engine", KEY_CHOICE, offsetof(struct accel_group, engine),
+     "host code, or the slow reference interpreter (jit)", engine_choices},
+    {"split-wx", KEY_BOOL, offsetof(struct accel_group, split_wx), "accepted: it is always so",
+     NULL},
+    {"one-insn-per-tb", KEY_REFUSED, 0,
+     "not in this build; engine=interp is the engine to check with", NULL},
+    {0}};
+
+static const struct key_row accel_name[] = {
+    {"accel", KEY_TEXT, offsetof(struct accel_group, accel), "the accelerator", NULL}, {0}};
+
+static char *accel_help(const struct keyvals *k)
+{
+    struct strbuf s = {0};
+    const char *name = keyvals_get(k, "accel");
+    if (is_help(name)) {
+        strbuf_puts(&s,
+                    "Accelerators:\n  tcg   translates the guest's instructions to the host's\n");
+    } else {
+        strbuf_puts(&s, "tcg options:\n");
+        key_rows_help(accel_rows, &s);
+    }
+    return strbuf_take(&s);
+}
+
+/* Several names ("kvm:tcg" and repeated -accel) are tried in turn; tcg is the one that is there. */
+static bool offers_tcg(const char *names)
+{
+    while (*names) {
+        size_t n = strcspn(names, ":");
+        if (n == 3 && strncmp(names, "tcg", 3) == 0) {
+            return true;
+        }
+        names += n + (names[n] == ':');
+    }
+    return false;
+}
+
+static bool apply_accel(struct config *c, const struct keyvals *k, struct error *e)
+{
+    struct accel_group g = {.thread = 1};
+    if (!keyvals_apply(k, accel_rows, accel_name, &g, e)) {
+        return false;
+    }
+    if (g.cache_bytes > UINT64_C(2) << 30) {
+        return error_set(e, "%s: tb-size: at most 2048 MiB", k->where);
+    }
+    c->accel.single_thread = g.thread == 0;
+    c->accel.cache_bytes = g.cache_bytes;
+    c->accel.host_level = g.host_cpu == 1 ? 2 : g.host_cpu;
+    c->accel.interpreter = g.engine == 1;
+    return true;
+}
+
+static bool check_accel_groups(struct config *c, struct error *e)
+{
+    const struct keyvals *chosen = NULL;
+    for (const struct keyvals *k = c->accel_groups; k; k = k->next) {
+        const char *name = keyvals_get(k, "accel");
+        if (!name) {
+            return error_set(e, "%s: the accelerator is missing; accepted: tcg", k->where);
+        }
+        if (is_help(name) || group_wants_help(k)) {
+            return give_help(c, accel_help(k));
+        }
+        if (!chosen && offers_tcg(name)) {
+            chosen = k;
+        }
+    }
+    if (!chosen && c->accel_groups) {
+        return error_set(e, "%s: not in this build; accepted: tcg", c->accel_groups->where);
+    }
+    return !chosen || apply_accel(c, chosen, e);
+}
+
+/* ---- -icount */
+
+struct icount_group {
+    const char *shift;
+    bool sleep;
+    uint64_t stop;
+};
+
+static const struct key_row icount_rows[] = {
+    {"shift", KEY_TEXT, offsetof(struct icount_group, shift),
+     "2^N ns an instruction, 0 to 10; auto: follow host time", NULL},
+    {"sleep", KEY_BOOL, offsetof(struct icount_group, sleep),
+     "idle time passes in host time (on), or is skipped", NULL},
+    {"stop", KEY_U64, offsetof(struct icount_group, stop),
+     "print the registers after that many instructions and end", NULL},
+    {"align", KEY_REFUSED, 0, "not in this build", NULL},
+    {"rr", KEY_REFUSED, 0, "not in this build; runs with the same -seed are the same", NULL},
+    {"rrfile", KEY_REFUSED, 0, "not in this build; runs with the same -seed are the same", NULL},
+    {0}};
+
+static bool check_icount(struct config *c, struct error *e)
+{
+    const struct keyvals *k = c->icount_group;
+    if (!k) {
+        return true;
+    }
+    if (group_wants_help(k)) {
+        struct strbuf s = {0};
+        strbuf_puts(&s, "icount options:\n");
+        key_rows_help(icount_rows, &s);
+        return give_help(c, strbuf_take(&s));
+    }
+    struct icount_group g = {.sleep = true};
+    if (!keyvals_apply(k, icount_rows, NULL, &g, e)) {
+        return false;
+    }
+    c->accel.counted = true;
+    c->accel.sleep = g.sleep;
+    c->accel.stop_count = g.stop;
+    uint64_t shift = 0;
+    if (!g.shift) {
+        return error_set(e, "%s: shift= is missing; accepted: 0 to 10, auto", k->where);
+    }
+    if (strcmp(g.shift, "auto") == 0) {
+        c->accel.shift = -1;
+        return !g.stop ||
+               error_set(e, "%s: stop= needs a fixed shift, since auto follows the host's speed",
+                         k->where);
+    }
+    if (!parse_u64(g.shift, &shift, e) || shift > 10) {
+        return error_set(e, "%s: shift: '%s' is not one of 0 to 10, auto", k->where, g.shift);
+    }
+    c->accel.shift = (int)shift;
+    return true;
+}
+
+bool check_accel(struct config *c, struct error *e)
+{
+    return check_accel_groups(c, e) && check_icount(c, e);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * -bios, -L and what depends on -kernel. Firmware is the distribution's: a name without a folder is
+ * searched where packages put it, and when it is not there the message names the package.
+ */
+#include <string.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "system/options.h"
+
+/* Firmware of Debian's packages that users of -bios name. */
+static const struct firmware {
+    const char *file;
+    const char *package;
+} firmware[] = {
+    {"QEMU_EFI.fd", "qemu-efi-aarch64"},
+    {"AAVMF_CODE.fd", "qemu-efi-aarch64"},
+    {"AAVMF_CODE.no-secboot.fd", "qemu-efi-aarch64"},
+    {"edk2-aarch64-code.fd", "qemu-efi-aarch64"},
+    {"u-boot.bin", "u-boot-qemu"},
+};
+
+static const char *const folders[] = {"/usr/share/qemu-efi-aarch64", "/usr/share/AAVMF",
+                                      "/usr/share/qemu", "/usr/lib/u-boot/qemu_arm64", NULL};
+
+/* folder/name if it can be read (the config's), else NULL. */
+static const char *readable(struct config *c, const char *folder, const char *name)
+{
+    char *path = mem_printf("%s/%s", folder, name);
+    if (access(path, R_OK) == 0) {
+        return config_own(c, path);
+    }
+    mem_free(path);
+    return NULL;
+}
+
+static const char *search(struct config *c, const char *name)
+{
+    const char *found = NULL;
+    for (size_t i = 0; i < c->firmware_dirs.count && !found; i++) {
+        found = readable(c, c->firmware_dirs.items[i], name);
+    }
+    for (size_t i = 0; folders[i] && !found; i++) {
+        found = readable(c, folders[i], name);
+    }
+    return found;
+}
+
+static bool find_bios(struct config *c, struct error *e)
+{
+    const char *name = c->machine.bios;
+    if (!name || access(name, R_OK) == 0) {
+        return true;
+    }
+    const char *found = strchr(name, '/') ? NULL : search(c, name);
+    if (found) {
+        c->machine.bios = found;
+        return true;
+    }
+    const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
+    error_set(e, "-bios %s: there is no such file", name);
+    for (size_t i = 0; i < sizeof(firmware) / sizeof(firmware[0]); i++) {
+        if (strcmp(base, firmware[i].file) == 0) {
+            error_append(e, "; on Debian the package %s has it", firmware[i].package);
+        }
+    }
+    return false;
+}
+
+bool check_boot(struct config *c, struct error *e)
+{
+    if (!c->machine.kernel && c->machine.initrd) {
+        return error_set(e, "-initrd %s: only with -kernel", c->machine.initrd);
+    }
+    if (!c->machine.kernel && c->machine.append) {
+        return error_set(e, "-append: only with -kernel");
+    }
+    return find_bios(c, e);
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* -device and -global: what can be said before there is a machine. Properties are checked by the
+ * devices, when made. */
+#include <stddef.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "hw/device.h"
+#include "system/options.h"
+
+static const char *bus_name(enum bus_kind k)
+{
+    static const char *const names[] = {
+        [BUS_NONE] = "none",     [BUS_SYSTEM] = "system", [BUS_PCI] = "PCI",
+        [BUS_VIRTIO] = "virtio", [BUS_USB] = "USB",       [BUS_ISA] = "ISA",
+        [BUS_I2C] = "I2C",       [BUS_SPI] = "SPI",       [BUS_SCSI] = "SCSI"};
+    return names[k];
+}
+
+static bool listed(const struct device_class *d)
+{
+    return (d->flags & DEVICE_PLUGGABLE) && !(d->flags & DEVICE_INTERNAL);
+}
+
+static char *devices_help(void)
+{
+    struct strbuf s = {0};
+    strbuf_puts(&s, "Devices:\n");
+    for (const struct device_class *const *d = device_classes; *d; d++) {
+        if (listed(*d)) {
+            strbuf_printf(&s, "  %-24s %-8s %s%s%s\n", (*d)->name, bus_name((*d)->bus), (*d)->desc,
+                          (*d)->alias ? "; also " : "", (*d)->alias ? (*d)->alias : "");
+        }
+    }
+    return strbuf_take(&s);
+}
+
+static bool no_such_driver(const char *where, const char *driver, struct error *e)
+{
+    enum {
+        MAX = 200
+    };
+    const char *names[MAX];
+    size_t n = 0;
+    for (const struct device_class *const *d = device_classes; *d && n < MAX; d++) {
+        if (listed(*d)) {
+            names[n++] = (*d)->name;
+        }
+    }
+    error_set(e, "%s: there is no device '%s'", where, driver);
+    const char *near = nearest_name(driver, names, n);
+    if (near) {
+        error_append(e, "; did you mean '%s'?", near);
+    }
+    error_append(e, " (-device help lists all)");
+    return false;
+}
+
+static bool check_device(struct config *c, struct keyvals *k, struct error *e)
+{
+    const char *driver = keyvals_get(k, "driver");
+    if (!driver) {
+        return error_set(e, "%s: the driver is missing: -device DRIVER,...", k->where);
+    }
+    if (is_help(driver)) {
+        return give_help(c, devices_help());
+    }
+    const struct device_class *d = device_class_find(driver);
+    if (!d) {
+        return no_such_driver(k->where, driver, e);
+    }
+    if (group_wants_help(k)) {
+        return give_help(c, device_help(d));
+    }
+    return (d->flags & DEVICE_PLUGGABLE) ||
+           error_set(e, "%s: '%s' is part of a machine and cannot be added", k->where, driver);
+}
+
+bool take_global(struct config *c, const char *arg, struct error *e)
+{
+    size_t n = strcspn(arg, ".=,");
+    struct keyvals *k;
+    if (arg[n] == '.') { /* DRIVER.PROPERTY=VALUE */
+        const char *equals = strchr(arg + n, '=');
+        if (!equals || equals == arg + n + 1 || n == 0) {
+            return error_set(e, "-global %s: the form is DRIVER.PROPERTY=VALUE", arg);
+        }
+        k = keyvals_parse("-global", "", NULL, e);
+        mem_free(k->where);
+        k->where = mem_printf("-global %s", arg);
+        char *driver = mem_printf("%.*s", (int)n, arg);
+        char *property = mem_printf("%.*s", (int)(equals - arg - (ptrdiff_t)n - 1), arg + n + 1);
+        keyvals_set(k, "driver", driver);
+        keyvals_set(k, "property", property);
+        keyvals_set(k, "value", equals + 1);
+        mem_free(driver);
+        mem_free(property);
+    } else {
+        k = keyvals_parse("-global", arg, NULL, e);
+        if (!k) {
+            return false;
+        }
+        if (!keyvals_get(k, "driver") || !keyvals_get(k, "property") || !keyvals_get(k, "value")) {
+            keyvals_free(k);
+            return error_set(
+                e,
+                "-global %s: the form is DRIVER.PROPERTY=VALUE or driver=,property=,value=", arg);
+        }
+    }
+    keyvals_append(&c->globals, k);
+    return true;
+}
+
+bool check_devices(struct config *c, struct error *e)
+{
+    for (struct keyvals *k = c->devices; k; k = k->next) {
+        if (!check_device(c, k, e)) {
+            return false;
+        }
+    }
+    for (struct keyvals *k = c->globals; k; k = k->next) {
+        if (!device_class_find(keyvals_get(k, "driver"))) {
+            return no_such_driver(k->where, keyvals_get(k, "driver"), e);
+        }
+    }
+    return true;
+}

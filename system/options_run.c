@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* -action, -no-reboot, -semihosting, -d, -seed, -echr, and the options that choose among displays.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "system/options.h"
+
+static const char *const reboot_choices[] = {"reset", "shutdown", NULL};
+static const char *const shutdown_choices[] = {"poweroff", "pause", NULL};
+static const char *const panic_choices[] = {"shutdown", "pause", "exit-failure", "none", NULL};
+
+static const struct key_row action_rows[] = {
+    {"reboot", KEY_CHOICE, offsetof(struct config, reboot), "the guest reboots (reset)",
+     reboot_choices},
+    {"shutdown", KEY_CHOICE, offsetof(struct config, shutdown), "the guest powers off (poweroff)",
+     shutdown_choices},
+    {"panic", KEY_CHOICE, offsetof(struct config, panic), "the guest has crashed (shutdown)",
+     panic_choices},
+    {"watchdog", KEY_REFUSED, 0, "there is no watchdog yet", NULL},
+    {0}};
+
+struct semihosting_group {
+    bool enable;
+    int where;
+    const char *chardev;
+};
+
+static const char *const answer_choices[] = {"native", "auto", NULL};
+
+static const struct key_row semihosting_rows[] = {
+    {"enable", KEY_BOOL, offsetof(struct semihosting_group, enable),
+     "answer the guest's calls (on)", NULL},
+    {"target", KEY_CHOICE, offsetof(struct semihosting_group, where), "who answers: this program",
+     answer_choices},
+    {"chardev", KEY_TEXT, offsetof(struct semihosting_group, chardev),
+     "back end of console output (standard error)", NULL},
+    {"userspace", KEY_REFUSED, 0, "not in this build: only privileged code is answered", NULL},
+    {"arg", KEY_REFUSED, 0, "not in this build: the guest cannot ask for its command line", NULL},
+    {0}};
+
+/* Reads group k by rows; false too if it asks for help, which is then the rows. */
+static bool apply(struct config *c, const struct keyvals *k, const struct key_row *rows,
+                  void *group, struct error *e)
+{
+    if (group_wants_help(k)) {
+        struct strbuf s = {0};
+        key_rows_help(rows, &s);
+        return give_help(c, strbuf_take(&s));
+    }
+    return keyvals_apply(k, rows, NULL, group, e);
+}
+
+static bool check_semihosting(struct config *c, struct error *e)
+{
+    if (c->semihosting_group) {
+        struct semihosting_group g = {.enable = true};
+        if (!apply(c, c->semihosting_group, semihosting_rows, &g, e)) {
+            return false;
+        }
+        c->semihosting |= g.enable;
+        c->semihosting_chardev = g.chardev;
+    }
+    c->machine.semihosting = c->semihosting;
+    return true;
+}
+
+static char *log_help(void)
+{
+    struct strbuf s = {0};
+    const char *name, *help;
+    strbuf_puts(&s, "Log items (-d):\n");
+    for (size_t i = 0; log_category_at(i, &name, &help); i++) {
+        strbuf_printf(&s, "  %-14s %s\n", name, help);
+    }
+    return strbuf_take(&s);
+}
+
+static bool check_log(struct config *c, struct error *e)
+{
+    unsigned mask = 0;
+    struct log_filter filter;
+    if (c->log_items && is_help(c->log_items)) {
+        return give_help(c, log_help());
+    }
+    if (c->log_items && !log_parse(c->log_items, &mask, e)) {
+        error_prefix(e, "-d %s: ", c->log_items);
+        return false;
+    }
+    if (c->log_filter && !log_filter_parse(c->log_filter, &filter, e)) {
+        error_prefix(e, "-dfilter %s: ", c->log_filter);
+        return false;
+    }
+    return true;
+}
+
+static bool check_numbers(struct config *c, struct error *e)
+{
+    uint64_t escape = 1;
+    if (c->seed) {
+        c->machine.seed_given = true;
+        if (!parse_u64(c->seed, &c->machine.seed, e)) {
+            error_prefix(e, "-seed: ");
+            return false;
+        }
+    }
+    if (c->escape_char && (!parse_u64(c->escape_char, &escape, e) || escape < 1 || escape > 26)) {
+        return error_set(e, "-echr %s: accepted: 1 (ctrl-a) to 26 (ctrl-z)", c->escape_char);
+    }
+    c->escape = (uint8_t)escape;
+    return true;
+}
+
+static bool only(const char *option, const char *given, const char *accepted, struct error *e)
+{
+    return !given || strcmp(given, accepted) == 0 ||
+           error_set(e, "%s %s: there is none in this build; accepted: %s", option, given,
+                     accepted);
+}
+
+bool check_run(struct config *c, struct error *e)
+{
+    c->reboot = c->no_reboot ? REBOOT_SHUTDOWN : REBOOT_RESET;
+    c->shutdown = c->no_shutdown ? SHUTDOWN_PAUSE : SHUTDOWN_POWEROFF;
+    if (c->action_group && !apply(c, c->action_group, action_rows, c, e)) {
+        return false;
+    }
+    if (c->display && is_help(c->display)) {
+        return give_help(c, mem_strdup("Displays:\n  none\n"));
+    }
+    if (c->parallel && strcmp(c->parallel, "null") == 0) {
+        c->parallel = "none";
+    }
+    return only("-display", c->display, "none", e) && only("-vga", c->vga, "none", e) &&
+           only("-parallel", c->parallel, "none", e) && check_numbers(c, e) && check_log(c, e) &&
+           check_semihosting(c, e);
+}

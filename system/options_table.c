@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The option table: one row an option. The parser, -help and the manual page derive from it. The
+ * key=value groups have their own tables, in the file of their topic.
+ */
+#include <stddef.h>
+
+#include "system/options.h"
+
+#define AT(member) offsetof(struct config, member)
+
+const char *const option_sections[SECTION_COUNT] = {
+    [SECTION_MACHINE] = "Machine",
+    [SECTION_BOOT] = "Boot",
+    [SECTION_DISK] = "Disks",
+    [SECTION_NETWORK] = "Network",
+    [SECTION_CONSOLE] = "Serial lines and monitor",
+    [SECTION_DEVICE] = "Devices",
+    [SECTION_RUN] = "Life of the machine",
+    [SECTION_DEBUG] = "Debugging and determinism",
+    [SECTION_OTHER] = "Other",
+};
+
+#define M SECTION_MACHINE
+#define B SECTION_BOOT
+#define D SECTION_DISK
+#define N SECTION_NETWORK
+#define C SECTION_CONSOLE
+#define V SECTION_DEVICE
+#define R SECTION_RUN
+#define G SECTION_DEBUG
+#define O SECTION_OTHER
+
+#define TEXT(name_, arg_, section_, member_, help_)                                                \
+    {                                                                                              \
+        name_, NULL, arg_, section_, OPTION_TEXT, AT(member_), help_, NULL, NULL                   \
+    }
+#define TEXTS(name_, arg_, section_, member_, help_)                                               \
+    {                                                                                              \
+        name_, NULL, arg_, section_, OPTION_TEXTS, AT(member_), help_, NULL, NULL                  \
+    }
+#define FLAG(name_, section_, member_, help_)                                                      \
+    {                                                                                              \
+        name_, NULL, NULL, section_, OPTION_FLAG, AT(member_), help_, NULL, NULL                   \
+    }
+#define GROUP(name_, also_, arg_, section_, member_, implied_, help_)                              \
+    {                                                                                              \
+        name_, also_, arg_, section_, OPTION_GROUP, AT(member_), help_, implied_, NULL             \
+    }
+#define GROUPS(name_, arg_, section_, member_, implied_, help_)                                    \
+    {                                                                                              \
+        name_, NULL, arg_, section_, OPTION_GROUPS, AT(member_), help_, implied_, NULL             \
+    }
+#define DRIVE(name_, items_, help_)                                                                \
+    {                                                                                              \
+        name_, NULL, "FILE", D, OPTION_DRIVE, AT(drives), help_, items_, NULL                      \
+    }
+#define CALL(name_, also_, arg_, section_, take_, help_)                                           \
+    {                                                                                              \
+        name_, also_, arg_, section_, OPTION_CALL, 0, help_, NULL, take_                           \
+    }
+#define REFUSED(name_, arg_, help_)                                                                \
+    {                                                                                              \
+        name_, NULL, arg_, O, OPTION_REFUSED, 0, help_, NULL, NULL                                 \
+    }
+
+const struct option options[] = {
+    TEXT("arch", "NAME", M, arch,
+         "architecture of the guest: aarch64; the program's name chooses one too"),
+    GROUP("machine", "M", "NAME[,PROPERTY=VALUE...]", M, machine_group, "type",
+          "machine; -machine help lists them, -machine NAME,help their properties"),
+    TEXT("cpu", "MODEL[,FEATURE=on|off...]", M, machine.cpu, "CPU model; -cpu help lists them"),
+    GROUP("m", NULL, "SIZE", M, memory_group, "size", "memory; a number alone counts MiB (128)"),
+    GROUP("smp", NULL, "N[,sockets=N][,cores=N][,threads=N][,maxcpus=N]", M, smp_group, "cpus",
+          "number of CPUs (1)"),
+    GROUPS("accel", "tcg[,KEY=VALUE...]", M, accel_groups, "accel",
+           "who runs the CPUs; -accel help, -accel tcg,help"),
+    GROUP("rtc", NULL, "base=utc|localtime|DATE", M, rtc_group, NULL,
+          "what the guest's clock shows at start, DATE as 2026-01-31T12:00:00"),
+    TEXT("uuid", "UUID", M, machine.uuid, "the machine's identity"),
+    GROUP("name", NULL, "TEXT", M, name_group, "guest", "the machine's name"),
+    FLAG("snapshot", D, snapshot, "writes to all disks are dropped at the end"),
+
+    TEXT("kernel", "FILE", B, machine.kernel, "kernel to start: Image, gzip or zstd, ELF, uImage"),
+    TEXT("initrd", "FILE", B, machine.initrd, "initial RAM disk"),
+    TEXT("append", "TEXT", B, machine.append, "kernel command line"),
+    TEXT("dtb", "FILE", B, machine.dtb, "device tree in place of the generated one"),
+    TEXT("bios", "FILE", B, machine.bios,
+         "firmware, searched in the folders of -L and those of the distribution"),
+    TEXTS("L", "FOLDER", B, firmware_dirs, "folder to search for firmware; several are allowed"),
+
+    GROUPS("drive", "file=FILE[,if=KIND][,KEY=VALUE...]", D, drives, NULL,
+           "disk; -drive help lists the keys"),
+    DRIVE("hda", "index=0,media=disk", "the same with index=0 on the machine's usual kind of disk"),
+    DRIVE("hdb", "index=1,media=disk", "with index=1"),
+    DRIVE("hdc", "index=2,media=disk", "with index=2"),
+    DRIVE("hdd", "index=3,media=disk", "with index=3"),
+    DRIVE("cdrom", "index=2,media=cdrom", "a read-only disk with index=2"),
+    DRIVE("pflash", "if=pflash", "contents of the next flash bank"),
+
+    GROUPS("netdev", "KIND,id=ID[,KEY=VALUE...]", N, netdevs, "type",
+           "network back end; -netdev help lists the kinds"),
+    GROUPS("nic", "KIND[,model=DEVICE][,mac=MAC][,KEY=VALUE...]", N, nics, "type",
+           "network card and its back end in one; none: no card"),
+    CALL("net", NULL, "none", N, take_net, "none: no network card; for others use -nic"),
+
+    TEXTS("serial", "BACKEND", C, serials,
+          "next serial line: stdio, mon:stdio, null, none, pty, file:PATH, pipe:PATH, unix:PATH, "
+          "tcp:HOST:PORT, chardev:ID"),
+    TEXTS("monitor", "BACKEND", C, monitors, "human monitor, on what -serial takes"),
+    GROUPS("mon", "chardev=ID[,mode=readline]", C, mons, "chardev", "human monitor on a -chardev"),
+    GROUPS("chardev", "KIND,id=ID[,KEY=VALUE...]", C, chardevs, "backend",
+           "byte stream for serial lines, monitors and devices; -chardev help lists the kinds"),
+    FLAG("nographic", C, nographic,
+         "no window: serial line and monitor share the terminal, ctrl-a h for help"),
+    TEXT("display", "none", C, display,
+         "none: no window, and nothing on the terminal that was not asked for"),
+    TEXT("vga", "none", C, vga, "none is the only choice in this build"),
+    TEXT("parallel", "none", C, parallel, "none is the only choice in this build"),
+    TEXT("echr", "N", C, escape_char, "code of the escape character in place of 1, ctrl-a"),
+
+    GROUPS("device", "DRIVER[,PROPERTY=VALUE...]", V, devices, "driver",
+           "a device; -device help lists them, -device DRIVER,help its properties"),
+    GROUPS("object", "KIND,id=ID[,KEY=VALUE...]", V, objects, "qom-type",
+           "a helper object; -object help lists the kinds"),
+    CALL("global", NULL, "DRIVER.PROPERTY=VALUE", V, take_global,
+         "default of a property for all devices of a driver"),
+    FLAG("nodefaults", V, no_defaults,
+         "no network card, serial line or monitor that was not asked for"),
+
+    FLAG("S", R, paused, "wait for the monitor's cont before the first instruction"),
+    FLAG("no-reboot", R, no_reboot, "end where the guest reboots"),
+    FLAG("no-shutdown", R, no_shutdown, "stop where the guest powers off"),
+    GROUP("action", NULL, "EVENT=ACTION[,...]", R, action_group, NULL,
+          "reboot=reset|shutdown, shutdown=poweroff|pause, panic=shutdown|pause|exit-failure|none"),
+    TEXT("pidfile", "FILE", R, pidfile, "file to hold the process number while the machine runs"),
+    FLAG("daemonize", R, daemonize, "go into the background once the machine is built"),
+
+    TEXT("gdb", "BACKEND", G, gdb, "serve gdb there: tcp::1234, unix:PATH, stdio"),
+    CALL("s", NULL, NULL, G, take_gdb_default, "the same as -gdb tcp::1234"),
+    TEXT("d", "ITEM[,ITEM...]", G, log_items, "log; -d help lists the items"),
+    TEXT("D", "FILE", G, log_file, "log into a file instead of standard error"),
+    TEXT("dfilter", "RANGE[,RANGE...]", G, log_filter,
+         "log only for guest addresses FIRST..LAST or FIRST+SIZE"),
+    GROUP("icount", NULL, "shift=N|auto[,sleep=on|off][,stop=COUNT]", G, icount_group, "shift",
+          "virtual time by instructions, 2^N ns each: the same run every time"),
+    TEXT("seed", "N", G, seed, "seed of all randomness that the guest sees"),
+    FLAG("semihosting", G, semihosting, "answer the guest's semihosting calls"),
+    GROUP("semihosting-config", NULL, "enable=on|off[,chardev=ID]", G, semihosting_group, "enable",
+          "the same, and where its console output goes"),
+
+    CALL("help", "h", NULL, O, take_help, "this text"),
+    CALL("man", NULL, NULL, O, take_man, "the options as source of a manual page"),
+    FLAG("version", O, version, "the version"),
+    FLAG("no-user-config", O, user_config, "accepted: there are no configuration files"),
+
+    REFUSED("blockdev", "GROUP", "use -drive if=none"),
+    REFUSED("readconfig", "FILE", "write the options out"),
+    REFUSED("enable-kvm", NULL, "this build has -accel tcg only"),
+    REFUSED("qmp", "BACKEND", "use -monitor"),
+    REFUSED("vnc", "DISPLAY", "this build has no window"),
+    REFUSED("spice", "GROUP", "this build has no window"),
+    REFUSED("incoming", "URI", "there is no migration yet"),
+    REFUSED("loadvm", "NAME", "there are no snapshots yet"),
+    REFUSED("boot", "ORDER", "the order is the firmware's own; -kernel starts a kernel"),
+    REFUSED("usb", NULL, "there is no USB yet"),
+    REFUSED("sandbox", "on", "not there yet"),
+    REFUSED("runas", "USER", "start the program as that user"),
+    REFUSED("fda", "FILE", "there is no floppy drive"),
+    {0}};

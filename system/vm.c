@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of a machine: build, start, stop, reset, end. All of it on the loop's thread; vCPU
+ * threads and the accelerator post what they want.
+ */
+#include "system/vm.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cpu/cpu.h"
+#include "system/loop.h"
+#include "system/say.h"
+#include "system/version.h"
+
+static struct vm *vm_of(struct control *c)
+{
+    return (struct vm *)c;
+}
+
+/* ---- running and stopping */
+
+static void tell(struct vm *vm, enum run_state s)
+{
+    vm->control.state = s;
+    struct control_listener *next;
+    for (struct control_listener *l = vm->control.listeners; l; l = next) {
+        next = l->next;
+        l->changed(l->opaque, s);
+    }
+}
+
+static void halt(struct vm *vm)
+{
+    if (vm->accel && accel_running(vm->accel)) {
+        accel_stop(vm->accel);
+    }
+    if (vm->realtime) {
+        realtime_stop(vm->realtime);
+    }
+}
+
+static void go(struct vm *vm)
+{
+    if (vm->realtime) {
+        realtime_start(vm->realtime);
+    }
+    accel_start(vm->accel);
+}
+
+static void vm_stop(struct control *c, enum run_state why)
+{
+    struct vm *vm = vm_of(c);
+    halt(vm);
+    vm->stepping = false;
+    if (why != RUN_DEBUG) {
+        c->debug_vcpu = NULL;
+    }
+    if (c->state == RUN_RUNNING || why != RUN_PAUSED) {
+        tell(vm, why);
+    }
+}
+
+static bool vm_cont(struct control *c, struct error *e)
+{
+    struct vm *vm = vm_of(c);
+    if (c->state == RUN_RUNNING) {
+        return true;
+    }
+    if (vm->needs_reset) {
+        return error_set(e, "the guest has powered off; system_reset starts it anew");
+    }
+    c->debug_vcpu = NULL;
+    tell(vm, RUN_RUNNING);
+    go(vm);
+    return true;
+}
+
+static void vm_step(struct control *c, struct vcpu *v)
+{
+    struct vm *vm = vm_of(c);
+    c->state = RUN_RUNNING; /* for a moment that nobody needs to hear of */
+    vm->stepping = true;
+    if (vm->realtime) {
+        realtime_start(vm->realtime);
+    }
+    accel_step(vm->accel, v);
+}
+
+static void vm_reset(struct control *c)
+{
+    struct vm *vm = vm_of(c);
+    bool running = c->state == RUN_RUNNING;
+    halt(vm);
+    machine_reset(vm->machine);
+    vm->needs_reset = false;
+    if (running) {
+        go(vm);
+    }
+}
+
+static bool vm_power_button(struct control *c)
+{
+    struct vm *vm = vm_of(c);
+    if (!vm->machine->cls->power_button) {
+        return false;
+    }
+    machine_power_button(vm->machine);
+    return true;
+}
+
+static void vm_quit(struct control *c, int status)
+{
+    struct vm *vm = vm_of(c);
+    vm->status = status;
+    halt(vm);
+    loop_stop(vm->loop);
+}
+
+static bool vm_describe(struct control *c, const char *topic, struct strbuf *out)
+{
+    struct vm *vm = vm_of(c);
+    if (strcmp(topic, "chardev") == 0) {
+        chardevs_describe(vm->chardevs, out);
+    } else if (strcmp(topic, "block") == 0) {
+        vm_describe_drives(vm, out);
+    } else if (strcmp(topic, "network") == 0) {
+        vm_describe_networks(vm, out);
+    } else if (strcmp(topic, "version") == 0) {
+        strbuf_puts(out, VERSION_TEXT "\n");
+    } else {
+        return false;
+    }
+    return true;
+}
+
+void vm_signal(struct vm *vm, int sig, int sender)
+{
+    if (sender) {
+        say("terminating on signal %d from process %d", sig, sender);
+    } else {
+        say("terminating on signal %d", sig);
+    }
+    vm_quit(&vm->control, 0);
+}
+
+/* ---- reports of the accelerator */
+
+/* -icount stop=: the state at the count is the result of the run. */
+static void print_registers(struct vm *vm)
+{
+    struct strbuf s = {0};
+    strbuf_printf(&s, "stopped after %llu instructions\n",
+                  (unsigned long long)accel_instructions(vm->accel));
+    for (unsigned i = 0; i < vm->machine->vcpu_count; i++) {
+        struct vcpu *v = vm->machine->vcpus[i];
+        strbuf_printf(&s, "CPU %u\n", i);
+        v->cls->registers(v, &s);
+    }
+    fwrite(strbuf_text(&s), 1, s.len, stdout);
+    fflush(stdout);
+    strbuf_free(&s);
+}
+
+static void reached_count(void *opaque)
+{
+    struct vm *vm = opaque;
+    halt(vm);
+    print_registers(vm);
+    vm_quit(&vm->control, 0);
+}
+
+static void reached_debug(void *opaque)
+{
+    struct vm *vm = opaque;
+    if (vm->control.state == RUN_RUNNING) { /* else it was stopped in the meantime */
+        vm->control.debug_vcpu = vm->exited;
+        vm_stop(&vm->control, RUN_DEBUG);
+    }
+}
+
+/* Any thread. */
+static void exited(void *opaque, struct vcpu *v, enum accel_exit why)
+{
+    struct vm *vm = opaque;
+    if (why == ACCEL_DEBUG) {
+        vm->exited = v;
+        loop_post(vm->loop, reached_debug, vm);
+    } else if (why == ACCEL_COUNT) {
+        loop_post(vm->loop, reached_count, vm);
+    }
+}
+
+/* ---- life */
+
+static void init_control(struct vm *vm)
+{
+    vm->control = (struct control){.state = RUN_PAUSED,
+                                   .stop = vm_stop,
+                                   .cont = vm_cont,
+                                   .step = vm_step,
+                                   .reset = vm_reset,
+                                   .power_button = vm_power_button,
+                                   .quit = vm_quit,
+                                   .describe = vm_describe};
+}
+
+static bool make_clock(struct vm *vm, struct error *e)
+{
+    if (vm->config->accel.counted) {
+        return error_set(e, "%s: this build has no counted clock", vm->config->icount_group->where);
+    }
+    vm->realtime = realtime_create(vm->loop);
+    vm->clock = realtime_clock(vm->realtime);
+    return true;
+}
+
+static bool build(struct vm *vm, bool *done, struct error *e)
+{
+    if (!make_clock(vm, e) || !vm_open_consoles(vm, e) || !vm_open_backends(vm, e) ||
+        !vm_build(vm, e)) {
+        return false;
+    }
+    if (vm->config->machine.dump_dtb) {
+        *done = true;
+        return true;
+    }
+    struct machine *m = vm->machine;
+    vm->accel = accel_create(&vm->config->accel, m->vcpus, m->vcpu_count, exited, vm, e);
+    if (!vm->accel) {
+        return false;
+    }
+    machine_reset(m);
+    return vm_open_steering(vm, e);
+}
+
+struct vm *vm_create(struct config *c, struct loop *l, bool *done, struct error *e)
+{
+    struct vm *vm = mem_alloc(sizeof(*vm));
+    vm->config = c;
+    vm->loop = l;
+    *done = false;
+    init_control(vm);
+    vm_power_init(vm);
+    if (!build(vm, done, e)) {
+        vm_destroy(vm);
+        return NULL;
+    }
+    return vm;
+}
+
+int vm_run(struct vm *vm)
+{
+    if (!vm->config->paused) {
+        vm_cont(&vm->control, NULL);
+    }
+    loop_run(vm->loop);
+    return vm->status;
+}
+
+void vm_destroy(struct vm *vm)
+{
+    if (!vm) {
+        return;
+    }
+    halt(vm);
+    vm_close_consoles(vm);
+    if (vm->accel) {
+        accel_destroy(vm->accel);
+    }
+    machine_free(vm->machine);
+    vm_close_backends(vm);
+    if (vm->chardevs) {
+        chardevs_destroy(vm->chardevs);
+    }
+    if (vm->realtime) {
+        realtime_destroy(vm->realtime);
+    }
+    os_mutex_destroy(&vm->power_on);
+    mem_free(vm);
+}

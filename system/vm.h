@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One machine from the command line to its end: its back ends, its board, who runs it, and the
+ * requests that reach it from the guest, from people and from signals.
+ */
+#ifndef SYSTEM_VM_H
+#define SYSTEM_VM_H
+
+#include "accel/accel.h"
+#include "base/control.h"
+#include "base/os.h"
+#include "base/power.h"
+#include "hw/machine.h"
+#include "system/chardev.h"
+#include "system/cmdline.h"
+#include "system/realtime.h"
+
+struct monitor;
+struct gdb;
+
+struct vm {
+    struct control control; /* first */
+    struct power power;
+    struct config *config;
+    struct loop *loop;
+    struct realtime *realtime;
+    struct clock *clock;
+    struct machine *machine;
+    struct accel *accel;
+    struct chardevs *chardevs;
+
+    /* Users of the back ends: vm_consoles.c. */
+    struct stream **serials; /* by number; NULL: none */
+    size_t serial_count;
+    struct monitor **monitors;
+    size_t monitor_count;
+    struct gdb *gdb;
+    struct stream *semihosting; /* NULL: standard error */
+
+    unsigned macs; /* network cards that were given an address */
+
+    /* What vCPUs ask for, from their threads; the loop carries it out. */
+    _Atomic unsigned requests; /* bit 1 << enum power_request */
+    _Atomic int guest_status;  /* of the end that the guest asked for */
+    _Atomic bool guest_ends;
+    struct os_mutex power_on; /* one PSCI CPU_ON at a time */
+    struct vcpu *exited;      /* of the last report of the accelerator */
+    bool stepping;
+    bool needs_reset; /* powered off: cont would run what is no machine any more */
+    int status;       /* of the process */
+};
+
+/*
+ * Builds the machine; loop's thread. NULL: an error and nothing left behind. The config outlives
+ * the vm. *done: there is nothing to run (dumpdtb), the end is in order.
+ */
+struct vm *vm_create(struct config *c, struct loop *l, bool *done, struct error *e);
+
+/* Runs until the end; the status that the process should have. */
+int vm_run(struct vm *vm);
+
+void vm_destroy(struct vm *vm);
+
+/* A signal asks for the end. */
+void vm_signal(struct vm *vm, int sig, int sender);
+
+/* ---- between the files of vm */
+
+/* vm_build.c: -drive, -netdev, -object; the board; -device. */
+bool vm_open_backends(struct vm *vm, struct error *e);
+bool vm_build(struct vm *vm, struct error *e);
+void vm_close_backends(struct vm *vm);
+void vm_describe_drives(struct vm *vm, struct strbuf *out);
+void vm_describe_networks(struct vm *vm, struct strbuf *out);
+
+/* vm_consoles.c: -chardev, -serial, before the board; -monitor, -mon, -gdb after it. */
+bool vm_open_consoles(struct vm *vm, struct error *e);
+bool vm_open_steering(struct vm *vm, struct error *e);
+void vm_close_consoles(struct vm *vm);
+
+/* vm_power.c: struct power, for the guest's side. */
+void vm_power_init(struct vm *vm);
+
+#endif

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From the configuration to a machine: opens disks and networks, builds the board, adds the devices
+ * that -nic, -device and -drive ask for, in QEMU's order, so that they get the slots that a guest's
+ * configuration knows.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "cpu/cpu.h"
+#include "system/say.h"
+#include "system/vm.h"
+
+/* ---- back ends */
+
+static bool open_drives(struct vm *vm, struct error *e)
+{
+    const char *usual = vm->config->machine_class->default_disk_interface;
+    for (struct drive *d = vm->config->drive_list; d; d = d->next) {
+        if (d->interface == DRIVE_USUAL) {
+            d->interface = usual && strcmp(usual, "virtio") == 0 ? DRIVE_VIRTIO : DRIVE_NONE;
+        }
+        if (d->interface != DRIVE_NONE && !d->image.id) {
+            d->image.id = mem_printf("%s%u", d->interface == DRIVE_VIRTIO ? "virtio" : "pflash",
+                                     d->index);
+        }
+        d->block = block_open(&d->image, e);
+        if (!d->block) {
+            error_prefix(e, "%s: ", d->where);
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct network *find_network(struct vm *vm, const char *id)
+{
+    struct network *n = vm->config->network_list;
+    while (n && strcmp(n->id, id) != 0) {
+        n = n->next;
+    }
+    return n;
+}
+
+static bool open_networks(struct vm *vm, struct error *e)
+{
+    for (struct network *n = vm->config->network_list; n; n = n->next) {
+        n->netdev = netdev_open(n->kind, n->id, n->options, n->count, e);
+        if (!n->netdev) {
+            error_prefix(e, "%s: ", n->where);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool open_objects(struct vm *vm, struct error *e)
+{
+    for (struct object *o = vm->config->object_list; o; o = o->next) {
+        if (o->kind != OBJECT_FILTER_DUMP) {
+            continue;
+        }
+        struct network *n = find_network(vm, o->netdev);
+        if (!n) {
+            return error_set(e, "%s: netdev: there is no -netdev with id=%s", o->where, o->netdev);
+        }
+        if (!netdev_dump(n->netdev, o->file, o->maxlen, e)) {
+            error_prefix(e, "%s: ", o->where);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool vm_open_backends(struct vm *vm, struct error *e)
+{
+    return open_drives(vm, e) && open_networks(vm, e) && open_objects(vm, e);
+}
+
+void vm_close_backends(struct vm *vm)
+{
+    struct config *c = vm->config;
+    for (struct drive *d = c->drive_list; d; d = d->next) {
+        block_close(d->block);
+        d->block = NULL;
+    }
+    for (struct network *n = c->network_list; n; n = n->next) {
+        if (n->netdev) {
+            netdev_close(n->netdev);
+            n->netdev = NULL;
+        }
+    }
+}
+
+void vm_describe_drives(struct vm *vm, struct strbuf *out)
+{
+    for (struct drive *d = vm->config->drive_list; d; d = d->next) {
+        block_describe(d->block, out);
+    }
+}
+
+void vm_describe_networks(struct vm *vm, struct strbuf *out)
+{
+    for (struct network *n = vm->config->network_list; n; n = n->next) {
+        netdev_describe(n->netdev, out);
+    }
+}
+
+/* ---- back ends as devices ask for them */
+
+static struct block *use_drive(void *opaque, const char *id, struct error *e)
+{
+    struct vm *vm = opaque;
+    for (struct drive *d = vm->config->drive_list; d; d = d->next) {
+        if (!d->image.id || strcmp(d->image.id, id) != 0) {
+            continue;
+        }
+        if (d->used) {
+            error_set(e, "the drive '%s' has a device already", id);
+            return NULL;
+        }
+        d->used = true;
+        return d->block;
+    }
+    error_set(e, "there is no -drive with id=%s", id);
+    return NULL;
+}
+
+static struct netdev *use_netdev(void *opaque, const char *id, struct error *e)
+{
+    struct network *n = find_network(opaque, id);
+    if (!n || n->used) {
+        error_set(e, n ? "the netdev '%s' has a device already" : "there is no -netdev with id=%s",
+                  id);
+        return NULL;
+    }
+    n->used = true;
+    return n->netdev;
+}
+
+static struct stream *use_chardev(void *opaque, const char *id, struct error *e)
+{
+    struct vm *vm = opaque;
+    return chardevs_use(vm->chardevs, id, e);
+}
+
+static struct stream *serial(void *opaque, unsigned index)
+{
+    struct vm *vm = opaque;
+    return index < vm->serial_count ? vm->serials[index] : NULL;
+}
+
+static struct block *pflash(void *opaque, unsigned index)
+{
+    struct vm *vm = opaque;
+    for (struct drive *d = vm->config->drive_list; d; d = d->next) {
+        if (d->interface == DRIVE_PFLASH && d->index == index) {
+            d->used = true;
+            return d->block;
+        }
+    }
+    return NULL;
+}
+
+/* ---- devices */
+
+/* One device to make: what -device says, or what stands for -nic and -drive. */
+struct request {
+    const char *where;
+    const char *driver, *id, *bus;
+    const struct keyval *items;
+    size_t count;
+};
+
+static bool is_of(const struct device_class *cls, const char *name)
+{
+    return strcmp(cls->name, name) == 0 || (cls->alias && strcmp(cls->alias, name) == 0);
+}
+
+static bool set_globals(struct vm *vm, struct device *d, struct error *e)
+{
+    for (struct keyvals *k = vm->config->globals; k; k = k->next) {
+        if (is_of(d->cls, keyvals_get(k, "driver")) &&
+            !device_set(d, keyvals_get(k, "property"), keyvals_get(k, "value"), e)) {
+            error_prefix(e, "%s: ", k->where);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Each network card gets an address of its own, counted on from QEMU's first. */
+static bool set_mac(struct vm *vm, struct device *d, const struct request *r, struct error *e)
+{
+    const struct prop *p = d->cls->props;
+    while (p && p->name && p->type != PROP_MAC) {
+        p++;
+    }
+    if (!p || !p->name) {
+        return true;
+    }
+    unsigned n = vm->macs++;
+    for (size_t i = 0; i < r->count; i++) {
+        if (strcmp(r->items[i].key, p->name) == 0) {
+            return true;
+        }
+    }
+    char mac[18];
+    snprintf(mac, sizeof(mac), "52:54:00:12:34:%02x", (0x56 + n) & 0xff);
+    return device_set(d, p->name, mac, e);
+}
+
+static bool choose_bus(struct vm *vm, struct device *d, const struct request *r, struct error *e)
+{
+    struct machine *m = vm->machine;
+    enum bus_kind kind = d->cls->bus;
+    if (r->bus) {
+        d->bus = machine_find_bus(m, r->bus);
+        if (!d->bus) {
+            error_set(e, "there is no bus '%s'; the machine has:", r->bus);
+            for (struct bus *b = m->buses; b; b = b->next) {
+                error_append(e, "%s %s", b == m->buses ? "" : ",", b->name);
+            }
+            return false;
+        }
+        return d->bus->kind == kind ||
+               error_set(e, "%s does not go on the bus '%s'", d->cls->name, r->bus);
+    }
+    if (kind != BUS_NONE && kind != BUS_SYSTEM) {
+        d->bus = m->cls->default_bus ? m->cls->default_bus(m, kind) : NULL;
+        return d->bus || error_set(e, "the machine has no bus for %s", d->cls->name);
+    }
+    return true;
+}
+
+static bool make_device(struct vm *vm, const struct request *r, struct error *e)
+{
+    const struct device_class *cls = device_class_find(r->driver);
+    if (!cls) {
+        return error_set(e, "%s: there is no device '%s'", r->where, r->driver);
+    }
+    if (r->id && machine_find_device(vm->machine, r->id)) {
+        return error_set(e, "%s: the id '%s' is taken", r->where, r->id);
+    }
+    struct device *d = device_new(cls, vm->machine, r->id);
+    bool ok = choose_bus(vm, d, r, e) && set_globals(vm, d, e) && set_mac(vm, d, r, e);
+    for (size_t i = 0; i < r->count && ok; i++) {
+        ok = device_set(d, r->items[i].key, r->items[i].value ? r->items[i].value : "on", e);
+    }
+    if (!ok || !device_create(d, e)) {
+        error_prefix(e, "%s: ", r->where);
+        device_free(d);
+        return false;
+    }
+    return true;
+}
+
+static bool make_cards(struct vm *vm, struct error *e)
+{
+    for (const struct card *c = vm->config->card_list; c; c = c->next) {
+        struct keyval items[2] = {{"netdev", (char *)c->netdev}, {"mac", (char *)c->mac}};
+        struct request r = {.where = c->where,
+                            .driver = c->model ? c->model : vm->machine->cls->default_net_device,
+                            .items = items,
+                            .count = c->mac ? 2 : 1};
+        if (!r.driver) {
+            return error_set(e, "%s: the machine has no usual network card: model= is missing",
+                             c->where);
+        }
+        if (!make_device(vm, &r, e)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool make_given(struct vm *vm, struct error *e)
+{
+    for (struct keyvals *k = vm->config->devices; k; k = k->next) {
+        char *driver = keyvals_take(k, "driver"), *id = keyvals_take(k, "id"),
+             *bus = keyvals_take(k, "bus");
+        struct request r = {.where = k->where,
+                            .driver = driver,
+                            .id = id,
+                            .bus = bus,
+                            .items = k->items,
+                            .count = k->count};
+        bool ok = make_device(vm, &r, e);
+        mem_free(driver);
+        mem_free(id);
+        mem_free(bus);
+        if (!ok) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool make_disks(struct vm *vm, struct error *e)
+{
+    struct machine *m = vm->machine;
+    bool pci = m->cls->default_bus && m->cls->default_bus(m, BUS_PCI);
+    for (struct drive *d = vm->config->drive_list; d; d = d->next) {
+        if (d->interface != DRIVE_VIRTIO) {
+            continue;
+        }
+        struct keyval item = {"drive", d->image.id};
+        struct request r = {.where = d->where,
+                            .driver = pci ? "virtio-blk-pci" : "virtio-blk-device",
+                            .items = &item,
+                            .count = 1};
+        if (!make_device(vm, &r, e)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* QEMU gives a machine a network card on the user network unless told otherwise. */
+static bool add_default_card(struct vm *vm, struct error *e)
+{
+    struct config *c = vm->config;
+    if (c->no_defaults || c->no_network || c->card_list || c->network_list ||
+        !c->machine_class->default_net_device) {
+        return true;
+    }
+    struct keyvals *k = keyvals_parse("-nic", "user", "type", e);
+    keyvals_append(&c->nics, k);
+    struct network *n = mem_alloc(sizeof(*n));
+    *n = (struct network){.where = k->where, .kind = "user", .id = "nic0"};
+    c->network_list = n;
+    struct card *card = mem_alloc(sizeof(*card));
+    *card = (struct card){.where = k->where, .netdev = "nic0"};
+    c->card_list = card;
+    n->netdev = netdev_open(n->kind, n->id, NULL, 0, e);
+    return n->netdev != NULL;
+}
+
+static void warn_of_unused(struct vm *vm)
+{
+    for (struct network *n = vm->config->network_list; n; n = n->next) {
+        if (!n->used) {
+            say_warning("%s: no device uses it", n->where);
+        }
+    }
+    for (struct drive *d = vm->config->drive_list; d; d = d->next) {
+        if (!d->used && d->interface == DRIVE_PFLASH) {
+            say_warning("%s: the machine has no such flash bank", d->where);
+        }
+    }
+}
+
+/* ---- the board */
+
+static bool set_machine_properties(struct vm *vm, struct error *e)
+{
+    const struct keyvals *k = vm->config->machine_group;
+    for (size_t i = 0; i < k->count; i++) {
+        if (!machine_set(vm->machine, k->items[i].key, k->items[i].value ? k->items[i].value : "on",
+                         e)) {
+            error_prefix(e, "%s: ", k->where);
+            return false;
+        }
+    }
+    return true;
+}
+
+static void seed_rng(struct vm *vm)
+{
+    struct machine_config *mc = &vm->config->machine;
+    if (!mc->seed_given) {
+        os_random(&mc->seed, sizeof(mc->seed));
+    }
+    rng_seed(&vm->machine->rng, mc->seed);
+}
+
+bool vm_build(struct vm *vm, struct error *e)
+{
+    struct machine *m = machine_new(vm->config->machine_class);
+    vm->machine = m;
+    if (!set_machine_properties(vm, e) || !add_default_card(vm, e)) {
+        return false;
+    }
+    seed_rng(vm);
+    m->config = vm->config->machine;
+    m->clock = vm->clock;
+    m->loop = vm->loop;
+    m->power = &vm->power;
+    m->backends = (struct machine_backends){.drive = use_drive,
+                                            .netdev = use_netdev,
+                                            .chardev = use_chardev,
+                                            .serial = serial,
+                                            .pflash = pflash,
+                                            .opaque = vm};
+    if (!machine_build(m, e) || !make_cards(vm, e) || !make_given(vm, e) || !make_disks(vm, e) ||
+        !machine_finish(m, e)) {
+        return false;
+    }
+    warn_of_unused(vm);
+    return true;
+}

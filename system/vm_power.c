@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the guest asks of the machine's life: power off, reset, a status, another CPU. Called on
+ * vCPU threads; requests are noted and carried out by the loop, but for CPUs, which are started at
+ * once since the caller waits for the answer.
+ */
+#include <stdatomic.h>
+#include <stddef.h>
+#include <unistd.h>
+
+#include "cpu/cpu.h"
+#include "system/vm.h"
+
+static struct vm *vm_of(struct power *p)
+{
+    return (struct vm *)((char *)p - offsetof(struct vm, power));
+}
+
+static void end(struct vm *vm, int status)
+{
+    vm->needs_reset = true;
+    if (vm->config->shutdown == SHUTDOWN_PAUSE) {
+        vm->control.stop(&vm->control, RUN_SHUTDOWN);
+    } else {
+        vm->control.quit(&vm->control, status);
+    }
+}
+
+static void panic(struct vm *vm)
+{
+    switch (vm->config->panic) {
+    case PANIC_NONE:
+        break;
+    case PANIC_PAUSE:
+        vm->control.stop(&vm->control, RUN_PANICKED);
+        break;
+    case PANIC_EXIT_FAILURE:
+        vm->control.quit(&vm->control, 1);
+        break;
+    default:
+        end(vm, 0);
+    }
+}
+
+static void carry_out(void *opaque)
+{
+    struct vm *vm = opaque;
+    unsigned r = atomic_exchange(&vm->requests, 0);
+    if (atomic_exchange(&vm->guest_ends, false)) {
+        vm->control.quit(&vm->control, vm->guest_status);
+    } else if (r & 1u << POWER_PANIC) {
+        panic(vm);
+    } else if (r & 1u << POWER_OFF ||
+               (r & 1u << POWER_RESET && vm->config->reboot == REBOOT_SHUTDOWN)) {
+        end(vm, 0);
+    } else if (r & 1u << POWER_RESET) {
+        vm->control.reset(&vm->control);
+    }
+}
+
+static void request(struct power *p, enum power_request r)
+{
+    struct vm *vm = vm_of(p);
+    atomic_fetch_or(&vm->requests, 1u << r);
+    loop_post(vm->loop, carry_out, vm);
+}
+
+static void exit_status(struct power *p, int status)
+{
+    struct vm *vm = vm_of(p);
+    vm->guest_status = status;
+    vm->guest_ends = true;
+    loop_post(vm->loop, carry_out, vm);
+}
+
+static struct vcpu *find_cpu(struct vm *vm, uint64_t id)
+{
+    for (unsigned i = 0; i < vm->machine->vcpu_count; i++) {
+        if (vm->machine->vcpus[i]->firmware_id == id) {
+            return vm->machine->vcpus[i];
+        }
+    }
+    return NULL;
+}
+
+/* A powered-off vCPU's thread does not touch its state until powered_off is cleared. */
+static enum power_cpu_result cpu_on(struct power *p, uint64_t id, uint64_t entry, uint64_t context)
+{
+    struct vm *vm = vm_of(p);
+    struct vcpu *v = find_cpu(vm, id);
+    if (!v) {
+        return POWER_CPU_NO_SUCH;
+    }
+    os_mutex_lock(&vm->power_on);
+    enum power_cpu_result r = POWER_CPU_ALREADY_ON;
+    if (v->powered_off) {
+        v->cls->reset(v);
+        v->cls->boot(v, entry, context);
+        v->halted = false;
+        v->powered_off = false;
+        vcpu_kick(v);
+        r = POWER_CPU_OK;
+    }
+    os_mutex_unlock(&vm->power_on);
+    return r;
+}
+
+static int cpu_state(struct power *p, uint64_t id)
+{
+    struct vcpu *v = find_cpu(vm_of(p), id);
+    return v ? v->powered_off : -1;
+}
+
+/* Semihosting output; without -semihosting-config chardev= it is standard error, as in QEMU. */
+static void console_write(struct power *p, const char *bytes, uint64_t n)
+{
+    struct vm *vm = vm_of(p);
+    while (n > 0) {
+        size_t piece = n < 65536 ? (size_t)n : 65536;
+        size_t done = piece;
+        if (vm->semihosting) {
+            done = stream_write(vm->semihosting, (const uint8_t *)bytes, piece);
+        } else {
+            ssize_t got = write(STDERR_FILENO, bytes, piece);
+            done = got > 0 ? (size_t)got : 0;
+        }
+        if (!done) {
+            return; /* nobody reads it */
+        }
+        bytes += done;
+        n -= done;
+    }
+}
+
+void vm_power_init(struct vm *vm)
+{
+    vm->power = (struct power){.request = request,
+                               .exit_status = exit_status,
+                               .cpu_on = cpu_on,
+                               .cpu_state = cpu_state,
+                               .console_write = console_write};
+    os_mutex_init(&vm->power_on);
+}
