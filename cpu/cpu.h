@@ -33,6 +33,8 @@ struct cpu_reg {
     int16_t gdb;                   /* number in gdb's numbering, or -1 */
     const char *gdb_feature;       /* org.gnu.gdb.aarch64.core, … */
     const char *gdb_type;          /* "uint64", "data_ptr", "code_ptr", "v4f…": as gdb names types */
+    uint64_t (*get)(struct vcpu *v);                   /* not NULL: a view of several fields; offset is unused */
+    void (*set)(struct vcpu *v, uint64_t value);
 };
 
 enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_FETCH };

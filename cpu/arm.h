@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* What a board knows of an Arm vCPU beyond cpu/cpu.h. Called before the vCPU runs, on the loop's thread. */
+#ifndef CPU_ARM_H
+#define CPU_ARM_H
+
+#include "cpu/cpu.h"
+
+/* Input lines of vcpu.interrupt_lines. */
+enum arm_line {
+    ARM_LINE_IRQ,
+    ARM_LINE_FIQ
+};
+
+enum arm_timer {
+    ARM_TIMER_PHYS,
+    ARM_TIMER_VIRT,
+    ARM_TIMER_COUNT
+};
+
+/* Connects the output of a timer, or the overflow interrupt of the PMU. */
+void arm_set_timer_irq(struct vcpu *v, enum arm_timer t, struct irq irq);
+void arm_set_pmu_irq(struct vcpu *v, struct irq irq);
+/* The affinity fields by which PSCI and the GIC name this vCPU. */
+uint64_t arm_mpidr(const struct vcpu *v);
+void arm_set_mpidr(struct vcpu *v, uint64_t mpidr);
+/* HLT #0xf000 is a semihosting call. Off at creation. */
+void arm_set_semihosting(struct vcpu *v, bool on);
+/* The seed of RNDR; each vCPU draws its own sequence from it. */
+void arm_set_seed(struct vcpu *v, uint64_t seed);
+/* The frequency of the system counter, Hz: for the device tree. */
+uint32_t arm_counter_hz(const struct vcpu *v);
+
+/*
+ * PSCI CPU_ON for a vCPU that is powered off and does not run: resets it and starts it at entry
+ * with context in X0. Called by the power interface of the machine.
+ */
+void arm_cpu_on(struct vcpu *v, uint64_t entry, uint64_t context);
+
+#endif

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translation of a block of A64: the loop over its instructions, and what semantic functions share
+ * (cpu/arm/a64.h).
+ *
+ * A block ends at a branch, at an exception, where its function must see the whole state, at the
+ * end of its page, and when the builder is full. Rare states have modes of their own, so that
+ * ordinary code need not look for them:
+ *
+ *  - Software step (MODE_STEP): a block of one instruction that ends in arm_row_step_done, then
+ * MODE_STEP_DUE.
+ *  - Breakpoints (MODE_DEBUG): a call that compares the PC stands before each instruction.
+ *  - A misaligned SP (MODE_SP_CHECK): SP is tested when it is a base. Code of the ordinary mode
+ * tests what it writes to SP instead, unless that is plainly aligned; if it is not, the instruction
+ * is executed again in the other mode.
+ *  - Guarded pages (MODE_BTI): the first instruction of a block asks whether an indirect branch led
+ * to it, and if that was allowed. Until a guarded page has been fetched from, indirect branches
+ * only note where they went.
+ *  - A PC with ignored top bits: branches do not remove the top byte of a tagged address, since no
+ * code is ever found at such a PC; it leads to a block that branches to where it should be.
+ */
+#include "cpu/arm/a64_translate.h"
+
+#include "cpu/arm/a64.h"
+#include "cpu/arm/exception.h"
+#include "cpu/arm/landing.h"
+
+/* ---- features that the decoder asks for */
+
+bool a64_feature(const struct a64_block *c, enum a64_feat feat)
+{
+    static const uint8_t map[A64_FEAT_COUNT] = {
+#define MAP(name) [A64_FEAT_##name] = ARM_HAS_##name
+        MAP(lse),     MAP(lor),     MAP(rcpc),  MAP(rcpc2),
+        MAP(crc32),   MAP(aes),     MAP(pmull), MAP(sha1),
+        MAP(sha256),  MAP(sha512),  MAP(sha3),  MAP(sm3),
+        MAP(sm4),     MAP(rdm),     MAP(fp16),  MAP(bf16),
+        MAP(dotprod), MAP(i8mm),    MAP(fhm),   MAP(fcma),
+        MAP(jscvt),   MAP(frintts), MAP(flagm), MAP(flagm2),
+        MAP(pauth),   MAP(bti),     MAP(sb),    [A64_FEAT_ssbs] = ARM_HAS_ssbs2,
+        MAP(dit),     MAP(pan),     MAP(uao),   MAP(wfxt),
+        MAP(mops),    MAP(cssc),    MAP(hbc),
+#undef MAP
+    };
+    return feat == A64_FEAT_base || has(c, map[feat]);
+}
+
+/* ---- registers and flags */
+
+static bool is_aligned_sp(const struct a64_block *c, ir_val v, unsigned depth)
+{
+    const struct ir_insn *in = &c->b->insns[v];
+    if (v == c->aligned_sp) {
+        return true;
+    }
+    switch (in->op) {
+    case IR_konst:
+        return in->imm % 16 == 0;
+    case IR_get:
+        return in->aux == ARM_REG_SP;
+    case IR_add:
+    case IR_sub:
+        return depth < 4 && is_aligned_sp(c, in->a, depth + 1) &&
+               is_aligned_sp(c, in->b, depth + 1);
+    case IR_and:
+        return depth < 4 &&
+               (is_aligned_sp(c, in->a, depth + 1) || is_aligned_sp(c, in->b, depth + 1));
+    default:
+        return false;
+    }
+}
+
+void guard_sp(struct a64_block *c, unsigned r, ir_val v)
+{
+    if (r != 31) {
+        return;
+    }
+    if (c->mode & MODE_SP_CHECK) {
+        c->sp_written = true;
+        return;
+    }
+    if ((c->mode & MODE_SA) && !is_aligned_sp(c, v, 0)) {
+        const ir_val low = ir_konst(c->b, T_I64, 15);
+        ir_guard(c->b, ir_tst(c->b, IR_NE, v, low), &arm_row_sp_misaligns, IR_NONE, IR_NONE, 0);
+    }
+    c->aligned_sp = v;
+}
+
+void write_xsp(struct a64_block *c, unsigned r, ir_val v)
+{
+    v = ir_zext(c->b, T_I64, v);
+    guard_sp(c, r, v);
+    ir_put(c->b, ARM_REG_X0 + r, v);
+}
+
+ir_val flags_const(struct a64_block *c, unsigned nzcv)
+{
+    const uint64_t bits = (uint64_t)(nzcv >> 2 & 3) << 14 | (~nzcv >> 1 & 1) << 8 | (nzcv & 1);
+    return ir_flags_from(c->b, ir_konst(c->b, T_I32, bits));
+}
+
+ir_val cond_holds(struct a64_block *c, unsigned cond)
+{
+    static const uint8_t conds[] = {IR_EQ, IR_NE,  IR_UGE, IR_ULT, IR_MI,  IR_PL,  IR_VS,
+                                    IR_VC, IR_UGT, IR_ULE, IR_SGE, IR_SLT, IR_SGT, IR_SLE};
+    if (cond >= 14) {
+        return ir_konst(c->b, T_I32, 1);
+    }
+    return ir_flags_test(c->b, conds[cond], get_nzcv(c));
+}
+
+ir_val extend_x(struct a64_block *c, unsigned rm, unsigned option, unsigned shift)
+{
+    static const ir_type types[] = {T_I8, T_I16, T_I32, T_I64};
+    const ir_val x = ir_trunc(c->b, types[option & 3], read_x(c, rm, 1));
+    const ir_val v = option & 4 ? ir_sext(c->b, T_I64, x) : ir_zext(c->b, T_I64, x);
+    return shift ? ir_shl(c->b, v, ir_konst(c->b, T_I64, shift)) : v;
+}
+
+ir_val read_base(struct a64_block *c, unsigned rn)
+{
+    const ir_val v = read_xsp(c, rn, 1);
+    if (rn == 31 && (c->mode & MODE_SP_CHECK)) {
+        raise_if(c, ir_tst(c->b, IR_NE, v, ir_konst(c->b, T_I64, 15)), SYNDROME(EC_SP_ALIGN, 0));
+    }
+    return v;
+}
+
+/* ---- exceptions and the end of a block */
+
+void end_with(struct a64_block *c, const struct ir_call *row, ir_val x, ir_val y, uint32_t aux)
+{
+    ir_tail(c->b, row, x, y, IR_NONE, aux);
+}
+
+void raise_syndrome(struct a64_block *c, uint32_t syndrome)
+{
+    end_with(c, &arm_row_exception, pc_value(c), IR_NONE, syndrome);
+}
+
+void raise_if(struct a64_block *c, ir_val condition, uint32_t syndrome)
+{
+    ir_guard(c->b, condition, &arm_row_raise, IR_NONE, IR_NONE, syndrome);
+}
+
+void undefined(struct a64_block *c)
+{
+    raise_syndrome(c, SYNDROME_UNDEFINED);
+}
+
+bool fp_access(struct a64_block *c)
+{
+    if (c->mode & MODE_FP_TRAP) {
+        raise_syndrome(c, SYNDROME(EC_FP_ACCESS, 1 << 24 | 14 << 20));
+        return false;
+    }
+    return true;
+}
+
+static bool is_stepping(const struct a64_block *c)
+{
+    return c->mode & MODE_STEP;
+}
+
+void branch_to(struct a64_block *c, uint64_t pc)
+{
+    if (is_stepping(c)) {
+        end_with(c, &arm_row_step_done, ir_konst(c->b, T_I64, pc), IR_NONE, 0);
+    } else {
+        ir_br(c->b, pc);
+    }
+}
+
+void branch_if(struct a64_block *c, ir_val condition, uint64_t pc)
+{
+    if (is_stepping(c)) {
+        const ir_val taken = ir_konst(c->b, T_I64, pc),
+                     not_taken = ir_konst(c->b, T_I64, next_pc(c));
+        end_with(c, &arm_row_step_done, ir_select(c->b, condition, taken, not_taken), IR_NONE, 0);
+    } else {
+        ir_brcond(c->b, condition, pc);
+        ir_br(c->b, next_pc(c));
+    }
+}
+
+void branch_call(struct a64_block *c, uint64_t pc)
+{
+    if (is_stepping(c)) {
+        branch_to(c, pc);
+    } else {
+        ir_brcall(c->b, pc, next_pc(c));
+    }
+}
+
+void branch_value(struct a64_block *c, ir_val pc, enum a64_branch_kind kind)
+{
+    if (is_stepping(c)) {
+        end_with(c, &arm_row_step_done, pc, IR_NONE, 0);
+    } else if (kind == A64_CALL) {
+        ir_jumpcall(c->b, pc, next_pc(c));
+    } else if (kind == A64_RETURN) {
+        ir_ret(c->b, pc);
+    } else {
+        ir_jump(c->b, pc);
+    }
+}
+
+/* ---- the loop */
+
+/* What comes instead of instructions, if anything. */
+static bool exceptional_block(struct a64_block *c)
+{
+    struct ir_builder *b = c->b;
+    const uint64_t canonical = arm_branch_addr(c->cpu, b->pc);
+    if (c->mode & MODE_STEP_DUE) {
+        end_with(c, &arm_row_step_due, pc_value(c), IR_NONE, 0);
+    } else if (b->pc & 3) {
+        raise_syndrome(c, SYNDROME(EC_PC_ALIGN, 0));
+    } else if (c->mode & MODE_IL) {
+        raise_syndrome(c, SYNDROME(EC_ILLEGAL_STATE, 0));
+    } else if (canonical != b->pc) {
+        ir_br(b, canonical);
+    } else if (c->cpu->bti_page_fetched && !(c->mode & MODE_BTI)) {
+        end_with(c, &arm_row_bti_seen, pc_value(c), IR_NONE, 0);
+    }
+    return b->ended;
+}
+
+static void before_instruction(struct a64_block *c)
+{
+    struct ir_builder *b = c->b;
+    if (c->poll_interrupts) {
+        const ir_val lines = ir_env_load(b, T_I32, offsetof(struct vcpu, interrupt_lines));
+        const ir_val some = ir_tst(b, IR_NE, lines,
+                                   ir_konst(b, T_I32, 1u << ARM_LINE_IRQ | 1u << ARM_LINE_FIQ));
+        ir_guard(b, some, &arm_row_leave, IR_NONE, IR_NONE, 0);
+        c->poll_interrupts = false;
+    }
+    if (c->mode & MODE_DEBUG) {
+        ir_call(b, T_VOID, &arm_row_breakpoint, pc_value(c), IR_NONE, IR_NONE, 0);
+    }
+    if ((c->mode & MODE_BTI) && c->pc == b->pc) {
+        check_landing(c);
+    }
+}
+
+static void after_instruction(struct a64_block *c)
+{
+    if (c->b->ended) {
+        return;
+    }
+    if (c->sp_written) {
+        end_with(c, &arm_row_sp_written, ir_konst(c->b, T_I64, next_pc(c)), IR_NONE, 0);
+    } else if (is_stepping(c)) {
+        branch_to(c, next_pc(c));
+    }
+}
+
+void a64_translate_block(struct vcpu *v, struct ir_builder *b)
+{
+    const uint64_t mode = b->mode_key;
+    const memop align = mode & MODE_ALIGN ? MO_ALIGN : 0;
+    struct a64_block c = {
+        .b = b,
+        .cpu = arm_cpu(v),
+        .mode = mode,
+        .pc = b->pc,
+        .el = mode >> MODE_EL_SHIFT & 3,
+        .fp = mode >> MODE_FP_SHIFT & 0xff,
+        .idx = MO_IDX(mode >> MODE_IDX_SHIFT & 7) | align,
+        .uidx = MO_IDX(mode >> MODE_UIDX_SHIFT & 7) | align,
+    };
+    ir_insn_start(b, c.pc);
+    if (exceptional_block(&c)) {
+        b->guest_bytes = b->code_bytes < 4 ? b->code_bytes : 4;
+        return;
+    }
+    for (;;) {
+        c.insn = load_le32(b->code + (c.pc - b->pc));
+        before_instruction(&c);
+        if (!a64_translate_insn(&c, c.insn)) {
+            undefined(&c);
+        }
+        after_instruction(&c);
+        c.pc += 4;
+        b->guest_bytes = (uint32_t)(c.pc - b->pc);
+        if (b->ended) {
+            return;
+        }
+        if (b->guest_bytes + 4 > b->code_bytes || ir_full(b) ||
+            b->guest_insns >= b->max_guest_insns) {
+            branch_to(&c, c.pc);
+            return;
+        }
+        ir_insn_start(b, c.pc);
+    }
+}

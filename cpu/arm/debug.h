@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* Self-hosted debug: breakpoints and watchpoints (DDI 0487, D2). Software step is in exception.c. */
+#ifndef CPU_ARM_DEBUG_H
+#define CPU_ARM_DEBUG_H
+
+#include "cpu/arm/cpu.h"
+
+/* Does an enabled breakpoint match the instruction at pc, in the current state? */
+bool arm_breakpoint_matches(const struct arm_cpu *cpu, uint64_t pc);
+
+/* Is some enabled watchpoint, for accesses at exception level el, in the page of va (1 << page_bits bytes)? */
+bool arm_watchpoint_in_page(const struct arm_cpu *cpu, uint64_t va, unsigned page_bits, unsigned el);
+
+/* Does an enabled watchpoint match an access of that many bytes at va? */
+bool arm_watchpoint_matches(const struct arm_cpu *cpu, uint64_t va, unsigned bytes, enum access a, unsigned el);
+
+#endif
