@@ -169,7 +169,7 @@ static bool unpack_explicit(const struct fp_format *f, fp_bits a, struct fp_num 
     return true;
 }
 
-struct fp_num fp_unpack(const struct fp_format *f, fp_bits a, struct fp_env *env)
+struct fp_num fp_unpack_special(const struct fp_format *f, fp_bits a, struct fp_env *env)
 {
     unsigned biased = (unsigned)(a >> (f->frac_bits + f->explicit_one)) & exp_ones(f);
     fp_bits frac = a & ones(f->frac_bits);
@@ -226,38 +226,6 @@ struct fp_num fp_choose_nan(const struct fp_num *a, const struct fp_num *b,
     struct fp_num n = first_nan_wins(a, b, rules) ? *a : *b;
     n.kind = a->kind > b->kind ? a->kind : b->kind; /* invalid if one of them makes it so */
     return n;
-}
-
-u128 fp_round_sig(u128 sig, unsigned cut, unsigned rounding, bool sign, bool *inexact)
-{
-    if (unlikely(cut > 128)) { /* below half of the last place */
-        sig = sig != 0;
-        cut = 128;
-    }
-    u128 rest = sig << (128 - cut);
-    u128 kept = cut < 128 ? sig >> cut : 0;
-    const u128 half = (u128)1 << 127;
-    bool up = false;
-    *inexact = rest != 0;
-    switch (rounding) {
-    case FP_RNE:
-        up = rest > half || (rest == half && (kept & 1));
-        break;
-    case FP_RNA:
-        up = rest >= half;
-        break;
-    case FP_RUP:
-        up = rest && !sign;
-        break;
-    case FP_RDN:
-        up = rest && sign;
-        break;
-    case FP_ROD:
-        return kept | (rest != 0);
-    default:
-        assert(rounding == FP_RTZ);
-    }
-    return kept + up;
 }
 
 static fp_bits overflow(const struct fp_format *f, bool sign, unsigned rounding, struct fp_env *env)

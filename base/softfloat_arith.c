@@ -46,33 +46,34 @@ static void shift_jam_wide(u128 *high, u128 *low, unsigned n)
     *high = 0;
 }
 
-struct fp_num fp_sum(struct fp_num a, u128 a_low, struct fp_num b, unsigned rounding)
+struct fp_num fp_sum(const struct fp_num *a, u128 a_low, const struct fp_num *b, unsigned rounding)
 {
-    if (a.kind == FP_ZERO && b.kind == FP_ZERO) {
-        a.sign = a.sign == b.sign ? a.sign : rounding == FP_RDN;
-        return a;
+    if (a->kind == FP_ZERO && b->kind == FP_ZERO) {
+        bool negative = a->sign == b->sign ? a->sign : rounding == FP_RDN;
+        return (struct fp_num){.kind = FP_ZERO, .sign = negative};
     }
-    if (b.kind == FP_ZERO || a.kind == FP_INFINITE) {
-        a.sig |= a_low != 0;
-        return a;
+    if (b->kind == FP_ZERO || a->kind == FP_INFINITE) {
+        struct fp_num r = *a;
+        r.sig |= a_low != 0;
+        return r;
     }
-    if (a.kind == FP_ZERO || b.kind == FP_INFINITE) {
-        return b;
+    if (a->kind == FP_ZERO || b->kind == FP_INFINITE) {
+        return *b;
     }
-    u128 high = a.sig, low = a_low;
-    u128 less_high = b.sig, less_low = 0;
-    bool sign = a.sign;
-    int32_t exp = a.exp;
-    if (b.exp > a.exp || (b.exp == a.exp && b.sig > a.sig)) {
-        high = b.sig, low = 0;
-        less_high = a.sig, less_low = a_low;
-        sign = b.sign;
-        exp = b.exp;
+    u128 high = a->sig, low = a_low;
+    u128 less_high = b->sig, less_low = 0;
+    bool sign = a->sign;
+    int32_t exp = a->exp;
+    if (b->exp > a->exp || (b->exp == a->exp && b->sig > a->sig)) {
+        high = b->sig, low = 0;
+        less_high = a->sig, less_low = a_low;
+        sign = b->sign;
+        exp = b->exp;
     }
-    if (a.exp != b.exp) {
-        shift_jam_wide(&less_high, &less_low, (unsigned)(2 * exp - a.exp - b.exp));
+    if (a->exp != b->exp) {
+        shift_jam_wide(&less_high, &less_low, (unsigned)(2 * exp - a->exp - b->exp));
     }
-    if (a.sign == b.sign) {
+    if (a->sign == b->sign) {
         low += less_low;
         u128 carry = low < less_low;
         high += less_high + carry; /* less_high + 1 cannot wrap: carry needs low bits, so a shift */
@@ -109,7 +110,7 @@ static fp_bits add(const struct fp_format *f, const struct fp_num *a, const stru
     if (a->kind == FP_INFINITE && b->kind == FP_INFINITE && a->sign != b->sign) {
         return fp_invalid(f, env);
     }
-    struct fp_num r = fp_sum(*a, 0, *b, env->rounding);
+    struct fp_num r = fp_sum(a, 0, b, env->rounding);
     fp_used(f, a, env);
     fp_used(f, b, env);
     return fp_finish(f, &r, env);
@@ -214,7 +215,7 @@ fp_bits fp_muladd_from(const struct fp_format *factors, const struct fp_format *
     if (p.kind == FP_INFINITE && c.kind == FP_INFINITE && p.sign != c.sign) {
         return fp_invalid(f, env);
     }
-    struct fp_num r = fp_sum(p, low, c, env->rounding);
+    struct fp_num r = fp_sum(&p, low, &c, env->rounding);
     fp_used(factors, &a, env);
     fp_used(factors, &b, env);
     fp_used(f, &c, env);

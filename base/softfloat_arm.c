@@ -217,7 +217,7 @@ static fp_bits step(const struct fp_format *f, const fp_bits operands[2], struct
         if (!fp_infinity_times_zero(&a, &b)) {
             u128 low;
             struct fp_num p = fp_product(&a, &b, &low);
-            sum = fp_sum(p, low, addend, e.rounding);
+            sum = fp_sum(&p, low, &addend, e.rounding);
         }
         sum.exp -= halvings;
         r = fp_round(f, &sum, e.rounding, &e);

@@ -33,8 +33,8 @@ struct fp_num {
     bool denormal; /* it was a denormal operand, and was not flushed */
 };
 
-/* Takes an operand apart, flushing it as env says. */
-struct fp_num fp_unpack(const struct fp_format *f, fp_bits a, struct fp_env *env);
+/* fp_unpack of anything but the normal numbers of formats that do not store the leading one. */
+struct fp_num fp_unpack_special(const struct fp_format *f, fp_bits a, struct fp_env *env);
 
 /* Rounds and packs a number of any kind but NaN, raising what the result calls for. */
 fp_bits fp_round(const struct fp_format *f, const struct fp_num *n, unsigned rounding,
@@ -54,16 +54,60 @@ fp_bits fp_invalid(const struct fp_format *f, struct fp_env *env);
 struct fp_num fp_choose_nan(const struct fp_num *a, const struct fp_num *b,
                             const struct fp_rules *rules);
 
-/* sig >> cut rounded to an integer; cut may be anything from 1. *inexact tells whether bits were
- * lost. */
-u128 fp_round_sig(u128 sig, unsigned cut, unsigned rounding, bool sign, bool *inexact);
-
 /* a + b, of which neither is a NaN and not both are infinities; a_low is 128 more bits of a.sig. */
-struct fp_num fp_sum(struct fp_num a, u128 a_low, struct fp_num b, unsigned rounding);
+struct fp_num fp_sum(const struct fp_num *a, u128 a_low, const struct fp_num *b, unsigned rounding);
 
 /* a * b, of which neither is a NaN; *low has 128 more bits of sig. Not for infinity times zero. */
 struct fp_num fp_product(const struct fp_num *a, const struct fp_num *b, u128 *low);
 bool fp_infinity_times_zero(const struct fp_num *a, const struct fp_num *b);
+
+/* Takes an operand apart, flushing it as env says. */
+static inline struct fp_num fp_unpack(const struct fp_format *f, fp_bits a, struct fp_env *env)
+{
+    unsigned ones = (1u << f->exp_bits) - 1;
+    unsigned biased = (unsigned)(a >> f->frac_bits) & ones;
+    if (unlikely(biased == 0 || biased == ones || f->explicit_one)) {
+        return fp_unpack_special(f, a, env);
+    }
+    return (struct fp_num){.sig = (u128)1 << 127 | a << (127 - f->frac_bits),
+                           .exp = (int32_t)biased - f->bias,
+                           .kind = FP_FINITE,
+                           .sign = a >> (f->width - 1) & 1};
+}
+
+/* sig >> cut rounded to an integer; cut may be anything from 1. *inexact tells whether bits were
+ * lost. */
+static inline u128 fp_round_sig(u128 sig, unsigned cut, unsigned rounding, bool sign, bool *inexact)
+{
+    if (unlikely(cut > 128)) { /* below half of the last place */
+        sig = sig != 0;
+        cut = 128;
+    }
+    const u128 half = (u128)1 << 127;
+    u128 rest = sig << (128 - cut);
+    u128 kept = cut < 128 ? sig >> cut : 0;
+    bool up = false;
+    *inexact = rest != 0;
+    switch (rounding) {
+    case FP_RNE:
+        up = rest > half || (rest == half && (kept & 1));
+        break;
+    case FP_RNA:
+        up = rest >= half;
+        break;
+    case FP_RUP:
+        up = rest && !sign;
+        break;
+    case FP_RDN:
+        up = rest && sign;
+        break;
+    case FP_ROD:
+        return kept | (rest != 0);
+    default:
+        assert(rounding == FP_RTZ);
+    }
+    return kept + up;
+}
 
 static inline bool fp_kind_is_nan(const struct fp_num *n)
 {
