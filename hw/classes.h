@@ -11,10 +11,14 @@
     X(arm_gicv2m_class)                                                                            \
     X(arm_gicv3_class)                                                                             \
     X(arm_gic_class)                                                                               \
+    X(gpex_pcihost_class)                                                                          \
+    X(gpex_root_class)                                                                             \
     X(gpio_key_class)                                                                              \
+    X(pcie_root_port_class)                                                                        \
     X(pl011_class)                                                                                 \
     X(pl031_class)                                                                                 \
-    X(pl061_class)
+    X(pl061_class)                                                                                 \
+    X(virtio_mmio_class)
 
 /* X(variable): a const struct machine_class of that name. */
 #define MACHINE_CLASSES(X) X(virt_machine_class)

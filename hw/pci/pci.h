@@ -27,6 +27,8 @@ struct pci_class {
     uint8_t revision;
     uint8_t interrupt_pin; /* 1..4, 0 none */
     bool bridge;           /* type 1 header */
+    /* Before a read of bytes [offset, offset + size) of configuration space. May be NULL. */
+    void (*config_reading)(struct device *d, unsigned offset, unsigned size);
     /* After a write to configuration space changed bytes [offset, offset + size). May be NULL. */
     void (*config_written)(struct device *d, unsigned offset, unsigned size);
 };
@@ -72,28 +74,30 @@ struct pci_device {
     struct device dev; /* first */
 
     /* Properties. */
-    int32_t addr;  /* device << 3 | function; -1 any */
     char *romfile; /* accepted and not used: no option ROM is shown */
+    int32_t addr;  /* device << 3 | function; -1 any */
     uint32_t rombar;
-    bool multifunction;
 
+    /* State. config is guarded by the host's lock, the rest by irq_lock. */
     uint8_t config[PCI_CONFIG_BYTES];
+    struct pci_msix_entry msix[PCI_MSIX_MAX];
+    uint64_t msix_pending[PCI_MSIX_MAX / 64];
+    bool intx_level;    /* as the function drives its pin */
+    bool multifunction; /* property */
+
+    /* From here to the end: no state. */
     uint8_t writable[PCI_CONFIG_BYTES];  /* bits that a write changes */
     uint8_t clearable[PCI_CONFIG_BYTES]; /* bits that writing 1 clears */
     uint8_t initial[PCI_CONFIG_BYTES];   /* values at reset */
+    const struct pci_class *cls;
     struct pci_bar bar[PCI_BARS];
     unsigned cap_end;               /* first free byte for a capability */
     unsigned express_cap, msix_cap; /* offsets, or 0 */
-
-    /* MSI-X and INTx; guarded by irq_lock, which is a leaf but for the interrupt sinks. */
-    struct os_mutex irq_lock;
-    struct pci_msix_entry msix[PCI_MSIX_MAX];
-    uint64_t msix_pending[PCI_MSIX_MAX / 64];
     unsigned msix_vectors;
-    bool intx_level; /* as the function drives it */
-    bool intx_seen;  /* as the bus sees it: level and not disabled */
-
-    struct pci_bus *bus; /* NULL until attached */
+    struct os_mutex irq_lock;  /* a leaf, but for the interrupt sinks */
+    bool intx_seen;            /* as the bus sees it: level and not disabled */
+    struct pci_bus *bus;       /* NULL until attached */
+    struct pci_bus *secondary; /* of a bridge: the bus behind it */
     uint8_t devfn;
 };
 
@@ -117,28 +121,19 @@ struct pci_device {
             "other functions may share the slot", NULL                                             \
     }
 
-#define PCI_FIELD_(type, m, n, k, keep)                                                            \
+#define PCI_STATE_(type, m)                                                                        \
     {                                                                                              \
-        .name = n, .offset = offsetof(struct type, m), .size = sizeof(((struct type *)0)->m),      \
-        .kind = k, .keep_at_reset = keep                                                           \
+        .name = #m, .offset = offsetof(struct type, m), .size = sizeof(((struct type *)0)->m),     \
+        .keep_at_reset = true                                                                      \
     }
 #define PCI_FIELDS(type, pci)                                                                      \
-    PCI_FIELD_(type, pci.config, "pci.config", FIELD_DATA, true),                                  \
-        PCI_FIELD_(type, pci.writable, "pci.writable", FIELD_TRANSIENT, true),                     \
-        PCI_FIELD_(type, pci.clearable, "pci.clearable", FIELD_TRANSIENT, true),                   \
-        PCI_FIELD_(type, pci.initial, "pci.initial", FIELD_TRANSIENT, true),                       \
-        PCI_FIELD_(type, pci.bar, "pci.bar", FIELD_TRANSIENT, true),                               \
-        PCI_FIELD_(type, pci.cap_end, "pci.cap_end", FIELD_TRANSIENT, true),                       \
-        PCI_FIELD_(type, pci.express_cap, "pci.express_cap", FIELD_TRANSIENT, true),               \
-        PCI_FIELD_(type, pci.msix_cap, "pci.msix_cap", FIELD_TRANSIENT, true),                     \
-        PCI_FIELD_(type, pci.irq_lock, "pci.irq_lock", FIELD_TRANSIENT, true),                     \
-        PCI_FIELD_(type, pci.msix, "pci.msix", FIELD_DATA, true),                                  \
-        PCI_FIELD_(type, pci.msix_pending, "pci.msix_pending", FIELD_DATA, true),                  \
-        PCI_FIELD_(type, pci.msix_vectors, "pci.msix_vectors", FIELD_TRANSIENT, true),             \
-        PCI_FIELD_(type, pci.intx_level, "pci.intx_level", FIELD_DATA, true),                      \
-        PCI_FIELD_(type, pci.intx_seen, "pci.intx_seen", FIELD_TRANSIENT, true),                   \
-        PCI_FIELD_(type, pci.bus, "pci.bus", FIELD_TRANSIENT, true),                               \
-        PCI_FIELD_(type, pci.devfn, "pci.devfn", FIELD_TRANSIENT, true)
+    PCI_STATE_(type, pci.config), PCI_STATE_(type, pci.msix), PCI_STATE_(type, pci.msix_pending),  \
+        PCI_STATE_(type, pci.intx_level),                                                          \
+    {                                                                                              \
+        .name = "pci", .offset = offsetof(struct type, pci.writable), .kind = FIELD_TRANSIENT,     \
+        .size = offsetof(struct type, pci) + sizeof(struct pci_device) -                           \
+                offsetof(struct type, pci.writable)                                                \
+    }
 
 /* ---- for functions */
 
@@ -186,7 +181,6 @@ struct pci_bus {
     struct pci_host *host;
     struct pci_device *bridge;    /* NULL: the root bus */
     struct pci_device *slot[256]; /* by devfn */
-    unsigned intx_count[4];       /* asserting functions by pin; host's irq_lock */
 };
 
 void pci_bus_init(struct pci_bus *b, struct machine *m, struct pci_host *host,
@@ -214,8 +208,9 @@ struct pci_host {
     struct space *memory;
     struct pci_windows windows;
     struct pci_msi_sink msi;
-    struct os_mutex irq_lock; /* guards intx_count of all buses */
-    struct irq irq[4];        /* INTA..INTD of the root */
+    struct os_mutex irq_lock; /* guards intx_count; a leaf, but for the interrupt lines */
+    unsigned intx_count[4];   /* asserting functions by line */
+    const struct irq *irq;    /* [4]: INTA..INTD of the root */
     struct os_mutex lock;     /* around configuration accesses */
 };
 
@@ -226,7 +221,7 @@ struct pci_device *pci_find(struct pci_host *h, unsigned bus, unsigned devfn);
  * device_create the board says where it is; afterwards it connects the device's irq[0..3] (INTA..D)
  * and may plug devices into the bus "pcie.0".
  */
-extern const struct device_class gpex_pcihost_class;
+extern const struct device_class gpex_pcihost_class, gpex_root_class;
 void gpex_set_windows(struct device *d, const struct pci_windows *w);
 void gpex_set_msi_sink(struct device *d, const struct pci_msi_sink *s);
 struct bus *gpex_bus(struct device *d);

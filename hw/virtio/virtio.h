@@ -8,9 +8,11 @@
  * virtio-X-device (on a virtio-mmio transport) and virtio-X-pci; in the latter the struct
  * pci_device inside is in use. Its struct virtio_class says what it does.
  *
- * Threads: transport registers are accessed under v->lock. A class's notify runs on the vCPU that
- * rang, without a lock. Between start() and stop() a queue belongs to the thread that the class
- * chose; completions go through virtio_complete() on that thread. Interrupts may be raised by any.
+ * Threads. Transport registers are accessed under v->lock. Between start() and stop() a queue
+ * belongs to the thread that the class chose, and completions go through virtio_complete() there.
+ * A class's notify runs on the vCPU that rang, with no lock held, and may come late, even after
+ * stop(): a class with a thread of its own only wakes it; one that handles the queue at once does
+ * so under v->work_lock and if v->running. Locks are taken in the order lock, work_lock, leaf.
  */
 #ifndef HW_VIRTIO_VIRTIO_H
 #define HW_VIRTIO_VIRTIO_H
@@ -36,6 +38,11 @@ enum {
     VIRTIO_STATUS_FAILED = 128,
 };
 
+enum {
+    VIRTIO_ISR_QUEUE = 1,
+    VIRTIO_ISR_CONFIG = 2,
+};
+
 /* Feature bits that all devices share (6). */
 #define VIRTIO_F(n) (UINT64_C(1) << (n))
 #define VIRTIO_F_INDIRECT_DESC VIRTIO_F(28)
@@ -52,79 +59,158 @@ struct virtio_device;
 struct virtio_class {
     uint16_t id;
     const char *name; /* for the log: "virtio-blk" */
-    uint32_t pci_class_code;
-    uint64_t (*features)(struct virtio_device *v); /* offered, without those that all share */
-    /* Makes queues (virtio_queue_add) and configuration; properties are set. */
-    bool (*create)(struct virtio_device *v, struct error *e);
-    void (*destroy)(struct virtio_device *v);    /* may be NULL */
-    void (*negotiated)(struct virtio_device *v); /* FEATURES_OK was accepted; may be NULL */
-    void (*start)(struct virtio_device *v);      /* DRIVER_OK; queues are started; may be NULL */
-    void (*stop)(struct virtio_device
-                     *v); /* on return no thread touches a queue; only after start; may be NULL */
-    void (*reset)(
-        struct virtio_device *v); /* stopped; device back to its first state; may be NULL */
+    /* Makes queues (virtio_queue_add), configuration and *features; properties are set. */
+    bool (*create)(struct virtio_device *v, uint64_t *features, struct error *e);
     void (*notify)(struct virtio_device *v, unsigned queue);
-    /* The driver wrote bytes [offset, offset + size) of v->config, which has them already; may be
-     * NULL. */
+    /* The rest may be NULL. */
+    void (*destroy)(struct virtio_device *v);
+    void (*start)(struct virtio_device *v);  /* the driver is ready; queues are started */
+    void (*stop)(struct virtio_device *v);   /* after start; on return no thread touches a queue */
+    void (*reset)(struct virtio_device *v);  /* stopped; back to the first state */
+    void (*loaded)(struct virtio_device *v); /* the state was loaded; before start */
+    /* The driver wrote bytes [offset, offset + size) of v->config, which has them already. */
     void (*config_written)(struct virtio_device *v, unsigned offset, unsigned size);
-    void (*config_read)(
-        struct virtio_device *v); /* refreshes v->config before a read; may be NULL */
 };
 
-/* How a transport tells the driver. Any thread. */
+/* How a transport tells the driver. Called with v->leaf held, from any thread. */
 struct virtio_transport {
     void (*queue_interrupt)(struct virtio_device *v, unsigned queue);
     void (*config_interrupt)(struct virtio_device *v);
+    void (*reset)(struct virtio_device *v); /* lowers lines */
 };
 
 struct virtio_device {
     struct pci_device pci; /* first; pci.dev is the device, for both classes */
-    const struct virtio_class *cls;
-    const struct virtio_transport *transport;
-    void *transport_opaque; /* the virtio-mmio device */
 
     /* Properties. */
-    bool prop_indirect, prop_event_idx, prop_packed, prop_iommu_platform;
-    bool prop_any_layout, prop_use_started, prop_notify_on_empty;
-    uint32_t prop_vectors; /* PCI: MSI-X vectors, UINT32_MAX by the number of queues, 0 none */
+    uint32_t prop_vectors; /* PCI: MSI-X vectors, UINT32_MAX as many as there are queues, 0 none */
     int prop_disable_legacy;
-    bool prop_disable_modern, prop_page_per_vq, prop_ats, prop_modern_pio;
-    uint32_t prop_class;
-    char *prop_ioeventfd;
-    int32_t bootindex;
+    bool prop_indirect, prop_event_idx, prop_packed, prop_iommu_platform;
+    bool prop_disable_modern, prop_ioeventfd;
 
-    struct os_mutex lock; /* around transport registers and the config bytes */
-
-    /* Guest-visible state, under lock; status and isr are also changed atomically by other threads.
-     */
-    uint64_t offered; /* features */
-    uint64_t accepted;
+    /* State: guarded by lock; status is also changed atomically by other threads. */
+    uint16_t config_vector; /* MSI-X vector for configuration changes */
+    uint64_t accepted;      /* features */
     uint32_t feature_select, driver_feature_select;
     uint32_t queue_select;
     uint32_t status;
-    uint32_t isr;               /* bit 0 queue, bit 1 configuration */
-    uint32_t generation;        /* of the configuration */
-    uint32_t config_vector;     /* MSI-X vector for configuration changes */
-    uint32_t pci_cfg_window[4]; /* the PCI configuration access capability: bar, offset, length */
-    bool running;               /* start() was called */
-
-    unsigned config_bytes;
-    uint8_t config[VIRTIO_CONFIG_MAX];
-    uint8_t config_writable[VIRTIO_CONFIG_MAX];
-
-    unsigned queue_count;
+    uint32_t isr;                      /* guarded by leaf */
+    uint32_t generation;               /* of the configuration; guarded by leaf */
+    uint8_t config[VIRTIO_CONFIG_MAX]; /* guarded by leaf */
     struct virtqueue_state queue_state[VIRTIO_QUEUES_MAX];
+
+    /* From here to the end: no state. */
+    bool running; /* start() was called; written under work_lock */
+    const struct virtio_class *cls;
+    const struct virtio_transport *transport;
+    void *transport_opaque; /* the virtio-mmio device */
+    unsigned pci_cfg_cap;   /* PCI: where the configuration access capability is */
+    uint64_t offered;       /* features */
+    unsigned config_bytes;
+    uint8_t config_writable[VIRTIO_CONFIG_MAX];
+    struct os_mutex lock, work_lock, leaf;
+    unsigned queue_count;
     struct virtqueue queue[VIRTIO_QUEUES_MAX];
 };
+
+/* Rows for a class whose struct has a struct virtio_device member called v. */
+#define VIRTIO_PROPS(type, v)                                                                      \
+    {"indirect_desc",                                                                              \
+     PROP_BOOL,                                                                                    \
+     offsetof(struct type, v.prop_indirect),                                                       \
+     "on",                                                                                         \
+     "offer indirect descriptors",                                                                 \
+     NULL},                                                                                        \
+        {"event_idx",           PROP_BOOL, offsetof(struct type, v.prop_event_idx), "on",          \
+         "offer event indices", NULL},                                                             \
+        {"packed", PROP_BOOL, offsetof(struct type, v.prop_packed), "off", "offer packed rings",   \
+         NULL},                                                                                    \
+        {"iommu_platform",                                                                         \
+         PROP_BOOL,                                                                                \
+         offsetof(struct type, v.prop_iommu_platform),                                             \
+         "off",                                                                                    \
+         "offer the platform's DMA addressing (there is no IOMMU: addresses stay physical)",       \
+         NULL},                                                                                    \
+    {                                                                                              \
+        "ioeventfd", PROP_BOOL, offsetof(struct type, v.prop_ioeventfd), "on",                     \
+            "accepted; doorbells never block a vCPU", NULL                                         \
+    }
+#define VIRTIO_PCI_PROPS(type, v)                                                                  \
+    PCI_PROPS(type, v.pci),                                                                        \
+        {"vectors",                                                                                \
+         PROP_U32,                                                                                 \
+         offsetof(struct type, v.prop_vectors),                                                    \
+         "4294967295",                                                                             \
+         "MSI-X vectors; 0 none, default as many as are useful",                                   \
+         NULL},                                                                                    \
+        {"disable-legacy",                                                                         \
+         PROP_ENUM,                                                                                \
+         offsetof(struct type, v.prop_disable_legacy),                                             \
+         "auto",                                                                                   \
+         "accepted; the device is always a modern one",                                            \
+         virtio_on_off_auto},                                                                      \
+    {                                                                                              \
+        "disable-modern", PROP_BOOL, offsetof(struct type, v.prop_disable_modern), "off",          \
+            "refused when on", NULL                                                                \
+    }
+#define VIRTIO_FIELDS(type, v)                                                                     \
+    PCI_FIELDS(type, v.pci),                                                                       \
+        {.name = "virtio",                                                                         \
+         .offset = offsetof(struct type, v.config_vector),                                         \
+         .size = offsetof(struct type, v.running) - offsetof(struct type, v.config_vector),        \
+         .keep_at_reset = true},                                                                   \
+    {                                                                                              \
+        .name = "virtio-running", .offset = offsetof(struct type, v.running),                      \
+        .kind = FIELD_TRANSIENT,                                                                   \
+        .size = offsetof(struct type, v) + sizeof(struct virtio_device) -                          \
+                offsetof(struct type, v.running)                                                   \
+    }
+
+extern const char *const virtio_on_off_auto[];
+
+/* ---- the two device classes of a virtio class */
+
+/* What a virtio-X-pci class's kind points to. */
+struct virtio_pci_class {
+    struct pci_class pci; /* first */
+    const struct virtio_class *virtio;
+};
+#define VIRTIO_PCI_CLASS(virtio_class_, id_, class_code_)                                          \
+    {                                                                                              \
+        .pci = {.vendor = 0x1af4,                                                                  \
+                .device = 0x1040 + (id_),                                                          \
+                .subsystem_vendor = 0x1af4,                                                        \
+                .subsystem = 0x1100,                                                               \
+                .class_code = (class_code_),                                                       \
+                .revision = 1,                                                                     \
+                .interrupt_pin = 1,                                                                \
+                .config_reading = virtio_pci_config_reading,                                       \
+                .config_written = virtio_pci_config_written},                                      \
+        .virtio = (virtio_class_)                                                                  \
+    }
+
+/* Functions for the rows of both device classes; the mmio class's kind is the struct virtio_class.
+ */
+bool virtio_pci_create(struct device *d, struct error *e);
+bool virtio_mmio_plug(struct device *d, struct error *e);
+void virtio_device_reset(struct device *d);
+void virtio_device_destroy(struct device *d);
+void virtio_device_loaded(struct device *d);
+void virtio_pci_config_reading(struct device *d, unsigned offset, unsigned size);
+void virtio_pci_config_written(struct device *d, unsigned offset, unsigned size);
 
 /* ---- for device classes */
 
 /* Appends a queue of at most size entries; returns its number. In create only. */
 unsigned virtio_queue_add(struct virtio_device *v, unsigned size);
+
 static inline bool virtio_has(const struct virtio_device *v, uint64_t feature)
 {
     return (v->accepted & feature) != 0;
 }
+
+/* virtqueue_pop of a queue; a broken one has the device ask for a reset. */
+enum virtq_result virtio_pop(struct virtio_device *v, unsigned queue, struct virtq_chain *c);
 
 /*
  * Gives a chain back to the driver: the one way on which completions reach the guest, so that a
@@ -135,30 +221,39 @@ void virtio_complete(struct virtio_device *v, unsigned queue, const struct virtq
                      uint32_t written);
 void virtio_complete_end(struct virtio_device *v, unsigned queue);
 
-/* virtqueue_pop of a queue; a broken one has the device ask for a reset. */
-enum virtq_result virtio_pop(struct virtio_device *v, unsigned queue, struct virtq_chain *c);
 /* The driver did what cannot be answered: logs it and sets DEVICE_NEEDS_RESET. Any thread. */
 void virtio_broken(struct virtio_device *v, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-/* The device changed bytes of v->config (under v->lock): new generation and an interrupt. */
-void virtio_config_changed(struct virtio_device *v);
 
-/* ---- for transports; v->lock is held */
+/* Changes bytes of the configuration and tells the driver. Any thread, v->leaf not held. */
+void virtio_config_update(struct virtio_device *v, unsigned offset, const void *bytes, size_t n);
+
+/* ---- for transports and the plain device functions; v->lock is held */
 
 bool virtio_create(struct virtio_device *v, const struct virtio_class *c, struct error *e);
 void virtio_destroy(struct virtio_device *v);
 void virtio_reset(struct virtio_device *v);
-void virtio_loaded(struct virtio_device *v);
 void virtio_set_status(struct virtio_device *v, uint32_t status);
 uint32_t virtio_features_read(const struct virtio_device *v, uint32_t select);
 void virtio_features_write(struct virtio_device *v, uint32_t select, uint32_t value);
 uint64_t virtio_config_load(struct virtio_device *v, unsigned offset, unsigned size);
 void virtio_config_store(struct virtio_device *v, unsigned offset, uint64_t value, unsigned size);
-/* Register writes of a queue; ignored (and logged) when the queue is enabled or does not exist. */
-void virtio_queue_set_size(struct virtio_device *v, unsigned queue, uint32_t size);
-void virtio_queue_set_address(struct virtio_device *v, unsigned queue, unsigned part, bool high,
-                              uint32_t value); /* part: 0 descriptors, 1 driver, 2 device area */
-void virtio_queue_enable(struct virtio_device *v, unsigned queue, bool enable);
+uint32_t virtio_generation(struct virtio_device *v);
+
+/* The queue that queue_select names, or NULL. */
+struct virtqueue *virtio_selected(struct virtio_device *v);
+/* Register writes of the selected queue; logged and ignored when it is enabled or does not exist.
+ */
+void virtio_queue_set_size(struct virtio_device *v, uint32_t size);
+enum virtio_area {
+    VIRTIO_AREA_DESC,
+    VIRTIO_AREA_DRIVER,
+    VIRTIO_AREA_DEVICE
+};
+void virtio_queue_set_address(struct virtio_device *v, enum virtio_area area, bool high,
+                              uint32_t value);
+void virtio_queue_enable(struct virtio_device *v, bool enable);
+
 /* A doorbell. No lock. */
 void virtio_notify(struct virtio_device *v, unsigned queue);
 

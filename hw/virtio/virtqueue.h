@@ -3,9 +3,10 @@
  * Virtqueues: the rings through which a driver hands buffers to a device and gets them back.
  * Virtual I/O Device (VIRTIO) 1.2, chapters 2.6 (queues), 2.7 (split), 2.8 (packed).
  *
- * A queue is used by one thread at a time (its device says which); only virtqueue_has_work may be
- * called by another. What the rings say is never trusted: a bad ring breaks the queue
- * (virtqueue_pop gives VIRTQ_BROKEN from then on) and the device core asks the driver for a reset.
+ * A queue is used by one thread at a time (its device says which); What the rings say is never
+ * trusted: a bad ring breaks the queue (virtqueue_pop gives VIRTQ_BROKEN from then on) and the
+ * device core asks the driver for a reset. A descriptor is read once and checked after that, since
+ * the driver may change it meanwhile.
  */
 #ifndef HW_VIRTIO_VIRTQUEUE_H
 #define HW_VIRTIO_VIRTQUEUE_H
@@ -27,27 +28,28 @@ struct virtqueue_state {
     uint16_t vector;
     uint16_t last_avail; /* next entry to take */
     uint16_t used;       /* next entry to give back */
-    uint16_t signalled;  /* used index at the last interrupt decision */
-    bool signalled_valid;
+    uint16_t signalled;  /* split: used index at the last interrupt; packed: entries since then */
+    uint16_t in_flight;  /* ring entries of the chains that were taken and not given back */
     bool enabled;
     bool avail_wrap, used_wrap; /* packed: the wrap counters */
-    bool notify_off;            /* the driver was asked not to notify */
-    uint8_t reserved[3];
 };
 
+/* The queue of a running device. */
 struct virtqueue {
     struct virtqueue_state *s; /* not owned */
+    const struct dma *dma;
+    const char *who;   /* for the guest-error log */
+    uint16_t size_max; /* as the device offers it */
 
-    /* What the driver agreed to and where the rings are; set by virtqueue_start. */
+    /* What the driver agreed to and where the rings are; from virtqueue_start on. */
     bool packed, event_idx, indirect;
     bool broken;
-    const struct dma *dma;
-    const char *who; /* for the guest-error log */
     uint8_t *desc, *driver, *device;
-    uint16_t size_max;                 /* as the device offers it */
-    uint16_t unpublished;              /* used entries that the driver does not see yet */
-    uint16_t first_id, first_flags_at; /* packed: the entry whose flags publish the batch */
-    uint32_t first_len;
+
+    /* Given back, but not yet shown to the driver. */
+    uint16_t batch_chains;
+    uint16_t batch_entries;      /* ring entries of those chains */
+    uint16_t first, first_flags; /* packed: the entry whose flags show the batch */
 };
 
 /*
@@ -56,12 +58,14 @@ struct virtqueue {
  */
 struct virtq_chain {
     uint16_t id;          /* the driver's handle */
-    uint16_t descriptors; /* packed: ring entries that the chain takes */
+    uint16_t descriptors; /* ring entries that the chain takes; split: 1 */
     unsigned out_count, in_count;
     uint64_t out_bytes, in_bytes;
     struct iovec *iov;
     unsigned cap;
 };
+
+#define VIRTQ_IOV_MAX 1024u /* elements of a chain's iov */
 
 enum virtq_result {
     VIRTQ_EMPTY,
@@ -87,8 +91,6 @@ void virtqueue_publish(struct virtqueue *q);
 /* After publish: the driver wants an interrupt for what was published since the last call. */
 bool virtqueue_should_signal(struct virtqueue *q);
 
-/* A chain is waiting. Any thread, as long as the queue stays started. */
-bool virtqueue_has_work(const struct virtqueue *q);
 /* Asks the driver not to notify. */
 void virtqueue_notify_off(struct virtqueue *q);
 /* Asks for a notification; true if a chain came meanwhile (which the caller must look for). */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of hw/pci/ share. */
+#ifndef HW_PCI_PCI_INTERNAL_H
+#define HW_PCI_PCI_INTERNAL_H
+
+#include "hw/pci/pci.h"
+
+/* pci.c: sets bytes that are fixed, or start at this value. */
+void pci_config_set16(struct pci_device *p, unsigned offset, uint16_t value);
+void pci_config_set32(struct pci_device *p, unsigned offset, uint32_t value);
+/* Decodes BAR n at the CPU address, or nowhere (PCI_UNMAPPED). */
+void pci_bar_map(struct pci_device *p, unsigned n, uint64_t address);
+void pci_bars_update(struct pci_device *p);
+
+/* pci_irq.c */
+void pci_msix_reset(struct pci_device *p);
+/* Masks, enables or the state as a whole changed: sends what was held back, drives the pin. */
+void pci_irq_update(struct pci_device *p);
+
+/* pci_bus.c: completes the PCI Express capability once the function has both it and a place. */
+void pci_express_placed(struct pci_device *p);
+/* The CPU address at which [a, a + size) of bus b is seen, or PCI_UNMAPPED. */
+uint64_t pci_bus_decode(const struct pci_bus *b, uint64_t a, uint64_t size, bool io);
+/* As above through a bridge: whether its windows pass [a, a + size) downstream. */
+bool pci_bridge_passes(const struct pci_device *bridge, uint64_t a, uint64_t size, bool io);
+/* Decodes all BARs on b and below it anew. */
+void pci_bus_update(struct pci_bus *b);
+/* The interrupt line of the root that pin (1..4) of slot devfn on b reaches. */
+unsigned pci_bus_line(const struct pci_bus *b, uint8_t devfn, unsigned pin);
+
+#endif

@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * virtio over PCI: VIRTIO 1.2, chapter 4.1.
+ *
+ * BAR 1 has the MSI-X table, BAR 4 (64-bit) the four structures, a page each: common
+ * configuration, ISR status, device configuration, notifications (4 bytes a queue). Drivers find
+ * them through vendor capabilities. Doorbells take no lock.
+ * Not modelled: the legacy and transitional interfaces, queue reset, notification data.
+ */
+#include <assert.h>
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/log.h"
+#include "hw/pci/pci_internal.h"
+#include "hw/pci/pci_regs.h"
+#include "hw/virtio/virtio.h"
+
+enum {
+    MSIX_BAR = 1,
+    VIRTIO_BAR = 4,
+
+    COMMON_AT = 0x0000,
+    ISR_AT = 0x1000,
+    DEVICE_AT = 0x2000,
+    NOTIFY_AT = 0x3000,
+    PART_BYTES = 0x1000,
+    BAR_BYTES = 0x4000,
+    NOTIFY_MULTIPLIER = 4,
+};
+
+/* Vendor capabilities (4.1.4): their types and fields. */
+enum {
+    CAP_COMMON = 1,
+    CAP_NOTIFY = 2,
+    CAP_ISR = 3,
+    CAP_DEVICE = 4,
+    CAP_PCI = 5,
+
+    CAP_LEN = 2,
+    CAP_TYPE = 3,
+    CAP_BAR = 4,
+    CAP_OFFSET = 8,
+    CAP_LENGTH = 12,
+    CAP_DATA = 16, /* notify: multiplier; PCI access: the window */
+};
+
+/* Common configuration (4.1.4.3). */
+enum {
+    DEVICE_FEATURE_SELECT = 0x00,
+    DEVICE_FEATURE = 0x04,
+    DRIVER_FEATURE_SELECT = 0x08,
+    DRIVER_FEATURE = 0x0c,
+    CONFIG_MSIX_VECTOR = 0x10,
+    NUM_QUEUES = 0x12,
+    DEVICE_STATUS = 0x14,
+    CONFIG_GENERATION = 0x15,
+    QUEUE_SELECT = 0x16,
+    QUEUE_SIZE = 0x18,
+    QUEUE_MSIX_VECTOR = 0x1a,
+    QUEUE_ENABLE = 0x1c,
+    QUEUE_NOTIFY_OFF = 0x1e,
+    QUEUE_DESC = 0x20,
+    QUEUE_DRIVER = 0x28,
+    QUEUE_DEVICE = 0x30,
+    COMMON_BYTES = 0x38,
+};
+
+static struct virtio_device *as_virtio(struct device *d)
+{
+    return (struct virtio_device *)d;
+}
+
+/* ---- interrupts; v->leaf is held */
+
+static void interrupt(struct virtio_device *v, unsigned vector, uint32_t why)
+{
+    if (pci_msix_enabled(&v->pci)) {
+        if (vector != VIRTQ_NO_VECTOR) {
+            pci_msix_notify(&v->pci, vector);
+        }
+    } else {
+        v->isr |= why;
+        pci_intx_set(&v->pci, true);
+    }
+}
+
+static void queue_interrupt(struct virtio_device *v, unsigned queue)
+{
+    interrupt(v, atomic_get(&v->queue_state[queue].vector), VIRTIO_ISR_QUEUE);
+}
+
+static void config_interrupt(struct virtio_device *v)
+{
+    interrupt(v, atomic_get(&v->config_vector), VIRTIO_ISR_CONFIG);
+}
+
+static void reset_lines(struct virtio_device *v)
+{
+    pci_intx_set(&v->pci, false);
+}
+
+static const struct virtio_transport pci_transport = {queue_interrupt, config_interrupt,
+                                                      reset_lines};
+
+/* ---- common configuration */
+
+static uint32_t common_read(struct virtio_device *v, unsigned offset)
+{
+    const struct virtqueue *q = virtio_selected(v);
+    switch (offset) {
+    case DEVICE_FEATURE_SELECT:
+        return v->feature_select;
+    case DEVICE_FEATURE:
+        return virtio_features_read(v, v->feature_select);
+    case DRIVER_FEATURE_SELECT:
+        return v->driver_feature_select;
+    case DRIVER_FEATURE:
+        return v->driver_feature_select < 2
+                   ? (uint32_t)(v->accepted >> 32 * v->driver_feature_select)
+                   : 0;
+    case CONFIG_MSIX_VECTOR:
+        return v->config_vector;
+    case NUM_QUEUES:
+        return v->queue_count;
+    case DEVICE_STATUS:
+        return atomic_get(&v->status);
+    case CONFIG_GENERATION:
+        return virtio_generation(v) & 0xff;
+    case QUEUE_SELECT:
+        return v->queue_select;
+    default:
+        break;
+    }
+    if (!q) {
+        return offset == QUEUE_MSIX_VECTOR ? VIRTQ_NO_VECTOR : 0;
+    }
+    switch (offset) {
+    case QUEUE_SIZE:
+        return q->s->size;
+    case QUEUE_MSIX_VECTOR:
+        return q->s->vector;
+    case QUEUE_ENABLE:
+        return q->s->enabled;
+    case QUEUE_NOTIFY_OFF:
+        return v->queue_select;
+    case QUEUE_DESC:
+        return (uint32_t)q->s->desc;
+    case QUEUE_DESC + 4:
+        return (uint32_t)(q->s->desc >> 32);
+    case QUEUE_DRIVER:
+        return (uint32_t)q->s->driver;
+    case QUEUE_DRIVER + 4:
+        return (uint32_t)(q->s->driver >> 32);
+    case QUEUE_DEVICE:
+        return (uint32_t)q->s->device;
+    case QUEUE_DEVICE + 4:
+        return (uint32_t)(q->s->device >> 32);
+    default:
+        return 0;
+    }
+}
+
+/* 4.1.5.1.2: a vector that cannot be had reads back as none. */
+static uint16_t usable_vector(const struct virtio_device *v, uint32_t vector)
+{
+    return (uint16_t)(vector < v->pci.msix_vectors ? vector : VIRTQ_NO_VECTOR);
+}
+
+static void common_write(struct virtio_device *v, unsigned offset, uint32_t value)
+{
+    struct virtqueue *q = virtio_selected(v);
+    switch (offset) {
+    case DEVICE_FEATURE_SELECT:
+        v->feature_select = value;
+        break;
+    case DRIVER_FEATURE_SELECT:
+        v->driver_feature_select = value;
+        break;
+    case DRIVER_FEATURE:
+        virtio_features_write(v, v->driver_feature_select, value);
+        break;
+    case CONFIG_MSIX_VECTOR:
+        atomic_set(&v->config_vector, usable_vector(v, value));
+        break;
+    case DEVICE_STATUS:
+        virtio_set_status(v, value);
+        break;
+    case QUEUE_SELECT:
+        v->queue_select = value;
+        break;
+    case QUEUE_SIZE:
+        virtio_queue_set_size(v, value);
+        break;
+    case QUEUE_MSIX_VECTOR:
+        if (q) {
+            atomic_set(&q->s->vector, usable_vector(v, value));
+        }
+        break;
+    case QUEUE_ENABLE:
+        virtio_queue_enable(v, value == 1);
+        break;
+    case QUEUE_DESC:
+    case QUEUE_DESC + 4:
+        virtio_queue_set_address(v, VIRTIO_AREA_DESC, offset & 4, value);
+        break;
+    case QUEUE_DRIVER:
+    case QUEUE_DRIVER + 4:
+        virtio_queue_set_address(v, VIRTIO_AREA_DRIVER, offset & 4, value);
+        break;
+    case QUEUE_DEVICE:
+    case QUEUE_DEVICE + 4:
+        virtio_queue_set_address(v, VIRTIO_AREA_DEVICE, offset & 4, value);
+        break;
+    default:
+        log_guest(v->cls->name, "write of 0x%x to read-only or unknown register 0x%x", value,
+                  offset);
+    }
+}
+
+/* How wide the field at offset is; 64-bit fields are two of 32 bits (4.1.3.1). */
+static unsigned field_bytes(unsigned offset)
+{
+    if (offset == DEVICE_STATUS || offset == CONFIG_GENERATION) {
+        return 1;
+    }
+    return offset >= CONFIG_MSIX_VECTOR && offset < QUEUE_DESC ? 2 : 4;
+}
+
+static uint64_t common_load(void *opaque, uint64_t offset, unsigned size)
+{
+    struct virtio_device *v = opaque;
+    uint64_t value = 0;
+    for (unsigned done = 0; done < size;) {
+        unsigned at = (unsigned)offset + done, n = field_bytes(at);
+        unsigned skip = at % n;
+        uint32_t part = at < COMMON_BYTES ? common_read(v, at - skip) >> 8 * skip : 0;
+        value |= (uint64_t)part << 8 * done;
+        done += n - skip;
+    }
+    return value & mask64(8 * size);
+}
+
+static void common_store(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct virtio_device *v = opaque;
+    if (offset >= COMMON_BYTES || field_bytes((unsigned)offset) != size) {
+        log_guest(v->cls->name, "write of %u bytes at 0x%x of the common configuration", size,
+                  (unsigned)offset);
+        return;
+    }
+    common_write(v, (unsigned)offset, (uint32_t)value);
+}
+
+/* ---- the other structures */
+
+static uint64_t isr_load(void *opaque, uint64_t offset, unsigned size)
+{
+    struct virtio_device *v = opaque;
+    uint32_t isr = 0;
+    (void)size;
+    if (offset == 0) {
+        os_mutex_lock(&v->leaf);
+        isr = v->isr;
+        v->isr = 0;
+        pci_intx_set(&v->pci, false);
+        os_mutex_unlock(&v->leaf);
+    }
+    return isr;
+}
+
+static void isr_store(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct virtio_device *v = opaque;
+    log_guest(v->cls->name, "write of 0x%llx (%u bytes) at 0x%x of the ISR status",
+              (unsigned long long)value, size, (unsigned)offset);
+}
+
+static uint64_t device_load_config(void *opaque, uint64_t offset, unsigned size)
+{
+    return virtio_config_load(opaque, (unsigned)offset, size);
+}
+
+static void device_store_config(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    virtio_config_store(opaque, (unsigned)offset, value, size);
+}
+
+static uint64_t notify_load(void *opaque, uint64_t offset, unsigned size)
+{
+    (void)opaque, (void)offset, (void)size;
+    return 0;
+}
+
+static void notify_store(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct virtio_device *v = opaque;
+    (void)value, (void)size;
+    if (!pci_bus_master(&v->pci)) {
+        log_guest(v->cls->name, "notification while the function may not be bus master");
+        return;
+    }
+    virtio_notify(v, (unsigned)(offset / NOTIFY_MULTIPLIER));
+}
+
+static const struct mmio_ops common_ops = {common_load, common_store, 1 | 2 | 4};
+static const struct mmio_ops isr_ops = {isr_load, isr_store, 1 | 2 | 4};
+static const struct mmio_ops device_ops = {device_load_config, device_store_config, 1 | 2 | 4};
+static const struct mmio_ops notify_ops = {notify_load, notify_store, 1 | 2 | 4};
+
+/* ---- the configuration access capability (4.1.4.9): BAR accesses through configuration space */
+
+/* The part of the BAR that the capability's fields name, or NULL; size is 0 unless 1, 2 or 4. */
+static const struct pci_bar_part *window_part(struct virtio_device *v, uint32_t *offset,
+                                              unsigned *size)
+{
+    const uint8_t *cap = v->pci.config + v->pci_cfg_cap;
+    const struct pci_bar *b = &v->pci.bar[cap[CAP_BAR] == VIRTIO_BAR ? VIRTIO_BAR : 0];
+    *offset = load_le32(cap + CAP_OFFSET);
+    *size = load_le32(cap + CAP_LENGTH);
+    if ((*size != 1 && *size != 2 && *size != 4) || !is_aligned(*offset, *size)) {
+        return NULL;
+    }
+    for (unsigned i = 0; i < b->part_count; i++) {
+        const struct pci_bar_part *part = &b->part[i];
+        if (*offset >= part->offset && *offset - part->offset < part->size) {
+            *offset -= part->offset;
+            return part;
+        }
+    }
+    return NULL;
+}
+
+static bool touches_window(const struct virtio_device *v, unsigned offset, unsigned size)
+{
+    unsigned at = v->pci_cfg_cap + CAP_DATA;
+    return offset < at + 4 && offset + size > at;
+}
+
+void virtio_pci_config_reading(struct device *d, unsigned offset, unsigned size)
+{
+    struct virtio_device *v = as_virtio(d);
+    uint32_t at;
+    unsigned n;
+    if (touches_window(v, offset, size)) {
+        const struct pci_bar_part *part = window_part(v, &at, &n);
+        if (part) {
+            struct mem_range r = {.ops = part->ops, .opaque = part->opaque, .lock = part->lock};
+            store_le32(v->pci.config + v->pci_cfg_cap + CAP_DATA, (uint32_t)range_load(&r, at, n));
+        }
+    }
+}
+
+void virtio_pci_config_written(struct device *d, unsigned offset, unsigned size)
+{
+    struct virtio_device *v = as_virtio(d);
+    uint32_t at;
+    unsigned n;
+    if (touches_window(v, offset, size)) {
+        const struct pci_bar_part *part = window_part(v, &at, &n);
+        if (part) {
+            struct mem_range r = {.ops = part->ops, .opaque = part->opaque, .lock = part->lock};
+            range_store(&r, at, n, load_le32(v->pci.config + v->pci_cfg_cap + CAP_DATA));
+        }
+    }
+}
+
+/* ---- life */
+
+static unsigned add_cap(struct pci_device *p, uint8_t type, uint32_t offset, uint32_t length,
+                        unsigned extra)
+{
+    unsigned at = pci_cap_add(p, PCI_CAP_VENDOR, CAP_DATA + extra);
+    p->config[at + CAP_LEN] = p->initial[at + CAP_LEN] = (uint8_t)(CAP_DATA + extra);
+    p->config[at + CAP_TYPE] = p->initial[at + CAP_TYPE] = type;
+    p->config[at + CAP_BAR] = p->initial[at + CAP_BAR] = type == CAP_PCI ? 0 : VIRTIO_BAR;
+    pci_config_set32(p, at + CAP_OFFSET, offset);
+    pci_config_set32(p, at + CAP_LENGTH, length);
+    return at;
+}
+
+static void add_caps(struct virtio_device *v)
+{
+    struct pci_device *p = &v->pci;
+    unsigned at = add_cap(p, CAP_PCI, 0, 0, 4);
+    v->pci_cfg_cap = at;
+    p->writable[at + CAP_BAR] = 0xff;
+    memset(p->writable + at + CAP_OFFSET, 0xff, 12); /* offset, length, data */
+    at = add_cap(p, CAP_NOTIFY, NOTIFY_AT, PART_BYTES, 4);
+    pci_config_set32(p, at + CAP_DATA, NOTIFY_MULTIPLIER);
+    add_cap(p, CAP_DEVICE, DEVICE_AT, PART_BYTES, 0);
+    add_cap(p, CAP_ISR, ISR_AT, PART_BYTES, 0);
+    add_cap(p, CAP_COMMON, COMMON_AT, PART_BYTES, 0);
+}
+
+static void add_bar(struct virtio_device *v)
+{
+    const struct pci_bar_part parts[] = {
+        {COMMON_AT, PART_BYTES, "virtio-pci-common", &common_ops, v, &v->lock},
+        {ISR_AT, PART_BYTES, "virtio-pci-isr", &isr_ops, v, NULL},
+        {DEVICE_AT, PART_BYTES, "virtio-pci-device", &device_ops, v, &v->lock},
+        {NOTIFY_AT, PART_BYTES, "virtio-pci-notify", &notify_ops, v, NULL},
+    };
+    pci_bar_add(&v->pci, VIRTIO_BAR, PCI_BAR_MEM64 | PCI_BAR_PREFETCH, BAR_BYTES);
+    for (unsigned i = 0; i < array_len(parts); i++) {
+        pci_bar_add_part(&v->pci, VIRTIO_BAR, &parts[i]);
+    }
+}
+
+bool virtio_pci_create(struct device *d, struct error *e)
+{
+    struct virtio_device *v = as_virtio(d);
+    const struct virtio_pci_class *c = d->cls->kind;
+    if (v->prop_disable_modern) {
+        return error_set(e, "%s: disable-modern=on: only the modern interface is modelled",
+                         d->cls->name);
+    }
+    if (v->prop_vectors != UINT32_MAX && v->prop_vectors > PCI_MSIX_MAX) {
+        return error_set(e, "%s: vectors=%u: at most %u", d->cls->name, v->prop_vectors,
+                         PCI_MSIX_MAX);
+    }
+    v->transport = &pci_transport;
+    pci_device_init(&v->pci, &c->pci);
+    if (!virtio_create(v, c->virtio, e)) {
+        pci_device_fini(&v->pci);
+        return false;
+    }
+    unsigned vectors = v->prop_vectors;
+    if (vectors == UINT32_MAX) {
+        vectors = v->queue_count + 1 < PCI_MSIX_MAX ? v->queue_count + 1 : PCI_MSIX_MAX;
+    }
+    pci_cap_add_power(&v->pci);
+    pci_cap_add_express(&v->pci, PCI_EXP_TYPE_ENDPOINT);
+    add_caps(v);
+    add_bar(v);
+    if (vectors) {
+        pci_msix_init(&v->pci, MSIX_BAR, vectors);
+    }
+    return true;
+}

@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: MIT */
+/* PCI: configuration space, BARs, bridges, MSI-X, pins; with a small function of the test's own. */
+#include "hw/pci/pci.h"
+#include "base/bits.h"
+#include "hw/pci/pci_regs.h"
+#include "tests/support/virtio_rig.h"
+#include "tests/test.h"
+
+struct probe {
+    struct pci_device pci;
+    uint64_t scratch;
+};
+
+static uint64_t probe_read(void *opaque, uint64_t offset, unsigned size)
+{
+    struct probe *p = opaque;
+    (void)size;
+    return offset == 0 ? p->scratch : offset;
+}
+
+static void probe_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct probe *p = opaque;
+    (void)size;
+    if (offset == 0) {
+        p->scratch = (uint32_t)value;
+    }
+}
+
+static const struct mmio_ops probe_ops = {probe_read, probe_write, 4};
+
+static const struct pci_class probe_pci = {
+    .vendor = 0x1234,
+    .device = 0x5678,
+    .subsystem_vendor = 0xaaaa,
+    .subsystem = 0xbbbb,
+    .class_code = 0xff0102,
+    .revision = 7,
+    .interrupt_pin = 1,
+};
+
+static bool probe_create(struct device *d, struct error *e)
+{
+    struct probe *p = (struct probe *)d;
+    (void)e;
+    pci_device_init(&p->pci, &probe_pci);
+    pci_cap_add_power(&p->pci);
+    pci_cap_add_express(&p->pci, PCI_EXP_TYPE_ENDPOINT);
+    struct pci_bar_part part = {.size = 0x100, .name = "probe", .ops = &probe_ops, .opaque = p};
+    pci_bar_add(&p->pci, 0, PCI_BAR_MEM32, 0x1000);
+    pci_bar_add_part(&p->pci, 0, &part);
+    pci_bar_add(&p->pci, 2, PCI_BAR_MEM64 | PCI_BAR_PREFETCH, 0x100000);
+    pci_bar_add_part(&p->pci, 2, &part);
+    pci_bar_add(&p->pci, 4, PCI_BAR_IO, 0x100);
+    pci_bar_add_part(&p->pci, 4, &part);
+    pci_msix_init(&p->pci, 1, 4);
+    return true;
+}
+
+static void probe_reset(struct device *d)
+{
+    pci_device_reset((struct pci_device *)d);
+}
+
+static void probe_destroy(struct device *d)
+{
+    pci_device_fini((struct pci_device *)d);
+}
+
+static void probe_loaded(struct device *d)
+{
+    pci_device_loaded((struct pci_device *)d);
+}
+
+static const struct prop probe_props[] = {PCI_PROPS(probe, pci), PROP_END};
+static const struct field probe_fields[] = {PCI_FIELDS(probe, pci), FIELD(probe, scratch),
+                                            FIELD_END};
+static const struct device_class probe_class = {
+    .name = "probe",
+    .bus = BUS_PCI,
+    .size = sizeof(struct probe),
+    .props = probe_props,
+    .fields = probe_fields,
+    .create = probe_create,
+    .reset = probe_reset,
+    .destroy = probe_destroy,
+    .loaded = probe_loaded,
+    .flags = DEVICE_THREAD_SAFE,
+    .kind = &probe_pci,
+};
+
+#define SLOT3 0x18
+
+static struct probe *add_probe(struct rig *r, const char *bus, const char *addr)
+{
+    struct error e = {{0}};
+    char text[32];
+    snprintf(text, sizeof(text), "addr=%s", addr);
+    struct device *d = rig_device(r, &probe_class, bus, &e, text, NULL);
+    if (!d) {
+        fprintf(stderr, "%s\n", e.text);
+        exit(2);
+    }
+    return (struct probe *)d;
+}
+
+static void enable(struct rig *r, unsigned bus, unsigned devfn)
+{
+    rig_config_set(r, bus, devfn, PCI_COMMAND, 2,
+                   PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+}
+
+TEST(header_shows_the_identity)
+{
+    struct rig r;
+    rig_open(&r);
+    add_probe(&r, "pcie.0", "3");
+    CHECK_EQ(rig_config(&r, 0, SLOT3, 0, 4), 0x56781234);
+    CHECK_EQ(rig_config(&r, 0, SLOT3, 8, 4), 0xff010207);
+    CHECK_EQ(rig_config(&r, 0, SLOT3, 0x2c, 4), 0xbbbbaaaa);
+    CHECK_EQ(rig_config(&r, 0, SLOT3, PCI_INTERRUPT_PIN, 1), 1);
+    CHECK_EQ(rig_config(&r, 0, 0, 0, 4), 0x00081b36);
+    rig_close(&r);
+}
+
+TEST(absent_functions_read_all_ones)
+{
+    struct rig r;
+    rig_open(&r);
+    CHECK_EQ(rig_config(&r, 0, 0x20, 0, 4), 0xffffffff);
+    CHECK_EQ(rig_config(&r, 5, 0, 0, 2), 0xffff);
+    rig_config_set(&r, 5, 0, 4, 2, 0xffff);
+    rig_close(&r);
+}
+
+TEST(read_only_bits_stay)
+{
+    struct rig r;
+    rig_open(&r);
+    add_probe(&r, "pcie.0", "3");
+    rig_config_set(&r, 0, SLOT3, 0, 4, 0xffffffff);
+    rig_config_set(&r, 0, SLOT3, 8, 4, 0xffffffff);
+    CHECK_EQ(rig_config(&r, 0, SLOT3, 0, 4), 0x56781234);
+    CHECK_EQ(rig_config(&r, 0, SLOT3, 8, 4), 0xff010207);
+    rig_config_set(&r, 0, SLOT3, PCI_COMMAND, 2, 0xffff);
+    CHECK_EQ(rig_config(&r, 0, SLOT3, PCI_COMMAND, 2), 0x0547);
+    rig_close(&r);
+}
+
+TEST(bars_tell_their_size)
+{
+    struct rig r;
+    rig_open(&r);
+    add_probe(&r, "pcie.0", "3");
+    for (unsigned i = 0; i < 6; i++) {
+        rig_config_set(&r, 0, SLOT3, PCI_BAR0 + 4 * i, 4, 0xffffffff);
+    }
+    CHECK_EQ(rig_config(&r, 0, SLOT3, PCI_BAR0, 4), 0xfffff000);
+    CHECK_EQ(rig_config(&r, 0, SLOT3, PCI_BAR0 + 8, 4), 0xfff0000c);
+    CHECK_EQ(rig_config(&r, 0, SLOT3, PCI_BAR0 + 12, 4), 0xffffffff);
+    CHECK_EQ(rig_config(&r, 0, SLOT3, PCI_BAR0 + 16, 4), 0xffffff01);
+    CHECK_EQ(rig_config(&r, 0, SLOT3, PCI_BAR0 + 20, 4), 0);
+    rig_close(&r);
+}
+
+TEST(bars_are_decoded_where_software_puts_them)
+{
+    struct rig r;
+    rig_open(&r);
+    add_probe(&r, "pcie.0", "3");
+    rig_config_set(&r, 0, SLOT3, PCI_BAR0, 4, RIG_MMIO + 0x5000);
+    rig_config_set(&r, 0, SLOT3, PCI_BAR0 + 8, 4, (uint32_t)RIG_HIGH);
+    rig_config_set(&r, 0, SLOT3, PCI_BAR0 + 12, 4, RIG_HIGH >> 32);
+    rig_config_set(&r, 0, SLOT3, PCI_BAR0 + 16, 4, 0x1000);
+    CHECK_EQ(rig_load(&r, RIG_MMIO + 0x5004, 4), 0xffffffff); /* not enabled yet */
+    enable(&r, 0, SLOT3);
+    rig_store(&r, RIG_MMIO + 0x5000, 4, 0xcafe);
+    CHECK_EQ(rig_load(&r, RIG_HIGH, 4), 0xcafe);
+    CHECK_EQ(rig_load(&r, RIG_PIO + 0x1000, 4), 0xcafe);
+    CHECK_EQ(rig_load(&r, RIG_MMIO + 0x5004, 4), 4);
+    rig_config_set(&r, 0, SLOT3, PCI_BAR0, 4, RIG_MMIO + 0x9000);
+    CHECK_EQ(rig_load(&r, RIG_MMIO + 0x9000, 4), 0xcafe);
+    CHECK_EQ(rig_load(&r, RIG_MMIO + 0x5000, 4), 0xffffffff);
+    rig_close(&r);
+}
+
+TEST(bars_outside_the_windows_are_not_decoded)
+{
+    struct rig r;
+    rig_open(&r);
+    add_probe(&r, "pcie.0", "3");
+    rig_config_set(&r, 0, SLOT3, PCI_BAR0, 4, RIG_RAM);
+    enable(&r, 0, SLOT3);
+    rig_store(&r, RIG_RAM, 4, 0x600d);
+    CHECK_EQ(load_le32(rig_host(&r, RIG_RAM)), 0x600d);
+    rig_config_set(&r, 0, SLOT3, PCI_BAR0 + 8, 4, 0xfff00000);
+    rig_config_set(&r, 0, SLOT3, PCI_BAR0 + 12, 4, 0xffffffff);
+    rig_config_set(&r, 0, SLOT3, PCI_BAR0 + 16, 4, 0xffffff00);
+    rig_close(&r);
+}
+
+TEST(msix_sends_masks_and_keeps_pending)
+{
+    struct rig r;
+    rig_open(&r);
+    struct probe *p = add_probe(&r, "pcie.0", "3");
+    paddr table = RIG_MMIO + 0x10000;
+    unsigned cap = rig_cap(&r, 0, SLOT3, PCI_CAP_MSIX);
+    REQUIRE(cap != 0);
+    CHECK_EQ(rig_config(&r, 0, SLOT3, cap + 2, 2), 3);
+    rig_config_set(&r, 0, SLOT3, PCI_BAR0 + 4, 4, (uint32_t)table);
+    enable(&r, 0, SLOT3);
+    rig_store(&r, table + 32, 4, RIG_MSI);
+    rig_store(&r, table + 36, 4, 0);
+    rig_store(&r, table + 40, 4, 9);
+    CHECK_EQ(rig_load(&r, table + 44, 4), 1); /* masked after reset */
+    pci_msix_notify(&p->pci, 2);
+    CHECK_EQ(r.msi[9], 0); /* MSI-X is off: nothing, not even pending */
+    CHECK_EQ(rig_load(&r, table + 0x800, 8), 0);
+
+    rig_config_set(&r, 0, SLOT3, cap + 2, 2, PCI_MSIX_ENABLE);
+    pci_msix_notify(&p->pci, 2);
+    CHECK_EQ(r.msi[9], 0);
+    CHECK_EQ(rig_load(&r, table + 0x800, 8), 4);
+    rig_store(&r, table + 44, 4, 0); /* unmask */
+    CHECK_EQ(r.msi[9], 1);
+    CHECK_EQ(r.requester, SLOT3);
+    CHECK_EQ(rig_load(&r, table + 0x800, 8), 0);
+
+    rig_config_set(&r, 0, SLOT3, cap + 2, 2, PCI_MSIX_ENABLE | PCI_MSIX_FUNCTION_MASK);
+    pci_msix_notify(&p->pci, 2);
+    pci_msix_notify(&p->pci, 2);
+    CHECK_EQ(r.msi[9], 1);
+    rig_config_set(&r, 0, SLOT3, cap + 2, 2, PCI_MSIX_ENABLE);
+    CHECK_EQ(r.msi[9], 2);
+    pci_msix_notify(&p->pci, 4); /* there is no such vector */
+    rig_close(&r);
+}
+
+TEST(msi_waits_for_the_bus_master_bit)
+{
+    struct rig r;
+    rig_open(&r);
+    struct probe *p = add_probe(&r, "pcie.0", "3");
+    struct drv unused;
+    drv_open_pci(&unused, &r, SLOT3); /* MSI-X on, vector n sends n */
+    rig_config_set(&r, 0, SLOT3, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    pci_msix_notify(&p->pci, 1);
+    CHECK_EQ(r.msi[1], 0);
+    enable(&r, 0, SLOT3);
+    CHECK_EQ(r.msi[1], 1);
+    rig_close(&r);
+}
+
+TEST(intx_is_swizzled_shared_and_can_be_disabled)
+{
+    struct rig r;
+    rig_open(&r);
+    struct probe *a = add_probe(&r, "pcie.0", "3"), *b = add_probe(&r, "pcie.0", "7");
+    pci_intx_set(&a->pci, true);
+    CHECK_EQ(r.intx[3], 1); /* pin A of slot 3 */
+    pci_intx_set(&b->pci, true);
+    pci_intx_set(&a->pci, false);
+    CHECK_EQ(r.intx[3], 1);
+    CHECK_EQ(rig_config(&r, 0, 0x38, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT, PCI_STATUS_INTERRUPT);
+    rig_config_set(&r, 0, 0x38, PCI_COMMAND, 2, PCI_COMMAND_INTX_DISABLE);
+    CHECK_EQ(r.intx[3], 0);
+    rig_config_set(&r, 0, 0x38, PCI_COMMAND, 2, 0);
+    CHECK_EQ(r.intx[3], 1);
+    device_reset(&b->pci.dev);
+    CHECK_EQ(r.intx[3], 0);
+    rig_close(&r);
+}
+
+/* A root port in slot 2 with bus 1 behind it, windows of 1 MiB at RIG_MMIO + 1 MiB and at RIG_HIGH.
+ */
+static void open_port(struct rig *r)
+{
+    struct error e = {{0}};
+    struct device *d = device_new(&pcie_root_port_class, r->m, "rp0");
+    d->bus = machine_find_bus(r->m, "pcie.0");
+    if (!device_set(d, "addr", "2", &e) || !device_set(d, "slot", "5", &e) ||
+        !device_create(d, &e)) {
+        fprintf(stderr, "%s\n", e.text);
+        exit(2);
+    }
+    device_reset(d);
+}
+
+static void program_port(struct rig *r)
+{
+    rig_config_set(r, 0, 0x10, PCI_PRIMARY_BUS, 4, 0x00010100);
+    rig_config_set(r, 0, 0x10, PCI_MEMORY_BASE, 4, 0x10101010);
+    rig_config_set(r, 0, 0x10, PCI_PREF_BASE, 4, 0);
+    rig_config_set(r, 0, 0x10, PCI_PREF_BASE_UPPER, 4, RIG_HIGH >> 32);
+    rig_config_set(r, 0, 0x10, PCI_PREF_LIMIT_UPPER, 4, RIG_HIGH >> 32);
+    rig_config_set(r, 0, 0x10, PCI_IO_BASE, 2, 0x2020);
+    enable(r, 0, 0x10);
+}
+
+TEST(bridge_passes_configuration_and_memory_to_its_bus)
+{
+    struct rig r;
+    rig_open(&r);
+    open_port(&r);
+    struct probe *p = add_probe(&r, "rp0", "0");
+    CHECK_EQ(rig_config(&r, 1, 0, 0, 4), 0xffffffff);
+    program_port(&r);
+    CHECK_EQ(rig_config(&r, 1, 0, 0, 4), 0x56781234);
+    CHECK_EQ(rig_config(&r, 1, 8, 0, 4), 0xffffffff);
+    rig_config_set(&r, 1, 0, PCI_BAR0, 4, RIG_MMIO + 0x100000);
+    rig_config_set(&r, 1, 0, PCI_BAR0 + 12, 4, RIG_HIGH >> 32);
+    rig_config_set(&r, 1, 0, PCI_BAR0 + 16, 4, 0x2100);
+    enable(&r, 1, 0);
+    rig_store(&r, RIG_MMIO + 0x100000, 4, 0xbeef);
+    CHECK_EQ(rig_load(&r, RIG_HIGH, 4), 0xbeef);
+    CHECK_EQ(rig_load(&r, RIG_PIO + 0x2100, 4), 0xbeef);
+    CHECK_EQ(pci_requester_id(&p->pci), 0x100);
+    /* Moved out of the bridge's window: not decoded. */
+    rig_config_set(&r, 1, 0, PCI_BAR0, 4, RIG_MMIO + 0x200000);
+    CHECK_EQ(rig_load(&r, RIG_MMIO + 0x200000, 4), 0xffffffff);
+    /* The window follows: decoded again. */
+    rig_config_set(&r, 0, 0x10, PCI_MEMORY_BASE, 4, 0x10201020);
+    CHECK_EQ(rig_load(&r, RIG_MMIO + 0x200000, 4), 0xbeef);
+    rig_config_set(&r, 0, 0x10, PCI_COMMAND, 2, 0);
+    CHECK_EQ(rig_load(&r, RIG_MMIO + 0x200000, 4), 0xffffffff);
+    rig_close(&r);
+}
+
+TEST(bridge_swizzles_pins)
+{
+    struct rig r;
+    rig_open(&r);
+    open_port(&r);
+    struct probe *p = add_probe(&r, "rp0", "0");
+    pci_intx_set(&p->pci, true);
+    CHECK_EQ(r.intx[2], 1); /* slot 0 behind slot 2 */
+    rig_close(&r);
+}
+
+TEST(port_type_and_slot_show_in_the_express_capability)
+{
+    struct rig r;
+    rig_open(&r);
+    open_port(&r);
+    add_probe(&r, "rp0", "0");
+    add_probe(&r, "pcie.0", "3");
+    program_port(&r);
+    unsigned at = rig_cap(&r, 0, 0x10, PCI_CAP_EXPRESS);
+    CHECK_EQ(rig_config(&r, 0, 0x10, at + PCI_EXP_FLAGS, 2), 0x142);
+    CHECK_EQ(rig_config(&r, 0, 0x10, at + PCI_EXP_SLTCAP, 4) >> 19, 5);
+    at = rig_cap(&r, 1, 0, PCI_CAP_EXPRESS);
+    CHECK_EQ(rig_config(&r, 1, 0, at + PCI_EXP_FLAGS, 2), 0x02);
+    at = rig_cap(&r, 0, SLOT3, PCI_CAP_EXPRESS);
+    CHECK_EQ(rig_config(&r, 0, SLOT3, at + PCI_EXP_FLAGS, 2), 0x92);
+    rig_close(&r);
+}
+
+TEST(bad_places_are_refused)
+{
+    struct rig r;
+    struct error e = {{0}};
+    rig_open(&r);
+    add_probe(&r, "pcie.0", "3");
+    CHECK(!rig_device(&r, &probe_class, "pcie.0", &e, "addr=3", NULL));
+    CHECK(strstr(e.text, "taken by probe") != NULL);
+    open_port(&r);
+    CHECK(!rig_device(&r, &probe_class, "rp0", &e, "addr=1", NULL));
+    CHECK(rig_device(&r, &probe_class, "rp0", &e, NULL) != NULL);
+    CHECK(!rig_device(&r, &probe_class, "rp0", &e, NULL));
+    CHECK(strstr(e.text, "no free slot") != NULL);
+    rig_close(&r);
+}
+
+TEST(state_survives_saving)
+{
+    struct rig r, s;
+    struct error e = {{0}};
+    rig_open(&r);
+    struct probe *p = add_probe(&r, "pcie.0", "3");
+    rig_config_set(&r, 0, SLOT3, PCI_BAR0, 4, RIG_MMIO + 0x5000);
+    enable(&r, 0, SLOT3);
+    rig_store(&r, RIG_MMIO + 0x5000, 4, 0xcafe);
+    pci_intx_set(&p->pci, true);
+    struct strbuf out = {0};
+    device_save(&p->pci.dev, &out);
+    rig_close(&r);
+
+    rig_open(&s);
+    p = add_probe(&s, "pcie.0", "3");
+    CHECK(device_load(&p->pci.dev, out.text, out.len, &e));
+    CHECK_EQ(rig_load(&s, RIG_MMIO + 0x5000, 4), 0xcafe);
+    CHECK_EQ(s.intx[3], 1);
+    strbuf_free(&out);
+    rig_close(&s);
+}
+
+TEST(tables_list_every_byte)
+{
+    struct error e = {{0}};
+    const struct device_class *classes[] = {&gpex_pcihost_class, &gpex_root_class,
+                                            &pcie_root_port_class, &probe_class};
+    for (unsigned i = 0; i < array_len(classes); i++) {
+        CHECK_MSG(device_check_class(classes[i], &e), "%s", e.text);
+    }
+}
+
+TEST(garbage_in_configuration_space_is_survived)
+{
+    struct rig r;
+    struct rng g;
+    rig_open(&r);
+    open_port(&r);
+    add_probe(&r, "rp0", "0");
+    add_probe(&r, "pcie.0", "3");
+    rng_seed(&g, test_seed());
+    for (unsigned i = 0; i < 20000 * test_scale(); i++) {
+        static const unsigned devfns[] = {0, 0x10, 0x18, 0x20};
+        unsigned size = 1u << rng_below(&g, 3);
+        unsigned offset = (unsigned)rng_below(&g, rng_below(&g, 8) ? 256 : 4096) & ~(size - 1);
+        unsigned bus = rng_below(&g, 2) ? (unsigned)rng_below(&g, 3) : 0;
+        uint32_t v = rng_below(&g, 4) ? rng_u32(&g) : (uint32_t)RIG_MMIO;
+        rig_config_set(&r, bus, devfns[rng_below(&g, 4)], offset, size, v);
+        rig_load(&r, RIG_MMIO + (rng_u32(&g) & 0xffff), 1);
+    }
+    machine_reset(r.m);
+    CHECK_EQ(rig_config(&r, 0, SLOT3, 0, 4), 0x56781234);
+    CHECK_EQ(rig_load(&r, RIG_MMIO, 4), 0xffffffff);
+    rig_close(&r);
+}
