@@ -73,6 +73,33 @@ static inline bool atomic_cas128(u128 *p, u128 *old, u128 v)
 #endif
 }
 
+/*
+ * *p whole (16-byte aligned), which need not be writable, and a whole store; ordered as plain
+ * accesses are. x86: every CPU with AVX does aligned 16-byte vector accesses as one.
+ */
+static inline u128 atomic_read128(const u128 *p)
+{
+#if defined(__x86_64__)
+    typedef uint64_t words __attribute__((vector_size(16)));
+    words w;
+    __asm__ volatile("movdqa %1, %0" : "=x"(w) : "m"(*p));
+    return (u128)w[1] << 64 | w[0];
+#else
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+#endif
+}
+
+static inline void atomic_write128(u128 *p, u128 v)
+{
+#if defined(__x86_64__)
+    typedef uint64_t words __attribute__((vector_size(16)));
+    const words w = {(uint64_t)v, (uint64_t)(v >> 64)};
+    __asm__ volatile("movdqa %1, %0" : "=m"(*p) : "x"(w));
+#else
+    __atomic_store_n(p, v, __ATOMIC_RELEASE);
+#endif
+}
+
 /* *p whole, sequentially consistent. On x86-64 it writes what it read: p must be writable. */
 static inline u128 atomic_get128(u128 *p)
 {

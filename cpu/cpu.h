@@ -37,8 +37,6 @@ struct cpu_reg {
     void (*set)(struct vcpu *v, uint64_t value);
 };
 
-enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_FETCH };
-
 /* What a page walk found; also the contents of a second-level TLB entry. */
 struct translation {
     paddr pa;                      /* of the address that was asked for */

@@ -4,6 +4,7 @@
 #include "base/bits.h"
 #include "tcg/fold.h"
 #include "tcg/ir.h"
+#include "tcg/opinfo.h"
 
 static ir_val emit1(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, uint32_t aux)
 {
@@ -148,6 +149,13 @@ ir_val ir_flags_test(struct ir_builder *b, enum ir_cond c, ir_val in)
 
 /* ---- floating point */
 
+/* src of an op with one operand: conversions name it. */
+static ir_type source_type(const struct ir_builder *b, enum ir_op op, ir_val x)
+{
+    const unsigned shape = ir_ops[op].shape;
+    return shape == SHAPE_CVT || shape == SHAPE_CVTI ? ir_type_of(b, x) : T_VOID;
+}
+
 ir_val ir_fp2(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, ir_val y, unsigned fp)
 {
     return ir_emit(
@@ -157,8 +165,12 @@ ir_val ir_fp2(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, ir_val y
 
 ir_val ir_fp1(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, unsigned aux, unsigned fp)
 {
-    return ir_emit(b, (struct ir_insn){
-                          .op = (uint16_t)op, .type = t, .a = (uint16_t)x, .aux = aux, .imm = fp});
+    return ir_emit(b, (struct ir_insn){.op = (uint16_t)op,
+                                       .type = t,
+                                       .src = source_type(b, op, x),
+                                       .a = (uint16_t)x,
+                                       .aux = aux,
+                                       .imm = fp});
 }
 
 ir_val ir_fma(struct ir_builder *b, ir_type t, ir_val x, ir_val y, ir_val addend, unsigned negate,
@@ -225,8 +237,7 @@ ir_val ir_itof(struct ir_builder *b, ir_type to, ir_val x, unsigned aux, unsigne
 
 ir_val ir_v1(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, unsigned aux)
 {
-    return ir_emit(b,
-                   (struct ir_insn){.op = (uint16_t)op, .type = t, .a = (uint16_t)x, .aux = aux});
+    return ir_fp1(b, op, t, x, aux, 0);
 }
 
 ir_val ir_v2(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, ir_val y, unsigned aux)

@@ -15,6 +15,8 @@
 struct vcpu;
 struct tlb;
 
+enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_FETCH };
+
 /* Addressed by generated code; offsets are part of the boundary contract (docs/internals.md). */
 struct tcg_hot {
     _Atomic uint32_t exit_request;   /* not 0: leave at the next poll */

@@ -134,6 +134,7 @@ struct ir_guest {
     const struct ir_reg *regs;
     unsigned reg_count;                /* at most IR_MAX_REGS */
     const struct fp_rules *fp_rules;
+    const struct ir_call *const *calls; /* run-time functions that ir_parse knows by name; ends with NULL; or NULL */
 };
 #define IR_MAX_REGS 128
 
