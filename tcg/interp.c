@@ -174,7 +174,7 @@ static enum step step(struct interp *s, const struct ir_insn *in, union ir_vec *
     }
 }
 
-enum interp_end ir_interpret(struct vcpu *v, const struct ir_builder *b, uint64_t *pc)
+uint64_t ir_interpret(struct vcpu *v, const struct ir_builder *b)
 {
     struct interp s;
     enum step end = STEP_NEXT;
@@ -187,6 +187,5 @@ enum interp_end ir_interpret(struct vcpu *v, const struct ir_builder *b, uint64_
         end = step(&s, &b->insns[i], &s.values[i]);
     }
     assert(end != STEP_NEXT);
-    *pc = end == STEP_RAISED ? s.insn_pc : s.next_pc;
-    return end == STEP_RAISED ? INTERP_RAISED : INTERP_GO_ON;
+    return end == STEP_RAISED ? s.insn_pc : s.next_pc;
 }
