@@ -10,6 +10,7 @@
 #define DEVICE_CLASSES(X)                                                                          \
     X(arm_gicv2m_class)                                                                            \
     X(arm_gicv3_class)                                                                             \
+    X(arm_gicv3_its_class)                                                                         \
     X(arm_gic_class)                                                                               \
     X(gpex_pcihost_class)                                                                          \
     X(gpex_root_class)                                                                             \

@@ -56,4 +56,14 @@ void gicv2m_connect(struct device *d, struct device *gic);
 /* A message to the doorbell. Any thread. */
 void gicv2m_send(struct device *d, uint32_t intid);
 
+/* ---- interrupt translation service of a GICv3 that has-lpi */
+
+extern const struct device_class arm_gicv3_its_class;
+#define ITS_SIZE 0x20000
+#define ITS_TRANSLATER 0x10040 /* offset of the doorbell in the window */
+/* Between device_new and device_create. */
+void its_connect(struct device *d, struct device *gic);
+/* A message of the device with this requester ID. Any thread. */
+void its_send(struct device *d, uint32_t device_id, uint32_t event_id);
+
 #endif

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Parallel NOR flash: a bank of two 16-bit chips side by side with Intel's command set (JEDEC JESD68.01 Common Flash Interface,
+ * Intel StrataFlash P30 datasheet 306666). Commands and status are those of each chip, in both halves of a 32-bit word.
+ *
+ * In read-array mode guests read and execute from it like from memory; any write makes it a device until the next read-array
+ * command. Programming clears bits only, erasing sets those of a block. Both take no time. The contents come from an image
+ * at creation and changes stay in memory. Not modelled: suspending, protection registers, block locks that hold.
+ * The contents are no device state but memory of the machine, like RAM.
+ */
+#include "hw/block/pflash_cfi01.h"
+
+#include <inttypes.h>
+
+#include "base/bits.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "block/block.h"
+#include "hw/classes.h"
+#include "hw/placement.h"
+
+#define CHIPS 2
+#define BANK_BYTES 4           /* width of the bank */
+#define BUFFER_BYTES 2048      /* of the bank's write buffer */
+#define COPY_BYTES 65536
+
+enum { /* status register */
+    ST_LOCKED = 0x02,
+    ST_PROGRAM_ERROR = 0x10,
+    ST_ERASE_ERROR = 0x20,
+    ST_READY = 0x80,
+};
+
+enum command {
+    CMD_PROGRAM_ALT = 0x10,
+    CMD_ERASE = 0x20,
+    CMD_PROGRAM = 0x40,
+    CMD_CLEAR_STATUS = 0x50,
+    CMD_LOCK = 0x60,
+    CMD_READ_STATUS = 0x70,
+    CMD_READ_ID = 0x90,
+    CMD_CFI = 0x98,
+    CMD_CONFIRM = 0xd0,
+    CMD_BUFFER = 0xe8,
+    CMD_RESET_AMD = 0xf0, /* drivers that probe for another command set send it */
+    CMD_READ_ARRAY = 0xff,
+};
+
+/* What the next write means. */
+enum step { STEP_COMMAND, STEP_PROGRAM, STEP_ERASE, STEP_LOCK, STEP_COUNT, STEP_DATA, STEP_CONFIRM };
+
+struct pflash {
+    struct device dev;
+    /* Properties. */
+    char *drive, *name;
+    uint64_t block_bytes;      /* of the bank */
+    uint32_t blocks;
+    uint32_t pad;
+
+    /* Where the contents are from. */
+    struct block *block;
+    char *file;
+
+    uint8_t *contents;
+    uint64_t bytes;
+    const struct mem_range *range;
+    struct space *space;
+
+    /* State. */
+    uint32_t reading;          /* CMD_READ_ARRAY, _STATUS, _ID or _CFI: what reads give */
+    uint32_t step;
+    uint32_t status;           /* of each chip */
+    uint32_t left;             /* STEP_DATA: bank words to come */
+    uint64_t buffer_base;      /* offset of the write buffer; UINT64_MAX: no data yet */
+    uint8_t buffer[BUFFER_BYTES];
+    uint8_t given[BUFFER_BYTES]; /* which bytes of the buffer were written */
+};
+
+static void set_reading(struct pflash *p, uint32_t reading)
+{
+    bool was_array = p->reading == CMD_READ_ARRAY, is_array = reading == CMD_READ_ARRAY;
+    p->reading = reading;
+    if (p->range && was_array != is_array) {
+        space_set_kind(p->space, p->range, is_array ? RANGE_ROMD : RANGE_MMIO);
+    }
+}
+
+/* ---- reading */
+
+/* The Common Flash Interface table of one chip, from word 0x10 on. */
+static uint8_t cfi_byte(const struct pflash *p, uint64_t word)
+{
+    uint64_t block = p->block_bytes / CHIPS;
+    const uint8_t table[] = {
+        'Q', 'R', 'Y', 0x01, 0x00, 0x31, 0x00,     /* command set, where its own table is */
+        0x00, 0x00, 0x00, 0x00,                    /* no alternative one */
+        0x45, 0x55, 0x00, 0x00,                    /* supply voltages */
+        0x07, 0x07, 0x0a, 0x00,                    /* typical times: word, buffer, erase, chip */
+        0x04, 0x04, 0x04, 0x00,                    /* the longest, as multiples */
+        (uint8_t)log2_floor(p->bytes / CHIPS),     /* size */
+        0x01, 0x00,                                /* 16 bits wide */
+        (uint8_t)log2_floor(BUFFER_BYTES / CHIPS), 0x00,
+        0x01,                                      /* one region of equal blocks: */
+        (uint8_t)(p->blocks - 1), (uint8_t)((p->blocks - 1) >> 8),
+        (uint8_t)(block >> 8), (uint8_t)(block >> 16),
+        'P', 'R', 'I', '1', '0',                   /* Intel's table, version 1.0 */
+        0x00, 0x00, 0x00, 0x00,                    /* no optional features */
+        0x00, 0x01, 0x00,                          /* none while suspended; lock status bit */
+        0x18, 0x00,                                /* optimal voltages */
+        0x00,                                      /* no protection registers */
+    };
+    return word >= 0x10 && word - 0x10 < sizeof(table) ? table[word - 0x10] : 0;
+}
+
+static uint16_t id_word(uint64_t word)
+{
+    switch (word & 0xffff) {
+    case 0:
+        return 0x0089; /* Intel */
+    case 1:
+        return 0x0018;
+    default:
+        return 0; /* also: block is not locked */
+    }
+}
+
+/* What each chip answers at offset, in the lanes that the access covers. */
+static uint64_t pflash_read(void *opaque, uint64_t offset, unsigned size)
+{
+    const struct pflash *p = opaque;
+    uint64_t word = offset / BANK_BYTES;
+    uint32_t chip;
+    switch (p->reading) {
+    case CMD_READ_ARRAY:
+        return load_le(p->contents + offset, size);
+    case CMD_READ_ID:
+        chip = id_word(word % (p->block_bytes / BANK_BYTES));
+        break;
+    case CMD_CFI:
+        chip = cfi_byte(p, word);
+        break;
+    default:
+        chip = p->status;
+    }
+    return (chip << 16 | chip) >> (8 * (offset % BANK_BYTES)) & mask64(8 * size);
+}
+
+/* ---- programming and erasing */
+
+static void program(struct pflash *p, uint64_t offset, uint8_t byte)
+{
+    if (offset < p->bytes) {
+        p->contents[offset] &= byte;
+    }
+}
+
+static bool is_read_only(const struct pflash *p)
+{
+    return p->block && block_read_only(p->block);
+}
+
+static void program_word(struct pflash *p, uint64_t offset, uint64_t value, unsigned size)
+{
+    if (is_read_only(p)) {
+        p->status |= ST_PROGRAM_ERROR | ST_LOCKED;
+        return;
+    }
+    for (unsigned i = 0; i < size; i++) {
+        program(p, offset + i, (uint8_t)(value >> (8 * i)));
+    }
+}
+
+static void erase(struct pflash *p, uint64_t offset)
+{
+    if (is_read_only(p)) {
+        p->status |= ST_ERASE_ERROR | ST_LOCKED;
+        return;
+    }
+    memset(p->contents + align_down(offset, p->block_bytes), 0xff, p->block_bytes);
+}
+
+static void buffer_begin(struct pflash *p, uint32_t count)
+{
+    p->left = count + 1;
+    p->step = STEP_DATA;
+    p->buffer_base = UINT64_MAX;
+    memset(p->given, 0, sizeof(p->given));
+    if (p->left > BUFFER_BYTES / BANK_BYTES) {
+        log_guest("pflash", "write buffer of %" PRIu32 " words; it has %u", p->left,
+                  BUFFER_BYTES / BANK_BYTES);
+        p->status |= ST_PROGRAM_ERROR | ST_ERASE_ERROR;
+        p->step = STEP_COMMAND;
+    }
+}
+
+/* Data may come in any order, but all for one aligned piece of flash of the buffer's size. */
+static void buffer_data(struct pflash *p, uint64_t offset, uint64_t value, unsigned size)
+{
+    if (p->buffer_base == UINT64_MAX) {
+        p->buffer_base = align_down(offset, BUFFER_BYTES);
+    }
+    if (offset - p->buffer_base >= BUFFER_BYTES) {
+        log_guest("pflash", "buffered write leaves its buffer at 0x%" PRIx64, offset);
+        p->status |= ST_PROGRAM_ERROR | ST_ERASE_ERROR;
+        p->step = STEP_COMMAND;
+        return;
+    }
+    for (unsigned i = 0; i < size; i++) {
+        p->buffer[offset - p->buffer_base + i] = (uint8_t)(value >> (8 * i));
+        p->given[offset - p->buffer_base + i] = 1;
+    }
+    if (--p->left == 0) {
+        p->step = STEP_CONFIRM;
+    }
+}
+
+static void buffer_program(struct pflash *p)
+{
+    if (is_read_only(p)) {
+        p->status |= ST_PROGRAM_ERROR | ST_LOCKED;
+        return;
+    }
+    for (unsigned i = 0; i < BUFFER_BYTES; i++) {
+        if (p->given[i]) {
+            program(p, p->buffer_base + i, p->buffer[i]);
+        }
+    }
+}
+
+/* ---- commands */
+
+static void first_cycle(struct pflash *p, uint8_t command)
+{
+    switch (command) {
+    case CMD_READ_ARRAY:
+    case CMD_RESET_AMD:
+        set_reading(p, CMD_READ_ARRAY);
+        break;
+    case CMD_READ_STATUS:
+    case CMD_READ_ID:
+    case CMD_CFI:
+        set_reading(p, command);
+        break;
+    case CMD_CLEAR_STATUS:
+        p->status = ST_READY;
+        break;
+    case CMD_PROGRAM:
+    case CMD_PROGRAM_ALT:
+        p->step = STEP_PROGRAM;
+        break;
+    case CMD_ERASE:
+        p->step = STEP_ERASE;
+        break;
+    case CMD_LOCK:
+        p->step = STEP_LOCK;
+        break;
+    case CMD_BUFFER:
+        p->step = STEP_COUNT;
+        break;
+    default:
+        log_guest("pflash", "unknown command 0x%02x", command);
+        set_reading(p, CMD_READ_ARRAY);
+    }
+    if (p->step != STEP_COMMAND) {
+        set_reading(p, CMD_READ_STATUS);
+    }
+}
+
+/* Lock, unlock and lock-down are accepted; blocks are never locked. */
+static bool is_lock_command(uint8_t command)
+{
+    return command == 0x01 || command == CMD_CONFIRM || command == 0x2f;
+}
+
+static void pflash_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct pflash *p = opaque;
+    uint8_t command = (uint8_t)value;
+    switch (p->step) {
+    case STEP_COMMAND:
+        first_cycle(p, command);
+        return;
+    case STEP_COUNT:
+        buffer_begin(p, (uint32_t)value & 0xffff);
+        return;
+    case STEP_DATA:
+        buffer_data(p, offset, value, size);
+        return;
+    case STEP_PROGRAM:
+        program_word(p, offset, value, size);
+        break;
+    case STEP_ERASE:
+        if (command == CMD_CONFIRM) {
+            erase(p, offset);
+        } else {
+            p->status |= ST_PROGRAM_ERROR | ST_ERASE_ERROR;
+        }
+        break;
+    case STEP_LOCK:
+        if (!is_lock_command(command)) {
+            p->status |= ST_PROGRAM_ERROR | ST_ERASE_ERROR;
+        }
+        break;
+    case STEP_CONFIRM:
+        if (command == CMD_CONFIRM) {
+            buffer_program(p);
+        } else {
+            p->status |= ST_PROGRAM_ERROR | ST_ERASE_ERROR;
+        }
+        break;
+    }
+    p->step = STEP_COMMAND;
+}
+
+static const struct mmio_ops pflash_ops = {pflash_read, pflash_write, 1 | 2 | 4};
+
+/* ---- contents */
+
+static bool is_zero(const uint8_t *bytes, size_t n)
+{
+    return n == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0);
+}
+
+/* Copies what is not zero, so that empty parts of an image take no memory. */
+static bool copy_contents(struct pflash *p, uint64_t bytes, const struct image_file *f,
+                          struct error *e)
+{
+    uint8_t *piece = mem_alloc(COPY_BYTES);
+    bool good = true;
+    for (uint64_t done = 0; done < bytes && good; done += COPY_BYTES) {
+        size_t n = bytes - done < COPY_BYTES ? (size_t)(bytes - done) : COPY_BYTES;
+        good = f ? image_read(f, done, piece, n) ||
+                       error_set(e, "-bios %s: cannot be read", f->path)
+                 : block_read(p->block, done, piece, n, e);
+        if (good && !is_zero(piece, n)) {
+            memcpy(p->contents + done, piece, n);
+        }
+    }
+    mem_free(piece);
+    return good;
+}
+
+static bool load_file(struct pflash *p, struct error *e)
+{
+    struct image_file f;
+    if (!image_open(&f, "-bios", p->file, e)) {
+        return false;
+    }
+    bool good = f.size <= p->bytes ||
+                error_set(e, "-bios %s: %" PRIu64 " bytes are more than the flash's %" PRIu64, p->file,
+                          f.size, p->bytes);
+    good = good && copy_contents(p, f.size, &f, e);
+    image_close(&f);
+    return good;
+}
+
+static bool load_block(struct pflash *p, struct error *e)
+{
+    if (block_size_bytes(p->block) != p->bytes) {
+        return error_set(e, "pflash %s: the flash has %" PRIu64 " bytes, its image %" PRIu64
+                            "; truncate -s %" PRIu64 " gives a firmware image the right size",
+                         block_file(p->block), p->bytes, block_size_bytes(p->block), p->bytes);
+    }
+    return copy_contents(p, p->bytes, NULL, e);
+}
+
+/* ---- life */
+
+void pflash_set_block(struct device *d, struct block *b)
+{
+    ((struct pflash *)d)->block = b;
+}
+
+void pflash_set_file(struct device *d, const char *path)
+{
+    struct pflash *p = (struct pflash *)d;
+    mem_free(p->file);
+    p->file = mem_strdup(path);
+}
+
+void pflash_map(struct device *d, struct space *s, paddr base)
+{
+    struct pflash *p = (struct pflash *)d;
+    struct mem_range r = {.base = base, .size = p->bytes, .kind = RANGE_ROMD, .name = p->name,
+                          .host = p->contents, .ops = &pflash_ops, .opaque = p, .lock = d->lock};
+    assert(!p->range && p->reading == CMD_READ_ARRAY);
+    p->space = s;
+    p->range = space_add(s, &r);
+}
+
+static void pflash_destroy(struct device *d)
+{
+    struct pflash *p = (struct pflash *)d;
+    if (p->range) {
+        space_remove(p->space, p->range);
+    }
+    if (p->contents) {
+        os_unmap(p->contents, p->bytes);
+    }
+    mem_free(p->file);
+}
+
+static bool pflash_create(struct device *d, struct error *e)
+{
+    struct pflash *p = (struct pflash *)d;
+    const struct machine_backends *b = &d->machine->backends;
+    if (!is_pow2(p->block_bytes) || !is_pow2(p->blocks) || p->block_bytes < BUFFER_BYTES ||
+        p->block_bytes > UINT64_C(1) << 24 || p->blocks > 65536) {
+        return error_set(e, "device '%s': sector-length and num-blocks must be powers of two from "
+                            "2048 to 16M and from 1 to 65536",
+                         d->cls->name);
+    }
+    if (p->drive && !(p->block = b->drive(b->opaque, p->drive, e))) {
+        return false;
+    }
+    p->reading = CMD_READ_ARRAY;
+    p->bytes = p->block_bytes * p->blocks;
+    p->contents = os_map_ram(p->bytes, e);
+    bool good = p->contents && (!p->block || load_block(p, e)) && (!p->file || load_file(p, e));
+    if (!good) {
+        pflash_destroy(d);
+    }
+    return good;
+}
+
+static void pflash_reset(struct device *d)
+{
+    struct pflash *p = (struct pflash *)d;
+    set_reading(p, CMD_READ_ARRAY);
+    p->status = ST_READY;
+}
+
+static void pflash_loaded(struct device *d)
+{
+    struct pflash *p = (struct pflash *)d;
+    p->buffer_base = p->buffer_base == UINT64_MAX ? UINT64_MAX
+                                                  : align_down(p->buffer_base, BUFFER_BYTES);
+    if (p->range) {
+        space_set_kind(p->space, p->range,
+                       p->reading == CMD_READ_ARRAY ? RANGE_ROMD : RANGE_MMIO);
+    }
+}
+
+static const struct prop pflash_props[] = {
+    {"drive", PROP_DRIVE, offsetof(struct pflash, drive), NULL, "its contents", NULL},
+    {"name", PROP_STRING, offsetof(struct pflash, name), "pflash", "of its window", NULL},
+    {"sector-length", PROP_SIZE, offsetof(struct pflash, block_bytes), "256K", "bytes erased at once", NULL},
+    {"num-blocks", PROP_U32, offsetof(struct pflash, blocks), "256", "how many of those", NULL},
+    PROP_END,
+};
+
+static const struct field pflash_fields[] = {
+    FIELD_KEEP(pflash, reading), FIELD(pflash, step),        FIELD(pflash, status),
+    FIELD(pflash, left),         FIELD(pflash, buffer_base), FIELD(pflash, buffer),
+    FIELD(pflash, given),        FIELD_SKIP(pflash, pad),    FIELD_SKIP(pflash, block),
+    FIELD_SKIP(pflash, file),    FIELD_SKIP(pflash, contents), FIELD_SKIP(pflash, bytes),
+    FIELD_SKIP(pflash, range),   FIELD_SKIP(pflash, space),  FIELD_END,
+};
+
+const struct device_class pflash_cfi01_class = {
+    .name = "cfi.pflash01",
+    .desc = "parallel NOR flash, Intel command set",
+    .bus = BUS_SYSTEM,
+    .size = sizeof(struct pflash),
+    .props = pflash_props,
+    .fields = pflash_fields,
+    .create = pflash_create,
+    .reset = pflash_reset,
+    .destroy = pflash_destroy,
+    .loaded = pflash_loaded,
+};
