@@ -5,6 +5,8 @@
 
 #include "cpu/cpu.h"
 
+extern const struct cpu_class arm_cpu_class;
+
 /* Input lines of vcpu.interrupt_lines. */
 enum arm_line {
     ARM_LINE_IRQ,

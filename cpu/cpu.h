@@ -132,10 +132,4 @@ struct irq vcpu_irq(struct vcpu *v, int line);
 /* Makes v leave generated code soon and look for work; any thread. Implemented in accel/. */
 void vcpu_kick(struct vcpu *v);
 
-/*
- * The vCPU whose access to a device runs on the calling thread, or NULL if no vCPU's does (a debugger, a device, a timer).
- * For devices with registers that each vCPU has of its own. Implemented in accel/.
- */
-struct vcpu *vcpu_current(void);
-
 #endif

@@ -12,9 +12,12 @@
     X(arm_gicv3_class)                                                                             \
     X(arm_gicv3_its_class)                                                                         \
     X(arm_gic_class)                                                                               \
+    X(pflash_cfi01_class)                                                                          \
+    X(fw_cfg_class)                                                                                \
     X(gpex_pcihost_class)                                                                          \
     X(gpex_root_class)                                                                             \
     X(gpio_key_class)                                                                              \
+    X(loader_class)                                                                                \
     X(pcie_root_port_class)                                                                        \
     X(pl011_class)                                                                                 \
     X(pl031_class)                                                                                 \

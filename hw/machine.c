@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/bits.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "cpu/cpu.h"
 
@@ -77,7 +78,24 @@ bool machine_build(struct machine *m, struct error *e)
 
 bool machine_finish(struct machine *m, struct error *e)
 {
-    return !m->cls->finish || m->cls->finish(m, e);
+    return (!m->cls->finish || m->cls->finish(m, e)) &&
+           placements_check(&m->placements, m->memory, e);
+}
+
+void machine_add_start(struct machine *m, unsigned cpu, uint64_t pc)
+{
+    struct machine_start *s = mem_alloc(sizeof(*s));
+    *s = (struct machine_start){cpu, pc, m->starts};
+    m->starts = s;
+}
+
+static void place_images(struct machine *m)
+{
+    struct error e;
+    if (!placements_apply(&m->placements, m->memory, &e)) {
+        log_print(~0u, "machine '%s': %s\n", m->cls->name, e.text);
+        m->power->request(m->power, POWER_PANIC);
+    }
 }
 
 void machine_reset(struct machine *m)
@@ -88,8 +106,12 @@ void machine_reset(struct machine *m)
     for (unsigned i = 0; i < m->vcpu_count; i++) {
         m->vcpus[i]->cls->reset(m->vcpus[i]);
     }
+    place_images(m);
     if (m->cls->reset) {
         m->cls->reset(m);
+    }
+    for (const struct machine_start *s = m->starts; s; s = s->next) {
+        m->vcpus[s->cpu]->cls->set_pc(m->vcpus[s->cpu], s->pc);
     }
 }
 
@@ -112,6 +134,11 @@ void machine_free(struct machine *m)
         m->vcpus[i]->cls->destroy(m->vcpus[i]);
     }
     mem_free(m->vcpus);
+    placements_free(&m->placements);
+    for (struct machine_start *p = m->starts, *next; p; p = next) {
+        next = p->next;
+        mem_free(p);
+    }
     props_free(m->cls->props, m->board);
     mem_free(m->board);
     if (m->memory) {

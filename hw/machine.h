@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "base/stream.h"
 #include "hw/device.h"
+#include "hw/placement.h"
 
 struct vcpu;
 struct cpu_class;
@@ -43,6 +44,13 @@ struct machine_backends {
     void *opaque;
 };
 
+/* vCPU cpu begins at pc. */
+struct machine_start {
+    unsigned cpu;
+    uint64_t pc;
+    struct machine_start *next;
+};
+
 struct machine {
     const struct machine_class *cls;
     struct machine_config config;
@@ -59,6 +67,11 @@ struct machine {
     struct power *power;
     struct rng rng; /* the only randomness that the guest may see */
     struct machine_backends backends;
+
+    /* What is put into memory at each reset, and vCPUs that then begin elsewhere than the board
+     * says. */
+    struct placements placements;
+    struct machine_start *starts;
 
     struct bus *buses;      /* list */
     struct device *devices; /* list, in order of creation */
@@ -107,8 +120,11 @@ bool machine_set(struct machine *m, const char *prop, const char *value, struct 
  * build the board. */
 bool machine_build(struct machine *m, struct error *e);
 bool machine_finish(struct machine *m, struct error *e);
-/* Devices in order of creation, vCPUs, then the board. */
+/* Devices in order of creation, vCPUs, placements, then the board. What goes wrong (a file that was
+ * read at start is gone) is logged, and the machine panics. */
 void machine_reset(struct machine *m);
+/* From the next reset on vCPU cpu begins at pc. */
+void machine_add_start(struct machine *m, unsigned cpu, uint64_t pc);
 /* All of the machine, also a partly built one. Not the clock, loop and back ends, which are the
  * caller's. */
 void machine_free(struct machine *m);

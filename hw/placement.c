@@ -150,6 +150,20 @@ static bool apply(const struct placement *p, struct space *s, struct error *e)
     return true;
 }
 
+bool placements_check(const struct placements *l, struct space *s, struct error *e)
+{
+    for (const struct placement *p = l->first; p; p = p->next) {
+        for (uint64_t done = 0, n; done < length(p); done += n) {
+            n = length(p) - done;
+            if (!memory_at(s, p->base + done, &n)) {
+                return error_set(e, "%s: there is no memory at 0x%" PRIx64, p->what,
+                                 p->base + done);
+            }
+        }
+    }
+    return true;
+}
+
 bool placements_apply(const struct placements *l, struct space *s, struct error *e)
 {
     for (const struct placement *p = l->first; p; p = p->next) {

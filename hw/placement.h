@@ -48,6 +48,8 @@ struct placements {
  * one; what: an own copy is made.
  */
 bool placements_add(struct placements *l, const struct placement *p, struct error *e);
+/* False if not all of it goes to RAM or ROM of s. */
+bool placements_check(const struct placements *l, struct space *s, struct error *e);
 /* Writes all to RAM and ROM of s; the error says what did not find memory or could not be read any
  * more. */
 bool placements_apply(const struct placements *l, struct space *s, struct error *e);

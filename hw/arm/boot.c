@@ -244,7 +244,7 @@ static bool place_image(struct arm_boot *b, struct kernel *k, struct error *e)
         .what = k->what, .base = b->entry, .size = k->size, .bytes = k->bytes, .file = k->file};
     k->bytes = NULL;
     k->file = (struct image_file){0};
-    return placements_add(&b->placements, &p, e);
+    return placements_add(b->placements, &p, e);
 }
 
 /* ---- uImage (U-Boot's legacy format, big-endian) */
@@ -317,7 +317,7 @@ static bool place_uimage(struct arm_boot *b, struct kernel *k, struct error *e)
     b->kernel_low = u.load;
     b->kernel_high = u.load + (uint64_t)out.n;
     struct placement p = {.what = k->what, .base = u.load, .size = out.n, .bytes = out.bytes};
-    return placements_add(&b->placements, &p, e);
+    return placements_add(b->placements, &p, e);
 }
 
 /* ---- ELF */
@@ -329,7 +329,7 @@ static bool place_elf(struct arm_boot *b, struct kernel *k, struct error *e)
         return false;
     }
     const struct elf_file file = {k->what, k->bytes, k->size};
-    if (!elf_place(&file, ELF_MACHINE_AARCH64, &b->placements, &info, e)) {
+    if (!elf_place(&file, ELF_MACHINE_AARCH64, b->placements, &info, e)) {
         return false;
     }
     b->entry = info.entry;
@@ -384,7 +384,7 @@ static bool place_initrd(struct arm_boot *b, const char *path, struct error *e)
                          " MiB of memory (-m)",
                          path, (p.size + MIB - 1) / MIB, p.base, b->ram_bytes / MIB);
     }
-    return placements_add(&b->placements, &p, e);
+    return placements_add(b->placements, &p, e);
 }
 
 bool arm_boot_load(struct arm_boot *b, const struct machine_config *config, struct error *e)
@@ -392,7 +392,8 @@ bool arm_boot_load(struct arm_boot *b, const struct machine_config *config, stru
     b->kernel_low = b->kernel_high = b->ram_base;
     b->initrd_start = b->initrd_end = initrd_address(b);
     if (!config->kernel) {
-        return true;
+        return (!config->initrd || error_set(e, "-initrd: needs -kernel")) &&
+               (!config->append || error_set(e, "-append: needs -kernel"));
     }
     struct kernel k = {0};
     bool good = kernel_open(&k, config->kernel, e) && place_kernel(b, &k, e);
@@ -427,14 +428,9 @@ bool arm_boot_place_dtb(struct arm_boot *b, size_t bytes, struct error *e)
 
 bool arm_boot_set_dtb(struct arm_boot *b, uint8_t *bytes, size_t n, struct error *e)
 {
-    b->dtb_bytes = bytes;
+    b->dtb_size = n;
     return placements_add(
-        &b->placements,
+        b->placements,
         &(struct placement){.what = "the device tree", .base = b->dtb, .size = n, .bytes = bytes},
         e);
-}
-
-void arm_boot_free(struct arm_boot *b)
-{
-    placements_free(&b->placements);
 }

@@ -14,14 +14,14 @@ struct arm_boot {
     paddr ram_base;
     uint64_t ram_bytes;
 
-    struct placements placements;
+    struct placements *placements; /* the machine's */
     bool has_kernel;
     bool has_image;                 /* and it is an Image */
     paddr entry;                    /* where the first vCPU begins */
     paddr kernel_low, kernel_high;  /* what the kernel takes, its BSS included */
     paddr initrd_start, initrd_end; /* equal: none */
     paddr dtb;
-    uint8_t *dtb_bytes; /* as placed; the placement owns it */
+    size_t dtb_size;
 };
 
 /*
@@ -37,7 +37,5 @@ bool arm_boot_place_dtb(struct arm_boot *b, size_t bytes, struct error *e);
 
 /* Places the tree at b->dtb; takes over the bytes (mem_free). */
 bool arm_boot_set_dtb(struct arm_boot *b, uint8_t *bytes, size_t n, struct error *e);
-
-void arm_boot_free(struct arm_boot *b);
 
 #endif

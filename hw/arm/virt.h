@@ -68,7 +68,8 @@ struct virt {
 
     struct device *gic_device, *its_device, *v2m_device, *uart, *rtc, *gpio, *fw_cfg, *flash[2],
         *power_key;
-    struct device *pcie;
+    struct device *pcie, *virtio[32];
+    bool has_firmware; /* the first flash has contents */
     struct arm_boot boot;
 };
 
@@ -92,8 +93,10 @@ static inline uint64_t virt_affinity(unsigned index)
     return (uint64_t)(index / 16) << 8 | index % 16;
 }
 
-/* The rows that PCIe uses, by the highmem properties. */
+/* What PCIe uses, by the highmem properties. */
 const struct virt_row *virt_ecam_row(const struct virt *v);
+
+bool virt_has_high_mmio(const struct virt *v);
 
 /* How many redistributors the first region holds. */
 unsigned virt_redists_low(void);

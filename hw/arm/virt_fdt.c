@@ -192,8 +192,7 @@ static void pcie_node(struct tree *t)
         PCI_MEM32, FDT_HI_LO(low->base),  FDT_HI_LO(low->base),  FDT_HI_LO(low->size),
         PCI_MEM64, FDT_HI_LO(high->base), FDT_HI_LO(high->base), FDT_HI_LO(high->size),
     };
-    bool with_high = t->v->highmem && t->v->highmem_mmio;
-    fdt_cells(w, "ranges", ranges, with_high ? 21 : 14);
+    fdt_cells(w, "ranges", ranges, virt_has_high_mmio(t->v) ? 21 : 14);
     fdt_u32(w, "#interrupt-cells", 1);
     interrupt_map(t);
     fdt_node_end(w);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Parallel NOR flash: a bank of two 16-bit chips side by side with Intel's command set (JEDEC JESD68.01 Common Flash Interface,
- * Intel StrataFlash P30 datasheet 306666). Commands and status are those of each chip, in both halves of a 32-bit word.
+ * Parallel NOR flash: a bank of two 16-bit chips side by side with Intel's command set (JEDEC
+ * JESD68.01 Common Flash Interface, Intel StrataFlash P30 datasheet 306666). Commands and status
+ * are those of each chip, in both halves of a 32-bit word.
  *
- * In read-array mode guests read and execute from it like from memory; any write makes it a device until the next read-array
- * command. Programming clears bits only, erasing sets those of a block. Both take no time. The contents come from an image
- * at creation and changes stay in memory. Not modelled: suspending, protection registers, block locks that hold.
- * The contents are no device state but memory of the machine, like RAM.
+ * In read-array mode guests read and execute from it like from memory; any write makes it a device
+ * until the next read-array command. Programming clears bits only, erasing sets those of a block.
+ * Both take no time. The contents come from an image at creation and changes stay in memory. Not
+ * modelled: suspending, protection registers, block locks that hold. The contents are no device
+ * state but memory of the machine, like RAM.
  */
 #include "hw/block/pflash_cfi01.h"
 
@@ -20,8 +22,8 @@
 #include "hw/placement.h"
 
 #define CHIPS 2
-#define BANK_BYTES 4           /* width of the bank */
-#define BUFFER_BYTES 2048      /* of the bank's write buffer */
+#define BANK_BYTES 4      /* width of the bank */
+#define BUFFER_BYTES 2048 /* of the bank's write buffer */
 #define COPY_BYTES 65536
 
 enum { /* status register */
@@ -47,13 +49,21 @@ enum command {
 };
 
 /* What the next write means. */
-enum step { STEP_COMMAND, STEP_PROGRAM, STEP_ERASE, STEP_LOCK, STEP_COUNT, STEP_DATA, STEP_CONFIRM };
+enum step {
+    STEP_COMMAND,
+    STEP_PROGRAM,
+    STEP_ERASE,
+    STEP_LOCK,
+    STEP_COUNT,
+    STEP_DATA,
+    STEP_CONFIRM
+};
 
 struct pflash {
     struct device dev;
     /* Properties. */
     char *drive, *name;
-    uint64_t block_bytes;      /* of the bank */
+    uint64_t block_bytes; /* of the bank */
     uint32_t blocks;
     uint32_t pad;
 
@@ -67,11 +77,11 @@ struct pflash {
     struct space *space;
 
     /* State. */
-    uint32_t reading;          /* CMD_READ_ARRAY, _STATUS, _ID or _CFI: what reads give */
+    uint32_t reading; /* CMD_READ_ARRAY, _STATUS, _ID or _CFI: what reads give */
     uint32_t step;
-    uint32_t status;           /* of each chip */
-    uint32_t left;             /* STEP_DATA: bank words to come */
-    uint64_t buffer_base;      /* offset of the write buffer; UINT64_MAX: no data yet */
+    uint32_t status;      /* of each chip */
+    uint32_t left;        /* STEP_DATA: bank words to come */
+    uint64_t buffer_base; /* offset of the write buffer; UINT64_MAX: no data yet */
     uint8_t buffer[BUFFER_BYTES];
     uint8_t given[BUFFER_BYTES]; /* which bytes of the buffer were written */
 };
@@ -92,22 +102,54 @@ static uint8_t cfi_byte(const struct pflash *p, uint64_t word)
 {
     uint64_t block = p->block_bytes / CHIPS;
     const uint8_t table[] = {
-        'Q', 'R', 'Y', 0x01, 0x00, 0x31, 0x00,     /* command set, where its own table is */
-        0x00, 0x00, 0x00, 0x00,                    /* no alternative one */
-        0x45, 0x55, 0x00, 0x00,                    /* supply voltages */
-        0x07, 0x07, 0x0a, 0x00,                    /* typical times: word, buffer, erase, chip */
-        0x04, 0x04, 0x04, 0x00,                    /* the longest, as multiples */
-        (uint8_t)log2_floor(p->bytes / CHIPS),     /* size */
-        0x01, 0x00,                                /* 16 bits wide */
-        (uint8_t)log2_floor(BUFFER_BYTES / CHIPS), 0x00,
-        0x01,                                      /* one region of equal blocks: */
-        (uint8_t)(p->blocks - 1), (uint8_t)((p->blocks - 1) >> 8),
-        (uint8_t)(block >> 8), (uint8_t)(block >> 16),
-        'P', 'R', 'I', '1', '0',                   /* Intel's table, version 1.0 */
-        0x00, 0x00, 0x00, 0x00,                    /* no optional features */
-        0x00, 0x01, 0x00,                          /* none while suspended; lock status bit */
-        0x18, 0x00,                                /* optimal voltages */
-        0x00,                                      /* no protection registers */
+        'Q',
+        'R',
+        'Y',
+        0x01,
+        0x00,
+        0x31,
+        0x00, /* command set, where its own table is */
+        0x00,
+        0x00,
+        0x00,
+        0x00, /* no alternative one */
+        0x45,
+        0x55,
+        0x00,
+        0x00, /* supply voltages */
+        0x07,
+        0x07,
+        0x0a,
+        0x00, /* typical times: word, buffer, erase, chip */
+        0x04,
+        0x04,
+        0x04,
+        0x00,                                  /* the longest, as multiples */
+        (uint8_t)log2_floor(p->bytes / CHIPS), /* size */
+        0x01,
+        0x00, /* 16 bits wide */
+        (uint8_t)log2_floor(BUFFER_BYTES / CHIPS),
+        0x00,
+        0x01, /* one region of equal blocks: */
+        (uint8_t)(p->blocks - 1),
+        (uint8_t)((p->blocks - 1) >> 8),
+        (uint8_t)(block >> 8),
+        (uint8_t)(block >> 16),
+        'P',
+        'R',
+        'I',
+        '1',
+        '0', /* Intel's table, version 1.0 */
+        0x00,
+        0x00,
+        0x00,
+        0x00, /* no optional features */
+        0x00,
+        0x01,
+        0x00, /* none while suspended; lock status bit */
+        0x18,
+        0x00, /* optimal voltages */
+        0x00, /* no protection registers */
     };
     return word >= 0x10 && word - 0x10 < sizeof(table) ? table[word - 0x10] : 0;
 }
@@ -347,8 +389,8 @@ static bool load_file(struct pflash *p, struct error *e)
         return false;
     }
     bool good = f.size <= p->bytes ||
-                error_set(e, "-bios %s: %" PRIu64 " bytes are more than the flash's %" PRIu64, p->file,
-                          f.size, p->bytes);
+                error_set(e, "-bios %s: %" PRIu64 " bytes are more than the flash's %" PRIu64,
+                          p->file, f.size, p->bytes);
     good = good && copy_contents(p, f.size, &f, e);
     image_close(&f);
     return good;
@@ -357,8 +399,9 @@ static bool load_file(struct pflash *p, struct error *e)
 static bool load_block(struct pflash *p, struct error *e)
 {
     if (block_size_bytes(p->block) != p->bytes) {
-        return error_set(e, "pflash %s: the flash has %" PRIu64 " bytes, its image %" PRIu64
-                            "; truncate -s %" PRIu64 " gives a firmware image the right size",
+        return error_set(e,
+                         "pflash %s: the flash has %" PRIu64 " bytes, its image %" PRIu64
+                         "; truncate -s %" PRIu64 " gives a firmware image the right size",
                          block_file(p->block), p->bytes, block_size_bytes(p->block), p->bytes);
     }
     return copy_contents(p, p->bytes, NULL, e);
@@ -381,8 +424,14 @@ void pflash_set_file(struct device *d, const char *path)
 void pflash_map(struct device *d, struct space *s, paddr base)
 {
     struct pflash *p = (struct pflash *)d;
-    struct mem_range r = {.base = base, .size = p->bytes, .kind = RANGE_ROMD, .name = p->name,
-                          .host = p->contents, .ops = &pflash_ops, .opaque = p, .lock = d->lock};
+    struct mem_range r = {.base = base,
+                          .size = p->bytes,
+                          .kind = RANGE_ROMD,
+                          .name = p->name,
+                          .host = p->contents,
+                          .ops = &pflash_ops,
+                          .opaque = p,
+                          .lock = d->lock};
     assert(!p->range && p->reading == CMD_READ_ARRAY);
     p->space = s;
     p->range = space_add(s, &r);
@@ -406,8 +455,9 @@ static bool pflash_create(struct device *d, struct error *e)
     const struct machine_backends *b = &d->machine->backends;
     if (!is_pow2(p->block_bytes) || !is_pow2(p->blocks) || p->block_bytes < BUFFER_BYTES ||
         p->block_bytes > UINT64_C(1) << 24 || p->blocks > 65536) {
-        return error_set(e, "device '%s': sector-length and num-blocks must be powers of two from "
-                            "2048 to 16M and from 1 to 65536",
+        return error_set(e,
+                         "device '%s': sector-length and num-blocks must be powers of two from "
+                         "2048 to 16M and from 1 to 65536",
                          d->cls->name);
     }
     if (p->drive && !(p->block = b->drive(b->opaque, p->drive, e))) {
@@ -436,25 +486,25 @@ static void pflash_loaded(struct device *d)
     p->buffer_base = p->buffer_base == UINT64_MAX ? UINT64_MAX
                                                   : align_down(p->buffer_base, BUFFER_BYTES);
     if (p->range) {
-        space_set_kind(p->space, p->range,
-                       p->reading == CMD_READ_ARRAY ? RANGE_ROMD : RANGE_MMIO);
+        space_set_kind(p->space, p->range, p->reading == CMD_READ_ARRAY ? RANGE_ROMD : RANGE_MMIO);
     }
 }
 
 static const struct prop pflash_props[] = {
     {"drive", PROP_DRIVE, offsetof(struct pflash, drive), NULL, "its contents", NULL},
     {"name", PROP_STRING, offsetof(struct pflash, name), "pflash", "of its window", NULL},
-    {"sector-length", PROP_SIZE, offsetof(struct pflash, block_bytes), "256K", "bytes erased at once", NULL},
+    {"sector-length", PROP_SIZE, offsetof(struct pflash, block_bytes), "256K",
+     "bytes erased at once", NULL},
     {"num-blocks", PROP_U32, offsetof(struct pflash, blocks), "256", "how many of those", NULL},
     PROP_END,
 };
 
 static const struct field pflash_fields[] = {
-    FIELD_KEEP(pflash, reading), FIELD(pflash, step),        FIELD(pflash, status),
-    FIELD(pflash, left),         FIELD(pflash, buffer_base), FIELD(pflash, buffer),
-    FIELD(pflash, given),        FIELD_SKIP(pflash, pad),    FIELD_SKIP(pflash, block),
+    FIELD_KEEP(pflash, reading), FIELD(pflash, step),          FIELD(pflash, status),
+    FIELD(pflash, left),         FIELD(pflash, buffer_base),   FIELD(pflash, buffer),
+    FIELD(pflash, given),        FIELD_SKIP(pflash, pad),      FIELD_SKIP(pflash, block),
     FIELD_SKIP(pflash, file),    FIELD_SKIP(pflash, contents), FIELD_SKIP(pflash, bytes),
-    FIELD_SKIP(pflash, range),   FIELD_SKIP(pflash, space),  FIELD_END,
+    FIELD_SKIP(pflash, range),   FIELD_SKIP(pflash, space),    FIELD_END,
 };
 
 const struct device_class pflash_cfi01_class = {

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Arm GICv3 interrupt translation service (IHI 0069H chapter 5, 12.12): messages (DeviceID, EventID) become LPIs of a vCPU.
+ * Arm GICv3 interrupt translation service (IHI 0069H chapter 5, 12.12): messages (DeviceID,
+ * EventID) become LPIs of a vCPU.
  *
- * The device table, the collection table and the interrupt translation tables live in the memory that the guest gave and are read
- * anew for each message and command: there is no cache to invalidate. Nothing in them is trusted: what is out of range counts as
- * unmapped. A command with an error is skipped and logged. Commands are executed at the write of GITS_CWRITER, at most BATCH at
- * once; a timer goes on with the rest. Not modelled: virtual LPIs (GICv4), stalls and SErr.
+ * The device table, the collection table and the interrupt translation tables live in the memory
+ * that the guest gave and are read anew for each message and command: there is no cache to
+ * invalidate. Nothing in them is trusted: what is out of range counts as unmapped. A command with
+ * an error is skipped and logged. Commands are executed at the write of GITS_CWRITER, at most BATCH
+ * at once; a timer goes on with the rest. Not modelled: virtual LPIs (GICv4), stalls and SErr.
  *
  * Locks: the service's mutex, then the GIC's.
  */
@@ -27,7 +29,10 @@ enum {
     GITS_TRANSLATER = 0x10040,
 };
 
-enum { CTLR_ENABLED = 1, CTLR_QUIESCENT = 1u << 31 };
+enum {
+    CTLR_ENABLED = 1,
+    CTLR_QUIESCENT = 1u << 31
+};
 
 #define DEVICE_BITS 16
 #define EVENT_BITS 16
@@ -38,7 +43,8 @@ enum { CTLR_ENABLED = 1, CTLR_QUIESCENT = 1u << 31 };
 
 #define TYPER                                                                                      \
     (1 /* physical LPIs */ | (ENTRY_BYTES - 1) << 4 | (EVENT_BITS - 1) << 8 |                      \
-     (DEVICE_BITS - 1) << 13 | (uint64_t)(COLLECTION_BITS - 1) << 32 | UINT64_C(1) << 36 /* CIL */)
+     (DEVICE_BITS - 1) << 13 | (uint64_t)(COLLECTION_BITS - 1) << 32 |                             \
+     UINT64_C(1) << 36 /* CIL */)
 
 #define CBASER_BITS UINT64_C(0xb8effffffffffcff)
 #define BASER_BITS UINT64_C(0xf8e0ffffffffffff)
@@ -46,7 +52,11 @@ enum { CTLR_ENABLED = 1, CTLR_QUIESCENT = 1u << 31 };
 #define QUEUE_OFFSET UINT64_C(0xfffe0)
 #define BATCH 4096
 
-enum table { TABLE_DEVICES, TABLE_COLLECTIONS, TABLES };
+enum table {
+    TABLE_DEVICES,
+    TABLE_COLLECTIONS,
+    TABLES
+};
 static const uint64_t baser_fixed[TABLES] = {
     UINT64_C(1) << 56 | (uint64_t)(ENTRY_BYTES - 1) << 48,
     UINT64_C(4) << 56 | (uint64_t)(ENTRY_BYTES - 1) << 48,
@@ -105,8 +115,9 @@ static bool entry_store(const struct its *s, enum table t, uint32_t index, uint6
 }
 
 /*
- * Entries: a device's has its ITT's address in bits 51..8 and the number of EventID bits, less 1, in 4..0; a
- * collection's the number of its vCPU; an ITT's the LPI in bits 31..0 and the collection in 47..32. Bit 63 is valid.
+ * Entries: a device's has its ITT's address in bits 51..8 and the number of EventID bits, less 1,
+ * in 4..0; a collection's the number of its vCPU; an ITT's the LPI in bits 31..0 and the collection
+ * in 47..32. Bit 63 is valid.
  */
 #define ITT_ADDRESS UINT64_C(0x000fffffffffff00)
 
@@ -221,8 +232,7 @@ static bool command_mapc(struct its *s, const struct command *c)
 static bool map_event(struct its *s, const struct command *c, uint32_t intid)
 {
     struct translation t = {intid, collection_of(c)};
-    return intid >= GIC_FIRST_LPI && intid < 65536 &&
-           itt_store(s, device_of(c), event_of(c), &t);
+    return intid >= GIC_FIRST_LPI && intid < 65536 && itt_store(s, device_of(c), event_of(c), &t);
 }
 
 static bool command_movi(struct its *s, const struct command *c)
@@ -354,7 +364,8 @@ static uint64_t queue_bytes(const struct its *s)
     return (bits64(s->cbaser, 7, 0) + 1) << 12;
 }
 
-/* Executes what is in the queue, up to a number that bounds the time for which the caller is held up. */
+/* Executes what is in the queue, up to a number that bounds the time for which the caller is held
+ * up. */
 static void run_queue(struct its *s)
 {
     unsigned done = 0;
@@ -542,14 +553,13 @@ static void its_loaded(struct device *d)
     struct its *s = (struct its *)d;
     s->creadr &= QUEUE_OFFSET;
     s->cwriter &= QUEUE_OFFSET;
-    clock_timer_set(s->timer,
-                    s->creadr != s->cwriter ? clock_now_ns(d->clock) + 1 : CLOCK_NEVER);
+    clock_timer_set(s->timer, s->creadr != s->cwriter ? clock_now_ns(d->clock) + 1 : CLOCK_NEVER);
 }
 
 static const struct field its_fields[] = {
-    FIELD(its, ctlr),    FIELD(its, cbaser), FIELD(its, cwriter),    FIELD(its, creadr),
-    FIELD(its, baser),   FIELD_SKIP(its, gic), FIELD_SKIP(its, mutex), FIELD_SKIP(its, timer),
-    FIELD_END,
+    FIELD(its, ctlr),       FIELD(its, cbaser),     FIELD(its, cwriter),
+    FIELD(its, creadr),     FIELD(its, baser),      FIELD_SKIP(its, gic),
+    FIELD_SKIP(its, mutex), FIELD_SKIP(its, timer), FIELD_END,
 };
 
 const struct device_class arm_gicv3_its_class = {

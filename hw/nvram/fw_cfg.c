@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Firmware configuration device with memory-mapped registers and DMA ("QEMU Firmware Configuration (fw_cfg) Device",
- * docs/specs/fw_cfg). Items are read-only for the guest. Not modelled: writable items, architecture-local items.
+ * Firmware configuration device with memory-mapped registers and DMA ("QEMU Firmware Configuration
+ * (fw_cfg) Device", docs/specs/fw_cfg). Items are read-only for the guest. Not modelled: writable
+ * items, architecture-local items.
  *
- * Registers: 8 bytes of data at 0 (a stream: the first byte is the lowest), the 16-bit selector at 8 and the 64-bit DMA address at
- * 16, both big-endian.
+ * Registers: 8 bytes of data at 0 (a stream: the first byte is the lowest), the 16-bit selector at
+ * 8 and the 64-bit DMA address at 16, both big-endian.
  */
 #include "hw/nvram/fw_cfg.h"
 
@@ -15,8 +16,18 @@
 #include "base/mem.h"
 #include "hw/classes.h"
 
-enum { REG_DATA = 0, REG_SELECT = 8, REG_DMA = 16 };
-enum { DMA_ERROR = 1, DMA_READ = 2, DMA_SKIP = 4, DMA_SELECT = 8, DMA_WRITE = 16 };
+enum {
+    REG_DATA = 0,
+    REG_SELECT = 8,
+    REG_DMA = 16
+};
+enum {
+    DMA_ERROR = 1,
+    DMA_READ = 2,
+    DMA_SKIP = 4,
+    DMA_SELECT = 8,
+    DMA_WRITE = 16
+};
 
 #define DMA_SIGNATURE UINT64_C(0x51454d5520434647) /* "QEMU CFG" */
 #define ID_VALUE 3                                 /* has the traditional interface, and DMA */
@@ -272,8 +283,9 @@ static void fw_cfg_destroy(struct device *d)
 }
 
 static const struct field fw_cfg_fields[] = {
-    FIELD_SKIP(fw_cfg, item), FIELD_SKIP(fw_cfg, files), FIELD_SKIP(fw_cfg, pad),
-    FIELD(fw_cfg, offset),    FIELD(fw_cfg, dma),        FIELD(fw_cfg, selected),
+    FIELD_SKIP(fw_cfg, item), FIELD_SKIP(fw_cfg, files),
+    FIELD_SKIP(fw_cfg, pad),  FIELD(fw_cfg, offset),
+    FIELD(fw_cfg, dma),       FIELD(fw_cfg, selected),
     FIELD_SKIP(fw_cfg, pad2), FIELD_END,
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The firmware configuration device: named and numbered blobs that firmware asks the machine for. */
+/* The firmware configuration device: named and numbered blobs that firmware asks the machine for.
+ */
 #ifndef HW_NVRAM_FW_CFG_H
 #define HW_NVRAM_FW_CFG_H
 
@@ -32,12 +33,14 @@ enum fw_cfg_key {
 #define FW_CFG_KEYS (FW_CFG_FILE_FIRST + FW_CFG_FILES)
 #define FW_CFG_NAME_BYTES 56
 
-/* Before the machine runs. The bytes are taken over (mem_free). An item that is there already is replaced. */
+/* Before the machine runs. The bytes are taken over (mem_free). An item that is there already is
+ * replaced. */
 void fw_cfg_add(struct device *d, enum fw_cfg_key key, void *bytes, size_t n);
 void fw_cfg_add_u16(struct device *d, enum fw_cfg_key key, uint16_t value);
 void fw_cfg_add_u32(struct device *d, enum fw_cfg_key key, uint32_t value);
 void fw_cfg_add_u64(struct device *d, enum fw_cfg_key key, uint64_t value);
-/* A named file. False (and the bytes are freed) if the name is too long or there is no room for another file. */
+/* A named file. False (and the bytes are freed) if the name is too long or there is no room for
+ * another file. */
 bool fw_cfg_add_file(struct device *d, const char *name, void *bytes, size_t n, struct error *e);
 
 #endif

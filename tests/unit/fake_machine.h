@@ -168,12 +168,6 @@ void accel_info_jit(struct accel *a, struct strbuf *out)
     strbuf_puts(out, "no translator\n");
 }
 
-char *machine_describe_tree(struct machine *m)
-{
-    (void)m;
-    return mem_strdup("no buses\n");
-}
-
 /* ---- control */
 
 static struct fake_machine *fake_of(struct control *c)

@@ -1,0 +1,625 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The virt board: an AArch64 machine that exists nowhere else than in emulators. Its map is QEMU's,
+ * so that the kernels, firmware and scripts made for that one find everything; what the guest is
+ * told of it stands in the device tree (virt_fdt.c).
+ *
+ * Not modelled: EL2, EL3 and the secure half of the board (secure=on, virtualization=on), ACPI
+ * tables, SMMUv3, memory tagging.
+ */
+#include "hw/arm/virt.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/bits.h"
+#include "base/mem.h"
+#include "cpu/arm.h"
+#include "hw/block/pflash_cfi01.h"
+#include "hw/char/pl011.h"
+#include "hw/classes.h"
+#include "hw/gpio/pl061.h"
+#include "hw/intc/gic.h"
+#include "hw/nvram/fw_cfg.h"
+#include "hw/pci/pci.h"
+#include "hw/virtio/virtio_mmio.h"
+
+#define GIB (UINT64_C(1) << 30)
+
+const struct virt_row virt_rows[VIRT_PARTS] = {
+    [VIRT_FLASH] = {"flash", 0x00000000, 0x04000000, 2, -1},
+    [VIRT_GIC_DIST] = {"intc", 0x08000000, 0x00010000, 1, -1},
+    [VIRT_GIC_CPU] = {NULL, 0x08010000, 0x00010000, 1, -1},
+    [VIRT_GIC_V2M] = {"v2m", 0x08020000, 0x00001000, 1, 48},
+    [VIRT_GIC_ITS] = {"its", 0x08080000, 0x00020000, 1, -1},
+    [VIRT_GIC_REDIST] = {NULL, 0x080a0000, 0x00f60000, 1, -1},
+    [VIRT_UART] = {"pl011", 0x09000000, 0x00001000, 1, 1},
+    [VIRT_RTC] = {"pl031", 0x09010000, 0x00001000, 1, 2},
+    [VIRT_FW_CFG] = {"fw-cfg", 0x09020000, 0x00000018, 1, -1},
+    [VIRT_GPIO] = {"pl061", 0x09030000, 0x00001000, 1, 7},
+    [VIRT_VIRTIO] = {"virtio_mmio", 0x0a000000, 0x00000200, 32, 16},
+    [VIRT_PCIE_MMIO] = {"pcie", 0x10000000, 0x2eff0000, 1, VIRT_PCIE_SPI},
+    [VIRT_PCIE_PIO] = {NULL, 0x3eff0000, 0x00010000, 1, -1},
+    [VIRT_PCIE_ECAM] = {NULL, 0x3f000000, 0x01000000, 1, -1},
+    [VIRT_RAM] = {"memory", 0x40000000, 255 * GIB, 1, -1},
+    [VIRT_HIGH_REDIST] = {NULL, 256 * GIB, 0x04000000, 1, -1},
+    [VIRT_HIGH_ECAM] = {NULL, 256 * GIB + 0x10000000, 0x10000000, 1, -1},
+    [VIRT_HIGH_MMIO] = {NULL, 512 * GIB, 512 * GIB, 1, -1},
+};
+
+#define V2M_SPIS 64
+
+const struct virt_row *virt_ecam_row(const struct virt *v)
+{
+    return &virt_rows[v->highmem && v->highmem_ecam ? VIRT_HIGH_ECAM : VIRT_PCIE_ECAM];
+}
+
+bool virt_has_high_mmio(const struct virt *v)
+{
+    return v->highmem && v->highmem_mmio;
+}
+
+unsigned virt_redists_low(void)
+{
+    return (unsigned)(virt_rows[VIRT_GIC_REDIST].size / GICV3_REDIST_SIZE);
+}
+
+static unsigned redists_high(const struct virt *v)
+{
+    bool there = v->highmem && v->highmem_redists;
+    return there ? (unsigned)(virt_rows[VIRT_HIGH_REDIST].size / GICV3_REDIST_SIZE) : 0;
+}
+
+/* ---- properties */
+
+static const char *const gic_versions[] = {"default", "2", "3", "4", "max", "host", NULL};
+static const char *const on_off_auto[] = {"auto", "on", "off", NULL};
+static const char *const iommus[] = {"none", "smmuv3", NULL};
+enum {
+    AUTO,
+    ON,
+    OFF
+};
+
+#define BOOL_PROP(name, member, initial, desc)                                                     \
+    {                                                                                              \
+        name, PROP_BOOL, offsetof(struct virt, member), initial, desc, NULL                        \
+    }
+
+static const struct prop virt_props[] = {
+    {"gic-version", PROP_ENUM, offsetof(struct virt, gic_version), "default",
+     "interrupt controller; by default 2, with more than 8 CPUs 3", gic_versions},
+    BOOL_PROP("its", its, "on", "GICv3 has an interrupt translation service"),
+    BOOL_PROP("secure", secure, "off", "EL3 and the secure half of the board (not modelled)"),
+    BOOL_PROP("virtualization", virtualization, "off", "EL2 (not modelled)"),
+    BOOL_PROP("mte", mte, "off", "memory tagging (not modelled)"),
+    BOOL_PROP("ras", ras, "off", "reporting of the host's memory errors (not modelled)"),
+    BOOL_PROP("highmem", highmem, "on", "addresses above 4 GiB are used"),
+    BOOL_PROP("highmem-ecam", highmem_ecam, "on", "the large PCIe configuration window is used"),
+    BOOL_PROP("highmem-mmio", highmem_mmio, "on", "the large PCIe memory window is there"),
+    BOOL_PROP("highmem-redists", highmem_redists, "on", "redistributors for more than 123 CPUs"),
+    BOOL_PROP("compact-highmem", compact_highmem, "on", "accepted; the map does not depend on it"),
+    BOOL_PROP("dtb-randomness", dtb_randomness, "on", "random seeds in the device tree"),
+    BOOL_PROP("dtb-kaslr-seed", dtb_kaslr_seed, "on", "the same, by its older name"),
+    {"acpi", PROP_ENUM, offsetof(struct virt, acpi), "auto", "ACPI tables (not modelled)",
+     on_off_auto},
+    {"iommu", PROP_ENUM, offsetof(struct virt, iommu), "none", "IOMMU for PCIe (not modelled)",
+     iommus},
+    {"usb", PROP_ENUM, offsetof(struct virt, usb), "auto", "USB controller (not modelled)",
+     on_off_auto},
+    PROP_END,
+};
+
+static bool refuse(struct error *e, const char *option, const char *why)
+{
+    return error_set(e, "machine 'virt': %s: %s", option, why);
+}
+
+/* What is asked for and is not there. */
+static bool check_absent(const struct virt *v, struct error *e)
+{
+    if (v->secure) {
+        return refuse(e, "secure=on", "vCPUs have no EL3; only secure=off is possible");
+    }
+    if (v->virtualization) {
+        return refuse(e, "virtualization=on",
+                      "vCPUs have no EL2; only virtualization=off is possible");
+    }
+    if (v->mte) {
+        return refuse(e, "mte=on", "vCPUs have no memory tagging; only mte=off is possible");
+    }
+    if (v->ras) {
+        return refuse(e, "ras=on", "memory errors are not reported; only ras=off is possible");
+    }
+    if (v->acpi == ON) {
+        return refuse(e, "acpi=on", "there are no ACPI tables, but a device tree; use acpi=off");
+    }
+    if (v->iommu) {
+        return refuse(e, "iommu=smmuv3", "there is no SMMUv3; only iommu=none is possible");
+    }
+    if (v->usb == ON) {
+        return refuse(e, "usb=on", "the board has no USB controller; only usb=off is possible");
+    }
+    return true;
+}
+
+static bool choose_gic(struct virt *v, unsigned cpus, struct error *e)
+{
+    switch (v->gic_version) {
+    case VIRT_GIC_HOST:
+        return refuse(e, "gic-version=host", "only the kvm accelerator has it; use 2, 3 or max");
+    case VIRT_GIC_4:
+        return refuse(e, "gic-version=4", "needs EL2, which vCPUs do not have; use 2, 3 or max");
+    case VIRT_GIC_2:
+        v->gic = 2;
+        break;
+    case VIRT_GIC_DEFAULT:
+        v->gic = cpus <= 8 ? 2 : 3;
+        break;
+    default:
+        v->gic = 3;
+    }
+    unsigned most = v->gic == 2 ? 8 : virt_redists_low() + redists_high(v);
+    if (cpus > most) {
+        return error_set(e, "-smp: with GICv%u%s the machine 'virt' has at most %u CPUs, not %u",
+                         v->gic, v->gic == 3 ? " and without highmem-redists" : "", most, cpus);
+    }
+    v->has_its = v->gic == 3 && v->its;
+    return true;
+}
+
+static bool check_memory(const struct machine *m, struct error *e)
+{
+    uint64_t most = virt_of(m)->highmem ? virt_rows[VIRT_RAM].size : 3 * GIB;
+    if (m->config.ram_bytes > most) {
+        return error_set(
+            e, "-m: the machine 'virt'%s has room for %" PRIu64 " GiB, not for %" PRIu64 " MiB",
+            virt_of(m)->highmem ? "" : " with highmem=off", most / GIB, m->config.ram_bytes >> 20);
+    }
+    return true;
+}
+
+/* ---- devices */
+
+static struct device *make(struct machine *m, const char *class_name, struct error *e)
+{
+    const struct device_class *cls = device_class_find(class_name);
+    if (!cls) {
+        error_set(e, "machine 'virt': this program has no device '%s'", class_name);
+        return NULL;
+    }
+    return device_new(cls, m, NULL);
+}
+
+static bool set_number(struct device *d, const char *prop, unsigned value, struct error *e)
+{
+    char text[16];
+    snprintf(text, sizeof(text), "%u", value);
+    return device_set(d, prop, text, e);
+}
+
+/* Creates d, or frees it. NULL d: it could not be made. */
+static bool complete(struct device **d, struct error *e)
+{
+    if (*d && device_create(*d, e)) {
+        return true;
+    }
+    device_free(*d);
+    *d = NULL;
+    return false;
+}
+
+static struct irq spi(const struct virt *v, enum virt_part part, unsigned index)
+{
+    return gic_spi(v->gic_device, (unsigned)virt_rows[part].spi + index);
+}
+
+/* A device with one window and one interrupt. */
+static bool add_simple(struct machine *m, enum virt_part part, unsigned index, struct device **d,
+                       struct error *e)
+{
+    const struct virt_row *r = &virt_rows[part];
+    if (!complete(d, e)) {
+        return false;
+    }
+    device_map(*d, m->memory, r->base + index * r->size);
+    if (r->spi >= 0) {
+        (*d)->irq[0] = spi(virt_of(m), part, index);
+    }
+    return true;
+}
+
+static bool add_uart(struct machine *m, struct error *e)
+{
+    struct virt *v = virt_of(m);
+    const struct machine_backends *b = &m->backends;
+    v->uart = device_new(&pl011_class, m, NULL);
+    pl011_set_stream(v->uart, b->serial ? b->serial(b->opaque, 0) : NULL);
+    return add_simple(m, VIRT_UART, 0, &v->uart, e);
+}
+
+static bool add_gpio(struct machine *m, struct error *e)
+{
+    struct virt *v = virt_of(m);
+    v->gpio = make(m, "pl061", e);
+    v->power_key = make(m, "gpio-key", e);
+    if (!add_simple(m, VIRT_GPIO, 0, &v->gpio, e) || !complete(&v->power_key, e)) {
+        return false;
+    }
+    v->power_key->irq[0] = pl061_pin(v->gpio, VIRT_POWER_PIN);
+    return true;
+}
+
+static void map_gicv3(struct machine *m, struct virt *v)
+{
+    unsigned low = virt_redists_low(), cpus = m->vcpu_count;
+    gicv3_map_dist(v->gic_device, m->memory, virt_rows[VIRT_GIC_DIST].base);
+    gicv3_map_redists(v->gic_device, m->memory, virt_rows[VIRT_GIC_REDIST].base, 0,
+                      cpus < low ? cpus : low);
+    if (cpus > low) {
+        gicv3_map_redists(v->gic_device, m->memory, virt_rows[VIRT_HIGH_REDIST].base, low,
+                          cpus - low);
+    }
+}
+
+static unsigned current_cpu(void *opaque)
+{
+    const struct vcpu *v = vcpu_current();
+    (void)opaque;
+    return v ? v->index : 0;
+}
+
+static bool add_v2m(struct machine *m, struct error *e)
+{
+    struct virt *v = virt_of(m);
+    v->v2m_device = make(m, "arm-gicv2m", e);
+    if (!v->v2m_device ||
+        !set_number(v->v2m_device, "base-spi", (unsigned)virt_rows[VIRT_GIC_V2M].spi, e) ||
+        !set_number(v->v2m_device, "num-spi", V2M_SPIS, e) || !complete(&v->v2m_device, e)) {
+        return false;
+    }
+    gicv2m_connect(v->v2m_device, v->gic_device);
+    device_map(v->v2m_device, m->memory, virt_rows[VIRT_GIC_V2M].base);
+    return true;
+}
+
+static bool add_its(struct machine *m, struct error *e)
+{
+    struct virt *v = virt_of(m);
+    v->its_device = make(m, "arm-gicv3-its", e);
+    if (v->its_device) {
+        its_connect(v->its_device, v->gic_device);
+    }
+    if (!complete(&v->its_device, e)) {
+        return false;
+    }
+    device_map(v->its_device, m->memory, virt_rows[VIRT_GIC_ITS].base);
+    return true;
+}
+
+static bool add_gic(struct machine *m, struct error *e)
+{
+    struct virt *v = virt_of(m);
+    struct device *d = make(m, v->gic == 2 ? "arm_gic" : "arm-gicv3", e);
+    v->gic_device = d;
+    if (!d || !set_number(d, "num-cpu", m->vcpu_count, e) ||
+        !set_number(d, "num-irq", 32 + VIRT_SPIS, e) ||
+        !device_set(d, "has-lpi", v->has_its ? "on" : "off", e) || !complete(&v->gic_device, e)) {
+        return false;
+    }
+    if (v->gic == 2) {
+        gicv2_map_dist(d, m->memory, virt_rows[VIRT_GIC_DIST].base);
+        gicv2_map_cpu(d, m->memory, virt_rows[VIRT_GIC_CPU].base);
+        gic_set_accessor(d, current_cpu, NULL);
+        return add_v2m(m, e);
+    }
+    map_gicv3(m, v);
+    return !v->has_its || add_its(m, e);
+}
+
+/* ---- PCIe and virtio */
+
+/* A message goes to the ITS's or the GICv2m frame's doorbell, or is a plain store. */
+static void msi_send(void *opaque, uint64_t addr, uint32_t data, uint32_t requester_id)
+{
+    struct machine *m = opaque;
+    const struct virt *v = virt_of(m);
+    if (v->its_device && addr == virt_rows[VIRT_GIC_ITS].base + ITS_TRANSLATER) {
+        its_send(v->its_device, requester_id, data);
+    } else if (v->v2m_device && addr == virt_rows[VIRT_GIC_V2M].base + GICV2M_SETSPI) {
+        gicv2m_send(v->v2m_device, data);
+    } else {
+        dma_store32(&(struct dma){m->memory}, addr, data);
+    }
+}
+
+static bool add_pcie(struct machine *m, struct error *e)
+{
+    struct virt *v = virt_of(m);
+    const struct virt_row *ecam = virt_ecam_row(v), *low = &virt_rows[VIRT_PCIE_MMIO];
+    const struct virt_row *high = &virt_rows[VIRT_HIGH_MMIO], *pio = &virt_rows[VIRT_PCIE_PIO];
+    v->pcie = device_new(&gpex_pcihost_class, m, NULL);
+    gpex_set_windows(v->pcie, &(struct pci_windows){
+                                  .ecam_base = ecam->base,
+                                  .ecam_size = ecam->size,
+                                  .mmio_base = low->base,
+                                  .mmio_size = low->size,
+                                  .high_base = high->base,
+                                  .high_size = virt_has_high_mmio(v) ? high->size : 0,
+                                  .pio_base = pio->base,
+                                  .pio_size = pio->size,
+                              });
+    gpex_set_msi_sink(v->pcie, &(struct pci_msi_sink){msi_send, m});
+    for (unsigned i = 0; i < 4; i++) {
+        v->pcie->irq[i] = spi(v, VIRT_PCIE_MMIO, i);
+    }
+    return complete(&v->pcie, e);
+}
+
+static bool add_virtio(struct machine *m, struct error *e)
+{
+    struct virt *v = virt_of(m);
+    const struct virt_row *r = &virt_rows[VIRT_VIRTIO];
+    for (unsigned i = 0; i < r->count; i++) {
+        struct device *d = device_new(&virtio_mmio_class, m, NULL);
+        virtio_mmio_set_index(d, i);
+        d->irq[0] = spi(v, VIRT_VIRTIO, i);
+        if (!complete(&d, e)) {
+            return false;
+        }
+        virtio_mmio_map(d, m->memory, r->base + i * r->size);
+        v->virtio[i] = d;
+    }
+    return true;
+}
+
+/* ---- flash and firmware configuration */
+
+static bool add_flash(struct machine *m, struct error *e)
+{
+    struct virt *v = virt_of(m);
+    const struct virt_row *r = &virt_rows[VIRT_FLASH];
+    const struct machine_backends *b = &m->backends;
+    for (unsigned i = 0; i < r->count; i++) {
+        struct block *block = b->pflash ? b->pflash(b->opaque, i) : NULL;
+        struct device *d = device_new(&pflash_cfi01_class, m, NULL);
+        v->flash[i] = d;
+        pflash_set_block(d, block);
+        if (i == 0 && m->config.bios) {
+            if (block) {
+                return error_set(e,
+                                 "-bios %s: the first flash has its contents from -drive if=pflash",
+                                 m->config.bios);
+            }
+            pflash_set_file(d, m->config.bios);
+        }
+        v->has_firmware |= i == 0 && (block || m->config.bios);
+        if (!device_set(d, "name", i ? "virt.flash1" : "virt.flash0", e) ||
+            !complete(&v->flash[i], e)) {
+            return false;
+        }
+        pflash_map(d, m->memory, r->base + i * r->size);
+    }
+    return true;
+}
+
+static bool add_fw_cfg(struct machine *m, struct error *e)
+{
+    struct virt *v = virt_of(m);
+    v->fw_cfg = make(m, "fw_cfg_mem", e);
+    if (!add_simple(m, VIRT_FW_CFG, 0, &v->fw_cfg, e)) {
+        return false;
+    }
+    fw_cfg_add_u64(v->fw_cfg, FW_CFG_RAM_SIZE, m->config.ram_bytes);
+    fw_cfg_add_u16(v->fw_cfg, FW_CFG_NOGRAPHIC, 1);
+    fw_cfg_add_u16(v->fw_cfg, FW_CFG_BOOT_MENU, 0);
+    fw_cfg_add_u16(v->fw_cfg, FW_CFG_NB_CPUS, (uint16_t)m->config.cpus);
+    fw_cfg_add_u16(v->fw_cfg, FW_CFG_MAX_CPUS, (uint16_t)m->config.max_cpus);
+    return true;
+}
+
+static bool add_blob(struct machine *m, enum fw_cfg_key size_key, enum fw_cfg_key data_key,
+                     const char *what, const char *path, struct error *e)
+{
+    struct image_file f;
+    if (!image_open(&f, what, path, e)) {
+        return false;
+    }
+    size_t n = f.size;
+    uint8_t *bytes = image_read_all(&f, what, m->config.ram_bytes, e);
+    image_close(&f);
+    if (bytes) {
+        fw_cfg_add_u32(virt_of(m)->fw_cfg, size_key, (uint32_t)n);
+        fw_cfg_add(virt_of(m)->fw_cfg, data_key, bytes, n);
+    }
+    return bytes != NULL;
+}
+
+/* Firmware is handed the kernel instead of the guest starting in it. */
+static bool give_kernel_to_firmware(struct machine *m, struct error *e)
+{
+    const struct machine_config *c = &m->config;
+    struct device *d = virt_of(m)->fw_cfg;
+    if (!add_blob(m, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA, "-kernel", c->kernel, e)) {
+        return false;
+    }
+    if (c->initrd &&
+        !add_blob(m, FW_CFG_INITRD_SIZE, FW_CFG_INITRD_DATA, "-initrd", c->initrd, e)) {
+        return false;
+    }
+    if (c->append) {
+        size_t n = strlen(c->append) + 1;
+        fw_cfg_add_u32(d, FW_CFG_CMDLINE_SIZE, (uint32_t)n);
+        fw_cfg_add(d, FW_CFG_CMDLINE_DATA, mem_dup(c->append, n), n);
+    }
+    return true;
+}
+
+/* ---- CPUs */
+
+static void connect_cpu(struct machine *m, unsigned i)
+{
+    struct vcpu *cpu = m->vcpus[i];
+    struct device *gic = virt_of(m)->gic_device;
+    gic_connect(gic, i, vcpu_irq(cpu, ARM_LINE_IRQ), vcpu_irq(cpu, ARM_LINE_FIQ));
+    gic_set_affinity(gic, i, virt_affinity(i));
+    if (virt_of(m)->gic == 3) {
+        cpu->sysregs = gic_sysregs(gic);
+    }
+    arm_set_timer_irq(cpu, ARM_TIMER_PHYS, gic_ppi(gic, i, PPI_TIMER_PHYS));
+    arm_set_timer_irq(cpu, ARM_TIMER_VIRT, gic_ppi(gic, i, PPI_TIMER_VIRT));
+    arm_set_pmu_irq(cpu, gic_ppi(gic, i, PPI_PMU));
+}
+
+static bool add_cpus(struct machine *m, struct error *e)
+{
+    const struct cpu_class *cls = m->cls->cpu_classes[0];
+    const char *model = m->config.cpu ? m->config.cpu : m->cls->default_cpu;
+    m->vcpus = mem_array(m->config.cpus, sizeof(*m->vcpus));
+    for (unsigned i = 0; i < m->config.cpus; i++) {
+        struct vcpu *v = cls->create(model, i, e);
+        if (!v) {
+            return false;
+        }
+        m->vcpus[m->vcpu_count++] = v;
+        v->memory = m->memory;
+        v->clock = m->clock;
+        v->power = m->power;
+        arm_set_mpidr(v, virt_affinity(i));
+        arm_set_semihosting(v, m->config.semihosting);
+        arm_set_seed(v, rng_u64(&m->rng));
+    }
+    return true;
+}
+
+/* ---- life */
+
+static void add_ram(struct machine *m)
+{
+    space_add(m->memory, &(struct mem_range){.base = virt_rows[VIRT_RAM].base,
+                                             .size = m->config.ram_bytes,
+                                             .kind = RANGE_RAM,
+                                             .name = "ram",
+                                             .host = m->ram});
+}
+
+static bool virt_build(struct machine *m, struct error *e)
+{
+    struct virt *v = virt_of(m);
+    if (!check_absent(v, e) || !choose_gic(v, m->config.max_cpus, e) || !check_memory(m, e)) {
+        return false;
+    }
+    space_begin(m->memory);
+    add_ram(m);
+    bool good = add_cpus(m, e) && add_gic(m, e);
+    for (unsigned i = 0; good && i < m->vcpu_count; i++) {
+        connect_cpu(m, i);
+    }
+    good = good && add_uart(m, e);
+    if (good) {
+        v->rtc = make(m, "pl031", e);
+        good = add_simple(m, VIRT_RTC, 0, &v->rtc, e) && add_gpio(m, e) && add_fw_cfg(m, e) &&
+               add_flash(m, e) && add_virtio(m, e) && add_pcie(m, e);
+    }
+    space_commit(m->memory);
+    return good;
+}
+
+static bool write_file(const char *path, const void *bytes, size_t n, struct error *e)
+{
+    FILE *f = fopen(path, "wb");
+    bool good = f && fwrite(bytes, 1, n, f) == n;
+    if (f && fclose(f) != 0) {
+        good = false;
+    }
+    return good || error_set(e, "dumpdtb=%s: %s", path, strerror(errno));
+}
+
+/* Memory has what the guest begins with: kernel, initial RAM disk, device tree. */
+static bool virt_finish(struct machine *m, struct error *e)
+{
+    struct virt *v = virt_of(m);
+    struct machine_config without_kernel = {0};
+    size_t n;
+    v->boot = (struct arm_boot){.ram_base = virt_rows[VIRT_RAM].base,
+                                .ram_bytes = m->config.ram_bytes,
+                                .placements = &m->placements};
+    bool by_firmware = v->has_firmware && m->config.kernel;
+    if (by_firmware && !give_kernel_to_firmware(m, e)) {
+        return false;
+    }
+    if (!arm_boot_load(&v->boot, by_firmware ? &without_kernel : &m->config, e)) {
+        return false;
+    }
+    uint8_t *tree = m->config.dtb ? virt_fdt_load(m, m->config.dtb, &n, e)
+                                  : virt_fdt_create(m, &n, e);
+    if (!tree) {
+        return false;
+    }
+    virt_fdt_seed(m, tree);
+    if (!(m->config.dump_dtb && !write_file(m->config.dump_dtb, tree, n, e)) &&
+        arm_boot_place_dtb(&v->boot, n, e)) {
+        return arm_boot_set_dtb(&v->boot, tree, n, e);
+    }
+    mem_free(tree);
+    return false;
+}
+
+/*
+ * The first vCPU begins with the kernel, or at the reset vector in flash; the others wait for PSCI.
+ * The tree has been placed: the seeds in it are renewed where the guest will find them.
+ */
+static void virt_reset(struct machine *m)
+{
+    const struct virt *v = virt_of(m);
+    void *tree = space_host(m->memory, v->boot.dtb, v->boot.dtb_size, true);
+    if (tree) {
+        virt_fdt_seed(m, tree);
+    }
+    for (unsigned i = 0; i < m->vcpu_count; i++) {
+        m->vcpus[i]->powered_off = i > 0;
+    }
+    m->vcpus[0]->cls->boot(m->vcpus[0], v->boot.entry, v->boot.has_kernel ? v->boot.dtb : 0);
+}
+
+static void virt_power_button(struct machine *m)
+{
+    gpio_key_press(virt_of(m)->power_key);
+}
+
+static struct bus *virt_default_bus(struct machine *m, enum bus_kind kind)
+{
+    const struct virt *v = virt_of(m);
+    if (kind == BUS_PCI) {
+        return gpex_bus(v->pcie);
+    }
+    /* The free virtio transport with the highest address, as guests of QEMU expect. */
+    for (unsigned i = virt_rows[VIRT_VIRTIO].count; kind == BUS_VIRTIO && i-- > 0;) {
+        if (!virtio_mmio_in_use(v->virtio[i])) {
+            return virtio_mmio_bus(v->virtio[i]);
+        }
+    }
+    return NULL;
+}
+
+static const struct cpu_class *const virt_cpus[] = {&arm_cpu_class, NULL};
+
+const struct machine_class virt_machine_class = {
+    .name = "virt",
+    .desc = "Arm virtual machine with QEMU's map",
+    .arch = "aarch64",
+    .cpu_classes = virt_cpus,
+    .default_cpu = "max",
+    .default_ram_bytes = UINT64_C(128) << 20,
+    .max_cpus = 512,
+    .board_size = sizeof(struct virt),
+    .props = virt_props,
+    .build = virt_build,
+    .finish = virt_finish,
+    .reset = virt_reset,
+    .power_button = virt_power_button,
+    .default_bus = virt_default_bus,
+    .default_net_device = "virtio-net-pci",
+    .default_disk_interface = "virtio",
+};
