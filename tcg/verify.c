@@ -283,7 +283,8 @@ static bool verify_vector_move(struct verifier *c)
                      "the scalar is not as wide as a lane") &&
                operand_is(c, in->a, in->src);
     case IR_vdup_lane:
-        return operands_are(c, in->type) && check(c, in->aux * w < 128, "no such lane");
+        return check(c, is_any_vector(in->type), "the type is not a vector's") &&
+               operands_are(c, in->type) && check(c, in->aux * w < 128, "no such lane");
     case IR_vget:
         return check(c, is_scalar(in->type), "the type is not a scalar's") &&
                operand_is(c, in->a, T_V128) && check(c, in->aux * w < 128, "no such lane");
@@ -297,9 +298,11 @@ static bool verify_vector_move(struct verifier *c)
                check(c, is_scalar(in->src), "the operand is not a scalar") &&
                operand_is(c, in->a, in->src);
     case IR_vext:
-        return operands_are(c, in->type) && check(c, in->aux <= 16, "more than 16 bytes");
+        return check(c, is_any_vector(in->type), "the type is not a vector's") &&
+               operands_are(c, in->type) && check(c, in->aux <= 16, "more than 16 bytes");
     default: /* vrev */
-        return operands_are(c, in->type) &&
+        return check(c, is_any_vector(in->type), "the type is not a vector's") &&
+               operands_are(c, in->type) &&
                check(c, is_pow2(in->aux) && in->aux > w && in->aux <= 128, "no such group");
     }
 }
