@@ -160,7 +160,11 @@ static bool register_value(struct vcpu *v, const char *name, size_t n, uint64_t 
     for (const struct cpu_reg *r = v->cls->regs; r->name; r++) {
         if (strlen(r->name) == n && strncmp(r->name, name, n) == 0 && r->bits <= 64) {
             *value = 0;
-            memcpy(value, (const char *)v + r->offset, r->bits / 8);
+            if (r->get) {
+                *value = r->get(v);
+            } else {
+                memcpy(value, (const char *)v + r->offset, r->bits / 8);
+            }
             return true;
         }
     }

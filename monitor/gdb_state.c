@@ -29,25 +29,30 @@ static bool is_pc(const struct cpu_reg *r)
 
 static void put_register(struct vcpu *v, const struct cpu_reg *r, struct strbuf *out)
 {
-    if (is_pc(r)) {
-        uint64_t pc = v->cls->pc(v);
-        gdb_put_hex(out, &pc, r->bits / 8);
+    if (is_pc(r) || r->get) {
+        uint64_t value = is_pc(r) ? v->cls->pc(v) : r->get(v);
+        gdb_put_hex(out, &value, r->bits / 8);
     } else {
         gdb_put_hex(out, register_at(v, r), r->bits / 8);
     }
 }
 
-/* Sets r from digits; false if they are too few. */
+/* Sets r from digits; false if they are too few or r cannot be written. */
 static bool get_register(struct vcpu *v, const struct cpu_reg *r, const char *text)
 {
     uint8_t bytes[64] = {0};
     if (r->bits / 8 > sizeof(bytes) || !gdb_get_hex(text, bytes, r->bits / 8)) {
         return false;
     }
+    uint64_t value;
+    memcpy(&value, bytes, sizeof(value));
     if (is_pc(r)) {
-        uint64_t pc;
-        memcpy(&pc, bytes, sizeof(pc));
-        v->cls->set_pc(v, pc);
+        v->cls->set_pc(v, value);
+    } else if (r->get) {
+        if (!r->set) {
+            return false;
+        }
+        r->set(v, value);
     } else {
         memcpy(register_at(v, r), bytes, r->bits / 8);
     }

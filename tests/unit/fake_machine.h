@@ -24,7 +24,7 @@ enum {
 struct fake_cpu {
     struct vcpu v; /* first */
     uint64_t x[2], pc, hidden;
-    uint32_t flags;
+    uint32_t inverted_flags;
 };
 
 struct fake_machine {
@@ -44,15 +44,35 @@ static struct fake_machine *machine; /* the one last initialized */
 
 /* ---- the CPU */
 
-#define AT(m) offsetof(struct fake_cpu, m)
+/* flags is a view: stored upside down. */
+static uint64_t get_flags(struct vcpu *v)
+{
+    return (uint32_t) ~((struct fake_cpu *)v)->inverted_flags;
+}
 
-static const struct cpu_reg fake_regs[] = {
-    {"x0", AT(x[0]), 64, 0, "org.fake.core", "uint64"},
-    {"x1", AT(x[1]), 64, 1, "org.fake.core", "uint64"},
-    {"pc", AT(pc), 64, 2, "org.fake.core", "code_ptr"},
-    {"flags", AT(flags), 32, 3, "org.fake.system", "fake_flags"},
-    {"hidden", AT(hidden), 64, -1, NULL, NULL},
-    {0}};
+static void set_flags(struct vcpu *v, uint64_t value)
+{
+    ((struct fake_cpu *)v)->inverted_flags = ~(uint32_t)value;
+}
+
+#define FAKE_REG(name_, member_, gdb_, feature_, type_)                                            \
+    {                                                                                              \
+        .name = name_, .offset = offsetof(struct fake_cpu, member_), .bits = 64, .gdb = gdb_,      \
+        .gdb_feature = feature_, .gdb_type = type_                                                 \
+    }
+
+static const struct cpu_reg fake_regs[] = {FAKE_REG("x0", x[0], 0, "org.fake.core", "uint64"),
+                                           FAKE_REG("x1", x[1], 1, "org.fake.core", "uint64"),
+                                           FAKE_REG("pc", pc, 2, "org.fake.core", "code_ptr"),
+                                           {.name = "flags",
+                                            .bits = 32,
+                                            .gdb = 3,
+                                            .gdb_feature = "org.fake.system",
+                                            .gdb_type = "fake_flags",
+                                            .get = get_flags,
+                                            .set = set_flags},
+                                           FAKE_REG("hidden", hidden, -1, NULL, NULL),
+                                           {.name = NULL}};
 
 static uint64_t get_pc(const struct vcpu *v)
 {

@@ -173,7 +173,7 @@ TEST(registers_are_bytes_in_guest_order)
     begin();
     t.fake.cpus[0].x[0] = 0x1122334455667788;
     t.fake.cpus[0].pc = 0x1000;
-    t.fake.cpus[0].flags = 0xaabbccdd;
+    t.fake.cpus[0].inverted_flags = ~0xaabbccddu;
     CHECK_STR(ask("g"), "8877665544332211"
                         "0000000000000000"
                         "0010000000000000"
@@ -184,6 +184,8 @@ TEST(registers_are_bytes_in_guest_order)
     CHECK_STR(ask("P1=0100000000000000"), "OK");
     CHECK_EQ(t.fake.cpus[0].x[1], 1);
     CHECK_STR(ask("P1=01"), "E16");
+    CHECK_STR(ask("P3=01000000"), "OK");
+    CHECK_EQ(t.fake.cpus[0].inverted_flags, ~1u);
     CHECK_STR(ask("P2=0040000000000000"), "OK");
     CHECK_EQ(t.fake.cpus[0].pc, 0x4000);
     CHECK_STR(ask("G0200000000000000"), "OK");

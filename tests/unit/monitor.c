@@ -124,6 +124,8 @@ TEST(addresses_may_be_registers_and_sums)
     CHECK_STR(say("x/1xb $x1+2"), "0000000000001002: 0x7f\n");
     CHECK_STR(say("x/1xb $pc"), "0000000000001002: 0x7f\n");
     CHECK_STR(say("x/1xb $pc-0x2+2"), "0000000000001002: 0x7f\n");
+    t.fake.cpus[0].inverted_flags = ~0x1002u;
+    CHECK_STR(say("x/1xb $flags"), "0000000000001002: 0x7f\n");
     CHECK_STR(say("x/1xb $nope"), "there is no register $nope\n");
     CHECK_STR(say("x/1xb x1"), "'x1' is not a number, 0x... or $REGISTER\n");
     CHECK_STR(say("x/1xb 0x1000z"), "'z' is left over behind a number\n");
