@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* The list of machine classes, and finding one in it. */
+#include <string.h>
+
+#include "hw/classes.h"
+
+#define ROW(variable) &variable,
+const struct machine_class *const machine_classes[] = {MACHINE_CLASSES(ROW) NULL};
+#undef ROW
+
+const struct machine_class *machine_class_find(const char *arch, const char *name)
+{
+    for (const struct machine_class *const *c = machine_classes; *c; c++) {
+        if (strcmp((*c)->arch, arch) == 0 && strcmp((*c)->name, name) == 0) {
+            return *c;
+        }
+    }
+    return NULL;
+}
