@@ -66,7 +66,7 @@ typedef uint32_t memop;
 #define MO_SIGN (1u << 3)              /* sign-extend to the type */
 #define MO_SWAP (1u << 4)              /* byte order is not the host's */
 #define MO_ALIGN (1u << 5)             /* must be aligned to its size, else an alignment fault */
-#define MO_ATOMIC16 (1u << 6)          /* single-copy atomic if it does not cross 16 bytes */
+#define MO_ATOMIC16 (1u << 6)          /* single-copy atomic if it does not cross 16 bytes; with MO_ALIGN: must not cross them */
 #define MO_ACQUIRE (1u << 7)
 #define MO_RELEASE (1u << 8)
 #define MO_IDX_SHIFT 9                 /* MMU index, 3 bits */
