@@ -461,10 +461,10 @@ static void expect_broken(struct scene *s, struct ring *q, uint64_t features)
     echo_once(s, q, "well again", false);
 }
 
-static void split_desc(struct scene *s, struct ring *q, unsigned i, uint64_t a, uint32_t n,
-                       uint16_t flags, uint16_t next)
+static void split_desc(struct ring *q, unsigned i, uint64_t a, uint32_t n, uint16_t flags,
+                       uint16_t next)
 {
-    uint8_t *p = rig_host(&s->r, q->desc + 16 * i);
+    uint8_t *p = rig_host(q->d->r, q->desc + 16 * i);
     store_le64(p, a);
     store_le32(p + 8, n);
     store_le16(p + 12, flags);
@@ -511,7 +511,7 @@ TEST(bad_split_chains_need_a_reset)
         int before = test_state.failures;
         open_scene(&s, true);
         start_scene(&s, &q, b->features);
-        split_desc(&s, &q, 0, b->a, b->n, b->flags, b->next);
+        split_desc(&q, 0, b->a, b->n, b->flags, b->next);
         split_offer(&s, &q, b->head);
         expect_broken(&s, &q, b->features);
         CHECK_MSG(test_state.failures == before, "%s", b->what);
@@ -533,7 +533,7 @@ TEST(indirect_tables_that_loop_or_nest_need_a_reset)
         store_le32(p + 8, 16);
         store_le16(p + 12, flags[i]);
         store_le16(p + 14, next[i]);
-        split_desc(&s, &q, 0, table, 64, 4, 0);
+        split_desc(&q, 0, table, 64, 4, 0);
         split_offer(&s, &q, 0);
         expect_broken(&s, &q, VIRTIO_F_INDIRECT_DESC);
         rig_close(&s.r);
@@ -546,8 +546,8 @@ TEST(readable_after_writable_needs_a_reset)
     struct ring q;
     open_scene(&s, false);
     start_scene(&s, &q, 0);
-    split_desc(&s, &q, 0, RIG_RAM, 4, 3, 1);
-    split_desc(&s, &q, 1, RIG_RAM, 4, 0, 0);
+    split_desc(&q, 0, RIG_RAM, 4, 3, 1);
+    split_desc(&q, 1, RIG_RAM, 4, 0, 0);
     split_offer(&s, &q, 0);
     expect_broken(&s, &q, 0);
     rig_close(&s.r);
