@@ -82,8 +82,7 @@ $(NAMES): $(BUILD)/dragoman
 
 $(BUILD)/libcore.a: $(OBJECTS)
 $(BUILD)/libbase.a: $(BASE_OBJECTS)
-$(BUILD)/libsupport.a: $(SUPPORT_OBJECTS)
-$(BUILD)/libcore.a $(BUILD)/libbase.a $(BUILD)/libsupport.a:
+$(BUILD)/libcore.a $(BUILD)/libbase.a:
 	$(call QUIET,AR)rm -f $@; $(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c $(BUILD)/config.mk
@@ -114,7 +113,7 @@ $(BUILD)/gen/%_decode.c $(BUILD)/gen/%_decode_translate.c $(BUILD)/gen/%_decode.
 .PHONY: tests variant-tests check check-quick check-all guests oracle lint format code-expect
 tests: $(TESTS) all
 
-$(TESTS): $(BUILD)/tests/%: tests/%.c $(BUILD)/libsupport.a $(BUILD)/libcore.a | $(GEN_HEADERS)
+$(TESTS): $(BUILD)/tests/%: tests/%.c $(SUPPORT_OBJECTS) $(BUILD)/libcore.a | $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	$(call QUIET,TEST)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ \
 		$(filter %.c %.o %.a,$^) $(LIB_LIBS) $(TEST_LIBS) -lm
@@ -178,11 +177,16 @@ bench: all
 # ---- installing and cleaning
 
 .PHONY: install clean distclean help
-install: all
+# The manual page's list of options comes from the program's own table.
+$(BUILD)/dragoman.1: docs/user/dragoman.1 $(BUILD)/dragoman
+	$(BUILD)/dragoman -man > $@.options
+	sed -e '/^\.\\" OPTIONS$$/r $@.options' $< > $@
+
+install: all $(BUILD)/dragoman.1
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install $(BUILD)/dragoman $(DESTDIR)$(PREFIX)/bin/
 	ln -sf dragoman $(DESTDIR)$(PREFIX)/bin/dragoman-system-aarch64
-	$(if $(wildcard docs/dragoman.1),install -m 644 docs/dragoman.1 $(DESTDIR)$(PREFIX)/share/man/man1/)
+	install -m 644 $(BUILD)/dragoman.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 
 clean:
 	find $(BUILD) -mindepth 1 -maxdepth 1 ! -name cache ! -name 'config.*' -exec rm -rf {} +

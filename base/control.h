@@ -31,6 +31,7 @@ struct control_listener {
 struct control {
     enum run_state state;
     struct vcpu *debug_vcpu; /* of the last RUN_DEBUG, else NULL */
+    bool ending;             /* quit was asked for */
     struct control_listener *listeners;
 
     /* Returns with all vCPUs out of guest code, their state in memory. */

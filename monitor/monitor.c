@@ -54,13 +54,15 @@ static size_t room(void *opaque)
 static void receive(void *opaque, const uint8_t *bytes, size_t n)
 {
     struct monitor *m = opaque;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && !m->context.control->ending; i++) {
         struct strbuf shown = {0};
         bool complete = lineedit_byte(&m->edit, bytes[i], &shown);
         put(m, strbuf_text(&shown), shown.len);
         strbuf_clear(&shown);
         if (complete) {
             execute(m);
+        }
+        if (complete && !m->context.control->ending) {
             lineedit_start(&m->edit, &shown);
             put(m, strbuf_text(&shown), shown.len);
         }

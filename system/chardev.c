@@ -31,6 +31,7 @@ const struct chardev_kind *const chardev_kinds[] = {&chardev_file, &chardev_null
                                                     NULL};
 
 static const struct key_row common_rows[] = {
+    {"backend", KEY_TEXT, offsetof(struct chardev_config, backend), "the kind", NULL},
     {"id", KEY_TEXT, offsetof(struct chardev_config, id), "name for -serial, -monitor, -device",
      NULL},
     {"mux", KEY_BOOL, offsetof(struct chardev_config, mux),
@@ -101,25 +102,36 @@ static const struct chardev_kind *find_kind(const char *name)
     return NULL;
 }
 
-/* Reads the group into d->config and opens it. */
+/* Reads the group by its kind's table. */
+static bool read_group(const struct keyvals *k, const struct chardev_kind **kind,
+                       struct chardev_config *c, struct error *e)
+{
+    const char *name = keyvals_get(k, "backend");
+    if (!name) {
+        return error_set(e, "%s: the kind is missing", k->where);
+    }
+    *kind = find_kind(name);
+    if (!*kind) {
+        return no_such_kind(k, name, e);
+    }
+    *c = (struct chardev_config){.wait = -1, .ipv4 = -1, .ipv6 = -1, .keep_signals = true};
+    return keyvals_apply(k, (*kind)->rows, common_rows, c, e) &&
+           keyvals_apply(k, common_rows, (*kind)->rows, c, e) &&
+           (c->id || error_set(e, "%s: id= is missing", k->where));
+}
+
+bool chardevs_check(const struct keyvals *k, struct error *e)
+{
+    const struct chardev_kind *kind;
+    struct chardev_config c;
+    return read_group(k, &kind, &c, e);
+}
+
 static bool open_group(struct chardevs *c, struct chardev *d, struct error *e)
 {
-    struct keyvals *k = d->group;
-    char *name = keyvals_take(k, "backend");
-    d->kind = name ? find_kind(name) : NULL;
-    bool known = d->kind || (name ? no_such_kind(k, name, e)
-                                  : error_set(e, "%s: the kind is missing", k->where));
-    mem_free(name);
-    if (!known) {
+    const struct keyvals *k = d->group;
+    if (!read_group(k, &d->kind, &d->config, e)) {
         return false;
-    }
-    d->config = (struct chardev_config){.wait = -1, .ipv4 = -1, .ipv6 = -1, .keep_signals = true};
-    if (!keyvals_apply(k, d->kind->rows, common_rows, &d->config, e) ||
-        !keyvals_apply(k, common_rows, d->kind->rows, &d->config, e)) {
-        return false;
-    }
-    if (!d->config.id) {
-        return error_set(e, "%s: id= is missing", k->where);
     }
     if (find(c, d->config.id)) {
         return error_set(e, "%s: the id '%s' is taken", k->where, d->config.id);
@@ -222,37 +234,57 @@ static bool bad_short(const struct chardev_short *s, struct error *e)
         s->option, s->text);
 }
 
-bool chardevs_add_short(struct chardevs *c, const struct chardev_short *s, const char **id,
-                        struct error *e)
+/* The group that the short form stands for, or NULL and an error. */
+static struct keyvals *long_form(const struct chardev_short *s, struct error *e)
 {
-    const char *text = s->text, *rest = after(text, "chardev:");
-    if (rest) {
-        struct chardev *d = find(c, rest);
-        *id = d ? d->config.id : NULL;
-        return d || error_set(e, "%s %s: there is no -chardev with id=%s", s->option, text, rest);
-    }
-    bool shared = (rest = after(text, "mon:"));
-    text = shared ? rest : text;
+    const char *behind_mon = after(s->text, "mon:");
+    const char *text = behind_mon ? behind_mon : s->text;
     struct strbuf full = {0};
     if (!expand(s, text, &full)) {
         strbuf_free(&full);
-        return bad_short(s, e);
+        bad_short(s, e);
+        return NULL;
     }
     struct keyvals *k = keyvals_parse(s->option, strbuf_text(&full), "backend", e);
     strbuf_free(&full);
     if (!k) {
-        return false;
+        return NULL;
     }
     mem_free(k->where);
     k->where = mem_printf("%s %s", s->option, s->text);
     keyvals_set(k, "id", s->id);
-    if (shared) {
+    if (behind_mon) {
         keyvals_set(k, "mux", "on");
         if (strcmp(text, "stdio") == 0) {
             keyvals_set(k, "signal", "off"); /* ctrl-c is the guest's; ctrl-a x ends */
         }
     }
-    if (!chardevs_add(c, k, e)) {
+    return k;
+}
+
+bool chardevs_check_short(const struct chardev_short *s, struct error *e)
+{
+    if (after(s->text, "chardev:") || strcmp(s->text, "none") == 0) {
+        return true;
+    }
+    struct keyvals *k = long_form(s, e);
+    bool ok = k && chardevs_check(k, e);
+    keyvals_free(k);
+    return ok;
+}
+
+bool chardevs_add_short(struct chardevs *c, const struct chardev_short *s, const char **id,
+                        struct error *e)
+{
+    const char *name = after(s->text, "chardev:");
+    if (name) {
+        struct chardev *d = find(c, name);
+        *id = d ? d->config.id : NULL;
+        return d ||
+               error_set(e, "%s %s: there is no -chardev with id=%s", s->option, s->text, name);
+    }
+    struct keyvals *k = long_form(s, e);
+    if (!k || !chardevs_add(c, k, e)) {
         return false;
     }
     *id = c->list->config.id;

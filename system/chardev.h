@@ -13,7 +13,7 @@
 
 /* The keys of all kinds; a kind's table says which are its own. */
 struct chardev_config {
-    const char *id;
+    const char *id, *backend;
     const char *path, *input_path, *host, *port;
     bool server, nodelay, append, mux;
     int wait, ipv4, ipv6; /* -1: not given */
@@ -61,6 +61,12 @@ struct chardev_short {
 };
 bool chardevs_add_short(struct chardevs *c, const struct chardev_short *s, const char **id,
                         struct error *e);
+
+/* Says what is wrong with the argument of -serial and the like, as far as it can be said without
+ * opening anything. */
+bool chardevs_check_short(const struct chardev_short *s, struct error *e);
+/* The same of a -chardev group. */
+bool chardevs_check(const struct keyvals *k, struct error *e);
 
 /*
  * The stream of back end id for one more user: a multiplexed one has room for several, any other

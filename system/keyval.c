@@ -247,6 +247,17 @@ static bool is_switch(const struct key_row *r)
     return r && (r->type == KEY_BOOL || r->type == KEY_SWITCH);
 }
 
+/* Appends the names of the rows that are not refused. */
+static size_t add_names(const struct key_row *rows, const char **names, size_t n, size_t max)
+{
+    for (const struct key_row *r = rows; r && r->name && n < max; r++) {
+        if (r->type != KEY_REFUSED) {
+            names[n++] = r->name;
+        }
+    }
+    return n;
+}
+
 static bool unknown_key(const struct keyvals *k, const char *key, const struct key_row *rows,
                         const struct key_row *also, struct error *e)
 {
@@ -254,14 +265,8 @@ static bool unknown_key(const struct keyvals *k, const char *key, const struct k
         MAX = 80
     };
     const char *names[MAX + 1];
-    size_t n = 0;
-    for (const struct key_row *r = rows; r && r->name && n < MAX; r++) {
-        names[n++] = r->name;
-    }
-    for (const struct key_row *r = also; r && r->name && n < MAX; r++) {
-        names[n++] = r->name;
-    }
-    names[n] = NULL;
+    size_t n = add_names(rows, names, 0, MAX);
+    names[add_names(also, names, n, MAX)] = NULL;
     error_set(e, "%s: unknown key '%s'", k->where, key);
     error_choices(e, key, names);
     return false;

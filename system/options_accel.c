@@ -14,8 +14,7 @@ struct accel_group {
 };
 
 static const char *const thread_choices[] = {"single", "multi", NULL};
-static const char *const host_cpu_choices[] = {"host",      "x86-64-v1", "x86-64-v2",
-                                               "x86-64-v3", "x86-64-v4", NULL};
+static const char *const host_cpu_choices[] = {"host", "x86-64-v2", "x86-64-v3", "x86-64-v4", NULL};
 static const char *const engine_choices[] = {"jit", "interp", NULL};
 
 static const struct key_row accel_rows[] = {
@@ -74,7 +73,7 @@ static bool apply_accel(struct config *c, const struct keyvals *k, struct error 
     }
     c->accel.single_thread = g.thread == 0;
     c->accel.cache_bytes = g.cache_bytes;
-    c->accel.host_level = g.host_cpu == 1 ? 2 : g.host_cpu;
+    c->accel.host_level = g.host_cpu ? g.host_cpu + 1 : 0; /* the first choice is v2 */
     c->accel.interpreter = g.engine == 1;
     return true;
 }

@@ -388,13 +388,23 @@ static char *chardevs_help(void)
 static bool check_chardev(struct config *c, const struct keyvals *k, struct error *e)
 {
     const char *kind = keyvals_get(k, "backend");
-    (void)e;
     if (kind && is_help(kind)) {
         return give_help(c, chardevs_help());
     }
     for (size_t i = 0; kind && group_wants_help(k) && chardev_kinds[i]; i++) {
         if (strcmp(chardev_kinds[i]->name, kind) == 0) {
             return give_help(c, rows_help(kind, chardev_kinds[i]->rows));
+        }
+    }
+    return chardevs_check(k, e);
+}
+
+static bool check_shorts(const char *option, const struct text_list *l, struct error *e)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        struct chardev_short s = {.option = option, .text = l->items[i], .id = "new"};
+        if (!chardevs_check_short(&s, e)) {
+            return false;
         }
     }
     return true;
@@ -457,5 +467,7 @@ bool check_backends(struct config *c, struct error *e)
             return false;
         }
     }
-    return true;
+    struct text_list gdb = {&c->gdb, c->gdb ? 1 : 0};
+    return check_shorts("-serial", &c->serials, e) && check_shorts("-monitor", &c->monitors, e) &&
+           check_shorts("-gdb", &gdb, e);
 }

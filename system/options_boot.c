@@ -3,6 +3,7 @@
  * -bios, -L and what depends on -kernel. Firmware is the distribution's: a name without a folder is
  * searched where packages put it, and when it is not there the message names the package.
  */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,6 +69,13 @@ static bool find_bios(struct config *c, struct error *e)
     return false;
 }
 
+/* Files that the board will read: a name that is wrong is found before anything is opened. */
+static bool check_file(const char *option, const char *name, struct error *e)
+{
+    return !name || access(name, R_OK) == 0 ||
+           error_set(e, "%s %s: %s", option, name, strerror(errno));
+}
+
 bool check_boot(struct config *c, struct error *e)
 {
     if (!c->machine.kernel && c->machine.initrd) {
@@ -76,5 +84,7 @@ bool check_boot(struct config *c, struct error *e)
     if (!c->machine.kernel && c->machine.append) {
         return error_set(e, "-append: only with -kernel");
     }
-    return find_bios(c, e);
+    return check_file("-kernel", c->machine.kernel, e) &&
+           check_file("-initrd", c->machine.initrd, e) && check_file("-dtb", c->machine.dtb, e) &&
+           find_bios(c, e);
 }

@@ -137,3 +137,11 @@ bool check_run(struct config *c, struct error *e)
            only("-parallel", c->parallel, "none", e) && check_numbers(c, e) && check_log(c, e) &&
            check_semihosting(c, e);
 }
+
+bool take_gdb_default(struct config *c, const char *arg, struct error *e)
+{
+    (void)arg;
+    (void)e;
+    c->gdb = "tcp::1234";
+    return true;
+}

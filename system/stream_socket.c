@@ -184,6 +184,10 @@ static bool resolve_tcp(struct stream_socket *s, const struct chardev_config *c,
     if (!c->port) {
         return error_set(e, "socket: port= (or path= for a Unix socket) is missing");
     }
+    uint64_t number; /* the resolver would take any, modulo 2^16 */
+    if (parse_u64(c->port, &number, NULL) && number > 65535) {
+        return error_set(e, "socket: port=%s: ports go from 0 to 65535", c->port);
+    }
     const char *host = c->host && *c->host ? c->host : NULL;
     int family = c->ipv4 > 0 || c->ipv6 == 0   ? AF_INET
                  : c->ipv6 > 0 || c->ipv4 == 0 ? AF_INET6

@@ -114,6 +114,7 @@ static void vm_quit(struct control *c, int status)
 {
     struct vm *vm = vm_of(c);
     vm->status = status;
+    c->ending = true;
     halt(vm);
     loop_stop(vm->loop);
 }
@@ -218,8 +219,8 @@ static bool make_clock(struct vm *vm, struct error *e)
 
 static bool build(struct vm *vm, bool *done, struct error *e)
 {
-    if (!make_clock(vm, e) || !vm_open_consoles(vm, e) || !vm_open_backends(vm, e) ||
-        !vm_build(vm, e)) {
+    if (!make_clock(vm, e) || !vm_check_properties(vm, e) || !vm_open_backends(vm, e) ||
+        !vm_open_consoles(vm, e) || !vm_build(vm, e)) {
         return false;
     }
     if (vm->config->machine.dump_dtb) {

@@ -66,7 +66,11 @@ void vm_signal(struct vm *vm, int sig, int sender);
 
 /* ---- between the files of vm */
 
-/* vm_build.c: -drive, -netdev, -object; the board; -device. */
+/*
+ * vm_build.c: the properties of the board and the devices, before anything is opened; -drive,
+ * -netdev, -object; the board; -device.
+ */
+bool vm_check_properties(struct vm *vm, struct error *e);
 bool vm_open_backends(struct vm *vm, struct error *e);
 bool vm_build(struct vm *vm, struct error *e);
 void vm_close_backends(struct vm *vm);

@@ -174,6 +174,12 @@ struct request {
     size_t count;
 };
 
+/* A property without a value is a switch that is on. */
+static const char *value_of(const struct keyval *item)
+{
+    return item->value ? item->value : "on";
+}
+
 static bool is_of(const struct device_class *cls, const char *name)
 {
     return strcmp(cls->name, name) == 0 || (cls->alias && strcmp(cls->alias, name) == 0);
@@ -247,7 +253,7 @@ static bool make_device(struct vm *vm, const struct request *r, struct error *e)
     struct device *d = device_new(cls, vm->machine, r->id);
     bool ok = choose_bus(vm, d, r, e) && set_globals(vm, d, e) && set_mac(vm, d, r, e);
     for (size_t i = 0; i < r->count && ok; i++) {
-        ok = device_set(d, r->items[i].key, r->items[i].value ? r->items[i].value : "on", e);
+        ok = device_set(d, r->items[i].key, value_of(&r->items[i]), e);
     }
     if (!ok || !device_create(d, e)) {
         error_prefix(e, "%s: ", r->where);
@@ -358,8 +364,7 @@ static bool set_machine_properties(struct vm *vm, struct error *e)
 {
     const struct keyvals *k = vm->config->machine_group;
     for (size_t i = 0; i < k->count; i++) {
-        if (!machine_set(vm->machine, k->items[i].key, k->items[i].value ? k->items[i].value : "on",
-                         e)) {
+        if (!machine_set(vm->machine, k->items[i].key, value_of(&k->items[i]), e)) {
             error_prefix(e, "%s: ", k->where);
             return false;
         }
@@ -376,11 +381,41 @@ static void seed_rng(struct vm *vm)
     rng_seed(&vm->machine->rng, mc->seed);
 }
 
+/* Whether a device takes what a group says; the device is thrown away again. */
+static bool check_device(struct vm *vm, const struct keyvals *k, struct error *e)
+{
+    static const char *const general[] = {"driver", "id", "bus"};
+    struct device *d = device_new(device_class_find(keyvals_get(k, "driver")), vm->machine, NULL);
+    bool ok = true;
+    for (size_t i = 0; i < k->count && ok; i++) {
+        const char *key = k->items[i].key;
+        bool is_general = false;
+        for (size_t g = 0; g < sizeof(general) / sizeof(general[0]); g++) {
+            is_general |= strcmp(general[g], key) == 0;
+        }
+        ok = is_general || device_set(d, key, value_of(&k->items[i]), e);
+    }
+    device_free(d);
+    if (!ok) {
+        error_prefix(e, "%s: ", k->where);
+    }
+    return ok;
+}
+
+bool vm_check_properties(struct vm *vm, struct error *e)
+{
+    vm->machine = machine_new(vm->config->machine_class);
+    bool ok = set_machine_properties(vm, e);
+    for (const struct keyvals *k = vm->config->devices; k && ok; k = k->next) {
+        ok = check_device(vm, k, e);
+    }
+    return ok;
+}
+
 bool vm_build(struct vm *vm, struct error *e)
 {
-    struct machine *m = machine_new(vm->config->machine_class);
-    vm->machine = m;
-    if (!set_machine_properties(vm, e) || !add_default_card(vm, e)) {
+    struct machine *m = vm->machine;
+    if (!add_default_card(vm, e)) {
         return false;
     }
     seed_rng(vm);

@@ -1,0 +1,148 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The command line: help wherever there are choices, and one line for each thing that can be wrong, with exit status 1 and
+# nothing written.
+set -u
+program=${BUILD:-build}/dragoman-system-aarch64
+[ -x "$program" ] || { echo "skip options: $program is not built"; exit 0; }
+program=$(realpath -s "$program")
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp" || exit 2
+truncate -s 1M disk.img
+echo 'not a kernel' > text
+
+# wrong NAME TEXT ARGUMENT...: one line on standard error that contains TEXT, status 1, no new file
+wrong() {
+    local name=$1 text=$2 out rc before
+    shift 2
+    before=$(ls)
+    out=$(timeout 20 "$program" "$@" 2>&1 < /dev/null)
+    rc=$?
+    if [ $rc != 1 ]; then
+        echo "not ok $name: exit status $rc: $out"
+    elif [ "$(wc -l <<< "$out")" != 1 ]; then
+        echo "not ok $name: more than a line: $out"
+    elif [[ $out != "dragoman: "*"$text"* ]]; then
+        echo "not ok $name: $out"
+    elif [ "$(ls)" != "$before" ]; then
+        echo "not ok $name: it left files behind: $(ls | tr '\n' ' ')"
+    else
+        echo "ok $name"
+    fi
+}
+
+# shows NAME PATTERN ARGUMENT...: a line of standard output matches, status 0, nothing on standard error
+shows() {
+    local name=$1 pattern=$2 out rc
+    shift 2
+    out=$(timeout 20 "$program" "$@" 2> err < /dev/null)
+    rc=$?
+    if [ $rc != 0 ] || [ -s err ]; then
+        echo "not ok $name: exit status $rc: $(head -1 err)"
+    elif ! grep -qE -- "$pattern" <<< "$out"; then
+        echo "not ok $name: no line $pattern"
+    else
+        echo "ok $name"
+    fi
+    rm -f err
+}
+
+shows version_is_told '^dragoman version [0-9.]+ ' -version
+shows help_lists_options_by_section '^Boot:$' -help
+shows help_takes_two_dashes '^  -kernel FILE +kernel' --help
+shows manual_page_has_the_same_options '^\.B \\-kernel FILE$' -man
+shows machines_are_listed '^  virt ' -M help
+shows properties_of_a_machine_are_listed 'gic-version' -M virt,help
+shows cpu_models_are_listed 'cortex-a57' -M virt -cpu help
+shows accelerators_are_listed '^  tcg ' -accel help
+shows keys_of_the_accelerator_are_listed '^  engine=jit\|interp ' -accel tcg,help
+shows devices_are_listed '^  virtio-blk-pci ' -device help
+shows properties_of_a_device_are_listed 'drive=' -device virtio-blk-pci,help
+shows network_kinds_are_listed '^  user ' -netdev help
+shows character_back_ends_are_listed '^  pty ' -chardev help
+shows keys_of_a_back_end_are_listed '^  server=on\|off ' -chardev socket,help
+shows objects_are_listed '^  filter-dump ' -object help
+shows drive_keys_are_listed '^  readonly=on\|off ' -drive help
+shows log_items_are_listed '^  in_asm ' -d help
+shows icount_keys_are_listed '^  sleep=on\|off ' -icount help
+
+out=$("$program" 2>&1)
+if [ $? = 1 ] && grep -q 'no machine is chosen' <<< "$out" && grep -q '^  virt ' <<< "$out"; then
+    echo "ok no_machine_is_an_error_with_the_list"
+else
+    echo "not ok no_machine_is_an_error_with_the_list: $out"
+fi
+
+V='-M virt -display none'
+wrong unknown_option '-kernl: unknown option; did you mean -kernel?' -kernl x
+wrong argument_is_missing '-m: the argument is missing' -m
+wrong refused_option '-blockdev is not in this build' -blockdev x
+wrong unknown_machine "did you mean 'virt'?" -M vitr
+wrong unknown_machine_property "did you mean 'gic-version'?" -M virt,gic-versoin=3
+wrong bad_machine_property 'gic-version=7' -M virt,gic-version=7
+wrong unknown_cpu "cortex-a53" $V -cpu cortex-a54
+wrong unknown_cpu_feature "pauth" $V -cpu max,paut=off
+wrong other_accelerator 'accepted: tcg' $V -accel kvm
+wrong unknown_accelerator_key "did you mean 'thread'?" $V -accel tcg,thred=multi
+wrong bad_thread_choice 'accepted: single, multi' $V -accel tcg,thread=two
+wrong bad_memory_size "-m 1X: size: '1X' is not a size" $V -m 1X
+wrong more_memory_than_the_host '-m' $V -m 90T
+wrong no_cpus '-smp 0: cpus: at least 1' $V -smp 0
+wrong too_many_cpus 'at most' $V -smp 100000
+wrong topology_that_does_not_fit 'are not 4 CPUs' $V -smp 4,sockets=3
+wrong kernel_is_missing '-kernel nothing: No such file' $V -kernel nothing
+wrong kernel_is_text 'text' $V -kernel text
+wrong initrd_without_kernel 'only with -kernel' $V -initrd text
+wrong device_tree_does_not_parse 'text' $V -kernel text -dtb text
+wrong firmware_is_not_installed 'package qemu-efi-aarch64' $V -bios nowhere/QEMU_EFI.fd
+wrong disk_is_missing 'nothing: No such file' $V -drive file=nothing
+wrong disk_without_file 'file= is missing' $V -drive if=none
+wrong unknown_drive_key "did you mean 'format'?" $V -drive file=disk.img,fromat=raw
+wrong unknown_format 'qcow9' $V -drive file=disk.img,format=qcow9
+wrong unknown_interface 'accepted: default, none, virtio, pflash' $V -drive file=disk.img,if=ide
+wrong drive_id_twice "the id 'a' is taken" $V -drive file=disk.img,id=a,if=none -drive file=disk.img,id=a,if=none
+wrong disk_is_locked 'disk.img' $V -drive file=disk.img,format=raw -drive file=disk.img,format=raw
+wrong unknown_device "did you mean 'virtio-blk-pci'?" $V -device virtio-blk-pc
+wrong unknown_property 'no property' $V -device virtio-blk-pci,drve=x -serial file:serial.log
+wrong device_without_drive 'no -drive with id=x' $V -device virtio-blk-pci,drive=x
+wrong device_on_a_bus_that_is_not_there "there is no bus 'pci.9'" $V -device virtio-rng-pci,bus=pci.9
+wrong device_of_the_board 'cannot be added' $V -device pl011
+wrong unknown_netdev_kind "did you mean 'user'?" $V -netdev usr,id=n
+wrong netdev_without_id 'the id is missing' $V -netdev user
+wrong bad_port_forwarding 'hostfwd' $V -nic user,hostfwd=tcp:x
+wrong unknown_nic_key 'model' $V -nic user,modle=virtio-net-pci
+wrong unknown_object 'filter-dump' $V -object filter-dmp,id=f
+wrong dump_of_no_network 'no -netdev with id=n' $V -object filter-dump,id=f,netdev=n,file=x.pcap
+wrong bad_serial 'not a back end' $V -serial stdoi
+wrong no_window 'no window' $V -serial vc
+wrong two_users_of_the_terminal 'have a user already' $V -serial stdio -monitor stdio
+wrong no_such_chardev 'no -chardev with id=c' $V -serial chardev:c
+wrong chardev_without_id 'id= is missing' $V -chardev null
+wrong port_out_of_range 'ports go from 0 to 65535' $V -serial tcp::99999,server=on,wait=off
+wrong bad_log_item "did you mean 'in_asm'" $V -d in_asn
+wrong bad_log_filter '-dfilter' $V -d in_asm -dfilter x..y
+wrong log_file_cannot_be_written '-D nowhere/log' $V -D nowhere/log
+wrong bad_icount 'is not one of 0 to 10, auto' $V -icount shift=11
+wrong icount_auto_with_stop 'stop= needs a fixed shift' $V -icount shift=auto,stop=5
+wrong bad_seed '-seed' $V -seed x
+wrong bad_date '2026-01-31T12:00:00' $V -rtc base=yesterday
+wrong bad_uuid 'xxxxxxxx-xxxx' $V -uuid 12
+wrong bad_action 'accepted: reset, shutdown' $V -action reboot=never
+wrong bad_global 'the form is DRIVER.PROPERTY=VALUE' $V -global x
+wrong global_of_no_device 'there is no device' $V -global virtio-nothing.x=1
+wrong json_is_refused 'the JSON form is not in this build' $V -device '{"driver":"virtio-rng-pci"}'
+wrong display_is_refused '-display gtk' -M virt -display gtk
+
+# a port that another process has
+python3 - "$program" <<'P'
+import socket, subprocess, sys
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+s.listen(1)
+port = s.getsockname()[1]
+r = subprocess.run([sys.argv[1], "-M", "virt", "-display", "none", "-gdb", f"tcp:127.0.0.1:{port}"],
+                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
+ok = r.returncode == 1 and "Address already in use" in r.stderr and r.stderr.count("\n") == 1
+print("ok port_in_use" if ok else f"not ok port_in_use: {r.returncode} {r.stderr!r}")
+P
