@@ -78,7 +78,7 @@ static const char *foreign_name(const struct kernel *k)
         return "a device tree";
     }
     if (starts(k, 0, "070701", 6)) {
-        return "a cpio archive; is it the initial RAM disk?";
+        return "a cpio archive, as initial RAM disks are";
     }
     if (starts(k, 0, "MZ", 2)) {
         return "an EFI program, not a kernel";
