@@ -68,7 +68,7 @@ enum {
 #define ROUTER_ANY (UINT64_C(1) << 31)
 #define ROUTER_BITS (UINT64_C(0xff) << 32 | ROUTER_ANY | 0xffffff)
 #define AFFINITY_BITS (UINT64_C(0xff) << 32 | 0xffffff)
-#define PROPBASE_BITS UINT64_C(0x070ffffffffff79f)
+#define PROPBASE_BITS UINT64_C(0x070fffffffffff9f)
 #define PENDBASE_BITS UINT64_C(0x070fffffffff0f80)
 
 /* ---- routing */

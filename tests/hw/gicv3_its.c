@@ -178,6 +178,11 @@ TEST(service_tells_what_it_can)
     CHECK_EQ(test_load32(b.m, ITS + 0xffe8) & 0xf0, 0x30);
     CHECK_EQ(test_load32(b.m, DIST + 4) >> 17 & 1, 1);
     CHECK_EQ(test_load32(b.m, redist(0, 8)) & 1, 1);
+    test_store32(b.m, redist(0, 0), 0);
+    test_store(b.m, redist(0, 0x70), 8, UINT64_MAX);
+    CHECK_EQ(test_load(b.m, redist(0, 0x70), 8), 0x070fffffffffff9f);
+    test_store(b.m, redist(0, 0x78), 8, UINT64_MAX);
+    CHECK_EQ(test_load(b.m, redist(0, 0x78), 8), 0x070fffffffff0f80);
     CHECK_EQ(test_load(b.m, ITS + 0x90, 8), b.writer);
     end(&b);
 }
