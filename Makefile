@@ -82,7 +82,8 @@ $(NAMES): $(BUILD)/dragoman
 
 $(BUILD)/libcore.a: $(OBJECTS)
 $(BUILD)/libbase.a: $(BASE_OBJECTS)
-$(BUILD)/libcore.a $(BUILD)/libbase.a:
+$(BUILD)/libsupport.a: $(SUPPORT_OBJECTS)
+$(BUILD)/libcore.a $(BUILD)/libbase.a $(BUILD)/libsupport.a:
 	$(call QUIET,AR)rm -f $@; $(AR) rcs $@ $^
 
 $(BUILD)/%.o: %.c $(BUILD)/config.mk
@@ -113,7 +114,7 @@ $(BUILD)/gen/%_decode.c $(BUILD)/gen/%_decode_translate.c $(BUILD)/gen/%_decode.
 .PHONY: tests variant-tests check check-quick check-all guests oracle lint format code-expect
 tests: $(TESTS) all
 
-$(TESTS): $(BUILD)/tests/%: tests/%.c $(SUPPORT_OBJECTS) $(BUILD)/libcore.a | $(GEN_HEADERS)
+$(TESTS): $(BUILD)/tests/%: tests/%.c $(BUILD)/libsupport.a $(BUILD)/libcore.a | $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	$(call QUIET,TEST)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ \
 		$(filter %.c %.o %.a,$^) $(LIB_LIBS) $(TEST_LIBS) -lm

@@ -26,13 +26,14 @@ struct block_queue;
 
 /* What a disk is opened with: the keys of -drive that speak of the image. All strings are owned. */
 struct block_options {
-    char *id;            /* names the disk in messages; may be NULL */
-    char *file;          /* path */
-    char *format;        /* "raw", or NULL to look at the image */
-    char *cache;         /* writeback none writethrough directsync unsafe; NULL: writeback */
-    char *aio;           /* io_uring threads native; NULL: io_uring where the host has it */
-    char *discard;       /* ignore off unmap on; NULL: unmap */
-    char *detect_zeroes; /* off on unmap; NULL: off */
+    char *id;      /* names the disk in messages; may be NULL */
+    char *file;    /* path */
+    char *format;  /* "raw", or NULL to look at the image */
+    char *cache;   /* writeback none writethrough directsync unsafe; NULL: writeback */
+    char *aio;     /* io_uring threads native; NULL: io_uring where the host has it */
+    char *discard; /* ignore off unmap on; NULL: unmap */
+    signed char cache_direct, cache_writeback, cache_no_flush; /* 1 on, -1 off, 0 as cache says */
+    char *detect_zeroes;                                       /* off on unmap; NULL: off */
     bool read_only;
     bool snapshot; /* writes go to a temporary file that is gone at the end */
     bool no_lock;  /* file.locking=off */
@@ -90,18 +91,18 @@ struct block_request {
     /* The rest belongs to block/ until done is called. */
     struct block_request *next;
     struct block_queue *queue;
-    int fd;
-    int rw_flags;
-    int status;
+    int fd;            /* of the host, for the engine */
+    int status;        /* result, while it waits to be told */
     uint64_t progress; /* bytes done of a transfer that the host cut short */
-    void *format;
+    void *layer;       /* what a layer in front of the host keeps of it */
 };
 
 #define BLOCK_IOV_MAX 1024
 
 /*
  * Makes a queue for requests to b: an io_uring ring, or a pool of threads. At most depth requests
- * are outstanding at the host; more are kept waiting in order. NULL with an error.
+ * are at the host at once; more are kept waiting in order. The queue may be handed to another
+ * thread while nothing is outstanding. NULL with an error.
  */
 struct block_queue *block_queue_create(struct block *b, unsigned depth, struct error *e);
 /* Waits for what is outstanding (calling done) and frees the queue. NULL is allowed. */

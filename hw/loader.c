@@ -79,8 +79,8 @@ static bool loader_create(struct device *d, struct error *e)
     struct machine *m = d->machine;
     uint64_t entry = l->addr;
     if (l->cpu_num != NO_CPU && l->cpu_num >= m->vcpu_count) {
-        return error_set(e, "loader: cpu-num=%" PRIu32 ": the machine has vCPUs 0 to %u",
-                         l->cpu_num, m->vcpu_count - 1);
+        return error_set(e, "loader: cpu-num=%" PRIu32 ": the machine has %u vCPUs, counted from 0",
+                         l->cpu_num, m->vcpu_count);
     }
     if (l->file && l->data_len) {
         return error_set(e, "loader: file= and data-len= exclude each other");

@@ -34,7 +34,9 @@ ir_val ir_env_load(struct ir_builder *b, ir_type t, uint32_t offset)
 
 void ir_env_store(struct ir_builder *b, uint32_t offset, ir_val v)
 {
-    emit1(b, IR_env_store, T_VOID, v, offset);
+    /* A vector of any type, such as one that folding found, is 16 bytes. */
+    const ir_type t = ir_is_vector(ir_type_of(b, v)) ? T_V128 : ir_type_of(b, v);
+    ir_emit(b, (struct ir_insn){.op = IR_env_store, .src = t, .a = (uint16_t)v, .aux = offset});
 }
 
 /* ---- integers */

@@ -279,7 +279,8 @@ static ir_val fold_xor(struct ir_builder *b, struct ir_insn *in)
     if (fold_is_op_const(b, in->a, IR_xor, &inner, &ki)) {
         return fold_emit2(b, IR_xor, in->type, inner, konst(b, in->type, k ^ ki));
     }
-    if (k == 1 && fold_is_boolean(b, in->a) && fold_def(b, in->a)->op != IR_xor) {
+    const enum ir_op op = (enum ir_op)fold_def(b, in->a)->op;
+    if (k == 1 && (op == IR_cmp || op == IR_tst || op == IR_flags_test)) {
         return fold_invert(b, in->a);
     }
     return IR_NONE;

@@ -66,7 +66,7 @@ typedef uint32_t memop;
 #define MO_SIGN (1u << 3)              /* sign-extend to the type */
 #define MO_SWAP (1u << 4)              /* byte order is not the host's */
 #define MO_ALIGN (1u << 5)             /* must be aligned to its size, else an alignment fault */
-#define MO_ATOMIC16 (1u << 6)          /* single-copy atomic if it does not cross 16 bytes */
+#define MO_ATOMIC16 (1u << 6)          /* single-copy atomic if it does not cross 16 bytes; with MO_ALIGN: must not cross them */
 #define MO_ACQUIRE (1u << 7)
 #define MO_RELEASE (1u << 8)
 #define MO_IDX_SHIFT 9                 /* MMU index, 3 bits */
@@ -180,7 +180,7 @@ ir_val ir_vkonst(struct ir_builder *b, uint64_t low_and_high);
 ir_val ir_get(struct ir_builder *b, unsigned reg);
 void ir_put(struct ir_builder *b, unsigned reg, ir_val v);
 ir_val ir_env_load(struct ir_builder *b, ir_type t, uint32_t offset);      /* zero-extended if narrower than a register */
-void ir_env_store(struct ir_builder *b, uint32_t offset, ir_val v);        /* the width is v's type */
+void ir_env_store(struct ir_builder *b, uint32_t offset, ir_val v);        /* the width is v's type; 16 bytes of any vector */
 ir_val ir_zext(struct ir_builder *b, ir_type t, ir_val v);                 /* v itself if the type fits already */
 ir_val ir_sext(struct ir_builder *b, ir_type t, ir_val v);
 ir_val ir_trunc(struct ir_builder *b, ir_type t, ir_val v);

@@ -272,7 +272,7 @@ static bool update(struct vcpu *v, const struct update *u, uint64_t va, u128 *ol
     uint64_t left;
     uint8_t *p = NULL;
 
-    if (u->m & MO_ALIGN && !aligned) {
+    if (u->m & MO_ALIGN && !aligned && (!(u->m & MO_ATOMIC16) || offset + n > 16)) {
         vcpu_misaligned(v, va, true);
         return false;
     }

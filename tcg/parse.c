@@ -422,6 +422,9 @@ static ir_val emit(struct ir_builder *b, const struct ir_insn *in)
     case IR_put:
         ir_put(b, in->aux, in->a);
         return IR_NONE;
+    case IR_env_store:
+        ir_env_store(b, in->aux, in->a);
+        return IR_NONE;
     case IR_insn:
         ir_insn_start(b, in->imm);
         return IR_NONE;

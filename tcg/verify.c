@@ -182,7 +182,8 @@ static bool verify_comparison(struct verifier *c)
                operands_are(c, in->type) &&
                check(c, is_comparison(in->aux), "not a condition of a comparison");
     default: /* vtst, bsel */
-        return check(c, is_any_vector(in->type), "the type is not a vector's") &&
+        return check(c, (in->op == IR_vtst ? is_int_vector : is_any_vector)(in->type),
+                     "the type is not a vector's of that kind") &&
                operands_are(c, in->type);
     }
 }
@@ -307,6 +308,12 @@ static bool verify_vector_move(struct verifier *c)
     }
 }
 
+/* Ops that do not look at the contents of lanes. */
+static bool moves_lanes(enum ir_op op)
+{
+    return (op >= IR_vlow64 && op <= IR_vtbl) || (op >= IR_aes_enc && op <= IR_sha1_su1);
+}
+
 static bool verify_vector(struct verifier *c)
 {
     const struct ir_insn *in = c->in;
@@ -322,12 +329,15 @@ static bool verify_vector(struct verifier *c)
     case IR_vrev:
         return verify_vector_move(c);
     case IR_pmull64:
-        return operands_are(c, T_V128) && check(c, in->aux < 4, "no such half");
+        return check(c, is_any_vector(in->type), "the type is not a vector's") &&
+               operands_are(c, T_V128) && check(c, in->aux < 4, "no such half");
     default:
         break;
     }
     const bool lifted = ir_ops[in->op].effects & IR_LIFTS && is_int(in->type);
-    return check(c, is_any_vector(in->type) || lifted, "the type is not a vector's") &&
+    const bool computes = !moves_lanes((enum ir_op)in->op);
+    return check(c, lifted || (computes ? is_int_vector : is_any_vector)(in->type),
+                 "the type is not a vector's of that kind") &&
            check(c, only == T_VOID || in->type == only, "not the type of this op") &&
            operands_are(c, in->type) && verify_lane_width(c);
 }
@@ -543,7 +553,7 @@ static bool verify_state(struct verifier *c)
     case IR_env_load:
         return check(c, is_int(in->type) || is_any_vector(in->type), "not a type for the state");
     default: /* env_store */
-        return check(c, is_int(in->src) || is_any_vector(in->src), "not a type for the state") &&
+        return check(c, is_int(in->src) || in->src == T_V128, "not a type for the state") &&
                operand_is(c, in->a, in->src);
     }
 }

@@ -66,6 +66,9 @@ static inline ir_val read_xsp(struct a64_block *c, unsigned r, unsigned sf)
     return ir_trunc(c->b, type_of(sf), ir_get(c->b, ARM_REG_X0 + r));
 }
 
+/* Xm shifted (0 LSL, 1 LSR, 2 ASR, 3 ROR) by a constant. */
+ir_val read_shifted(struct a64_block *c, unsigned rm, unsigned sf, unsigned shift, unsigned amount);
+
 /* v is an I64 or an I32, which is zero-extended. */
 static inline void write_x(struct a64_block *c, unsigned r, ir_val v)
 {

@@ -154,6 +154,7 @@ enum {
 struct arm_exception {
     uint32_t syndrome; /* ESR_EL1 */
     bool has_far;
+    bool retry; /* none: the instruction is to be executed again */
     uint64_t far;
 };
 
@@ -245,6 +246,8 @@ struct arm_cpu {
     const struct arm_model *model;
     uint64_t features[2];
     uint64_t id[ARM_ID_COUNT];
+    uint8_t pauth_level; /* of the algorithm's identification field: 2 EPAC, 3 PAuth2, 4 FPAC, 5
+                            FPACCOMBINE */
     uint64_t mpidr;
     uint64_t reset_sctlr;
     struct rng rng; /* RNDR, RNDRRS */

@@ -107,9 +107,18 @@ void arm_raise_far(struct arm_cpu *cpu, uint32_t syndrome, uint64_t far)
     vcpu_raise(&cpu->vcpu);
 }
 
+void arm_retry(struct arm_cpu *cpu)
+{
+    cpu->exception = (struct arm_exception){.retry = true};
+    vcpu_raise(&cpu->vcpu);
+}
+
 void arm_take_exception(struct vcpu *v)
 {
     struct arm_cpu *cpu = arm_cpu(v);
+    if (cpu->exception.retry) {
+        return;
+    }
     if (cpu->exception.has_far) {
         cpu->far[1] = cpu->exception.far;
     }
@@ -338,6 +347,7 @@ static uint64_t do_leave(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uin
 {
     (void)x, (void)y, (void)z, (void)aux;
     vcpu_exit_soon(v);
+    arm_retry(arm_cpu(v));
     return 0;
 }
 const struct ir_call arm_row_leave = A64_ROW(do_leave, IR_CALL_RAISES);
@@ -357,6 +367,7 @@ static uint64_t do_sp_misaligns(struct vcpu *v, uint64_t x, uint64_t y, uint64_t
     (void)x, (void)y, (void)z, (void)aux;
     arm_cpu(v)->sp_misaligned = true;
     arm_mode_changed(arm_cpu(v));
+    arm_retry(arm_cpu(v));
     return 0;
 }
 const struct ir_call arm_row_sp_misaligns = A64_ROW(do_sp_misaligns, IR_CALL_RAISES);

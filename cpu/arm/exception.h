@@ -59,6 +59,10 @@ enum {
 void arm_raise(struct arm_cpu *cpu, uint32_t syndrome);
 void arm_raise_far(struct arm_cpu *cpu, uint32_t syndrome, uint64_t far);
 
+/* From a guard's function: the block is left, and the instruction executed again, in the mode that
+ * is then in force. */
+void arm_retry(struct arm_cpu *cpu);
+
 /*
  * From a function that ends a block, with all state in memory: takes the exception at once, with pc
  * as preferred return address. Gives the PC of the handler.
@@ -96,9 +100,8 @@ extern const struct ir_call arm_row_step_due;
 extern const struct ir_call arm_row_raise;
 /* A guard's function: leaves translated code. */
 extern const struct ir_call arm_row_leave;
-/* Calls that check: a breakpoint at PC x; the landing of an indirect branch at PC x, aux its
- * instruction. */
-extern const struct ir_call arm_row_breakpoint, arm_row_landing;
+/* Called before an instruction: raises the exception of a breakpoint at PC x. */
+extern const struct ir_call arm_row_breakpoint;
 /* A guard's function: SP is about to become misaligned. Ends a block: SP was written, x is the PC
  * to go on at. */
 extern const struct ir_call arm_row_sp_misaligns, arm_row_sp_written;

@@ -126,13 +126,21 @@ struct pci_device {
         .name = #m, .offset = offsetof(struct type, m), .size = sizeof(((struct type *)0)->m),     \
         .keep_at_reset = true                                                                      \
     }
+/* The bytes of members first to before (not including it), which are no state. */
+#define PCI_SKIP_(type, label, first, before)                                                      \
+    {                                                                                              \
+        .name = label, .offset = offsetof(struct type, first), .kind = FIELD_TRANSIENT,            \
+        .size = offsetof(struct type, before) - offsetof(struct type, first)                       \
+    }
 #define PCI_FIELDS(type, pci)                                                                      \
-    PCI_STATE_(type, pci.config), PCI_STATE_(type, pci.msix), PCI_STATE_(type, pci.msix_pending),  \
+    PCI_SKIP_(type, "pci.props", pci.romfile, pci.config), PCI_STATE_(type, pci.config),           \
+        PCI_STATE_(type, pci.msix), PCI_STATE_(type, pci.msix_pending),                            \
         PCI_STATE_(type, pci.intx_level),                                                          \
     {                                                                                              \
-        .name = "pci", .offset = offsetof(struct type, pci.writable), .kind = FIELD_TRANSIENT,     \
+        .name = "pci", .offset = offsetof(struct type, pci.multifunction),                         \
+        .kind = FIELD_TRANSIENT,                                                                   \
         .size = offsetof(struct type, pci) + sizeof(struct pci_device) -                           \
-                offsetof(struct type, pci.writable)                                                \
+                offsetof(struct type, pci.multifunction)                                           \
     }
 
 /* ---- for functions */

@@ -154,7 +154,7 @@ struct virtio_device {
             "refused when on", NULL                                                                \
     }
 #define VIRTIO_FIELDS(type, v)                                                                     \
-    PCI_FIELDS(type, v.pci),                                                                       \
+    PCI_FIELDS(type, v.pci), PCI_SKIP_(type, "virtio.props", v.prop_vectors, v.config_vector),     \
         {.name = "virtio",                                                                         \
          .offset = offsetof(struct type, v.config_vector),                                         \
          .size = offsetof(struct type, v.running) - offsetof(struct type, v.config_vector),        \

@@ -114,6 +114,9 @@ static uint64_t rig_leaf(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c, uin
 static uint64_t rig_full(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c, uint32_t aux)
 {
     rig_of(v)->s.env[1] += a ^ aux;
+    if (aux & 8) {
+        rig_of(v)->vcpu.env.fp_flags = 0;
+    }
     return rig_of(v)->s.env[1] + b + c;
 }
 

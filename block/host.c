@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests as the host's synchronous system calls: for threads, for remainders, for firmware. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/mem.h"
+#include "block/block_internal.h"
+
+unsigned block_iov_rest(const struct block_request *r, struct iovec *iov)
+{
+    uint64_t skip = r->progress;
+    unsigned n = 0;
+    for (unsigned i = 0; i < r->iov_count; i++) {
+        const struct iovec *v = &r->iov[i];
+        if (skip >= v->iov_len) {
+            skip -= v->iov_len;
+            continue;
+        }
+        iov[n++] = (struct iovec){(uint8_t *)v->iov_base + skip, v->iov_len - (size_t)skip};
+        skip = 0;
+    }
+    return n;
+}
+
+/* Zeros what a read has not filled: past the end of the file. */
+void block_iov_zero(const struct block_request *r)
+{
+    uint64_t skip = r->progress;
+    for (unsigned i = 0; i < r->iov_count; i++) {
+        const struct iovec *v = &r->iov[i];
+        if (skip >= v->iov_len) {
+            skip -= v->iov_len;
+            continue;
+        }
+        memset((uint8_t *)v->iov_base + skip, 0, v->iov_len - (size_t)skip);
+        skip = 0;
+    }
+}
+
+static bool is_zero(const uint8_t *p, size_t n)
+{
+    /* All bytes equal the first one, which is zero. */
+    return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
+}
+
+bool block_iov_is_zero(const struct block_request *r)
+{
+    for (unsigned i = 0; i < r->iov_count; i++) {
+        if (!is_zero(r->iov[i].iov_base, r->iov[i].iov_len)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static ssize_t transfer_some(const struct block_request *r, const struct iovec *iov, unsigned n)
+{
+    off_t at = (off_t)(r->offset + r->progress);
+    if (r->op == BLOCK_READ) {
+        return preadv2(r->fd, iov, (int)n, at, 0);
+    }
+    return pwritev2(r->fd, iov, (int)n, at, r->flags & BLOCK_FUA ? RWF_DSYNC : 0);
+}
+
+static int transfer(struct block_request *r)
+{
+    struct iovec *iov = mem_array(r->iov_count, sizeof(*iov));
+    int status = 0;
+    while (r->progress < r->bytes && status == 0) {
+        if (r->progress && r->fd == r->queue->block->fd) {
+            r->fd = r->queue->block->fd_any; /* what is left may not be aligned */
+        }
+        ssize_t n = transfer_some(r, iov, block_iov_rest(r, iov));
+        if (n > 0) {
+            r->progress += (uint64_t)n;
+        } else if (n == 0 && r->op == BLOCK_READ) {
+            block_iov_zero(r);
+            r->progress = r->bytes;
+        } else if (n == 0) {
+            status = -ENOSPC;
+        } else if (errno != EINTR) {
+            status = -errno;
+        }
+    }
+    mem_free(iov);
+    return status;
+}
+
+#define ZEROS_BYTES 65536
+#define ZEROS_IOVS 64
+
+/* For hosts and file systems without a way to zero a range. */
+static int write_zeros(struct block_request *r)
+{
+    void *zeros = mem_alloc(ZEROS_BYTES);
+    struct iovec iov[ZEROS_IOVS];
+    int status = 0;
+    while (r->progress < r->bytes && status == 0) {
+        uint64_t left = r->bytes - r->progress;
+        unsigned n = 0;
+        for (; n < ZEROS_IOVS && left > 0; n++) {
+            size_t piece = left < ZEROS_BYTES ? (size_t)left : ZEROS_BYTES;
+            iov[n] = (struct iovec){zeros, piece};
+            left -= piece;
+        }
+        ssize_t done = pwritev2(r->fd, iov, (int)n, (off_t)(r->offset + r->progress), 0);
+        if (done > 0) {
+            r->progress += (uint64_t)done;
+        } else if (done == 0) {
+            status = -ENOSPC;
+        } else if (errno != EINTR) {
+            status = -errno;
+        }
+    }
+    mem_free(zeros);
+    return status;
+}
+
+static bool unsupported(int status)
+{
+    return status == -EOPNOTSUPP || status == -ENOSYS || status == -EINVAL || status == -ENODEV;
+}
+
+static int allocate(const struct block_request *r, int mode)
+{
+    int n;
+    do {
+        n = fallocate(r->fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)r->offset, (off_t)r->bytes);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : 0;
+}
+
+static int sync_data(int fd)
+{
+    int n;
+    do {
+        n = fdatasync(fd);
+    } while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : 0;
+}
+
+static int zero(struct block_request *r)
+{
+    int status = -EOPNOTSUPP;
+    if (r->flags & BLOCK_MAY_UNMAP) {
+        status = allocate(r, FALLOC_FL_PUNCH_HOLE);
+    }
+    if (unsupported(status)) {
+        status = allocate(r, FALLOC_FL_ZERO_RANGE);
+    }
+    if (unsupported(status)) {
+        status = write_zeros(r);
+    }
+    return status == 0 && (r->flags & BLOCK_FUA) ? sync_data(r->fd) : status;
+}
+
+int block_host_sync(struct block_request *r)
+{
+    int status;
+    switch (r->op) {
+    case BLOCK_READ:
+    case BLOCK_WRITE:
+        return transfer(r);
+    case BLOCK_DISCARD:
+        status = allocate(r, FALLOC_FL_PUNCH_HOLE);
+        return unsupported(status) ? 0 : status; /* a discard is a hint */
+    case BLOCK_WRITE_ZEROES:
+        return zero(r);
+    case BLOCK_FLUSH:
+        return sync_data(r->fd);
+    }
+    return -EINVAL;
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Queues of requests: what all engines share.
+ *
+ * done is never called from submit, however quickly a request ends: it waits in q->finished for the
+ * next run, so that a caller's loop is not re-entered. A sleeper is woken over an eventfd, and
+ * only when it may be asleep: it says so before it looks for work a last time.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/atomic.h"
+#include "base/mem.h"
+#include "block/block_internal.h"
+
+void block_list_push(struct block_list *l, struct block_request *r)
+{
+    r->next = NULL;
+    if (l->last) {
+        l->last->next = r;
+    } else {
+        l->first = r;
+    }
+    l->last = r;
+}
+
+struct block_request *block_list_pop(struct block_list *l)
+{
+    struct block_request *r = l->first;
+    if (r) {
+        l->first = r->next;
+        if (!l->first) {
+            l->last = NULL;
+        }
+    }
+    return r;
+}
+
+#define DEPTH_MAX 1024
+
+/* ---- life */
+
+struct block_queue *block_queue_create_with(struct block *b, const struct block_engine *engine,
+                                            unsigned depth, struct error *e)
+{
+    struct block_queue *q = mem_alloc(sizeof(*q));
+    q->block = b;
+    q->depth = depth < 1 ? 1 : depth < DEPTH_MAX ? depth : DEPTH_MAX;
+    q->engine = engine;
+    q->event_fd = eventfd(0, EFD_CLOEXEC);
+    if (q->event_fd < 0) {
+        error_set(e, "%s: no eventfd to be had from the host", b->file);
+    } else if (engine->create(q, e)) {
+        return q;
+    } else {
+        close(q->event_fd);
+    }
+    mem_free(q);
+    return NULL;
+}
+
+struct block_queue *block_queue_create(struct block *b, unsigned depth, struct error *e)
+{
+    struct block_queue *q = NULL;
+    if (b->mode.aio != BLOCK_AIO_THREADS) {
+        q = block_queue_create_with(b, &block_uring_engine, depth, e);
+    }
+    if (!q && b->mode.aio != BLOCK_AIO_URING) {
+        q = block_queue_create_with(b, &block_threads_engine, depth, e);
+    }
+    return q;
+}
+
+void block_queue_destroy(struct block_queue *q)
+{
+    if (q) {
+        block_queue_drain(q);
+        block_pool_destroy(q);
+        q->engine->destroy(q);
+        close(q->event_fd);
+        mem_free(q);
+    }
+}
+
+/* ---- requests */
+
+static void start(struct block_queue *q, struct block_request *r)
+{
+    q->at_host++;
+    q->block->submit(q, r);
+}
+
+static bool in_range(const struct block *b, const struct block_request *r)
+{
+    return r->op == BLOCK_FLUSH ||
+           (r->offset <= b->size_bytes && r->bytes <= b->size_bytes - r->offset);
+}
+
+void block_queue_submit(struct block_queue *q, struct block_request *r)
+{
+    const struct block *b = q->block;
+    bool changes = r->op != BLOCK_READ && r->op != BLOCK_FLUSH;
+    r->queue = q;
+    r->progress = 0;
+    q->outstanding++;
+    if (!in_range(b, r) || (changes && b->read_only) || r->iov_count > BLOCK_IOV_MAX) {
+        q->at_host++;
+        block_finish(r, changes && b->read_only ? -EACCES : -EINVAL);
+    } else if (r->bytes == 0 && r->op != BLOCK_FLUSH) {
+        q->at_host++;
+        block_finish(r, 0);
+    } else if (q->at_host >= q->depth) {
+        block_list_push(&q->waiting, r);
+    } else {
+        start(q, r);
+    }
+}
+
+void block_child_submit(struct block_queue *q, struct block_request *r)
+{
+    r->queue = q;
+    r->progress = 0;
+    q->outstanding++;
+    q->at_host++;
+    block_to_host(r);
+}
+
+void block_to_host(struct block_request *r)
+{
+    r->queue->engine->submit(r->queue, r);
+}
+
+void block_finish(struct block_request *r, int status)
+{
+    r->status = status;
+    block_list_push(&r->queue->finished, r);
+}
+
+/* Calls done of all that is finished, also of what ends meanwhile; fills up what the host may have.
+ */
+static unsigned finish_all(struct block_queue *q)
+{
+    unsigned n = 0;
+    struct block_request *r;
+    if (q->finishing) {
+        return 0;
+    }
+    q->finishing = true;
+    while ((r = block_list_pop(&q->finished))) {
+        q->at_host--;
+        q->outstanding--;
+        n++;
+        r->done(r, r->status);
+        while (q->at_host < q->depth && q->waiting.first) {
+            start(q, block_list_pop(&q->waiting));
+        }
+    }
+    q->finishing = false;
+    return n;
+}
+
+void block_queue_kick(struct block_queue *q)
+{
+    q->engine->kick(q);
+}
+
+unsigned block_queue_run(struct block_queue *q)
+{
+    q->engine->run(q);
+    return finish_all(q);
+}
+
+void block_queue_wait(struct block_queue *q)
+{
+    atomic_set_seq(&q->sleeping, 1);
+    if (!q->finished.first && !atomic_get_seq(&q->woken) && !block_pool_ready(q)) {
+        q->engine->wait(q);
+    } else {
+        q->engine->kick(q);
+    }
+    atomic_set_seq(&q->sleeping, 0);
+    atomic_swap(&q->woken, 0); /* whole before the caller looks for what it was woken for */
+    block_queue_run(q);
+}
+
+void block_queue_wake(struct block_queue *q)
+{
+    atomic_set_seq(&q->woken, 1);
+    if (atomic_get_seq(&q->sleeping) && atomic_swap(&q->sleeping, 0)) {
+        uint64_t one = 1;
+        ssize_t n = write(q->event_fd, &one, sizeof(one));
+        assert(n == sizeof(one));
+    }
+}
+
+void block_queue_drain(struct block_queue *q)
+{
+    while (q->outstanding) {
+        block_queue_wait(q);
+    }
+}
+
+unsigned block_queue_outstanding(const struct block_queue *q)
+{
+    return q->outstanding;
+}
