@@ -22,6 +22,8 @@
     X(pl011_class)                                                                                 \
     X(pl031_class)                                                                                 \
     X(pl061_class)                                                                                 \
+    X(virtio_blk_device_class)                                                                     \
+    X(virtio_blk_pci_class)                                                                        \
     X(virtio_mmio_class)
 
 /* X(variable): a const struct machine_class of that name. */

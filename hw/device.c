@@ -287,9 +287,12 @@ static void put_u64(struct strbuf *out, uint64_t v)
     strbuf_bytes(out, bytes, 8);
 }
 
-void device_save(const struct device *d, struct strbuf *out)
+void device_save(struct device *d, struct strbuf *out)
 {
     const struct device_class *cls = d->cls;
+    if (cls->saving) {
+        cls->saving(d);
+    }
     put_u32(out, STATE_MAGIC);
     put_u32(out, (uint32_t)strlen(cls->name));
     strbuf_puts(out, cls->name);

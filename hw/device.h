@@ -169,6 +169,7 @@ struct device_class {
     bool (*create)(struct device *d, struct error *e);
     void (*reset)(struct device *d);
     void (*destroy)(struct device *d);
+    void (*saving)(struct device *d);                       /* before state is saved, vCPUs stopped: finish what is under way */
     void (*loaded)(struct device *d); /* after state was loaded: redo timers, lines */
     unsigned flags;
     const void *kind; /* class data of its bus: struct pci_class, struct virtio_class … */
@@ -217,7 +218,7 @@ const struct mem_range *device_map(struct device *d, struct space *s, paddr base
 
 /* State in memory: appends to out; load checks class name, version of the layout and every length.
  */
-void device_save(const struct device *d, struct strbuf *out);
+void device_save(struct device *d, struct strbuf *out);
 bool device_load(struct device *d, const void *bytes, size_t n, struct error *e);
 
 /* Property tables of anything else than a device (a machine's board): base is the struct, what

@@ -364,6 +364,14 @@ void virtio_device_destroy(struct device *d)
     }
 }
 
+void virtio_device_saving(struct device *d)
+{
+    struct virtio_device *v = (struct virtio_device *)d;
+    if (v->running && v->cls->settle) {
+        v->cls->settle(v);
+    }
+}
+
 void virtio_device_loaded(struct device *d)
 {
     struct virtio_device *v = (struct virtio_device *)d;

@@ -66,6 +66,7 @@ struct virtio_class {
     void (*destroy)(struct virtio_device *v);
     void (*start)(struct virtio_device *v);  /* the driver is ready; queues are started */
     void (*stop)(struct virtio_device *v);   /* after start; on return no thread touches a queue */
+    void (*settle)(struct virtio_device *v); /* vCPUs stopped: finishes what is under way */
     void (*reset)(struct virtio_device *v);  /* stopped; back to the first state */
     void (*loaded)(struct virtio_device *v); /* the state was loaded; before start */
     /* The driver wrote bytes [offset, offset + size) of v->config, which has them already. */
@@ -189,12 +190,24 @@ struct virtio_pci_class {
         .virtio = (virtio_class_)                                                                  \
     }
 
+/* A device class; bus_ is BUS_PCI or BUS_VIRTIO, kind_ the struct virtio_pci_class or virtio_class.
+ */
+#define VIRTIO_DEVICE_CLASS(name_, desc_, bus_, type_, props_, fields_, kind_)                     \
+    {                                                                                              \
+        .name = name_, .desc = desc_, .bus = bus_, .size = sizeof(struct type_), .props = props_,  \
+        .fields = fields_, .create = bus_ == BUS_PCI ? virtio_pci_create : virtio_mmio_plug,       \
+        .reset = virtio_device_reset, .destroy = virtio_device_destroy,                            \
+        .saving = virtio_device_saving, .loaded = virtio_device_loaded,                            \
+        .flags = DEVICE_THREAD_SAFE | DEVICE_PLUGGABLE, .kind = kind_                              \
+    }
+
 /* Functions for the rows of both device classes; the mmio class's kind is the struct virtio_class.
  */
 bool virtio_pci_create(struct device *d, struct error *e);
 bool virtio_mmio_plug(struct device *d, struct error *e);
 void virtio_device_reset(struct device *d);
 void virtio_device_destroy(struct device *d);
+void virtio_device_saving(struct device *d);
 void virtio_device_loaded(struct device *d);
 void virtio_pci_config_reading(struct device *d, unsigned offset, unsigned size);
 void virtio_pci_config_written(struct device *d, unsigned offset, unsigned size);
