@@ -14,15 +14,14 @@ static ir_val konst(struct ir_builder *b, ir_type t, uint64_t k)
 }
 
 /* Of constant operands op has a constant result, and a form other than itself to give it in. */
-static bool folds_constants(enum ir_op op)
+static inline bool folds_constants(enum ir_op op, uint32_t effects)
 {
-    switch (op) {
-    case IR_konst:
-    case IR_flags_from:
-        return false;
-    default:
-        return ir_eval_is_scalar(op);
+    static_assert(IR_select == IR_cmp + 2, "these rows stand together");
+    if (effects & IR_EXPRESSION) {
+        return op != IR_konst;
     }
+    return (op >= IR_cmp && op <= IR_select) || (op >= IR_flags_add && op <= IR_flags_select &&
+                                                 op != IR_flags_from && op != IR_flags_fcmp);
 }
 
 /* The value of *in if its operands are constants. */
@@ -518,7 +517,7 @@ ir_val ir_fold(struct ir_builder *b, struct ir_insn *in)
         in->b = a;
     }
     if (fold_def(b, in->a)->op == IR_konst && !ir_is_vector(in->type) &&
-        folds_constants((enum ir_op)in->op)) {
+        folds_constants((enum ir_op)in->op, effects)) {
         const ir_val v = fold_constant(b, in);
         if (v != IR_NONE) {
             return v;

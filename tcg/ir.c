@@ -48,72 +48,89 @@ void ir_begin(struct ir_builder *b, uint64_t pc, uint64_t mode_key)
     memset(b->cse_heads, 0, sizeof(b->cse_heads));
 }
 
-static ir_val append(struct ir_builder *b, const struct ir_insn *in)
+/*
+ * The hot functions take an instruction as its three 64-bit words (op to b; c, uses, aux; imm):
+ * made in registers, stored whole. A CPU forwards a stored word to a load of its part, but not
+ * stored parts to a load of the whole, and would wait for each instruction otherwise.
+ */
+static inline void store_words(struct ir_insn *in, uint64_t w0, uint64_t w1, uint64_t imm)
+{
+    static_assert(sizeof(*in) == 24, "an instruction is three words");
+    static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "so is the order within words");
+    store_le64(in, w0);
+    store_le64((uint8_t *)in + 8, w1);
+    in->imm = imm;
+}
+
+static ir_val append(struct ir_builder *b, uint64_t w0, uint64_t w1, uint64_t imm)
 {
     assert(b->count < IR_MAX_INSNS);
     const ir_val v = b->count++;
-    struct ir_insn *at = &b->insns[v];
-    *at = *in;
-    at->uses = 0;
-    /* insns[0] collects the uses of absent operands; nobody reads them. */
-    b->insns[in->a].uses++;
-    b->insns[in->b].uses++;
-    b->insns[in->c].uses++;
-    if (unlikely(in->op == IR_call)) {
-        const struct ir_call *row = (const struct ir_call *)(uintptr_t)in->imm;
+    const unsigned op = (uint16_t)w0;
+    store_words(&b->insns[v], w0, w1, imm);
+    const unsigned a = w0 >> 32 & 0xffff, second = (unsigned)(w0 >> 48), c = (uint16_t)w1;
+    if (a != IR_NONE) {
+        b->insns[a].uses++;
+    }
+    if (second != IR_NONE) {
+        b->insns[second].uses++;
+    }
+    if (c != IR_NONE) {
+        b->insns[c].uses++;
+    }
+    if (unlikely(op == IR_call)) {
+        const struct ir_call *row = (const struct ir_call *)(uintptr_t)imm;
         b->fp_mark = row->class == IR_CALL_LEAF ? b->fp_mark : v;
     }
-    b->ended = ir_ops[in->op].effects & IR_ENDS;
+    b->ended = ir_ops[op].effects & IR_ENDS;
     return v;
 }
 
-static inline unsigned hash_insn(const struct ir_insn *in)
-{
-    uint64_t h = in->op * UINT64_C(0x9e3779b97f4a7c15);
-    h ^= ((uint64_t)in->a << 40 | (uint64_t)in->b << 20 | in->c) * UINT64_C(0xc2b2ae3d27d4eb4f);
-    h ^= (in->imm ^ (uint64_t)in->aux << 32 ^ (uint64_t)in->type << 8) *
-         UINT64_C(0x165667b19e3779f9);
-    return (unsigned)(h >> 58);
-}
-
-static inline bool same_insn(const struct ir_insn *x, const struct ir_insn *y)
-{
-    return x->op == y->op && x->a == y->a && x->b == y->b && x->imm == y->imm &&
-           x->type == y->type && x->src == y->src && x->c == y->c && x->aux == y->aux;
-}
-
 /* Chains go from the latest to the earliest: no instruction before first is looked at. */
-static ir_val find_or_append(struct ir_builder *b, const struct ir_insn *in, ir_val first)
+static ir_val find_or_append(struct ir_builder *b, uint64_t w0, uint64_t w1, uint64_t imm,
+                             ir_val first)
 {
-    uint16_t *head = &b->cse_heads[hash_insn(in)];
+    const uint64_t h = w0 * UINT64_C(0x9e3779b97f4a7c15) ^
+                       (w1 ^ imm) * UINT64_C(0xc2b2ae3d27d4eb4f);
+    uint16_t *head = &b->cse_heads[h >> 58];
+
     for (ir_val v = *head; v > first; v = b->cse_next[v]) {
-        if (same_insn(&b->insns[v], in)) {
+        const struct ir_insn *in = &b->insns[v];
+        if (load_le64(in) == w0 && in->imm == imm && in->c == (uint16_t)w1 && in->aux == w1 >> 32) {
             return v;
         }
     }
-    const ir_val v = append(b, in);
+    const ir_val v = append(b, w0, w1, imm);
     b->cse_next[v] = *head;
     *head = (uint16_t)v;
     return v;
 }
 
-ir_val ir_emit(struct ir_builder *b, struct ir_insn in)
+ir_val ir_emit_words(struct ir_builder *b, uint64_t w0, uint64_t w1, uint64_t imm)
 {
+    const unsigned effects = ir_ops[w0 & 0xffff].effects;
+
     if (unlikely(b->ended)) {
         return IR_NONE; /* a branch that is always taken has ended the block early */
     }
     if (unlikely(b->no_fold)) {
-        return append(b, &in);
+        return append(b, w0, w1, imm);
     }
-    const ir_val known = ir_fold(b, &in);
-    if (known != IR_NONE) {
-        return known;
+    if (effects & IR_FOLDS) {
+        struct ir_insn in;
+        store_words(&in, w0, w1, imm);
+        const ir_val known = ir_fold(b, &in);
+        if (known != IR_NONE) {
+            return known;
+        }
+        w0 = load_le64(&in);
+        w1 = load_le64((const uint8_t *)&in + 8);
+        imm = in.imm;
     }
-    const unsigned effects = ir_ops[in.op].effects;
     if (effects & (IR_PURE | IR_STICKY)) {
-        return find_or_append(b, &in, effects & IR_PURE ? IR_NONE : b->fp_mark);
+        return find_or_append(b, w0, w1, imm, effects & IR_PURE ? IR_NONE : b->fp_mark);
     }
-    return append(b, &in);
+    return append(b, w0, w1, imm);
 }
 
 bool ir_const_value(const struct ir_builder *b, ir_val v, uint64_t *k)

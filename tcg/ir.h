@@ -165,8 +165,18 @@ static inline bool ir_full(const struct ir_builder *b)
     return b->count > IR_MAX_INSNS - 600;
 }
 
+/* As ir_emit, with the three 64-bit words of the instruction: they travel in registers. */
+ir_val ir_emit_words(struct ir_builder *b, uint64_t w0, uint64_t w1, uint64_t imm);
+
 /* Appends (or folds, or finds) an instruction; the typed functions below are the usual way. */
-ir_val ir_emit(struct ir_builder *b, struct ir_insn in);
+static inline ir_val ir_emit(struct ir_builder *b, struct ir_insn in)
+{
+    return ir_emit_words(b,
+                         (uint64_t)in.op | (uint64_t)in.type << 16 | (uint64_t)in.src << 24 | (uint64_t)in.a << 32 |
+                             (uint64_t)in.b << 48,
+                         (uint64_t)in.c | (uint64_t)in.aux << 32, in.imm);
+}
+
 static inline ir_type ir_type_of(const struct ir_builder *b, ir_val v)
 {
     return b->insns[v].type;

@@ -41,6 +41,28 @@ enum {
     N_END = 3
 };
 
+/* Computations and memory ops fold; state, calls and control are dealt with where they are built.
+ */
+enum {
+    FOLDS_NUL = 0,
+    FOLDS_UN = IR_FOLDS,
+    FOLDS_BIN = IR_FOLDS,
+    FOLDS_TRI = IR_FOLDS,
+    FOLDS_UNI = IR_FOLDS,
+    FOLDS_BINI = IR_FOLDS,
+    FOLDS_TRII = IR_FOLDS,
+    FOLDS_CVT = IR_FOLDS,
+    FOLDS_CVTI = IR_FOLDS,
+    FOLDS_CONST = 0,
+    FOLDS_GET = 0,
+    FOLDS_PUT = 0,
+    FOLDS_ENV = 0,
+    FOLDS_MEM = IR_FOLDS,
+    FOLDS_CALLS = 0,
+    FOLDS_PC = 0,
+    FOLDS_END = 0
+};
+
 /* "EV(" and "NOEVAL" start the evaluators that are no expressions. */
 #define IS_EXPRESSION(text)                                                                        \
     ((text)[0] == 'E' && (text)[1] == 'V'   ? 0                                                    \
@@ -49,7 +71,8 @@ enum {
 
 const struct ir_op_info ir_ops[IR_OP_COUNT] = {
 #define OP(name, shape, effects, evaluator)                                                        \
-    [IR_##name] = {#name, SHAPE_##shape, N_##shape, (effects) | IS_EXPRESSION(#evaluator)},
+    [IR_##name] = {#name, SHAPE_##shape, N_##shape,                                                \
+                   (effects) | IS_EXPRESSION(#evaluator) | FOLDS_##shape},
 #include "tcg/ops.h"
 #undef OP
 };

@@ -41,7 +41,8 @@ enum ir_effects {
     IR_ENDS = 1 << 8,
     IR_COMMUTES = 1 << 9,
     IR_LIFTS = 1 << 10,
-    IR_EXPRESSION = 1 << 11 /* the evaluator is an expression over integers, not EV or NOEVAL */
+    IR_EXPRESSION = 1 << 11, /* the evaluator is an expression over integers, not EV or NOEVAL */
+    IR_FOLDS = 1 << 12       /* the folder may know something better */
 };
 
 struct ir_op_info {
