@@ -135,14 +135,10 @@ wrong json_is_refused 'the JSON form is not in this build' $V -device '{"driver"
 wrong display_is_refused '-display gtk' -M virt -display gtk
 
 # a port that another process has
-python3 - "$program" <<'P'
-import socket, subprocess, sys
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-s.listen(1)
-port = s.getsockname()[1]
-r = subprocess.run([sys.argv[1], "-M", "virt", "-display", "none", "-gdb", f"tcp:127.0.0.1:{port}"],
-                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20)
-ok = r.returncode == 1 and "Address already in use" in r.stderr and r.stderr.count("\n") == 1
-print("ok port_in_use" if ok else f"not ok port_in_use: {r.returncode} {r.stderr!r}")
-P
+perl -MIO::Socket::INET -e '
+    my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => 0, Listen => 1) or die;
+    my $port = $s->sockport;
+    my $out = `timeout 20 $ARGV[0] -M virt -display none -gdb tcp:127.0.0.1:$port 2>&1 < /dev/null`;
+    my $ok = $? >> 8 == 1 && $out =~ /^[^\n]*Address already in use\n$/;
+    print $ok ? "ok port_in_use\n" : "not ok port_in_use: $out\n";
+' "$program"
