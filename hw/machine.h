@@ -30,7 +30,8 @@ struct machine_config {
     bool semihosting;
     uint64_t seed; /* of the machine's generator */
     bool seed_given;
-    bool counted;                  /* time is counted in instructions: completions come at times that the host does not decide */
+    bool counted; /* time is counted in instructions: completions come at times that the host does
+                     not decide */
     int64_t rtc_base_s; /* seconds since 1970 at start; from -rtc */
     const char *uuid, *name;
 };

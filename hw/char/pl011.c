@@ -61,6 +61,7 @@ struct pl011 {
     uint32_t fifo[FIFO_DEPTH]; /* as DR reads: error bits and character */
     uint32_t head, count;
     uint32_t fen_before; /* LCR_H.FEN at the last write: a change flushes the FIFOs */
+    uint32_t pad;
 };
 
 static void update(struct pl011 *u)
@@ -233,8 +234,13 @@ static const struct reg pl011_regs[] = {
 };
 
 static const struct field pl011_fields[] = {
-    FIELD(pl011, fifo),       FIELD(pl011, head),        FIELD(pl011, count),
-    FIELD(pl011, fen_before), FIELD_SKIP(pl011, stream), FIELD_END,
+    FIELD(pl011, fifo),
+    FIELD(pl011, head),
+    FIELD(pl011, count),
+    FIELD(pl011, fen_before),
+    FIELD_SKIP(pl011, pad),
+    FIELD_SKIP(pl011, stream),
+    FIELD_END,
 };
 
 static const struct prop pl011_props[] = {

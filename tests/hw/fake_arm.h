@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vCPUs that run nothing, in place of cpu/arm/ and the accelerator: for tests of an Arm board.
+ * Included by the one file of such a test.
+ */
+#ifndef TESTS_HW_FAKE_ARM_H
+#define TESTS_HW_FAKE_ARM_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "cpu/arm.h"
+#include "hw/classes.h"
+
+struct fake_arm {
+    struct vcpu v; /* first */
+    uint64_t pc, x0, seed;
+    int line[2]; /* IRQ, FIQ */
+    struct irq timer[ARM_TIMER_COUNT], pmu;
+    unsigned resets;
+};
+
+/* Whom vcpu_current() names. */
+static struct vcpu *fake_current;
+
+static inline struct fake_arm *fake_arm(struct machine *m, unsigned i)
+{
+    return (struct fake_arm *)m->vcpus[i];
+}
+
+static struct vcpu *fake_create(const char *model, unsigned index, struct error *e)
+{
+    if (strcmp(model, "none") == 0) {
+        error_set(e, "-cpu none: there is no such model");
+        return NULL;
+    }
+    size_t bytes = align_up(sizeof(struct fake_arm), 64);
+    struct fake_arm *f = aligned_alloc(64, bytes);
+    memset(f, 0, bytes);
+    f->v.cls = &arm_cpu_class;
+    f->v.index = index;
+    return &f->v;
+}
+
+static void fake_destroy(struct vcpu *v)
+{
+    free(v);
+}
+
+static void fake_reset(struct vcpu *v)
+{
+    ((struct fake_arm *)v)->resets++;
+}
+
+static void fake_boot(struct vcpu *v, uint64_t entry, uint64_t arg)
+{
+    struct fake_arm *f = (struct fake_arm *)v;
+    f->pc = entry;
+    f->x0 = arg;
+}
+
+static void fake_set_pc(struct vcpu *v, uint64_t pc)
+{
+    ((struct fake_arm *)v)->pc = pc;
+}
+
+const struct cpu_class arm_cpu_class = {.name = "fake",
+                                        .arch = "aarch64",
+                                        .create = fake_create,
+                                        .destroy = fake_destroy,
+                                        .reset = fake_reset,
+                                        .boot = fake_boot,
+                                        .set_pc = fake_set_pc};
+
+void arm_set_timer_irq(struct vcpu *v, enum arm_timer t, struct irq irq)
+{
+    ((struct fake_arm *)v)->timer[t] = irq;
+}
+
+void arm_set_pmu_irq(struct vcpu *v, struct irq irq)
+{
+    ((struct fake_arm *)v)->pmu = irq;
+}
+
+void arm_set_mpidr(struct vcpu *v, uint64_t mpidr)
+{
+    v->firmware_id = mpidr;
+}
+
+void arm_set_semihosting(struct vcpu *v, bool on)
+{
+    (void)v, (void)on;
+}
+
+void arm_set_seed(struct vcpu *v, uint64_t seed)
+{
+    ((struct fake_arm *)v)->seed = seed;
+}
+
+static void fake_line_set(void *opaque, int line, int level)
+{
+    ((struct fake_arm *)opaque)->line[line] = level;
+}
+
+struct irq vcpu_irq(struct vcpu *v, int line)
+{
+    return (struct irq){fake_line_set, v, line};
+}
+
+struct vcpu *vcpu_current(void)
+{
+    return fake_current;
+}
+
+/* A virt machine of which nothing is built yet. Ends with fake_virt_free. */
+static inline struct machine *fake_virt_new(void)
+{
+    struct machine *m = machine_new(&virt_machine_class);
+    m->clock = clock_manual_create();
+    rng_seed(&m->rng, 1);
+    return m;
+}
+
+static inline void fake_virt_cpus(struct machine *m, unsigned cpus)
+{
+    m->config.cpus = m->config.max_cpus = m->config.cores = cpus;
+}
+
+static inline bool fake_virt_finish(struct machine *m, struct error *e)
+{
+    if (!machine_build(m, e) || !machine_finish(m, e)) {
+        return false;
+    }
+    machine_reset(m);
+    return true;
+}
+
+static inline void fake_virt_free(struct machine *m)
+{
+    struct clock *c = m->clock;
+    machine_free(m);
+    clock_destroy(c);
+}
+
+#endif
