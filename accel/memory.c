@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Guest memory accesses by the run-time: whatever the inline check of generated code does not cover (devices, faults, page
+ * crossings, watchpoints), and all accesses of the reference interpreter.
+ */
+#include <string.h>
+
+#include "accel/tcg.h"
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "tcg/ir.h"
+
+static unsigned idx_of(uint32_t m)
+{
+    return m >> MO_IDX_SHIFT & 7;
+}
+
+/* Translates one piece of an access that lies within a page. false: exception recorded. */
+static bool reach(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct tlb_hit *hit)
+{
+    uint64_t fault;
+
+    if (tlb_lookup(v, va, a, idx, hit, &fault)) {
+        return true;
+    }
+    v->cls->raise_memory(v, va, a, fault);
+    return false;
+}
+
+static bool bus_error(struct vcpu *v, uint64_t va, enum access a)
+{
+    v->cls->raise_memory(v, va, a, FAULT_BUS);
+    return false;
+}
+
+/* A host access of 1 to 16 bytes; single-copy atomic where it is aligned. */
+static void read_host(const uint8_t *p, unsigned n, uint64_t *value)
+{
+    if (n == 8 && is_aligned((uintptr_t)p, 8)) {
+        *value = atomic_get_acquire((const uint64_t *)(const void *)p);
+    } else if (n == 4 && is_aligned((uintptr_t)p, 4)) {
+        *value = atomic_get_acquire((const uint32_t *)(const void *)p);
+    } else if (n == 2 && is_aligned((uintptr_t)p, 2)) {
+        *value = atomic_get_acquire((const uint16_t *)(const void *)p);
+    } else {
+        *value = load_le(p, n);
+    }
+}
+
+static void write_host(uint8_t *p, unsigned n, uint64_t value)
+{
+    if (n == 8 && is_aligned((uintptr_t)p, 8)) {
+        atomic_set_release((uint64_t *)(void *)p, value);
+    } else if (n == 4 && is_aligned((uintptr_t)p, 4)) {
+        atomic_set_release((uint32_t *)(void *)p, (uint32_t)value);
+    } else if (n == 2 && is_aligned((uintptr_t)p, 2)) {
+        atomic_set_release((uint16_t *)(void *)p, (uint16_t)value);
+    } else {
+        store_le(p, n, value);
+    }
+}
+
+/* Reads n bytes (1 to 8) that lie within one page. */
+static bool load_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx, uint64_t *value)
+{
+    struct tlb_hit hit;
+
+    if (!reach(v, va, ACCESS_READ, idx, &hit)) {
+        return false;
+    }
+    tcg_watch(v, va, n, hit.slow, false);
+    if (hit.host) {
+        read_host(hit.host, n, value);
+        return true;
+    }
+    if (is_pow2(n)) {
+        return space_load(v->memory, hit.pa, n, value) || bus_error(v, va, ACCESS_READ);
+    }
+    uint8_t bytes[8] = {0};
+    *value = 0;
+    if (!space_read(v->memory, hit.pa, bytes, n)) {
+        return bus_error(v, va, ACCESS_READ);
+    }
+    *value = load_le(bytes, n);
+    return true;
+}
+
+static bool store_piece(struct vcpu *v, uint64_t va, unsigned n, const struct tlb_hit *hit, uint64_t value)
+{
+    tcg_watch(v, va, n, hit->slow, true);
+    if (hit->host) {
+        write_host(hit->host, n, value);
+        return true;
+    }
+    if (is_pow2(n)) {
+        return space_store(v->memory, hit->pa, n, value) || bus_error(v, va, ACCESS_WRITE);
+    }
+    uint8_t bytes[8];
+    store_le(bytes, n, value);
+    return space_write(v->memory, hit->pa, bytes, n) || bus_error(v, va, ACCESS_WRITE);
+}
+
+static bool aligned_enough(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
+{
+    const unsigned n = 1u << (m & MO_SIZE_LOG2);
+
+    if ((m & MO_ALIGN) && !is_aligned(va, n)) {
+        v->cls->raise_memory(v, va, a, FAULT_ALIGN);
+        return false;
+    }
+    return true;
+}
+
+static uint64_t swap_of(uint64_t value, unsigned n)
+{
+    return bswap64(value) >> (64 - 8 * n);
+}
+
+static unsigned left_in_page(uint64_t va)
+{
+    return GUEST_PAGE_SIZE - (unsigned)(va & (GUEST_PAGE_SIZE - 1));
+}
+
+bool vcpu_load(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
+{
+    const unsigned n = 1u << (m & MO_SIZE_LOG2), first = left_in_page(va);
+
+    assert(n <= 8);
+    if (!aligned_enough(v, va, m, ACCESS_READ)) {
+        return false;
+    }
+    if (n <= first) {
+        if (!load_piece(v, va, n, idx_of(m), value)) {
+            return false;
+        }
+    } else {
+        uint64_t low, high;
+        if (!load_piece(v, va, first, idx_of(m), &low) ||
+            !load_piece(v, va + first, n - first, idx_of(m), &high)) {
+            return false;
+        }
+        *value = low | high << (8 * first);
+    }
+    if (m & MO_SWAP) {
+        *value = swap_of(*value, n);
+    }
+    if (m & MO_SIGN) {
+        *value = (uint64_t)sext64(*value, 8 * n);
+    }
+    return true;
+}
+
+bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value)
+{
+    const unsigned n = 1u << (m & MO_SIZE_LOG2), first = left_in_page(va);
+    struct tlb_hit hit, next;
+
+    assert(n <= 8);
+    if (m & MO_SWAP) {
+        value = swap_of(value, n);
+    }
+    if (!aligned_enough(v, va, m, ACCESS_WRITE) || !reach(v, va, ACCESS_WRITE, idx_of(m), &hit)) {
+        return false;
+    }
+    if (n <= first) {
+        return store_piece(v, va, n, &hit, value);
+    }
+    /* Both pages must be writable before either is written. */
+    if (!reach(v, va + first, ACCESS_WRITE, idx_of(m), &next)) {
+        return false;
+    }
+    return store_piece(v, va, first, &hit, value & mask64(8 * first)) &&
+           store_piece(v, va + first, n - first, &next, value >> (8 * first));
+}
+
+void *vcpu_host(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_t *bytes)
+{
+    struct tlb_hit hit;
+    uint64_t fault;
+
+    if (!tlb_lookup(v, va, (enum access)kind, mmu_idx, &hit, &fault) || !hit.host || hit.slow) {
+        return NULL;
+    }
+    if (bytes) {
+        *bytes = left_in_page(va);
+    }
+    return hit.host;
+}
+
+/* ---- debugger's view */
+
+static bool debug_piece(struct vcpu *v, uint64_t va, uint8_t *bytes, uint64_t n, bool write)
+{
+    paddr pa;
+
+    if (!v->cls->debug_translate(v, va, &pa)) {
+        return false;
+    }
+    const struct mem_view *m = space_find(v->memory, pa);
+    if (!m || m->range->kind == RANGE_MMIO || pa + n > m->base + m->size) {
+        return write ? space_write(v->memory, pa, bytes, n) : space_read(v->memory, pa, bytes, n);
+    }
+    uint8_t *host = m->range->host + m->offset + (pa - m->base);
+    if (write) {
+        memcpy(host, bytes, n);
+        tcg_flush_code(v, pa, n);
+    } else {
+        memcpy(bytes, host, n);
+    }
+    return true;
+}
+
+static bool debug_access(struct vcpu *v, uint64_t va, uint8_t *bytes, uint64_t n, bool write)
+{
+    while (n > 0) {
+        const uint64_t piece = n < left_in_page(va) ? n : left_in_page(va);
+        if (!debug_piece(v, va, bytes, piece, write)) {
+            return false;
+        }
+        va += piece;
+        bytes += piece;
+        n -= piece;
+    }
+    return true;
+}
+
+bool accel_read_memory(struct vcpu *v, uint64_t va, void *bytes, uint64_t n)
+{
+    return debug_access(v, va, bytes, n, false);
+}
+
+bool accel_write_memory(struct vcpu *v, uint64_t va, const void *bytes, uint64_t n)
+{
+    return debug_access(v, va, (uint8_t *)(uintptr_t)bytes, n, true);
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The translating accelerator's own structures: engine, contexts, blocks, and each vCPU's part.
+ *
+ * A block is keyed by physical address, PC and mode key, so address spaces share it. What depends on the address space is the
+ * *context*: an interned (mode key, half of the address space, tag, fetch generation) with a key that is xor-ed into PCs in
+ * the jump table and on the code stack, and an array of code slots that says which physical page a virtual code page is.
+ * Nothing is cleared when the address space changes: the key changes, and what was entered under it is found again later.
+ */
+#ifndef ACCEL_TCG_H
+#define ACCEL_TCG_H
+
+#include <stdatomic.h>
+
+#include "accel/accel.h"
+#include "accel/tlb.h"
+#include "base/hash.h"
+#include "base/os.h"
+#include "cpu/cpu.h"
+#include "tcg/host.h"
+#include "tcg/ir.h"
+
+#define CONTEXT_SLOTS 1024u
+#define CONTEXT_IDS 2046u
+#define CONTEXT_CACHE 16u
+#define JUMP_TABLE_ENTRIES 4096u
+#define BLOCK_HASH_BITS 17
+
+/* A virtual code page of a context, and what it was found to map to. */
+struct code_mapping {
+    uint64_t page;             /* virtual; 1: free */
+    uint64_t pa;
+    bool suspect;              /* a TLB flush covered it: walk again before use */
+};
+
+struct context {
+    uint64_t key;              /* secret; the upper 12 bits are the id */
+    uint64_t mode_key;
+    uint32_t tag;
+    bool high;                 /* the half of PCs */
+    bool retired;              /* its mappings are no longer true */
+    _Atomic bool suspect;      /* some mapping is */
+    struct code_mapping *map;  /* open hash */
+    uint32_t map_size, map_used;
+    struct context *next;
+    uint32_t slots[CONTEXT_SLOTS];
+};
+
+struct jump_entry {
+    uint64_t key;
+    const void *host;
+};
+
+/* A flush posted by another vCPU. */
+struct flush_request {
+    enum { FLUSH_ALL, FLUSH_TAG, FLUSH_PAGE } kind;
+    uint64_t va;
+    uint32_t tag;
+};
+#define FLUSH_QUEUE 64
+
+struct tcg_vcpu {
+    struct vcpu *v;
+    struct accel *accel;
+    struct os_thread thread;
+    struct context *context;
+    struct context *recent[CONTEXT_CACHE];
+    struct jump_entry *jumps;
+    void *code_stack;
+    struct ir_builder builder;
+    bool context_dirty;
+    _Atomic bool in_guest;     /* may use TLB contents and stale code */
+    _Atomic bool sleeping;     /* waits on wake */
+    struct os_mutex lock;      /* guards queue, wake */
+    struct os_cond wake;
+    struct flush_request queue[FLUSH_QUEUE];
+    unsigned queued;
+    bool queue_overflow;
+    _Atomic uint64_t posted, done;
+    uint64_t sync_posted[8];   /* unused entries stay 0 */
+    bool step;                 /* run one instruction, then report */
+    bool parked;
+    uint64_t run_ns, lookups, links, exits, translations;
+    _Atomic uint64_t instructions;
+};
+
+struct watchpoint {
+    uint64_t va, bytes;
+    enum watch_kind kind;
+};
+
+struct accel {
+    struct accel_config config;
+    struct vcpu **vcpus;
+    unsigned count;
+    void (*exited)(void *opaque, struct vcpu *v, enum accel_exit why);
+    void *opaque;
+
+    struct os_mutex lock;      /* guards state and parked */
+    struct os_cond changed;
+    bool running, quit;
+    unsigned threads;
+
+    struct os_mutex translate; /* guards everything below but the hash's readers */
+    struct host *host;         /* NULL: interpreter */
+    struct block **hash;       /* by physical address, PC, mode; readers take no lock */
+    struct hash *pages;        /* physical page → first block of the page list */
+    struct context *contexts;
+    uint32_t next_id;
+    struct hash *page_ids;     /* virtual page ^ hash(physical page) → id */
+    uint32_t next_page_id;
+    struct block *blocks;      /* chunked allocation */
+    uint32_t block_count, block_capacity;
+    uint32_t null_slots[CONTEXT_SLOTS];
+    uint64_t spoiled_key;
+    bool nonglobal_high;
+    _Atomic unsigned flush_wanted;   /* the cache is full: everybody out */
+    uint8_t code_filter[8192]; /* bit per hash of virtual page: some context runs code there */
+
+    uint64_t *breakpoints;
+    unsigned breakpoint_count;
+    struct watchpoint *watchpoints;
+    unsigned watchpoint_count;
+    uint64_t watch_hit;
+
+    uint64_t translated_insns, translated_blocks, translate_ns, flushes;
+};
+
+static inline struct tcg_vcpu *tcg_of(struct vcpu *v)
+{
+    return v->accel;
+}
+
+/* context.c */
+void context_select(struct vcpu *v, uint64_t pc);      /* makes the context of pc current; refreshes TLB tables if dirty */
+void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa);   /* pc's page maps to pa: verified just now */
+uint32_t context_page_id(struct accel *a, uint64_t va_page, uint64_t pa_page);
+void context_suspect_page(struct accel *a, uint64_t va, uint32_t tag);
+void context_suspect_tag(struct accel *a, uint32_t tag);             /* TLB_ANY_TAG: all */
+void context_reset(struct accel *a);                   /* everybody is out */
+static inline unsigned context_slot(uint64_t va)
+{
+    return (unsigned)((va >> GUEST_PAGE_BITS) ^ (va >> (GUEST_PAGE_BITS + 10))) & (CONTEXT_SLOTS - 1);
+}
+
+/* blocks.c */
+struct block *block_find(struct vcpu *v, uint64_t pc);  /* translates if need be; NULL: an exception was taken, see cls->pc */
+void block_flush_range(struct accel *a, uint64_t pa, uint64_t bytes);
+void block_flush_all(struct accel *a);                 /* everybody is out */
+
+/* runtime.c */
+extern const struct host_runtime tcg_runtime;
+const void *runtime_go(struct vcpu *v, uint64_t pc);
+
+/* tcg.c */
+void tcg_process_requests(struct vcpu *v);
+void tcg_exclusive(struct accel *a, struct vcpu *self, void (*fn)(struct accel *a));   /* fn while nobody runs guest code */
+void tcg_report(struct vcpu *v, enum accel_exit why);
+
+/* debug.c */
+void tcg_watch(struct vcpu *v, uint64_t va, unsigned bytes, bool slow, bool write);
+bool tcg_has_breakpoint(const struct accel *a, uint64_t pc);
+
+#endif

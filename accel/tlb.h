@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The translation look-aside buffer of one vCPU, in two levels.
+ *
+ * Inline tables are what generated code looks into: direct mapped lines of {tag, addend}, one array for reads and one for
+ * writes, of 256 to 16,384 lines; a line's tag is the page as the guest wrote it (top byte included). A few tables are resident, keyed by
+ * MMU index and address space, so that a switch between recent address spaces empties nothing.
+ *
+ * The second level is tagged with address space and MMU index, holds 32,768 pages and, apart, large pages; it refills the
+ * inline tables by a LEAF function. A flush of everything or of one address space bumps a generation.
+ *
+ * All of it belongs to the vCPU's thread. Other threads post requests (accel/tcg.h).
+ */
+#ifndef ACCEL_TLB_H
+#define ACCEL_TLB_H
+
+#include "cpu/cpu.h"
+
+#define TLB_LINE_LOG2 4
+#define TLB_MIN_LINES 256u
+#define TLB_MAX_LINES 16384u
+#define TLB_WRITE_OFFSET ((size_t)TLB_MAX_LINES << TLB_LINE_LOG2)   /* bytes from the read lines to the write lines */
+#define TLB_MASK_OFFSET (-8)                                        /* of the mask, from the table's base */
+#define TLB_TABLES 8
+#define TLB_MMU_INDICES 8
+#define TLB_L2_WAYS 4
+#define TLB_L2_SETS 8192u
+#define TLB_LARGE_ENTRIES 512u
+#define TLB_LOW_LIST 64
+#define TLB_NO_TAG UINT64_MAX
+
+struct tlb_line {
+    uint64_t tag;              /* page address, or TLB_NO_TAG */
+    uint64_t addend;           /* host address - guest address */
+};
+
+enum { TLB_READ = 1, TLB_WRITE = 2, TLB_EXEC = 4, TLB_GLOBAL = 8, TLB_SLOW = 16, TLB_DEVICE = 32,
+       TLB_ROM = 64 /* writes go to the device */ };
+
+/* A page of the second level. key is 0 when free. */
+struct tlb_page {
+    uint64_t key;              /* page | MMU index | 0x800 */
+    uint32_t tag;              /* address space, unless global */
+    uint32_t gen;
+    uint64_t pa_flags;         /* physical page | TLB_ flags */
+    uint64_t host;             /* host address of the page, 0: not plain RAM */
+};
+
+struct tlb_large {
+    uint64_t base;             /* virtual, aligned to its size */
+    uint64_t pa;
+    uint32_t tag, gen;
+    uint8_t bits, idx, flags;
+    bool valid;
+};
+
+/* The header of an inline table; it lies directly before the lines, which begin on a page. */
+struct tlb_table {
+    void *map;                 /* start of the host mapping */
+    uint32_t tag;              /* address space of its low half */
+    uint8_t idx;
+    bool used;
+    uint32_t lines;            /* current size */
+    uint32_t filled;           /* refills since the last clear */
+    uint64_t last_use;
+    uint32_t low[TLB_LOW_LIST];/* lines that hold pages of the low half, in tables shared by address spaces */
+    uint32_t low_count;
+    uint64_t mask;             /* (lines - 1) << TLB_LINE_LOG2; last member: at TLB_MASK_OFFSET of the lines */
+};
+
+struct tlb {
+    struct tlb_table *tables[TLB_TABLES];
+    struct tlb_table *by_idx[TLB_MMU_INDICES];   /* the table in use for each MMU index */
+    uint32_t low_tag[TLB_MMU_INDICES];           /* address space tags in use, by half */
+    uint32_t high_tag[TLB_MMU_INDICES];
+    unsigned user_idx;
+    struct tlb_page *pages;
+    struct tlb_large *large;
+    uint32_t large_sizes;      /* bit n: a page of 2^n bytes has been entered since the last full flush */
+    uint64_t large_low, large_high;              /* all large pages lie within */
+    bool nonglobal_high;       /* the shared half has had pages of one address space only */
+    uint32_t gen_all;
+    uint32_t *gen_tag;         /* 65,536 + 1 (global) */
+    uint32_t victim;
+    uint64_t tick;
+    const uint8_t *ram;        /* host address of the largest RAM range, its physical base and size */
+    uint64_t ram_base, ram_size;
+    /* statistics */
+    uint64_t refills, walks, slow;
+};
+
+#define TLB_GLOBAL_GEN 65536u
+
+static inline struct tlb_line *tlb_lines(struct tlb_table *t, bool write)
+{
+    return (struct tlb_line *)((char *)(t + 1) + (write ? TLB_WRITE_OFFSET : 0));
+}
+
+static inline struct tlb_line *tlb_line(struct tlb_table *t, uint64_t va, bool write)
+{
+    return (struct tlb_line *)((char *)tlb_lines(t, write) + ((va >> (GUEST_PAGE_BITS - TLB_LINE_LOG2)) & t->mask));
+}
+
+/* The address that the second level knows va by: bits 63-56 replaced by copies of bit 55. */
+static inline uint64_t tlb_canonical(uint64_t va)
+{
+    return (uint64_t)((int64_t)(va << 8) >> 8);
+}
+
+static inline uint32_t tlb_gen(const struct tlb *t, uint32_t tag, bool global)
+{
+    return t->gen_all + t->gen_tag[global ? TLB_GLOBAL_GEN : tag & 0xffff];
+}
+
+static inline uint32_t tlb_tag_of(const struct tlb *t, uint64_t va, unsigned idx)
+{
+    return va >> 63 ? t->high_tag[idx] : t->low_tag[idx];
+}
+
+struct tlb_page *tlb_find_leaf(struct tlb *t, uint64_t va, unsigned idx);
+
+/* Enters page's translation of va into the inline table of idx. */
+void tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_page, bool write);
+
+/*
+ * Refills the inline line for an access (ACCESS_READ or ACCESS_WRITE) from the second level. false: not there, not
+ * allowed, or not plain RAM. LEAF class.
+ */
+bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx);
+
+/* What an access to va meets. */
+struct tlb_hit {
+    paddr pa;
+    uint8_t *host;             /* of va, when plain RAM that may be accessed this way; else NULL */
+    bool slow;
+};
+
+/* Full look-up: second level, then page walk (which may set access flags). false: *fault says why. */
+bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct tlb_hit *hit, uint64_t *fault);
+
+struct tlb *tlb_create(struct vcpu *v);
+void tlb_destroy(struct tlb *t);
+
+/* MMU indices or address space tags may have changed: chooses the resident tables, sets hot.tlb_current and tlb_user. */
+void tlb_select(struct vcpu *v);
+
+/* Local flushes; the tlb_flush_ functions of tcg/env.h call these and post them to other vCPUs. */
+void tlb_drop_all(struct vcpu *v);
+void tlb_drop_tag(struct vcpu *v, uint32_t tag);
+void tlb_drop_page(struct vcpu *v, uint64_t va, uint32_t tag);
+
+#endif

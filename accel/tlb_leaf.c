@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hot half of the TLB: looking a page up in the second level and refilling the inline tables. Built without vector
+ * registers, so that generated code can call it without saving them (class LEAF).
+ */
+#include "accel/tlb.h"
+#include "base/bits.h"
+
+static inline unsigned set_of(uint64_t page, uint32_t tag, unsigned idx)
+{
+    uint64_t h = (page >> GUEST_PAGE_BITS) ^ (uint64_t)tag * 0x9e3779b1u ^ (uint64_t)idx << 7;
+
+    return (unsigned)((h ^ h >> 13) & (TLB_L2_SETS - 1)) * TLB_L2_WAYS;
+}
+
+static struct tlb_page *find_in_set(struct tlb *t, unsigned set, uint64_t key, uint32_t tag, bool global)
+{
+    for (unsigned i = 0; i < TLB_L2_WAYS; i++) {
+        struct tlb_page *p = &t->pages[set + i];
+        if (p->key == key && p->tag == tag && p->gen == tlb_gen(t, tag, global)) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* Global pages are kept in the set of tag 0 and have tag UINT32_MAX, which no address space has. */
+struct tlb_page *tlb_find_leaf(struct tlb *t, uint64_t va, unsigned idx)
+{
+    const uint64_t page = tlb_canonical(va) & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
+    const uint64_t key = page | idx | 0x800;
+    const uint32_t tag = tlb_tag_of(t, page, idx);
+    struct tlb_page *p = find_in_set(t, set_of(page, tag, idx), key, tag, false);
+
+    return p ? p : find_in_set(t, set_of(page, 0, idx), key, UINT32_MAX, true);
+}
+
+/* The way to enter a page into: a free or stale one of its set, else any. */
+struct tlb_page *tlb_way_leaf(struct tlb *t, uint64_t page, uint32_t tag, unsigned idx, bool global)
+{
+    const unsigned set = set_of(page, global ? 0 : tag, idx);
+
+    for (unsigned i = 0; i < TLB_L2_WAYS; i++) {
+        struct tlb_page *p = &t->pages[set + i];
+        if (p->key == 0 || p->key == (page | idx | 0x800) ||
+            p->gen != tlb_gen(t, p->tag, p->tag == UINT32_MAX)) {
+            return p;
+        }
+    }
+    return &t->pages[set + (t->victim++ & (TLB_L2_WAYS - 1))];
+}
+
+static const struct tlb_large *find_large(const struct tlb *t, uint64_t va, unsigned idx)
+{
+    const uint64_t a = tlb_canonical(va);
+
+    for (uint32_t sizes = t->large_sizes; sizes; sizes &= sizes - 1) {
+        const unsigned bits = ctz32(sizes);
+        const uint64_t base = a >> bits << bits;
+        const struct tlb_large *l = &t->large[((a >> bits) ^ bits) & (TLB_LARGE_ENTRIES - 1)];
+        const bool global = l->flags & TLB_GLOBAL;
+        if (l->valid && l->bits == bits && l->base == base && l->idx == idx &&
+            (global || l->tag == tlb_tag_of(t, a, idx)) && l->gen == tlb_gen(t, l->tag, global)) {
+            return l;
+        }
+    }
+    return NULL;
+}
+
+void tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_page, bool write)
+{
+    struct tlb_table *table = t->by_idx[idx];
+
+    if (!table) {
+        return;
+    }
+    const uint64_t page = va & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
+    struct tlb_line *line = tlb_line(table, va, write);
+    if (!(va >> 55 & 1) && idx != t->user_idx) {
+        if (table->low_count < TLB_LOW_LIST) {
+            table->low[table->low_count] = (uint32_t)((char *)line - (char *)(table + 1));
+        }
+        table->low_count++;
+    }
+    line->tag = page;
+    line->addend = host_page - page;
+    table->filled++;
+}
+
+bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
+{
+    struct tlb *t = v->env.tlb;
+    const bool write = access == ACCESS_WRITE;
+    const uint8_t need = write ? TLB_WRITE : TLB_READ;
+
+    if (va != tlb_canonical(va) && !v->env.top_byte_ignored[va >> 55 & 1]) {
+        return false;
+    }
+    const struct tlb_page *p = tlb_find_leaf(t, va, idx);
+    uint64_t host;
+    if (p) {
+        if (!(p->pa_flags & need) || (p->pa_flags & TLB_SLOW) || !p->host ||
+            (write && (p->pa_flags & TLB_ROM))) {
+            return false;
+        }
+        host = p->host;
+    } else {
+        const struct tlb_large *l = find_large(t, va, idx);
+        if (!l || !(l->flags & need) || (l->flags & TLB_SLOW)) {
+            return false;
+        }
+        const uint64_t pa = l->pa + ((tlb_canonical(va) - l->base) & ~(uint64_t)(GUEST_PAGE_SIZE - 1));
+        if (pa - t->ram_base >= t->ram_size) {
+            return false;
+        }
+        host = (uint64_t)(uintptr_t)t->ram + (pa - t->ram_base);
+    }
+    struct tlb_table *table = t->by_idx[idx];
+    if (!table || table->filled > table->lines * 4) {
+        return false;              /* the C side resizes it */
+    }
+    t->refills++;
+    tlb_fill_line_leaf(t, va, idx, host, write);
+    return true;
+}
+
+/* For the C side: the large page that holds va, as flags and physical page; false if none. */
+bool tlb_large_leaf(const struct tlb *t, uint64_t va, unsigned idx, uint64_t *pa_flags)
+{
+    const struct tlb_large *l = find_large(t, va, idx);
+
+    if (!l) {
+        return false;
+    }
+    *pa_flags = (l->pa + ((tlb_canonical(va) - l->base) & ~(uint64_t)(GUEST_PAGE_SIZE - 1))) | l->flags;
+    return true;
+}
