@@ -196,11 +196,11 @@ static bool debug_piece(struct vcpu *v, uint64_t va, uint8_t *bytes, uint64_t n,
     if (!v->cls->debug_translate(v, va, &pa)) {
         return false;
     }
-    const struct mem_view *m = space_find(v->memory, pa);
-    if (!m || m->range->kind == RANGE_MMIO || pa + n > m->base + m->size) {
+    struct mem_view m;
+    if (!space_find(v->memory, pa, &m) || m.range->kind == RANGE_MMIO || pa + n > m.base + m.size) {
         return write ? space_write(v->memory, pa, bytes, n) : space_read(v->memory, pa, bytes, n);
     }
-    uint8_t *host = m->range->host + m->offset + (pa - m->base);
+    uint8_t *host = m.range->host + m.offset + (pa - m.base);
     if (write) {
         memcpy(host, bytes, n);
         tcg_flush_code(v, pa, n);

@@ -77,9 +77,9 @@ struct tcg_vcpu {
     unsigned queued;
     bool queue_overflow;
     _Atomic uint64_t posted, done;
-    uint64_t sync_posted[8];   /* unused entries stay 0 */
     bool step;                 /* run one instruction, then report */
-    bool parked;
+    bool watched;              /* a watchpoint was hit */
+    bool parked;               /* waits for accel_start; under accel.lock */
     uint64_t run_ns, lookups, links, exits, translations;
     _Atomic uint64_t instructions;
 };
@@ -96,10 +96,15 @@ struct accel {
     void (*exited)(void *opaque, struct vcpu *v, enum accel_exit why);
     void *opaque;
 
-    struct os_mutex lock;      /* guards state and parked */
+    struct os_mutex lock;      /* guards the next four, parked, and reports */
     struct os_cond changed;
-    bool running, quit;
-    unsigned threads;
+    _Atomic bool running, quit;
+    bool started;              /* the threads exist */
+    struct vcpu *slice_of;     /* thread=single: whose turn it is, and until when */
+    _Atomic int64_t slice_end_ns;
+    struct os_thread timer;
+    bool has_timer;
+    unsigned outside;          /* threads that wait for an exclusive section to end */
 
     struct os_mutex translate; /* guards everything below but the hash's readers */
     struct host *host;         /* NULL: interpreter */
@@ -152,13 +157,19 @@ void block_flush_all(struct accel *a);                 /* everybody is out */
 extern const struct host_runtime tcg_runtime;
 const void *runtime_go(struct vcpu *v, uint64_t pc);
 
-/* tcg.c */
-void tcg_process_requests(struct vcpu *v);
-void tcg_exclusive(struct accel *a, struct vcpu *self, void (*fn)(struct accel *a));   /* fn while nobody runs guest code */
-void tcg_report(struct vcpu *v, enum accel_exit why);
+/* atomic.c */
+bool atomic_site(struct vcpu *v, const struct site *s);   /* operands and result in env.vec_args */
+
+/* flush.c */
+void tcg_process_requests(struct vcpu *v);             /* flushes that others posted */
+void tcg_post_flush_all(struct vcpu *v);               /* any thread */
+
+/* run.c */
+void tcg_run(struct vcpu *v);                          /* guest code until something else wants the thread */
 
 /* debug.c */
 void tcg_watch(struct vcpu *v, uint64_t va, unsigned bytes, bool slow, bool write);
 bool tcg_has_breakpoint(const struct accel *a, uint64_t pc);
+bool tcg_page_watched(const struct accel *a, uint64_t va);
 
 #endif

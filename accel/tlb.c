@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The TLB's life, page walks, choice of resident tables and flushes; see tlb.h. The hot half is tlb_leaf.c. */
-#include "accel/tlb.h"
+#include "accel/tcg.h"
 
 #include <string.h>
 
 #include "base/bits.h"
 #include "base/mem.h"
 #include "base/os.h"
-
-struct tlb_page *tlb_way_leaf(struct tlb *t, uint64_t page, uint32_t tag, unsigned idx, bool global);
-bool tlb_large_leaf(const struct tlb *t, uint64_t va, unsigned idx, uint64_t *pa_flags);
 
 #define TABLE_BYTES (GUEST_PAGE_SIZE + 2 * TLB_WRITE_OFFSET)
 
@@ -48,11 +45,11 @@ static void find_ram(struct vcpu *v)
 
     /* The range that most pages are in is looked up once; others go through space_find. */
     for (unsigned i = 0; i < array_len(probes) && !t->ram; i++) {
-        const struct mem_view *m = v->memory ? space_find(v->memory, probes[i]) : NULL;
-        if (m && m->range->kind == RANGE_RAM) {
-            t->ram = m->range->host + m->offset;
-            t->ram_base = m->base;
-            t->ram_size = m->size & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
+        struct mem_view m;
+        if (v->memory && space_find(v->memory, probes[i], &m) && m.range->kind == RANGE_RAM) {
+            t->ram = m.range->host + m.offset;
+            t->ram_base = m.base;
+            t->ram_size = m.size & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
         }
     }
 }
@@ -174,16 +171,19 @@ void tlb_select(struct vcpu *v)
 
 /* ---- look-up with page walk */
 
-static void enter(struct vcpu *v, uint64_t va, unsigned idx, const struct translation *tr)
+/* Enters tr into the second level; gives its page's address and flags. */
+static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct translation *tr)
 {
     struct tlb *t = v->env.tlb;
     const uint64_t a = tlb_canonical(va);
     const uint32_t tag = tr->global ? UINT32_MAX : tlb_tag_of(t, a, idx);
+    const struct accel *accel = v->accel ? tcg_of(v)->accel : NULL;
+    const bool watched = accel && accel->watchpoint_count && tcg_page_watched(accel, va);
     const uint32_t flags = (tr->read ? TLB_READ : 0) | (tr->write ? TLB_WRITE : 0) | (tr->exec ? TLB_EXEC : 0) |
-                           (tr->global ? TLB_GLOBAL : 0) | (tr->slow ? TLB_SLOW : 0) |
+                           (tr->global ? TLB_GLOBAL : 0) | (tr->slow || watched ? TLB_SLOW : 0) |
                            (tr->device ? TLB_DEVICE : 0);
 
-    if (tr->page_bits > GUEST_PAGE_BITS && tr->page_bits < 63) {
+    if (tr->page_bits > GUEST_PAGE_BITS && !watched && tr->page_bits < 63) {
         const unsigned bits = tr->page_bits;
         const uint64_t base = a >> bits << bits;
         struct tlb_large *l = &t->large[((a >> bits) ^ bits) & (TLB_LARGE_ENTRIES - 1)];
@@ -194,7 +194,7 @@ static void enter(struct vcpu *v, uint64_t va, unsigned idx, const struct transl
         t->large_low = base < t->large_low ? base : t->large_low;
         const uint64_t last = base + ((uint64_t)1 << bits) - 1;
         t->large_high = last > t->large_high ? last : t->large_high;
-        return;
+        return (tr->pa & ~(paddr)(GUEST_PAGE_SIZE - 1)) | flags;
     }
     const uint64_t page = a & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
     const paddr pa = tr->pa & ~(paddr)(GUEST_PAGE_SIZE - 1);
@@ -202,25 +202,26 @@ static void enter(struct vcpu *v, uint64_t va, unsigned idx, const struct transl
     t->nonglobal_high |= !tr->global && a >> 63;
     *p = (struct tlb_page){.key = page | idx | 0x800, .tag = tag, .gen = tlb_gen(t, tag, tr->global),
                            .pa_flags = pa | flags};
-    const struct mem_view *m = space_find(v->memory, pa);
-    if (m && m->range->kind != RANGE_MMIO && pa + GUEST_PAGE_SIZE <= m->base + m->size) {
-        p->host = (uint64_t)(uintptr_t)m->range->host + m->offset + (pa - m->base);
-        if (m->range->kind != RANGE_RAM) {
+    struct mem_view m;
+    if (space_find(v->memory, pa, &m) && m.range->kind != RANGE_MMIO && pa + GUEST_PAGE_SIZE <= m.base + m.size) {
+        p->host = (uint64_t)(uintptr_t)m.range->host + m.offset + (pa - m.base);
+        if (m.range->kind != RANGE_RAM) {
             p->pa_flags |= TLB_ROM;
         }
     }
+    return p->pa_flags;
 }
 
 static void fill_hit(struct vcpu *v, uint64_t pa_flags, uint64_t va, enum access a, struct tlb_hit *hit)
 {
     const paddr pa = (pa_flags & ~(uint64_t)(GUEST_PAGE_SIZE - 1)) | (va & (GUEST_PAGE_SIZE - 1));
-    const struct mem_view *m = space_find(v->memory, pa);
+    struct mem_view m;
 
     hit->pa = pa;
     hit->host = NULL;
     hit->slow = pa_flags & TLB_SLOW;
-    if (m && m->range->kind != RANGE_MMIO && (m->range->kind == RANGE_RAM || a != ACCESS_WRITE)) {
-        hit->host = m->range->host + m->offset + (pa - m->base);
+    if (space_find(v->memory, pa, &m) && m.range->kind != RANGE_MMIO && (m.range->kind == RANGE_RAM || a != ACCESS_WRITE)) {
+        hit->host = m.range->host + m.offset + (pa - m.base);
     }
 }
 
@@ -250,8 +251,7 @@ bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct
         if (!v->cls->walk(v, va, a, idx, &tr, fault)) {
             return false;
         }
-        pa_flags = (tr.pa & ~(paddr)(GUEST_PAGE_SIZE - 1)) | (tr.slow ? TLB_SLOW : 0);
-        enter(v, va, idx, &tr);
+        pa_flags = enter(v, va, idx, &tr);
     }
     resize_if_crowded(t, idx);
     fill_hit(v, pa_flags, va, a, hit);

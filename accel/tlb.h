@@ -15,12 +15,12 @@
 #define ACCEL_TLB_H
 
 #include "cpu/cpu.h"
+#include "tcg/tlb_layout.h"
 
-#define TLB_LINE_LOG2 4
+#define TLB_LINE_LOG2 TLB_LAYOUT_LINE_LOG2
 #define TLB_MIN_LINES 256u
-#define TLB_MAX_LINES 16384u
+#define TLB_MAX_LINES ((uint32_t)TLB_LAYOUT_MAX_LINES)
 #define TLB_WRITE_OFFSET ((size_t)TLB_MAX_LINES << TLB_LINE_LOG2)   /* bytes from the read lines to the write lines */
-#define TLB_MASK_OFFSET (-8)                                        /* of the mask, from the table's base */
 #define TLB_TABLES 8
 #define TLB_MMU_INDICES 8
 #define TLB_L2_WAYS 4
@@ -118,6 +118,12 @@ static inline uint32_t tlb_tag_of(const struct tlb *t, uint64_t va, unsigned idx
 }
 
 struct tlb_page *tlb_find_leaf(struct tlb *t, uint64_t va, unsigned idx);
+
+/* The way of the second level to enter a page into: a free or stale one of its set, else any. */
+struct tlb_page *tlb_way_leaf(struct tlb *t, uint64_t page, uint32_t tag, unsigned idx, bool global);
+
+/* The large page that holds va, as flags and physical page of va; false if none. */
+bool tlb_large_leaf(const struct tlb *t, uint64_t va, unsigned idx, uint64_t *pa_flags);
 
 /* Enters page's translation of va into the inline table of idx. */
 void tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_page, bool write);

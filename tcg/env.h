@@ -46,6 +46,7 @@ struct tcg_env {
     bool top_byte_ignored[2];        /* by bit 55 of a data address: bits 63-56 do not take part (set by the guest) */
     uint32_t fp_flags;               /* cumulative FP_* flags of softfloat beside the host's own (guest_mxcsr) */
     uint8_t fp_rounding;             /* enum ir_rounding, dynamic mode */
+    uint64_t instructions;           /* guest instructions so far (an estimate unless counted) */
     bool interpreting;
     void *engine;                    /* the engine's per-vCPU data */
 };
@@ -85,6 +86,16 @@ bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value);
 /* Host address of the byte at va if an access of that kind (enum access) hits plain RAM, with *bytes up to its page's end; NULL else
  * (device, fault: nothing is recorded). Valid until the next flush. */
 void *vcpu_host(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_t *bytes);
+
+/*
+ * Atomic accesses and exclusives, as the ops atomic, cas, load_excl and store_excl define them; values of 16 bytes in
+ * two halves, low first. false: an exception was recorded. op: enum ir_atomic.
+ */
+bool vcpu_atomic(struct vcpu *v, uint64_t va, uint32_t m, unsigned op, uint64_t x, uint64_t *old);
+bool vcpu_cas(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t expected[2], const uint64_t value[2],
+              uint64_t old[2]);
+bool vcpu_load_excl(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value[2]);
+bool vcpu_store_excl(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t value[2], uint32_t *failed);
 
 /* Cumulative floating-point flags (FP_ flags of base/softfloat.h) and the dynamic rounding mode (enum ir_rounding). */
 uint32_t tcg_fp_flags(struct vcpu *v);

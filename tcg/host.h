@@ -26,18 +26,17 @@ struct link {
     uint32_t stub;             /* offset of the cold path that asks the run-time */
 };
 
-enum site_kind { SITE_LOAD, SITE_STORE, SITE_OTHER, SITE_FP };
+enum site_kind { SITE_LOAD, SITE_STORE, SITE_OTHER };
 
 #define SITE_NO_REG 0xff
 
 /* A place in generated code that calls the run-time: what the run-time must know there. */
 struct site {
     uint8_t kind;
-    uint8_t op;                /* enum ir_op of SITE_FP and SITE_OTHER (low byte; op numbers stay below 256) */
+    uint8_t op;                /* enum ir_op of SITE_OTHER (op numbers stay below 256) */
     ir_type type, src;
     uint8_t base, index, scale;/* host registers of the address */
     uint8_t data;              /* host register of the loaded or stored value; vector registers by their number */
-    uint8_t b, c;              /* SITE_FP: further operands */
     uint16_t map_count;        /* exit map: entries from map_first on */
     uint32_t map_first;
     int32_t disp;
@@ -48,10 +47,10 @@ struct site {
 };
 
 /* An exit map entry: where the current value of a register row is. */
-enum map_kind { MAP_GPR, MAP_VEC, MAP_SPILL, MAP_CONST, MAP_STATE };
+enum map_kind { MAP_GPR, MAP_VEC, MAP_SPILL, MAP_CONST, MAP_STATE, MAP_ROW };
 struct map_entry {
     uint8_t row, kind;
-    uint16_t where;            /* register number, spill slot; MAP_CONST: index of a 64-bit constant in the next entries */
+    uint16_t where;            /* register number, spill slot; MAP_ROW: the row whose value on entry, in memory, it is; MAP_CONST: index of a 64-bit constant in the next entries */
 };
 
 /* One compiled block. Links and sites are allocated by the owner through host_runtime's arenas. */
@@ -71,6 +70,7 @@ struct block {
 /* Offsets from the state pointer (end of struct vcpu) that generated code uses. */
 struct host_layout {
     int32_t hot, env;
+    int32_t state;             /* of the CPU struct's start */
 };
 
 /* Run-time functions. All run on the C stack with the guest's registers in memory unless said otherwise; those that return
@@ -79,15 +79,13 @@ struct host_runtime {
     const void *(*link)(struct vcpu *v, struct link *l);
     const void *(*go)(struct vcpu *v, uint64_t pc);                     /* indirect transfer that missed */
     const void *(*poll)(struct vcpu *v, uint64_t pc);                   /* exit_request was seen */
-    const void *(*tail)(struct vcpu *v, const struct ir_call *row, uint32_t aux);   /* operands in env.args */
+    const void *(*tail)(struct vcpu *v, const struct ir_call *row, uint32_t aux, uint64_t pc);   /* operands in env.args */
     bool (*mem_leaf)(struct vcpu *v, const struct site *s);             /* LEAF; host registers in env.gpr; true: try again */
     /* Host registers in env.gpr and env.vec, changed in place for results. NULL: go on behind the access;
      * else the guest left the block: go on there with the guest's registers in memory. */
     const void *(*mem)(struct vcpu *v, const struct site *s);
     const void *(*call)(struct vcpu *v, const struct ir_call *row, const struct site *s, uint32_t aux);
     const void *(*op)(struct vcpu *v, const struct site *s);            /* an op that the back end does not emit: operands in vec_args */
-    void (*fp)(struct vcpu *v, const struct site *s);                   /* exact result of a floating-point op: operands by register */
-    const struct ir_call *rows;
 };
 
 struct host_config {
@@ -104,9 +102,7 @@ struct host *host_create(const struct host_config *c, struct error *e);
 void host_destroy(struct host *h);
 
 /* Arenas of the cache; all emptied by host_reset (nobody may run generated code then). */
-struct site *host_site(struct host *h, uint32_t index);
 const struct map_entry *host_map(struct host *h, uint32_t index);
-const void *host_address(struct host *h, uint32_t offset);
 
 /* Compiles b into blk (entry, out[], code_bytes). false: the cache is full. The caller holds the translation lock. */
 bool host_compile(struct host *h, struct ir_builder *b, struct block *blk);
@@ -123,6 +119,8 @@ const void *host_leave_address(struct host *h);
 /* The registers that hold guest rows at block boundaries: writes them (from env.gpr and env.vec) to the state, then applies
  * s's exit map, so that the state in memory is complete. */
 void host_sync(struct host *h, struct vcpu *v, const struct site *s);
+
+#define HOST_CODE_STACK_BYTES (256u << 10)
 
 /* A fault in generated code's guard pages: true if fixed (the code stack was reset). context is the signal's ucontext. */
 bool host_fault(struct host *h, struct vcpu *v, uintptr_t address, void *context);

@@ -153,6 +153,8 @@ struct ir_builder {
     uint16_t cse_heads[64];            /* value numbering: hash chains through cse_next */
     uint16_t *cse_next;
     uint32_t fp_mark;                  /* equal STICKY ops merge from here on: a run-time function may reset the flags */
+    uint8_t mmu_current, mmu_user;     /* MMU indices that have an inline table; others are slow */
+    bool flags_dead;                   /* FLAGS rows are overwritten by the successors before anybody can look */
     bool no_fold;                      /* tests: append as told */
     bool ended;
 };

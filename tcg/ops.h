@@ -24,7 +24,7 @@
  * INT_MIN / -1 gives INT_MIN (remainder 0). The guest emits its own checks where its manual says otherwise.
  *
  * FLAGS values. One value holds N, Z, C, V (and the x86 guests' AF and PF): in memory and in registers 16 bits,
- *   bit 15 N (sign), bit 14 Z, bit 12 AF, bit 10 PF, bit 8 C, bit 0 V (overflow); other bits undefined.
+ *   bit 15 N (sign), bit 14 Z, bit 12 AF, bit 10 PF, bit 8 C, bit 0 V (overflow); bits 1-7 are 0, the others undefined.
  * C is the carry out of an addition and the *borrow* of a subtraction. A guest whose carry means "no borrow" (Arm) keeps its
  * architectural flags with C complemented, and uses flags_cmc after additions and logic, never after subtractions.
  *

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Translated blocks: look-up by physical address, translation, links between blocks, invalidation.
+ *
+ * Readers of the hash take no lock: a chain only grows at its head, and an invalid block stays in memory until everything is
+ * flushed while nobody runs guest code. All changes are made under the translate lock. A block that is invalidated is
+ * unlinked, so that it is never entered again; a vCPU that is inside it runs on to its end, as the architectures allow until
+ * the next context synchronization.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "accel/tcg.h"
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define PAGE_MASK (~(uint64_t)(GUEST_PAGE_SIZE - 1))
+
+static unsigned hash_of(uint64_t pa, uint64_t pc, uint64_t mode)
+{
+    return (unsigned)(hash_mix64(pa ^ pc << 20 ^ mode * 0x9e3779b97f4a7c15) >> (64 - BLOCK_HASH_BITS));
+}
+
+static struct block *find(struct accel *a, uint64_t pa, uint64_t pc, uint64_t mode)
+{
+    struct block *b = __atomic_load_n(&a->hash[hash_of(pa, pc, mode)], __ATOMIC_ACQUIRE);
+
+    for (; b; b = b->hash_next) {
+        if (b->pa == pa && b->pc == pc && b->mode_key == mode && atomic_get(&b->valid)) {
+            return b;
+        }
+    }
+    return NULL;
+}
+
+static void log_block(struct vcpu *v, const struct ir_builder *b, const struct block *blk)
+{
+    struct accel *a = tcg_of(v)->accel;
+
+    if (!log_filter_match(b->pc)) {
+        return;
+    }
+    if (log_enabled(LOG_IN_ASM)) {
+        log_print(LOG_IN_ASM, "IN: %#" PRIx64 "\n", b->pc);
+        for (uint32_t at = 0; at < b->guest_bytes;) {
+            char text[128];
+            const unsigned n = v->cls->disas(b->code + at, b->guest_bytes - at, b->pc + at, text, sizeof(text));
+            log_print(LOG_IN_ASM, "%#018" PRIx64 "  %s\n", b->pc + at, text);
+            at += n ? n : 4;
+        }
+    }
+    if (log_enabled(LOG_IR) || log_enabled(LOG_OPT)) {
+        struct strbuf s = {0};
+        ir_print(b, &s);
+        log_print(LOG_IR | LOG_OPT, "%s\n", strbuf_text(&s));
+        strbuf_free(&s);
+    }
+    if (log_enabled(LOG_OUT_ASM) && a->host) {
+        struct strbuf s = {0};
+        host_print(a->host, blk, &s);
+        log_print(LOG_OUT_ASM, "OUT: %#" PRIx64 " (%u bytes)\n%s\n", b->pc, blk->code_bytes, strbuf_text(&s));
+        strbuf_free(&s);
+    }
+}
+
+/* The interpreter keeps the IR itself. */
+static void keep_ir(struct block *blk, const struct ir_builder *b)
+{
+    blk->ir = mem_dup(b, sizeof(*b));
+    blk->ir->insns = mem_dup(b->insns, b->count * sizeof(*b->insns));
+}
+
+static bool compile(struct vcpu *v, struct ir_builder *b, struct block *blk)
+{
+    struct accel *a = tcg_of(v)->accel;
+
+    if (!a->host) {
+        keep_ir(blk, b);
+        return true;
+    }
+    return host_compile(a->host, b, blk);
+}
+
+static void insert(struct accel *a, struct block *blk)
+{
+    struct block **head = &a->hash[hash_of(blk->pa, blk->pc, blk->mode_key)];
+
+    blk->hash_next = *head;
+    __atomic_store_n(head, blk, __ATOMIC_RELEASE);
+    blk->page_next = hash_get(a->pages, blk->pa & PAGE_MASK);
+    hash_put(a->pages, blk->pa & PAGE_MASK, blk);
+}
+
+static uint32_t insn_limit(struct vcpu *v, uint64_t pc)
+{
+    const struct accel *a = tcg_of(v)->accel;
+
+    if (tcg_of(v)->step) {
+        return 1;
+    }
+    /* A block ends before a breakpoint, so that the run loop sees it. */
+    uint32_t limit = UINT32_MAX;
+    for (unsigned i = 0; i < a->breakpoint_count; i++) {
+        const uint64_t distance = a->breakpoints[i] - pc;
+        if (distance && distance < GUEST_PAGE_SIZE && distance / 2 < limit) {
+            limit = (uint32_t)(distance / 4 ? distance / 4 : 1);
+        }
+    }
+    return limit;
+}
+
+/* Under the translate lock. NULL: the cache is full, everybody must leave. */
+static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const uint8_t *host)
+{
+    struct accel *a = tcg_of(v)->accel;
+    struct ir_builder *b = &tcg_of(v)->builder;
+
+    if (a->block_count == a->block_capacity) {
+        return NULL;
+    }
+    const int64_t start = os_now_ns();
+    ir_begin(b, pc, v->cls->mode_key(v));
+    b->code = host;
+    b->code_bytes = GUEST_PAGE_SIZE - (uint32_t)(pc & (GUEST_PAGE_SIZE - 1));
+    b->max_guest_insns = insn_limit(v, pc);
+    v->cls->translate(v, b);
+    struct block *blk = &a->blocks[a->block_count];
+    *blk = (struct block){.pc = pc, .mode_key = b->mode_key, .pa = pa, .bytes = b->guest_bytes,
+                          .guest_insns = b->guest_insns, .valid = true};
+    if (!compile(v, b, blk)) {
+        return NULL;
+    }
+    a->block_count++;
+    a->translated_blocks++;
+    a->translated_insns += b->guest_insns;
+    a->translate_ns += (uint64_t)(os_now_ns() - start);
+    log_block(v, b, blk);
+    if (!tcg_of(v)->step) {
+        insert(a, blk);
+    }
+    return blk;
+}
+
+/* The bytes at pc, or an exception taken. */
+static const uint8_t *fetch(struct vcpu *v, uint64_t pc, uint64_t *pa)
+{
+    struct tlb_hit hit;
+    uint64_t fault;
+
+    if (!tlb_lookup(v, pc, ACCESS_FETCH, v->cls->mmu_index(v), &hit, &fault)) {
+        v->cls->set_pc(v, pc);
+        v->cls->raise_memory(v, pc, ACCESS_FETCH, fault);
+    } else if (!hit.host) {
+        v->cls->set_pc(v, pc);
+        v->cls->raise_memory(v, pc, ACCESS_FETCH, FAULT_BUS);
+    } else {
+        *pa = hit.pa;
+        return hit.host;
+    }
+    v->hot.raised = 0;
+    v->cls->take_exception(v);
+    return NULL;
+}
+
+struct block *block_find(struct vcpu *v, uint64_t pc)
+{
+    struct accel *a = tcg_of(v)->accel;
+    uint64_t pa;
+    const uint8_t *host = fetch(v, pc, &pa);
+
+    if (!host) {
+        return NULL;
+    }
+    struct block *blk = tcg_of(v)->step ? NULL : find(a, pa, pc, tcg_of(v)->context->mode_key);
+    os_mutex_lock(&a->translate);
+    context_enter_page(v, pc, pa);
+    if (!blk) {
+        blk = tcg_of(v)->step ? NULL : find(a, pa, pc, tcg_of(v)->context->mode_key);
+        if (!blk) {
+            tcg_of(v)->translations++;
+            blk = translate(v, pc, pa, host);
+        }
+    }
+    os_mutex_unlock(&a->translate);
+    if (!blk) {
+        atomic_store(&a->flush_wanted, 1);
+        v->cls->set_pc(v, pc);
+    }
+    return blk;
+}
+
+/* ---- invalidation */
+
+static void unlink_block(struct accel *a, struct block *b)
+{
+    for (struct link *l = b->in; l;) {
+        struct link *next = l->next_in;
+        host_unlink(a->host, l);
+        l->to = NULL;
+        l->next_in = NULL;
+        l = next;
+    }
+    b->in = NULL;
+}
+
+static void forget_jumps(struct accel *a, const void *entry)
+{
+    for (unsigned i = 0; i < a->count; i++) {
+        struct jump_entry *jumps = tcg_of(a->vcpus[i])->jumps;
+        for (unsigned k = 0; k < JUMP_TABLE_ENTRIES; k++) {
+            if (atomic_get(&jumps[k].host) == entry) {
+                atomic_set(&jumps[k].key, UINT64_MAX);
+            }
+        }
+    }
+}
+
+static void invalidate(struct accel *a, struct block *b)
+{
+    atomic_set(&b->valid, false);
+    if (a->host) {
+        unlink_block(a, b);
+        forget_jumps(a, b->entry);
+    }
+}
+
+void block_flush_range(struct accel *a, uint64_t pa, uint64_t bytes)
+{
+    os_mutex_lock(&a->translate);
+    for (uint64_t page = pa & PAGE_MASK; page < pa + bytes; page += GUEST_PAGE_SIZE) {
+        struct block *first = hash_get(a->pages, page);
+        struct block **at = &first;
+        while (*at) {
+            struct block *b = *at;
+            if (b->pa < pa + bytes && pa < b->pa + b->bytes) {
+                invalidate(a, b);
+                *at = b->page_next;
+            } else {
+                at = &b->page_next;
+            }
+        }
+        if (first) {
+            hash_put(a->pages, page, first);
+        } else {
+            hash_remove(a->pages, page);
+        }
+    }
+    os_mutex_unlock(&a->translate);
+}
+
+void block_flush_all(struct accel *a)
+{
+    for (uint32_t i = 0; i < a->block_count; i++) {
+        if (a->blocks[i].ir) {
+            mem_free(a->blocks[i].ir->insns);
+            mem_free(a->blocks[i].ir);
+        }
+    }
+    a->block_count = 0;
+    memset(a->hash, 0, sizeof(*a->hash) << BLOCK_HASH_BITS);
+    hash_clear(a->pages);
+    hash_clear(a->page_ids);
+    a->next_page_id = 0;
+    context_reset(a);
+    if (a->host) {
+        host_reset(a->host);
+    }
+    a->flushes++;
+    atomic_store(&a->flush_wanted, 0);
+}
+
+void tcg_flush_code(struct vcpu *v, uint64_t pa, uint64_t bytes)
+{
+    struct accel *a = tcg_of(v)->accel;
+
+    if (!a) {
+        return;
+    }
+    os_mutex_lock(&a->translate);
+    bool any = false;
+    for (uint64_t page = pa & PAGE_MASK; page < pa + bytes && !any; page += GUEST_PAGE_SIZE) {
+        any = hash_get(a->pages, page) != NULL;
+    }
+    os_mutex_unlock(&a->translate);
+    if (any) {
+        block_flush_range(a, pa, bytes);
+    }
+}
+
+void tcg_flush_code_all(struct vcpu *v)
+{
+    struct accel *a = tcg_of(v)->accel;
+
+    os_mutex_lock(&a->translate);
+    for (uint32_t i = 0; i < a->block_count; i++) {
+        struct block *b = &a->blocks[i];
+        if (b->valid) {
+            invalidate(a, b);
+        }
+    }
+    hash_clear(a->pages);
+    os_mutex_unlock(&a->translate);
+}

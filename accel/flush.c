@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TLB invalidation across vCPUs. A flush of others is posted to their queues; tlb_sync, at the guest's barrier, waits until each
+ * has processed what was posted before, or is outside guest code (it processes the queue before it enters again).
+ * While it waits, a vCPU counts as outside itself, so two that wait for each other both get on.
+ */
+#include "accel/tcg.h"
+#include "base/atomic.h"
+#include "base/bits.h"
+
+static void apply(struct vcpu *v, const struct flush_request *r)
+{
+    switch (r->kind) {
+    case FLUSH_ALL:
+        tlb_drop_all(v);
+        break;
+    case FLUSH_TAG:
+        tlb_drop_tag(v, r->tag);
+        break;
+    case FLUSH_PAGE:
+        tlb_drop_page(v, r->va, r->tag);
+        break;
+    }
+}
+
+void tcg_process_requests(struct vcpu *v)
+{
+    struct tcg_vcpu *t = tcg_of(v);
+
+    if (atomic_load(&t->posted) == atomic_load(&t->done)) {
+        return;
+    }
+    os_mutex_lock(&t->lock);
+    if (t->queue_overflow) {
+        tlb_drop_all(v);
+    } else {
+        for (unsigned i = 0; i < t->queued; i++) {
+            apply(v, &t->queue[i]);
+        }
+    }
+    t->queued = 0;
+    t->queue_overflow = false;
+    atomic_store(&t->done, atomic_load(&t->posted));
+    os_mutex_unlock(&t->lock);
+}
+
+static void post(struct vcpu *other, const struct flush_request *r)
+{
+    struct tcg_vcpu *t = tcg_of(other);
+
+    os_mutex_lock(&t->lock);
+    if (t->queued < FLUSH_QUEUE) {
+        t->queue[t->queued++] = *r;
+    } else {
+        t->queue_overflow = true;
+    }
+    atomic_fetch_add(&t->posted, 1);
+    os_mutex_unlock(&t->lock);
+    if (atomic_load(&t->in_guest)) {
+        vcpu_kick(other);
+    }
+}
+
+void tcg_post_flush_all(struct vcpu *v)
+{
+    post(v, &(struct flush_request){.kind = FLUSH_ALL});
+}
+
+static void flush(struct vcpu *v, const struct flush_request *r, bool all_vcpus)
+{
+    struct tcg_vcpu *t = v->accel;
+
+    apply(v, r);
+    if (!t) {
+        return;
+    }
+    if (r->kind == FLUSH_PAGE) {
+        context_suspect_page(t->accel, r->va, r->tag);
+    } else {
+        context_suspect_tag(t->accel, r->kind == FLUSH_ALL ? TLB_ANY_TAG : r->tag);
+    }
+    for (unsigned i = 0; all_vcpus && i < t->accel->count; i++) {
+        if (t->accel->vcpus[i] != v) {
+            post(t->accel->vcpus[i], r);
+        }
+    }
+}
+
+void tlb_flush_all(struct vcpu *v, bool all_vcpus)
+{
+    flush(v, &(struct flush_request){.kind = FLUSH_ALL}, all_vcpus);
+}
+
+void tlb_flush_tag(struct vcpu *v, uint32_t tag, bool all_vcpus)
+{
+    flush(v, &(struct flush_request){.kind = FLUSH_TAG, .tag = tag}, all_vcpus);
+}
+
+void tlb_flush_page(struct vcpu *v, uint64_t va, uint32_t tag, bool all_vcpus)
+{
+    flush(v, &(struct flush_request){.kind = FLUSH_PAGE, .va = va, .tag = tag}, all_vcpus);
+}
+
+#define RANGE_BY_PAGE 64u
+
+void tlb_flush_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint32_t tag, bool all_vcpus)
+{
+    if (bytes > (uint64_t)RANGE_BY_PAGE * GUEST_PAGE_SIZE) {
+        /* Global pages may be meant as well, which a flush by tag would spare. */
+        tlb_flush_all(v, all_vcpus);
+        return;
+    }
+    for (uint64_t at = 0; at < bytes; at += GUEST_PAGE_SIZE) {
+        tlb_flush_page(v, va + at, tag, all_vcpus);
+    }
+}
+
+void tlb_sync(struct vcpu *v)
+{
+    struct tcg_vcpu *self = v->accel;
+
+    if (!self || self->accel->count == 1 || self->accel->config.single_thread) {
+        return;
+    }
+    for (unsigned i = 0; i < self->accel->count; i++) {
+        struct tcg_vcpu *t = tcg_of(self->accel->vcpus[i]);
+        if (t == self) {
+            continue;
+        }
+        const uint64_t wanted = atomic_load(&t->posted);
+        while (atomic_load(&t->in_guest) && atomic_load(&t->done) < wanted) {
+            atomic_store(&self->in_guest, false);
+            tcg_process_requests(v);
+            atomic_pause();
+        }
+    }
+    atomic_store(&self->in_guest, true);
+    tcg_process_requests(v);
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Running one vCPU: guest code by the host back end or by the reference interpreter, and what comes between.
+ *
+ * A kick stores exit_request and spoils the context's key, so that neither a probe nor a return matches; generated code then
+ * asks the run-time, which leaves. The run loop clears exit_request before it looks for work, so that no request is lost.
+ */
+#include "accel/tcg.h"
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/log.h"
+#include "tcg/interp.h"
+
+void vcpu_kick(struct vcpu *v)
+{
+    struct tcg_vcpu *t = v->accel;
+
+    atomic_store(&v->hot.exit_request, 1);
+    if (!t) {
+        return;
+    }
+    __atomic_store_n(&v->hot.key, t->accel->spoiled_key, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&v->hot.code_slots, t->accel->null_slots, __ATOMIC_SEQ_CST);
+    if (atomic_load(&t->sleeping) || t->accel->config.single_thread) {
+        os_mutex_lock(&t->lock);
+        os_cond_signal(&t->wake);
+        os_mutex_unlock(&t->lock);
+    }
+}
+
+void vcpu_exit_soon(struct vcpu *v)
+{
+    vcpu_kick(v);
+}
+
+void vcpu_raise(struct vcpu *v)
+{
+    v->hot.raised = 1;
+}
+
+void tcg_context_changed(struct vcpu *v)
+{
+    if (v->accel) {
+        tcg_of(v)->context_dirty = true;
+    }
+}
+
+static void set_line(void *opaque, int line, int level)
+{
+    struct vcpu *v = opaque;
+    const uint32_t mask = 1u << line;
+
+    if (level) {
+        if (!(atomic_fetch_or(&v->interrupt_lines, mask) & mask)) {
+            vcpu_kick(v);
+        }
+    } else {
+        atomic_fetch_and(&v->interrupt_lines, ~mask);
+    }
+}
+
+struct irq vcpu_irq(struct vcpu *v, int line)
+{
+    return (struct irq){.set = set_line, .opaque = v, .line = line};
+}
+
+static _Thread_local struct vcpu *current;
+
+struct vcpu *vcpu_current(void)
+{
+    return current;
+}
+
+static void interpret(struct vcpu *v, uint64_t pc)
+{
+    struct tcg_vcpu *t = tcg_of(v);
+
+    while (!atomic_load(&v->hot.exit_request) && !t->step) {
+        context_select(v, pc);
+        if (t->accel->breakpoint_count && tcg_has_breakpoint(t->accel, pc)) {
+            break;
+        }
+        struct block *b = block_find(v, pc);
+        if (!b) {
+            pc = v->cls->pc(v);
+            if (atomic_load(&t->accel->flush_wanted)) {
+                break;
+            }
+            continue;
+        }
+        pc = ir_interpret(v, b->ir);
+        v->cls->set_pc(v, pc);
+        if (v->hot.raised) {
+            v->hot.raised = 0;
+            v->cls->take_exception(v);
+            pc = v->cls->pc(v);
+        }
+    }
+    v->cls->set_pc(v, pc);
+}
+
+/* One instruction, translated for itself and not kept. */
+static void step_one(struct vcpu *v)
+{
+    struct tcg_vcpu *t = tcg_of(v);
+    const uint64_t pc = v->cls->pc(v);
+
+    context_select(v, pc);
+    struct block *b = block_find(v, pc);
+    if (!b) {
+        return;
+    }
+    if (t->accel->host) {
+        v->hot.pc = pc;
+        host_enter(t->accel->host, v, b->entry);
+        v->cls->set_pc(v, v->hot.pc);
+        return;
+    }
+    v->cls->set_pc(v, ir_interpret(v, b->ir));
+    if (v->hot.raised) {
+        v->hot.raised = 0;
+        v->cls->take_exception(v);
+    }
+}
+
+static void run_host(struct vcpu *v)
+{
+    struct accel *a = tcg_of(v)->accel;
+    const void *entry = runtime_go(v, v->cls->pc(v));
+
+    if (entry != host_leave_address(a->host)) {
+        host_enter(a->host, v, entry);
+    }
+    v->cls->set_pc(v, v->hot.pc);
+}
+
+static void enter_guest(struct vcpu *v)
+{
+    struct tcg_vcpu *t = tcg_of(v);
+
+    atomic_store(&t->in_guest, true);
+    tcg_process_requests(v);
+    if (t->step) {
+        step_one(v);
+    } else if (t->accel->host) {
+        run_host(v);
+    } else {
+        interpret(v, v->cls->pc(v));
+    }
+    atomic_store(&t->in_guest, false);
+}
+
+/* Runs v until it halts, or until exit_request says that somebody wants something else. One round. */
+void tcg_run(struct vcpu *v)
+{
+    struct vcpu *before = current;
+
+    current = v;
+    atomic_store(&v->hot.exit_request, 0);
+    tcg_process_requests(v);
+    if (v->cls->interrupt_ready(v)) {
+        v->cls->take_interrupt(v);
+        atomic_store(&v->halted, false);
+    }
+    if (!atomic_load(&v->halted)) {
+        enter_guest(v);
+    }
+    current = before;
+}

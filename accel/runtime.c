@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What generated code asks of the run-time: the next block, a link, an access that the inline TLB did not cover, a function.
+ * All of it runs on the vCPU's thread and on the C stack.
+ */
+#include <string.h>
+
+#include "accel/tcg.h"
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "tcg/eval.h"
+
+/* Where to go on at pc, with the guest's registers in memory. */
+const void *runtime_go(struct vcpu *v, uint64_t pc)
+{
+    struct tcg_vcpu *t = tcg_of(v);
+    struct accel *a = t->accel;
+
+    t->lookups++;
+    for (unsigned attempt = 0; attempt < 4; attempt++) {
+        context_select(v, pc);
+        if (atomic_load(&v->hot.exit_request) || atomic_load(&a->flush_wanted) || t->step ||
+            (a->breakpoint_count && tcg_has_breakpoint(a, pc))) {
+            break;
+        }
+        struct block *b = block_find(v, pc);
+        if (b) {
+            struct jump_entry *j = &t->jumps[pc >> 2 & (JUMP_TABLE_ENTRIES - 1)];
+            j->host = b->entry;
+            j->key = pc ^ t->context->key;
+            v->hot.pc = pc;
+            return b->entry;
+        }
+        pc = v->cls->pc(v);
+    }
+    v->hot.pc = pc;
+    return host_leave_address(a->host);
+}
+
+static const void *link_block(struct vcpu *v, struct link *l)
+{
+    struct tcg_vcpu *t = tcg_of(v);
+    struct accel *a = t->accel;
+
+    context_select(v, l->pc);
+    if (atomic_load(&v->hot.exit_request) || atomic_load(&a->flush_wanted) || t->step || a->breakpoint_count) {
+        return runtime_go(v, l->pc);
+    }
+    t->links++;
+    struct block *b = block_find(v, l->pc);
+    if (!b) {
+        return runtime_go(v, v->cls->pc(v));
+    }
+    const bool same_page = !((l->pc ^ l->from->pc) >> GUEST_PAGE_BITS);
+    os_mutex_lock(&a->translate);
+    if (b->valid && l->from->valid && b->mode_key == l->from->mode_key) {
+        /* Within a page the code page is the one that is running; it may have been remapped since. */
+        if (!same_page || (b->pa ^ l->from->pa) >> GUEST_PAGE_BITS == 0) {
+            if (l->to) {
+                struct link **at = &l->to->in;
+                while (*at && *at != l) {
+                    at = &(*at)->next_in;
+                }
+                if (*at) {
+                    *at = l->next_in;
+                }
+            }
+            l->to = b;
+            l->next_in = b->in;
+            b->in = l;
+            host_link(a->host, l, b->entry,
+                      context_page_id(a, l->pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1),
+                                      b->pa & ~(uint64_t)(GUEST_PAGE_SIZE - 1)));
+        }
+    }
+    os_mutex_unlock(&a->translate);
+    v->hot.pc = l->pc;
+    return b->entry;
+}
+
+static const void *poll(struct vcpu *v, uint64_t pc)
+{
+    v->hot.pc = pc;
+    return host_leave_address(tcg_of(v)->accel->host);
+}
+
+/* Takes the exception that was recorded; the state in memory is complete and its PC is the faulting instruction's. */
+static const void *take(struct vcpu *v)
+{
+    v->hot.raised = 0;
+    v->cls->take_exception(v);
+    return runtime_go(v, v->cls->pc(v));
+}
+
+typedef uint64_t (*int_fn)(struct vcpu *, uint64_t, uint64_t, uint64_t, uint32_t);
+typedef void (*vec_fn)(struct vcpu *, union ir_vec *, const union ir_vec *, const union ir_vec *, const union ir_vec *,
+                       uint32_t);
+
+static const void *tail(struct vcpu *v, const struct ir_call *row, uint32_t aux, uint64_t at)
+{
+    const uint64_t *args = v->env.args;
+
+    v->cls->set_pc(v, at);
+    const uint64_t pc = ((int_fn)row->fn)(v, args[0], args[1], args[2], aux);
+
+    return v->hot.raised ? take(v) : runtime_go(v, pc);
+}
+
+static uint64_t site_pc(const struct site *s)
+{
+    return s->block->pc + s->insn;
+}
+
+/* The guest leaves the block at s because an exception was recorded. */
+static const void *leave_at(struct vcpu *v, const struct site *s)
+{
+    host_sync(tcg_of(v)->accel->host, v, s);
+    v->cls->set_pc(v, site_pc(s));
+    return take(v);
+}
+
+static const void *call(struct vcpu *v, const struct ir_call *row, const struct site *s, uint32_t aux)
+{
+    if (row->vector) {
+        union ir_vec *x = (union ir_vec *)v->env.vec_args;
+        ((vec_fn)row->fn)(v, &x[3], &x[0], &x[1], &x[2], aux);
+    } else {
+        const uint64_t *args = v->env.args;
+        v->env.args[0] = ((int_fn)row->fn)(v, args[0], args[1], args[2], aux);
+    }
+    return v->hot.raised ? leave_at(v, s) : NULL;
+}
+
+static uint64_t site_address(const struct vcpu *v, const struct site *s)
+{
+    uint64_t a = (uint64_t)(int64_t)s->disp;
+
+    if (s->base != SITE_NO_REG) {
+        a += v->env.gpr[s->base];
+    }
+    if (s->index != SITE_NO_REG) {
+        a += v->env.gpr[s->index] << s->scale;
+    }
+    return a;
+}
+
+static bool load_vector(struct vcpu *v, const struct site *s, uint64_t va)
+{
+    union ir_vec *d = (union ir_vec *)v->env.vec[s->data];
+    union ir_vec x = {.u64 = {0, 0}};
+    const uint32_t m = s->memop;
+
+    if ((m & MO_SIZE_LOG2) < MO_128) {
+        if (!vcpu_load(v, va, m, &x.u64[0])) {
+            return false;
+        }
+    } else {
+        const uint32_t half = (m & ~MO_SIZE_LOG2) | MO_64;
+        if ((m & MO_ALIGN) && (va & 15)) {
+            v->cls->raise_memory(v, va, ACCESS_READ, FAULT_ALIGN);
+            return false;
+        }
+        const unsigned first = m & MO_SWAP ? 1 : 0;
+        if (!vcpu_load(v, va, half, &x.u64[first]) || !vcpu_load(v, va + 8, half, &x.u64[first ^ 1])) {
+            return false;
+        }
+    }
+    *d = x;
+    return true;
+}
+
+static bool store_vector(struct vcpu *v, const struct site *s, uint64_t va)
+{
+    const union ir_vec *x = (const union ir_vec *)v->env.vec[s->data];
+    const uint32_t m = s->memop;
+    const uint32_t half = (m & ~MO_SIZE_LOG2) | MO_64;
+
+    if ((m & MO_SIZE_LOG2) < MO_128) {
+        return vcpu_store(v, va, m, x->u64[0]);
+    }
+    if ((m & MO_ALIGN) && (va & 15)) {
+        v->cls->raise_memory(v, va, ACCESS_WRITE, FAULT_ALIGN);
+        return false;
+    }
+    /* The second page must be writable before the first is written. */
+    if ((va & 15) && ((va ^ (va + 15)) >> GUEST_PAGE_BITS)) {
+        struct tlb_hit hit;
+        uint64_t fault;
+        const uint64_t last = (va + 15) & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
+        for (unsigned i = 0; i < 2; i++) {
+            const uint64_t at = i ? last : va;
+            if (!tlb_lookup(v, at, ACCESS_WRITE, m >> MO_IDX_SHIFT & 7, &hit, &fault)) {
+                v->cls->raise_memory(v, at, ACCESS_WRITE, fault);
+                return false;
+            }
+        }
+    }
+    const unsigned first = m & MO_SWAP ? 1 : 0;
+    return vcpu_store(v, va, half, x->u64[first]) && vcpu_store(v, va + 8, half, x->u64[first ^ 1]);
+}
+
+static bool access_by_register(struct vcpu *v, const struct site *s, uint64_t va)
+{
+    const bool vector = ir_in_vector_register(s->type);
+
+    if (s->kind == SITE_LOAD) {
+        uint64_t value;
+        if (vector) {
+            return load_vector(v, s, va);
+        }
+        if (!vcpu_load(v, va, s->memop, &value)) {
+            return false;
+        }
+        v->env.gpr[s->data] = s->type == T_I32 ? (uint32_t)value : value;
+        return true;
+    }
+    if (vector) {
+        return store_vector(v, s, va);
+    }
+    return vcpu_store(v, va, s->memop, s->data == SITE_NO_REG ? (uint64_t)(int64_t)(int32_t)s->aux : v->env.gpr[s->data]);
+}
+
+static bool mem_leaf(struct vcpu *v, const struct site *s)
+{
+    const unsigned bytes = 1u << (s->memop & MO_SIZE_LOG2);
+    const uint64_t va = site_address(v, s);
+
+    if (((va ^ (va + bytes - 1)) >> GUEST_PAGE_BITS) || ((s->memop & MO_ALIGN) && (va & (bytes - 1)))) {
+        return false;
+    }
+    return tlb_refill_leaf(v, va, s->kind == SITE_LOAD ? ACCESS_READ : ACCESS_WRITE, s->memop >> MO_IDX_SHIFT & 7);
+}
+
+static const void *mem(struct vcpu *v, const struct site *s)
+{
+    tcg_of(v)->exits++;
+    v->env.tlb->slow++;
+    return access_by_register(v, s, site_address(v, s)) ? NULL : leave_at(v, s);
+}
+
+static const void *op(struct vcpu *v, const struct site *s)
+{
+    union ir_vec *x = (union ir_vec *)v->env.vec_args;
+
+    if (s->op == (uint8_t)IR_load_excl || s->op == (uint8_t)IR_store_excl || s->op == (uint8_t)IR_atomic ||
+        s->op == (uint8_t)IR_cas) {
+        return atomic_site(v, s) ? NULL : leave_at(v, s);
+    }
+    const struct ir_insn in = {.op = s->op, .type = s->type, .src = s->src, .aux = s->aux, .imm = v->env.args[0]};
+    ir_eval_op(v, v->cls->ir, &in, &x[3], &x[0], &x[1], &x[2]);
+    return NULL;
+}
+
+const struct host_runtime tcg_runtime = {
+    .link = link_block,
+    .go = runtime_go,
+    .poll = poll,
+    .tail = tail,
+    .mem_leaf = mem_leaf,
+    .mem = mem,
+    .call = call,
+    .op = op,
+};

@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The translating accelerator's threads: one a vCPU, or (thread=single) one for all in turn.
+ *
+ * A thread runs guest code while the accelerator is running and its vCPU is powered on and not halted; else it waits. To stop,
+ * accel_stop clears `running`, kicks everybody and waits until all are parked. When the code cache is full, the thread that
+ * finds out parks everybody else in the same way, empties the cache and lets them go on.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "accel/tcg.h"
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/mem.h"
+
+#define DEFAULT_CACHE_BYTES (128u << 20)
+#define SLICE_NS 2000000
+#define CODE_STACK_BYTES (256u << 10)
+
+static bool has_work(struct vcpu *v)
+{
+    if (atomic_load(&v->powered_off)) {
+        return false;
+    }
+    if (atomic_load(&v->halted)) {
+        if (!v->cls->has_work(v)) {
+            return false;
+        }
+        atomic_store(&v->halted, false);
+    }
+    return true;
+}
+
+/* Waits until v has work or the accelerator stops. */
+static void sleep_until_kicked(struct tcg_vcpu *t)
+{
+    struct accel *a = t->accel;
+
+    os_mutex_lock(&t->lock);
+    atomic_store(&t->sleeping, true);
+    while (atomic_load(&a->running) && !has_work(t->v) && !atomic_load(&a->flush_wanted)) {
+        os_cond_wait(&t->wake, &t->lock);
+    }
+    atomic_store(&t->sleeping, false);
+    os_mutex_unlock(&t->lock);
+}
+
+static void kick_all(struct accel *a)
+{
+    for (unsigned i = 0; i < a->count; i++) {
+        struct tcg_vcpu *t = tcg_of(a->vcpus[i]);
+        vcpu_kick(a->vcpus[i]);
+        os_mutex_lock(&t->lock);
+        os_cond_signal(&t->wake);
+        os_mutex_unlock(&t->lock);
+    }
+}
+
+/* ---- emptying the cache: the threads that run guest code meet here; the last one in does the work */
+
+static unsigned thread_count(const struct accel *a)
+{
+    return a->config.single_thread ? 1 : a->count;
+}
+
+static void meet_for_flush(struct accel *a)
+{
+    kick_all(a);
+    os_mutex_lock(&a->lock);
+    a->outside++;
+    while (atomic_load(&a->flush_wanted)) {
+        if (a->outside == thread_count(a)) {
+            os_mutex_lock(&a->translate);
+            block_flush_all(a);
+            os_mutex_unlock(&a->translate);
+            os_cond_broadcast(&a->changed);
+        } else {
+            os_cond_wait(&a->changed, &a->lock);
+        }
+    }
+    a->outside--;
+    os_mutex_unlock(&a->lock);
+}
+
+/* Waits while the accelerator is stopped. false: the thread ends. */
+static bool park(struct tcg_vcpu *t)
+{
+    struct accel *a = t->accel;
+
+    if (atomic_load(&a->running)) {
+        return true;
+    }
+    os_mutex_lock(&a->lock);
+    t->parked = true;
+    a->outside++;
+    os_cond_broadcast(&a->changed);
+    while (!atomic_load(&a->running) && !atomic_load(&a->quit)) {
+        os_cond_wait(&a->changed, &a->lock);
+    }
+    a->outside--;
+    t->parked = false;
+    os_mutex_unlock(&a->lock);
+    return !atomic_load(&a->quit);
+}
+
+static void report(struct tcg_vcpu *t, enum accel_exit why)
+{
+    struct accel *a = t->accel;
+
+    atomic_store(&a->running, false);
+    kick_all(a);
+    a->exited(a->opaque, t->v, why);
+}
+
+static void after_round(struct tcg_vcpu *t)
+{
+    const struct accel *a = t->accel;
+
+    if (t->step) {
+        t->step = false;
+        report(t, ACCEL_DEBUG);
+    } else if (t->watched) {
+        t->watched = false;
+        report(t, ACCEL_DEBUG);
+    } else if (a->breakpoint_count && tcg_has_breakpoint(a, t->v->cls->pc(t->v)) && !atomic_load(&t->v->halted)) {
+        report(t, ACCEL_DEBUG);
+    }
+}
+
+static void run_thread(void *arg)
+{
+    struct tcg_vcpu *t = arg;
+    struct accel *a = t->accel;
+
+    while (park(t)) {
+        if (atomic_load(&a->flush_wanted)) {
+            meet_for_flush(a);
+        }
+        if (!has_work(t->v)) {
+            sleep_until_kicked(t);
+            continue;
+        }
+        tcg_run(t->v);
+        after_round(t);
+    }
+}
+
+/* thread=single: each vCPU with work gets a slice, ended by a kick from the slice's timer thread. */
+static void run_all(void *arg)
+{
+    struct accel *a = arg;
+    struct tcg_vcpu *first = tcg_of(a->vcpus[0]);
+
+    while (park(first)) {
+        if (atomic_load(&a->flush_wanted)) {
+            meet_for_flush(a);
+        }
+        bool any = false;
+        for (unsigned i = 0; i < a->count && atomic_load(&a->running); i++) {
+            struct tcg_vcpu *t = tcg_of(a->vcpus[i]);
+            if (!has_work(t->v)) {
+                continue;
+            }
+            any = true;
+            a->slice_of = t->v;
+            atomic_store(&a->slice_end_ns, os_now_ns() + SLICE_NS);
+            tcg_run(t->v);
+            after_round(t);
+        }
+        if (!any && atomic_load(&a->running)) {
+            os_mutex_lock(&first->lock);
+            os_cond_wait_until(&first->wake, &first->lock, os_now_ns() + SLICE_NS / 4);
+            os_mutex_unlock(&first->lock);
+        }
+    }
+}
+
+static void slice_timer(void *arg)
+{
+    struct accel *a = arg;
+
+    while (!atomic_load(&a->quit)) {
+        os_sleep_until_ns(os_now_ns() + SLICE_NS);
+        if (atomic_load(&a->running) && os_now_ns() >= atomic_load(&a->slice_end_ns) && a->slice_of) {
+            vcpu_kick(a->slice_of);
+        }
+    }
+}
+
+/* ---- life */
+
+static struct tcg_vcpu *vcpu_setup(struct accel *a, struct vcpu *v)
+{
+    struct tcg_vcpu *t = mem_alloc(sizeof(*t));
+
+    t->v = v;
+    t->accel = a;
+    t->context_dirty = true;
+    t->jumps = mem_array(JUMP_TABLE_ENTRIES, sizeof(*t->jumps));
+    os_mutex_init(&t->lock);
+    os_cond_init(&t->wake);
+    ir_builder_init(&t->builder, v->cls->ir);
+    v->accel = t;
+    v->hot.jump_table = t->jumps;
+    v->hot.excl_addr = UINT64_MAX;
+    v->env.interpreting = a->host == NULL;
+    if (!v->env.tlb) {
+        tlb_create(v);
+    }
+    return t;
+}
+
+static bool create_host(struct accel *a, struct vcpu *v, struct error *e)
+{
+    const struct host_config hc = {
+        .layout = {.hot = (int32_t)offsetof(struct vcpu, hot) - (int32_t)VCPU_STATE_OFFSET,
+                   .env = (int32_t)offsetof(struct vcpu, env) - (int32_t)VCPU_STATE_OFFSET},
+        .runtime = tcg_runtime,
+        .guest = v->cls->ir,
+        .cache_bytes = a->config.cache_bytes ? a->config.cache_bytes : DEFAULT_CACHE_BYTES,
+        .level = a->config.host_level,
+        .counted = a->config.counted,
+    };
+
+    a->host = host_create(&hc, e);
+    return a->host != NULL;
+}
+
+static void map_changed(void *opaque)
+{
+    struct accel *a = opaque;
+    struct vcpu *self = vcpu_current();
+
+    for (unsigned i = 0; i < a->count; i++) {
+        if (a->vcpus[i] == self) {
+            tlb_drop_all(self);
+        } else {
+            tcg_post_flush_all(a->vcpus[i]);
+        }
+    }
+}
+
+struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, unsigned count,
+                           void (*exited)(void *opaque, struct vcpu *v, enum accel_exit why), void *opaque,
+                           struct error *e)
+{
+    struct accel *a = mem_alloc(sizeof(*a));
+
+    a->config = *c;
+    a->vcpus = vcpus;
+    a->count = count;
+    a->exited = exited;
+    a->opaque = opaque;
+    os_mutex_init(&a->lock);
+    os_cond_init(&a->changed);
+    os_mutex_init(&a->translate);
+    os_random(&a->spoiled_key, sizeof(a->spoiled_key));
+    a->spoiled_key = (a->spoiled_key & mask64(52)) | (uint64_t)0x7ff << 52;
+    a->hash = mem_array((size_t)1 << BLOCK_HASH_BITS, sizeof(*a->hash));
+    a->pages = mem_alloc(sizeof(*a->pages));
+    a->page_ids = mem_alloc(sizeof(*a->page_ids));
+    if (!c->interpreter && !create_host(a, vcpus[0], e)) {
+        accel_destroy(a);
+        return NULL;
+    }
+    a->block_capacity = 1u << 20;
+    a->blocks = os_map_ram(a->block_capacity * sizeof(*a->blocks), e);
+    for (unsigned i = 0; i < count && a->blocks; i++) {
+        vcpu_setup(a, vcpus[i]);
+    }
+    if (!a->blocks) {
+        accel_destroy(a);
+        return NULL;
+    }
+    space_listen(vcpus[0]->memory, map_changed, a);
+    return a;
+}
+
+void accel_start(struct accel *a)
+{
+    for (unsigned i = 0; i < a->count; i++) {
+        tcg_of(a->vcpus[i])->context_dirty = true;
+    }
+    os_mutex_lock(&a->lock);
+    atomic_store(&a->running, true);
+    os_cond_broadcast(&a->changed);
+    os_mutex_unlock(&a->lock);
+    if (a->started) {
+        return;
+    }
+    a->started = true;
+    struct error e;
+    for (unsigned i = 0; i < thread_count(a); i++) {
+        char name[16];
+        struct tcg_vcpu *t = tcg_of(a->vcpus[i]);
+        snprintf(name, sizeof(name), "vcpu %u", i);
+        void (*run)(void *) = a->config.single_thread ? run_all : run_thread;
+        if (!os_thread_start(&t->thread, name, run, a->config.single_thread ? (void *)a : t, &e)) {
+            assert(!"a vCPU's thread cannot be started");
+        }
+    }
+    if (a->config.single_thread && a->count > 1) {
+        a->has_timer = os_thread_start(&a->timer, "slices", slice_timer, a, &e);
+        assert(a->has_timer);
+    }
+}
+
+static bool all_parked(const struct accel *a)
+{
+    for (unsigned i = 0; i < thread_count(a); i++) {
+        if (!tcg_of(a->vcpus[i])->parked) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void accel_stop(struct accel *a)
+{
+    if (!a->started) {
+        return;
+    }
+    atomic_store(&a->running, false);
+    kick_all(a);
+    os_mutex_lock(&a->lock);
+    while (!all_parked(a)) {
+        os_cond_wait(&a->changed, &a->lock);
+    }
+    os_mutex_unlock(&a->lock);
+}
+
+static void vcpu_teardown(struct vcpu *v)
+{
+    struct tcg_vcpu *t = tcg_of(v);
+
+    ir_builder_free(&t->builder);
+    mem_free(t->jumps);
+    os_mutex_destroy(&t->lock);
+    os_cond_destroy(&t->wake);
+    tlb_destroy(v->env.tlb);
+    v->env.tlb = NULL;
+    mem_free(t);
+    v->accel = NULL;
+}
+
+void accel_destroy(struct accel *a)
+{
+    accel_stop(a);
+    os_mutex_lock(&a->lock);
+    atomic_store(&a->quit, true);
+    os_cond_broadcast(&a->changed);
+    os_mutex_unlock(&a->lock);
+    for (unsigned i = 0; a->started && i < thread_count(a); i++) {
+        os_thread_join(&tcg_of(a->vcpus[i])->thread);
+    }
+    if (a->has_timer) {
+        os_thread_join(&a->timer);
+    }
+    if (a->blocks) {
+        block_flush_all(a);
+        os_unmap(a->blocks, a->block_capacity * sizeof(*a->blocks));
+    }
+    for (unsigned i = 0; i < a->count; i++) {
+        if (a->vcpus[i]->accel) {
+            vcpu_teardown(a->vcpus[i]);
+        }
+    }
+    if (a->host) {
+        host_destroy(a->host);
+    }
+    hash_free(a->pages);
+    hash_free(a->page_ids);
+    mem_free(a->pages);
+    mem_free(a->page_ids);
+    mem_free(a->hash);
+    mem_free(a->breakpoints);
+    mem_free(a->watchpoints);
+    os_mutex_destroy(&a->lock);
+    os_mutex_destroy(&a->translate);
+    os_cond_destroy(&a->changed);
+    mem_free(a);
+}
+
+bool accel_running(const struct accel *a)
+{
+    return atomic_load(&((struct accel *)(uintptr_t)a)->running);
+}
+
+void accel_step(struct accel *a, struct vcpu *v)
+{
+    tcg_of(v)->step = true;
+    accel_start(a);
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Compiling one block: a forward pass that looks (alloc.c: prepare), and a backward pass that allocates registers and emits
+ * at once. What nobody asked for by the time its definition is reached is dead and costs nothing.
+ *
+ * Flags are asked for before they are produced: an op that needs a condition says which (ops_flags.c), moves may be emitted
+ * meanwhile, and the next op that would disturb the flags has them produced first, unless its own instruction is what does.
+ */
+#include "tcg/host/x86_64/compile.h"
+
+const emitter emitters[IR_OP_COUNT] = {
+    [IR_konst] = emit_konst,
+    [IR_get] = emit_get,
+    [IR_put] = emit_put,
+    [IR_env_load] = emit_env,
+    [IR_env_store] = emit_env,
+    [IR_add] = emit_alu,
+    [IR_sub] = emit_alu,
+    [IR_and] = emit_alu,
+    [IR_or] = emit_alu,
+    [IR_xor] = emit_alu,
+    [IR_andn] = emit_alu,
+    [IR_mul] = emit_mul,
+    [IR_umulh] = emit_mul,
+    [IR_smulh] = emit_mul,
+    [IR_udiv] = emit_div,
+    [IR_sdiv] = emit_div,
+    [IR_not] = emit_unary,
+    [IR_neg] = emit_unary,
+    [IR_bswap] = emit_unary,
+    [IR_clz] = emit_bits,
+    [IR_ctz] = emit_bits,
+    [IR_popcnt] = emit_bits,
+    [IR_shl] = emit_shift,
+    [IR_shr] = emit_shift,
+    [IR_sar] = emit_shift,
+    [IR_rotr] = emit_shift,
+    [IR_extr] = emit_field,
+    [IR_ubfx] = emit_field,
+    [IR_sbfx] = emit_field,
+    [IR_dep] = emit_field,
+    [IR_zext] = emit_extend,
+    [IR_sext] = emit_extend,
+    [IR_crc32c] = emit_crc,
+    [IR_smin] = emit_minmax,
+    [IR_smax] = emit_minmax,
+    [IR_umin] = emit_minmax,
+    [IR_umax] = emit_minmax,
+    [IR_cmp] = emit_boolean,
+    [IR_tst] = emit_boolean,
+    [IR_flags_test] = emit_boolean,
+    [IR_select] = emit_select,
+    [IR_flags_add] = emit_flags,
+    [IR_flags_sub] = emit_flags,
+    [IR_flags_logic] = emit_flags,
+    [IR_flags_adc] = emit_flags,
+    [IR_flags_sbb] = emit_flags,
+    [IR_flags_cmc] = emit_flags,
+    [IR_flags_fcmp] = emit_flags,
+    [IR_flags_from] = emit_flags,
+    [IR_flags_bits] = emit_flags_bits,
+    [IR_flags_select] = emit_flags_select,
+    [IR_adc] = emit_carry_op,
+    [IR_sbb] = emit_carry_op,
+    [IR_load] = emit_load,
+    [IR_store] = emit_store,
+    [IR_load_excl] = emit_atomic,
+    [IR_store_excl] = emit_atomic,
+    [IR_atomic] = emit_atomic,
+    [IR_cas] = emit_atomic,
+    [IR_barrier] = emit_barrier,
+    [IR_call] = emit_call,
+    [IR_guard] = emit_guard,
+    [IR_brcond] = emit_brcond,
+    [IR_br] = emit_end,
+    [IR_brcall] = emit_end,
+    [IR_jump] = emit_end,
+    [IR_jumpcall] = emit_end,
+    [IR_ret] = emit_end,
+    [IR_tail] = emit_end,
+    [IR_vkonst] = emit_vector_move,
+    [IR_vdup] = emit_vector_move,
+    [IR_vget] = emit_vector_move,
+    [IR_vset] = emit_vector_move,
+    [IR_vzext] = emit_vector_move,
+    [IR_vlow64] = emit_vector_move,
+    [IR_fmov_to_int] = emit_vector_move,
+    [IR_fmov_to_fp] = emit_vector_move,
+    [IR_fadd] = emit_fp,
+    [IR_fsub] = emit_fp,
+    [IR_fmul] = emit_fp,
+    [IR_fdiv] = emit_fp,
+    [IR_fsqrt] = emit_fp,
+    [IR_fma] = emit_fp,
+    [IR_fcmp] = emit_fcmp,
+    [IR_fcvt] = emit_fp_convert,
+    [IR_itof] = emit_fp_convert,
+    [IR_ftoi] = emit_fp_convert,
+};
+
+/* Ops that have effects beside their value are emitted even if nobody uses it. */
+static bool has_effect(const struct ir_insn *in)
+{
+    switch (in->op) {
+    case IR_put:
+    case IR_env_store:
+    case IR_load:
+    case IR_store:
+    case IR_load_excl:
+    case IR_store_excl:
+    case IR_atomic:
+    case IR_cas:
+    case IR_barrier:
+    case IR_guard:
+    case IR_brcond:
+    case IR_br:
+    case IR_brcall:
+    case IR_jump:
+    case IR_jumpcall:
+    case IR_ret:
+    case IR_tail:
+        return true;
+    case IR_call:
+        return !((const struct ir_call *)(uintptr_t)in->imm)->pure;
+    case IR_fadd:
+    case IR_fsub:
+    case IR_fmul:
+    case IR_fmulx:
+    case IR_fdiv:
+    case IR_fsqrt:
+    case IR_fma:
+    case IR_fmin:
+    case IR_fmax:
+    case IR_fminnm:
+    case IR_fmaxnm:
+    case IR_fcmp:
+    case IR_vfcmp:
+    case IR_flags_fcmp:
+    case IR_fcvt:
+    case IR_frint:
+    case IR_ftoi:
+    case IR_itof:
+    case IR_vftoi:
+    case IR_vitof:
+        return true;               /* cumulative flags */
+    default:
+        return false;
+    }
+}
+
+/* Ops whose code leaves the flags alone, or that deal with pending flags themselves. */
+static bool keeps_flags(const struct ir_insn *in)
+{
+    switch (in->op) {
+    case IR_put:
+    case IR_get:
+    case IR_konst:
+    case IR_env_load:
+    case IR_env_store:
+    case IR_zext:
+    case IR_sext:
+    case IR_add:
+    case IR_sub:
+    case IR_and:
+    case IR_or:
+    case IR_xor:
+    case IR_adc:
+    case IR_sbb:
+    case IR_brcond:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* An op whose value the pending flags are made of must not pass for dead: they are produced behind it, now. */
+static void settle_flags(struct compiler *c, const struct ir_insn *in)
+{
+    struct pending *p = &c->pending;
+    const bool alu = in->op == IR_add || in->op == IR_sub || in->op == IR_and || in->op == IR_or || in->op == IR_xor;
+
+    if (!p->kind || !flags_need(c, c->i)) {
+        return;
+    }
+    if (p->kind == FLAGS_TEST && alu && p->a == c->i && p->b == c->i && p->type == in->type &&
+        (in->type == T_I32 || in->type == T_I64)) {
+        if (in->op == IR_and && !wanted(c)) {
+            p->a = value(c, in->a);    /* nobody but the test wants the value */
+            p->b = value(c, in->b);
+            return;
+        }
+        if (p->only_zs || (in->op != IR_add && in->op != IR_sub)) {
+            use(c, c->i, 0);
+            return;
+        }
+    }
+    flush_flags(c);
+}
+
+static void compile_op(struct compiler *c)
+{
+    const struct ir_insn *in = &c->insns[c->i];
+
+    c->locked[0] = c->locked[1] = 0;
+    settle_flags(c, in);
+    c->locked[0] = c->locked[1] = 0;
+    if (c->alias[c->i] != c->i || in->op == IR_insn || ((!has_effect(in) || c->fused[c->i]) && !wanted(c))) {
+        return;
+    }
+    if (c->pending.kind && !keeps_flags(in)) {
+        flush_flags(c);
+        c->locked[0] = c->locked[1] = 0;
+    }
+    if (emitters[in->op]) {
+        emitters[in->op](c, in);
+    } else {
+        fallback(c, in);
+    }
+}
+
+#define ROOM 65536u            /* bytes that one block may need at most, checked as it goes */
+
+bool host_compile(struct host *h, struct ir_builder *b, struct block *blk)
+{
+    struct compiler *c = &h->c;
+
+    c->h = h;
+    c->b = b;
+    c->blk = blk;
+    c->insns = b->insns;
+    c->count = b->count;
+    c->as = (struct assembler){.rw = h->rw, .hot = h->hot_start, .cold = h->cold_start};
+    c->full = h->hot_start - h->cold_start < 4 * ROOM || h->link_count + 4 > h->link_capacity ||
+              h->site_count + b->count > h->site_capacity ||
+              h->map_count + b->count * 32 > h->map_capacity;
+    if (c->full) {
+        return false;
+    }
+    memset(c->owner, 0, sizeof(c->owner));
+    memset(c->spill_used, 0, sizeof(c->spill_used));
+    c->pending.kind = FLAGS_NONE;
+    prepare(c);
+    for (c->i = c->count - 1; c->i > 0 && !c->full; c->i--) {
+        compile_op(c);
+        c->full |= c->as.hot - c->as.cold < ROOM;
+    }
+    if (c->full) {
+        return false;
+    }
+    if (c->pending.kind) {
+        flush_flags(c);
+    }
+    block_start(c);
+    blk->entry = h->rx + c->as.hot;
+    blk->code_bytes = h->hot_start - c->as.hot;
+    h->hot_start = c->as.hot;
+    h->cold_start = c->as.cold;
+    return true;
+}

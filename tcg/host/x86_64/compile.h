@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The x86-64 back end's own structures; see compile.c for how a block is compiled and docs/internals.md for the contract.
+ *
+ * Registers while generated code runs:
+ *   rsp  code stack     rbp  state (end of struct vcpu)     r15  inline TLB of the current MMU index
+ *   rax rcx rdx  scratch within one op                      xmm0 xmm1  scratch within one op
+ *   rbx rsi rdi r8 r14 r9 r10 r11   homes of the guest's rows by preference      r12 r13  free
+ *   xmm2 … xmm13  homes of vector rows                      xmm14 xmm15  free
+ */
+#ifndef TCG_HOST_X86_64_COMPILE_H
+#define TCG_HOST_X86_64_COMPILE_H
+
+#include "base/os.h"
+#include "tcg/host.h"
+#include "tcg/host/x86_64/emit.h"
+
+#define STATE RBP
+#define TLB_BASE R15
+#define GPR_HOMES 8
+#define VEC_HOMES 12
+#define GPR_ALLOC 0x7fc8u      /* rbx rsi rdi r8 … r14 */
+#define VEC_ALLOC 0xfffcu
+#define X0 0                   /* scratch vector registers */
+#define X1 1
+#define MAX_VALUES (IR_MAX_INSNS + IR_MAX_REGS)
+#define SPILL_SLOTS 256
+/* Floating-point environments that the host unit does not have: such ops are evaluated by the run-time. */
+#define FP_SPECIAL (IR_FP_FZ | IR_FP_FIZ | IR_FP_AH | IR_FP_NEP | IR_FP_STD_NEON)
+
+/* Condition flags that code already emitted expects, and nobody has produced yet. */
+enum pending_kind { FLAGS_NONE, FLAGS_SUB, FLAGS_TEST, FLAGS_ADD, FLAGS_ADC, FLAGS_SBB, FLAGS_PACKED, FLAGS_BIT,
+                    FLAGS_FCMP };
+struct pending {
+    uint8_t kind;
+    ir_type type;              /* of the operands */
+    uint16_t a, b, c;          /* values */
+    uint32_t mask;             /* FLAGS_BIT: of the packed value */
+    bool only_zs;              /* consumers look at Z and S only */
+    bool signalling;
+};
+
+struct compiler {
+    struct host *h;
+    struct ir_builder *b;
+    struct block *blk;
+    struct assembler as;
+    const struct ir_insn *insns;
+    uint32_t count, i;
+    uint32_t insn_offset;      /* guest instruction of op i */
+    uint32_t locked[2];        /* registers in use by the current op, by class */
+    uint16_t owner[2][16];     /* value in each register, 0: free */
+    struct pending pending;
+    uint64_t spill_used[SPILL_SLOTS / 64];
+    uint16_t row_value[IR_MAX_REGS];   /* current value of rows with a home; beyond count: the untouched entry value */
+    bool row_stored[IR_MAX_REGS];      /* the entry value is needed in memory */
+    uint32_t map_count;
+    uint8_t end_move[GPR_HOMES + VEC_HOMES];   /* homes to be filled at the block's end; bit 4: vector */
+    unsigned end_moves;
+    bool full;
+    uint16_t alias[MAX_VALUES];
+    uint16_t previous[MAX_VALUES];     /* of a put: the row's value before */
+    uint16_t memory_until[MAX_VALUES]; /* of a get: the row's memory holds the value up to this op */
+    uint8_t keep_put[MAX_VALUES];      /* of a put: memory must be written */
+    bool fused[MAX_VALUES];            /* a floating-point comparison is made where its condition is used */
+    int8_t reg[MAX_VALUES];
+    uint16_t spill[MAX_VALUES];        /* slot + 1 */
+    uint32_t insn_of[MAX_VALUES];      /* guest byte offset of each op */
+};
+
+struct stubs {
+    uint32_t enter, leave, link, go, poll, tail, mem, call, op, ret_miss;
+};
+
+struct host {
+    struct host_config config;
+    struct os_cpu_features cpu;
+    bool avx, avx2, bmi1, bmi2, fma, lzcnt, popcnt, f16c, movbe, avx512;
+    const char *level_name;
+    uint8_t *rw;
+    const uint8_t *rx;
+    uint32_t size;
+    uint32_t hot_start, cold_start;    /* free space is [cold_start, hot_start) */
+    uint32_t first_cold;               /* behind the stubs */
+    uint32_t top;
+    struct stubs stubs;
+    struct site *sites;
+    uint32_t site_count, site_capacity;
+    struct map_entry *maps;
+    uint32_t map_count, map_capacity;
+    struct link *links;
+    uint32_t link_count, link_capacity;
+    int8_t home_of_row[IR_MAX_REGS];   /* host register, or -1 */
+    uint8_t row_of[2][16];             /* row of each home register, 0xff none */
+    struct compiler c;
+};
+
+/* Host registers of homes, by preference; class 0 general, 1 vector. */
+extern const uint8_t gpr_homes[GPR_HOMES];
+extern const uint8_t vec_homes[VEC_HOMES];
+
+static inline bool class_of(ir_type t)
+{
+    return ir_in_vector_register(t);
+}
+
+/* ---- places in memory, relative to STATE */
+#define HOT(h, member) ((h)->config.layout.hot + (int32_t)offsetof(struct tcg_hot, member))
+#define ENV(h, member) ((h)->config.layout.env + (int32_t)offsetof(struct tcg_env, member))
+
+static inline struct operand row_place(const struct host *h, unsigned row)
+{
+    return at(STATE, (int32_t)h->config.guest->regs[row].offset + h->config.layout.state);
+}
+
+static inline struct operand spill_place(const struct host *h, unsigned slot)
+{
+    return at(STATE, ENV(h, spill) + 16 * (int32_t)slot);
+}
+
+static inline struct operand arg_place(const struct host *h, unsigned n)
+{
+    return at(STATE, ENV(h, args) + 8 * (int32_t)n);
+}
+
+static inline struct operand vec_arg_place(const struct host *h, unsigned n)
+{
+    return at(STATE, ENV(h, vec_args) + 16 * (int32_t)n);
+}
+
+/* ---- allocation (alloc.c) */
+uint16_t value(const struct compiler *c, ir_val v);              /* v with trunc and such looked through */
+unsigned use(struct compiler *c, ir_val v, uint32_t exclude);    /* register of v, allocated if need be, and locked */
+unsigned use_here(struct compiler *c, ir_val v, unsigned prefer);/* the same, preferring a register */
+unsigned def(struct compiler *c);                                /* register of op i's value (also when nobody uses it) */
+bool wanted(const struct compiler *c);                           /* somebody uses op i's value */
+unsigned temp(struct compiler *c, bool vec);                     /* a register for the current op only */
+void evict(struct compiler *c, bool vec, unsigned r);
+bool imm32(const struct compiler *c, ir_val v, ir_type t, int32_t *k);   /* v is a constant that fits an immediate of type t */
+bool constant(const struct compiler *c, ir_val v, uint64_t *k);
+void move_to(struct compiler *c, bool vec, unsigned dst, ir_val v);      /* emits dst = v; v allocated or constant */
+void copy(struct compiler *c, bool vec, unsigned dst, unsigned src);
+uint32_t exit_map(struct compiler *c, uint16_t *count);          /* describes the rows with a home at op i */
+void block_end_claim(struct compiler *c);
+void block_end_moves(struct compiler *c);
+void block_start(struct compiler *c);
+void prepare(struct compiler *c);
+struct site *new_site(struct compiler *c, enum site_kind kind, bool exits, uint32_t *index);   /* exits: with a map */
+
+/* ---- flags (ops_flags.c) */
+unsigned condition(struct compiler *c, ir_val boolean);          /* asks for flags; the condition code that means true */
+bool flags_need(const struct compiler *c, uint32_t v);           /* the pending flags are made of value v */
+void flush_flags(struct compiler *c);                            /* produces what is pending, here */
+bool flags_from_alu(struct compiler *c, const struct ir_insn *in);   /* op i's own instruction produces what is pending */
+void put_flags(struct compiler *c, ir_val f, struct operand place);
+
+/* ---- cold paths and calls (ops_call.c) */
+void load_result(struct compiler *c, unsigned dst, ir_type t, struct operand place);
+void store_operand(struct compiler *c, ir_val v, struct operand place);
+void fallback(struct compiler *c, const struct ir_insn *in);     /* any op by its evaluator */
+/* Cold: evaluates op i into vector register dst (operands in their registers) and goes on at resume. Returns the path's place. */
+uint32_t cold_evaluate(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume);
+
+typedef void (*emitter)(struct compiler *c, const struct ir_insn *in);
+extern const emitter emitters[IR_OP_COUNT];
+
+/* The emitters, by file. */
+void emit_alu(struct compiler *c, const struct ir_insn *in);
+void emit_shift(struct compiler *c, const struct ir_insn *in);
+void emit_mul(struct compiler *c, const struct ir_insn *in);
+void emit_div(struct compiler *c, const struct ir_insn *in);
+void emit_unary(struct compiler *c, const struct ir_insn *in);
+void emit_bits(struct compiler *c, const struct ir_insn *in);
+void emit_field(struct compiler *c, const struct ir_insn *in);
+void emit_extend(struct compiler *c, const struct ir_insn *in);
+void emit_crc(struct compiler *c, const struct ir_insn *in);
+void emit_minmax(struct compiler *c, const struct ir_insn *in);
+void emit_boolean(struct compiler *c, const struct ir_insn *in);
+void emit_select(struct compiler *c, const struct ir_insn *in);
+void emit_flags(struct compiler *c, const struct ir_insn *in);
+void emit_flags_bits(struct compiler *c, const struct ir_insn *in);
+void emit_flags_select(struct compiler *c, const struct ir_insn *in);
+void emit_carry_op(struct compiler *c, const struct ir_insn *in);
+void emit_get(struct compiler *c, const struct ir_insn *in);
+void emit_put(struct compiler *c, const struct ir_insn *in);
+void emit_konst(struct compiler *c, const struct ir_insn *in);
+void emit_env(struct compiler *c, const struct ir_insn *in);
+void emit_load(struct compiler *c, const struct ir_insn *in);
+void emit_store(struct compiler *c, const struct ir_insn *in);
+void emit_atomic(struct compiler *c, const struct ir_insn *in);
+void emit_barrier(struct compiler *c, const struct ir_insn *in);
+void emit_call(struct compiler *c, const struct ir_insn *in);
+void emit_guard(struct compiler *c, const struct ir_insn *in);
+void emit_end(struct compiler *c, const struct ir_insn *in);
+void emit_brcond(struct compiler *c, const struct ir_insn *in);
+void emit_vector(struct compiler *c, const struct ir_insn *in);
+void emit_vector_move(struct compiler *c, const struct ir_insn *in);
+void emit_fp(struct compiler *c, const struct ir_insn *in);
+void emit_fp_convert(struct compiler *c, const struct ir_insn *in);
+void emit_fcmp(struct compiler *c, const struct ir_insn *in);
+
+/* ---- stubs.c */
+void stubs_create(struct host *h);
+
+#endif

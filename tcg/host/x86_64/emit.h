@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The assembler of the x86-64 back end (Intel SDM volume 2).
+ *
+ * A block's hot code is emitted backwards, from its last instruction to its first, downwards in the cache: when an
+ * instruction is emitted, everything that follows it is known. Cold code (slow paths, exits) is emitted forwards, upwards from
+ * the other end of the cache. Positions are offsets into the cache, which is mapped twice (write at rw, run at rx).
+ */
+#ifndef TCG_HOST_X86_64_EMIT_H
+#define TCG_HOST_X86_64_EMIT_H
+
+#include <string.h>
+
+#include "base/bits.h"
+
+enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, NO_REG = 0xff };
+
+struct assembler {
+    uint8_t *rw;
+    uint32_t hot;              /* hot code occupies [hot, …) */
+    uint32_t cold;             /* cold code ends here */
+    bool to_cold;              /* emit there */
+};
+
+/* An opcode: mandatory prefix, map, byte, operand size. */
+typedef uint32_t opcode;
+#define OPC(pp, map, op) ((opcode)(pp) << 16 | (opcode)(map) << 8 | (op))
+enum { PP_NONE, PP_66, PP_F3, PP_F2 };
+enum { MAP_ONE, MAP_0F, MAP_0F38, MAP_0F3A };
+#define OP_W (1u << 24)        /* REX.W */
+#define OP_BYTE_REG (1u << 25) /* reg is a byte register: SPL … DIL need a REX prefix */
+#define OP_BYTE_RM (1u << 26)
+
+struct operand {               /* memory: base + (index << scale) + disp; or a register */
+    uint8_t base, index, scale;
+    bool is_register;
+    int32_t disp;
+};
+
+static inline struct operand at(unsigned base, int32_t disp)
+{
+    return (struct operand){.base = (uint8_t)base, .index = NO_REG, .disp = disp};
+}
+
+static inline struct operand at_index(unsigned base, unsigned index, unsigned scale, int32_t disp)
+{
+    return (struct operand){.base = (uint8_t)base, .index = (uint8_t)index, .scale = (uint8_t)scale, .disp = disp};
+}
+
+static inline struct operand reg_operand(unsigned r)
+{
+    return (struct operand){.base = (uint8_t)r, .index = NO_REG, .is_register = true};
+}
+
+static inline void emit_bytes(struct assembler *as, const uint8_t *bytes, unsigned n)
+{
+    if (as->to_cold) {
+        memcpy(as->rw + as->cold, bytes, n);
+        as->cold += n;
+    } else {
+        as->hot -= n;
+        memcpy(as->rw + as->hot, bytes, n);
+    }
+}
+
+/* Appends ModRM, SIB and displacement for reg and o. Returns the new length. */
+static inline unsigned put_modrm(uint8_t *p, unsigned n, unsigned reg, struct operand o)
+{
+    reg &= 7;
+    if (o.is_register) {
+        p[n++] = (uint8_t)(0xc0 | reg << 3 | (o.base & 7));
+        return n;
+    }
+    const bool sib = o.index != NO_REG || (o.base & 7) == RSP || o.base == NO_REG;
+    unsigned mod = 0;
+    if (o.base == NO_REG) {
+        mod = 0;
+    } else if (o.disp == 0 && (o.base & 7) != RBP) {
+        mod = 0;
+    } else {
+        mod = o.disp == (int8_t)o.disp ? 1 : 2;
+    }
+    p[n++] = (uint8_t)(mod << 6 | reg << 3 | (sib ? 4 : o.base & 7));
+    if (sib) {
+        const unsigned index = o.index == NO_REG ? 4 : o.index & 7;
+        p[n++] = (uint8_t)(o.scale << 6 | index << 3 | (o.base == NO_REG ? 5 : o.base & 7));
+    }
+    if (mod == 1) {
+        p[n++] = (uint8_t)o.disp;
+    } else if (mod == 2 || o.base == NO_REG) {
+        memcpy(p + n, &o.disp, 4);
+        n += 4;
+    }
+    return n;
+}
+
+/* One instruction with a ModRM byte, legacy encoding; imm_bytes of imm at the end. */
+static inline void emit_x(struct assembler *as, opcode op, unsigned reg, struct operand o, unsigned imm_bytes, uint64_t imm)
+{
+    static const uint8_t prefix[] = {0, 0x66, 0xf3, 0xf2};
+    uint8_t p[24];
+    unsigned n = 0;
+    const unsigned pp = op >> 16 & 3, map = op >> 8 & 3;
+
+    if (pp) {
+        p[n++] = prefix[pp];
+    }
+    unsigned rex = op & OP_W ? 0x48 : 0;
+    rex |= reg & 8 ? 0x44 : 0;
+    rex |= o.base != NO_REG && (o.base & 8) ? 0x41 : 0;
+    rex |= o.index != NO_REG && (o.index & 8) ? 0x42 : 0;
+    if (((op & OP_BYTE_REG) && reg >= RSP && reg <= RDI) ||
+        ((op & OP_BYTE_RM) && o.is_register && o.base >= RSP && o.base <= RDI)) {
+        rex |= 0x40;
+    }
+    if (rex) {
+        p[n++] = (uint8_t)rex;
+    }
+    if (map) {
+        p[n++] = 0x0f;
+    }
+    if (map == MAP_0F38) {
+        p[n++] = 0x38;
+    } else if (map == MAP_0F3A) {
+        p[n++] = 0x3a;
+    }
+    p[n++] = (uint8_t)op;
+    n = put_modrm(p, n, reg, o);
+    memcpy(p + n, &imm, 8);
+    emit_bytes(as, p, n + imm_bytes);
+}
+
+/* VEX encoding: reg, vvvv, o. l: 256 bits. */
+static inline void emit_v(struct assembler *as, opcode op, unsigned reg, unsigned vvvv, struct operand o, unsigned imm_bytes,
+                          uint64_t imm)
+{
+    uint8_t p[24];
+    unsigned n = 0;
+    const unsigned pp = op >> 16 & 3, map = op >> 8 & 3;
+    const bool x = o.index != NO_REG && (o.index & 8), b = o.base != NO_REG && (o.base & 8);
+
+    if (map == MAP_0F && !x && !b && !(op & OP_W)) {
+        p[n++] = 0xc5;
+        p[n++] = (uint8_t)((reg & 8 ? 0 : 0x80) | (~vvvv & 15) << 3 | pp);
+    } else {
+        p[n++] = 0xc4;
+        p[n++] = (uint8_t)((reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | map);
+        p[n++] = (uint8_t)((op & OP_W ? 0x80 : 0) | (~vvvv & 15) << 3 | pp);
+    }
+    p[n++] = (uint8_t)op;
+    n = put_modrm(p, n, reg, o);
+    memcpy(p + n, &imm, 8);
+    emit_bytes(as, p, n + imm_bytes);
+}
+
+static inline void emit_rr(struct assembler *as, opcode op, unsigned reg, unsigned rm)
+{
+    emit_x(as, op, reg, reg_operand(rm), 0, 0);
+}
+
+static inline void emit_rm(struct assembler *as, opcode op, unsigned reg, struct operand o)
+{
+    emit_x(as, op, reg, o, 0, 0);
+}
+
+/* ---- integer instructions; w: 64-bit operands */
+
+#define W(w) ((w) ? OP_W : 0)
+enum { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
+enum { SHIFT_ROL, SHIFT_ROR, SHIFT_SHL = 4, SHIFT_SHR, SHIFT_SAR = 7 };
+
+static inline void x_alu(struct assembler *as, unsigned alu, bool w, unsigned dst, unsigned src)
+{
+    emit_rr(as, OPC(0, 0, alu << 3 | 3) | W(w), dst, src);
+}
+
+static inline void x_alu_mem(struct assembler *as, unsigned alu, bool w, unsigned dst, struct operand o)
+{
+    emit_rm(as, OPC(0, 0, alu << 3 | 3) | W(w), dst, o);
+}
+
+static inline void x_alu_imm(struct assembler *as, unsigned alu, bool w, struct operand o, int32_t imm)
+{
+    if (imm == (int8_t)imm) {
+        emit_x(as, OPC(0, 0, 0x83) | W(w), alu, o, 1, (uint8_t)imm);
+    } else {
+        emit_x(as, OPC(0, 0, 0x81) | W(w), alu, o, 4, (uint32_t)imm);
+    }
+}
+
+static inline void x_mov(struct assembler *as, bool w, unsigned dst, unsigned src)
+{
+    emit_rr(as, OPC(0, 0, 0x8b) | W(w), dst, src);
+}
+
+static inline void x_load(struct assembler *as, bool w, unsigned dst, struct operand o)
+{
+    emit_rm(as, OPC(0, 0, 0x8b) | W(w), dst, o);
+}
+
+static inline void x_store(struct assembler *as, bool w, unsigned src, struct operand o)
+{
+    emit_rm(as, OPC(0, 0, 0x89) | W(w), src, o);
+}
+
+static inline void x_store_imm(struct assembler *as, bool w, struct operand o, int32_t imm)
+{
+    emit_x(as, OPC(0, 0, 0xc7) | W(w), 0, o, 4, (uint32_t)imm);
+}
+
+static inline void x_lea(struct assembler *as, bool w, unsigned dst, struct operand o)
+{
+    emit_rm(as, OPC(0, 0, 0x8d) | W(w), dst, o);
+}
+
+/* Does not change the flags. */
+static inline void x_mov_imm(struct assembler *as, unsigned dst, uint64_t imm)
+{
+    if (imm <= UINT32_MAX) {
+        uint8_t p[6];
+        unsigned n = 0;
+        if (dst & 8) {
+            p[n++] = 0x41;
+        }
+        p[n++] = (uint8_t)(0xb8 | (dst & 7));
+        memcpy(p + n, &imm, 4);
+        emit_bytes(as, p, n + 4);
+    } else if ((int64_t)imm == (int32_t)imm) {
+        emit_x(as, OPC(0, 0, 0xc7) | OP_W, 0, reg_operand(dst), 4, (uint32_t)imm);
+    } else {
+        uint8_t p[10] = {(uint8_t)(dst & 8 ? 0x49 : 0x48), (uint8_t)(0xb8 | (dst & 7))};
+        memcpy(p + 2, &imm, 8);
+        emit_bytes(as, p, 10);
+    }
+}
+
+static inline void x_test(struct assembler *as, bool w, unsigned a, unsigned b)
+{
+    emit_rr(as, OPC(0, 0, 0x85) | W(w), a, b);
+}
+
+static inline void x_test_imm(struct assembler *as, bool w, unsigned a, int32_t imm)
+{
+    emit_x(as, OPC(0, 0, 0xf7) | W(w), 0, reg_operand(a), 4, (uint32_t)imm);
+}
+
+static inline void x_shift_imm(struct assembler *as, unsigned kind, bool w, unsigned r, unsigned n)
+{
+    emit_x(as, OPC(0, 0, 0xc1) | W(w), kind, reg_operand(r), 1, n);
+}
+
+static inline void x_shift_cl(struct assembler *as, unsigned kind, bool w, unsigned r)
+{
+    emit_rr(as, OPC(0, 0, 0xd3) | W(w), kind, r);
+}
+
+enum { CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC_NP, CC_L, CC_GE, CC_LE, CC_G };
+
+static inline void x_setcc(struct assembler *as, unsigned cc, unsigned r)
+{
+    emit_x(as, OPC(0, 1, 0x90 | cc) | OP_BYTE_RM, 0, reg_operand(r), 0, 0);
+}
+
+static inline void x_cmov(struct assembler *as, unsigned cc, bool w, unsigned dst, unsigned src)
+{
+    emit_rr(as, OPC(0, 1, 0x40 | cc) | W(w), dst, src);
+}
+
+static inline void x_byte(struct assembler *as, uint8_t b)
+{
+    emit_bytes(as, &b, 1);
+}
+
+/* ---- jumps, by cache offset */
+
+static inline uint32_t emit_here(const struct assembler *as)
+{
+    return as->to_cold ? as->cold : as->hot;
+}
+
+/* Places a rel32 instruction (opcode bytes given) so that the displacement, which may be patched while others run it, lies
+ * within an aligned word. Returns the offset of the displacement. */
+static inline uint32_t emit_rel32(struct assembler *as, const uint8_t *op, unsigned n, uint32_t goal)
+{
+    uint8_t p[8];
+    uint32_t end;
+
+    if (as->to_cold) {
+        while ((as->cold + n) & 3) {
+            x_byte(as, 0x90);
+        }
+        end = as->cold + n + 4;
+    } else {
+        while (as->hot & 3) {
+            x_byte(as, 0x90);
+        }
+        end = as->hot;
+    }
+    const uint32_t rel = goal - end;
+    memcpy(p, op, n);
+    memcpy(p + n, &rel, 4);
+    emit_bytes(as, p, n + 4);
+    return end - 4;
+}
+
+static inline uint32_t x_jmp_patchable(struct assembler *as, uint32_t goal)
+{
+    return emit_rel32(as, (const uint8_t[]){0xe9}, 1, goal);
+}
+
+static inline uint32_t x_jcc_patchable(struct assembler *as, unsigned cc, uint32_t goal)
+{
+    return emit_rel32(as, (const uint8_t[]){0x0f, (uint8_t)(0x80 | cc)}, 2, goal);
+}
+
+static inline uint32_t x_call_patchable(struct assembler *as, uint32_t goal)
+{
+    return emit_rel32(as, (const uint8_t[]){0xe8}, 1, goal);
+}
+
+static inline void emit_branch(struct assembler *as, uint8_t short_op, const uint8_t *long_op, unsigned n, uint32_t goal)
+{
+    const uint32_t end_short = as->to_cold ? as->cold + 2 : as->hot;
+    const int32_t rel_short = (int32_t)(goal - end_short);
+    uint8_t p[8];
+
+    if (short_op && rel_short == (int8_t)rel_short) {
+        p[0] = short_op;
+        p[1] = (uint8_t)rel_short;
+        emit_bytes(as, p, 2);
+        return;
+    }
+    const uint32_t end = as->to_cold ? as->cold + n + 4 : as->hot;
+    const uint32_t rel = goal - end;
+    memcpy(p, long_op, n);
+    memcpy(p + n, &rel, 4);
+    emit_bytes(as, p, n + 4);
+}
+
+static inline void x_jmp(struct assembler *as, uint32_t goal)
+{
+    emit_branch(as, 0xeb, (const uint8_t[]){0xe9}, 1, goal);
+}
+
+static inline void x_jmp_long(struct assembler *as, uint32_t goal)
+{
+    emit_branch(as, 0, (const uint8_t[]){0xe9}, 1, goal);
+}
+
+static inline void x_jcc(struct assembler *as, unsigned cc, uint32_t goal)
+{
+    emit_branch(as, (uint8_t)(0x70 | cc), (const uint8_t[]){0x0f, (uint8_t)(0x80 | cc)}, 2, goal);
+}
+
+static inline void x_call(struct assembler *as, uint32_t goal)
+{
+    emit_branch(as, 0, (const uint8_t[]){0xe8}, 1, goal);
+}
+
+static inline void x_push(struct assembler *as, unsigned r)
+{
+    if (r & 8) {
+        emit_bytes(as, (const uint8_t[]){0x41, (uint8_t)(0x50 | (r & 7))}, 2);
+    } else {
+        x_byte(as, (uint8_t)(0x50 | r));
+    }
+}
+
+static inline void x_pop(struct assembler *as, unsigned r)
+{
+    if (r & 8) {
+        emit_bytes(as, (const uint8_t[]){0x41, (uint8_t)(0x58 | (r & 7))}, 2);
+    } else {
+        x_byte(as, (uint8_t)(0x58 | r));
+    }
+}
+
+/* ---- 128-bit vector moves (SSE encodings; the AVX forms of arithmetic are chosen in ops_vector.c) */
+
+#define SSE_MOVUPS_LOAD OPC(0, 1, 0x10)
+#define SSE_MOVUPS_STORE OPC(0, 1, 0x11)
+#define SSE_MOVAPS OPC(0, 1, 0x28)
+#define SSE_MOVQ_LOAD OPC(PP_F3, 1, 0x7e)      /* also register to register, clearing the upper half */
+#define SSE_MOVQ_STORE OPC(PP_66, 1, 0xd6)
+#define SSE_MOVD_TO_XMM OPC(PP_66, 1, 0x6e)    /* W: 64 bits */
+#define SSE_MOVD_FROM_XMM OPC(PP_66, 1, 0x7e)
+#define SSE_MOVSS_LOAD OPC(PP_F3, 1, 0x10)
+#define SSE_MOVSS_STORE OPC(PP_F3, 1, 0x11)
+
+#endif

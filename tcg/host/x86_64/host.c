@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* The x86-64 back end's life: cache, levels, links, entry, exit maps, faults. */
+#include "tcg/host.h"
+
+#include <capstone/capstone.h>
+#include <ucontext.h>
+
+#include "base/mem.h"
+#include "cpu/cpu.h"
+#include "tcg/host/x86_64/compile.h"
+
+#define SENTINELS 8
+
+/* ---- levels: x86-64-v2, v3, v4 as the psABI defines them */
+
+static bool choose_level(struct host *h, int level, struct error *e)
+{
+    const struct os_cpu_features *f = &h->cpu;
+    const bool v2 = f->sse42 && f->ssse3 && f->sse41 && f->popcnt && f->cx16;
+    const bool v3 = v2 && f->avx && f->avx2 && f->bmi1 && f->bmi2 && f->fma && f->f16c && f->lzcnt && f->movbe;
+    const bool v4 = v3 && f->avx512f && f->avx512bw && f->avx512cd && f->avx512dq && f->avx512vl;
+    const int best = v4 ? 4 : v3 ? 3 : v2 ? 2 : 0;
+
+    if (best == 0) {
+        return error_set(e, "this host's CPU lacks SSE4.2 (x86-64-v2 is the least that the translator needs)");
+    }
+    if (level > best) {
+        return error_set(e, "host-cpu=x86-64-v%d: this host's CPU offers x86-64-v%d at most", level, best);
+    }
+    level = level ? level : best;
+    h->popcnt = true;
+    h->avx = h->avx2 = h->bmi1 = h->bmi2 = h->fma = h->f16c = h->lzcnt = h->movbe = level >= 3;
+    h->avx512 = level >= 4;
+    h->level_name = level == 4 ? "x86-64-v4" : level == 3 ? "x86-64-v3" : "x86-64-v2";
+    return true;
+}
+
+static void assign_homes(struct host *h)
+{
+    const struct ir_guest *g = h->config.guest;
+
+    memset(h->home_of_row, -1, sizeof(h->home_of_row));
+    memset(h->row_of, 0xff, sizeof(h->row_of));
+    for (unsigned row = 0; row < g->reg_count; row++) {
+        const bool vec = class_of(g->regs[row].type);
+        const int home = g->regs[row].home;
+        if (home >= 0 && home < (vec ? VEC_HOMES : GPR_HOMES)) {
+            const unsigned r = vec ? vec_homes[home] : gpr_homes[home];
+            h->home_of_row[row] = (int8_t)r;
+            h->row_of[vec][r] = (uint8_t)row;
+        }
+    }
+}
+
+struct host *host_create(const struct host_config *config, struct error *e)
+{
+    struct host *h = mem_alloc(sizeof(*h));
+    void *rw, *rx;
+
+    h->config = *config;
+    h->cpu = os_cpu_features();
+    h->size = (uint32_t)(config->cache_bytes < (1u << 30) ? config->cache_bytes : 1u << 30);
+    if (!choose_level(h, config->level, e) || !os_map_code(h->size, &rw, &rx, e)) {
+        mem_free(h);
+        return NULL;
+    }
+    h->rw = rw;
+    h->rx = rx;
+    h->site_capacity = h->size / 64;
+    h->map_capacity = h->size / 32;
+    h->link_capacity = h->size / 64;
+    h->sites = os_map_ram((size_t)h->site_capacity * sizeof(*h->sites), e);
+    h->maps = os_map_ram((size_t)h->map_capacity * sizeof(*h->maps), e);
+    h->links = os_map_ram((size_t)h->link_capacity * sizeof(*h->links), e);
+    if (!h->sites || !h->maps || !h->links) {
+        host_destroy(h);
+        return NULL;
+    }
+    assign_homes(h);
+    stubs_create(h);
+    host_reset(h);
+    return h;
+}
+
+void host_destroy(struct host *h)
+{
+    os_unmap(h->rw, h->size);
+    os_unmap((void *)(uintptr_t)h->rx, h->size);
+    if (h->sites) {
+        os_unmap(h->sites, (size_t)h->site_capacity * sizeof(*h->sites));
+    }
+    if (h->maps) {
+        os_unmap(h->maps, (size_t)h->map_capacity * sizeof(*h->maps));
+    }
+    if (h->links) {
+        os_unmap(h->links, (size_t)h->link_capacity * sizeof(*h->links));
+    }
+    mem_free(h);
+}
+
+void host_reset(struct host *h)
+{
+    h->hot_start = h->size - 64;
+    h->cold_start = h->first_cold;
+    h->site_count = h->map_count = h->link_count = 0;
+}
+
+const struct map_entry *host_map(struct host *h, uint32_t index)
+{
+    return &h->maps[index];
+}
+
+/* ---- links */
+
+static void patch32(struct host *h, uint32_t at, uint32_t value)
+{
+    __atomic_store_n((uint32_t *)(void *)(h->rw + at), value, __ATOMIC_RELEASE);
+}
+
+void host_link(struct host *h, struct link *l, const void *entry, uint32_t page_id)
+{
+    if (l->page_check) {
+        patch32(h, l->page_check, UINT32_MAX);     /* never a half-patched pair */
+    }
+    patch32(h, l->patch, (uint32_t)((const uint8_t *)entry - h->rx) - (l->patch + 4));
+    if (l->page_check) {
+        patch32(h, l->page_check, page_id);
+    }
+}
+
+void host_unlink(struct host *h, struct link *l)
+{
+    patch32(h, l->patch, l->stub - (l->patch + 4));
+}
+
+/* ---- entry, state */
+
+void host_enter(struct host *h, struct vcpu *v, const void *entry)
+{
+    typedef void (*enter_fn)(void *state, const void *entry);
+
+    ((enter_fn)(uintptr_t)(h->rx + h->stubs.enter))((char *)v + VCPU_STATE_OFFSET, entry);
+}
+
+const void *host_leave_address(struct host *h)
+{
+    return h->rx + h->stubs.leave;
+}
+
+static void set_row(struct vcpu *v, const struct ir_reg *row, const void *from)
+{
+    const unsigned bits = ir_type_bits(row->type);
+
+    memcpy((char *)v + row->offset, from, bits / 8);
+}
+
+static void apply(struct host *h, struct vcpu *v, const struct map_entry *m, const union ir_vec *entry)
+{
+    const struct ir_reg *row = &h->config.guest->regs[m->row];
+
+    switch (m->kind) {
+    case MAP_GPR:
+        set_row(v, row, &v->env.gpr[m->where]);
+        break;
+    case MAP_VEC:
+        set_row(v, row, v->env.vec[m->where]);
+        break;
+    case MAP_SPILL:
+        set_row(v, row, v->env.spill[m->where]);
+        break;
+    case MAP_CONST:
+        set_row(v, row, m + 1);
+        break;
+    case MAP_ROW:
+        set_row(v, row, entry);
+        break;
+    default:
+        break;
+    }
+}
+
+void host_sync(struct host *h, struct vcpu *v, const struct site *s)
+{
+    const struct ir_reg *rows = h->config.guest->regs;
+    const struct map_entry *first = &h->maps[s->map_first], *end = first + s->map_count;
+    union ir_vec entry[IR_MAX_REGS];
+    bool done[IR_MAX_REGS] = {false};
+
+    /* Values on entry are read before any row is written. */
+    for (const struct map_entry *m = first; m < end; m += m->kind == MAP_CONST ? 3 : 1) {
+        done[m->row] = true;
+        if (m->kind == MAP_ROW) {
+            memcpy(&entry[m->row], (const char *)v + rows[m->where].offset, ir_type_bits(rows[m->where].type) / 8);
+        }
+    }
+    for (unsigned r = 0; r < 16; r++) {
+        for (unsigned cls = 0; cls < 2; cls++) {
+            const unsigned row = h->row_of[cls][r];
+            if (row != 0xff && !done[row]) {
+                set_row(v, &rows[row], cls ? (const void *)v->env.vec[r] : &v->env.gpr[r]);
+            }
+        }
+    }
+    for (const struct map_entry *m = first; m < end; m += m->kind == MAP_CONST ? 3 : 1) {
+        apply(h, v, m, &entry[m->row]);
+    }
+}
+
+/* The guard below the code stack: the frames are lost, which costs the guest's returns a look-up each. */
+bool host_fault(struct host *h, struct vcpu *v, uintptr_t address, void *context)
+{
+    ucontext_t *uc = context;
+    const uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+    const uintptr_t top = (uintptr_t)v->hot.code_stack;
+
+    if (pc - (uintptr_t)h->rx >= h->size || address >= top || top - address > HOST_CODE_STACK_BYTES + 65536) {
+        return false;
+    }
+    uc->uc_mcontext.gregs[REG_RSP] = (greg_t)top;
+    return true;
+}
+
+uint64_t host_cache_used(const struct host *h)
+{
+    return h->size - 64 - h->hot_start + h->cold_start;
+}
+
+uint64_t host_cache_size(const struct host *h)
+{
+    return h->size;
+}
+
+const char *host_level_name(const struct host *h)
+{
+    return h->level_name;
+}
+
+void host_print(struct host *h, const struct block *blk, struct strbuf *out)
+{
+    (void)h;
+    csh cs;
+    cs_insn *insns;
+
+    if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK) {
+        return;
+    }
+    const size_t n = cs_disasm(cs, blk->entry, blk->code_bytes, (uintptr_t)blk->entry, 0, &insns);
+    for (size_t i = 0; i < n; i++) {
+        strbuf_printf(out, "  %#llx  %s %s\n", (unsigned long long)insns[i].address, insns[i].mnemonic, insns[i].op_str);
+    }
+    if (n) {
+        cs_free(insns, n);
+    }
+    cs_close(&cs);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls of the run-time in the middle of a block. Their stubs keep every register, so a call costs no allocation: operands go
+ * through env.args (integers) or env.vec_args (vectors, and all operands of evaluators).
+ */
+#include "tcg/host/x86_64/compile.h"
+
+static bool fits_imm(uint64_t k)
+{
+    return (int64_t)k == (int32_t)k;
+}
+
+void load_result(struct compiler *c, unsigned dst, ir_type t, struct operand place)
+{
+    struct assembler *as = &c->as;
+
+    if (class_of(t)) {
+        const unsigned bits = ir_type_bits(t);
+        emit_rm(as, bits == 128 ? SSE_MOVUPS_LOAD : bits == 64 ? SSE_MOVQ_LOAD : SSE_MOVSS_LOAD, dst, place);
+        return;
+    }
+    switch (ir_type_bits(t)) {
+    case 8:
+        emit_rm(as, OPC(0, 1, 0xb6), dst, place);
+        break;
+    case 16:
+        emit_rm(as, OPC(0, 1, 0xb7), dst, place);
+        break;
+    default:
+        x_load(as, ir_type_bits(t) == 64, dst, place);
+        break;
+    }
+}
+
+void store_operand(struct compiler *c, ir_val v, struct operand place)
+{
+    const ir_type t = c->insns[v].type;   /* the width is the operand's own, not its alias's */
+    struct assembler *as = &c->as;
+    uint64_t k;
+
+    if (class_of(t)) {
+        const unsigned bits = ir_is_vector(t) ? 128 : ir_type_bits(t), r = use(c, v, 0);
+        emit_rm(as, bits == 128 ? SSE_MOVUPS_STORE : bits == 64 ? SSE_MOVQ_STORE : SSE_MOVSS_STORE, r, place);
+        return;
+    }
+    const unsigned bits = ir_type_bits(t);
+    if (constant(c, v, &k) && c->reg[value(c, v)] < 0 && (bits == 32 || (bits == 64 && fits_imm(k)))) {
+        x_store_imm(as, bits == 64, place, (int32_t)k);
+        return;
+    }
+    const unsigned r = use(c, v, 0);
+    if (bits == 8) {
+        emit_rm(as, OPC(0, 0, 0x88) | OP_BYTE_REG, r, place);
+    } else if (bits == 16) {
+        emit_rm(as, OPC(PP_66, 0, 0x89), r, place);
+    } else {
+        x_store(as, bits == 64, r, place);
+    }
+}
+
+/* An operand of an evaluator: its union must hold zeros above the value. */
+static void store_for_evaluator(struct compiler *c, ir_val v, struct operand place)
+{
+    const ir_type t = c->insns[v].type;
+    const unsigned bits = ir_type_bits(t);
+    struct assembler *as = &c->as;
+    struct operand upper = place;
+
+    upper.disp += 8;
+    if (ir_is_vector(t)) {
+        emit_rm(as, SSE_MOVUPS_STORE, use(c, v, 0), place);
+        return;
+    }
+    x_store_imm(as, true, upper, 0);
+    if (bits == 64) {
+        store_operand(c, v, place);
+        return;
+    }
+    store_operand(c, v, place);
+    x_store_imm(as, true, place, 0);
+}
+
+static void call_stub(struct compiler *c, uint32_t stub, uint32_t site)
+{
+    x_call(&c->as, stub);
+    x_mov_imm(&c->as, RCX, site);
+}
+
+static void fill_op(struct site *s, const struct ir_insn *in)
+{
+    s->op = (uint8_t)in->op;
+    s->type = in->type;
+    s->src = in->src;
+    s->aux = in->aux;
+    s->memop = (uint32_t)(in->imm >> 32);
+    s->disp = (int32_t)in->imm;
+}
+
+_Static_assert(IR_OP_COUNT <= 256, "struct site holds an op in a byte");
+
+/* Operands in registers before anything is emitted, so that no reload lands between. */
+static void claim(struct compiler *c, const struct ir_insn *in)
+{
+    const uint16_t operands[3] = {in->a, in->b, in->c};
+
+    for (unsigned n = 0; n < 3; n++) {
+        uint64_t k;
+        if (operands[n] && !(constant(c, operands[n], &k) && fits_imm(k))) {
+            use(c, operands[n], 0);
+        }
+    }
+}
+
+void fallback(struct compiler *c, const struct ir_insn *in)
+{
+    const bool value_used = in->type != T_VOID;
+    const unsigned dst = value_used ? def(c) : 0;
+    uint32_t index;
+
+    claim(c, in);
+    const bool memory = in->op == IR_load_excl || in->op == IR_store_excl || in->op == IR_atomic || in->op == IR_cas;
+    struct site *s = new_site(c, SITE_OTHER, memory, &index);
+    fill_op(s, in);
+    if (value_used) {
+        load_result(c, dst, class_of(in->type) ? T_V128 : in->type, vec_arg_place(c->h, 3));
+    }
+    call_stub(c, c->h->stubs.op, index);
+    const uint16_t operands[3] = {in->a, in->b, in->c};
+    for (unsigned n = 0; n < 3; n++) {
+        if (operands[n]) {
+            store_for_evaluator(c, operands[n], vec_arg_place(c->h, n));
+        }
+    }
+    if (fits_imm(in->imm)) {
+        x_store_imm(&c->as, true, arg_place(c->h, 0), (int32_t)in->imm);
+    } else {
+        x_store(&c->as, true, RAX, arg_place(c->h, 0));
+        x_mov_imm(&c->as, RAX, in->imm);
+    }
+}
+
+/* Stores the register r of a value of type t to place, in a cold path; the union's upper part is cleared. */
+static void cold_store(struct compiler *c, ir_val v, struct operand place)
+{
+    const ir_type t = c->insns[v].type;
+    const unsigned bits = ir_type_bits(t);
+    struct assembler *as = &c->as;
+    struct operand upper = place;
+    uint64_t k;
+
+    upper.disp += 8;
+    if (ir_is_vector(t)) {
+        emit_rm(as, SSE_MOVUPS_STORE, (unsigned)c->reg[value(c, v)], place);
+        return;
+    }
+    if (bits < 128) {
+        x_store_imm(as, true, upper, 0);
+        x_store_imm(as, true, place, 0);
+    }
+    if (!class_of(t) && constant(c, v, &k) && c->reg[value(c, v)] < 0) {
+        x_mov_imm(as, RAX, k);
+        x_store(as, true, RAX, place);
+        return;
+    }
+    const unsigned r = (unsigned)c->reg[value(c, v)];
+    if (class_of(t)) {
+        emit_rm(as, bits == 128 ? SSE_MOVUPS_STORE : bits == 64 ? SSE_MOVQ_STORE : SSE_MOVSS_STORE, r, place);
+    } else {
+        x_store(as, bits == 64, r, place);
+    }
+}
+
+uint32_t cold_evaluate(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume)
+{
+    struct assembler *as = &c->as;
+    uint32_t index;
+    struct site *s = new_site(c, SITE_OTHER, false, &index);
+
+    fill_op(s, in);
+    as->to_cold = true;
+    const uint32_t path = as->cold;
+    const uint16_t operands[3] = {in->a, in->b, in->c};
+    for (unsigned n = 0; n < 3; n++) {
+        if (operands[n]) {
+            cold_store(c, operands[n], vec_arg_place(c->h, n));
+        }
+    }
+    x_mov_imm(as, RAX, in->imm);
+    x_store(as, true, RAX, arg_place(c->h, 0));
+    x_mov_imm(as, RCX, index);
+    x_call(as, c->h->stubs.op);
+    if (class_of(in->type)) {
+        emit_rm(as, SSE_MOVUPS_LOAD, dst, vec_arg_place(c->h, 3));
+    } else {
+        x_load(as, true, dst, vec_arg_place(c->h, 3));
+    }
+    x_jmp(as, resume);
+    as->to_cold = false;
+    return path;
+}
+
+/* ---- run-time functions of the guest */
+
+void emit_call(struct compiler *c, const struct ir_insn *in)
+{
+    const struct ir_call *row = (const struct ir_call *)(uintptr_t)in->imm;
+    const bool has_result = in->type != T_VOID;
+    const unsigned dst = has_result ? def(c) : 0;
+    const uint16_t operands[3] = {in->a, in->b, in->c};
+    uint32_t index;
+
+    claim(c, in);
+    new_site(c, SITE_OTHER, row->class == IR_CALL_RAISES, &index);
+    if (has_result) {
+        load_result(c, dst, in->type, row->vector ? vec_arg_place(c->h, 3) : arg_place(c->h, 0));
+    }
+    x_call(&c->as, c->h->stubs.call);
+    x_mov_imm(&c->as, RCX, index);
+    x_mov_imm(&c->as, RDX, in->aux);
+    x_mov_imm(&c->as, RAX, (uintptr_t)row);
+    for (unsigned n = 0; n < 3; n++) {
+        if (!operands[n]) {
+            continue;
+        }
+        if (row->vector) {
+            store_for_evaluator(c, operands[n], vec_arg_place(c->h, n));
+        } else {
+            store_operand(c, operands[n], arg_place(c->h, n));
+            if (ir_type_bits(c->insns[operands[n]].type) < 64) {
+                x_store_imm(&c->as, true, arg_place(c->h, n), 0);
+            }
+        }
+    }
+}
+
+/* The call itself is cold. */
+void emit_guard(struct compiler *c, const struct ir_insn *in)
+{
+    const struct ir_call *row = (const struct ir_call *)(uintptr_t)in->imm;
+    const uint16_t operands[2] = {in->b, in->c};
+    struct assembler *as = &c->as;
+    uint32_t index;
+
+    for (unsigned n = 0; n < 2; n++) {
+        uint64_t k;
+        if (operands[n] && !constant(c, operands[n], &k)) {
+            use(c, operands[n], 0);
+        }
+    }
+    new_site(c, SITE_OTHER, true, &index);
+    const uint32_t resume = as->hot;
+    as->to_cold = true;
+    const uint32_t path = as->cold;
+    for (unsigned n = 0; n < 2; n++) {
+        if (operands[n]) {
+            cold_store(c, operands[n], vec_arg_place(c->h, n));
+            x_load(as, true, RAX, vec_arg_place(c->h, n));
+            x_store(as, true, RAX, arg_place(c->h, n));
+        }
+    }
+    x_mov_imm(as, RAX, (uintptr_t)row);
+    x_mov_imm(as, RDX, in->aux);
+    x_mov_imm(as, RCX, index);
+    x_call(as, c->h->stubs.call);
+    x_jmp(as, resume);
+    as->to_cold = false;
+    const unsigned cc = condition(c, in->a);
+    x_jcc(as, cc, path);
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The ends of blocks: direct links, calls, returns and indirect jumps. None leaves generated code when it hits.
+ *
+ * A direct link is a jump whose displacement is patched. If it crosses a page, the code slot of the goal's page is compared
+ * first. A backward link within the page polls exit_request; all others poll for free, since a kick spoils what they compare.
+ */
+#include "memory/space.h"
+#include "tcg/code_layout.h"
+#include "tcg/host/x86_64/compile.h"
+
+static struct link *new_link(struct compiler *c, uint64_t pc)
+{
+    struct host *h = c->h;
+
+    assert(h->link_count < h->link_capacity);
+    struct link *l = &h->links[h->link_count++];
+    *l = (struct link){.pc = pc, .from = c->blk};
+    for (unsigned n = 0; n < array_len(c->blk->out); n++) {
+        if (!c->blk->out[n]) {
+            c->blk->out[n] = l;
+            break;
+        }
+    }
+    return l;
+}
+
+/* The cold path of a link that is not patched, or whose page check failed. */
+static void link_stub(struct compiler *c, struct link *l)
+{
+    struct assembler *as = &c->as;
+
+    as->to_cold = true;
+    l->stub = as->cold;
+    x_mov_imm(as, RAX, (uintptr_t)l);
+    x_jmp(as, c->h->stubs.link);
+    as->to_cold = false;
+}
+
+static bool crosses(const struct compiler *c, uint64_t pc)
+{
+    return (pc ^ c->b->pc) >> GUEST_PAGE_BITS;
+}
+
+static bool backward(const struct compiler *c, uint64_t pc)
+{
+    return pc <= c->b->pc + c->insn_of[c->i];
+}
+
+/* Compares the code slot of l's page; emitted backwards or forwards as the assembler stands. */
+static void page_check(struct compiler *c, struct link *l)
+{
+    struct assembler *as = &c->as;
+    const int32_t slot = (int32_t)layout_code_slot(l->pc) * 4;
+
+    if (as->to_cold) {
+        x_load(as, true, RAX, at(STATE, HOT(c->h, code_slots)));
+        uint8_t p[10] = {0x81, 0xb8};
+        memcpy(p + 2, &slot, 4);
+        memset(p + 6, 0xff, 4);
+        while ((as->cold + 6) & 3) {
+            x_byte(as, 0x90);
+        }
+        l->page_check = as->cold + 6;
+        emit_bytes(as, p, 10);
+        x_jcc(as, CC_NE, l->stub);
+        return;
+    }
+    x_jcc(as, CC_NE, l->stub);
+    while (as->hot & 3) {
+        x_byte(as, 0x90);
+    }
+    l->page_check = as->hot - 4;
+    uint8_t p[10] = {0x81, 0xb8};
+    memcpy(p + 2, &slot, 4);
+    memset(p + 6, 0xff, 4);
+    emit_bytes(as, p, 10);
+    x_load(as, true, RAX, at(STATE, HOT(c->h, code_slots)));
+}
+
+static void poll(struct compiler *c, uint64_t pc)
+{
+    struct assembler *as = &c->as;
+
+    as->to_cold = true;
+    const uint32_t path = as->cold;
+    x_mov_imm(as, RAX, pc);
+    x_jmp(as, c->h->stubs.poll);
+    as->to_cold = false;
+    x_jcc(as, CC_NE, path);
+    emit_x(as, OPC(0, 0, 0x83), ALU_CMP, at(STATE, HOT(c->h, exit_request)), 1, 0);
+}
+
+/* A jump to pc with all that it needs. */
+static void go_to(struct compiler *c, uint64_t pc)
+{
+    struct link *l = new_link(c, pc);
+
+    link_stub(c, l);
+    l->patch = x_jmp_patchable(&c->as, l->stub);
+    if (crosses(c, pc)) {
+        page_check(c, l);
+    } else if (backward(c, pc)) {
+        poll(c, pc);
+    }
+}
+
+static void load_goal(struct compiler *c, ir_val v)
+{
+    uint64_t k;
+
+    if (constant(c, v, &k)) {
+        x_mov_imm(&c->as, RAX, k);
+    } else {
+        x_mov(&c->as, true, RAX, use(c, v, 0));
+    }
+}
+
+static void store_tail_operands(struct compiler *c, const struct ir_insn *in)
+{
+    const uint16_t operands[3] = {in->a, in->b, in->c};
+
+    for (unsigned n = 0; n < 3; n++) {
+        if (operands[n]) {
+            c->locked[0] = c->locked[1] = 0;
+            store_operand(c, operands[n], arg_place(c->h, n));
+            if (ir_type_bits(c->insns[operands[n]].type) < 64) {
+                x_store_imm(&c->as, true, arg_place(c->h, n), 0);
+            }
+        }
+    }
+}
+
+/*
+ * What comes before the jumps of a block's end: the operands of the last op, then the moves into the homes. Nothing here
+ * changes flags, so it may stand between a comparison and its jump.
+ */
+static void finish_end(struct compiler *c, const struct ir_insn *end)
+{
+    block_end_moves(c);
+    if (end->op == IR_tail) {
+        store_tail_operands(c, end);
+    } else if (end->op != IR_br && end->op != IR_brcall) {
+        load_goal(c, end->a);
+    }
+}
+
+void emit_brcond(struct compiler *c, const struct ir_insn *in)
+{
+    const uint64_t pc = in->imm;
+    const unsigned cc = condition(c, in->a);
+    struct assembler *as = &c->as;
+
+    if (crosses(c, pc) || backward(c, pc)) {
+        const uint32_t over = as->hot;
+        go_to(c, pc);
+        x_jcc(as, cc ^ 1, over);
+    } else {
+        struct link *l = new_link(c, pc);
+        link_stub(c, l);
+        l->patch = x_jcc_patchable(as, cc, l->stub);
+    }
+    finish_end(c, &c->insns[c->i + 1]);
+}
+
+/* rcx = rax ^ key, rdx = the jump table's entry for rax */
+static void probe(struct compiler *c)
+{
+    struct assembler *as = &c->as;
+
+    x_alu_mem(as, ALU_CMP, true, RCX, at(RDX, 0));
+    x_alu_mem(as, ALU_ADD, true, RDX, at(STATE, HOT(c->h, jump_table)));
+    x_alu_imm(as, ALU_AND, false, reg_operand(RDX), LAYOUT_JUMP_MASK);
+    x_lea(as, false, RDX, at_index(NO_REG, RAX, 2, 0));
+    x_alu_mem(as, ALU_XOR, true, RCX, at(STATE, HOT(c->h, key)));
+    x_mov(as, true, RCX, RAX);
+}
+
+static void emit_jump(struct compiler *c)
+{
+    struct assembler *as = &c->as;
+
+    emit_x(as, OPC(0, 0, 0xff), 4, at(RDX, 8), 0, 0);
+    x_jcc(as, CC_NE, c->h->stubs.go);
+    probe(c);
+}
+
+static void emit_ret(struct compiler *c)
+{
+    struct assembler *as = &c->as;
+
+    x_byte(as, 0xc3);
+    x_jcc(as, CC_NE, c->h->stubs.ret_miss);
+    x_alu_mem(as, ALU_CMP, true, RCX, at(RSP, 8));
+    x_alu_mem(as, ALU_XOR, true, RCX, at(STATE, HOT(c->h, key)));
+    x_mov(as, true, RCX, RAX);
+}
+
+/* Behind a host call: drop the frame's guest PC and go on at return_pc. */
+static void return_site(struct compiler *c, uint64_t return_pc)
+{
+    go_to(c, return_pc);
+    x_lea(&c->as, true, RSP, at(RSP, 8));
+}
+
+static void push_return(struct compiler *c, uint64_t return_pc)
+{
+    struct assembler *as = &c->as;
+
+    x_push(as, RDX);
+    x_alu_mem(as, ALU_XOR, true, RDX, at(STATE, HOT(c->h, key)));
+    x_mov_imm(as, RDX, return_pc);
+}
+
+static void emit_brcall(struct compiler *c, uint64_t pc, uint64_t return_pc)
+{
+    struct assembler *as = &c->as;
+
+    return_site(c, return_pc);
+    struct link *l = new_link(c, pc);
+    link_stub(c, l);
+    if (crosses(c, pc)) {
+        as->to_cold = true;
+        const uint32_t trampoline = as->cold;
+        page_check(c, l);
+        l->patch = x_jmp_patchable(as, l->stub);
+        as->to_cold = false;
+        x_call(as, trampoline);
+    } else {
+        l->patch = x_call_patchable(as, l->stub);
+    }
+    push_return(c, return_pc);
+    if (!crosses(c, pc) && backward(c, pc)) {
+        poll(c, pc);           /* before the frame exists */
+    }
+}
+
+static void emit_jumpcall(struct compiler *c, uint64_t return_pc)
+{
+    struct assembler *as = &c->as;
+
+    return_site(c, return_pc);
+    const uint32_t back = as->hot;
+    as->to_cold = true;
+    const uint32_t miss = as->cold;
+    x_call(as, c->h->stubs.go);
+    x_jmp(as, back);
+    as->to_cold = false;
+    emit_x(as, OPC(0, 0, 0xff), 2, at(RDX, 8), 0, 0);
+    x_jcc(as, CC_NE, miss);
+    probe(c);
+    push_return(c, return_pc);
+}
+
+static void emit_tail(struct compiler *c, const struct ir_insn *in)
+{
+    struct assembler *as = &c->as;
+
+    x_jmp(as, c->h->stubs.tail);
+    x_mov_imm(as, RDX, c->b->pc + c->insn_of[c->i]);
+    x_mov_imm(as, RCX, in->aux);
+    x_mov_imm(as, RAX, in->imm);
+}
+
+void emit_end(struct compiler *c, const struct ir_insn *in)
+{
+    uint64_t k;
+
+    block_end_claim(c);
+    switch (in->op) {
+    case IR_br:
+        go_to(c, in->imm);
+        break;
+    case IR_brcall:
+        constant(c, in->a, &k);
+        emit_brcall(c, in->imm, k);
+        break;
+    case IR_tail:
+        emit_tail(c, in);
+        break;
+    case IR_jumpcall:
+        constant(c, in->b, &k);
+        emit_jumpcall(c, k);
+        break;
+    case IR_ret:
+        emit_ret(c);
+        break;
+    default:
+        emit_jump(c);
+        break;
+    }
+    if (c->insns[c->i - 1].op != IR_brcond) {
+        finish_end(c, in);
+    }
+}

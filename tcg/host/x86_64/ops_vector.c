@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* Vector ops that have one host instruction, and moves between lanes, vectors and general registers. */
+#include "tcg/host/x86_64/compile.h"
+
+struct vector_row {
+    uint8_t op, lane;
+    bool swap;                 /* operands the other way round */
+    opcode code;
+};
+
+#define B66(op) OPC(PP_66, MAP_0F, op)
+#define B38(op) OPC(PP_66, MAP_0F38, op)
+
+/* clang-format off */
+static const struct vector_row rows[] = {
+    {IR_add, L_I8, false, B66(0xfc)}, {IR_add, L_I16, false, B66(0xfd)},
+    {IR_add, L_I32, false, B66(0xfe)}, {IR_add, L_I64, false, B66(0xd4)},
+    {IR_sub, L_I8, false, B66(0xf8)}, {IR_sub, L_I16, false, B66(0xf9)},
+    {IR_sub, L_I32, false, B66(0xfa)}, {IR_sub, L_I64, false, B66(0xfb)},
+    {IR_mul, L_I16, false, B66(0xd5)}, {IR_mul, L_I32, false, B38(0x40)},
+    {IR_and, L_VOID, false, B66(0xdb)}, {IR_or, L_VOID, false, B66(0xeb)},
+    {IR_xor, L_VOID, false, B66(0xef)}, {IR_andn, L_VOID, true, B66(0xdf)},
+    {IR_smin, L_I8, false, B38(0x38)}, {IR_smin, L_I16, false, B66(0xea)}, {IR_smin, L_I32, false, B38(0x39)},
+    {IR_smax, L_I8, false, B38(0x3c)}, {IR_smax, L_I16, false, B66(0xee)}, {IR_smax, L_I32, false, B38(0x3d)},
+    {IR_umin, L_I8, false, B66(0xda)}, {IR_umin, L_I16, false, B38(0x3a)}, {IR_umin, L_I32, false, B38(0x3b)},
+    {IR_umax, L_I8, false, B66(0xde)}, {IR_umax, L_I16, false, B38(0x3e)}, {IR_umax, L_I32, false, B38(0x3f)},
+    {IR_vzip1, L_I8, false, B66(0x60)}, {IR_vzip1, L_I16, false, B66(0x61)},
+    {IR_vzip1, L_I32, false, B66(0x62)}, {IR_vzip1, L_I64, false, B66(0x6c)},
+    {IR_vzip2, L_I8, false, B66(0x68)}, {IR_vzip2, L_I16, false, B66(0x69)},
+    {IR_vzip2, L_I32, false, B66(0x6a)}, {IR_vzip2, L_I64, false, B66(0x6d)},
+    {IR_vuzp1, L_I64, false, B66(0x6c)}, {IR_vuzp2, L_I64, false, B66(0x6d)},
+    {IR_vtrn1, L_I64, false, B66(0x6c)}, {IR_vtrn2, L_I64, false, B66(0x6d)},
+    {IR_ssadd, L_I8, false, B66(0xec)}, {IR_ssadd, L_I16, false, B66(0xed)},
+    {IR_usadd, L_I8, false, B66(0xdc)}, {IR_usadd, L_I16, false, B66(0xdd)},
+    {IR_sssub, L_I8, false, B66(0xe8)}, {IR_sssub, L_I16, false, B66(0xe9)},
+    {IR_ussub, L_I8, false, B66(0xd8)}, {IR_ussub, L_I16, false, B66(0xd9)},
+    {IR_urhadd, L_I8, false, B66(0xe0)}, {IR_urhadd, L_I16, false, B66(0xe3)},
+    {IR_vpadd, L_I16, false, B38(0x01)}, {IR_vpadd, L_I32, false, B38(0x02)},
+};
+/* clang-format on */
+
+static const struct vector_row *find(const struct ir_insn *in)
+{
+    for (unsigned n = 0; n < array_len(rows); n++) {
+        if (rows[n].op == in->op && (rows[n].lane == L_VOID || rows[n].lane == ir_lane(in->type))) {
+            return &rows[n];
+        }
+    }
+    return NULL;
+}
+
+/* dst = a op b, with the two-operand forms of SSE where AVX is missing. */
+static void three(struct compiler *c, opcode op, unsigned dst, unsigned a, unsigned b)
+{
+    if (c->h->avx) {
+        emit_v(&c->as, op, dst, a, reg_operand(b), 0, 0);
+    } else if (dst == a) {
+        emit_rr(&c->as, op, dst, b);
+    } else {
+        copy(c, true, dst, X0);
+        emit_rr(&c->as, op, X0, b);
+        copy(c, true, X0, a);
+    }
+}
+
+void emit_vector(struct compiler *c, const struct ir_insn *in)
+{
+    const struct vector_row *row = find(in);
+
+    if (!row || ir_type_bits(in->type) != 128) {
+        fallback(c, in);
+        return;
+    }
+    const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
+    three(c, row->code, dst, row->swap ? rb : ra, row->swap ? ra : rb);
+}
+
+/* ---- moves */
+
+static void emit_vkonst(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned dst = def(c);
+
+    if (in->imm == 0) {
+        three(c, B66(0xef), dst, dst, dst);
+        return;
+    }
+    three(c, B66(0x6c), dst, dst, dst);
+    emit_rr(&c->as, SSE_MOVD_TO_XMM | OP_W, dst, RAX);
+    x_mov_imm(&c->as, RAX, in->imm);
+}
+
+static void emit_vget(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned dst = def(c), ra = use(c, in->a, 0), n = in->aux, bits = ir_type_bits(in->type);
+    struct assembler *as = &c->as;
+
+    if (class_of(in->type)) {
+        if (n == 0) {
+            copy(c, true, dst, ra);
+        } else if (bits == 64) {
+            emit_x(as, B66(0x70), dst, reg_operand(ra), 1, 0xee);          /* pshufd: the upper half */
+        } else if (bits == 32) {
+            emit_x(as, B66(0x70), dst, reg_operand(ra), 1, n);
+        } else {
+            emit_x(as, OPC(PP_66, MAP_0F3A, 0x0f), dst, reg_operand(ra), 1, n * 2);   /* palignr dst, ra */
+            if (dst != ra) {
+                copy(c, true, dst, ra);
+            }
+        }
+        return;
+    }
+    switch (bits) {
+    case 64:
+    case 32:
+        if (n == 0) {
+            emit_rr(as, SSE_MOVD_FROM_XMM | W(bits == 64), ra, dst);
+        } else {
+            emit_x(as, OPC(PP_66, MAP_0F3A, 0x16) | W(bits == 64), ra, reg_operand(dst), 1, n);   /* pextrd, pextrq */
+        }
+        break;
+    case 16:
+        emit_x(as, B66(0xc5), dst, reg_operand(ra), 1, n);                 /* pextrw */
+        break;
+    default:
+        emit_x(as, OPC(PP_66, MAP_0F3A, 0x14), ra, reg_operand(dst), 1, n); /* pextrb */
+        break;
+    }
+}
+
+static void emit_vset(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
+    const unsigned n = in->aux, bits = ir_lane_bits(in->type);
+    struct assembler *as = &c->as;
+    unsigned from = rb;
+
+    copy(c, true, dst, X0);
+    if (class_of(c->insns[in->b].type)) {
+        from = RAX;
+    }
+    switch (bits) {
+    case 64:
+    case 32:
+        emit_x(as, OPC(PP_66, MAP_0F3A, 0x22) | W(bits == 64), X0, reg_operand(from), 1, n);
+        break;
+    case 16:
+        emit_x(as, B66(0xc4), X0, reg_operand(from), 1, n);
+        break;
+    default:
+        emit_x(as, OPC(PP_66, MAP_0F3A, 0x20), X0, reg_operand(from), 1, n);
+        break;
+    }
+    if (from == RAX) {
+        emit_rr(as, SSE_MOVD_FROM_XMM | OP_W, rb, RAX);
+    }
+    copy(c, true, X0, ra);
+}
+
+static void emit_vzext(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned dst = def(c), ra = use(c, in->a, 0), bits = ir_type_bits(in->src);
+    struct assembler *as = &c->as;
+
+    if (!class_of(in->src)) {
+        if (bits >= 32) {
+            emit_rr(as, SSE_MOVD_TO_XMM | W(bits == 64), dst, ra);
+        } else {
+            emit_rr(as, SSE_MOVD_TO_XMM, dst, RAX);
+            emit_x(as, OPC(0, 1, bits == 8 ? 0xb6 : 0xb7) | OP_BYTE_RM, RAX, reg_operand(ra), 0, 0);
+        }
+    } else if (bits == 64) {
+        emit_rr(as, SSE_MOVQ_LOAD, dst, ra);
+    } else {
+        emit_rr(as, SSE_MOVD_TO_XMM, dst, RAX);
+        if (bits == 16) {
+            emit_rr(as, OPC(0, 1, 0xb7), RAX, RAX);
+        }
+        emit_rr(as, SSE_MOVD_FROM_XMM, ra, RAX);
+    }
+}
+
+static void emit_vdup(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned bits = ir_lane_bits(in->type), dst = def(c), ra = use(c, in->a, 0);
+    struct assembler *as = &c->as;
+    const bool from_vector = class_of(c->insns[in->a].type);
+    const unsigned first = from_vector ? ra : dst;
+
+    if (bits == 64) {
+        emit_x(as, B66(0x70), dst, reg_operand(first), 1, 0x44);
+    } else if (bits == 32) {
+        emit_x(as, B66(0x70), dst, reg_operand(first), 1, 0);
+    } else if (bits == 16) {
+        emit_x(as, B66(0x70), dst, reg_operand(dst), 1, 0);
+        emit_x(as, OPC(PP_F2, MAP_0F, 0x70), dst, reg_operand(first), 1, 0);   /* pshuflw */
+    } else {
+        emit_rr(as, B38(0x00), dst, X0);                                       /* pshufb by zeros */
+        emit_rr(as, B66(0xef), X0, X0);
+        if (from_vector) {
+            copy(c, true, dst, ra);
+        }
+    }
+    if (!from_vector) {
+        emit_rr(as, SSE_MOVD_TO_XMM | W(bits == 64), dst, ra);
+    }
+}
+
+static void emit_fmov(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned dst = def(c), ra = use(c, in->a, 0), bits = ir_type_bits(in->type);
+    struct assembler *as = &c->as;
+
+    if (in->op == IR_fmov_to_fp) {
+        emit_rr(as, SSE_MOVD_TO_XMM | W(bits == 64), dst, ra);
+        return;
+    }
+    if (bits < 32) {
+        emit_rr(as, OPC(0, 1, 0xb7), dst, dst);
+    }
+    emit_rr(as, SSE_MOVD_FROM_XMM | W(bits == 64), ra, dst);
+}
+
+void emit_vector_move(struct compiler *c, const struct ir_insn *in)
+{
+    if (ir_is_vector(in->type) && ir_type_bits(in->type) == 64) {
+        fallback(c, in);           /* the upper half must be cleared */
+        return;
+    }
+    switch (in->op) {
+    case IR_vkonst:
+        emit_vkonst(c, in);
+        break;
+    case IR_vget:
+        emit_vget(c, in);
+        break;
+    case IR_vset:
+        emit_vset(c, in);
+        break;
+    case IR_vzext:
+        emit_vzext(c, in);
+        break;
+    case IR_vdup:
+        emit_vdup(c, in);
+        break;
+    case IR_vlow64: {
+        const unsigned dst = def(c), ra = use(c, in->a, 0);
+        emit_rr(&c->as, SSE_MOVQ_LOAD, dst, ra);
+        break;
+    }
+    default:
+        emit_fmov(c, in);
+        break;
+    }
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The code between generated code and the run-time, emitted once at the bottom of the cache.
+ *
+ * Two kinds of calls. At a block's end the guest's registers are in their homes: the stub writes the homes to the state, calls,
+ * reads them back (the run-time may have changed any), and goes on where it was told. In the middle of a block every register may
+ * hold anything: the stub saves all to env.gpr and env.vec, and restores them unless the guest leaves the block.
+ */
+#include "tcg/code_layout.h"
+#include "tcg/host/x86_64/compile.h"
+
+static const uint8_t saved_gprs[] = {RBX, RSI, RDI, R8, R9, R10, R11, R12, R13, R14};
+
+static struct operand gpr_place(const struct host *h, unsigned r)
+{
+    return at(STATE, ENV(h, gpr) + 8 * (int32_t)r);
+}
+
+static struct operand vec_place(const struct host *h, unsigned r)
+{
+    return at(STATE, ENV(h, vec) + 16 * (int32_t)r);
+}
+
+static void homes(struct host *h, struct assembler *as, bool load)
+{
+    for (unsigned r = 0; r < 16; r++) {
+        if (h->row_of[0][r] != 0xff) {
+            emit_rm(as, OPC(0, 0, load ? 0x8b : 0x89) | OP_W, r, row_place(h, h->row_of[0][r]));
+        }
+        if (h->row_of[1][r] != 0xff) {
+            emit_rm(as, load ? SSE_MOVUPS_LOAD : SSE_MOVUPS_STORE, r, row_place(h, h->row_of[1][r]));
+        }
+    }
+}
+
+static void gprs(struct host *h, struct assembler *as, bool load)
+{
+    for (unsigned n = 0; n < array_len(saved_gprs); n++) {
+        emit_rm(as, OPC(0, 0, load ? 0x8b : 0x89) | OP_W, saved_gprs[n], gpr_place(h, saved_gprs[n]));
+    }
+}
+
+static void vectors(struct host *h, struct assembler *as, bool load)
+{
+    for (unsigned r = 2; r < 16; r++) {
+        emit_rm(as, load ? SSE_MOVUPS_LOAD : SSE_MOVUPS_STORE, r, vec_place(h, r));
+    }
+}
+
+static void mxcsr(struct host *h, struct assembler *as, bool to_guest)
+{
+    const struct operand guest = at(STATE, HOT(h, guest_mxcsr)), host = at(STATE, HOT(h, host_mxcsr));
+
+    if (!to_guest) {
+        emit_x(as, OPC(0, 1, 0xae), 3, guest, 0, 0);
+    }
+    emit_x(as, OPC(0, 1, 0xae), 2, to_guest ? guest : host, 0, 0);
+}
+
+/* rdi = vCPU */
+static void vcpu_argument(struct host *h, struct assembler *as)
+{
+    x_lea(as, true, RDI, at(STATE, h->config.layout.state));
+}
+
+static void call_c(struct assembler *as, uintptr_t fn)
+{
+    x_mov_imm(as, RAX, fn);
+    emit_x(as, OPC(0, 0, 0xff), 2, reg_operand(RAX), 0, 0);
+}
+
+static void to_c_stack(struct host *h, struct assembler *as)
+{
+    x_mov(as, true, RBX, RSP);
+    x_load(as, true, RSP, at(STATE, HOT(h, c_stack)));
+}
+
+/* rax = first argument, ecx = second, rdx = third; the run-time returns where to go on. */
+static uint32_t boundary_stub(struct host *h, struct assembler *as, uintptr_t fn)
+{
+    const uint32_t start = as->cold;
+
+    homes(h, as, false);
+    mxcsr(h, as, false);
+    to_c_stack(h, as);
+    vcpu_argument(h, as);
+    x_mov(as, true, RSI, RAX);
+    x_mov(as, true, R8, RDX);
+    x_mov(as, false, RDX, RCX);
+    x_mov(as, true, RCX, R8);
+    call_c(as, fn);
+    x_mov(as, true, RSP, RBX);
+    mxcsr(h, as, true);
+    x_load(as, true, TLB_BASE, at(STATE, HOT(h, tlb_current)));
+    homes(h, as, true);
+    emit_x(as, OPC(0, 0, 0xff), 4, reg_operand(RAX), 0, 0);
+    return start;
+}
+
+/* A forward jump: emitted long, aimed by land(). */
+static uint32_t forward_jcc(struct assembler *as, unsigned cc)
+{
+    emit_bytes(as, (const uint8_t[]){0x0f, (uint8_t)(0x80 | cc), 0, 0, 0, 0}, 6);
+    return as->cold;
+}
+
+static void land(struct assembler *as, uint32_t jump_end)
+{
+    const uint32_t rel = as->cold - jump_end;
+
+    memcpy(as->rw + jump_end - 4, &rel, 4);
+}
+
+/* Behind a run-time function of the second kind: rax is where the guest goes on, or 0. rbx is the code stack. */
+static void finish_middle(struct host *h, struct assembler *as, bool skip_jump)
+{
+    x_mov(as, true, RSP, RBX);
+    mxcsr(h, as, true);
+    x_test(as, true, RAX, RAX);
+    const uint32_t leaves = forward_jcc(as, CC_NE);
+    gprs(h, as, true);
+    vectors(h, as, true);
+    if (skip_jump) {
+        emit_x(as, OPC(0, 0, 0x83) | OP_W, ALU_ADD, at(RSP, 0), 1, 5);
+    }
+    x_byte(as, 0xc3);
+    land(as, leaves);
+    x_lea(as, true, RSP, at(RSP, 8));
+    x_load(as, true, TLB_BASE, at(STATE, HOT(h, tlb_current)));
+    homes(h, as, true);
+    emit_x(as, OPC(0, 0, 0xff), 4, reg_operand(RAX), 0, 0);
+}
+
+/* rsi = the site whose index is in ecx */
+static void site_argument(struct host *h, struct assembler *as)
+{
+    emit_x(as, OPC(0, 0, 0x69) | OP_W, RSI, reg_operand(RCX), 4, sizeof(struct site));
+    x_mov_imm(as, RAX, (uintptr_t)h->sites);
+    x_alu(as, ALU_ADD, true, RSI, RAX);
+}
+
+static uint32_t op_stub(struct host *h, struct assembler *as)
+{
+    const uint32_t start = as->cold;
+
+    gprs(h, as, false);
+    vectors(h, as, false);
+    mxcsr(h, as, false);
+    to_c_stack(h, as);
+    vcpu_argument(h, as);
+    site_argument(h, as);
+    call_c(as, (uintptr_t)h->config.runtime.op);
+    finish_middle(h, as, false);
+    return start;
+}
+
+/* rax = row, ecx = site, edx = constant */
+static uint32_t call_stub(struct host *h, struct assembler *as)
+{
+    const uint32_t start = as->cold;
+
+    gprs(h, as, false);
+    vectors(h, as, false);
+    mxcsr(h, as, false);
+    to_c_stack(h, as);
+    vcpu_argument(h, as);
+    x_mov(as, true, RSI, RAX);
+    emit_x(as, OPC(0, 0, 0x69) | OP_W, R8, reg_operand(RCX), 4, sizeof(struct site));
+    x_mov(as, false, RCX, RDX);
+    x_mov_imm(as, RDX, (uintptr_t)h->sites);
+    x_alu(as, ALU_ADD, true, RDX, R8);
+    call_c(as, (uintptr_t)h->config.runtime.call);
+    finish_middle(h, as, false);
+    return start;
+}
+
+/* ecx = site. Returns behind the caller's 5-byte jump if the access has been done. */
+static uint32_t mem_stub(struct host *h, struct assembler *as)
+{
+    const uint32_t start = as->cold;
+
+    gprs(h, as, false);
+    to_c_stack(h, as);
+    vcpu_argument(h, as);
+    site_argument(h, as);
+    x_mov(as, true, R12, RSI);
+    call_c(as, (uintptr_t)h->config.runtime.mem_leaf);
+    emit_rr(as, OPC(0, 0, 0x84), RAX, RAX);                     /* bool: al */
+    const uint32_t refused = forward_jcc(as, CC_E);
+    x_mov(as, true, RSP, RBX);
+    gprs(h, as, true);
+    x_byte(as, 0xc3);
+    land(as, refused);
+    vectors(h, as, false);
+    mxcsr(h, as, false);
+    vcpu_argument(h, as);
+    x_mov(as, true, RSI, R12);
+    call_c(as, (uintptr_t)h->config.runtime.mem);
+    finish_middle(h, as, true);
+    return start;
+}
+
+/* rax = guest PC, rcx = rax ^ key. A frame below the top may match; else as an indirect jump. */
+static uint32_t ret_miss_stub(struct host *h, struct assembler *as)
+{
+    const uint32_t start = as->cold;
+
+    for (int32_t n = 1; n <= 3; n++) {
+        x_alu_mem(as, ALU_CMP, true, RCX, at(RSP, 8 + 16 * n));
+        emit_bytes(as, (const uint8_t[]){0x75, 0x06}, 2);      /* jne past the next two */
+        emit_x(as, OPC(0, 0, 0x8d) | OP_W, RSP, (struct operand){.base = RSP, .index = NO_REG, .disp = 16 * n}, 0, 0);
+        x_byte(as, 0xc3);
+    }
+    x_lea(as, false, RDX, at_index(NO_REG, RAX, 2, 0));
+    x_alu_imm(as, ALU_AND, false, reg_operand(RDX), LAYOUT_JUMP_MASK);
+    x_alu_mem(as, ALU_ADD, true, RDX, at(STATE, HOT(h, jump_table)));
+    x_alu_mem(as, ALU_CMP, true, RCX, at(RDX, 0));
+    x_jcc(as, CC_NE, h->stubs.go);
+    emit_x(as, OPC(0, 0, 0xff), 4, at(RDX, 8), 0, 0);
+    return start;
+}
+
+static const uint8_t callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
+
+/* void enter(state in rdi, entry in rsi) */
+static uint32_t enter_stub(struct host *h, struct assembler *as)
+{
+    const uint32_t start = as->cold;
+
+    for (unsigned n = 0; n < array_len(callee_saved); n++) {
+        x_push(as, callee_saved[n]);
+    }
+    x_lea(as, true, RSP, at(RSP, -8));
+    x_mov(as, true, STATE, RDI);
+    x_mov(as, true, RAX, RSI);
+    x_store(as, true, RSP, at(STATE, HOT(h, c_stack)));
+    emit_x(as, OPC(0, 1, 0xae), 3, at(STATE, HOT(h, host_mxcsr)), 0, 0);
+    mxcsr(h, as, true);
+    x_load(as, true, RSP, at(STATE, HOT(h, code_stack)));
+    x_load(as, true, TLB_BASE, at(STATE, HOT(h, tlb_current)));
+    homes(h, as, true);
+    emit_x(as, OPC(0, 0, 0xff), 4, reg_operand(RAX), 0, 0);
+    return start;
+}
+
+static uint32_t leave_stub(struct host *h, struct assembler *as)
+{
+    const uint32_t start = as->cold;
+
+    homes(h, as, false);
+    mxcsr(h, as, false);
+    x_load(as, true, RSP, at(STATE, HOT(h, c_stack)));
+    x_lea(as, true, RSP, at(RSP, 8));
+    for (unsigned n = array_len(callee_saved); n-- > 0;) {
+        x_pop(as, callee_saved[n]);
+    }
+    x_byte(as, 0xc3);
+    return start;
+}
+
+void stubs_create(struct host *h)
+{
+    struct assembler as = {.rw = h->rw, .cold = 64, .to_cold = true};
+    const struct host_runtime *r = &h->config.runtime;
+
+    h->stubs.enter = enter_stub(h, &as);
+    h->stubs.leave = leave_stub(h, &as);
+    h->stubs.link = boundary_stub(h, &as, (uintptr_t)r->link);
+    h->stubs.go = boundary_stub(h, &as, (uintptr_t)r->go);
+    h->stubs.poll = boundary_stub(h, &as, (uintptr_t)r->poll);
+    h->stubs.tail = boundary_stub(h, &as, (uintptr_t)r->tail);
+    h->stubs.mem = mem_stub(h, &as);
+    h->stubs.call = call_stub(h, &as);
+    h->stubs.op = op_stub(h, &as);
+    h->stubs.ret_miss = ret_miss_stub(h, &as);
+    h->first_cold = (uint32_t)align_up(as.cold, 64);
+}
