@@ -35,10 +35,9 @@ static uint64_t now_ns(void *opaque)
     struct realtime *r = opaque;
     for (;;) {
         unsigned before = atomic_load_explicit(&r->sequence, memory_order_acquire);
-        bool running = atomic_load_explicit(&r->running, memory_order_relaxed);
-        int64_t offset = atomic_load_explicit(&r->offset_ns, memory_order_relaxed);
+        bool running = atomic_load_explicit(&r->running, memory_order_acquire);
+        int64_t offset = atomic_load_explicit(&r->offset_ns, memory_order_acquire);
         int64_t now = running ? os_now_ns() - offset : offset;
-        atomic_thread_fence(memory_order_acquire);
         if (!(before & 1) && atomic_load_explicit(&r->sequence, memory_order_relaxed) == before) {
             return (uint64_t)now;
         }
@@ -120,11 +119,10 @@ static void set_running(struct realtime *r, bool running)
     if (r->running == running) {
         return;
     }
-    atomic_fetch_add_explicit(&r->sequence, 1, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
+    r->sequence++;
     r->offset_ns = os_now_ns() - r->offset_ns;
     r->running = running;
-    atomic_fetch_add_explicit(&r->sequence, 1, memory_order_release);
+    r->sequence++;
     arm(r);
 }
 
