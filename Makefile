@@ -37,7 +37,8 @@ FOLDERS := base memory tcg tcg/host/$(HOST_ARCH) accel cpu $(wildcard cpu/*) hw 
 	monitor system
 OTHER_HOSTS := $(filter-out base/os_$(HOST_OS).c base/os_cpu_$(HOST_ARCH).c,$(wildcard base/os_*.c))
 SOURCES := $(filter-out system/main.c $(OTHER_HOSTS),$(wildcard $(FOLDERS:%=%/*.c)))
-MAIN := $(wildcard system/main.c)
+# The program links when the floors below system/ are all there.
+MAIN := $(if $(and $(wildcard accel/tcg.c),$(wildcard net/*.c),$(wildcard cpu/classes.c)),system/main.c)
 
 DECODES := $(wildcard cpu/*/*.decode)
 GEN_SOURCES := $(DECODES:%.decode=$(BUILD)/gen/%_decode.c) $(DECODES:%.decode=$(BUILD)/gen/%_decode_translate.c)
