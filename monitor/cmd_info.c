@@ -16,16 +16,17 @@ static const struct monitor_context *context(struct call *c)
 /* Registers and the like are only in memory while the machine stands: stops it for the moment. */
 static bool pause_machine(struct call *c)
 {
-    bool running = context(c)->control->state == RUN_RUNNING;
-    if (running && context(c)->accel) {
-        accel_stop(context(c)->accel);
+    struct accel *a = context(c)->accel;
+    bool running = a && accel_running(a);
+    if (running) {
+        accel_stop(a);
     }
     return running;
 }
 
 static void resume_machine(struct call *c, bool running)
 {
-    if (running && context(c)->accel) {
+    if (running) {
         accel_start(context(c)->accel);
     }
 }

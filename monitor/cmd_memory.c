@@ -135,7 +135,7 @@ static void show(struct call *c, bool physical)
         return;
     }
     const struct monitor_context *m = c->session->context;
-    bool running = m->control->state == RUN_RUNNING && m->accel;
+    bool running = m->accel && accel_running(m->accel);
     if (running) {
         accel_stop(m->accel);
     }

@@ -4,9 +4,8 @@
  * manual, "Packets", "Stop Reply Packets".
  *
  * All-stop mode: when one vCPU meets a break point, all stop. A step runs one instruction of one
- * vCPU while the others stand, which is what makes stepping through code that all of them run
- * bearable; code that waits for another vCPU needs `continue`. Anything that arrives while the
- * machine runs stops it, as gdb only sends the interrupt character then.
+ * vCPU, and the others for as long as that takes. Anything that arrives while the machine runs
+ * stops it, as gdb only sends the interrupt character then.
  */
 #include "monitor/gdb.h"
 
@@ -224,7 +223,7 @@ static bool parse_action(struct gdb *g, const char **args, struct action *a)
     return *p == '\0' || *p == ';';
 }
 
-/* vCont;ACTION[:THREAD]...: if any vCPU is to step, that one does and the rest stands. */
+/* vCont;ACTION[:THREAD]...: if any vCPU is to step, that one does and then all stop. */
 static void resume_threads(struct gdb *g, const char *args)
 {
     struct action stepper = {0};

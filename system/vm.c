@@ -33,8 +33,8 @@ static void tell(struct vm *vm, enum run_state s)
 
 static void halt(struct vm *vm)
 {
-    if (vm->accel && accel_running(vm->accel)) {
-        accel_stop(vm->accel);
+    if (vm->accel) {
+        accel_stop(vm->accel); /* also after a report, to wait until all have left */
     }
     if (vm->realtime) {
         realtime_stop(vm->realtime);
