@@ -33,8 +33,7 @@ enum { /* GICD */
 enum {
     CTLR_GROUPS = 3,
     CTLR_ARE = 1 << 4,
-    CTLR_DS = 1 << 6,
-    CTLR_E1NWF = 1 << 7
+    CTLR_DS = 1 << 6
 };
 
 enum { /* GICR, RD_base frame; the SGI_base frame is at 0x10000 */
@@ -53,6 +52,7 @@ enum { /* GICR, RD_base frame; the SGI_base frame is at 0x10000 */
 
 enum {
     RCTLR_ENABLE_LPIS = 1 << 0,
+    RCTLR_CES = 1 << 1, /* LPIs can be disabled again */
     RCTLR_DPG0 = 1 << 24,
     RCTLR_DPG1NS = 1 << 25,
     RCTLR_DPG1S = 1 << 26,
@@ -267,7 +267,7 @@ static void dist_write32(struct gic *g, uint64_t offset, uint32_t value)
     } else if (offset >= GICD_IROUTER && offset < GICD_IROUTER + 8 * GIC_INTIDS) {
         router_write(g, offset, value);
     } else if (offset == GICD_CTLR) {
-        g->ctlr = value & (CTLR_GROUPS | CTLR_E1NWF);
+        g->ctlr = value & CTLR_GROUPS;
         gic_update_all(g);
     } else if (offset == GICD_STATUSR) {
         g->statusr &= ~value;
@@ -365,8 +365,7 @@ static uint32_t redist_read32(struct gic *g, const struct gicv3_region *r, unsig
 {
     const struct gic_cpu *c = &g->cpu[cpu];
     if (offset >= GICR_SGI) {
-        offset -= GICR_SGI;
-        return offset >= GICD_ID ? id_read(offset, 0x93) : sgi_frame_read(g, cpu, offset);
+        return sgi_frame_read(g, cpu, offset - GICR_SGI);
     }
     if (offset >= GICD_ID) {
         return id_read(offset, 0x93);
@@ -374,7 +373,7 @@ static uint32_t redist_read32(struct gic *g, const struct gicv3_region *r, unsig
     unsigned high = offset & 4 ? 32 : 0;
     switch (offset) {
     case GICR_CTLR:
-        return c->redist_ctlr;
+        return c->redist_ctlr | (g->has_lpi ? RCTLR_CES : 0);
     case GICR_IIDR:
         return IIDR;
     case GICR_TYPER:

@@ -120,7 +120,7 @@ static const struct reg pl031_regs[] = {
     REG_FN(0x1c, "ICR", NULL, icr_written),
     REG_CONST(0xfe0, "PeriphID0", 0x31),
     REG_CONST(0xfe4, "PeriphID1", 0x10),
-    REG_CONST(0xfe8, "PeriphID2", 0x04),
+    REG_CONST(0xfe8, "PeriphID2", 0x14),
     REG_CONST(0xfec, "PeriphID3", 0x00),
     REG_CONST(0xff0, "PCellID0", 0x0d),
     REG_CONST(0xff4, "PCellID1", 0xf0),
