@@ -94,13 +94,15 @@ COMPARE(facgt_v, GT, fp_abs)
 #undef COMPARE
 #undef AS_IT_IS
 
+/* FPCR.NEP does not ask these to merge. */
 #define COMPARE_ZERO(name, relation)                                                               \
     void a64_##name(struct a64_block *c, const struct a64_##name *a)                               \
     {                                                                                              \
         const ir_type t = fp_type(a->esz, a->q, a->scalar);                                        \
         if (fp_access(c)) {                                                                        \
             const ir_val zero = ir_is_vector(t) ? ir_vkonst(c->b, 0) : fp_zero(c, t);              \
-            write_fp_type(c, a->rd, a->rd, compare(c, t, relation, read_fp(c, a->rn, t), zero));   \
+            const ir_val r = compare(c, t, relation, read_fp(c, a->rn, t), zero);                  \
+            write_v(c, a->rd, ir_is_vector(t) ? r : ir_vzext(c->b, r));                            \
         }                                                                                          \
     }
 COMPARE_ZERO(fcmeq_z, EQ)

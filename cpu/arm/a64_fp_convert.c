@@ -105,7 +105,7 @@ void a64_fcvt_v(struct a64_block *c, const struct a64_fcvt_v *a)
 #define TO_FIXED_VECTOR(name, how)                                                                 \
     void a64_##name(struct a64_block *c, const struct a64_##name *a)                               \
     {                                                                                              \
-        const ir_type t = fp_type(shift_esz(a->imm), a->q, a->scalar);                             \
+        const ir_type t = fp_type(a64_shift_esz(a->imm), a->q, a->scalar);                         \
         if (fp_access(c)) {                                                                        \
             const unsigned fixed = IR_RTZ | (how) | FRACTION(right_shift(a->imm));                 \
             write_fp_type(c, a->rd, a->rd, to_int(c, t, read_fp(c, a->rn, t), fixed));             \
@@ -124,8 +124,8 @@ TO_FIXED_VECTOR(fcvtzu_vi, IR_FTOI_UNSIGNED)
     }
 FROM_INT_VECTOR(scvtf_v, a->esz, 0)
 FROM_INT_VECTOR(ucvtf_v, a->esz, IR_ITOF_UNSIGNED)
-FROM_INT_VECTOR(scvtf_vi, shift_esz(a->imm), FRACTION(right_shift(a->imm)))
-FROM_INT_VECTOR(ucvtf_vi, shift_esz(a->imm), IR_ITOF_UNSIGNED | FRACTION(right_shift(a->imm)))
+FROM_INT_VECTOR(scvtf_vi, a64_shift_esz(a->imm), FRACTION(right_shift(a->imm)))
+FROM_INT_VECTOR(ucvtf_vi, a64_shift_esz(a->imm), IR_ITOF_UNSIGNED | FRACTION(right_shift(a->imm)))
 #undef FROM_INT_VECTOR
 
 /* ---- between formats */

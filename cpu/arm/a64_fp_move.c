@@ -12,7 +12,7 @@ void a64_fmov_s(struct a64_block *c, const struct a64_fmov_s *a)
 void a64_fmov_imm(struct a64_block *c, const struct a64_fmov_imm *a)
 {
     if (fp_access(c)) {
-        write_s(c, a->rd, ir_konst(c->b, int_scalar(a->esz), a64_fp_imm(a->imm, a->esz)));
+        write_s(c, a->rd, ir_konst(c->b, int_scalar(a->esz), a64_fp_imm(a->esz, a->imm)));
     }
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/bits.h"
 #include "cpu/arm/a64.h"
+#include "cpu/arm/a64_disas.h"
 
 /* ---- types */
 
@@ -54,20 +55,16 @@ static inline unsigned elem_bits(unsigned esz)
     return 8u << esz;
 }
 
-/* Shifts by an immediate: the element is told by the highest bit of imm (immh:immb). */
-static inline unsigned shift_esz(unsigned imm)
-{
-    return log2_floor(imm) - 3;
-}
-
+/* Shifts by an immediate: the element is told by the highest bit of imm (immh:immb),
+ * a64_shift_esz(). */
 static inline unsigned right_shift(unsigned imm)
 {
-    return 2 * elem_bits(shift_esz(imm)) - imm;
+    return 2 * elem_bits(a64_shift_esz(imm)) - imm;
 }
 
 static inline unsigned left_shift(unsigned imm)
 {
-    return imm - elem_bits(shift_esz(imm));
+    return imm - elem_bits(a64_shift_esz(imm));
 }
 
 /* ---- values */
@@ -230,9 +227,6 @@ static inline ir_val fp_op2(struct a64_block *c, enum ir_op op, ir_type t, ir_va
 {
     return ir_fp2(c->b, op, t, x, y, c->fp);
 }
-
-/* VFPExpandImm */
-uint64_t a64_fp_imm(unsigned imm8, unsigned esz);
 
 /* ---- run-time functions on lanes: rows of fp_calls.h, simd_calls.h */
 

@@ -32,7 +32,7 @@ enum {
 static void shift_right(struct a64_block *c, unsigned q, unsigned imm, const unsigned reg[2],
                         unsigned flags)
 {
-    const unsigned esz = shift_esz(imm), n = right_shift(imm);
+    const unsigned esz = a64_shift_esz(imm), n = right_shift(imm);
 
     if (!fp_access(c)) {
         return;
@@ -65,26 +65,27 @@ SHIFT_RIGHT(ursra_vi, SHIFT_ROUND | SHIFT_ADD)
 
 void a64_sri_vi(struct a64_block *c, const struct a64_sri_vi *a)
 {
-    const unsigned esz = shift_esz(a->imm), n = right_shift(a->imm);
+    const unsigned esz = a64_shift_esz(a->imm), n = right_shift(a->imm);
 
     if (!fp_access(c)) {
         return;
     }
-    const ir_val mask = splat(c, esz, n < elem_bits(esz) ? mask64(elem_bits(esz)) >> n : 0);
+    const ir_val kept = splat(c, esz,
+                              n < elem_bits(esz) ? ~(mask64(elem_bits(esz)) >> n) : ~UINT64_C(0));
     const ir_val x = vec1i(c, IR_shri, esz, read_v(c, a->rn), n);
-    write_vq(c, a->rd, a->q, vec_select(c, mask, x, read_v(c, a->rd)));
+    write_vq(c, a->rd, a->q, vec_or(c, vec_and(c, read_v(c, a->rd), kept), x));
 }
 
 void a64_sli_vi(struct a64_block *c, const struct a64_sli_vi *a)
 {
-    const unsigned esz = shift_esz(a->imm), n = left_shift(a->imm);
+    const unsigned esz = a64_shift_esz(a->imm), n = left_shift(a->imm);
 
     if (!fp_access(c)) {
         return;
     }
-    const ir_val mask = splat(c, esz, ~UINT64_C(0) << n);
+    const ir_val kept = splat(c, esz, mask64(n));
     const ir_val x = vec1i(c, IR_shli, esz, read_v(c, a->rn), n);
-    write_vq(c, a->rd, a->q, vec_select(c, mask, x, read_v(c, a->rd)));
+    write_vq(c, a->rd, a->q, vec_or(c, vec_and(c, read_v(c, a->rd), kept), x));
 }
 
 /* ---- left shifts */
@@ -93,14 +94,14 @@ void a64_shl_vi(struct a64_block *c, const struct a64_shl_vi *a)
 {
     if (fp_access(c)) {
         write_vq(c, a->rd, a->q,
-                 vec1i(c, IR_shli, shift_esz(a->imm), read_v(c, a->rn), left_shift(a->imm)));
+                 vec1i(c, IR_shli, a64_shift_esz(a->imm), read_v(c, a->rn), left_shift(a->imm)));
     }
 }
 
 static void shift_long(struct a64_block *c, unsigned q, unsigned imm, const unsigned reg[2],
                        const enum ir_op widen[2])
 {
-    const unsigned wide = shift_esz(imm) + 1;
+    const unsigned wide = a64_shift_esz(imm) + 1;
 
     if (fp_access(c)) {
         const ir_val x = vec1(c, widen[q], wide, read_v(c, reg[1]));
@@ -144,7 +145,7 @@ static ir_val differs(struct a64_block *c, unsigned esz, ir_val x, ir_val y)
 /* A left shift that loses something does not come back by the right shift. */
 void a64_sqshl_vi(struct a64_block *c, const struct a64_sqshl_vi *a)
 {
-    const unsigned esz = shift_esz(a->imm), n = left_shift(a->imm);
+    const unsigned esz = a64_shift_esz(a->imm), n = left_shift(a->imm);
 
     if (!fp_access(c)) {
         return;
@@ -158,7 +159,7 @@ void a64_sqshl_vi(struct a64_block *c, const struct a64_sqshl_vi *a)
 
 void a64_uqshl_vi(struct a64_block *c, const struct a64_uqshl_vi *a)
 {
-    const unsigned esz = shift_esz(a->imm), n = left_shift(a->imm);
+    const unsigned esz = a64_shift_esz(a->imm), n = left_shift(a->imm);
 
     if (!fp_access(c)) {
         return;
@@ -173,7 +174,7 @@ void a64_uqshl_vi(struct a64_block *c, const struct a64_uqshl_vi *a)
 /* Signed to unsigned: negative numbers become 0. */
 void a64_sqshlu_vi(struct a64_block *c, const struct a64_sqshlu_vi *a)
 {
-    const unsigned esz = shift_esz(a->imm), n = left_shift(a->imm);
+    const unsigned esz = a64_shift_esz(a->imm), n = left_shift(a->imm);
 
     if (!fp_access(c)) {
         return;
@@ -190,7 +191,7 @@ void a64_sqshlu_vi(struct a64_block *c, const struct a64_sqshlu_vi *a)
 
 void a64_shrn_vi(struct a64_block *c, const struct a64_shrn_vi *a)
 {
-    const unsigned esz = shift_esz(a->imm);
+    const unsigned esz = a64_shift_esz(a->imm);
 
     if (fp_access(c)) {
         const ir_val x = vec1i(c, IR_shri, esz + 1, read_v(c, a->rn), right_shift(a->imm));
@@ -201,7 +202,7 @@ void a64_shrn_vi(struct a64_block *c, const struct a64_shrn_vi *a)
 /* A carry out of the rounding is above what is kept. */
 void a64_rshrn_vi(struct a64_block *c, const struct a64_rshrn_vi *a)
 {
-    const unsigned esz = shift_esz(a->imm), n = right_shift(a->imm);
+    const unsigned esz = a64_shift_esz(a->imm), n = right_shift(a->imm);
 
     if (fp_access(c)) {
         const ir_val half = splat(c, esz + 1, UINT64_C(1) << (n - 1));
@@ -246,7 +247,7 @@ static void narrow(struct a64_block *c, const struct narrowing *o)
     {                                                                                              \
         narrow(c, &(const struct narrowing){.q = a->q,                                             \
                                             .scalar = a->scalar,                                   \
-                                            .esz = shift_esz(a->imm),                              \
+                                            .esz = a64_shift_esz(a->imm),                          \
                                             .rd = a->rd,                                           \
                                             .rn = a->rn,                                           \
                                             .shift = right_shift(a->imm),                          \

@@ -8,6 +8,7 @@
 struct lanes {
     unsigned esz, count, option;
     const struct fp_format *format;
+    fp_bits (*f)(const struct lanes *, fp_bits a, fp_bits b, struct fp_env *);
 };
 
 static struct lanes lanes_from(uint32_t aux)
@@ -39,7 +40,7 @@ static void set_lane(union ir_vec *v, unsigned esz, unsigned i, fp_bits x)
 
 static struct fp_env env_of(struct vcpu *v)
 {
-    return fp_arm_env(arm_fpcr(arm_cpu(v)));
+    return fp_arm_env(arm_cpu(v)->fpcr);
 }
 
 static void raise_flags(struct vcpu *v, const struct fp_env *env)
@@ -47,16 +48,15 @@ static void raise_flags(struct vcpu *v, const struct fp_env *env)
     vcpu_env(v)->fp_flags |= env->flags;
 }
 
-/* f of each lane of a and b. */
-static void each(struct vcpu *v, union ir_vec *d, const union ir_vec *const x[2], uint32_t aux,
-                 fp_bits (*f)(const struct lanes *, fp_bits, fp_bits, struct fp_env *))
+/* l->f of each lane of x[0] and x[1]. */
+static void each(struct vcpu *v, union ir_vec *d, const union ir_vec *const x[2],
+                 const struct lanes *l)
 {
-    const struct lanes l = lanes_from(aux);
     struct fp_env env = env_of(v);
     union ir_vec r = {.u64 = {0, 0}};
 
-    for (unsigned i = 0; i < l.count; i++) {
-        set_lane(&r, l.esz, i, f(&l, lane(x[0], l.esz, i), lane(x[1], l.esz, i), &env));
+    for (unsigned i = 0; i < l->count; i++) {
+        set_lane(&r, l->esz, i, l->f(l, lane(x[0], l->esz, i), lane(x[1], l->esz, i), &env));
     }
     raise_flags(v, &env);
     *d = r;
@@ -79,20 +79,17 @@ static void each(struct vcpu *v, union ir_vec *d, const union ir_vec *const x[2]
     {                                                                                              \
         return value;                                                                              \
     }
-#define EACH1(name, value)                                                                         \
+#define EACH_LANE(name, second, value)                                                             \
     EACH(name, value)                                                                              \
     VECTOR_FUNCTION(call_##name)                                                                   \
     {                                                                                              \
-        each(v, d, (const union ir_vec *const[]){a, a}, aux, lane_##name);                         \
+        struct lanes l = lanes_from(aux);                                                          \
+        l.f = lane_##name;                                                                         \
+        each(v, d, (const union ir_vec *const[]){a, second}, &l);                                  \
     }                                                                                              \
     ROW(name, false)
-#define EACH2(name, value)                                                                         \
-    EACH(name, value)                                                                              \
-    VECTOR_FUNCTION(call_##name)                                                                   \
-    {                                                                                              \
-        each(v, d, (const union ir_vec *const[]){a, b}, aux, lane_##name);                         \
-    }                                                                                              \
-    ROW(name, false)
+#define EACH1(name, value) EACH_LANE(name, a, value)
+#define EACH2(name, value) EACH_LANE(name, b, value)
 
 EACH1(recpe, fp_arm_recpe(l->format, a, false, env))
 EACH1(rsqrte, fp_arm_rsqrte(l->format, a, false, env))

@@ -90,38 +90,40 @@ static uint32_t choose(uint32_t x, uint32_t y, uint32_t z)
     return (x & y) | (~x & z);
 }
 
-/* One half of a round: new is the word that comes in at the top. */
-static void push_word(union ir_vec *d, const union ir_vec *state, unsigned turn, uint32_t new)
+/* Half a round. dnm: the state, SS1 in word 3, and the message word number aux. */
+struct half_round {
+    unsigned turn; /* of the word that becomes the oldest but one */
+    uint32_t (*f)(uint32_t, uint32_t, uint32_t);
+};
+
+static const struct half_round tt1a = {9, parity}, tt1b = {9, majority}, tt2a = {19, parity},
+                               tt2b = {19, choose};
+
+static void sm3_round(union ir_vec *d, const union ir_vec *const dnm[3], uint32_t aux,
+                      const struct half_round *how)
 {
-    const union ir_vec r = {.u32 = {state->u32[1], rol(state->u32[2], turn), state->u32[3], new}};
-    *d = r;
+    const uint32_t *s = dnm[0]->u32;
+    uint32_t new = how->f(s[3], s[2], s[1]) + s[0] + dnm[2]->u32[aux];
+
+    if (how->turn == 9) {
+        new += dnm[1]->u32[3] ^ rol(s[3], 12);
+    } else {
+        new += dnm[1]->u32[3];
+        new ^= rol(new, 9) ^ rol(new, 17);
+    }
+    *d = (union ir_vec){.u32 = {s[1], rol(s[2], how->turn), s[3], new}};
 }
 
-static void round1(union ir_vec *d, const union ir_vec *state, uint32_t ss1, uint32_t word,
-                   uint32_t (*f)(uint32_t, uint32_t, uint32_t))
-{
-    const uint32_t *s = state->u32;
-    push_word(d, state, 9, f(s[3], s[2], s[1]) + s[0] + (ss1 ^ rol(s[3], 12)) + word);
-}
-
-static void round2(union ir_vec *d, const union ir_vec *state, uint32_t ss1, uint32_t word,
-                   uint32_t (*f)(uint32_t, uint32_t, uint32_t))
-{
-    const uint32_t *s = state->u32;
-    const uint32_t t = f(s[3], s[2], s[1]) + s[0] + ss1 + word;
-    push_word(d, state, 19, t ^ rol(t, 9) ^ rol(t, 17));
-}
-
-#define SM3_ROUND(name, round, f)                                                                  \
+#define SM3_ROUND(name, how)                                                                       \
     VECTOR_FUNCTION(name)                                                                          \
     {                                                                                              \
-        round(d, a, b->u32[3], c->u32[aux], f);                                                    \
+        sm3_round(d, (const union ir_vec *const[]){a, b, c}, aux, &how);                           \
     }                                                                                              \
     ROW(name)
-SM3_ROUND(sm3tt1a, round1, parity)
-SM3_ROUND(sm3tt1b, round1, majority)
-SM3_ROUND(sm3tt2a, round2, parity)
-SM3_ROUND(sm3tt2b, round2, choose)
+SM3_ROUND(sm3tt1a, tt1a)
+SM3_ROUND(sm3tt1b, tt1b)
+SM3_ROUND(sm3tt2a, tt2a)
+SM3_ROUND(sm3tt2b, tt2b)
 #undef SM3_ROUND
 
 /* ---- SM4 */
