@@ -83,13 +83,22 @@ static struct flat *flat_create(size_t cap, struct flat *smaller)
     return f;
 }
 
+/* Each word for itself: a reader that lost the race may be looking. */
+static void put_view(struct mem_view *at, const struct mem_view *v)
+{
+    atomic_set(&at->base, v->base);
+    atomic_set(&at->size, v->size);
+    atomic_set(&at->offset, v->offset);
+    atomic_set(&at->range, v->range);
+}
+
 static void flat_insert(struct flat *f, size_t at, const struct mem_view *v)
 {
     for (size_t i = f->count; i > at; i--) {
-        f->view[i] = f->view[i - 1];
+        put_view(&f->view[i], &f->view[i - 1]);
     }
-    f->view[at] = *v;
-    f->count++;
+    put_view(&f->view[at], v);
+    atomic_set(&f->count, f->count + 1);
 }
 
 /* Shows r wherever nothing is shown yet. */
@@ -150,19 +159,21 @@ static void publish(struct space *s)
         s->flat[turn] = f = flat_create(4 * s->mapped, f);
     }
     struct node **sorted = sorted_nodes(s);
-    f->count = 0;
+    atomic_fence_release(); /* who sees what we write now sees that the generation moved before */
+    atomic_set(&f->count, 0);
     for (size_t i = 0; i < s->mapped; i++) {
         flat_show(f, &sorted[i]->range);
     }
     mem_free(sorted);
-    f->largest_ram = 0;
+    size_t hint = 0;
     uint64_t largest = 0;
     for (size_t i = 0; i < f->count; i++) {
         if (f->view[i].range->kind == RANGE_RAM && f->view[i].size > largest) {
             largest = f->view[i].size;
-            f->largest_ram = i;
+            hint = i;
         }
     }
+    atomic_set(&f->largest_ram, hint);
     s->turn = turn;
     atomic_set_seq(&s->current, f);
 }
