@@ -110,6 +110,15 @@ $(BUILD)/gen/%_decode.c $(BUILD)/gen/%_decode_translate.c $(BUILD)/gen/%_decode.
 	@mkdir -p $(@D)
 	$(call QUIET,GEN)ASAN_OPTIONS=detect_leaks=0 $(BUILD)/tools/decgen $< -o $(BUILD)/gen/$*_decode
 
+# ---- references that are derived from tables
+
+.PHONY: docs
+docs: $(BUILD)/docs/ir.md
+
+$(BUILD)/docs/ir.md: tcg/ops.h $(BUILD)/tools/irdocgen
+	@mkdir -p $(@D)
+	$(call QUIET,DOC)$(BUILD)/tools/irdocgen $< -o $@
+
 # ---- tests
 
 .PHONY: tests variant-tests check check-quick check-all guests oracle lint format code-expect
@@ -204,6 +213,7 @@ define HELP
   make check-quick  the tests that need no guest, for the inner loop
   make check-all    all tests with 20 times the random cases, thread sanitizer and debug builds too
   make bench        speed beside QEMU 10: a table of ratios
+  make docs         references derived from tables: build/docs/ir.md
   make lint         include graph, sizes, format, compiler warnings
   make format       formats the C files that differ from the last commit, or FILES="..."
   make code-expect  regenerates tests/code/*.expect

@@ -54,10 +54,33 @@ static void fold_index(struct ir_builder *b, struct ir_insn *in, int64_t *disp)
     in->aux = (in->aux & 255) | scale << 8;
 }
 
+/* A store takes the low bits of its value: what changes only the others is not needed. */
+static void fold_stored(struct ir_builder *b, struct ir_insn *in)
+{
+    const unsigned bits = 8u << (in->imm >> 32 & MO_SIZE_LOG2);
+
+    for (;;) {
+        const struct ir_insn *x = fold_def(b, in->c);
+        uint64_t k;
+        const bool resized = x->op == IR_trunc || ((x->op == IR_zext || x->op == IR_sext) &&
+                                                   ir_lane_bits(x->src) >= bits);
+        const bool masked = x->op == IR_and && bits <= 64 && fold_is_const(b, x->b, &k) &&
+                            (~k & mask64(bits)) == 0 && !ir_is_vector(x->type);
+        if (!resized && !masked) {
+            return;
+        }
+        in->c = x->a;
+        in->src = ir_type_of(b, x->a);
+    }
+}
+
 void fold_address(struct ir_builder *b, struct ir_insn *in)
 {
     int64_t disp = (int32_t)in->imm;
 
+    if (in->op == IR_store || in->op == IR_store_excl) {
+        fold_stored(b, in);
+    }
     if (ir_type_of(b, in->a) != T_I64) {
         return;
     }

@@ -158,8 +158,9 @@ static ir_val fold_cmp_constant(struct ir_builder *b, struct ir_insn *in, uint64
     const struct ir_insn *x = fold_def(b, in->a);
     const enum ir_cond c = (enum ir_cond)in->aux;
 
-    if (x->op == IR_zext && is_unsigned(c) && k <= mask64(ir_lane_bits(x->src))) {
-        return ir_cmp(b, c, x->a, ir_konst(b, x->src, k));
+    /* Other extensions stay, so that flags of the same operands share the comparison. */
+    if (x->op == IR_zext && is_unsigned(c) && k <= 1 && fold_is_boolean(b, x->a)) {
+        return ir_cmp(b, c, x->a, ir_konst(b, T_I32, k));
     }
     if (k == 0) {
         switch (c) {

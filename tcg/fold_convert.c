@@ -45,7 +45,8 @@ static bool is_sign_extended(const struct ir_builder *b, ir_val v, unsigned n)
         return d->aux >> 8 <= n;
     case IR_load: {
         const memop m = (memop)(d->imm >> 32);
-        return m & MO_SIGN && 8u << (m & MO_SIZE_LOG2) <= n;
+        const unsigned loaded = 8u << (m & MO_SIZE_LOG2);
+        return m & MO_SIGN ? loaded <= n : loaded < n;
     }
     case IR_sar:
         return fold_is_const(b, d->b, &k) && ir_lane_bits(d->type) - k <= n;

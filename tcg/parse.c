@@ -355,7 +355,10 @@ static bool operands_of(struct parser *s, struct ir_insn *in)
     case SHAPE_CONST:
         return number(s, &in->imm);
     case SHAPE_GET:
-        return row(s, &in->aux);
+        if (!row(s, &in->aux)) {
+            return false;
+        }
+        return in->type == s->b->guest->regs[in->aux].type || fail(s, "not the row's type");
     case SHAPE_PUT:
         return row(s, &in->aux) && expect(s, ",") && operand(s, &in->a);
     case SHAPE_ENV:
