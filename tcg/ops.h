@@ -212,7 +212,7 @@ OP(vfcmp, BINI, STICKY, EV(eval_vfcmp))                           /* lanes: all 
 OP(fcvt, CVT, READS_FPENV | STICKY, EV(eval_fcvt))                /* between floating-point scalars */
 OP(frint, UNI, READS_FPENV | STICKY | LIFTS, EV(eval_frint))      /* aux: rounding | IR_FRINT_EXACT */
 OP(ftoi, CVTI, READS_FPENV | STICKY, EV(eval_ftoi))               /* saturating; aux: rounding | IR_FTOI_ bits | fraction bits << 8 */
-OP(itof, CVTI, READS_FPENV | STICKY, EV(eval_itof))               /* from integers of type src; aux: IR_ITOF_UNSIGNED | fraction bits << 8 */
+OP(itof, CVTI, READS_FPENV | STICKY, EV(eval_itof))               /* from integers of type src; aux: IR_RDYN | IR_ITOF_UNSIGNED | fraction bits << 8 */
 OP(vftoi, UNI, READS_FPENV | STICKY, EV(eval_vftoi))              /* lanes of the same width; type is the floating-point type */
 OP(vitof, UNI, READS_FPENV | STICKY, EV(eval_vitof))
 OP(fmov_to_int, CVT, PURE, EV(eval_fmov))                         /* the bits of a floating-point scalar as an integer */

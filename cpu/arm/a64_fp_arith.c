@@ -42,7 +42,7 @@ void a64_fnmul_s(struct a64_block *c, const struct a64_fnmul_s *a)
     }
 ONE_SOURCE(fabs_s, fp_abs(c, t, n))
 ONE_SOURCE(fneg_s, fp_neg(c, t, n))
-ONE_SOURCE(fsqrt_s, ir_fp1(c->b, IR_fsqrt, t, n, 0, c->fp))
+ONE_SOURCE(fsqrt_s, ir_fp1(c->b, IR_fsqrt, t, n, 0, fp_bits_of(c)))
 #undef ONE_SOURCE
 
 /* ---- fused: negate bit 0 is of the product, bit 1 of the addend */
@@ -53,7 +53,8 @@ ONE_SOURCE(fsqrt_s, ir_fp1(c->b, IR_fsqrt, t, n, 0, c->fp))
         const ir_type t = fp_scalar(a->esz);                                                       \
         if (fp_access(c)) {                                                                        \
             const ir_val n = read_s(c, a->rn, t), m = read_s(c, a->rm, t);                         \
-            write_fp(c, a->rd, a->ra, ir_fma(c->b, t, n, m, read_s(c, a->ra, t), negate, c->fp));  \
+            write_fp(c, a->rd, a->ra,                                                              \
+                     ir_fma(c->b, t, n, m, read_s(c, a->ra, t), negate, fp_bits_of(c)));           \
         }                                                                                          \
     }
 FUSED(fmadd, 0)

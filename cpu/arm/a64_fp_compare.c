@@ -20,7 +20,7 @@ void a64_fcmp_s(struct a64_block *c, const struct a64_fcmp_s *a)
     if (fp_access(c)) {
         const ir_val n = read_s(c, a->rn, t);
         const ir_val m = a->z ? fp_zero(c, t) : read_s(c, a->rm, t);
-        put_nzcv(c, ir_flags_fcmp(c->b, n, m, a->e, c->fp));
+        put_nzcv(c, ir_flags_fcmp(c->b, n, m, a->e, fp_bits_of(c)));
     }
 }
 
@@ -36,7 +36,7 @@ void a64_fccmp_s(struct a64_block *c, const struct a64_fccmp_s *a)
     const ir_val holds = cond_holds(c, a->cond), zero = fp_zero(c, t);
     const ir_val n = ir_select(c->b, holds, read_s(c, a->rn, t), zero);
     const ir_val m = ir_select(c->b, holds, read_s(c, a->rm, t), zero);
-    const ir_val compared = ir_flags_fcmp(c->b, n, m, a->e, c->fp);
+    const ir_val compared = ir_flags_fcmp(c->b, n, m, a->e, fp_bits_of(c));
     put_nzcv(c, ir_flags_select(c->b, holds, compared, flags_const(c, a->nzcv)));
 }
 
@@ -61,9 +61,9 @@ static ir_val compare(struct a64_block *c, ir_type t, unsigned relation, ir_val 
                                               .a = (uint16_t)x,
                                               .b = (uint16_t)y,
                                               .aux = relation,
-                                              .imm = c->fp});
+                                              .imm = fp_bits_of(c)});
     }
-    const ir_val holds = ir_zext(c->b, T_I64, ir_fcmp(c->b, relation, x, y, c->fp));
+    const ir_val holds = ir_zext(c->b, T_I64, ir_fcmp(c->b, relation, x, y, fp_bits_of(c)));
     return ir_trunc(c->b, int_scalar(log2_floor(ir_lane_bits(t)) - 3), ir_neg(c->b, holds));
 }
 

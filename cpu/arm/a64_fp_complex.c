@@ -60,7 +60,7 @@ static void multiply_add(struct a64_block *c, unsigned esz, unsigned q, const un
     const ir_val part = vec2(c, rot & 1 ? IR_vtrn2 : IR_vtrn1, esz, n, n);
     const ir_val turned = negate_some(c, esz, t, rot & 1 ? exchanged(c, esz, m) : m, negated[rot]);
 
-    write_v(c, reg[0], ir_fma(c->b, t, part, turned, read_v(c, reg[0]), 0, c->fp));
+    write_v(c, reg[0], ir_fma(c->b, t, part, turned, read_v(c, reg[0]), 0, fp_bits_of(c)));
 }
 
 void a64_fcmla_v(struct a64_block *c, const struct a64_fcmla_v *a)

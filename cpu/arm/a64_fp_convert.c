@@ -19,7 +19,7 @@ void a64_fcvt_gpr(struct a64_block *c, const struct a64_fcvt_gpr *a)
     if (fp_access(c)) {
         const ir_val n = read_s(c, a->rn, fp_scalar(a->esz));
         const unsigned how = a->round | (a->u ? IR_FTOI_UNSIGNED : 0);
-        write_x(c, a->rd, ir_ftoi(c->b, type_of(a->sf), n, how, c->fp));
+        write_x(c, a->rd, ir_ftoi(c->b, type_of(a->sf), n, how, fp_bits_of(c)));
     }
 }
 
@@ -30,7 +30,7 @@ void a64_fcvt_gpr(struct a64_block *c, const struct a64_fcvt_gpr *a)
             const ir_val n = read_s(c, a->rn, fp_scalar(a->esz));                                  \
             write_x(c, a->rd,                                                                      \
                     ir_ftoi(c->b, type_of(a->sf), n, IR_RTZ | (how) | FRACTION(64u - a->scale),    \
-                            c->fp));                                                               \
+                            fp_bits_of(c)));                                                       \
         }                                                                                          \
     }
 TO_FIXED(fcvtzs_fix, 0)
@@ -42,13 +42,13 @@ TO_FIXED(fcvtzu_fix, IR_FTOI_UNSIGNED)
     {                                                                                              \
         if (fp_access(c)) {                                                                        \
             const ir_val x = read_x(c, a->rn, a->sf);                                              \
-            write_fp(c, a->rd, a->rd, ir_itof(c->b, fp_scalar(a->esz), x, how, c->fp));            \
+            write_fp(c, a->rd, a->rd, ir_itof(c->b, fp_scalar(a->esz), x, how, fp_bits_of(c)));    \
         }                                                                                          \
     }
-FROM_GPR(scvtf_gpr, 0)
-FROM_GPR(ucvtf_gpr, IR_ITOF_UNSIGNED)
-FROM_GPR(scvtf_fix, FRACTION(64u - a->scale))
-FROM_GPR(ucvtf_fix, IR_ITOF_UNSIGNED | FRACTION(64u - a->scale))
+FROM_GPR(scvtf_gpr, IR_RDYN)
+FROM_GPR(ucvtf_gpr, IR_RDYN | IR_ITOF_UNSIGNED)
+FROM_GPR(scvtf_fix, IR_RDYN | FRACTION(64u - a->scale))
+FROM_GPR(ucvtf_fix, IR_RDYN | IR_ITOF_UNSIGNED | FRACTION(64u - a->scale))
 #undef FROM_GPR
 
 /*
@@ -61,8 +61,8 @@ void a64_fjcvtzs(struct a64_block *c, const struct a64_fjcvtzs *a)
         return;
     }
     const ir_val n = read_s(c, a->rn, T_F64);
-    const ir_val r = ir_ftoi(c->b, T_I32, n, IR_RTZ | IR_FTOI_JS, c->fp);
-    const ir_val back = ir_itof(c->b, T_F64, r, 0, 0);
+    const ir_val r = ir_ftoi(c->b, T_I32, n, IR_RTZ | IR_FTOI_JS, fp_bits_of(c));
+    const ir_val back = ir_itof(c->b, T_F64, r, IR_RDYN, 0);
     const ir_val same = ir_cmp(c->b, IR_EQ, ir_vget(c->b, T_I64, ir_vzext(c->b, back), 0),
                                ir_vget(c->b, T_I64, read_v(c, a->rn), 0));
     write_x(c, a->rd, r);
@@ -75,9 +75,9 @@ void a64_fjcvtzs(struct a64_block *c, const struct a64_fjcvtzs *a)
 static ir_val to_int(struct a64_block *c, ir_type t, ir_val x, unsigned how)
 {
     if (ir_is_vector(t)) {
-        return ir_fp1(c->b, IR_vftoi, t, x, how, c->fp);
+        return ir_fp1(c->b, IR_vftoi, t, x, how, fp_bits_of(c));
     }
-    return ir_ftoi(c->b, int_scalar(log2_floor(ir_lane_bits(t)) - 3), x, how, c->fp);
+    return ir_ftoi(c->b, int_scalar(log2_floor(ir_lane_bits(t)) - 3), x, how, fp_bits_of(c));
 }
 
 static void from_int(struct a64_block *c, ir_type t, const unsigned reg[2], unsigned how)
@@ -85,10 +85,10 @@ static void from_int(struct a64_block *c, ir_type t, const unsigned reg[2], unsi
     const ir_val n = read_v(c, reg[1]);
 
     if (ir_is_vector(t)) {
-        write_v(c, reg[0], ir_fp1(c->b, IR_vitof, t, n, how, c->fp));
+        write_v(c, reg[0], ir_fp1(c->b, IR_vitof, t, n, how, fp_bits_of(c)));
     } else {
         const ir_val x = ir_vget(c->b, int_scalar(log2_floor(ir_lane_bits(t)) - 3), n, 0);
-        write_fp(c, reg[0], reg[0], ir_itof(c->b, t, x, how, c->fp));
+        write_fp(c, reg[0], reg[0], ir_itof(c->b, t, x, how, fp_bits_of(c)));
     }
 }
 
@@ -122,10 +122,11 @@ TO_FIXED_VECTOR(fcvtzu_vi, IR_FTOI_UNSIGNED)
             from_int(c, fp_type(esz, a->q, a->scalar), (const unsigned[]){a->rd, a->rn}, how);     \
         }                                                                                          \
     }
-FROM_INT_VECTOR(scvtf_v, a->esz, 0)
-FROM_INT_VECTOR(ucvtf_v, a->esz, IR_ITOF_UNSIGNED)
-FROM_INT_VECTOR(scvtf_vi, a64_shift_esz(a->imm), FRACTION(right_shift(a->imm)))
-FROM_INT_VECTOR(ucvtf_vi, a64_shift_esz(a->imm), IR_ITOF_UNSIGNED | FRACTION(right_shift(a->imm)))
+FROM_INT_VECTOR(scvtf_v, a->esz, IR_RDYN)
+FROM_INT_VECTOR(ucvtf_v, a->esz, IR_RDYN | IR_ITOF_UNSIGNED)
+FROM_INT_VECTOR(scvtf_vi, a64_shift_esz(a->imm), IR_RDYN | FRACTION(right_shift(a->imm)))
+FROM_INT_VECTOR(ucvtf_vi, a64_shift_esz(a->imm),
+                IR_RDYN | IR_ITOF_UNSIGNED | FRACTION(right_shift(a->imm)))
 #undef FROM_INT_VECTOR
 
 /* ---- between formats */
@@ -134,14 +135,14 @@ void a64_fcvt_s(struct a64_block *c, const struct a64_fcvt_s *a)
 {
     if (fp_access(c)) {
         const ir_val n = read_s(c, a->rn, fp_scalar(a->esz));
-        write_fp(c, a->rd, a->rd, ir_fcvt(c->b, fp_scalar(a->dst), n, c->fp));
+        write_fp(c, a->rd, a->rd, ir_fcvt(c->b, fp_scalar(a->dst), n, fp_bits_of(c)));
     }
 }
 
 void a64_bfcvt_s(struct a64_block *c, const struct a64_bfcvt_s *a)
 {
     if (fp_access(c)) {
-        write_fp(c, a->rd, a->rd, ir_fcvt(c->b, T_BF16, read_s(c, a->rn, T_F32), c->fp));
+        write_fp(c, a->rd, a->rd, ir_fcvt(c->b, T_BF16, read_s(c, a->rn, T_F32), fp_bits_of(c)));
     }
 }
 
@@ -155,7 +156,8 @@ static ir_val convert_elements(struct a64_block *c, const ir_type from_to[2], ir
     ir_val r = IR_NONE;
 
     for (unsigned i = 0; i < count; i++) {
-        const ir_val x = ir_fcvt(c->b, from_to[1], ir_vget(c->b, from_to[0], v, first + i), c->fp);
+        const ir_val x = ir_fcvt(c->b, from_to[1], ir_vget(c->b, from_to[0], v, first + i),
+                                 fp_bits_of(c));
         r = i == 0 ? ir_vzext(c->b, x) : ir_vset(c->b, lanes, r, i, x);
     }
     return r;

@@ -18,7 +18,7 @@ void a64_frint_s(struct a64_block *c, const struct a64_frint_s *a)
 
     if (fp_access(c)) {
         const ir_val n = read_s(c, a->rn, t);
-        write_fp(c, a->rd, a->rd, ir_fp1(c->b, IR_frint, t, n, rounding(a->mode), c->fp));
+        write_fp(c, a->rd, a->rd, ir_fp1(c->b, IR_frint, t, n, rounding(a->mode), fp_bits_of(c)));
     }
 }
 
@@ -28,7 +28,7 @@ void a64_frint_v(struct a64_block *c, const struct a64_frint_v *a)
 
     if (fp_access(c)) {
         const ir_val n = read_v(c, a->rn);
-        write_v(c, a->rd, ir_fp1(c->b, IR_frint, t, n, rounding(a->mode), c->fp));
+        write_v(c, a->rd, ir_fp1(c->b, IR_frint, t, n, rounding(a->mode), fp_bits_of(c)));
     }
 }
 

@@ -52,7 +52,8 @@ void a64_fmla_v(struct a64_block *c, const struct a64_fmla_v *a)
 
     if (fp_access(c)) {
         write_v(c, a->rd,
-                ir_fma(c->b, t, read_v(c, a->rn), read_v(c, a->rm), read_v(c, a->rd), 0, c->fp));
+                ir_fma(c->b, t, read_v(c, a->rn), read_v(c, a->rm), read_v(c, a->rd), 0,
+                       fp_bits_of(c)));
     }
 }
 
@@ -62,7 +63,8 @@ void a64_fmls_v(struct a64_block *c, const struct a64_fmls_v *a)
 
     if (fp_access(c)) {
         write_v(c, a->rd,
-                ir_fma(c->b, t, read_v(c, a->rn), read_v(c, a->rm), read_v(c, a->rd), 1, c->fp));
+                ir_fma(c->b, t, read_v(c, a->rn), read_v(c, a->rm), read_v(c, a->rd), 1,
+                       fp_bits_of(c)));
     }
 }
 
@@ -90,7 +92,7 @@ MULTIPLY_ELEM(fmulx_elem, IR_fmulx)
             const ir_val n = read_fp(c, a->rn, t);                                                 \
             const ir_val m = read_fp_elem(c, a->rm, a->esz, a->index, t);                          \
             const ir_val d = read_fp(c, a->rd, t);                                                 \
-            write_fp_type(c, a->rd, a->rd, ir_fma(c->b, t, n, m, d, negate, c->fp));               \
+            write_fp_type(c, a->rd, a->rd, ir_fma(c->b, t, n, m, d, negate, fp_bits_of(c)));       \
         }                                                                                          \
     }
 FUSED_ELEM(fmla_elem, 0)
@@ -110,5 +112,5 @@ FUSED_ELEM(fmls_elem, 1)
     }
 ONE_OPERAND(fabs_v, fp_abs(c, t, n))
 ONE_OPERAND(fneg_v, fp_neg(c, t, n))
-ONE_OPERAND(fsqrt_v, ir_fp1(c->b, IR_fsqrt, t, n, 0, c->fp))
+ONE_OPERAND(fsqrt_v, ir_fp1(c->b, IR_fsqrt, t, n, 0, fp_bits_of(c)))
 #undef ONE_OPERAND

@@ -188,6 +188,12 @@ static inline void write_fp(struct a64_block *c, unsigned rd, unsigned merge, ir
 
 /* ---- floating point */
 
+/* The environment of an op: FPCR.NEP is the instructions' affair. */
+static inline unsigned fp_bits_of(const struct a64_block *c)
+{
+    return c->fp & ~(unsigned)IR_FP_NEP;
+}
+
 /* The operand of an instruction with vector and scalar forms, for an op of type t. */
 static inline ir_val read_fp(struct a64_block *c, unsigned r, ir_type t)
 {
@@ -225,7 +231,7 @@ static inline ir_val fp_abs(struct a64_block *c, ir_type t, ir_val x)
 
 static inline ir_val fp_op2(struct a64_block *c, enum ir_op op, ir_type t, ir_val x, ir_val y)
 {
-    return ir_fp2(c->b, op, t, x, y, c->fp);
+    return ir_fp2(c->b, op, t, x, y, fp_bits_of(c));
 }
 
 /* ---- run-time functions on lanes: rows of fp_calls.h, simd_calls.h */
