@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Machines connected to each other by a socket: TCP (each frame behind its length, 4 bytes, most
+ * significant first, as QEMU does), UDP to one peer, or a multicast group that acts as a hub.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/mem.h"
+#include "net/net_internal.h"
+
+#define LENGTH_BYTES 4u
+#define OUT_MAX (1u << 20) /* kept for a peer that does not read; more is dropped */
+
+struct socket_net {
+    int listener; /* -1: none */
+    int fd;       /* the peer, or the datagram socket; -1: nobody */
+    bool stream;
+    struct sockaddr_storage to; /* datagrams */
+    socklen_t to_len;
+
+    uint8_t *in; /* a frame with its length, or a datagram */
+    size_t in_bytes;
+    uint8_t *out; /* what the peer did not take yet */
+    size_t out_bytes;
+
+    char *listen, *connect, *mcast, *udp, *localaddr;
+};
+
+#define ROW(name_, member)                                                                         \
+    {                                                                                              \
+        name_, NET_TEXT, offsetof(struct socket_net, member), NULL                                 \
+    }
+static const struct net_option_row socket_rows[] = {
+    ROW("listen", listen),
+    ROW("connect", connect),
+    ROW("mcast", mcast),
+    ROW("udp", udp),
+    ROW("localaddr", localaddr),
+    {"fd", NET_TEXT, 0, "open sockets are not taken; use connect= or listen="},
+    {0},
+};
+
+/* ---- addresses */
+
+/* "HOST:PORT" (or ":PORT", any address) as the first IPv4 address of that name. */
+static bool resolve(const char *what, const char *text, struct sockaddr_storage *a, socklen_t *len,
+                    struct error *e)
+{
+    char host[256];
+    const char *colon = strrchr(text, ':');
+    struct addrinfo hints = {.ai_family = AF_INET, .ai_flags = AI_PASSIVE}, *found;
+    if (!colon || (size_t)(colon - text) >= sizeof(host) || !colon[1]) {
+        return error_set(e, "%s=%s: HOST:PORT is accepted", what, text);
+    }
+    snprintf(host, sizeof(host), "%.*s", (int)(colon - text), text);
+    int r = getaddrinfo(*host ? host : NULL, colon + 1, &hints, &found);
+    if (r) {
+        return error_set(e, "%s=%s: %s", what, text, gai_strerror(r));
+    }
+    memcpy(a, found->ai_addr, found->ai_addrlen);
+    *len = found->ai_addrlen;
+    freeaddrinfo(found);
+    return true;
+}
+
+static int new_socket(int type, struct error *e)
+{
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    int one = 1;
+    if (fd < 0) {
+        error_set(e, "no socket to be had from the host: %s", strerror(errno));
+    } else {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+    }
+    return fd;
+}
+
+static void set_nonblocking(int fd)
+{
+    int one = 1;
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+}
+
+/* ---- the four ways */
+
+static bool open_listen(struct socket_net *s, struct error *e)
+{
+    struct sockaddr_storage a;
+    socklen_t len;
+    if (!resolve("listen", s->listen, &a, &len, e)) {
+        return false;
+    }
+    s->stream = true;
+    s->listener = new_socket(SOCK_STREAM, e);
+    if (s->listener < 0) {
+        return false;
+    }
+    if (bind(s->listener, (struct sockaddr *)&a, len) < 0 || listen(s->listener, 1) < 0) {
+        return error_set(e, "listen=%s: %s", s->listen, strerror(errno));
+    }
+    set_nonblocking(s->listener);
+    return true;
+}
+
+static bool open_connect(struct socket_net *s, struct error *e)
+{
+    struct sockaddr_storage a;
+    socklen_t len;
+    if (!resolve("connect", s->connect, &a, &len, e)) {
+        return false;
+    }
+    s->stream = true;
+    s->fd = new_socket(SOCK_STREAM, e);
+    if (s->fd < 0) {
+        return false;
+    }
+    if (connect(s->fd, (struct sockaddr *)&a, len) < 0) {
+        return error_set(e, "connect=%s: %s", s->connect, strerror(errno));
+    }
+    set_nonblocking(s->fd);
+    return true;
+}
+
+static bool open_udp(struct socket_net *s, struct error *e)
+{
+    struct sockaddr_storage local;
+    socklen_t len;
+    if (!s->localaddr) {
+        return error_set(e, "udp=%s: localaddr=HOST:PORT is missing", s->udp);
+    }
+    if (!resolve("udp", s->udp, &s->to, &s->to_len, e) ||
+        !resolve("localaddr", s->localaddr, &local, &len, e)) {
+        return false;
+    }
+    s->fd = new_socket(SOCK_DGRAM, e);
+    if (s->fd < 0) {
+        return false;
+    }
+    if (bind(s->fd, (struct sockaddr *)&local, len) < 0) {
+        return error_set(e, "localaddr=%s: %s", s->localaddr, strerror(errno));
+    }
+    set_nonblocking(s->fd);
+    return true;
+}
+
+static bool open_mcast(struct socket_net *s, struct error *e)
+{
+    if (!resolve("mcast", s->mcast, &s->to, &s->to_len, e)) {
+        return false;
+    }
+    struct sockaddr_in *group = (struct sockaddr_in *)&s->to;
+    struct ip_mreq join = {.imr_multiaddr = group->sin_addr};
+    if (!IN_MULTICAST(ntohl(group->sin_addr.s_addr))) {
+        return error_set(e, "mcast=%s: an address of 224.0.0.0/4 is accepted", s->mcast);
+    }
+    if (s->localaddr && inet_pton(AF_INET, s->localaddr, &join.imr_interface) != 1) {
+        return error_set(e, "localaddr=%s: an IPv4 address is accepted", s->localaddr);
+    }
+    s->fd = new_socket(SOCK_DGRAM, e);
+    if (s->fd < 0) {
+        return false;
+    }
+    uint8_t loop = 1;
+    if (bind(s->fd, (struct sockaddr *)&s->to, s->to_len) < 0 ||
+        setsockopt(s->fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &join, sizeof(join)) < 0 ||
+        setsockopt(s->fd, IPPROTO_IP, IP_MULTICAST_LOOP, &loop, sizeof(loop)) < 0 ||
+        (s->localaddr && setsockopt(s->fd, IPPROTO_IP, IP_MULTICAST_IF, &join.imr_interface,
+                                    sizeof(join.imr_interface)) < 0)) {
+        return error_set(e, "mcast=%s: %s", s->mcast, strerror(errno));
+    }
+    set_nonblocking(s->fd);
+    return true;
+}
+
+static bool socket_open(struct netdev *n, const struct net_option *o, size_t count, struct error *e)
+{
+    struct socket_net *s = mem_alloc(sizeof(*s));
+    n->impl = s;
+    s->listener = s->fd = -1;
+    s->in = mem_alloc(LENGTH_BYTES + NET_PACKET_MAX);
+    s->out = mem_alloc(OUT_MAX);
+    if (!net_options_take(socket_rows, s, "socket", o, count, e)) {
+        return false;
+    }
+    if (!!s->listen + !!s->connect + !!s->mcast + !!s->udp != 1) {
+        return error_set(e, "one of listen=, connect=, mcast=, udp= is needed");
+    }
+    return s->listen    ? open_listen(s, e)
+           : s->connect ? open_connect(s, e)
+           : s->mcast   ? open_mcast(s, e)
+                        : open_udp(s, e);
+}
+
+static void hang_up(struct socket_net *s)
+{
+    if (s->fd >= 0) {
+        close(s->fd);
+    }
+    s->fd = -1;
+    s->in_bytes = s->out_bytes = 0;
+}
+
+static void socket_close(struct netdev *n)
+{
+    struct socket_net *s = n->impl;
+    hang_up(s);
+    if (s->listener >= 0) {
+        close(s->listener);
+    }
+    net_options_free(socket_rows, s);
+    mem_free(s->in);
+    mem_free(s->out);
+    mem_free(s);
+}
+
+/* ---- out */
+
+static void flush_out(struct socket_net *s)
+{
+    ssize_t done = send(s->fd, s->out, s->out_bytes, MSG_NOSIGNAL);
+    if (done > 0) {
+        s->out_bytes -= (size_t)done;
+        memmove(s->out, s->out + done, s->out_bytes);
+    } else if (done < 0 && errno != EAGAIN && errno != EINTR) {
+        hang_up(s);
+    }
+}
+
+static void socket_send(struct netdev *n, unsigned queue, const struct net_packet *p)
+{
+    struct socket_net *s = n->impl;
+    (void)queue;
+    if (s->fd < 0) {
+        n->dropped++;
+    } else if (!s->stream) {
+        struct msghdr m = {.msg_name = &s->to,
+                           .msg_namelen = s->to_len,
+                           .msg_iov = (struct iovec *)(uintptr_t)p->iov,
+                           .msg_iovlen = p->iov_count};
+        n->dropped += sendmsg(s->fd, &m, MSG_NOSIGNAL) < 0;
+    } else if (s->out_bytes + LENGTH_BYTES + p->bytes > OUT_MAX) {
+        n->dropped++;
+    } else {
+        store_be32(s->out + s->out_bytes, (uint32_t)p->bytes);
+        net_copy(p, s->out + s->out_bytes + LENGTH_BYTES, p->bytes);
+        s->out_bytes += LENGTH_BYTES + p->bytes;
+        flush_out(s);
+    }
+}
+
+/* ---- in */
+
+/* Bytes that s->in will have when what it holds is complete: a length, or a frame with it. */
+static size_t wanted_bytes(const struct socket_net *s)
+{
+    return LENGTH_BYTES + (s->in_bytes < LENGTH_BYTES ? 0 : load_be32(s->in));
+}
+
+static bool read_some(struct socket_net *s)
+{
+    size_t want = wanted_bytes(s);
+    if (want > LENGTH_BYTES + NET_PACKET_MAX) {
+        hang_up(s); /* it does not speak our protocol */
+        return false;
+    }
+    ssize_t got = recv(s->fd, s->in + s->in_bytes, want - s->in_bytes, 0);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+        hang_up(s);
+    }
+    s->in_bytes += got > 0 ? (size_t)got : 0;
+    return got > 0;
+}
+
+/* Takes what the peer sends until it has no more, a frame at a time. */
+static void read_stream(struct netdev *n, struct socket_net *s)
+{
+    while (net_may_deliver(n) && read_some(s)) {
+        if (s->in_bytes >= LENGTH_BYTES && s->in_bytes == wanted_bytes(s)) {
+            net_deliver_bytes(n, s->in + LENGTH_BYTES, s->in_bytes - LENGTH_BYTES);
+            s->in_bytes = 0;
+        }
+    }
+}
+
+static void read_datagrams(struct netdev *n, struct socket_net *s)
+{
+    for (unsigned i = 0; i < 64 && net_may_deliver(n); i++) {
+        ssize_t got = recv(s->fd, s->in, NET_PACKET_MAX, 0);
+        if (got <= 0) {
+            break;
+        }
+        net_deliver_bytes(n, s->in, (size_t)got);
+    }
+}
+
+static void socket_fill(struct netdev *n, struct net_poll *p)
+{
+    struct socket_net *s = n->impl;
+    net_poll_add(p, s->fd < 0 ? s->listener : -1, POLLIN);
+    net_poll_add(p, s->fd,
+                 (short)((net_may_deliver(n) ? POLLIN : 0) | (s->out_bytes ? POLLOUT : 0)));
+}
+
+static void socket_dispatch(struct netdev *n, const struct net_poll *p)
+{
+    struct socket_net *s = n->impl;
+    if (p->fd[1].revents && s->fd < 0) {
+        s->fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
+        if (s->fd >= 0) {
+            set_nonblocking(s->fd);
+        }
+        return;
+    }
+    if (p->fd[2].fd != s->fd) {
+        return; /* hung up while the thread slept */
+    }
+    if (s->out_bytes && (p->fd[2].revents & POLLOUT)) {
+        flush_out(s);
+    }
+    if (s->fd >= 0 && (p->fd[2].revents & (POLLIN | POLLHUP | POLLERR))) {
+        if (s->stream) {
+            read_stream(n, s);
+        } else {
+            read_datagrams(n, s);
+        }
+    }
+}
+
+static void socket_describe(struct netdev *n, struct strbuf *out)
+{
+    const struct socket_net *s = n->impl;
+    const char *way = s->listen ? "listen" : s->connect ? "connect" : s->mcast ? "mcast" : "udp";
+    const char *where = s->listen    ? s->listen
+                        : s->connect ? s->connect
+                        : s->mcast   ? s->mcast
+                                     : s->udp;
+    strbuf_printf(out, "  %s=%s%s\n", way, where, s->fd < 0 ? ", no peer" : "");
+}
+
+const struct netdev_kind net_socket_kind = {
+    .name = "socket",
+    .desc = "another machine, over TCP, UDP or a multicast group",
+    .open = socket_open,
+    .close = socket_close,
+    .send = socket_send,
+    .fill = socket_fill,
+    .dispatch = socket_dispatch,
+    .describe = socket_describe,
+};
