@@ -125,6 +125,9 @@ static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const u
     b->code = host;
     b->code_bytes = GUEST_PAGE_SIZE - (uint32_t)(pc & (GUEST_PAGE_SIZE - 1));
     b->max_guest_insns = insn_limit(v, pc);
+    b->mmu_current = (uint8_t)v->cls->mmu_index(v);
+    b->mmu_user = (uint8_t)v->cls->mmu_index_user(v);
+    b->flags_dead = false;
     v->cls->translate(v, b);
     struct block *blk = &a->blocks[a->block_count];
     *blk = (struct block){.pc = pc, .mode_key = b->mode_key, .pa = pa, .bytes = b->guest_bytes,

@@ -70,7 +70,7 @@ void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa)
     const uint64_t page = pc & PAGE_MASK;
     const uint32_t id = context_page_id(a, page, pa & PAGE_MASK);
 
-    if (atomic_get(&c->slots[context_slot(pc)]) == id) {
+    if (atomic_get(&c->slots[layout_code_slot(pc)]) == id) {
         return;
     }
     if ((c->map_used + 1) * 4 > c->map_size * 3) {
@@ -83,7 +83,7 @@ void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa)
     *m = (struct code_mapping){.page = page, .pa = pa & PAGE_MASK};
     const unsigned h = filter_hash(page);
     atomic_or(&a->code_filter[h >> 3], (uint8_t)(1u << (h & 7)));
-    atomic_set_release(&c->slots[context_slot(pc)], id);
+    atomic_set_release(&c->slots[layout_code_slot(pc)], id);
 }
 
 uint32_t context_page_id(struct accel *a, uint64_t va_page, uint64_t pa_page)

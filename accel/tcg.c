@@ -16,7 +16,9 @@
 
 #define DEFAULT_CACHE_BYTES (128u << 20)
 #define SLICE_NS 2000000
-#define CODE_STACK_BYTES (256u << 10)
+#define CODE_STACK_GUARD 65536u
+#define CODE_STACK_HEADROOM 128u        /* bytes above the first frame, read by returns that look for theirs */
+#define MXCSR_INITIAL 0x1f80u           /* round to nearest, all exceptions masked */
 
 static bool has_work(struct vcpu *v)
 {
@@ -132,6 +134,7 @@ static void run_thread(void *arg)
 {
     struct tcg_vcpu *t = arg;
     struct accel *a = t->accel;
+    void *stack = fault_stack_create();
 
     while (park(t)) {
         if (atomic_load(&a->flush_wanted)) {
@@ -144,6 +147,7 @@ static void run_thread(void *arg)
         tcg_run(t->v);
         after_round(t);
     }
+    fault_stack_free(stack);
 }
 
 /* thread=single: each vCPU with work gets a slice, ended by a kick from the slice's timer thread. */
@@ -151,6 +155,7 @@ static void run_all(void *arg)
 {
     struct accel *a = arg;
     struct tcg_vcpu *first = tcg_of(a->vcpus[0]);
+    void *stack = fault_stack_create();
 
     while (park(first)) {
         if (atomic_load(&a->flush_wanted)) {
@@ -174,6 +179,7 @@ static void run_all(void *arg)
             os_mutex_unlock(&first->lock);
         }
     }
+    fault_stack_free(stack);
 }
 
 static void slice_timer(void *arg)
@@ -190,7 +196,20 @@ static void slice_timer(void *arg)
 
 /* ---- life */
 
-static struct tcg_vcpu *vcpu_setup(struct accel *a, struct vcpu *v)
+static bool code_stack_setup(struct tcg_vcpu *t, struct error *e)
+{
+    t->code_stack = os_map_stack(HOST_CODE_STACK_BYTES, CODE_STACK_GUARD, e);
+    if (!t->code_stack) {
+        return false;
+    }
+    uint8_t *top = (uint8_t *)t->code_stack + HOST_CODE_STACK_BYTES - CODE_STACK_HEADROOM;
+    memset(top, 0xff, CODE_STACK_HEADROOM);     /* no frame matches */
+    t->v->hot.code_stack = top;
+    t->v->hot.guest_mxcsr = (t->v->hot.guest_mxcsr & ~0x3fu) | MXCSR_INITIAL;
+    return true;
+}
+
+static bool vcpu_setup(struct accel *a, struct vcpu *v, struct error *e)
 {
     struct tcg_vcpu *t = mem_alloc(sizeof(*t));
 
@@ -208,14 +227,15 @@ static struct tcg_vcpu *vcpu_setup(struct accel *a, struct vcpu *v)
     if (!v->env.tlb) {
         tlb_create(v);
     }
-    return t;
+    return !a->host || code_stack_setup(t, e);
 }
 
 static bool create_host(struct accel *a, struct vcpu *v, struct error *e)
 {
     const struct host_config hc = {
         .layout = {.hot = (int32_t)offsetof(struct vcpu, hot) - (int32_t)VCPU_STATE_OFFSET,
-                   .env = (int32_t)offsetof(struct vcpu, env) - (int32_t)VCPU_STATE_OFFSET},
+                   .env = (int32_t)offsetof(struct vcpu, env) - (int32_t)VCPU_STATE_OFFSET,
+                   .state = -(int32_t)VCPU_STATE_OFFSET},
         .runtime = tcg_runtime,
         .guest = v->cls->ir,
         .cache_bytes = a->config.cache_bytes ? a->config.cache_bytes : DEFAULT_CACHE_BYTES,
@@ -266,13 +286,15 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
     }
     a->block_capacity = 1u << 20;
     a->blocks = os_map_ram(a->block_capacity * sizeof(*a->blocks), e);
-    for (unsigned i = 0; i < count && a->blocks; i++) {
-        vcpu_setup(a, vcpus[i]);
+    bool ok = a->blocks != NULL;
+    for (unsigned i = 0; i < count && ok; i++) {
+        ok = vcpu_setup(a, vcpus[i], e);
     }
-    if (!a->blocks) {
+    if (!ok) {
         accel_destroy(a);
         return NULL;
     }
+    fault_handler_install();
     space_listen(vcpus[0]->memory, map_changed, a);
     return a;
 }
@@ -334,6 +356,9 @@ static void vcpu_teardown(struct vcpu *v)
 {
     struct tcg_vcpu *t = tcg_of(v);
 
+    if (t->code_stack) {
+        os_unmap_stack(t->code_stack, HOST_CODE_STACK_BYTES, CODE_STACK_GUARD);
+    }
     ir_builder_free(&t->builder);
     mem_free(t->jumps);
     os_mutex_destroy(&t->lock);

@@ -17,13 +17,14 @@
 #include "base/hash.h"
 #include "base/os.h"
 #include "cpu/cpu.h"
+#include "tcg/code_layout.h"
 #include "tcg/host.h"
 #include "tcg/ir.h"
 
-#define CONTEXT_SLOTS 1024u
+#define CONTEXT_SLOTS LAYOUT_CODE_SLOTS
 #define CONTEXT_IDS 2046u
 #define CONTEXT_CACHE 16u
-#define JUMP_TABLE_ENTRIES 4096u
+#define JUMP_TABLE_ENTRIES ((unsigned)LAYOUT_JUMP_ENTRIES)
 #define BLOCK_HASH_BITS 17
 
 /* A virtual code page of a context, and what it was found to map to. */
@@ -143,11 +144,6 @@ uint32_t context_page_id(struct accel *a, uint64_t va_page, uint64_t pa_page);
 void context_suspect_page(struct accel *a, uint64_t va, uint32_t tag);
 void context_suspect_tag(struct accel *a, uint32_t tag);             /* TLB_ANY_TAG: all */
 void context_reset(struct accel *a);                   /* everybody is out */
-static inline unsigned context_slot(uint64_t va)
-{
-    return (unsigned)((va >> GUEST_PAGE_BITS) ^ (va >> (GUEST_PAGE_BITS + 10))) & (CONTEXT_SLOTS - 1);
-}
-
 /* blocks.c */
 struct block *block_find(struct vcpu *v, uint64_t pc);  /* translates if need be; NULL: an exception was taken, see cls->pc */
 void block_flush_range(struct accel *a, uint64_t pa, uint64_t bytes);
@@ -166,6 +162,11 @@ void tcg_post_flush_all(struct vcpu *v);               /* any thread */
 
 /* run.c */
 void tcg_run(struct vcpu *v);                          /* guest code until something else wants the thread */
+
+/* fault.c */
+void fault_handler_install(void);                      /* for faults of generated code; others go to the handler before */
+void *fault_stack_create(void);                        /* signal stack of the calling thread */
+void fault_stack_free(void *stack);
 
 /* debug.c */
 void tcg_watch(struct vcpu *v, uint64_t va, unsigned bytes, bool slow, bool write);

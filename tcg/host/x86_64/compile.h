@@ -68,6 +68,15 @@ struct compiler {
     uint32_t insn_of[MAX_VALUES];      /* guest byte offset of each op */
 };
 
+/* Vector constants at the bottom of the cache. */
+enum constant {
+    K_SIGN_F32, K_SIGN_F64, K_ABS_F32, K_ABS_F64,
+    K_LEAST_F32, K_LEAST_F64, K_TINY_F32, K_TINY_F64,    /* see check_lanes */
+    K_SIGN_I8, K_SIGN_I16, K_SIGN_I32, K_SIGN_I64,
+    K_BYTES_7, K_LOW_NIBBLE, K_POPCNT, K_EVEN_8, K_EVEN_16, K_ODD_8, K_ODD_16,
+    K_REV16, K_REV32, K_REV64, K_REV16_32, K_REV16_64, K_COUNT
+};
+
 struct stubs {
     uint32_t enter, leave, link, go, poll, tail, mem, call, op, ret_miss;
 };
@@ -128,6 +137,11 @@ static inline struct operand vec_arg_place(const struct host *h, unsigned n)
     return at(STATE, ENV(h, vec_args) + 16 * (int32_t)n);
 }
 
+static inline struct operand constant_place(const struct compiler *c, enum constant k)
+{
+    return at_constant(&c->as, (uint32_t)k * 16);
+}
+
 /* ---- allocation (alloc.c) */
 uint16_t value(const struct compiler *c, ir_val v);              /* v with trunc and such looked through */
 unsigned use(struct compiler *c, ir_val v, uint32_t exclude);    /* register of v, allocated if need be, and locked */
@@ -154,12 +168,41 @@ void flush_flags(struct compiler *c);                            /* produces wha
 bool flags_from_alu(struct compiler *c, const struct ir_insn *in);   /* op i's own instruction produces what is pending */
 void put_flags(struct compiler *c, ir_val f, struct operand place);
 
+/* ---- guest memory (ops_memory.c) */
+struct address {
+    unsigned base, index, scale;
+    int32_t disp;
+};
+
+/* What is checked, and where to go when it fails. */
+struct check {
+    struct address a;
+    memop m;
+    bool write, aligned;
+    uint32_t site, resume;     /* the cold path is made by cold_access, */
+    uint32_t path;             /* or is this one */
+};
+
+static inline memop memop_of(const struct ir_insn *in)
+{
+    return (memop)(in->imm >> 32);
+}
+
+struct address address_of(struct compiler *c, const struct ir_insn *in);
+bool has_table(const struct compiler *c, memop m);               /* an inline table serves this MMU index */
+void emit_check(struct compiler *c, const struct check *k);
+struct operand host_place(struct address a);                     /* once rcx is the addend (and holds the base of an indexed address) */
+void full_barrier(struct compiler *c);
+
 /* ---- cold paths and calls (ops_call.c) */
 void load_result(struct compiler *c, unsigned dst, ir_type t, struct operand place);
 void store_operand(struct compiler *c, ir_val v, struct operand place);
 void fallback(struct compiler *c, const struct ir_insn *in);     /* any op by its evaluator */
 /* Cold: evaluates op i into vector register dst (operands in their registers) and goes on at resume. Returns the path's place. */
 uint32_t cold_evaluate(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume);
+
+/* The same for an access that may leave the block. */
+uint32_t cold_memory(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume);
 
 typedef void (*emitter)(struct compiler *c, const struct ir_insn *in);
 extern const emitter emitters[IR_OP_COUNT];
@@ -194,6 +237,13 @@ void emit_guard(struct compiler *c, const struct ir_insn *in);
 void emit_end(struct compiler *c, const struct ir_insn *in);
 void emit_brcond(struct compiler *c, const struct ir_insn *in);
 void emit_vector(struct compiler *c, const struct ir_insn *in);
+void emit_vector_shift(struct compiler *c, const struct ir_insn *in);
+void emit_vector_compare(struct compiler *c, const struct ir_insn *in);
+void emit_vector_shuffle(struct compiler *c, const struct ir_insn *in);
+void emit_vector_misc(struct compiler *c, const struct ir_insn *in);
+void emit_vector_fp(struct compiler *c, const struct ir_insn *in);
+void emit_crypto(struct compiler *c, const struct ir_insn *in);
+void three(struct compiler *c, opcode op, unsigned dst, unsigned a, unsigned b);   /* dst = a op b, by AVX or SSE */
 void emit_vector_move(struct compiler *c, const struct ir_insn *in);
 void emit_fp(struct compiler *c, const struct ir_insn *in);
 void emit_fp_convert(struct compiler *c, const struct ir_insn *in);

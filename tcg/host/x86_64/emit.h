@@ -13,7 +13,8 @@
 
 #include "base/bits.h"
 
-enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15, NO_REG = 0xff };
+enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15,
+       RIP = 0xf0 /* as a base */, NO_REG = 0xff };
 
 struct assembler {
     uint8_t *rw;
@@ -71,6 +72,11 @@ static inline unsigned put_modrm(uint8_t *p, unsigned n, unsigned reg, struct op
         p[n++] = (uint8_t)(0xc0 | reg << 3 | (o.base & 7));
         return n;
     }
+    if (o.base == RIP) {
+        p[n++] = (uint8_t)(reg << 3 | 5);
+        memcpy(p + n, &o.disp, 4);
+        return n + 4;
+    }
     const bool sib = o.index != NO_REG || (o.base & 7) == RSP || o.base == NO_REG;
     unsigned mod = 0;
     if (o.base == NO_REG) {
@@ -107,7 +113,7 @@ static inline void emit_x(struct assembler *as, opcode op, unsigned reg, struct 
     }
     unsigned rex = op & OP_W ? 0x48 : 0;
     rex |= reg & 8 ? 0x44 : 0;
-    rex |= o.base != NO_REG && (o.base & 8) ? 0x41 : 0;
+    rex |= o.base < RIP && (o.base & 8) ? 0x41 : 0;
     rex |= o.index != NO_REG && (o.index & 8) ? 0x42 : 0;
     if (((op & OP_BYTE_REG) && reg >= RSP && reg <= RDI) ||
         ((op & OP_BYTE_RM) && o.is_register && o.base >= RSP && o.base <= RDI)) {
@@ -137,7 +143,7 @@ static inline void emit_v(struct assembler *as, opcode op, unsigned reg, unsigne
     uint8_t p[24];
     unsigned n = 0;
     const unsigned pp = op >> 16 & 3, map = op >> 8 & 3;
-    const bool x = o.index != NO_REG && (o.index & 8), b = o.base != NO_REG && (o.base & 8);
+    const bool x = o.index != NO_REG && (o.index & 8), b = o.base < RIP && (o.base & 8);
 
     if (map == MAP_0F && !x && !b && !(op & OP_W)) {
         p[n++] = 0xc5;
@@ -161,6 +167,12 @@ static inline void emit_rr(struct assembler *as, opcode op, unsigned reg, unsign
 static inline void emit_rm(struct assembler *as, opcode op, unsigned reg, struct operand o)
 {
     emit_x(as, op, reg, o, 0, 0);
+}
+
+/* The constant at offset in the cache, for the very next hot instruction. */
+static inline struct operand at_constant(const struct assembler *as, uint32_t offset)
+{
+    return (struct operand){.base = RIP, .index = NO_REG, .disp = (int32_t)(offset - as->hot)};
 }
 
 /* ---- integer instructions; w: 64-bit operands */

@@ -170,11 +170,11 @@ static void cold_store(struct compiler *c, ir_val v, struct operand place)
     }
 }
 
-uint32_t cold_evaluate(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume)
+static uint32_t cold_op(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume, bool exits)
 {
     struct assembler *as = &c->as;
     uint32_t index;
-    struct site *s = new_site(c, SITE_OTHER, false, &index);
+    struct site *s = new_site(c, SITE_OTHER, exits, &index);
 
     fill_op(s, in);
     as->to_cold = true;
@@ -197,6 +197,16 @@ uint32_t cold_evaluate(struct compiler *c, const struct ir_insn *in, unsigned ds
     x_jmp(as, resume);
     as->to_cold = false;
     return path;
+}
+
+uint32_t cold_evaluate(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume)
+{
+    return cold_op(c, in, dst, resume, false);
+}
+
+uint32_t cold_memory(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume)
+{
+    return cold_op(c, in, dst, resume, true);
 }
 
 /* ---- run-time functions of the guest */

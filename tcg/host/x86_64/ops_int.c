@@ -217,7 +217,7 @@ void emit_unary(struct compiler *c, const struct ir_insn *in)
 {
     if (!plain(in)) {
         if (ir_is_vector(in->type)) {
-            emit_vector(c, in);
+            emit_vector_misc(c, in);
         } else {
             fallback(c, in);
         }
@@ -243,7 +243,7 @@ void emit_bits(struct compiler *c, const struct ir_insn *in)
 
     if (!plain(in) || !have) {
         if (ir_is_vector(in->type)) {
-            emit_vector(c, in);
+            emit_vector_misc(c, in);
         } else {
             fallback(c, in);
         }

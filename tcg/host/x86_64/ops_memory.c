@@ -18,17 +18,7 @@
 #include "tcg/host/x86_64/compile.h"
 #include "tcg/tlb_layout.h"
 
-struct address {
-    unsigned base, index, scale;
-    int32_t disp;
-};
-
-static memop memop_of(const struct ir_insn *in)
-{
-    return (memop)(in->imm >> 32);
-}
-
-static struct address address_of(struct compiler *c, const struct ir_insn *in)
+struct address address_of(struct compiler *c, const struct ir_insn *in)
 {
     struct address a = {.index = NO_REG, .disp = (int32_t)in->imm};
 
@@ -75,14 +65,11 @@ static uint32_t cold_access(struct compiler *c, uint32_t site, uint32_t retry, u
  * The check, emitted backwards: afterwards rcx is the addend. The cold path needs the place of its own retry, which is
  * where the check begins, so its jump is emitted once the check's length is known.
  */
-static void emit_check(struct compiler *c, const struct ir_insn *in, struct address a, uint32_t site, uint32_t resume)
+void emit_check(struct compiler *c, const struct check *k)
 {
-    const memop m = memop_of(in);
-    const int32_t size = 1 << (m & MO_SIZE_LOG2);
-    const unsigned idx = m >> MO_IDX_SHIFT & 7;
-    const bool write = in->op == IR_store;
-    const int32_t lines = write ? TLB_LAYOUT_WRITE : 0;
-    const bool user = idx != c->b->mmu_current;
+    const int32_t size = 1 << (k->m & MO_SIZE_LOG2);
+    const int32_t lines = k->write ? TLB_LAYOUT_WRITE : 0;
+    const bool user = (k->m >> MO_IDX_SHIFT & 7) != c->b->mmu_current;
     struct assembler *as = &c->as;
     const unsigned table = user ? RDX : TLB_BASE;
 
@@ -93,19 +80,19 @@ static void emit_check(struct compiler *c, const struct ir_insn *in, struct addr
     x_alu_imm(as, ALU_AND, true, reg_operand(RAX), -4096);
     x_alu_mem(as, ALU_AND, true, RCX, at(table, TLB_LAYOUT_MASK));
     x_shift_imm(as, SHIFT_SHR, true, RCX, GUEST_PAGE_BITS - TLB_LAYOUT_LINE_LOG2);
-    x_lea(as, true, RAX, plus(a, size - 1));
-    x_lea(as, true, RCX, plus(a, 0));
+    x_lea(as, true, RAX, plus(k->a, size - 1));
+    x_lea(as, true, RCX, plus(k->a, 0));
     if (user) {
         x_load(as, true, RDX, at(STATE, HOT(c->h, tlb_user)));
     }
     uint32_t align_end = 0;
-    if ((m & MO_ALIGN) && size > 1) {
+    if (k->aligned && size > 1) {
         align_end = as->hot;
         as->hot -= 6;
         emit_x(as, OPC(0, 0, 0xf6), 0, reg_operand(RAX), 1, (uint64_t)(size - 1));
-        x_lea(as, true, RAX, plus(a, 0));
+        x_lea(as, true, RAX, plus(k->a, 0));
     }
-    const uint32_t path = cold_access(c, site, as->hot, resume);
+    const uint32_t path = k->path ? k->path : cold_access(c, k->site, as->hot, k->resume);
     const uint32_t ends[2] = {jump_end, align_end};
     for (unsigned n = 0; n < 2; n++) {
         if (ends[n]) {
@@ -117,7 +104,7 @@ static void emit_check(struct compiler *c, const struct ir_insn *in, struct addr
     }
 }
 
-static bool has_table(const struct compiler *c, memop m)
+bool has_table(const struct compiler *c, memop m)
 {
     const unsigned idx = m >> MO_IDX_SHIFT & 7;
 
@@ -140,7 +127,7 @@ static void always_slow(struct compiler *c, uint32_t site, uint32_t resume)
     x_jmp(as, path);
 }
 
-static struct operand host_place(struct address a)
+struct operand host_place(struct address a)
 {
     /* rcx + address: three registers at most; an index needs an add of its own. */
     return a.index == NO_REG ? at_index(RCX, a.base, 0, a.disp) : at_index(RCX, a.index, a.scale, a.disp);
@@ -230,7 +217,8 @@ void emit_load(struct compiler *c, const struct ir_insn *in)
     }
     emit_rm(&c->as, vec ? vector_move(memop_of(in), false) : integer_load(in), dst, host_place(a));
     add_base(c, a);
-    emit_check(c, in, a, index, resume);
+    emit_check(c, &(struct check){.a = a, .m = memop_of(in), .aligned = memop_of(in) & MO_ALIGN, .site = index,
+                                  .resume = resume});
 }
 
 static void store_value(struct compiler *c, const struct ir_insn *in, struct operand place, unsigned data, uint64_t k)
@@ -252,7 +240,7 @@ static void store_value(struct compiler *c, const struct ir_insn *in, struct ope
 }
 
 /* A store-release must not be passed by a later load-acquire: a locked instruction behind it keeps them in order. */
-static void full_barrier(struct compiler *c)
+void full_barrier(struct compiler *c)
 {
     const struct operand top = at(RSP, 0);
 
@@ -282,13 +270,8 @@ void emit_store(struct compiler *c, const struct ir_insn *in)
     }
     store_value(c, in, host_place(a), data, k);
     add_base(c, a);
-    emit_check(c, in, a, index, resume);
-}
-
-/* By the run-time: operands in env.vec_args, as an evaluator's. The monitor's state is in tcg_hot. */
-void emit_atomic(struct compiler *c, const struct ir_insn *in)
-{
-    fallback(c, in);
+    emit_check(c, &(struct check){.a = a, .m = memop_of(in), .write = true, .aligned = memop_of(in) & MO_ALIGN,
+                                  .site = index, .resume = resume});
 }
 
 void emit_barrier(struct compiler *c, const struct ir_insn *in)

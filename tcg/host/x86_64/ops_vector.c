@@ -49,13 +49,13 @@ static const struct vector_row *find(const struct ir_insn *in)
     return NULL;
 }
 
-/* dst = a op b, with the two-operand forms of SSE where AVX is missing. */
-static void three(struct compiler *c, opcode op, unsigned dst, unsigned a, unsigned b)
+void three(struct compiler *c, opcode op, unsigned dst, unsigned a, unsigned b)
 {
     if (c->h->avx) {
         emit_v(&c->as, op, dst, a, reg_operand(b), 0, 0);
-    } else if (dst == a) {
+    } else if (dst == a || dst != b) {
         emit_rr(&c->as, op, dst, b);
+        copy(c, true, dst, a);
     } else {
         copy(c, true, dst, X0);
         emit_rr(&c->as, op, X0, b);

@@ -258,11 +258,53 @@ static uint32_t leave_stub(struct host *h, struct assembler *as)
     return start;
 }
 
+static void fill(struct host *h, enum constant k, unsigned lane_bytes, uint64_t lane)
+{
+    for (unsigned i = 0; i < 16; i += lane_bytes) {
+        store_le(h->rw + k * 16 + i, lane_bytes, lane);
+    }
+}
+
+static void bytes(struct host *h, enum constant k, uint64_t low, uint64_t high)
+{
+    store_le64(h->rw + k * 16, low);
+    store_le64(h->rw + k * 16 + 8, high);
+}
+
+static void constants(struct host *h)
+{
+    fill(h, K_SIGN_F32, 4, UINT64_C(1) << 31);
+    fill(h, K_SIGN_F64, 8, UINT64_C(1) << 63);
+    fill(h, K_ABS_F32, 4, 0x7fffffff);
+    fill(h, K_ABS_F64, 8, INT64_MAX);
+    fill(h, K_LEAST_F32, 4, 0x80800000);
+    fill(h, K_LEAST_F64, 8, UINT64_C(0x8010000000000000));
+    fill(h, K_TINY_F32, 4, 0xff000000);
+    fill(h, K_TINY_F64, 8, UINT64_C(0xffe0000000000000));
+    fill(h, K_SIGN_I8, 1, 0x80);
+    fill(h, K_SIGN_I16, 2, 0x8000);
+    fill(h, K_SIGN_I32, 4, UINT64_C(1) << 31);
+    fill(h, K_SIGN_I64, 8, UINT64_C(1) << 63);
+    fill(h, K_BYTES_7, 1, 0x70);
+    fill(h, K_LOW_NIBBLE, 1, 0x0f);
+    bytes(h, K_POPCNT, UINT64_C(0x0302020102010100), UINT64_C(0x0403030203020201));
+    bytes(h, K_EVEN_8, UINT64_C(0x0e0c0a0806040200), UINT64_C(0x8080808080808080));
+    bytes(h, K_ODD_8, UINT64_C(0x0f0d0b0907050301), UINT64_C(0x8080808080808080));
+    bytes(h, K_EVEN_16, UINT64_C(0x0d0c090805040100), UINT64_C(0x8080808080808080));
+    bytes(h, K_ODD_16, UINT64_C(0x0f0e0b0a07060302), UINT64_C(0x8080808080808080));
+    bytes(h, K_REV16, UINT64_C(0x0607040502030001), UINT64_C(0x0e0f0c0d0a0b0809));
+    bytes(h, K_REV32, UINT64_C(0x0405060700010203), UINT64_C(0x0c0d0e0f08090a0b));
+    bytes(h, K_REV64, UINT64_C(0x0001020304050607), UINT64_C(0x08090a0b0c0d0e0f));
+    bytes(h, K_REV16_32, UINT64_C(0x0504070601000302), UINT64_C(0x0d0c0f0e09080b0a));
+    bytes(h, K_REV16_64, UINT64_C(0x0100030205040706), UINT64_C(0x09080b0a0d0c0f0e));
+}
+
 void stubs_create(struct host *h)
 {
-    struct assembler as = {.rw = h->rw, .cold = 64, .to_cold = true};
+    struct assembler as = {.rw = h->rw, .cold = K_COUNT * 16, .to_cold = true};
     const struct host_runtime *r = &h->config.runtime;
 
+    constants(h);
     h->stubs.enter = enter_stub(h, &as);
     h->stubs.leave = leave_stub(h, &as);
     h->stubs.link = boundary_stub(h, &as, (uintptr_t)r->link);
