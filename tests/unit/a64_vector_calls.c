@@ -25,11 +25,12 @@ static union ir_vec call(const struct ir_call *row, struct arm_cpu *cpu,
     return d;
 }
 
-/* Of a pure function, which looks at no vCPU. */
+/* Of a pure function, which looks at nothing of the vCPU. */
 static union ir_vec pure(const struct ir_call *row, const union ir_vec *a, const union ir_vec *b,
                          const union ir_vec *c, uint32_t aux)
 {
-    return call(row, NULL, (const union ir_vec *const[]){a, b, c}, aux);
+    struct arm_cpu cpu = {.fpcr = 0};
+    return call(row, &cpu, (const union ir_vec *const[]){a, b, c}, aux);
 }
 
 static uint32_t rol(uint32_t x, unsigned n)
