@@ -90,7 +90,7 @@ static void load_row(struct compiler *c, unsigned row, unsigned r)
 static int home_row(const struct compiler *c, uint16_t v)
 {
     if (v >= c->count) {
-        return (int)(v - c->count);
+        return v - c->count < IR_MAX_REGS ? (int)(v - c->count) : -1;
     }
     const struct ir_insn *in = &c->insns[v];
     return in->op == IR_get && c->h->home_of_row[in->aux] >= 0 ? (int)in->aux : -1;
@@ -98,7 +98,10 @@ static int home_row(const struct compiler *c, uint16_t v)
 
 static bool is_vec(const struct compiler *c, uint16_t v)
 {
-    return class_of(v >= c->count ? c->h->config.guest->regs[v - c->count].type : c->insns[v].type);
+    if (v < c->count) {
+        return class_of(c->insns[v].type);
+    }
+    return v - c->count < IR_MAX_REGS && class_of(c->h->config.guest->regs[v - c->count].type);
 }
 
 /* ---- eviction */
@@ -126,10 +129,10 @@ static void reload(struct compiler *c, uint16_t v, unsigned r)
         load_row(c, (unsigned)home, r);
         return;
     }
-    const struct ir_insn *in = &c->insns[v];
-    if (in->op == IR_konst) {
+    const struct ir_insn *in = &c->insns[v < c->count ? v : 0];
+    if (v < c->count && in->op == IR_konst) {
         x_mov_imm(&c->as, r, in->imm);
-    } else if (in->op == IR_get && c->i <= c->memory_until[v]) {
+    } else if (v < c->count && in->op == IR_get && c->i <= c->memory_until[v]) {
         load_row(c, in->aux, r);
     } else {
         const struct operand o = spill_place(c->h, take_slot(c, v));
@@ -268,7 +271,11 @@ bool wanted(const struct compiler *c)
 
 unsigned def(struct compiler *c)
 {
-    const uint16_t v = (uint16_t)c->i;
+    return define(c, (uint16_t)c->i);
+}
+
+unsigned define(struct compiler *c, uint16_t v)
+{
     const bool vec = is_vec(c, v);
     unsigned r;
 
@@ -499,7 +506,7 @@ static uint16_t alias_of(const struct compiler *c, uint32_t i)
     return (uint16_t)i;
 }
 
-static bool is_site(const struct ir_insn *in)
+bool is_site(const struct ir_insn *in)
 {
     switch (in->op) {
     case IR_load:
@@ -514,6 +521,74 @@ static bool is_site(const struct ir_insn *in)
         return ((const struct ir_call *)(uintptr_t)in->imm)->class == IR_CALL_RAISES;
     default:
         return false;
+    }
+}
+
+static bool groupable(const struct compiler *c, const struct ir_insn *in)
+{
+    const memop m = memop_of(in);
+
+    return (in->op == IR_load || in->op == IR_store) && !in->b && inline_access(c, in) && !(m & (MO_ALIGN | MO_SWAP));
+}
+
+#define GROUP_WINDOW 512       /* bytes; a wider one would often cross a page */
+
+static bool joins(const struct group *g, uint16_t base, unsigned idx, bool write, int32_t low, int32_t high)
+{
+    const int32_t l = low < g->low ? low : g->low, h = high > g->high ? high : g->high;
+
+    return g->open && g->base == base && g->idx == idx && g->write == write && h - l <= GROUP_WINDOW;
+}
+
+static void add_to_group(struct compiler *c, uint32_t i)
+{
+    const struct ir_insn *in = &c->insns[i];
+    const int32_t low = (int32_t)in->imm;
+    const memop m = memop_of(in);
+    const unsigned idx = m >> MO_IDX_SHIFT & 7;
+    const bool write = in->op == IR_store;
+
+    if (low > INT32_MAX / 2 || low < INT32_MIN / 2) {
+        return;
+    }
+    const int32_t high = low + (1 << (m & MO_SIZE_LOG2));
+    for (unsigned n = 0; n < c->group_count; n++) {
+        struct group *g = &c->groups[n];
+        if (joins(g, c->alias[in->a], idx, write, low, high)) {
+            g->low = low < g->low ? low : g->low;
+            g->high = high > g->high ? high : g->high;
+            g->members++;
+            c->group_of[i] = (uint8_t)(n + 1);
+            return;
+        }
+    }
+    if (c->group_count < MAX_GROUPS) {
+        c->groups[c->group_count] = (struct group){.base = c->alias[in->a], .leader = (uint16_t)i, .members = 1,
+                                                   .idx = (uint8_t)idx, .write = write, .open = true, .low = low,
+                                                   .high = high};
+        c->group_of[i] = (uint8_t)++c->group_count;
+    }
+}
+
+/* An addend must not live across a function that may flush the TLB. */
+void find_groups(struct compiler *c)
+{
+    c->group_count = 0;
+    for (uint32_t i = 1; i < c->count; i++) {
+        const struct ir_insn *in = &c->insns[i];
+        c->group_of[i] = 0;
+        if (in->op == IR_call || in->op == IR_guard) {
+            for (unsigned n = 0; n < c->group_count; n++) {
+                c->groups[n].open = false;
+            }
+        } else if (groupable(c, in)) {
+            add_to_group(c, i);
+        }
+    }
+    for (unsigned n = 0; n < c->group_count; n++) {
+        c->reg[group_value(c, n)] = -1;
+        c->spill[group_value(c, n)] = 0;
+        c->alias[group_value(c, n)] = group_value(c, n);
     }
 }
 
@@ -564,6 +639,7 @@ void prepare(struct compiler *c)
             }
         }
     }
+    find_groups(c);
     for (unsigned row = 0; row < g->reg_count; row++) {
         if (g->regs[row].type == T_FLAGS && last_put[row] && c->b->flags_dead) {
             c->keep_put[last_put[row]] = last_site > last_put[row];

@@ -23,7 +23,8 @@
 #define VEC_ALLOC 0xfffcu
 #define X0 0                   /* scratch vector registers */
 #define X1 1
-#define MAX_VALUES (IR_MAX_INSNS + IR_MAX_REGS)
+#define MAX_GROUPS 64
+#define MAX_VALUES (IR_MAX_INSNS + IR_MAX_REGS + MAX_GROUPS)
 #define SPILL_SLOTS 256
 /* Floating-point environments that the host unit does not have: such ops are evaluated by the run-time. */
 #define FP_SPECIAL (IR_FP_FZ | IR_FP_FIZ | IR_FP_AH | IR_FP_NEP | IR_FP_STD_NEON)
@@ -38,6 +39,19 @@ struct pending {
     uint32_t mask;             /* FLAGS_BIT: of the packed value */
     bool only_zs;              /* consumers look at Z and S only */
     bool signalling;
+};
+
+/*
+ * Accesses with one base and displacements close together: the first checks that all of them are on one page and keeps the addend,
+ * or 1 if they are not; the others only look whether it is good.
+ */
+struct group {
+    uint16_t base;             /* value */
+    uint16_t leader;           /* op */
+    uint16_t members;
+    uint8_t idx;
+    bool write, open;
+    int32_t low, high;         /* displacements: first byte, behind the last byte */
 };
 
 struct compiler {
@@ -62,6 +76,9 @@ struct compiler {
     uint16_t previous[MAX_VALUES];     /* of a put: the row's value before */
     uint16_t memory_until[MAX_VALUES]; /* of a get: the row's memory holds the value up to this op */
     uint8_t keep_put[MAX_VALUES];      /* of a put: memory must be written */
+    struct group groups[MAX_GROUPS];
+    unsigned group_count;
+    uint8_t group_of[MAX_VALUES];      /* of a memory op: group + 1 */
     bool fused[MAX_VALUES];            /* a floating-point comparison is made where its condition is used */
     int8_t reg[MAX_VALUES];
     uint16_t spill[MAX_VALUES];        /* slot + 1 */
@@ -148,6 +165,7 @@ unsigned use(struct compiler *c, ir_val v, uint32_t exclude);    /* register of 
 unsigned use_here(struct compiler *c, ir_val v, unsigned prefer);/* the same, preferring a register */
 unsigned def(struct compiler *c);                                /* register of op i's value (also when nobody uses it) */
 bool wanted(const struct compiler *c);                           /* somebody uses op i's value */
+unsigned define(struct compiler *c, uint16_t v);                 /* as def, for a value that is no op's */
 unsigned temp(struct compiler *c, bool vec);                     /* a register for the current op only */
 void evict(struct compiler *c, bool vec, unsigned r);
 bool imm32(const struct compiler *c, ir_val v, ir_type t, int32_t *k);   /* v is a constant that fits an immediate of type t */
@@ -159,6 +177,7 @@ void block_end_claim(struct compiler *c);
 void block_end_moves(struct compiler *c);
 void block_start(struct compiler *c);
 void prepare(struct compiler *c);
+bool is_site(const struct ir_insn *in);                          /* may leave the block in its middle */
 struct site *new_site(struct compiler *c, enum site_kind kind, bool exits, uint32_t *index);   /* exits: with a map */
 
 /* ---- flags (ops_flags.c) */
@@ -174,6 +193,13 @@ struct address {
     int32_t disp;
 };
 
+/* The value that a group's addend is, for the allocator. */
+static inline uint16_t group_value(const struct compiler *c, unsigned g)
+{
+    return (uint16_t)(c->count + IR_MAX_REGS + g);
+}
+void find_groups(struct compiler *c);
+
 /* What is checked, and where to go when it fails. */
 struct check {
     struct address a;
@@ -181,6 +207,8 @@ struct check {
     bool write, aligned;
     uint32_t site, resume;     /* the cold path is made by cold_access, */
     uint32_t path;             /* or is this one */
+    int32_t low, high;         /* bytes covered, as displacements; both 0: the access alone */
+    unsigned addend;           /* register that the addend goes to; 0: rcx */
 };
 
 static inline memop memop_of(const struct ir_insn *in)
@@ -190,6 +218,7 @@ static inline memop memop_of(const struct ir_insn *in)
 
 struct address address_of(struct compiler *c, const struct ir_insn *in);
 bool has_table(const struct compiler *c, memop m);               /* an inline table serves this MMU index */
+bool inline_access(const struct compiler *c, const struct ir_insn *in);   /* a plain load or store with an inline path */
 void emit_check(struct compiler *c, const struct check *k);
 struct operand host_place(struct address a);                     /* once rcx is the addend (and holds the base of an indexed address) */
 void full_barrier(struct compiler *c);

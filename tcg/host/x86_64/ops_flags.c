@@ -101,15 +101,20 @@ static unsigned condition_of_flags(struct compiler *c, unsigned cond, ir_val f)
     return cond;
 }
 
-/* A function between a comparison and its use may read or clear the cumulative flags: then it stays where it is. */
-static bool call_between(const struct compiler *c, uint16_t v)
+/* Whether an op from v to here is one that `of` says. */
+static bool any_between(const struct compiler *c, uint16_t v, bool (*of)(const struct ir_insn *in))
 {
     for (uint32_t i = v + 1u; i < c->i; i++) {
-        if (c->insns[i].op == IR_call) {
+        if (of(&c->insns[i])) {
             return true;
         }
     }
     return false;
+}
+
+static bool is_call(const struct ir_insn *in)
+{
+    return in->op == IR_call;
 }
 
 static unsigned condition_of_fcmp(struct compiler *c, uint16_t v)
@@ -126,12 +131,14 @@ static unsigned condition_of_fcmp(struct compiler *c, uint16_t v)
     const unsigned code = codes[in->aux & 15];
 
     if (code == 0xff || (in->imm & FP_SPECIAL) || (in->src != T_F64 && in->src != T_F32) ||
-        c->reg[v] >= 0 || c->spill[v] || call_between(c, v)) {
+        c->reg[v] >= 0 || c->spill[v] ||
+        any_between(c, v, is_call)) {      /* a function may read or clear the cumulative flags */
         ask(c, request(FLAGS_TEST, T_I32, v, v), true);
         return CC_NE;
     }
     const bool swap = code & 16;
-    c->fused[v] = true;
+    /* If the block can be left in between, the flags must have been raised by then: the comparison is made twice. */
+    c->fused[v] = !any_between(c, v, is_site);
     struct pending p = request(FLAGS_FCMP, in->src, value(c, swap ? in->b : in->a), value(c, swap ? in->a : in->b));
     p.signalling = in->aux & IR_FCMP_SIGNALLING;
     ask(c, p, false);

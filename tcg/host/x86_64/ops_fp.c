@@ -107,10 +107,15 @@ void emit_fcmp(struct compiler *c, const struct ir_insn *in)
         return;
     }
     struct assembler *as = &c->as;
-    const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
+    const bool value_used = wanted(c);
+    const unsigned dst = value_used ? def(c) : 0, ra = use(c, in->a, 0), rb = use(c, in->b, 0);
     const unsigned set = in->aux & 15;
     const opcode op = OPC(in->src == T_F64 ? PP_66 : PP_NONE, MAP_0F, in->aux & IR_FCMP_SIGNALLING ? 0x2f : 0x2e);
 
+    if (!value_used) {
+        emit_rr(as, op, ra, rb);       /* for the cumulative flags */
+        return;
+    }
     /* One bit a relation, as a number: unordered 8, less 1, equal 2, greater 4; then whether it is in the set. */
     x_alu_imm(as, ALU_AND, false, reg_operand(dst), 1);
     emit_x(as, OPC(0, 0, 0xd3), SHIFT_SHR, reg_operand(dst), 0, 0);

@@ -61,27 +61,148 @@ static uint32_t cold_access(struct compiler *c, uint32_t site, uint32_t retry, u
     return path;
 }
 
+static opcode integer_load(const struct ir_insn *in)
+{
+    const memop m = memop_of(in);
+    const bool w = in->type == T_I64, sign = m & MO_SIGN;
+
+    switch (m & MO_SIZE_LOG2) {
+    case MO_8:
+        return OPC(0, 1, sign ? 0xbe : 0xb6) | W(sign && w);
+    case MO_16:
+        return OPC(0, 1, sign ? 0xbf : 0xb7) | W(sign && w);
+    case MO_32:
+        return sign && w ? OPC(0, 0, 0x63) | OP_W : OPC(0, 0, 0x8b);
+    default:
+        return OPC(0, 0, 0x8b) | OP_W;
+    }
+}
+
+static opcode vector_move(memop m, bool store)
+{
+    switch (m & MO_SIZE_LOG2) {
+    case MO_32:
+        return store ? SSE_MOVSS_STORE : SSE_MOVSS_LOAD;
+    case MO_64:
+        return store ? SSE_MOVQ_STORE : SSE_MOVQ_LOAD;
+    default:
+        return store ? SSE_MOVUPS_STORE : SSE_MOVUPS_LOAD;
+    }
+}
+
+static void store_value(struct compiler *c, const struct ir_insn *in, struct operand place, unsigned data, uint64_t k)
+{
+    const memop m = memop_of(in);
+    const unsigned log2 = m & MO_SIZE_LOG2;
+    struct assembler *as = &c->as;
+
+    if (data == SITE_NO_REG) {
+        static const opcode ops[] = {OPC(0, 0, 0xc6), OPC(PP_66, 0, 0xc7), OPC(0, 0, 0xc7), OPC(0, 0, 0xc7) | OP_W};
+        emit_x(as, ops[log2], 0, place, log2 == MO_64 ? 4 : 1u << log2, k);
+    } else if (class_of(in->src)) {
+        emit_rm(as, vector_move(m, true), data, place);
+    } else {
+        static const opcode ops[] = {OPC(0, 0, 0x88) | OP_BYTE_REG, OPC(PP_66, 0, 0x89), OPC(0, 0, 0x89),
+                                     OPC(0, 0, 0x89) | OP_W};
+        emit_rm(as, ops[log2], data, place);
+    }
+}
+
+/* Forwards, in the cold area: the access of op i with a check of its own, then on to resume. */
+static void cold_checked(struct compiler *c, const struct check *k)
+{
+    const struct ir_insn *in = &c->insns[c->i];
+    const int32_t size = 1 << (k->m & MO_SIZE_LOG2), lines = k->write ? TLB_LAYOUT_WRITE : 0;
+    const bool user = (k->m >> MO_IDX_SHIFT & 7) != c->b->mmu_current;
+    const unsigned table = user ? RDX : TLB_BASE;
+    struct assembler *as = &c->as;
+    const uint32_t again = as->cold;
+
+    if (user) {
+        x_load(as, true, RDX, at(STATE, HOT(c->h, tlb_user)));
+    }
+    x_lea(as, true, RCX, plus(k->a, 0));
+    x_lea(as, true, RAX, plus(k->a, size - 1));
+    x_shift_imm(as, SHIFT_SHR, true, RCX, GUEST_PAGE_BITS - TLB_LAYOUT_LINE_LOG2);
+    x_alu_mem(as, ALU_AND, true, RCX, at(table, TLB_LAYOUT_MASK));
+    x_alu_imm(as, ALU_AND, true, reg_operand(RAX), -4096);
+    x_alu_mem(as, ALU_CMP, true, RAX, at_index(table, RCX, 0, lines));
+    emit_bytes(as, (const uint8_t[]){0x70 | CC_E, 0}, 2);
+    const uint32_t hit = as->cold;
+    x_mov_imm(as, RCX, k->site);
+    x_call(as, c->h->stubs.mem);
+    x_jmp_long(as, again);
+    x_jmp(as, k->resume);
+    as->rw[hit - 1] = (uint8_t)(as->cold - hit);
+    x_load(as, true, RCX, at_index(table, RCX, 0, lines + 8));
+    const struct operand place = at_index(RCX, k->a.base, 0, k->a.disp);
+    if (k->write) {
+        const unsigned data = c->h->sites[k->site].data;
+        store_value(c, in, place, data, c->h->sites[k->site].aux);
+    } else {
+        emit_rm(as, class_of(in->type) ? vector_move(k->m, false) : integer_load(in), c->h->sites[k->site].data, place);
+    }
+    x_jmp(as, k->resume);
+}
+
+/* The group is not on one page. */
+static uint32_t cold_follower(struct compiler *c, const struct check *k)
+{
+    c->as.to_cold = true;
+    const uint32_t path = c->as.cold;
+    cold_checked(c, k);
+    c->as.to_cold = false;
+    return path;
+}
+
+/* The group's page is not in the inline TLB: refill and try again; or it is on two pages: every access for itself. */
+static uint32_t cold_leader(struct compiler *c, const struct check *k, uint32_t retry)
+{
+    struct assembler *as = &c->as;
+
+    as->to_cold = true;
+    const uint32_t path = as->cold;
+    x_lea(as, true, RCX, plus(k->a, k->low - k->a.disp));
+    x_lea(as, true, RAX, plus(k->a, k->high - 1 - k->a.disp));
+    x_alu(as, ALU_XOR, true, RAX, RCX);
+    x_shift_imm(as, SHIFT_SHR, true, RAX, GUEST_PAGE_BITS);
+    emit_bytes(as, (const uint8_t[]){0x0f, 0x80 | CC_NE, 0, 0, 0, 0}, 6);
+    const uint32_t crossing = as->cold;
+    x_mov_imm(as, RCX, k->site);
+    x_call(as, c->h->stubs.mem);
+    x_jmp_long(as, retry);
+    x_mov_imm(as, k->addend, 1);
+    x_jmp(as, k->resume);
+    const uint32_t rel = as->cold - crossing;
+    memcpy(as->rw + crossing - 4, &rel, 4);
+    x_mov_imm(as, k->addend, 1);
+    cold_checked(c, k);
+    as->to_cold = false;
+    return path;
+}
+
 /*
- * The check, emitted backwards: afterwards rcx is the addend. The cold path needs the place of its own retry, which is
- * where the check begins, so its jump is emitted once the check's length is known.
+ * The check, emitted backwards: afterwards the addend is in its register. The cold path needs the place of its own retry,
+ * which is where the check begins, so its jump is emitted once the check's length is known.
  */
 void emit_check(struct compiler *c, const struct check *k)
 {
     const int32_t size = 1 << (k->m & MO_SIZE_LOG2);
     const int32_t lines = k->write ? TLB_LAYOUT_WRITE : 0;
     const bool user = (k->m >> MO_IDX_SHIFT & 7) != c->b->mmu_current;
+    const bool window = k->low != k->high;
     struct assembler *as = &c->as;
     const unsigned table = user ? RDX : TLB_BASE;
 
-    x_load(as, true, RCX, at_index(table, RCX, 0, lines + 8));
+    x_load(as, true, k->addend ? k->addend : RCX, at_index(table, RCX, 0, lines + 8));
     const uint32_t jump_end = as->hot;
     as->hot -= 6;                                   /* jne cold, filled in below */
     x_alu_mem(as, ALU_CMP, true, RAX, at_index(table, RCX, 0, lines));
     x_alu_imm(as, ALU_AND, true, reg_operand(RAX), -4096);
     x_alu_mem(as, ALU_AND, true, RCX, at(table, TLB_LAYOUT_MASK));
     x_shift_imm(as, SHIFT_SHR, true, RCX, GUEST_PAGE_BITS - TLB_LAYOUT_LINE_LOG2);
-    x_lea(as, true, RAX, plus(k->a, size - 1));
-    x_lea(as, true, RCX, plus(k->a, 0));
+    x_lea(as, true, RAX, plus(k->a, window ? k->high - 1 - k->a.disp : size - 1));
+    x_lea(as, true, RCX, plus(k->a, window ? k->low - k->a.disp : 0));
     if (user) {
         x_load(as, true, RDX, at(STATE, HOT(c->h, tlb_user)));
     }
@@ -92,7 +213,7 @@ void emit_check(struct compiler *c, const struct check *k)
         emit_x(as, OPC(0, 0, 0xf6), 0, reg_operand(RAX), 1, (uint64_t)(size - 1));
         x_lea(as, true, RAX, plus(k->a, 0));
     }
-    const uint32_t path = k->path ? k->path : cold_access(c, k->site, as->hot, k->resume);
+    const uint32_t path = k->path ? k->path : window ? cold_leader(c, k, as->hot) : cold_access(c, k->site, as->hot, k->resume);
     const uint32_t ends[2] = {jump_end, align_end};
     for (unsigned n = 0; n < 2; n++) {
         if (ends[n]) {
@@ -140,35 +261,6 @@ static void add_base(struct compiler *c, struct address a)
     }
 }
 
-static opcode integer_load(const struct ir_insn *in)
-{
-    const memop m = memop_of(in);
-    const bool w = in->type == T_I64, sign = m & MO_SIGN;
-
-    switch (m & MO_SIZE_LOG2) {
-    case MO_8:
-        return OPC(0, 1, sign ? 0xbe : 0xb6) | W(sign && w);
-    case MO_16:
-        return OPC(0, 1, sign ? 0xbf : 0xb7) | W(sign && w);
-    case MO_32:
-        return sign && w ? OPC(0, 0, 0x63) | OP_W : OPC(0, 0, 0x8b);
-    default:
-        return OPC(0, 0, 0x8b) | OP_W;
-    }
-}
-
-static opcode vector_move(memop m, bool store)
-{
-    switch (m & MO_SIZE_LOG2) {
-    case MO_32:
-        return store ? SSE_MOVSS_STORE : SSE_MOVSS_LOAD;
-    case MO_64:
-        return store ? SSE_MOVQ_STORE : SSE_MOVQ_LOAD;
-    default:
-        return store ? SSE_MOVUPS_STORE : SSE_MOVUPS_LOAD;
-    }
-}
-
 static void swap_loaded(struct compiler *c, const struct ir_insn *in, unsigned dst)
 {
     const unsigned log2 = memop_of(in) & MO_SIZE_LOG2;
@@ -188,19 +280,63 @@ static void swap_loaded(struct compiler *c, const struct ir_insn *in, unsigned d
     }
 }
 
-static bool slow_kind(const struct compiler *c, const struct ir_insn *in, ir_type t)
+bool inline_access(const struct compiler *c, const struct ir_insn *in)
 {
     const memop m = memop_of(in);
-    const bool vec = class_of(t);
+    const bool vec = class_of(in->op == IR_store ? in->src : in->type);
 
-    return !has_table(c, m) || (vec && ((m & MO_SWAP) || (m & MO_SIZE_LOG2) < MO_32)) ||
-           (in->op == IR_store && (m & MO_SWAP));
+    return has_table(c, m) && !(vec && ((m & MO_SWAP) || (m & MO_SIZE_LOG2) < MO_32)) &&
+           !(in->op == IR_store && (m & MO_SWAP));
+}
+
+/* The register of the access's group, or NO_REG; for the group's first access it is defined here. */
+static unsigned group_register(struct compiler *c, const struct group **group, uint32_t exclude)
+{
+    const unsigned n = c->group_of[c->i];
+
+    if (n == 0 || c->groups[n - 1].members < 2) {
+        return NO_REG;
+    }
+    *group = &c->groups[n - 1];
+    if ((*group)->leader != c->i) {
+        return use(c, group_value(c, n - 1), 0);
+    }
+    c->locked[0] |= exclude;       /* the loaded value is live at the same time */
+    const unsigned r = define(c, group_value(c, n - 1));
+    c->locked[0] &= ~exclude;
+    c->locked[0] |= 1u << r;
+    return r;
+}
+
+/*
+ * The access's check, backwards, with the access itself already emitted on top of register r (rcx if there is no group).
+ */
+static void check_access(struct compiler *c, const struct ir_insn *in, struct address a, uint32_t site, uint32_t resume,
+                         unsigned r, const struct group *g)
+{
+    const memop m = memop_of(in);
+    struct check k = {.a = a, .m = m, .write = in->op == IR_store, .aligned = m & MO_ALIGN, .site = site, .resume = resume};
+
+    if (r == NO_REG) {
+        add_base(c, a);
+        emit_check(c, &k);
+    } else if (g->leader == c->i) {
+        k.low = g->low;
+        k.high = g->high;
+        k.addend = r;
+        emit_check(c, &k);
+    } else {
+        x_jcc(&c->as, CC_NE, cold_follower(c, &k));
+        emit_x(&c->as, OPC(0, 0, 0xf6) | OP_BYTE_RM, 0, reg_operand(r), 1, 1);
+    }
 }
 
 void emit_load(struct compiler *c, const struct ir_insn *in)
 {
     const bool vec = class_of(in->type);
     const unsigned dst = def(c);
+    const struct group *g = NULL;
+    const unsigned shared = group_register(c, &g, vec ? 0 : 1u << dst);
     const struct address a = address_of(c, in);
     uint32_t index;
     struct site *s = new_site(c, SITE_LOAD, true, &index);
@@ -208,35 +344,16 @@ void emit_load(struct compiler *c, const struct ir_insn *in)
     fill_site(s, in, a);
     s->data = (uint8_t)dst;
     const uint32_t resume = c->as.hot;
-    if (slow_kind(c, in, in->type)) {
+    if (!inline_access(c, in)) {
         always_slow(c, index, resume);
         return;
     }
     if (!vec && (memop_of(in) & MO_SWAP)) {
         swap_loaded(c, in, dst);
     }
-    emit_rm(&c->as, vec ? vector_move(memop_of(in), false) : integer_load(in), dst, host_place(a));
-    add_base(c, a);
-    emit_check(c, &(struct check){.a = a, .m = memop_of(in), .aligned = memop_of(in) & MO_ALIGN, .site = index,
-                                  .resume = resume});
-}
-
-static void store_value(struct compiler *c, const struct ir_insn *in, struct operand place, unsigned data, uint64_t k)
-{
-    const memop m = memop_of(in);
-    const unsigned log2 = m & MO_SIZE_LOG2;
-    struct assembler *as = &c->as;
-
-    if (data == SITE_NO_REG) {
-        static const opcode ops[] = {OPC(0, 0, 0xc6), OPC(PP_66, 0, 0xc7), OPC(0, 0, 0xc7), OPC(0, 0, 0xc7) | OP_W};
-        emit_x(as, ops[log2], 0, place, log2 == MO_64 ? 4 : 1u << log2, k);
-    } else if (class_of(in->src)) {
-        emit_rm(as, vector_move(m, true), data, place);
-    } else {
-        static const opcode ops[] = {OPC(0, 0, 0x88) | OP_BYTE_REG, OPC(PP_66, 0, 0x89), OPC(0, 0, 0x89),
-                                     OPC(0, 0, 0x89) | OP_W};
-        emit_rm(as, ops[log2], data, place);
-    }
+    emit_rm(&c->as, vec ? vector_move(memop_of(in), false) : integer_load(in), dst,
+            shared == NO_REG ? host_place(a) : at_index(shared, a.base, 0, a.disp));
+    check_access(c, in, a, index, resume, shared, g);
 }
 
 /* A store-release must not be passed by a later load-acquire: a locked instruction behind it keeps them in order. */
@@ -250,6 +367,8 @@ void full_barrier(struct compiler *c)
 
 void emit_store(struct compiler *c, const struct ir_insn *in)
 {
+    const struct group *g = NULL;
+    const unsigned shared = group_register(c, &g, 0);
     const struct address a = address_of(c, in);
     uint64_t k;
     const bool immediate = constant(c, in->c, &k) && (int64_t)k == (int32_t)k && c->reg[value(c, in->c)] < 0;
@@ -264,14 +383,12 @@ void emit_store(struct compiler *c, const struct ir_insn *in)
         full_barrier(c);
     }
     const uint32_t resume = c->as.hot;
-    if (slow_kind(c, in, in->src)) {
+    if (!inline_access(c, in)) {
         always_slow(c, index, resume);
         return;
     }
-    store_value(c, in, host_place(a), data, k);
-    add_base(c, a);
-    emit_check(c, &(struct check){.a = a, .m = memop_of(in), .write = true, .aligned = memop_of(in) & MO_ALIGN,
-                                  .site = index, .resume = resume});
+    store_value(c, in, shared == NO_REG ? host_place(a) : at_index(shared, a.base, 0, a.disp), data, k);
+    check_access(c, in, a, index, resume, shared, g);
 }
 
 void emit_barrier(struct compiler *c, const struct ir_insn *in)
