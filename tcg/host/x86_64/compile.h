@@ -91,7 +91,7 @@ enum constant {
     K_LEAST_F32, K_LEAST_F64, K_TINY_F32, K_TINY_F64,    /* see check_lanes */
     K_SIGN_I8, K_SIGN_I16, K_SIGN_I32, K_SIGN_I64,
     K_BYTES_7, K_LOW_NIBBLE, K_POPCNT, K_EVEN_8, K_EVEN_16, K_ODD_8, K_ODD_16,
-    K_REV16, K_REV32, K_REV64, K_REV16_32, K_REV16_64, K_COUNT
+    K_LOW_8, K_LOW_16, K_REV16, K_REV32, K_REV64, K_REV16_32, K_REV16_64, K_COUNT
 };
 
 struct stubs {
@@ -272,6 +272,11 @@ void emit_vector_shuffle(struct compiler *c, const struct ir_insn *in);
 void emit_vector_misc(struct compiler *c, const struct ir_insn *in);
 void emit_vector_fp(struct compiler *c, const struct ir_insn *in);
 void emit_crypto(struct compiler *c, const struct ir_insn *in);
+void emit_sha256(struct compiler *c, const struct ir_insn *in);
+void emit_vdup_lane(struct compiler *c, const struct ir_insn *in);
+void emit_vector_saturate(struct compiler *c, const struct ir_insn *in);
+void emit_vfcmp(struct compiler *c, const struct ir_insn *in);
+void emit_vector_convert(struct compiler *c, const struct ir_insn *in);
 void three(struct compiler *c, opcode op, unsigned dst, unsigned a, unsigned b);   /* dst = a op b, by AVX or SSE */
 void emit_vector_move(struct compiler *c, const struct ir_insn *in);
 void emit_fp(struct compiler *c, const struct ir_insn *in);

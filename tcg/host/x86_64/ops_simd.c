@@ -478,6 +478,57 @@ void emit_vector_misc(struct compiler *c, const struct ir_insn *in)
     }
 }
 
+/* ---- one lane everywhere; saturating narrowing */
+
+void emit_vdup_lane(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned n = in->aux, bits = ir_lane_bits(in->type);
+    struct assembler *as = &c->as;
+
+    if (!full(in)) {
+        fallback(c, in);
+        return;
+    }
+    const unsigned dst = def(c), ra = use(c, in->a, 0);
+    if (bits == 64) {
+        emit_x(as, B66(0x70), dst, reg_operand(ra), 1, n ? 0xee : 0x44);
+    } else if (bits == 32) {
+        emit_x(as, B66(0x70), dst, reg_operand(ra), 1, n * 0x55);
+    } else if (bits == 16) {
+        emit_x(as, B66(0x70), dst, reg_operand(dst), 1, n < 4 ? 0 : 0xaa);
+        emit_x(as, OPC(n < 4 ? PP_F2 : PP_F3, MAP_0F, 0x70), dst, reg_operand(ra), 1, (n & 3) * 0x55);
+    } else {
+        emit_rr(as, B38(0x00), dst, X0);
+        zero(c, X0);
+        emit_rr(as, SSE_MOVD_TO_XMM, dst, RAX);
+        emit_x(as, B3A(0x14), ra, reg_operand(RAX), 1, n);
+    }
+}
+
+void emit_vector_saturate(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned bits = ir_lane_bits(in->type);
+    struct assembler *as = &c->as;
+
+    if (!full(in) || bits > 16) {
+        fallback(c, in);
+        return;
+    }
+    const unsigned dst = def(c), ra = use(c, in->a, 0);
+    const bool is_signed = in->op == IR_vsqxtn;
+    const opcode pack_signed = bits == 8 ? B66(0x63) : B66(0x6b);
+    const opcode pack_unsigned = bits == 8 ? B66(0x67) : B38(0x2b);
+
+    copy(c, true, dst, X0);
+    emit_rr(as, is_signed ? pack_signed : pack_unsigned, X0, X1);
+    zero(c, X1);
+    if (in->op == IR_vuqxtn) {
+        with_constant(c, bits == 8 ? B38(0x3a) : B38(0x3b), X0, ra, bits == 8 ? K_LOW_8 : K_LOW_16);
+    } else {
+        copy(c, true, X0, ra);
+    }
+}
+
 /* ---- floating point by lane */
 
 /*
@@ -538,6 +589,111 @@ void emit_vector_fp(struct compiler *c, const struct ir_insn *in)
               X0, ra, rb);
         break;
     }
+}
+
+/* The host's predicates: equal is quiet, less and less-or-equal are signalling, as the guest's usual ones are. */
+void emit_vfcmp(struct compiler *c, const struct ir_insn *in)
+{
+    const enum ir_lane lane = ir_lane(in->type);
+    const unsigned set = in->aux & 15;
+    const bool signalling = in->aux & IR_FCMP_SIGNALLING;
+    const bool known = signalling ? set == IR_FGT || set == IR_FLT || set == (IR_FGT | IR_FEQ) || set == (IR_FLT | IR_FEQ)
+                                  : set == IR_FEQ;
+
+    if (!full(in) || (lane != L_F32 && lane != L_F64) || (in->imm & FP_SPECIAL) || !known) {
+        fallback(c, in);
+        return;
+    }
+    const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
+    const bool swap = set & IR_FGT;
+
+    copy(c, true, dst, X0);
+    emit_x(&c->as, OPC(lane == L_F64 ? PP_66 : PP_NONE, MAP_0F, 0xc2), X0, reg_operand(swap ? ra : rb), 1,
+           set == IR_FEQ ? 0 : set & IR_FEQ ? 2 : 1);
+    copy(c, true, X0, swap ? rb : ra);
+}
+
+/* Four signed 32-bit lanes; the rest by the run-time. */
+void emit_vector_convert(struct compiler *c, const struct ir_insn *in)
+{
+    const bool to_int = in->op == IR_vftoi;
+    const unsigned rounding = in->aux & 7;
+
+    if (in->type != T_F32X4 || (in->imm & FP_SPECIAL) || in->aux >> 3 || rounding != (to_int ? IR_RTZ : IR_RDYN)) {
+        fallback(c, in);
+        return;
+    }
+    const unsigned dst = def(c), ra = use(c, in->a, 0);
+    struct assembler *as = &c->as;
+
+    if (!to_int) {
+        emit_rr(as, OPC(PP_NONE, MAP_0F, 0x5b), dst, ra);
+        return;
+    }
+    copy(c, true, dst, X0);
+    const uint32_t cold = cold_evaluate(c, in, X0, as->hot);
+    /* What is out of range is the least integer. */
+    x_jcc(as, CC_NE, cold);
+    x_test(as, false, RAX, RAX);
+    emit_rr(as, OPC(PP_NONE, MAP_0F, 0x50), RAX, X1);
+    with_constant(c, B66(0x76), X1, X0, K_SIGN_F32);
+    emit_rr(as, OPC(PP_F3, MAP_0F, 0x5b), X0, ra);
+}
+
+/* ---- SHA-256, as x86's two rounds on other halves of the state */
+
+#define BSHA(op) OPC(PP_NONE, MAP_0F38, op)
+
+static void sha256_rounds(struct compiler *c, const struct ir_insn *in)
+{
+    const bool h2 = in->op == IR_sha256_h2;
+    const unsigned dst = def(c), abcd = use(c, h2 ? in->b : in->a, 0), efgh = use(c, h2 ? in->a : in->b, 0);
+    const unsigned wk = use(c, in->c, 0), t1 = temp(c, true), t2 = temp(c, true);
+    struct assembler *as = &c->as;
+
+    /* x1 = A B E F, t2 = C D G H (highest lane first); two rounds give A B E F, and the old one is C D G H. */
+    if (h2) {
+        emit_x(as, B66(0x70), dst, reg_operand(X1), 1, 0xb1);
+        emit_rr(as, B66(0x6c), X1, t2);
+    } else {
+        emit_x(as, B66(0x70), dst, reg_operand(t1), 1, 0xb1);
+        emit_rr(as, B66(0x6d), t1, t2);
+        copy(c, true, t1, X1);
+    }
+    emit_rr(as, BSHA(0xcb), X1, t2);
+    emit_x(as, B66(0x70), X0, reg_operand(wk), 1, 0x0e);
+    emit_rr(as, BSHA(0xcb), t2, X1);
+    copy(c, true, X0, wk);
+    emit_rr(as, B66(0x6c), X1, t1);
+    emit_rr(as, B66(0x6d), t2, t1);
+    copy(c, true, t2, X1);
+    emit_x(as, B66(0x70), X1, reg_operand(efgh), 1, 0xb1);
+    emit_x(as, B66(0x70), t1, reg_operand(abcd), 1, 0xb1);
+}
+
+void emit_sha256(struct compiler *c, const struct ir_insn *in)
+{
+    if (!c->h->cpu.sha) {
+        fallback(c, in);
+        return;
+    }
+    if (in->op == IR_sha256_h || in->op == IR_sha256_h2) {
+        sha256_rounds(c, in);
+        return;
+    }
+    const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0), rc = in->c ? use(c, in->c, 0) : 0;
+    struct assembler *as = &c->as;
+
+    copy(c, true, dst, X0);
+    if (in->op == IR_sha256_su0) {
+        emit_rr(as, BSHA(0xcc), X0, rb);
+        copy(c, true, X0, ra);
+        return;
+    }
+    emit_rr(as, BSHA(0xcd), X0, rc);
+    emit_rr(as, B66(0xfe), X0, ra);
+    emit_x(as, B3A(0x0f), X0, reg_operand(rb), 1, 4);          /* palignr: b1 b2 b3 c0 */
+    copy(c, true, X0, rc);
 }
 
 /* ---- AES, as x86's instructions with a zero round key */
