@@ -108,7 +108,7 @@ static struct context *intern(struct accel *a, uint64_t mode, uint32_t tag, bool
         }
     }
     if (a->next_id >= CONTEXT_IDS) {
-        atomic_set(&a->flush_wanted, 1);
+        atomic_store(&a->flush_wanted, 1);
     }
     struct context *c = mem_alloc(sizeof(*c));
     *c = (struct context){.key = fresh_key(a), .mode_key = mode, .tag = tag, .high = high, .next = a->contexts};
