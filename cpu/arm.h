@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a board knows of an Arm vCPU beyond cpu/cpu.h. Called before the vCPU runs, on the loop's thread. */
+/* What a board knows of an Arm vCPU beyond cpu/cpu.h. Called before the vCPU runs, on the loop's
+ * thread. */
 #ifndef CPU_ARM_H
 #define CPU_ARM_H
 
@@ -31,11 +32,5 @@ void arm_set_semihosting(struct vcpu *v, bool on);
 void arm_set_seed(struct vcpu *v, uint64_t seed);
 /* The frequency of the system counter, Hz: for the device tree. */
 uint32_t arm_counter_hz(const struct vcpu *v);
-
-/*
- * PSCI CPU_ON for a vCPU that is powered off and does not run: resets it and starts it at entry
- * with context in X0. Called by the power interface of the machine.
- */
-void arm_cpu_on(struct vcpu *v, uint64_t entry, uint64_t context);
 
 #endif

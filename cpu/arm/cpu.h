@@ -46,6 +46,7 @@ enum arm_feature {
     ARM_HAS_pauth, /* any of the three algorithms */
     ARM_HAS_fp16,
     ARM_HAS_pmu,
+    ARM_HAS_lpa2,
     ARM_FEATURE_COUNT
 };
 _Static_assert(ARM_FEATURE_COUNT <= 128, "struct arm_cpu.features");
@@ -101,6 +102,7 @@ enum {
     MODE_ENDB = 1u << 22,
     MODE_BTI = 1u << 23,   /* guarded pages have been seen */
     MODE_BT = 1u << 24,    /* SCTLR_ELx.BT: PACIxSP is no landing pad for BTYPE 3 */
+    MODE_KDE = 1u << 26,   /* MDSCR_EL1.KDE, with breakpoints or software step */
     MODE_FP_SHIFT = 32,    /* IR_FP_ bits of FPCR, 8 bits */
     MODE_TRAPS_SHIFT = 40, /* ARM_TRAP_ bits, only at EL0 */
 };
@@ -180,11 +182,11 @@ struct arm_timer_state {
 };
 
 struct arm_pmu {
-    uint64_t pmcr, cntenset, intenset, ovsset, userenr, selr;
-    uint64_t evtyper[ARM_PMU_COUNTERS], ccfiltr;
+    uint64_t cr, cnten, inten, ovs, userenr, selr;
+    uint64_t type[ARM_PMU_COUNTERS + 1];  /* PMEVTYPER<n>_EL0; the last is PMCCFILTR_EL0 */
     uint64_t count[ARM_PMU_COUNTERS + 1]; /* as of base; the last is the cycle counter */
     uint64_t base[ARM_PMU_COUNTERS + 1];  /* what the counted event stood at; see pmu.c */
-    bool running[ARM_PMU_COUNTERS + 1];
+    bool filtered;                        /* some counter counts at one exception level only */
     bool level;
     struct irq irq;
     struct clock_timer *timer;
@@ -216,7 +218,6 @@ struct arm_cpu {
      */
     bool sp_misaligned;
     bool tlbi_pending; /* TLB invalidations since the last DSB */
-    bool event;        /* event register of WFE */
 
     uint32_t fpcr;
     uint64_t sp_el[4]; /* stack pointers that are not the current one */
@@ -235,7 +236,9 @@ struct arm_cpu {
     uint64_t cntfrq, cntkctl;
     uint32_t cntfrq_hz;
     struct arm_timer_state timer[ARM_TIMER_COUNT];
-    struct clock_timer *wfxt_timer; /* ends a WFET or WFIT */
+    struct clock_timer *wfit_timer;
+    /* Set by the clock's thread, which then kicks the vCPU; its own thread looks at the timers. */
+    _Atomic bool timer_due, pmu_due, wfit_due;
     struct arm_pmu pmu;
 
     struct arm_exception exception; /* recorded by arm_raise() */

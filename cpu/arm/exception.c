@@ -9,9 +9,11 @@
 #include "base/log.h"
 #include "cpu/arm/a64.h"
 #include "cpu/arm/debug.h"
+#include "cpu/arm/pmu.h"
 #include "cpu/arm/psci.h"
 #include "cpu/arm/semihosting.h"
 #include "cpu/arm/sysregs.h"
+#include "cpu/arm/timer.h"
 
 #define VECTOR_SYNC 0x000
 #define VECTOR_IRQ 0x080
@@ -47,6 +49,7 @@ static void enter(struct arm_cpu *cpu, uint64_t pc, unsigned kind)
     } else if (old & PSTATE_SP) {
         offset += 0x200;
     }
+    arm_pmu_before_switch(cpu);
     cpu->elr[1] = arm_branch_addr(cpu, pc);
     cpu->spsr[1] = saved_pstate(cpu, cpu->elr[1]);
     uint32_t p = (old & (PSTATE_PAN | PSTATE_DIT)) | 1 << PSTATE_EL_SHIFT | PSTATE_SP | PSTATE_DAIF;
@@ -57,6 +60,7 @@ static void enter(struct arm_cpu *cpu, uint64_t pc, unsigned kind)
         p |= PSTATE_SSBS;
     }
     arm_set_pstate(cpu, p);
+    arm_pmu_after_switch(cpu);
     cpu->pc = cpu->vbar[1] + offset;
     tcg_context_changed(&cpu->vcpu);
 }
@@ -176,6 +180,7 @@ static uint32_t unmasked_lines(const struct arm_cpu *cpu)
 
 bool arm_interrupt_ready(struct vcpu *v)
 {
+    arm_timers_poll(arm_cpu(v));
     return unmasked_lines(arm_cpu(v)) != 0;
 }
 
@@ -193,6 +198,11 @@ void arm_take_interrupt(struct vcpu *v)
 /* WFI ends on an interrupt whether it is masked or not. */
 bool arm_has_work(struct vcpu *v)
 {
+    arm_timers_poll(arm_cpu(v));
+    if (unlikely(atomic_load_explicit(&arm_cpu(v)->wfit_due, memory_order_relaxed))) {
+        atomic_store(&arm_cpu(v)->wfit_due, false);
+        return true;
+    }
     return atomic_load_explicit(&v->interrupt_lines, memory_order_relaxed) != 0;
 }
 
@@ -237,12 +247,13 @@ uint64_t arm_return(struct arm_cpu *cpu, uint64_t pc, uint64_t spsr64)
     }
     p |= spsr & (arm_has(cpu, ARM_HAS_pan) ? PSTATE_PAN | PSTATE_DAIF : PSTATE_DAIF);
     arm_set_nzcv(cpu, spsr);
+    arm_pmu_before_switch(cpu);
     arm_set_pstate(cpu, p);
+    arm_pmu_after_switch(cpu);
     pc = arm_branch_addr(cpu, pc);
     cpu->branch_pc = (uint32_t)pc;
     cpu->branch_type = arm_has(cpu, ARM_HAS_bti) ? (spsr & PSTATE_BTYPE) >> PSTATE_BTYPE_SHIFT : 0;
     cpu->vcpu.hot.excl_addr = UINT64_MAX;
-    cpu->event = true;
     cpu->pc = pc;
     tcg_context_changed(&cpu->vcpu);
     if (arm_interrupt_ready(&cpu->vcpu)) {
@@ -304,7 +315,7 @@ static uint64_t do_hlt(struct vcpu *v, uint64_t pc, uint64_t y, uint64_t z, uint
     (void)y, (void)z;
     struct arm_cpu *cpu = arm_cpu(v);
     if (imm == 0xf000 && cpu->semihosting) {
-        return arm_semihosting(cpu) ? arm_next(cpu, pc + 4) : arm_take_exception(v), cpu->pc;
+        return arm_semihosting(cpu) ? arm_next(cpu, pc + 4) : pc; /* raised: it is taken at pc */
     }
     return arm_take_sync(cpu, pc, SYNDROME_UNDEFINED);
 }

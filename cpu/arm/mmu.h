@@ -24,6 +24,13 @@ uint32_t arm_space_tag(struct vcpu *v, vaddr va, unsigned idx);
 /* AT S1E*: translates va as an access of that kind would; the value of PAR_EL1. */
 uint64_t arm_address_translate(struct arm_cpu *cpu, uint64_t va, enum access a, unsigned idx);
 
+/* The ASID that the operand of a TLBI or a TTBR names, cut to its width. The tag of an address
+ * space. */
+uint32_t arm_asid(const struct arm_cpu *cpu, uint64_t asid);
+
+/* Bits of a page's offset, in the half of the address space that va is in. */
+unsigned arm_granule_bits(const struct arm_cpu *cpu, uint64_t va);
+
 /* Physical address bits that this CPU has. */
 unsigned arm_pa_bits(const struct arm_cpu *cpu);
 

@@ -117,6 +117,7 @@ static uint64_t debug_mode(const struct arm_cpu *cpu)
             m |= cpu->dbgbcr[i] & 1 ? MODE_DEBUG : 0;
         }
     }
+    m |= m && (cpu->mdscr & MDSCR_KDE) ? MODE_KDE : 0;
     return m;
 }
 

@@ -56,31 +56,31 @@
 #define MDSCR_KDE (1u << 13)
 #define MDSCR_MDE (1u << 15)
 #define OSLSR_OSLK (1u << 1)
+#define OSLSR_OSLM (1u << 3)
 
-/* What a row does; of the rights only those for EL0 and EL1 exist yet. */
+/* Rights and nature of a row. */
 enum {
     SR_R1 = 1 << 0, /* EL1 reads */
     SR_W1 = 1 << 1,
     SR_R0 = 1 << 2, /* EL0 reads, unless trapped */
     SR_W0 = 1 << 3,
+    SR_TAIL = 1 << 4, /* a write changes what translated code depends on: ends the block */
+    SR_FP = 1 << 5,   /* CPACR_EL1 must allow floating point */
     SR_RW = SR_R1 | SR_W1,
-    SR_RW0 = SR_RW | SR_R0 | SR_W0,
     SR_RO0 = SR_R1 | SR_R0,
-    SR_CONST = 1 << 4, /* never changes while the vCPU runs: a constant in translated code */
-    SR_TAIL = 1 << 5,  /* a write changes what code depends on: ends the block */
-    SR_PAR = 1 << 6,   /* kept by saving, not in the field */
-    SR_32 = 1 << 7,    /* the upper half is 0 */
+    SR_RW0 = SR_RW | SR_R0 | SR_W0,
 };
 
 struct arm_sysreg {
-    uint16_t key;     /* SYSREG_A64 */
-    uint16_t flags;   /* SR_ */
-    uint16_t feature; /* enum arm_feature + 1 that it comes with, or 0 */
-    uint32_t trap;    /* ARM_TRAP_ bit that keeps EL0 out, or 0 */
+    uint16_t key;         /* SYSREG_A64 */
+    uint16_t flags;       /* SR_ */
+    uint16_t feature;     /* enum arm_feature + 1 that it comes with, or 0 */
+    uint32_t trap, wtrap; /* ARM_TRAP_ bit that keeps EL0 from reading and from writing, or 0 */
     const char *name;
     uint32_t offset; /* of a 64-bit field of struct arm_cpu, or 0: none */
     uint64_t mask;   /* writable bits of the field */
-    uint64_t reset;  /* and its value after reset */
+    uint64_t reset;  /* its value after reset */
+    unsigned arg;    /* for the functions */
     uint64_t (*read)(struct arm_cpu *cpu, const struct arm_sysreg *r); /* NULL: the field */
     void (*write)(struct arm_cpu *cpu, const struct arm_sysreg *r,
                   uint64_t value); /* NULL: the field, masked */
@@ -92,9 +92,20 @@ extern const unsigned arm_sysreg_count;
 /* The row of a register that this CPU has, or NULL. */
 const struct arm_sysreg *arm_sysreg_find(const struct arm_cpu *cpu, uint32_t key);
 
+/* Is key in the space of identification registers (op0 3, op1 0, CRn 0)? */
+bool arm_sysreg_is_id(uint32_t key);
+
 /* Reads or writes by the row, without looking at rights. On the vCPU's thread. */
 uint64_t arm_sysreg_read(struct arm_cpu *cpu, const struct arm_sysreg *r);
 void arm_sysreg_write(struct arm_cpu *cpu, const struct arm_sysreg *r, uint64_t value);
+
+static inline uint64_t *arm_sysreg_field(struct arm_cpu *cpu, const struct arm_sysreg *r)
+{
+    return (uint64_t *)(void *)((uint8_t *)cpu + r->offset);
+}
+
+/* DC ZVA clears 4 << this bytes. */
+#define ARM_ZVA_LOG2_WORDS 4u
 
 /* All registers at their reset values. */
 void arm_sysregs_reset(struct arm_cpu *cpu);

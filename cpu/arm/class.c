@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* The class "arm" of CPUs: life of a vCPU, and the hooks that boards, monitor and accelerator call.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/arm/a64_disas.h"
+#include "cpu/arm/a64_translate.h"
+#include "cpu/arm/exception.h"
+#include "cpu/arm/mmu.h"
+#include "cpu/arm/models.h"
+#include "cpu/arm/pmu.h"
+#include "cpu/arm/regs.h"
+#include "cpu/arm/save.h"
+#include "cpu/arm/sysregs.h"
+#include "cpu/arm/timer.h"
+
+/* ---- life */
+
+static struct vcpu *create(const char *model, unsigned index, struct error *e)
+{
+    struct arm_cpu *cpu = aligned_alloc(_Alignof(struct arm_cpu), sizeof(*cpu));
+    if (!cpu) {
+        error_set(e, "no memory for a vCPU");
+        return NULL;
+    }
+    memset(cpu, 0, sizeof(*cpu));
+    if (!arm_model_apply(cpu, model, e)) {
+        free(cpu);
+        return NULL;
+    }
+    cpu->vcpu.cls = &arm_cpu_class;
+    cpu->vcpu.index = index;
+    cpu->vcpu.firmware_id = index;
+    cpu->psci_by_hvc = true;
+    rng_seed(&cpu->rng, index);
+    return &cpu->vcpu;
+}
+
+static void destroy(struct vcpu *v)
+{
+    arm_timers_destroy(arm_cpu(v));
+    arm_pmu_destroy(arm_cpu(v));
+    free(arm_cpu(v));
+}
+
+static void reset(struct vcpu *v)
+{
+    struct arm_cpu *cpu = arm_cpu(v);
+    memset(cpu->x, 0, sizeof(cpu->x));
+    memset(cpu->v, 0, sizeof(cpu->v));
+    memset(cpu->sp_el, 0, sizeof(cpu->sp_el));
+    cpu->sp = cpu->pc = 0;
+    arm_set_nzcv(cpu, 0);
+    cpu->pstate = 1 << PSTATE_EL_SHIFT | PSTATE_SP | PSTATE_DAIF;
+    cpu->branch_type = 0;
+    cpu->sp_misaligned = cpu->tlbi_pending = false;
+    v->hot.excl_addr = UINT64_MAX;
+    arm_sysregs_reset(cpu);
+    cpu->cntfrq = cpu->cntfrq_hz;
+    arm_set_fpcr(cpu, 0);
+    arm_set_fpsr(cpu, 0);
+    arm_timers_reset(cpu);
+    arm_pmu_reset(cpu);
+    arm_mode_changed(cpu);
+}
+
+static void boot(struct vcpu *v, uint64_t entry, uint64_t arg)
+{
+    arm_cpu(v)->pc = entry;
+    arm_cpu(v)->x[0] = arg;
+}
+
+/* ---- for boards */
+
+void arm_set_timer_irq(struct vcpu *v, enum arm_timer t, struct irq irq)
+{
+    arm_cpu(v)->timer[t].irq = irq;
+}
+
+void arm_set_pmu_irq(struct vcpu *v, struct irq irq)
+{
+    arm_cpu(v)->pmu.irq = irq;
+}
+
+void arm_set_mpidr(struct vcpu *v, uint64_t mpidr)
+{
+    v->firmware_id = mpidr & UINT64_C(0xff00ffffff);
+}
+
+uint64_t arm_mpidr(const struct vcpu *v)
+{
+    return v->firmware_id;
+}
+
+void arm_set_semihosting(struct vcpu *v, bool on)
+{
+    arm_cpu(v)->semihosting = on;
+}
+
+void arm_set_seed(struct vcpu *v, uint64_t seed)
+{
+    rng_seed(&arm_cpu(v)->rng, seed);
+}
+
+uint32_t arm_counter_hz(const struct vcpu *v)
+{
+    return ((const struct arm_cpu *)v)->cntfrq_hz;
+}
+
+/* ---- hooks */
+
+static uint64_t get_pc(const struct vcpu *v)
+{
+    return ((const struct arm_cpu *)v)->pc;
+}
+
+static void set_pc(struct vcpu *v, uint64_t pc)
+{
+    arm_cpu(v)->pc = pc;
+}
+
+static uint64_t mode_key(struct vcpu *v)
+{
+    return arm_cpu(v)->mode;
+}
+
+static unsigned disas(const uint8_t *bytes, size_t n, uint64_t pc, char *text, size_t size)
+{
+    if (n < 4) {
+        return 0;
+    }
+    a64_disas(load_le32(bytes), pc, text, size);
+    return 4;
+}
+
+const struct cpu_class arm_cpu_class = {
+    .name = "arm",
+    .arch = "aarch64",
+    .models = arm_model_names,
+    .default_model = "max",
+    .regs = arm_regs,
+    .gdb_arch = "aarch64",
+    .create = create,
+    .destroy = destroy,
+    .reset = reset,
+    .describe_models = arm_model_help,
+    .registers = arm_print_registers,
+    .save = arm_save,
+    .load = arm_load,
+    .boot = boot,
+    .ir = &arm_ir_guest,
+    .pc = get_pc,
+    .set_pc = set_pc,
+    .mode_key = mode_key,
+    .translate = a64_translate_block,
+    .disas = disas,
+    .mmu_index = arm_mmu_index,
+    .mmu_index_user = arm_mmu_index_user,
+    .walk = arm_walk,
+    .debug_translate = arm_debug_translate,
+    .space_tag = arm_space_tag,
+    .take_exception = arm_take_exception,
+    .raise_memory = arm_raise_memory,
+    .interrupt_ready = arm_interrupt_ready,
+    .take_interrupt = arm_take_interrupt,
+    .has_work = arm_has_work,
+};
