@@ -10,14 +10,14 @@
 
 /* ---- addresses */
 
-struct a64_address address_of(struct a64_block *c, unsigned rn, int32_t disp)
+struct a64_address address_offset(struct a64_block *c, unsigned rn, int32_t disp)
 {
     return (struct a64_address){.base = read_base(c, rn), .disp = disp, .rn = rn};
 }
 
 struct a64_address address_indexed(struct a64_block *c, unsigned rn, int32_t imm, unsigned idx)
 {
-    struct a64_address at = address_of(c, rn, idx == IDX_POST ? 0 : imm);
+    struct a64_address at = address_offset(c, rn, idx == IDX_POST ? 0 : imm);
     if (idx == IDX_POST || idx == IDX_PRE) {
         at.writeback = add_offset(c, at.base, imm);
         guard_sp(c, rn, at.writeback);
@@ -28,7 +28,7 @@ struct a64_address address_indexed(struct a64_block *c, unsigned rn, int32_t imm
 struct a64_address address_register(struct a64_block *c, unsigned rn, unsigned rm, unsigned option,
                                     unsigned shift)
 {
-    struct a64_address at = address_of(c, rn, 0);
+    struct a64_address at = address_offset(c, rn, 0);
     at.index = extend_x(c, rm, option, shift > 3 ? shift : 0);
     at.scale = shift > 3 ? 0 : shift;
     return at;
@@ -107,19 +107,19 @@ static void store(struct a64_block *c, memop m, const struct a64_address *at, un
 
 void a64_ldr_uimm(struct a64_block *c, const struct a64_ldr_uimm *a)
 {
-    const struct a64_address at = address_of(c, a->rn, a->imm << a->size);
+    const struct a64_address at = address_offset(c, a->rn, a->imm << a->size);
     load(c, mem_of(c, a->size), &at, a->rt);
 }
 
 void a64_ldrs_uimm(struct a64_block *c, const struct a64_ldrs_uimm *a)
 {
-    const struct a64_address at = address_of(c, a->rn, a->imm << a->size);
+    const struct a64_address at = address_offset(c, a->rn, a->imm << a->size);
     load_signed(c, mem_of(c, a->size), a->w, &at, a->rt);
 }
 
 void a64_str_uimm(struct a64_block *c, const struct a64_str_uimm *a)
 {
-    const struct a64_address at = address_of(c, a->rn, a->imm << a->size);
+    const struct a64_address at = address_offset(c, a->rn, a->imm << a->size);
     store(c, mem_of(c, a->size), &at, a->rt);
 }
 
@@ -181,19 +181,19 @@ static memop unprivileged_mem(const struct a64_block *c, unsigned size)
 
 void a64_ldtr(struct a64_block *c, const struct a64_ldtr *a)
 {
-    const struct a64_address at = address_of(c, a->rn, a->imm);
+    const struct a64_address at = address_offset(c, a->rn, a->imm);
     load(c, unprivileged_mem(c, a->size), &at, a->rt);
 }
 
 void a64_ldtrs(struct a64_block *c, const struct a64_ldtrs *a)
 {
-    const struct a64_address at = address_of(c, a->rn, a->imm);
+    const struct a64_address at = address_offset(c, a->rn, a->imm);
     load_signed(c, unprivileged_mem(c, a->size), a->w, &at, a->rt);
 }
 
 void a64_sttr(struct a64_block *c, const struct a64_sttr *a)
 {
-    const struct a64_address at = address_of(c, a->rn, a->imm);
+    const struct a64_address at = address_offset(c, a->rn, a->imm);
     store(c, unprivileged_mem(c, a->size), &at, a->rt);
 }
 
@@ -202,37 +202,37 @@ void a64_sttr(struct a64_block *c, const struct a64_sttr *a)
 
 void a64_ldar(struct a64_block *c, const struct a64_ldar *a)
 {
-    const struct a64_address at = address_of(c, a->rn, 0);
+    const struct a64_address at = address_offset(c, a->rn, 0);
     load(c, ordered_mem(c, a->size) | MO_ACQUIRE, &at, a->rt);
 }
 
 void a64_stlr(struct a64_block *c, const struct a64_stlr *a)
 {
-    const struct a64_address at = address_of(c, a->rn, 0);
+    const struct a64_address at = address_offset(c, a->rn, 0);
     store(c, ordered_mem(c, a->size) | MO_RELEASE, &at, a->rt);
 }
 
 void a64_ldapr(struct a64_block *c, const struct a64_ldapr *a)
 {
-    const struct a64_address at = address_of(c, a->rn, 0);
+    const struct a64_address at = address_offset(c, a->rn, 0);
     load(c, ordered_mem(c, a->size) | MO_ACQUIRE, &at, a->rt);
 }
 
 void a64_ldapur(struct a64_block *c, const struct a64_ldapur *a)
 {
-    const struct a64_address at = address_of(c, a->rn, a->imm);
+    const struct a64_address at = address_offset(c, a->rn, a->imm);
     load(c, ordered_mem(c, a->size) | MO_ACQUIRE, &at, a->rt);
 }
 
 void a64_ldapurs(struct a64_block *c, const struct a64_ldapurs *a)
 {
-    const struct a64_address at = address_of(c, a->rn, a->imm);
+    const struct a64_address at = address_offset(c, a->rn, a->imm);
     load_signed(c, ordered_mem(c, a->size) | MO_ACQUIRE, a->w, &at, a->rt);
 }
 
 void a64_stlur(struct a64_block *c, const struct a64_stlur *a)
 {
-    const struct a64_address at = address_of(c, a->rn, a->imm);
+    const struct a64_address at = address_offset(c, a->rn, a->imm);
     store(c, ordered_mem(c, a->size) | MO_RELEASE, &at, a->rt);
 }
 
@@ -241,7 +241,7 @@ void a64_stlur(struct a64_block *c, const struct a64_stlur *a)
 void a64_ldra(struct a64_block *c, const struct a64_ldra *a)
 {
     const enum arm_pac_key_id key = a->b ? ARM_KEY_DB : ARM_KEY_DA;
-    struct a64_address at = address_of(c, a->rn, a->imm);
+    struct a64_address at = address_offset(c, a->rn, a->imm);
     at.base = authenticate(c, key, true, at.base, const_of(c, 0, 1));
     if (a->pre) {
         at.writeback = add_offset(c, at.base, a->imm);

@@ -23,7 +23,7 @@ enum {
 };
 
 /* Reads the base, and checks all that may leave the block because of it. */
-struct a64_address address_of(struct a64_block *c, unsigned rn, int32_t disp);
+struct a64_address address_offset(struct a64_block *c, unsigned rn, int32_t disp);
 struct a64_address address_indexed(struct a64_block *c, unsigned rn, int32_t imm, unsigned idx);
 struct a64_address address_register(struct a64_block *c, unsigned rn, unsigned rm, unsigned option,
                                     unsigned shift);

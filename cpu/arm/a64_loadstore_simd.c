@@ -24,7 +24,7 @@ void a64_ldr_v_uimm(struct a64_block *c, const struct a64_ldr_v_uimm *a)
     if (!fp_access(c)) {
         return;
     }
-    const struct a64_address at = address_of(c, a->rn, a->imm << a->esz);
+    const struct a64_address at = address_offset(c, a->rn, a->imm << a->esz);
     load(c, a->esz, &at, a->rt);
 }
 
@@ -33,7 +33,7 @@ void a64_str_v_uimm(struct a64_block *c, const struct a64_str_v_uimm *a)
     if (!fp_access(c)) {
         return;
     }
-    const struct a64_address at = address_of(c, a->rn, a->imm << a->esz);
+    const struct a64_address at = address_offset(c, a->rn, a->imm << a->esz);
     store(c, a->esz, &at, a->rt);
 }
 
