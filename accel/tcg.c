@@ -372,6 +372,7 @@ static void vcpu_teardown(struct vcpu *v)
 void accel_destroy(struct accel *a)
 {
     accel_stop(a);
+    space_unlisten(a->vcpus[0]->memory, map_changed, a);
     os_mutex_lock(&a->lock);
     atomic_store(&a->quit, true);
     os_cond_broadcast(&a->changed);

@@ -450,8 +450,7 @@ static bool add_cpus(struct machine *m, struct error *e)
         v->memory = m->memory;
         v->clock = m->clock;
         v->power = m->power;
-        v->firmware_id = virt_affinity(i);
-        arm_set_mpidr(v, v->firmware_id);
+        arm_set_mpidr(v, virt_affinity(i));
         arm_set_semihosting(v, m->config.semihosting);
         arm_set_seed(v, rng_u64(&m->rng));
     }
