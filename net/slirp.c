@@ -81,7 +81,10 @@ static const struct net_option_row user_rows[] = {
 static ssize_t send_packet(const void *buf, size_t len, void *opaque)
 {
     struct user_net *u = opaque;
-    net_deliver_bytes(u->n, buf, len);
+    struct iovec iov = {(void *)(uintptr_t)buf, len};
+    net_deliver(u->n, 0,
+                &(struct net_packet){
+                    .iov = &iov, .iov_count = 1, .bytes = len, .offload.checksum_valid = true});
     return (ssize_t)len;
 }
 
@@ -265,10 +268,10 @@ static bool parse_net(const char *text, struct in_addr *net, uint32_t *mask, str
 }
 
 /* An address of the network: as given, or by its number in it. */
-static bool host_in_net(const char *what, const char *text, struct in_addr *a, struct in_addr net,
-                        uint32_t mask, uint32_t number, struct error *e)
+static bool host_in_net(const char *what, const char *text, struct in_addr *a, const SlirpConfig *c,
+                        uint32_t number, struct error *e)
 {
-    uint32_t base = ntohl(net.s_addr);
+    uint32_t base = ntohl(c->vnetwork.s_addr), mask = ntohl(c->vnetmask.s_addr);
     if (text && strchr(text, '.') && !parse_ip(what, text, a, e)) {
         return false;
     }
@@ -290,10 +293,9 @@ static bool set_ipv4(struct user_net *u, SlirpConfig *c, struct error *e)
         return false;
     }
     c->vnetmask.s_addr = htonl(mask);
-    struct in_addr net = c->vnetwork;
-    if (!host_in_net("host", u->host, &c->vhost, net, mask, 2, e) ||
-        !host_in_net("dhcpstart", u->dhcpstart, &c->vdhcp_start, net, mask, 15, e) ||
-        !host_in_net("dns", u->dns, &c->vnameserver, net, mask, 3, e)) {
+    if (!host_in_net("host", u->host, &c->vhost, c, 2, e) ||
+        !host_in_net("dhcpstart", u->dhcpstart, &c->vdhcp_start, c, 15, e) ||
+        !host_in_net("dns", u->dns, &c->vnameserver, c, 3, e)) {
         return false;
     }
     if (c->vhost.s_addr == c->vnameserver.s_addr) {

@@ -171,6 +171,9 @@ void virtio_set_status(struct virtio_device *v, uint32_t status)
         news &= ~(uint32_t)VIRTIO_STATUS_DRIVER_OK;
     }
     atomic_or(&v->status, news);
+    if ((news & VIRTIO_STATUS_FEATURES_OK) && v->cls->negotiated) {
+        v->cls->negotiated(v);
+    }
     if (news & VIRTIO_STATUS_DRIVER_OK) {
         start(v);
     }

@@ -64,7 +64,8 @@ struct virtio_class {
     void (*notify)(struct virtio_device *v, unsigned queue);
     /* The rest may be NULL. */
     void (*destroy)(struct virtio_device *v);
-    void (*start)(struct virtio_device *v);  /* the driver is ready; queues are started */
+    void (*negotiated)(struct virtio_device *v); /* FEATURES_OK was accepted */
+    void (*start)(struct virtio_device *v);      /* the driver is ready; queues are started */
     void (*stop)(struct virtio_device *v);   /* after start; on return no thread touches a queue */
     void (*settle)(struct virtio_device *v); /* vCPUs stopped: finishes what is under way */
     void (*reset)(struct virtio_device *v);  /* stopped; back to the first state */

@@ -185,21 +185,6 @@ static void submit(struct blk_request *r, enum block_op op, uint64_t sector, uin
     }
 }
 
-/* Takes n bytes off the front of the pieces, which have more. */
-static struct iovec *trim_front(struct iovec *iov, unsigned *count, size_t n)
-{
-    while (*count && n >= iov->iov_len) {
-        n -= iov->iov_len;
-        iov++;
-        --*count;
-    }
-    if (n) {
-        iov->iov_base = (uint8_t *)iov->iov_base + n;
-        iov->iov_len -= n;
-    }
-    return iov;
-}
-
 static void transfer(struct blk_request *r, uint32_t type, uint64_t sector)
 {
     struct virtq_chain *c = &r->chain;
@@ -210,7 +195,8 @@ static void transfer(struct blk_request *r, uint32_t type, uint64_t sector)
         return;
     }
     r->b.iov_count = reads ? c->in_count : c->out_count;
-    r->b.iov = reads ? c->iov + c->out_count : trim_front(c->iov, &r->b.iov_count, HEADER_BYTES);
+    r->b.iov = reads ? c->iov + c->out_count
+                     : virtq_trim_front(c->iov, &r->b.iov_count, HEADER_BYTES);
     r->written += reads ? (uint32_t)bytes : 0;
     submit(r, reads ? BLOCK_READ : BLOCK_WRITE, sector, bytes);
 }

@@ -247,7 +247,8 @@ static void split_notify(struct virtqueue *q, bool on)
     if (!q->event_idx) {
         virtq_set16(q->device + RING_FLAGS, on ? 0 : USED_NO_NOTIFY);
     } else if (on) {
-        virtq_set16(q->device + RING_ENTRIES + 8 * q->s->size, q->s->last_avail);
+        /* The next chain that comes: what is there already has been looked at, and left. */
+        virtq_set16(q->device + RING_ENTRIES + 8 * q->s->size, avail_idx(q));
     } /* else: the driver has passed the last event index, and stays silent */
 }
 
@@ -408,4 +409,18 @@ size_t virtq_chain_write(const struct virtq_chain *c, uint64_t offset, const voi
 {
     return virtq_iov_copy(c->iov + c->out_count, c->in_count, offset, (void *)(uintptr_t)bytes, n,
                           true);
+}
+
+struct iovec *virtq_trim_front(struct iovec *iov, unsigned *count, size_t n)
+{
+    while (*count && n >= iov->iov_len) {
+        n -= iov->iov_len;
+        iov++;
+        --*count;
+    }
+    if (*count && n) {
+        iov->iov_base = (uint8_t *)iov->iov_base + n;
+        iov->iov_len -= n;
+    }
+    return iov;
 }

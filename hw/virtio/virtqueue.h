@@ -93,7 +93,7 @@ bool virtqueue_should_signal(struct virtqueue *q);
 
 /* Asks the driver not to notify. */
 void virtqueue_notify_off(struct virtqueue *q);
-/* Asks for a notification; true if a chain came meanwhile (which the caller must look for). */
+/* Asks for a notification of chains that come from now on; true if one is there already. */
 bool virtqueue_notify_on(struct virtqueue *q);
 
 void virtq_chain_free(struct virtq_chain *c);
@@ -101,5 +101,9 @@ void virtq_chain_free(struct virtq_chain *c);
  * returns how many. */
 size_t virtq_chain_read(const struct virtq_chain *c, uint64_t offset, void *bytes, size_t n);
 size_t virtq_chain_write(const struct virtq_chain *c, uint64_t offset, const void *bytes, size_t n);
+
+/* Takes n bytes off the front of count pieces, which are changed; returns the first that is left.
+ */
+struct iovec *virtq_trim_front(struct iovec *iov, unsigned *count, size_t n);
 
 #endif

@@ -190,7 +190,8 @@ bool packed_should_signal(struct virtqueue *q)
 void packed_notify(struct virtqueue *q, bool on)
 {
     struct virtqueue_state *s = q->s;
-    if (on && q->event_idx) {
+    /* Where the next chain will be is not known while some are left lying. */
+    if (on && q->event_idx && !packed_has_work(q)) {
         virtq_set16(q->device + EVENT_OFF_WRAP,
                     (uint16_t)(s->last_avail | (s->avail_wrap ? 1u << 15 : 0)));
         virtq_set16(q->device + EVENT_FLAGS, EVENT_DESC);
