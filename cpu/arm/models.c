@@ -50,7 +50,7 @@ static const struct arm_model models[] = {
     {
         .name = "max",
         .id = {[ARM_ID_MIDR] = U(0x000f0440),
-               [ARM_ID_CTR] = U(0xb444c004),
+               [ARM_ID_CTR] = U(0x9444c004),
                [ARM_ID_CLIDR] = U(0x0a200023)},
         .ccsidr = {U(0x000000ff0000001a), U(0x000000ff0000001a), U(0x000007ff0000003a)},
         .counter_hz = COUNTER_8_6,
@@ -155,7 +155,7 @@ static const struct arm_model models[] = {
     {
         .name = "neoverse-v1",
         .id = {[ARM_ID_MIDR] = U(0x411fd402),
-               [ARM_ID_CTR] = U(0xb444c004),
+               [ARM_ID_CTR] = U(0x9444c004),
                [ARM_ID_CLIDR] = U(0x82000023),
                [ARM_ID_PFR0] = U(0x1101110120111112),
                [ARM_ID_PFR1] = U(0x20),

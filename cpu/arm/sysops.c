@@ -2,9 +2,10 @@
 /*
  * The operations of SYS (DDI 0487, C5.3 to C5.6): IC, DC, AT, TLBI, CFP, DVP, CPP.
  *
- * There are no caches, and translated code follows what is written, so that cache maintenance does
- * nothing but fault where the manual says so; DC ZVA writes zeros. Predictions are not restricted:
- * there are none.
+ * There are no caches but that of translated code: invalidating instructions by address or all of
+ * them forgets what was translated from there, and CTR_EL0.DIC, which would say that a guest need
+ * not do that, is 0 in every model. Other cache maintenance does nothing but fault where the manual
+ * says so; DC ZVA writes zeros. Predictions are not restricted: there are none.
  */
 #include "cpu/arm/sysops.h"
 
@@ -14,6 +15,8 @@
 
 enum kind {
     NOTHING,    /* no effect */
+    CODE_ALL,   /* translated code is stale */
+    CODE_VA,    /* of this line; as CACHE_VA */
     CACHE_VA,   /* by address: faults if that is not mapped */
     CACHE_IVAC, /* and if it is not writable */
     ZERO,
@@ -67,9 +70,9 @@ struct sysop {
     }
 
 static const struct sysop sysops[] = {
-    {SYSOP(0, 7, 1, 0), NOTHING, 0, .el0 = false},                      /* IC IALLUIS */
-    {SYSOP(0, 7, 5, 0), NOTHING, 0, .el0 = false},                      /* IC IALLU */
-    {SYSOP(3, 7, 5, 1), CACHE_VA, 0, EL0(ARM_TRAP_UCI)},                /* IC IVAU */
+    {SYSOP(0, 7, 1, 0), CODE_ALL, 0, .el0 = false},                     /* IC IALLUIS */
+    {SYSOP(0, 7, 5, 0), CODE_ALL, 0, .el0 = false},                     /* IC IALLU */
+    {SYSOP(3, 7, 5, 1), CODE_VA, 0, EL0(ARM_TRAP_UCI)},                 /* IC IVAU */
     {SYSOP(0, 7, 6, 1), CACHE_IVAC, 0, .el0 = false},                   /* DC IVAC */
     {SYSOP(0, 7, 6, 2), NOTHING, 0, .el0 = false},                      /* DC ISW */
     {SYSOP(0, 7, 10, 2), NOTHING, 0, .el0 = false},                     /* DC CSW */
@@ -110,19 +113,30 @@ static const struct sysop *find(const struct a64_block *c, unsigned op)
 
 /* ---- caches */
 
-static uint64_t cache_op(struct vcpu *v, uint64_t va, uint64_t y, uint64_t z, uint32_t aux)
+static uint64_t cache_op(struct vcpu *v, uint64_t va, uint64_t y, uint64_t z, uint32_t kind)
 {
     (void)y, (void)z;
     struct arm_cpu *cpu = arm_cpu(v);
     struct translation t;
     uint64_t fault;
-    const enum access a = aux ? ACCESS_WRITE : ACCESS_READ;
+    const enum access a = kind == CACHE_IVAC ? ACCESS_WRITE : ACCESS_READ;
     if (!arm_walk(v, va, a, arm_el(cpu) ? ARM_MMU_EL1 : ARM_MMU_EL0, &t, &fault)) {
         arm_raise_far(cpu, arm_abort_syndrome(cpu, a, fault, true), va);
+    } else if (kind == CODE_VA) {
+        const uint64_t line = UINT64_C(4) << (cpu->id[ARM_ID_CTR] & 15); /* CTR_EL0.IminLine */
+        tcg_flush_code(v, t.pa & ~(line - 1), line);
     }
     return 0;
 }
 static const struct ir_call row_cache_op = A64_ROW(cache_op, IR_CALL_RAISES);
+
+static uint64_t forget_code(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t aux)
+{
+    (void)x, (void)y, (void)z, (void)aux;
+    tcg_flush_code_all(v);
+    return 0;
+}
+static const struct ir_call row_forget_code = A64_ROW(forget_code, IR_CALL_FULL);
 
 static void zero_block(struct a64_block *c, ir_val va)
 {
@@ -248,9 +262,13 @@ bool emit_sysop(struct a64_block *c, unsigned op, ir_val xt)
     switch ((enum kind)s->kind) {
     case NOTHING:
         break;
+    case CODE_ALL:
+        ir_call(c->b, T_VOID, &row_forget_code, IR_NONE, IR_NONE, IR_NONE, 0);
+        break;
+    case CODE_VA:
     case CACHE_VA:
     case CACHE_IVAC:
-        ir_call(c->b, T_VOID, &row_cache_op, xt, IR_NONE, IR_NONE, s->kind == CACHE_IVAC);
+        ir_call(c->b, T_VOID, &row_cache_op, xt, IR_NONE, IR_NONE, s->kind);
         break;
     case ZERO:
         zero_block(c, xt);
