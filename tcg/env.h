@@ -36,12 +36,14 @@ struct tcg_hot {
     uint64_t scratch[2];
 };
 
+#define TCG_SPILL_SLOTS 4224u        /* as many as a block can have values: a guest may keep them all alive */
+
 struct tcg_env {
     uint64_t gpr[16];                /* host registers at the last call of a FULL or RAISES function */
     uint8_t vec[32][16];
     uint64_t args[4];                /* operands of a call out of generated code; [0] is also the result */
     uint8_t vec_args[4][16];         /* the same for vector functions; [3] is the result */
-    uint8_t spill[64][16];           /* values that found no register */
+    uint8_t spill[TCG_SPILL_SLOTS][16];   /* values that found no register */
     struct tlb *tlb;                 /* both levels */
     bool top_byte_ignored[2];        /* by bit 55 of a data address: bits 63-56 do not take part (set by the guest) */
     uint32_t fp_flags;               /* cumulative FP_* flags of softfloat beside the host's own (guest_mxcsr) */

@@ -25,7 +25,8 @@
 #define X1 1
 #define MAX_GROUPS 64
 #define MAX_VALUES (IR_MAX_INSNS + IR_MAX_REGS + MAX_GROUPS)
-#define SPILL_SLOTS 256
+#define SPILL_SLOTS TCG_SPILL_SLOTS
+_Static_assert(SPILL_SLOTS >= MAX_VALUES && SPILL_SLOTS % 64 == 0, "every value of a block may need a slot");
 /* Floating-point environments that the host unit does not have: such ops are evaluated by the run-time. */
 #define FP_SPECIAL (IR_FP_FZ | IR_FP_FIZ | IR_FP_AH | IR_FP_NEP | IR_FP_STD_NEON)
 
