@@ -59,9 +59,7 @@ static uint64_t wait_for_interrupt(struct vcpu *v, uint64_t pc, uint64_t count, 
 {
     (void)z;
     struct arm_cpu *cpu = arm_cpu(v);
-    if (aux) {
-        arm_wait_until(cpu, count);
-    }
+    arm_wait_until(cpu, aux ? count : UINT64_MAX);
     if (!arm_has_work(v)) {
         atomic_store(&v->halted, true);
         vcpu_exit_soon(v);

@@ -195,15 +195,15 @@ void arm_take_interrupt(struct vcpu *v)
     enter(cpu, cpu->pc, fiq ? VECTOR_FIQ : VECTOR_IRQ);
 }
 
-/* WFI ends on an interrupt whether it is masked or not. */
+/*
+ * WFI ends on an interrupt whether it is masked or not. What the clock has said is looked at by interrupt_ready: here
+ * the accelerator holds the lock under which it sleeps.
+ */
 bool arm_has_work(struct vcpu *v)
 {
-    arm_timers_poll(arm_cpu(v));
-    if (unlikely(atomic_load_explicit(&arm_cpu(v)->wfit_due, memory_order_relaxed))) {
-        atomic_store(&arm_cpu(v)->wfit_due, false);
-        return true;
-    }
-    return atomic_load_explicit(&v->interrupt_lines, memory_order_relaxed) != 0;
+    const struct arm_cpu *cpu = arm_cpu(v);
+    return atomic_load(&v->interrupt_lines) != 0 || atomic_load(&cpu->timer_due) || atomic_load(&cpu->pmu_due) ||
+           atomic_load(&cpu->wfit_due);
 }
 
 /* ---- return */

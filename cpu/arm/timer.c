@@ -122,7 +122,9 @@ void arm_timers_destroy(struct arm_cpu *cpu)
 void arm_wait_until(struct arm_cpu *cpu, uint64_t count)
 {
     atomic_store(&cpu->wfit_due, false);
-    clock_timer_set(cpu->wfit_timer, arm_count_to_ns(cpu, count));
+    if (count != UINT64_MAX) {
+        clock_timer_set(cpu->wfit_timer, arm_count_to_ns(cpu, count));
+    }
 }
 
 /* ---- registers */
