@@ -236,6 +236,9 @@ static bool choose_bus(struct vm *vm, struct device *d, const struct request *r,
     }
     if (kind != BUS_NONE && kind != BUS_SYSTEM) {
         d->bus = m->cls->default_bus ? m->cls->default_bus(m, kind) : NULL;
+        for (struct bus *b = m->buses; b && !d->bus; b = b->next) {
+            d->bus = b->kind == kind ? b : NULL; /* one that another device brought */
+        }
         return d->bus || error_set(e, "the machine has no bus for %s", d->cls->name);
     }
     return true;
