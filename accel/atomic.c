@@ -41,8 +41,7 @@ static uint8_t *place(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
         fault(v, va, a, FAULT_BUS);
         return NULL;
     }
-    tcg_watch(v, va, n, hit.slow, a == ACCESS_WRITE);
-    return hit.host;
+    return hit.slow && !tcg_watch(v, va, n, a, idx) ? NULL : hit.host;
 }
 
 static uint64_t combine(unsigned op, uint64_t old, uint64_t x, unsigned bits)

@@ -169,7 +169,8 @@ void *fault_stack_create(void);                        /* signal stack of the ca
 void fault_stack_free(void *stack);
 
 /* debug.c */
-void tcg_watch(struct vcpu *v, uint64_t va, unsigned bytes, bool slow, bool write);
+/* An access of a page that is watched by the debugger or the guest. false: the guest's watchpoint raised an exception. */
+bool tcg_watch(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind, unsigned idx);
 bool tcg_has_breakpoint(const struct accel *a, uint64_t pc);
 bool tcg_page_watched(const struct accel *a, uint64_t va);
 
