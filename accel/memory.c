@@ -109,7 +109,7 @@ static bool aligned_enough(struct vcpu *v, uint64_t va, uint32_t m, enum access 
 {
     const unsigned n = 1u << (m & MO_SIZE_LOG2);
 
-    if ((m & MO_ALIGN) && !is_aligned(va, n)) {
+    if ((m & MO_ALIGN) && !is_aligned(va, n) && (!(m & MO_ATOMIC16) || (va & 15) + n > 16)) {
         v->cls->raise_memory(v, va, a, FAULT_ALIGN);
         return false;
     }

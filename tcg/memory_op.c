@@ -273,7 +273,7 @@ static bool update(struct vcpu *v, const struct update *u, uint64_t va, u128 *ol
     uint8_t *p = NULL;
 
     if (u->m & MO_ALIGN && !aligned && (!(u->m & MO_ATOMIC16) || offset + n > 16)) {
-        vcpu_misaligned(v, va, true);
+        vcpu_misaligned(v, va, u->in->op == IR_store_excl); /* others read as well */
         return false;
     }
     if (aligned || offset + n <= 16) {
