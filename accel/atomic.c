@@ -218,13 +218,14 @@ bool vcpu_store_excl(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t val
     uint64_t old[2];
 
     *failed = 1;
+    if (addr != va) {
+        v->hot.excl_addr = UINT64_MAX;
+        return true;
+    }
     if (misaligned(va, m | MO_ALIGN)) {
         return fault(v, va, ACCESS_WRITE, FAULT_ALIGN);
     }
     v->hot.excl_addr = UINT64_MAX;
-    if (addr != va) {
-        return true;
-    }
     if (!compare_and_swap(v, va, m | MO_ALIGN, false, expected, value, old)) {
         return false;
     }
