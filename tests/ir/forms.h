@@ -6,10 +6,13 @@
 #ifndef TESTS_IR_FORMS_H
 #define TESTS_IR_FORMS_H
 
+#include <string.h>
+
+#include "base/bits.h"
 #include "base/rng.h"
 #include "tcg/opinfo.h"
 #include "tcg/text.h"
-#include "tests/ir/rig.h"
+#include "tests/support/ir_rig.h"
 
 struct form {
     uint16_t op;
@@ -281,21 +284,21 @@ static inline uint64_t form_random_lane(struct rng *r, unsigned w)
 }
 
 /* Rows 0 to 3 of each kind get operands that suit type t; the environment a rounding mode. */
-static inline void form_operands(struct rng *r, struct rig *rig, ir_type t)
+static inline void form_operands(struct rng *r, struct rig_state *s, ir_type t)
 {
     const unsigned w = ir_lane_bits(t) ? ir_lane_bits(t) : 64;
 
     for (unsigned i = 0; i < 4; i++) {
-        rig->s.x[i] = form_random_lane(r, w);
-        rig->s.w[i] = (uint32_t)form_random_lane(r, w > 32 ? 32 : w);
+        s->x[i] = form_random_lane(r, w);
+        s->w[i] = (uint32_t)form_random_lane(r, w > 32 ? 32 : w);
         for (unsigned k = 0; k < 128 / w; k++) {
             const uint64_t x = form_random_lane(r, w);
-            memcpy(&rig->s.v[i].u8[k * w / 8], &x, w / 8);
+            memcpy(&s->v[i].u8[k * w / 8], &x, w / 8);
         }
     }
-    rig->s.f = (uint16_t)rng_u64(r);
-    rig->s.g = (uint16_t)rng_u64(r);
-    rig->vcpu.env.fp_rounding = (uint8_t)rng_below(r, 4);
+    s->f = (uint16_t)rng_u64(r);
+    s->g = (uint16_t)rng_u64(r);
+    s->rounding = (uint8_t)rng_below(r, 4);
 }
 
 static inline uint64_t form_random_fp(struct rng *r)
@@ -312,16 +315,6 @@ static inline uint64_t form_random_fp(struct rng *r)
                                        IR_FP_AH | IR_FP_FIZ,
                                        IR_FP_STD_NEON};
     return choices[rng_below(r, array_len(choices))];
-}
-
-/* The parts of two rigs that a block may change differ. */
-static inline bool rig_differs(const struct rig *p, const struct rig *q)
-{
-    return memcmp(&p->s, &q->s, sizeof(p->s)) != 0 ||
-           memcmp(p->memory, q->memory, sizeof(p->memory)) != 0 || p->pc != q->pc ||
-           p->raised != q->raised || p->fault != q->fault ||
-           p->vcpu.env.fp_flags != q->vcpu.env.fp_flags ||
-           p->vcpu.hot.excl_addr != q->vcpu.hot.excl_addr;
 }
 
 #endif
