@@ -21,6 +21,9 @@ struct form {
     uint32_t aux;
 };
 
+/* Bits of a FLAGS value that may be 1: all but bits 1 to 7. */
+#define FORM_FLAGS 0xff01
+
 #define FORMS_MAX 40000
 struct forms {
     unsigned count;
@@ -93,6 +96,15 @@ static inline struct ir_insn form_insn(const struct ir_builder *b, const struct 
                             .aux = f->aux};
 }
 
+/* The bits of operand i that may be 1, if the op wants an I32 of a special kind; else 0. */
+static inline uint32_t form_mask(const struct form *f, unsigned i)
+{
+    if (i == 0 && (f->op == IR_select || f->op == IR_flags_select)) {
+        return 1;
+    }
+    return i == 0 && f->op == IR_flags_from ? FORM_FLAGS : 0;
+}
+
 /* The block "row 4 = op of rows 0 to 2". */
 static inline void form_block(struct ir_builder *b, const struct form *f, uint64_t imm)
 {
@@ -101,12 +113,12 @@ static inline void form_block(struct ir_builder *b, const struct form *f, uint64
     ir_begin(b, RIG_PC, 0);
     ir_insn_start(b, RIG_PC);
     for (unsigned i = 0; i < 3; i++) {
-        /* Selection is by a boolean. */
-        if (i == 0 && (f->op == IR_select || f->op == IR_flags_select)) {
-            const ir_val w = form_value(b, T_I32, 0), one = ir_konst(b, T_I32, 1);
+        /* Selection is by a boolean, and flags are in their layout. */
+        if (form_mask(f, i)) {
+            const ir_val w = form_value(b, T_I32, 0), mask = ir_konst(b, T_I32, form_mask(f, i));
             x[i] = ir_emit(b,
                            (struct ir_insn){
-                               .op = IR_and, .type = T_I32, .a = (uint16_t)w, .b = (uint16_t)one});
+                               .op = IR_and, .type = T_I32, .a = (uint16_t)w, .b = (uint16_t)mask});
         } else if (f->operand[i] != T_VOID) {
             x[i] = form_value(b, f->operand[i], i);
         }
@@ -296,8 +308,8 @@ static inline void form_operands(struct rng *r, struct rig_state *s, ir_type t)
             memcpy(&s->v[i].u8[k * w / 8], &x, w / 8);
         }
     }
-    s->f = (uint16_t)rng_u64(r);
-    s->g = (uint16_t)rng_u64(r);
+    s->f = (uint16_t)rng_u64(r) & FORM_FLAGS;
+    s->g = (uint16_t)rng_u64(r) & FORM_FLAGS;
     s->rounding = (uint8_t)rng_below(r, 4);
 }
 

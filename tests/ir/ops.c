@@ -28,8 +28,8 @@ static void block_of_constants(struct ir_builder *b, const struct form *f, uint6
     ir_insn_start(b, RIG_PC);
     for (unsigned i = 0; i < 3; i++) {
         const ir_type t = f->operand[i];
-        if (i == 0 && (f->op == IR_select || f->op == IR_flags_select)) {
-            x[i] = ir_konst(b, T_I32, s->w[0] & 1);
+        if (form_mask(f, i)) {
+            x[i] = ir_konst(b, T_I32, s->w[0] & form_mask(f, i));
         } else if (t == T_FLAGS) {
             const ir_val k = ir_konst(b, T_I32, i & 1 ? s->g : s->f);
             x[i] = form_emit(b, IR_flags_from, T_FLAGS, k, 0);

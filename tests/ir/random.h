@@ -104,6 +104,13 @@ static inline void random_compute(struct random_block *s)
     for (unsigned i = 0; i < 3; i++) {
         if (i == 0 && (op == IR_select || op == IR_flags_select)) {
             x[i] = random_boolean(s);
+        } else if (op == IR_flags_from) {
+            const ir_val w = random_value(s, T_I32), mask = ir_konst(s->b, T_I32, FORM_FLAGS);
+            x[i] = i ? IR_NONE
+                     : ir_emit(s->b, (struct ir_insn){.op = IR_and,
+                                                      .type = T_I32,
+                                                      .a = (uint16_t)w,
+                                                      .b = (uint16_t)mask});
         } else if (f->operand[i] != T_VOID) {
             x[i] = random_value(s, f->operand[i]);
         }
