@@ -439,6 +439,11 @@ static bool rows_differ(const struct rig_state *got, const struct rig_state *wan
 {
     char name[20];
 
+    if (memcmp(got->x, want->x, sizeof(got->x)) == 0 &&
+        memcmp(got->w, want->w, sizeof(got->w)) == 0 &&
+        memcmp(got->v, want->v, sizeof(got->v)) == 0) {
+        return false;
+    }
     for (unsigned i = 0; i < 16; i++) {
         snprintf(name, sizeof(name), "x%u", i);
         if (got->x[i] != want->x[i]) {
@@ -492,11 +497,13 @@ bool rig_differs(const struct rig_state *got, const struct rig_state *want, unsi
     if (got->fp_flags != want->fp_flags) {
         return differ(why, size, "fp_flags", got->fp_flags, want->fp_flags);
     }
-    for (unsigned i = 0; i < RIG_BYTES; i++) {
-        snprintf(name, sizeof(name), "byte 0x%x", (unsigned)RIG_BASE + i);
-        if (got->memory[i] != want->memory[i]) {
-            return differ(why, size, name, got->memory[i], want->memory[i]);
+    if (memcmp(got->memory, want->memory, RIG_BYTES) != 0) {
+        unsigned i = 0;
+        while (got->memory[i] == want->memory[i]) {
+            i++;
         }
+        snprintf(name, sizeof(name), "byte 0x%x", (unsigned)RIG_BASE + i);
+        return differ(why, size, name, got->memory[i], want->memory[i]);
     }
     return false;
 }
