@@ -72,8 +72,9 @@ struct tcg_vcpu {
     bool context_dirty;
     _Atomic bool in_guest;     /* may use TLB contents and stale code */
     _Atomic bool sleeping;     /* waits on wake */
-    struct os_mutex lock;      /* guards queue, wake */
+    struct os_mutex lock;      /* guards queue, kicked */
     struct os_cond wake;
+    bool kicked;               /* since it last looked for work */
     struct flush_request queue[FLUSH_QUEUE];
     unsigned queued;
     bool queue_overflow;
