@@ -35,8 +35,7 @@ enum bus_kind {
     BUS_ISA,
     BUS_I2C,
     BUS_SPI,
-    BUS_SCSI,
-    BUS_VIRTIO_SERIAL
+    BUS_SCSI
 };
 
 enum prop_type {
