@@ -49,6 +49,9 @@ static bool open_networks(struct vm *vm, struct error *e)
     for (struct network *n = vm->config->network_list; n; n = n->next) {
         n->netdev = netdev_open(n->kind, n->id, n->options, n->count, e);
         if (!n->netdev) {
+            if (strncmp(n->where, "-nic", 4) == 0) {
+                error_append(e, "; -nic itself takes model, mac, id");
+            }
             error_prefix(e, "%s: ", n->where);
             return false;
         }

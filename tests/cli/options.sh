@@ -74,7 +74,7 @@ else
     echo "not ok no_machine_is_an_error_with_the_list: $out"
 fi
 
-V='-M virt -display none'
+V='-M virt -display none -nic none'
 wrong unknown_option '-kernl: unknown option; did you mean -kernel?' -kernl x
 wrong argument_is_missing '-m: the argument is missing' -m
 wrong refused_option '-blockdev is not in this build' -blockdev x
@@ -138,7 +138,7 @@ wrong display_is_refused '-display gtk' -M virt -display gtk
 perl -MIO::Socket::INET -e '
     my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => 0, Listen => 1) or die;
     my $port = $s->sockport;
-    my $out = `timeout 20 $ARGV[0] -M virt -display none -gdb tcp:127.0.0.1:$port 2>&1 < /dev/null`;
+    my $out = `timeout 20 $ARGV[0] -M virt -nic none -display none -gdb tcp:127.0.0.1:$port 2>&1 < /dev/null`;
     my $ok = $? >> 8 == 1 && $out =~ /^[^\n]*Address already in use\n$/;
     print $ok ? "ok port_in_use\n" : "not ok port_in_use: $out\n";
 ' "$program"
