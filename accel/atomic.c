@@ -18,31 +18,42 @@ static bool fault(struct vcpu *v, uint64_t va, enum access a, uint64_t word)
     return false;
 }
 
+static bool misaligned(uint64_t va, uint32_t m)
+{
+    const unsigned n = 1u << (m & MO_SIZE_LOG2);
+
+    return (va & (n - 1)) && (((m & MO_ALIGN) && !(m & MO_ATOMIC16)) || (va & 15) + n > 16);
+}
+
 /*
  * The host address for an atomic access: aligned to its size (or, with MO_ATOMIC16, within 16 bytes), in RAM.
- * Atomic accesses to devices get an external abort, as the architectures allow.
+ * Atomic accesses to devices get an external abort, as the architectures allow. An update, which reads as well, faults as
+ * a read where a read would.
  */
-static uint8_t *place(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
+static uint8_t *place(struct vcpu *v, uint64_t va, uint32_t m, enum access a, bool update)
 {
     const unsigned n = 1u << (m & MO_SIZE_LOG2), idx = m >> MO_IDX_SHIFT & 7;
     struct tlb_hit hit;
-    uint64_t word;
+    uint64_t word, read_word;
 
-    if ((va & (n - 1)) && ((m & MO_ALIGN) || (va & 15) + n > 16)) {
-        fault(v, va, a, FAULT_ALIGN);
+    if (misaligned(va, m)) {
+        fault(v, va, update ? ACCESS_READ : a, FAULT_ALIGN);
         return NULL;
     }
     /* An atomic needs both permissions; a write permission implies the read one in all that we model. */
     if (!tlb_lookup(v, va, a, idx, &hit, &word)) {
-        fault(v, va, a, word);
+        if (update && !tlb_lookup(v, va, ACCESS_READ, idx, &hit, &read_word)) {
+            fault(v, va, ACCESS_READ, read_word);
+        } else {
+            fault(v, va, a, word);
+        }
         return NULL;
     }
     if (!hit.host) {
         fault(v, va, a, FAULT_BUS);
         return NULL;
     }
-    tcg_watch(v, va, n, hit.slow, a == ACCESS_WRITE);
-    return hit.host;
+    return hit.slow && !tcg_watch(v, va, n, a, idx) ? NULL : hit.host;
 }
 
 static uint64_t combine(unsigned op, uint64_t old, uint64_t x, unsigned bits)
@@ -106,7 +117,7 @@ static uint64_t cas_host(uint8_t *p, unsigned n, uint64_t expected, uint64_t val
 bool vcpu_atomic(struct vcpu *v, uint64_t va, uint32_t m, unsigned op, uint64_t x, uint64_t *old)
 {
     const unsigned n = 1u << (m & MO_SIZE_LOG2);
-    uint8_t *p = place(v, va, m, ACCESS_WRITE);
+    uint8_t *p = place(v, va, m, ACCESS_WRITE, true);
 
     if (!p) {
         return false;
@@ -149,11 +160,11 @@ static bool cas16(uint8_t *p, uint32_t m, const uint64_t expected[2], const uint
     return wide == want;
 }
 
-bool vcpu_cas(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t expected[2], const uint64_t value[2],
-              uint64_t old[2])
+static bool compare_and_swap(struct vcpu *v, uint64_t va, uint32_t m, bool update, const uint64_t expected[2],
+                             const uint64_t value[2], uint64_t old[2])
 {
     const unsigned n = 1u << (m & MO_SIZE_LOG2);
-    uint8_t *p = place(v, va, n == 16 ? m | MO_ALIGN : m, ACCESS_WRITE);
+    uint8_t *p = place(v, va, n == 16 ? m | MO_ALIGN : m, ACCESS_WRITE, update);
 
     if (!p) {
         return false;
@@ -168,13 +179,19 @@ bool vcpu_cas(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t expected[2
     return true;
 }
 
+bool vcpu_cas(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t expected[2], const uint64_t value[2],
+              uint64_t old[2])
+{
+    return compare_and_swap(v, va, m, true, expected, value, old);
+}
+
 bool vcpu_load_excl(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value[2])
 {
     const unsigned n = 1u << (m & MO_SIZE_LOG2);
 
     value[1] = 0;
     if (n == 16) {
-        uint8_t *p = place(v, va, m | MO_ALIGN, ACCESS_READ);
+        uint8_t *p = place(v, va, m | MO_ALIGN, ACCESS_READ, false);
         if (!p) {
             return false;
         }
@@ -201,14 +218,15 @@ bool vcpu_store_excl(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t val
     uint64_t old[2];
 
     *failed = 1;
-    if ((va & ((1u << (m & MO_SIZE_LOG2)) - 1)) != 0) {
+    if (addr != va) {
+        v->hot.excl_addr = UINT64_MAX;
+        return true;
+    }
+    if (misaligned(va, m | MO_ALIGN)) {
         return fault(v, va, ACCESS_WRITE, FAULT_ALIGN);
     }
     v->hot.excl_addr = UINT64_MAX;
-    if (addr != va) {
-        return true;
-    }
-    if (!vcpu_cas(v, va, m | MO_ALIGN, expected, value, old)) {
+    if (!compare_and_swap(v, va, m | MO_ALIGN, false, expected, value, old)) {
         return false;
     }
     *failed = old[0] != expected[0] || old[1] != expected[1];

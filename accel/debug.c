@@ -77,22 +77,26 @@ bool tcg_page_watched(const struct accel *a, uint64_t va)
     return false;
 }
 
-void tcg_watch(struct vcpu *v, uint64_t va, unsigned bytes, bool slow, bool write)
+bool tcg_watch(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind, unsigned idx)
 {
     struct accel *a = tcg_of(v)->accel;
 
-    if (!slow || !a) {
-        return;
+    if (v->cls->watch && !v->cls->watch(v, va, bytes, kind, idx)) {
+        return false;
+    }
+    if (!a) {
+        return true;
     }
     for (unsigned i = 0; i < a->watchpoint_count; i++) {
         const struct watchpoint *w = &a->watchpoints[i];
-        const bool kind = w->kind == WATCH_ACCESS || (w->kind == WATCH_WRITE) == write;
-        if (kind && va < w->va + w->bytes && w->va < va + bytes) {
+        const bool hit = w->kind == WATCH_ACCESS || (w->kind == WATCH_WRITE) == (kind == ACCESS_WRITE);
+        if (hit && va < w->va + w->bytes && w->va < va + bytes) {
             a->watch_hit = w->va;
             tcg_of(v)->watched = true;
             atomic_store(&v->hot.exit_request, 1);
         }
     }
+    return true;
 }
 
 uint64_t accel_watch_hit(const struct accel *a)

@@ -68,7 +68,9 @@ static bool load_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx, ui
     if (!reach(v, va, ACCESS_READ, idx, &hit)) {
         return false;
     }
-    tcg_watch(v, va, n, hit.slow, false);
+    if (hit.slow && !tcg_watch(v, va, n, ACCESS_READ, idx)) {
+        return false;
+    }
     if (hit.host) {
         read_host(hit.host, n, value);
         return true;
@@ -85,9 +87,12 @@ static bool load_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx, ui
     return true;
 }
 
-static bool store_piece(struct vcpu *v, uint64_t va, unsigned n, const struct tlb_hit *hit, uint64_t value)
+static bool store_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx, const struct tlb_hit *hit,
+                        uint64_t value)
 {
-    tcg_watch(v, va, n, hit->slow, true);
+    if (hit->slow && !tcg_watch(v, va, n, ACCESS_WRITE, idx)) {
+        return false;
+    }
     if (hit->host) {
         write_host(hit->host, n, value);
         return true;
@@ -104,7 +109,7 @@ static bool aligned_enough(struct vcpu *v, uint64_t va, uint32_t m, enum access 
 {
     const unsigned n = 1u << (m & MO_SIZE_LOG2);
 
-    if ((m & MO_ALIGN) && !is_aligned(va, n)) {
+    if ((m & MO_ALIGN) && !is_aligned(va, n) && (!(m & MO_ATOMIC16) || (va & 15) + n > 16)) {
         v->cls->raise_memory(v, va, a, FAULT_ALIGN);
         return false;
     }
@@ -163,14 +168,14 @@ bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value)
         return false;
     }
     if (n <= first) {
-        return store_piece(v, va, n, &hit, value);
+        return store_piece(v, va, n, idx_of(m), &hit, value);
     }
     /* Both pages must be writable before either is written. */
     if (!reach(v, va + first, ACCESS_WRITE, idx_of(m), &next)) {
         return false;
     }
-    return store_piece(v, va, first, &hit, value & mask64(8 * first)) &&
-           store_piece(v, va + first, n - first, &next, value >> (8 * first));
+    return store_piece(v, va, first, idx_of(m), &hit, value & mask64(8 * first)) &&
+           store_piece(v, va + first, n - first, idx_of(m), &next, value >> (8 * first));
 }
 
 void *vcpu_host(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_t *bytes)

@@ -23,6 +23,7 @@ void vcpu_kick(struct vcpu *v)
     __atomic_store_n(&v->hot.code_slots, t->accel->null_slots, __ATOMIC_SEQ_CST);
     if (atomic_load(&t->sleeping) || t->accel->config.single_thread) {
         os_mutex_lock(&t->lock);
+        t->kicked = true;
         os_cond_signal(&t->wake);
         os_mutex_unlock(&t->lock);
     }

@@ -34,18 +34,24 @@ static bool has_work(struct vcpu *v)
     return true;
 }
 
-/* Waits until v has work or the accelerator stops. */
+/*
+ * Waits until v has work or the accelerator stops. What v has is asked without the lock, which a kick takes: looking at
+ * interrupts may move lines and kick v itself. A kick during the look is not lost: `kicked` makes us look again.
+ */
 static void sleep_until_kicked(struct tcg_vcpu *t)
 {
     struct accel *a = t->accel;
 
-    os_mutex_lock(&t->lock);
     atomic_store(&t->sleeping, true);
     while (atomic_load(&a->running) && !has_work(t->v) && !atomic_load(&a->flush_wanted)) {
-        os_cond_wait(&t->wake, &t->lock);
+        os_mutex_lock(&t->lock);
+        while (!t->kicked) {
+            os_cond_wait(&t->wake, &t->lock);
+        }
+        t->kicked = false;
+        os_mutex_unlock(&t->lock);
     }
     atomic_store(&t->sleeping, false);
-    os_mutex_unlock(&t->lock);
 }
 
 static void kick_all(struct accel *a)
@@ -54,6 +60,7 @@ static void kick_all(struct accel *a)
         struct tcg_vcpu *t = tcg_of(a->vcpus[i]);
         vcpu_kick(a->vcpus[i]);
         os_mutex_lock(&t->lock);
+        t->kicked = true;
         os_cond_signal(&t->wake);
         os_mutex_unlock(&t->lock);
     }

@@ -90,6 +90,8 @@ struct cpu_class {
     void (*take_exception)(struct vcpu *v);
     /* A memory access faulted (walk's word, or bus error / misaligned with the FAULT_ constants): record the exception. */
     void (*raise_memory)(struct vcpu *v, vaddr va, enum access a, uint64_t fault);
+    /* An access of a page whose translation is slow: false if the guest's own watchpoint recorded an exception. May be NULL. */
+    bool (*watch)(struct vcpu *v, vaddr va, unsigned bytes, enum access a, unsigned idx);
     /* An interrupt is pending and not masked; called by the run loop with the state in memory complete. */
     bool (*interrupt_ready)(struct vcpu *v);
     void (*take_interrupt)(struct vcpu *v);

@@ -22,11 +22,19 @@
     X(pl011_class)                                                                                 \
     X(pl031_class)                                                                                 \
     X(pl061_class)                                                                                 \
+    X(virtconsole_class)                                                                           \
+    X(virtio_balloon_device_class)                                                                 \
+    X(virtio_balloon_pci_class)                                                                    \
     X(virtio_blk_device_class)                                                                     \
     X(virtio_blk_pci_class)                                                                        \
     X(virtio_mmio_class)                                                                           \
     X(virtio_net_device_class)                                                                     \
-    X(virtio_net_pci_class)
+    X(virtio_net_pci_class)                                                                        \
+    X(virtio_rng_device_class)                                                                     \
+    X(virtio_rng_pci_class)                                                                        \
+    X(virtio_serial_device_class)                                                                  \
+    X(virtio_serial_pci_class)                                                                     \
+    X(virtserialport_class)
 
 /* X(variable): a const struct machine_class of that name. */
 #define MACHINE_CLASSES(X) X(virt_machine_class)

@@ -35,7 +35,8 @@ enum bus_kind {
     BUS_ISA,
     BUS_I2C,
     BUS_SPI,
-    BUS_SCSI
+    BUS_SCSI,
+    BUS_VIRTIO_SERIAL
 };
 
 enum prop_type {

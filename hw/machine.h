@@ -16,6 +16,7 @@
 struct vcpu;
 struct cpu_class;
 struct block;  /* block/block.h: an open disk */
+struct balloon;      /* hw/balloon.h: a memory balloon */
 struct netdev; /* net/net.h: a packet back end */
 
 /* The options of one machine as the command line gave them; strings are owned by the machine's
@@ -43,6 +44,8 @@ struct machine_backends {
     struct stream *(*chardev)(void *opaque, const char *id, struct error *e);
     struct stream *(*serial)(void *opaque, unsigned index); /* NULL: none wanted */
     struct block *(*pflash)(void *opaque, unsigned index);  /* NULL: none given */
+    /* The file behind an -object rng-random; *path is NULL for an rng-builtin. */
+    bool (*entropy)(void *opaque, const char *id, const char **path, struct error *e);
     void *opaque;
 };
 
@@ -67,7 +70,8 @@ struct machine {
     struct clock *clock; /* virtual */
     struct loop *loop;
     struct power *power;
-    struct rng rng; /* the only randomness that the guest may see */
+    struct rng rng; /* the only randomness that the guest may see; under lock once it runs */
+    struct balloon *balloon; /* hw/balloon.h; NULL: none */
     struct machine_backends backends;
 
     /* What is put into memory at each reset, and vCPUs that then begin elsewhere than the board

@@ -132,6 +132,7 @@ static void info_version(struct call *c)
 }
 
 const struct command info_topics[] = {
+    {"balloon", NULL, "", 0, 0, "how much memory the guest has", info_balloon},
     {"block", NULL, "", 0, 0, "disks", info_block},
     {"chardev", NULL, "", 0, 0, "character back ends", info_chardev},
     {"cpus", NULL, "", 0, 0, "CPUs and where they are", info_cpus},

@@ -32,9 +32,12 @@ struct command {
 
 /* Tables end with .name NULL. */
 extern const struct command commands_run[], commands_info[], commands_memory[], commands_log[],
-    commands_help[];
+    commands_help[], commands_balloon[];
 extern const struct command *const command_tables[]; /* of the commands; ends with NULL */
 extern const struct command info_topics[];           /* behind `info` */
+
+/* cmd_balloon.c, for info_topics. */
+void info_balloon(struct call *c);
 
 /* The row of that name in a table, or NULL. */
 const struct command *command_find(const struct command *table, const char *name);

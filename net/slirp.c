@@ -420,6 +420,7 @@ bool netdev_hostfwd_remove(struct netdev *n, const char *rule, struct error *e)
     netdev_lock(n);
     int r = slirp_remove_hostfwd(u->slirp, f.udp, f.host, f.host_port);
     netdev_unlock(n);
+    netdev_wake(n); /* the port is free once the thread no longer waits on it */
     return r >= 0 || error_set(e, "hostfwd=%s: there is no such rule", rule);
 }
 

@@ -10,10 +10,11 @@
 
 static const char *bus_name(enum bus_kind k)
 {
-    static const char *const names[] = {
-        [BUS_NONE] = "none",     [BUS_SYSTEM] = "system", [BUS_PCI] = "PCI",
-        [BUS_VIRTIO] = "virtio", [BUS_USB] = "USB",       [BUS_ISA] = "ISA",
-        [BUS_I2C] = "I2C",       [BUS_SPI] = "SPI",       [BUS_SCSI] = "SCSI"};
+    static const char *const names[] = {[BUS_NONE] = "none", [BUS_SYSTEM] = "system",
+                                        [BUS_PCI] = "PCI",   [BUS_VIRTIO] = "virtio",
+                                        [BUS_USB] = "USB",   [BUS_ISA] = "ISA",
+                                        [BUS_I2C] = "I2C",   [BUS_SPI] = "SPI",
+                                        [BUS_SCSI] = "SCSI", [BUS_VIRTIO_SERIAL] = "virtio-serial"};
     return names[k];
 }
 

@@ -149,6 +149,18 @@ static struct stream *use_chardev(void *opaque, const char *id, struct error *e)
     return chardevs_use(vm->chardevs, id, e);
 }
 
+static bool use_entropy(void *opaque, const char *id, const char **path, struct error *e)
+{
+    struct vm *vm = opaque;
+    for (const struct object *o = vm->config->object_list; o; o = o->next) {
+        if (strcmp(o->id, id) == 0 && o->kind != OBJECT_FILTER_DUMP) {
+            *path = o->kind == OBJECT_RNG_RANDOM ? o->filename : NULL;
+            return true;
+        }
+    }
+    return error_set(e, "there is no -object rng-random or rng-builtin with id=%s", id);
+}
+
 static struct stream *serial(void *opaque, unsigned index)
 {
     struct vm *vm = opaque;
@@ -239,6 +251,9 @@ static bool choose_bus(struct vm *vm, struct device *d, const struct request *r,
     }
     if (kind != BUS_NONE && kind != BUS_SYSTEM) {
         d->bus = m->cls->default_bus ? m->cls->default_bus(m, kind) : NULL;
+        for (struct bus *b = m->buses; b && !d->bus; b = b->next) {
+            d->bus = b->kind == kind ? b : NULL; /* one that another device brought */
+        }
         return d->bus || error_set(e, "the machine has no bus for %s", d->cls->name);
     }
     return true;
@@ -431,6 +446,7 @@ bool vm_build(struct vm *vm, struct error *e)
                                             .chardev = use_chardev,
                                             .serial = serial,
                                             .pflash = pflash,
+                                            .entropy = use_entropy,
                                             .opaque = vm};
     if (!machine_build(m, e) || !make_cards(vm, e) || !make_given(vm, e) || !make_disks(vm, e) ||
         !machine_finish(m, e)) {

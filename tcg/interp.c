@@ -117,11 +117,14 @@ static enum step run_time_function(struct interp *s, const struct ir_insn *in, u
         d->u64[0] = in->type == T_VOID ? r : r & mask64(ir_lane_bits(in->type));
         d->u64[1] = 0;
     }
+    if (vcpu_hot(s->v)->raised) {
+        return STEP_RAISED;
+    }
     if (in->op == IR_tail) {
         s->next_pc = d->u64[0];
         return STEP_LEAVE;
     }
-    return row->class == IR_CALL_RAISES && vcpu_hot(s->v)->raised ? STEP_RAISED : STEP_NEXT;
+    return STEP_NEXT;
 }
 
 static enum step control(struct interp *s, const struct ir_insn *in)

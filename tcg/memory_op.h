@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The memory ops of the IR at an address, by vcpu_load, vcpu_store and vcpu_host: what the
- * reference interpreter does, and what a back end may call where its inline path does not apply.
- */
+/* The memory ops of the IR at an address: what the reference interpreter does. Internal to tcg/. */
 #ifndef TCG_MEMORY_OP_H
 #define TCG_MEMORY_OP_H
 

@@ -6,6 +6,7 @@
 
 #include "cpu/arm/a64_disas.h"
 #include "cpu/arm/a64_translate.h"
+#include "cpu/arm/debug.h"
 #include "cpu/arm/exception.h"
 #include "cpu/arm/mmu.h"
 #include "cpu/arm/models.h"
@@ -162,6 +163,7 @@ const struct cpu_class arm_cpu_class = {
     .space_tag = arm_space_tag,
     .take_exception = arm_take_exception,
     .raise_memory = arm_raise_memory,
+    .watch = arm_watch,
     .interrupt_ready = arm_interrupt_ready,
     .take_interrupt = arm_take_interrupt,
     .has_work = arm_has_work,

@@ -6,6 +6,7 @@
  */
 #include "cpu/arm/debug.h"
 
+#include "cpu/arm/exception.h"
 #include "cpu/arm/sysregs.h"
 
 /* ---- registers */
@@ -152,8 +153,8 @@ bool arm_watchpoint_in_page(const struct arm_cpu *cpu, uint64_t va, unsigned pag
     return false;
 }
 
-bool arm_watchpoint_matches(const struct arm_cpu *cpu, uint64_t va, unsigned bytes, enum access a,
-                            unsigned el)
+static bool watchpoint_matches(const struct arm_cpu *cpu, uint64_t va, unsigned bytes,
+                               enum access a, unsigned el)
 {
     if (!watching(cpu, el) || (el && (cpu->pstate & PSTATE_D))) {
         return false;
@@ -169,5 +170,17 @@ bool arm_watchpoint_matches(const struct arm_cpu *cpu, uint64_t va, unsigned byt
             return true;
         }
     }
+    return false;
+}
+
+/* FAR is the address of the access, as the manual allows. */
+bool arm_watch(struct vcpu *v, vaddr va, unsigned bytes, enum access a, unsigned idx)
+{
+    struct arm_cpu *cpu = arm_cpu(v);
+    if (!watchpoint_matches(cpu, va, bytes, a, idx == ARM_MMU_EL0 ? 0 : 1)) {
+        return true;
+    }
+    arm_raise_far(cpu, SYNDROME(EC_WATCHPOINT_LOWER, FSC_DEBUG | (a == ACCESS_WRITE ? ISS_WNR : 0)),
+                  va);
     return false;
 }

@@ -14,9 +14,8 @@ bool arm_breakpoint_matches(const struct arm_cpu *cpu, uint64_t pc);
 bool arm_watchpoint_in_page(const struct arm_cpu *cpu, uint64_t va, unsigned page_bits,
                             unsigned el);
 
-/* Does an enabled watchpoint match an access of that many bytes at va? */
-bool arm_watchpoint_matches(const struct arm_cpu *cpu, uint64_t va, unsigned bytes, enum access a,
-                            unsigned el);
+/* cpu_class.watch: raises the exception of a watchpoint that an access matches. */
+bool arm_watch(struct vcpu *v, vaddr va, unsigned bytes, enum access a, unsigned idx);
 
 /* Functions of rows: breakpoint and watchpoint registers, MDSCR, OS lock, claim tags. */
 struct arm_sysreg;

@@ -143,9 +143,7 @@ uint32_t arm_abort_syndrome(const struct arm_cpu *cpu, enum access a, uint64_t f
     }
     iss |= a == ACCESS_WRITE || is_cm ? ISS_WNR : 0;
     iss |= is_cm ? ISS_CM : 0;
-    return SYNDROME(iss == FSC_DEBUG || iss == (FSC_DEBUG | ISS_WNR) ? EC_WATCHPOINT_LOWER
-                                                                     : EC_DATA_LOWER,
-                    iss);
+    return SYNDROME(EC_DATA_LOWER, iss);
 }
 
 void arm_raise_memory(struct vcpu *v, vaddr va, enum access a, uint64_t fault)
@@ -196,14 +194,14 @@ void arm_take_interrupt(struct vcpu *v)
 }
 
 /*
- * WFI ends on an interrupt whether it is masked or not. What the clock has said is looked at by interrupt_ready: here
- * the accelerator holds the lock under which it sleeps.
+ * WFI ends on an interrupt whether it is masked or not. What the clock has said is looked at by
+ * interrupt_ready: here the accelerator holds the lock under which it sleeps.
  */
 bool arm_has_work(struct vcpu *v)
 {
     const struct arm_cpu *cpu = arm_cpu(v);
-    return atomic_load(&v->interrupt_lines) != 0 || atomic_load(&cpu->timer_due) || atomic_load(&cpu->pmu_due) ||
-           atomic_load(&cpu->wfit_due);
+    return atomic_load(&v->interrupt_lines) != 0 || atomic_load(&cpu->timer_due) ||
+           atomic_load(&cpu->pmu_due) || atomic_load(&cpu->wfit_due);
 }
 
 /* ---- return */

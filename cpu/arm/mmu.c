@@ -492,6 +492,7 @@ unsigned arm_granule_bits(const struct arm_cpu *cpu, uint64_t va)
 /* ---- AT */
 
 #define PAR_RES1 (UINT64_C(1) << 11)
+#define PAR_NS (UINT64_C(1) << 9)
 
 uint64_t arm_address_translate(struct arm_cpu *cpu, uint64_t va, enum access a, unsigned idx)
 {
@@ -506,5 +507,5 @@ uint64_t arm_address_translate(struct arm_cpu *cpu, uint64_t va, enum access a, 
         attr = g.mair >> (w.descriptor >> 2 & 7) * 8 & 0xff;
         sh = t.device ? 2 : g.ds ? cpu->tcr[1] >> (g.upper ? 28 : 12) & 3 : w.descriptor >> 8 & 3;
     }
-    return (t.pa & mask64(52) & ~mask64(12)) | attr << 56 | sh << 7 | PAR_RES1;
+    return (t.pa & mask64(52) & ~mask64(12)) | attr << 56 | PAR_NS | sh << 7 | PAR_RES1;
 }

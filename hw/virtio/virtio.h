@@ -193,10 +193,11 @@ struct virtio_pci_class {
 
 /* A device class; bus_ is BUS_PCI or BUS_VIRTIO, kind_ the struct virtio_pci_class or virtio_class.
  */
-#define VIRTIO_DEVICE_CLASS(name_, desc_, bus_, type_, props_, fields_, kind_)                     \
+#define VIRTIO_DEVICE_CLASS(name_, alias_, desc_, bus_, type_, props_, fields_, kind_)             \
     {                                                                                              \
-        .name = name_, .desc = desc_, .bus = bus_, .size = sizeof(struct type_), .props = props_,  \
-        .fields = fields_, .create = bus_ == BUS_PCI ? virtio_pci_create : virtio_mmio_plug,       \
+        .name = name_, .alias = alias_, .desc = desc_, .bus = bus_, .size = sizeof(struct type_),  \
+        .props = props_, .fields = fields_,                                                        \
+        .create = bus_ == BUS_PCI ? virtio_pci_create : virtio_mmio_plug,                          \
         .reset = virtio_device_reset, .destroy = virtio_device_destroy,                            \
         .saving = virtio_device_saving, .loaded = virtio_device_loaded,                            \
         .flags = DEVICE_THREAD_SAFE | DEVICE_PLUGGABLE, .kind = kind_                              \

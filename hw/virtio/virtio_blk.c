@@ -221,8 +221,8 @@ static const struct virtio_pci_class blk_pci = VIRTIO_PCI_CLASS(&blk_class, VIRT
                                                                 0x010000);
 
 const struct device_class virtio_blk_pci_class = VIRTIO_DEVICE_CLASS(
-    "virtio-blk-pci", "virtio block device", BUS_PCI, virtio_blk, blk_pci_props, blk_fields,
-    &blk_pci);
+    "virtio-blk-pci", "virtio-blk", "virtio block device", BUS_PCI, virtio_blk, blk_pci_props,
+    blk_fields, &blk_pci);
 const struct device_class virtio_blk_device_class = VIRTIO_DEVICE_CLASS(
-    "virtio-blk-device", "virtio block device", BUS_VIRTIO, virtio_blk, blk_device_props,
+    "virtio-blk-device", NULL, "virtio block device", BUS_VIRTIO, virtio_blk, blk_device_props,
     blk_fields, &blk_class);

@@ -299,8 +299,8 @@ static const struct virtio_pci_class net_pci = VIRTIO_PCI_CLASS(&net_class, VIRT
                                                                 0x020000);
 
 const struct device_class virtio_net_pci_class = VIRTIO_DEVICE_CLASS(
-    "virtio-net-pci", "virtio network device", BUS_PCI, virtio_net, net_pci_props, net_fields,
-    &net_pci);
+    "virtio-net-pci", "virtio-net", "virtio network device", BUS_PCI, virtio_net, net_pci_props,
+    net_fields, &net_pci);
 const struct device_class virtio_net_device_class = VIRTIO_DEVICE_CLASS(
-    "virtio-net-device", "virtio network device", BUS_VIRTIO, virtio_net, net_device_props,
+    "virtio-net-device", NULL, "virtio network device", BUS_VIRTIO, virtio_net, net_device_props,
     net_fields, &net_class);

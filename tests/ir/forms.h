@@ -6,10 +6,13 @@
 #ifndef TESTS_IR_FORMS_H
 #define TESTS_IR_FORMS_H
 
+#include <string.h>
+
+#include "base/bits.h"
 #include "base/rng.h"
 #include "tcg/opinfo.h"
 #include "tcg/text.h"
-#include "tests/ir/rig.h"
+#include "tests/support/ir_rig.h"
 
 struct form {
     uint16_t op;
@@ -17,6 +20,9 @@ struct form {
     ir_type operand[3]; /* T_VOID: none */
     uint32_t aux;
 };
+
+/* Bits of a FLAGS value that may be 1: all but bits 1 to 7. */
+#define FORM_FLAGS 0xff01
 
 #define FORMS_MAX 40000
 struct forms {
@@ -90,6 +96,15 @@ static inline struct ir_insn form_insn(const struct ir_builder *b, const struct 
                             .aux = f->aux};
 }
 
+/* The bits of operand i that may be 1, if the op wants an I32 of a special kind; else 0. */
+static inline uint32_t form_mask(const struct form *f, unsigned i)
+{
+    if (i == 0 && (f->op == IR_select || f->op == IR_flags_select)) {
+        return 1;
+    }
+    return i == 0 && f->op == IR_flags_from ? FORM_FLAGS : 0;
+}
+
 /* The block "row 4 = op of rows 0 to 2". */
 static inline void form_block(struct ir_builder *b, const struct form *f, uint64_t imm)
 {
@@ -98,12 +113,12 @@ static inline void form_block(struct ir_builder *b, const struct form *f, uint64
     ir_begin(b, RIG_PC, 0);
     ir_insn_start(b, RIG_PC);
     for (unsigned i = 0; i < 3; i++) {
-        /* Selection is by a boolean. */
-        if (i == 0 && (f->op == IR_select || f->op == IR_flags_select)) {
-            const ir_val w = form_value(b, T_I32, 0), one = ir_konst(b, T_I32, 1);
+        /* Selection is by a boolean, and flags are in their layout. */
+        if (form_mask(f, i)) {
+            const ir_val w = form_value(b, T_I32, 0), mask = ir_konst(b, T_I32, form_mask(f, i));
             x[i] = ir_emit(b,
                            (struct ir_insn){
-                               .op = IR_and, .type = T_I32, .a = (uint16_t)w, .b = (uint16_t)one});
+                               .op = IR_and, .type = T_I32, .a = (uint16_t)w, .b = (uint16_t)mask});
         } else if (f->operand[i] != T_VOID) {
             x[i] = form_value(b, f->operand[i], i);
         }
@@ -281,21 +296,21 @@ static inline uint64_t form_random_lane(struct rng *r, unsigned w)
 }
 
 /* Rows 0 to 3 of each kind get operands that suit type t; the environment a rounding mode. */
-static inline void form_operands(struct rng *r, struct rig *rig, ir_type t)
+static inline void form_operands(struct rng *r, struct rig_state *s, ir_type t)
 {
     const unsigned w = ir_lane_bits(t) ? ir_lane_bits(t) : 64;
 
     for (unsigned i = 0; i < 4; i++) {
-        rig->s.x[i] = form_random_lane(r, w);
-        rig->s.w[i] = (uint32_t)form_random_lane(r, w > 32 ? 32 : w);
+        s->x[i] = form_random_lane(r, w);
+        s->w[i] = (uint32_t)form_random_lane(r, w > 32 ? 32 : w);
         for (unsigned k = 0; k < 128 / w; k++) {
             const uint64_t x = form_random_lane(r, w);
-            memcpy(&rig->s.v[i].u8[k * w / 8], &x, w / 8);
+            memcpy(&s->v[i].u8[k * w / 8], &x, w / 8);
         }
     }
-    rig->s.f = (uint16_t)rng_u64(r);
-    rig->s.g = (uint16_t)rng_u64(r);
-    rig->vcpu.env.fp_rounding = (uint8_t)rng_below(r, 4);
+    s->f = (uint16_t)rng_u64(r) & FORM_FLAGS;
+    s->g = (uint16_t)rng_u64(r) & FORM_FLAGS;
+    s->rounding = (uint8_t)rng_below(r, 4);
 }
 
 static inline uint64_t form_random_fp(struct rng *r)
@@ -312,16 +327,6 @@ static inline uint64_t form_random_fp(struct rng *r)
                                        IR_FP_AH | IR_FP_FIZ,
                                        IR_FP_STD_NEON};
     return choices[rng_below(r, array_len(choices))];
-}
-
-/* The parts of two rigs that a block may change differ. */
-static inline bool rig_differs(const struct rig *p, const struct rig *q)
-{
-    return memcmp(&p->s, &q->s, sizeof(p->s)) != 0 ||
-           memcmp(p->memory, q->memory, sizeof(p->memory)) != 0 || p->pc != q->pc ||
-           p->raised != q->raised || p->fault != q->fault ||
-           p->vcpu.env.fp_flags != q->vcpu.env.fp_flags ||
-           p->vcpu.hot.excl_addr != q->vcpu.hot.excl_addr;
 }
 
 #endif

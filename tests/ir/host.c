@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Random blocks on the host's back end, at each level that the host has, against the reference interpreter: registers, flags,
- * memory, where the block went, and the state at an exit in its middle.
+ * Random blocks on the host's back end, at each level that the host has, against the reference
+ * interpreter: registers, flags, memory, where the block went, and the state at an exit in its
+ * middle.
  */
 #include "tests/ir/random.h"
 
@@ -11,7 +12,9 @@
 static struct host *host;
 static struct ir_builder plain, folded;
 static uint64_t code_stack[4096];
-static struct { uint64_t mask_pad[8]; } unused;
+static struct {
+    uint64_t mask_pad[8];
+} unused;
 
 static void clean_flags(struct rig *r)
 {
@@ -33,8 +36,8 @@ static const void *rt_link(struct vcpu *v, struct link *l)
 }
 
 typedef uint64_t (*int_fn)(struct vcpu *, uint64_t, uint64_t, uint64_t, uint32_t);
-typedef void (*vec_fn)(struct vcpu *, union ir_vec *, const union ir_vec *, const union ir_vec *, const union ir_vec *,
-                       uint32_t);
+typedef void (*vec_fn)(struct vcpu *, union ir_vec *, const union ir_vec *, const union ir_vec *,
+                       const union ir_vec *, uint32_t);
 
 static const void *rt_tail(struct vcpu *v, const struct ir_call *row, uint32_t aux, uint64_t pc)
 {
@@ -67,8 +70,8 @@ static uint64_t site_address(const struct vcpu *v, const struct site *s)
 /* By the interpreter, as a block of one op. */
 static struct ir_builder one;
 
-static bool access_by_interpreter(struct vcpu *v, const struct ir_insn *in, const union ir_vec *x, uint64_t va,
-                                  union ir_vec *result)
+static bool access_by_interpreter(struct vcpu *v, const struct ir_insn *in, const union ir_vec *x,
+                                  uint64_t va, union ir_vec *result)
 {
     struct rig *r = rig_of(v);
     const struct rig_state saved = r->s;
@@ -106,7 +109,8 @@ static bool access_by_interpreter(struct vcpu *v, const struct ir_insn *in, cons
 
 static const void *rt_mem(struct vcpu *v, const struct site *s)
 {
-    struct ir_insn in = {.op = s->kind == SITE_LOAD ? IR_load : IR_store, .imm = (uint64_t)s->memop << 32};
+    struct ir_insn in = {.op = s->kind == SITE_LOAD ? IR_load : IR_store,
+                         .imm = (uint64_t)s->memop << 32};
     union ir_vec x[3] = {{{0}}}, result;
     const bool vec = ir_in_vector_register(s->type);
 
@@ -117,7 +121,8 @@ static const void *rt_mem(struct vcpu *v, const struct site *s)
         if (vec) {
             memcpy(&x[2], v->env.vec[s->data], 16);
         } else {
-            x[2].u64[0] = s->data == SITE_NO_REG ? (uint64_t)(int64_t)(int32_t)s->aux : v->env.gpr[s->data];
+            x[2].u64[0] = s->data == SITE_NO_REG ? (uint64_t)(int64_t)(int32_t)s->aux
+                                                 : v->env.gpr[s->data];
         }
     }
     if (!access_by_interpreter(v, &in, x, site_address(v, s), &result)) {
@@ -133,7 +138,8 @@ static const void *rt_mem(struct vcpu *v, const struct site *s)
     return NULL;
 }
 
-static const void *rt_call(struct vcpu *v, const struct ir_call *row, const struct site *s, uint32_t aux)
+static const void *rt_call(struct vcpu *v, const struct ir_call *row, const struct site *s,
+                           uint32_t aux)
 {
     if (row->vector) {
         union ir_vec *x = (union ir_vec *)v->env.vec_args;
@@ -142,7 +148,7 @@ static const void *rt_call(struct vcpu *v, const struct ir_call *row, const stru
         v->env.args[0] = ((int_fn)row->fn)(v, v->env.args[0], v->env.args[1], v->env.args[2], aux);
     }
     if (row == rig_calls[RIG_FULL] && (aux & 8)) {
-        v->hot.guest_mxcsr &= ~0x3fu;  /* it clears the flags, which are here as well */
+        v->hot.guest_mxcsr &= ~0x3fu; /* it clears the flags, which are here as well */
     }
     return v->hot.raised ? raised_at(v, s) : NULL;
 }
@@ -150,11 +156,13 @@ static const void *rt_call(struct vcpu *v, const struct ir_call *row, const stru
 static const void *rt_op(struct vcpu *v, const struct site *s)
 {
     union ir_vec *x = (union ir_vec *)v->env.vec_args;
-    struct ir_insn in = {.op = s->op, .type = s->type, .src = s->src, .aux = s->aux, .imm = v->env.args[0]};
+    struct ir_insn in = {
+        .op = s->op, .type = s->type, .src = s->src, .aux = s->aux, .imm = v->env.args[0]};
 
     if (s->op == IR_load_excl || s->op == IR_store_excl || s->op == IR_atomic || s->op == IR_cas) {
-        return access_by_interpreter(v, &in, x, x[0].u64[0] + (uint64_t)(int64_t)s->disp, &x[3]) ? NULL
-                                                                                                    : raised_at(v, s);
+        return access_by_interpreter(v, &in, x, x[0].u64[0] + (uint64_t)(int64_t)s->disp, &x[3])
+                   ? NULL
+                   : raised_at(v, s);
     }
     ir_eval_op(v, &rig_guest, &in, &x[3], &x[0], &x[1], &x[2]);
     return NULL;
@@ -193,9 +201,17 @@ static void start_host(int level)
         .layout = {.hot = (int32_t)offsetof(struct vcpu, hot) - (int32_t)VCPU_STATE_OFFSET,
                    .env = (int32_t)offsetof(struct vcpu, env) - (int32_t)VCPU_STATE_OFFSET,
                    .state = -(int32_t)VCPU_STATE_OFFSET},
-        .runtime = {.link = rt_link, .go = leave_for, .poll = leave_for, .tail = rt_tail, .mem_leaf = rt_mem_leaf,
-                    .mem = rt_mem, .call = rt_call, .op = rt_op},
-        .guest = &rig_guest, .cache_bytes = 16 << 20, .level = level};
+        .runtime = {.link = rt_link,
+                    .go = leave_for,
+                    .poll = leave_for,
+                    .tail = rt_tail,
+                    .mem_leaf = rt_mem_leaf,
+                    .mem = rt_mem,
+                    .call = rt_call,
+                    .op = rt_op},
+        .guest = &rig_guest,
+        .cache_bytes = 16 << 20,
+        .level = level};
     host = host_create(&c, &e);
     (void)unused;
 }
@@ -231,17 +247,20 @@ static void run_on_host(struct rig *r, struct ir_builder *b)
     r->pc = v->hot.pc;
     r->raised = v->hot.raised;
     const uint32_t m = v->hot.guest_mxcsr;
-    v->env.fp_flags |= (m & 1 ? FP_INVALID : 0) | (m & 4 ? FP_DIVZERO : 0) | (m & 8 ? FP_OVERFLOW : 0) |
-                       (m & 16 ? FP_UNDERFLOW : 0) | (m & 32 ? FP_INEXACT : 0);
+    v->env.fp_flags |= (m & 1 ? FP_INVALID : 0) | (m & 4 ? FP_DIVZERO : 0) |
+                       (m & 8 ? FP_OVERFLOW : 0) | (m & 16 ? FP_UNDERFLOW : 0) |
+                       (m & 32 ? FP_INEXACT : 0);
 }
 
 static bool differs(const struct rig *got, const struct rig *want)
 {
-    return memcmp(&got->s, &want->s, sizeof(got->s)) || memcmp(got->memory, want->memory, RIG_BYTES) ||
-           got->pc != want->pc || got->raised != want->raised || got->vcpu.env.fp_flags != want->vcpu.env.fp_flags;
+    return memcmp(&got->s, &want->s, sizeof(got->s)) ||
+           memcmp(got->memory, want->memory, RIG_BYTES) || got->pc != want->pc ||
+           got->raised != want->raised || got->vcpu.env.fp_flags != want->vcpu.env.fp_flags;
 }
 
-static void tell(uint64_t seed, const struct ir_builder *b, const struct rig *got, const struct rig *want)
+static void tell(uint64_t seed, const struct ir_builder *b, const struct rig *got,
+                 const struct rig *want)
 {
     struct strbuf text = {0};
 
@@ -252,25 +271,29 @@ static void tell(uint64_t seed, const struct ir_builder *b, const struct rig *go
         const uint64_t *g = (const void *)((const uint8_t *)got + rig_rows[i].offset);
         const uint64_t *w = (const void *)((const uint8_t *)want + rig_rows[i].offset);
         if (memcmp(g, w, bytes) != 0) {
-            fprintf(stderr, "%s 0x%" PRIx64 ":%" PRIx64 " not 0x%" PRIx64 ":%" PRIx64 "\n", rig_rows[i].name, bytes > 8 ? g[1] : 0, *g, bytes > 8 ? w[1] : 0, *w);
+            fprintf(stderr, "%s 0x%" PRIx64 ":%" PRIx64 " not 0x%" PRIx64 ":%" PRIx64 "\n",
+                    rig_rows[i].name, bytes > 8 ? g[1] : 0, *g, bytes > 8 ? w[1] : 0, *w);
         }
     }
     for (unsigned i = 0; i < 4; i++) {
         if (got->s.env[i] != want->s.env[i]) {
-            fprintf(stderr, "env%u 0x%" PRIx64 " not 0x%" PRIx64 "\n", i, got->s.env[i], want->s.env[i]);
+            fprintf(stderr, "env%u 0x%" PRIx64 " not 0x%" PRIx64 "\n", i, got->s.env[i],
+                    want->s.env[i]);
         }
     }
     if (memcmp(got->memory, want->memory, RIG_BYTES)) {
         for (unsigned i = 0; i < RIG_BYTES; i++) {
             if (got->memory[i] != want->memory[i]) {
-                fprintf(stderr, "[0x%x] 0x%x not 0x%x\n", (unsigned)RIG_BASE + i, got->memory[i], want->memory[i]);
+                fprintf(stderr, "[0x%x] 0x%x not 0x%x\n", (unsigned)RIG_BASE + i, got->memory[i],
+                        want->memory[i]);
             }
         }
     }
-    fprintf(stderr, "pc %" PRIx64 " not %" PRIx64 ", raised %d not %d, fp %x not %x\n", got->pc, want->pc, got->raised,
-            want->raised, got->vcpu.env.fp_flags, want->vcpu.env.fp_flags);
+    fprintf(stderr, "pc %" PRIx64 " not %" PRIx64 ", raised %d not %d, fp %x not %x\n", got->pc,
+            want->pc, got->raised, want->raised, got->vcpu.env.fp_flags, want->vcpu.env.fp_flags);
     strbuf_free(&text);
-    test_fail(__FILE__, __LINE__, "the block of seed 0x%" PRIx64 " differs on %s", seed, host_level_name(host));
+    test_fail(__FILE__, __LINE__, "the block of seed 0x%" PRIx64 " differs on %s", seed,
+              host_level_name(host));
 }
 
 static void try_block(uint64_t seed, unsigned length, bool fold)
@@ -283,7 +306,7 @@ static void try_block(uint64_t seed, unsigned length, bool fold)
     rng_seed(&rng, seed);
     random_block(&plain, &rng, length);
     random_state(&rng, r);
-    clean_flags(r);            /* as every producer leaves them */
+    clean_flags(r); /* as every producer leaves them */
     memcpy(&start, r, sizeof(start));
     if (fold) {
         struct strbuf text = {0};
@@ -324,7 +347,12 @@ static void try_level(int level)
     for (unsigned i = 0; i < 3000 * test_scale() && test_state.failures == 0; i++) {
         const uint64_t seed = only ? strtoull(only, NULL, 0) : rng_u64(&seeds);
         const char *len = getenv("IR_LENGTH");
-        try_block(seed, len ? (unsigned)atoi(len) : 1 + (unsigned)(seed % (i < 400 ? 4 : i < 1500 ? 12 : 60)), i & 1);
+        try_block(seed,
+                  len ? (unsigned)atoi(len)
+                      : 1 + (unsigned)(seed % (i < 400    ? 4
+                                               : i < 1500 ? 12
+                                                          : 60)),
+                  i & 1);
     }
     host_destroy(host);
 }

@@ -104,6 +104,13 @@ static inline void random_compute(struct random_block *s)
     for (unsigned i = 0; i < 3; i++) {
         if (i == 0 && (op == IR_select || op == IR_flags_select)) {
             x[i] = random_boolean(s);
+        } else if (op == IR_flags_from) {
+            const ir_val w = random_value(s, T_I32), mask = ir_konst(s->b, T_I32, FORM_FLAGS);
+            x[i] = i ? IR_NONE
+                     : ir_emit(s->b, (struct ir_insn){.op = IR_and,
+                                                      .type = T_I32,
+                                                      .a = (uint16_t)w,
+                                                      .b = (uint16_t)mask});
         } else if (f->operand[i] != T_VOID) {
             x[i] = random_value(s, f->operand[i]);
         }
@@ -112,7 +119,20 @@ static inline void random_compute(struct random_block *s)
     if (ir_ops[op].effects & IR_STICKY || op == IR_fneg || op == IR_fabs) {
         in.imm = rng_below(s->r, 4) ? 0 : form_random_fp(s->r);
     }
-    random_made(s, ir_emit(s->b, in));
+    /* Parity and half carry are left open by some producers. */
+    if (op == IR_flags_test && (in.aux == IR_PE || in.aux == IR_PO)) {
+        in.aux = IR_EQ;
+    }
+    const ir_val v = ir_emit(s->b, in);
+    if (op == IR_flags_bits) {
+        const ir_val certain = ir_konst(s->b, T_I32, 0xc101);
+        random_made(s, ir_emit(s->b, (struct ir_insn){.op = IR_and,
+                                                      .type = T_I32,
+                                                      .a = (uint16_t)v,
+                                                      .b = (uint16_t)certain}));
+        return;
+    }
+    random_made(s, v);
 }
 
 static inline ir_val random_and(struct ir_builder *b, ir_val x, uint64_t k)
@@ -225,7 +245,7 @@ static inline void random_state_access(struct random_block *s)
 {
     static const ir_type types[] = {T_I8, T_I16, T_I32, T_I64, T_V128};
     const ir_type t = types[rng_below(s->r, array_len(types))];
-    const uint32_t offset = (uint32_t)(offsetof(struct rig, s.env[0]) + 16 * rng_below(s->r, 2));
+    const uint32_t offset = rig_env_offset(2 * (unsigned)rng_below(s->r, 2));
 
     if (rng_below(s->r, 2)) {
         random_made(s, ir_env_load(s->b, t, offset));
@@ -318,17 +338,17 @@ static inline void random_block(struct ir_builder *b, struct rng *r, unsigned le
 }
 
 /* A state for a random block: edge operands in all rows, x15 in the middle of the window. */
-static inline void random_state(struct rng *r, struct rig *rig)
+static inline void random_state(struct rng *r, struct rig_state *s)
 {
     static const ir_type types[] = {T_I64, T_F64, T_F32, T_F16, T_I32, T_I8};
 
-    form_operands(r, rig, types[rng_below(r, array_len(types))]);
+    form_operands(r, s, types[rng_below(r, array_len(types))]);
     for (unsigned i = 4; i < 15; i++) {
-        rig->s.x[i] = form_random_lane(r, 64);
+        s->x[i] = form_random_lane(r, 64);
     }
-    rig->s.x[15] = RIG_BASE + 2048;
-    rng_bytes(r, rig->memory, 4096);
-    rng_bytes(r, rig->s.env, sizeof(rig->s.env));
+    s->x[15] = RIG_BASE + 2048;
+    rng_bytes(r, s->memory, 4096);
+    rng_bytes(r, s->env, sizeof(s->env));
 }
 
 #endif

@@ -98,8 +98,8 @@ TEST(vcpus_are_threads)
     NEEDS_GDB();
     static const char *const two[] = {"-smp", "2", NULL};
     REQUIRE(debug(two, "-ex 'info threads' -ex 'thread 2' -ex 'p/x $pc' -ex kill"));
-    saw("Thread 1.1 (CPU 0 running)");
-    saw("Thread 1.2 (CPU 1 off)");
+    saw("Thread 1 (CPU 0 running)");
+    saw("Thread 2 (CPU 1 off)");
     finish();
 }
 

@@ -291,9 +291,14 @@ TEST(host_reaches_a_forwarded_port)
     snprintf(rule, sizeof(rule), "tcp:127.0.0.1:%u", port);
     CHECK(netdev_hostfwd_remove(g.n, rule, &e));
     CHECK(!netdev_hostfwd_remove(g.n, rule, &e));
-    fd = socket(AF_INET, SOCK_STREAM, 0);
-    CHECK(connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0);
-    close(fd);
+    bool open = true;
+    for (unsigned i = 0; i < 1000 && open; i++) { /* until the thread lets go of the port */
+        fd = socket(AF_INET, SOCK_STREAM, 0);
+        open = connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0;
+        close(fd);
+        os_sleep_until_ns(os_now_ns() + 1000000);
+    }
+    CHECK(!open);
     close_guest(&g);
 }
 

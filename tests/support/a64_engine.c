@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cpu/arm.h"
 #include "cpu/arm/a64_decode.h"
 #include "tests/support/a64_model.h"
+#include "tests/support/board.h"
 
 /* Makes the image and runs it by one of a64_run.h's functions. */
 static enum a64_outcome run_program(const struct a64_job *job, const char *program,
@@ -58,7 +60,68 @@ static enum a64_outcome run_reference(const struct a64_engine *e, const struct a
 
 const struct a64_engine a64_reference = {"qemu", false, run_reference};
 
+/* ---- dragoman in this process, on a board with nothing but RAM */
+
+static bool copy_segments(struct test_board *b, const struct a64_image *image)
+{
+    for (unsigned i = 0; i < image->segments; i++) {
+        const struct a64_segment *s = &image->segment[i];
+        if (!space_write(b->memory, s->address, s->data, s->bytes)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool take_records(struct test_board *b, const struct a64_job *job, struct a64_results *out)
+{
+    out->size = A64_OUTPUT_END - A64_OUTPUT;
+    out->bytes = mem_dup(b->ram + (A64_OUTPUT - A64_RAM), out->size);
+    out->record = mem_array(job->count, sizeof(*out->record));
+    return a64_records(out->bytes, out->size, job->count, out->record);
+}
+
+static enum a64_outcome run_here(const struct a64_job *job, const struct accel_config *config,
+                                 struct a64_results *out, char **why)
+{
+    struct a64_image image;
+    struct error e = {"not all records are there"};
+    const char *missing;
+    if (!a64_image_make(&image, job, A64_IMAGE_BARE, &missing)) {
+        *why = mem_strdup(missing);
+        return A64_ABSENT;
+    }
+    struct test_board *b = test_board_new(&arm_cpu_class, job->cpu, 1, A64_RAM, A64_RAM_BYTES, &e);
+    bool good = b && copy_segments(b, &image) &&
+                test_board_run(b, config, image.segment[0].address, 120, &e) &&
+                take_records(b, job, out);
+    if (!good) {
+        *why = mem_strdup(e.text);
+    }
+    if (b) {
+        test_board_free(b);
+    }
+    a64_image_free(&image);
+    return good ? A64_DONE : A64_FAILED;
+}
+
+static enum a64_outcome run_interpreter(const struct a64_engine *e, const struct a64_job *job,
+                                        struct a64_results *out, char **why)
+{
+    (void)e;
+    return run_here(job, &(struct accel_config){.interpreter = true}, out, why);
+}
+
+static enum a64_outcome run_translated(const struct a64_engine *e, const struct a64_job *job,
+                                       struct a64_results *out, char **why)
+{
+    (void)e;
+    return run_here(job, &(struct accel_config){.interpreter = false}, out, why);
+}
+
 const struct a64_engine a64_engines[] = {
+    {"interpreter", false, run_interpreter},
+    {"translated", false, run_translated},
     {"linux", true, run_linux},
     {NULL, false, NULL},
 };

@@ -56,7 +56,7 @@ static uint64_t register_of(const struct a64_state *s, unsigned n, uint64_t mask
 void a64_model(const struct a64_case *c, struct a64_record *r)
 {
     enum {
-        BRK_SYNDROME = 0x3c << 26 | 1 << 25
+        BRK_SYNDROME = UINT32_C(0x3c) << 26 | 1 << 25
     };
     uint32_t insn = c->insn[0];
     assert(c->count == 1 && a64_row_modelled(a64_decode_row(insn)));

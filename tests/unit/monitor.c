@@ -3,6 +3,7 @@
 #include "tests/test.h"
 
 #include "base/log.h"
+#include "hw/balloon.h"
 #include "monitor/lineedit.h"
 #include "tests/unit/fake_machine.h"
 
@@ -59,7 +60,8 @@ TEST(unknown_command_suggests_the_nearest)
     begin();
     CHECK_STR(say("qiut"), "unknown command 'qiut'; did you mean 'quit'? ('help' lists all)\n");
     CHECK_STR(say("stop now"), "usage: stop \n");
-    CHECK(strstr(say("info regs"), "info: there is no topic 'regs'; there are:\n  block") != NULL);
+    CHECK(strstr(say("info regs"), "info: there is no topic 'regs'; there are:\n  balloon") !=
+          NULL);
     CHECK_STR(say("  "), "");
     CHECK_STR(say("a b c d e f g h i j k l m n o p q"), "more than 16 words\n");
     end();
@@ -132,6 +134,34 @@ TEST(addresses_may_be_registers_and_sums)
     CHECK_STR(say("x/1xb 0"), "0000000000000000:\ncannot read memory at 0x0\n");
     CHECK_STR(say("x/0xb 0x1000"), "from 1 to 65536 items\n");
     CHECK_STR(say("x/1z 0x1000"), "format '1z': a count, one of x d u o c i, and one of b h w g\n");
+    end();
+}
+
+static uint64_t balloon_bytes;
+
+static void set_balloon(struct balloon *b, uint64_t bytes)
+{
+    (void)b;
+    balloon_bytes = bytes;
+}
+
+static uint64_t get_balloon(struct balloon *b)
+{
+    (void)b;
+    return balloon_bytes;
+}
+
+TEST(balloon_is_set_and_shown)
+{
+    struct balloon b = {set_balloon, get_balloon};
+    struct machine *m = &t.fake.machine;
+    begin();
+    CHECK(strstr(say("balloon 100"), "has no balloon") != NULL);
+    m->balloon = &b;
+    CHECK_STR(say("balloon 100"), "");
+    CHECK_EQ(balloon_bytes, 100u << 20);
+    CHECK_STR(say("info balloon"), "balloon: actual=100\n");
+    CHECK(strstr(say("balloon x"), "a number of MiB") != NULL);
     end();
 }
 

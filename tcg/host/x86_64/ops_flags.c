@@ -4,6 +4,7 @@
  * from its operands, which costs a compare. The packed form (tcg/ops.h) is what LAHF and SETO give: AH and AL.
  */
 #include "tcg/host/x86_64/compile.h"
+#include "tcg/opinfo.h"
 
 #define PACKED_ALL 0xd501u
 
@@ -112,9 +113,10 @@ static bool any_between(const struct compiler *c, uint16_t v, bool (*of)(const s
     return false;
 }
 
-static bool is_call(const struct ir_insn *in)
+/* A function may read or clear the cumulative flags, and an exception leaves with those that were raised before it. */
+static bool observes_flags(const struct ir_insn *in)
 {
-    return in->op == IR_call;
+    return in->op == IR_call || ir_ops[in->op].effects & IR_MAY_EXIT;
 }
 
 static unsigned condition_of_fcmp(struct compiler *c, uint16_t v)
@@ -132,7 +134,7 @@ static unsigned condition_of_fcmp(struct compiler *c, uint16_t v)
 
     if (code == 0xff || (in->imm & FP_SPECIAL) || (in->src != T_F64 && in->src != T_F32) ||
         c->reg[v] >= 0 || c->spill[v] ||
-        any_between(c, v, is_call)) {      /* a function may read or clear the cumulative flags */
+        any_between(c, v, observes_flags)) {
         ask(c, request(FLAGS_TEST, T_I32, v, v), true);
         return CC_NE;
     }

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* See board.h. */
+#include "tests/support/board.h"
+
+#include "base/mem.h"
+
+static struct test_board *board_of(struct power *p)
+{
+    return (struct test_board *)p;
+}
+
+static void end(struct test_board *b, int status)
+{
+    os_mutex_lock(&b->lock);
+    b->ended = true;
+    b->status = status;
+    os_cond_signal(&b->changed);
+    os_mutex_unlock(&b->lock);
+}
+
+static void request(struct power *p, enum power_request r)
+{
+    end(board_of(p), r == POWER_PANIC);
+}
+
+static void exit_status(struct power *p, int status)
+{
+    end(board_of(p), status);
+}
+
+static struct vcpu *find(struct test_board *b, uint64_t id)
+{
+    for (unsigned i = 0; i < b->count; i++) {
+        if (b->vcpus[i]->firmware_id == id) {
+            return b->vcpus[i];
+        }
+    }
+    return NULL;
+}
+
+static enum power_cpu_result cpu_on(struct power *p, uint64_t id, uint64_t entry, uint64_t context)
+{
+    struct vcpu *v = find(board_of(p), id);
+    if (!v) {
+        return POWER_CPU_NO_SUCH;
+    }
+    if (!v->powered_off) {
+        return POWER_CPU_ALREADY_ON;
+    }
+    v->cls->reset(v);
+    v->cls->boot(v, entry, context);
+    v->halted = false;
+    v->powered_off = false;
+    vcpu_kick(v);
+    return POWER_CPU_OK;
+}
+
+static int cpu_state(struct power *p, uint64_t id)
+{
+    const struct vcpu *v = find(board_of(p), id);
+    return v ? v->powered_off : -1;
+}
+
+static void console_write(struct power *p, const char *bytes, uint64_t n)
+{
+    struct test_board *b = board_of(p);
+    os_mutex_lock(&b->lock);
+    strbuf_bytes(&b->output, bytes, n);
+    os_mutex_unlock(&b->lock);
+}
+
+static uint64_t now_ns(void *opaque)
+{
+    (void)opaque;
+    return (uint64_t)os_now_ns();
+}
+
+static bool add_vcpus(struct test_board *b, const struct cpu_class *cls, const char *model,
+                      unsigned count, struct error *e)
+{
+    b->vcpus = mem_array(count, sizeof(struct vcpu *));
+    for (unsigned i = 0; i < count; i++) {
+        struct vcpu *v = cls->create(model, i, e);
+        if (!v) {
+            return false;
+        }
+        b->vcpus[b->count++] = v;
+        v->memory = b->memory;
+        v->clock = b->clock;
+        v->power = &b->power;
+        cls->reset(v);
+        v->powered_off = i > 0;
+    }
+    return true;
+}
+
+struct test_board *test_board_new(const struct cpu_class *cls, const char *model, unsigned count,
+                                  paddr ram_base, uint64_t ram_bytes, struct error *e)
+{
+    struct test_board *b = mem_alloc(sizeof(*b));
+    b->power = (struct power){request, exit_status, cpu_on, cpu_state, console_write};
+    os_mutex_init(&b->lock);
+    os_cond_init(&b->changed);
+    b->memory = space_create("memory");
+    b->clock = clock_create((struct clock_source){.now_ns = now_ns});
+    b->ram_base = ram_base;
+    b->ram_bytes = ram_bytes;
+    b->ram = os_map_ram(ram_bytes, e);
+    if (!b->ram || !add_vcpus(b, cls, model, count, e)) {
+        test_board_free(b);
+        return NULL;
+    }
+    space_add(
+        b->memory,
+        &(struct mem_range){
+            .base = ram_base, .size = ram_bytes, .kind = RANGE_RAM, .name = "ram", .host = b->ram});
+    return b;
+}
+
+void test_board_free(struct test_board *b)
+{
+    for (unsigned i = 0; i < b->count; i++) {
+        b->vcpus[i]->cls->destroy(b->vcpus[i]);
+    }
+    mem_free(b->vcpus);
+    space_destroy(b->memory);
+    clock_destroy(b->clock);
+    if (b->ram) {
+        os_unmap(b->ram, b->ram_bytes);
+    }
+    strbuf_free(&b->output);
+    mem_free(b);
+}
+
+static void exited(void *opaque, struct vcpu *v, enum accel_exit why)
+{
+    (void)opaque, (void)v, (void)why;
+}
+
+/* The clock's timers run here. */
+static bool wait_for_end(struct test_board *b, unsigned seconds)
+{
+    const int64_t give_up = os_now_ns() + (int64_t)seconds * 1000000000;
+    os_mutex_lock(&b->lock);
+    while (!b->ended && os_now_ns() < give_up) {
+        os_cond_wait_until(&b->changed, &b->lock, os_now_ns() + 200000);
+        os_mutex_unlock(&b->lock);
+        clock_run_due(b->clock);
+        os_mutex_lock(&b->lock);
+    }
+    const bool ended = b->ended;
+    os_mutex_unlock(&b->lock);
+    return ended;
+}
+
+bool test_board_run(struct test_board *b, const struct accel_config *config, uint64_t entry,
+                    unsigned seconds, struct error *e)
+{
+    b->vcpus[0]->cls->boot(b->vcpus[0], entry, 0);
+    struct accel *a = accel_create(config, b->vcpus, b->count, exited, b, e);
+    if (!a) {
+        return false;
+    }
+    accel_start(a);
+    const bool ended = wait_for_end(b, seconds);
+    accel_stop(a);
+    accel_destroy(a);
+    return ended || error_set(e, "the guest did not end within %u s; vCPU 0 is at 0x%llx", seconds,
+                              (unsigned long long)b->vcpus[0]->cls->pc(b->vcpus[0]));
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A board in process, with RAM, vCPUs and firmware calls and nothing else: bare-metal programs run
+ * on it by each engine of the accelerator, and end by PSCI or semihosting.
+ */
+#ifndef TESTS_SUPPORT_BOARD_H
+#define TESTS_SUPPORT_BOARD_H
+
+#include "accel/accel.h"
+#include "base/os.h"
+#include "base/strbuf.h"
+#include "cpu/cpu.h"
+
+struct test_board {
+    struct power power; /* first */
+    struct space *memory;
+    struct clock *clock;
+    uint8_t *ram;
+    paddr ram_base;
+    uint64_t ram_bytes;
+    struct vcpu **vcpus;
+    unsigned count;
+    struct os_mutex lock; /* of what follows */
+    struct os_cond changed;
+    bool ended;           /* the guest switched off, or asked for its end */
+    int status;           /* of semihosting's exit */
+    struct strbuf output; /* of semihosting */
+};
+
+/*
+ * Makes a board with count vCPUs of cls, model as -cpu takes it. NULL: e says why. The RAM is zero
+ * and reset is done; all vCPUs but the first are powered off.
+ */
+struct test_board *test_board_new(const struct cpu_class *cls, const char *model, unsigned count,
+                                  paddr ram_base, uint64_t ram_bytes, struct error *e);
+void test_board_free(struct test_board *b);
+
+/*
+ * Starts the first vCPU at entry and runs until the guest ends, at most for so many seconds. false:
+ * it did not end, or the accelerator could not be made (e).
+ */
+bool test_board_run(struct test_board *b, const struct accel_config *config, uint64_t entry,
+                    unsigned seconds, struct error *e);
+
+#endif
