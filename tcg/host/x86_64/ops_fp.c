@@ -34,18 +34,21 @@ static void check_small(struct compiler *c, ir_type t, uint32_t cold)
     struct assembler *as = &c->as;
     const bool w = t == T_F64;
 
-    /* Twice the bits without the sign, compared as integers less the smallest normal: NaN and tiny in one. */
+    /*
+     * Twice the bits without the sign, compared as integers: 1 more than the smallest normal is taken off, so that this and all
+     * below wrap around and are above infinity as a NaN is.
+     */
     x_jcc(as, CC_A, cold);
     if (w) {
         x_alu(as, ALU_CMP, true, RAX, RCX);
-        x_mov_imm(as, RCX, UINT64_C(0xffe0000000000000) - UINT64_C(0x0020000000000000));
+        x_mov_imm(as, RCX, UINT64_C(0xffe0000000000000) - UINT64_C(0x0020000000000001));
         x_alu(as, ALU_SUB, true, RAX, RCX);
-        x_mov_imm(as, RCX, UINT64_C(0x0020000000000000));
+        x_mov_imm(as, RCX, UINT64_C(0x0020000000000001));
         x_alu(as, ALU_ADD, true, RAX, RAX);
         emit_rr(as, SSE_MOVD_FROM_XMM | OP_W, X0, RAX);
     } else {
-        x_alu_imm(as, ALU_CMP, false, reg_operand(RAX), (int32_t)(0xff000000u - 0x01000000u));
-        x_alu_imm(as, ALU_SUB, false, reg_operand(RAX), 0x01000000);
+        x_alu_imm(as, ALU_CMP, false, reg_operand(RAX), (int32_t)(0xff000000u - 0x01000001u));
+        x_alu_imm(as, ALU_SUB, false, reg_operand(RAX), 0x01000001);
         x_alu(as, ALU_ADD, false, RAX, RAX);
         emit_rr(as, SSE_MOVD_FROM_XMM, X0, RAX);
     }

@@ -532,7 +532,7 @@ void emit_vector_saturate(struct compiler *c, const struct ir_insn *in)
 /* ---- floating point by lane */
 
 /*
- * rax = lanes of xmm0 that the host may have done differently: NaNs, and with small set those below the smallest normal
+ * rax = lanes of xmm0 that the host may have done differently: NaNs, and with small set those not above the smallest normal
  * (a zero that came from zeros is among them: the cold path sorts it out).
  */
 static void check_lanes(struct compiler *c, ir_type t, bool small, uint32_t cold)

@@ -277,10 +277,10 @@ static void constants(struct host *h)
     fill(h, K_SIGN_F64, 8, UINT64_C(1) << 63);
     fill(h, K_ABS_F32, 4, 0x7fffffff);
     fill(h, K_ABS_F64, 8, INT64_MAX);
-    fill(h, K_LEAST_F32, 4, 0x80800000);
-    fill(h, K_LEAST_F64, 8, UINT64_C(0x8010000000000000));
-    fill(h, K_TINY_F32, 4, 0xff000000);
-    fill(h, K_TINY_F64, 8, UINT64_C(0xffe0000000000000));
+    fill(h, K_LEAST_F32, 4, 0x80800001);
+    fill(h, K_LEAST_F64, 8, UINT64_C(0x8010000000000001));
+    fill(h, K_TINY_F32, 4, 0xfeffffff);
+    fill(h, K_TINY_F64, 8, UINT64_C(0xffdfffffffffffff));
     fill(h, K_SIGN_I8, 1, 0x80);
     fill(h, K_SIGN_I16, 2, 0x8000);
     fill(h, K_SIGN_I32, 4, UINT64_C(1) << 31);
