@@ -15,7 +15,7 @@
 /* Guest physical memory; code is at its beginning. */
 #define RAM_BYTES 0x20000u
 #define STOPPED_PC UINT64_C(0x8000)
-#define REPEAT_MAX 100000u
+#define REPEAT_MAX 1000u
 
 struct rig {
     struct vcpu vcpu;

@@ -69,7 +69,10 @@ struct rig;
 struct rig *rig_create(int level, struct error *e);
 void rig_destroy(struct rig *r);
 
-/* Runs b, which is at RIG_PC, from *s; *s is then what it left. A block may lead to itself. */
+/*
+ * Runs b, which is at RIG_PC, from *s; *s is then what it left. A block may lead to itself: the
+ * interpreter gives up after a thousand rounds, at RIG_PC; host code goes on.
+ */
 void rig_run(struct rig *r, const struct ir_builder *b, struct rig_state *s);
 
 /* The host code of the block that ran last, for messages. Allocated. */
