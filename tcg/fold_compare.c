@@ -191,9 +191,45 @@ static ir_val fold_cmp_constant(struct ir_builder *b, struct ir_insn *in, uint64
     return IR_NONE;
 }
 
+/* v with its sign bit inverted, if v is such a sum or a constant; else IR_NONE. */
+static ir_val without_bias(struct ir_builder *b, ir_type t, ir_val v)
+{
+    const uint64_t sign = UINT64_C(1) << (ir_lane_bits(t) - 1);
+    ir_val x;
+    uint64_t k;
+
+    if (fold_is_const(b, v, &k)) {
+        return ir_konst(b, t, k ^ sign);
+    }
+    return fold_is_op_const(b, v, IR_xor, &x, &k) && k == sign ? x : IR_NONE;
+}
+
+/*
+ * A signed comparison of operands whose sign bits were inverted is an unsigned one: what a guest
+ * emits whose flags say less and greater without saying of what (PowerPC's CR fields).
+ */
+static ir_val fold_cmp_biased(struct ir_builder *b, struct ir_insn *in)
+{
+    static const uint8_t unsigned_of[4] = {IR_ULT, IR_UGE, IR_ULE, IR_UGT};
+
+    if (in->aux < IR_SLT || fold_def(b, in->a)->op != IR_xor) {
+        return IR_NONE;
+    }
+    const ir_val x = without_bias(b, in->src, in->a), y = without_bias(b, in->src, in->b);
+    if (x == IR_NONE || y == IR_NONE) {
+        return IR_NONE;
+    }
+    return ir_cmp(b, (enum ir_cond)unsigned_of[in->aux - IR_SLT], x, y);
+}
+
 static ir_val fold_cmp(struct ir_builder *b, struct ir_insn *in)
 {
     uint64_t k;
+    const ir_val unbiased = fold_cmp_biased(b, in);
+
+    if (unbiased != IR_NONE) {
+        return unbiased;
+    }
 
     if (in->a == in->b) {
         return boolean(b, holds_of_equal((enum ir_cond)in->aux));
