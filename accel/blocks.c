@@ -2,8 +2,8 @@
 /*
  * Translated blocks: look-up by physical address, translation, links between blocks, invalidation.
  *
- * Readers of the hash take no lock: a chain only grows at its head, and an invalid block stays in memory until everything is
- * flushed while nobody runs guest code. All changes are made under the translate lock. A block that is invalidated is
+ * Readers of the hash take no lock: a chain grows at its head, and an invalid block, which leaves its chain, stays in memory until
+ * everything is flushed while nobody runs guest code. All changes are made under the translate lock. A block that is invalidated is
  * unlinked, so that it is never entered again; a vCPU that is inside it runs on to its end, as the architectures allow until
  * the next context synchronization.
  */
@@ -208,24 +208,38 @@ static void unlink_block(struct accel *a, struct block *b)
     b->in = NULL;
 }
 
+/* entry: of an invalid block; NULL: all */
 static void forget_jumps(struct accel *a, const void *entry)
 {
     for (unsigned i = 0; i < a->count; i++) {
         struct jump_entry *jumps = tcg_of(a->vcpus[i])->jumps;
         for (unsigned k = 0; k < JUMP_TABLE_ENTRIES; k++) {
-            if (atomic_get(&jumps[k].host) == entry) {
+            if (!entry || atomic_get(&jumps[k].host) == entry) {
                 atomic_set(&jumps[k].key, UINT64_MAX);
             }
         }
     }
 }
 
+/* Takes b out of its chain. A reader that stands on it goes on along its old successors. */
+static void unhash(struct accel *a, struct block *b)
+{
+    struct block **at = &a->hash[hash_of(b->pa, b->pc, b->mode_key)];
+
+    while (*at && *at != b) {
+        at = &(*at)->hash_next;
+    }
+    if (*at) {
+        __atomic_store_n(at, b->hash_next, __ATOMIC_RELEASE);
+    }
+}
+
 static void invalidate(struct accel *a, struct block *b)
 {
     atomic_set(&b->valid, false);
+    unhash(a, b);
     if (a->host) {
         unlink_block(a, b);
-        forget_jumps(a, b->entry);
     }
 }
 
@@ -239,6 +253,7 @@ void block_flush_range(struct accel *a, uint64_t pa, uint64_t bytes)
             struct block *b = *at;
             if (b->pa < pa + bytes && pa < b->pa + b->bytes) {
                 invalidate(a, b);
+                forget_jumps(a, b->entry);
                 *at = b->page_next;
             } else {
                 at = &b->page_next;
@@ -303,6 +318,7 @@ void tcg_flush_code_all(struct vcpu *v)
             invalidate(a, b);
         }
     }
+    forget_jumps(a, NULL);
     hash_clear(a->pages);
     os_mutex_unlock(&a->translate);
 }
