@@ -211,6 +211,7 @@ static void unlink_block(struct accel *a, struct block *b)
 /* entry: of an invalid block; NULL: all */
 static void forget_jumps(struct accel *a, const void *entry)
 {
+    atomic_fence();                /* the blocks are seen to be invalid by who enters one from now on */
     for (unsigned i = 0; i < a->count; i++) {
         struct jump_entry *jumps = tcg_of(a->vcpus[i])->jumps;
         for (unsigned k = 0; k < JUMP_TABLE_ENTRIES; k++) {

@@ -26,8 +26,12 @@ const void *runtime_go(struct vcpu *v, uint64_t pc)
         struct block *b = block_find(v, pc);
         if (b) {
             struct jump_entry *j = &t->jumps[pc >> 2 & (JUMP_TABLE_ENTRIES - 1)];
-            j->host = b->entry;
-            j->key = pc ^ t->context->key;
+            atomic_set(&j->host, b->entry);
+            atomic_set(&j->key, pc ^ t->context->key);
+            atomic_fence();        /* as in forget_jumps: either sees what the other did */
+            if (!atomic_get(&b->valid)) {
+                atomic_set(&j->key, UINT64_MAX);
+            }
             v->hot.pc = pc;
             return b->entry;
         }
