@@ -91,7 +91,7 @@ static void write_sctlr(struct arm_cpu *cpu, const struct arm_sysreg *r, uint64_
 static void write_tcr(struct arm_cpu *cpu, const struct arm_sysreg *r, uint64_t value)
 {
     (void)r;
-    uint64_t mask = UINT64_C(0x77fffffbf); /* the fields of Armv8.0 up to IPS */
+    uint64_t mask = UINT64_C(0x7ffffffbf); /* the fields of Armv8.0 up to IPS */
     mask |= TCR_AS | TCR_TBI0 | TCR_TBI1;
     mask |= bit_if(cpu, ARM_HAS_haf, TCR_HA) | bit_if(cpu, ARM_HAS_hafdbs, TCR_HD) |
             bit_if(cpu, ARM_HAS_hpds, TCR_HPD0 | TCR_HPD1) |
