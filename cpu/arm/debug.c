@@ -7,6 +7,7 @@
 #include "cpu/arm/debug.h"
 
 #include "cpu/arm/exception.h"
+#include "cpu/arm/mmu.h"
 #include "cpu/arm/sysregs.h"
 
 /* ---- registers */
@@ -173,14 +174,25 @@ static bool watchpoint_matches(const struct arm_cpu *cpu, uint64_t va, unsigned 
     return false;
 }
 
+static bool is_device(struct arm_cpu *cpu, uint64_t va, enum access a, unsigned idx)
+{
+    struct translation t;
+    uint64_t fault;
+    return arm_walk(&cpu->vcpu, va, a, idx, &t, &fault) && t.device;
+}
+
 /* FAR is the address of the access, as the manual allows. */
 bool arm_watch(struct vcpu *v, vaddr va, unsigned bytes, enum access a, unsigned idx)
 {
     struct arm_cpu *cpu = arm_cpu(v);
+    if ((!is_pow2(bytes) || (va & (bytes - 1))) && is_device(cpu, va, a, idx)) {
+        arm_raise_memory(v, va, a, FAULT_ALIGN);
+        return false;
+    }
     if (!watchpoint_matches(cpu, va, bytes, a, idx == ARM_MMU_EL0 ? 0 : 1)) {
         return true;
     }
-    arm_raise_far(cpu, SYNDROME(EC_WATCHPOINT_LOWER, FSC_DEBUG | (a == ACCESS_WRITE ? ISS_WNR : 0)),
-                  va);
+    const uint32_t iss = FSC_DEBUG | (a == ACCESS_WRITE ? ISS_WNR : 0);
+    arm_raise_far(cpu, SYNDROME(EC_WATCHPOINT_LOWER, iss), va);
     return false;
 }

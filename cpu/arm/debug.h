@@ -14,7 +14,8 @@ bool arm_breakpoint_matches(const struct arm_cpu *cpu, uint64_t pc);
 bool arm_watchpoint_in_page(const struct arm_cpu *cpu, uint64_t va, unsigned page_bits,
                             unsigned el);
 
-/* cpu_class.watch: raises the exception of a watchpoint that an access matches. */
+/* cpu_class.watch: raises the exception of a watchpoint that an access matches, or of a misaligned
+ * access of Device memory. */
 bool arm_watch(struct vcpu *v, vaddr va, unsigned bytes, enum access a, unsigned idx);
 
 /* Functions of rows: breakpoint and watchpoint registers, MDSCR, OS lock, claim tags. */

@@ -437,7 +437,10 @@ bool arm_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct tran
         *fault = w.fault;
         return false;
     }
-    t->slow = arm_watchpoint_in_page(cpu, va, t->page_bits, idx == ARM_MMU_EL0 ? 0 : 1);
+    /* Accesses of Device memory must be aligned: see arm_watch(). With the MMU off the mode has
+     * them checked. */
+    t->slow = (t->device && g.enabled) ||
+              arm_watchpoint_in_page(cpu, va, t->page_bits, idx == ARM_MMU_EL0 ? 0 : 1);
     if (a == ACCESS_FETCH && (t->attr & ARM_ATTR_GUARDED) && arm_has(cpu, ARM_HAS_bti)) {
         cpu->bti_page_fetched = true;
     }

@@ -126,7 +126,7 @@ static uint64_t mode_of_el(const struct arm_cpu *cpu, unsigned el)
     const uint64_t s = cpu->sctlr[1], tcr = cpu->tcr[1];
     const unsigned fpen = cpu->cpacr >> 20 & 3;
     uint64_t m = fp_mode(cpu->fpcr) | debug_mode(cpu);
-    m |= s & SCTLR_A ? MODE_ALIGN : 0;
+    m |= s & SCTLR_A || !(s & SCTLR_M) ? MODE_ALIGN : 0; /* without the MMU all memory is Device */
     m |= s & SCTLR_NAA ? MODE_NAA : 0;
     m |= (fpen == 3 || (fpen == 1 && el)) ? 0 : MODE_FP_TRAP;
     m |= s & (el ? SCTLR_SA : SCTLR_SA0) ? MODE_SA : 0;
