@@ -104,6 +104,7 @@ void machine_reset(struct machine *m)
         device_reset(d);
     }
     for (unsigned i = 0; i < m->vcpu_count; i++) {
+        m->vcpus[i]->halted = false;
         m->vcpus[i]->cls->reset(m->vcpus[i]);
     }
     place_images(m);

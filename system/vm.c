@@ -93,6 +93,7 @@ static void vm_reset(struct control *c)
     struct vm *vm = vm_of(c);
     bool running = c->state == RUN_RUNNING;
     halt(vm);
+    vm->requests = 0; /* those of the time before */
     machine_reset(vm->machine);
     vm->needs_reset = false;
     if (running) {

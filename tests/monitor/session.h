@@ -27,8 +27,7 @@ struct session {
     int master;              /* our end of its terminal */
     char seen[SESSION_SEEN]; /* what it has written since the last match, NUL-terminated */
     size_t n;
-    bool ended;
-    int status;
+    char before[SESSION_SEEN]; /* what came before the last match */
 };
 
 static char session_dir[] = "/tmp/dragoman-session-XXXXXX";
@@ -136,6 +135,8 @@ __attribute__((unused)) static bool session_expect(struct session *s, const char
         }
     }
     size_t gone = (size_t)(at - s->seen) + strlen(text);
+    memcpy(s->before, s->seen, (size_t)(at - s->seen));
+    s->before[at - s->seen] = '\0';
     memmove(s->seen, s->seen + gone, s->n - gone + 1);
     s->n -= gone;
     return true;
