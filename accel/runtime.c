@@ -251,7 +251,7 @@ static const void *op(struct vcpu *v, const struct site *s)
         return atomic_site(v, s) ? NULL : leave_at(v, s);
     }
     const struct ir_insn in = {.op = s->op, .type = s->type, .src = s->src, .aux = s->aux, .imm = v->env.args[0]};
-    ir_eval_op(v, v->cls->ir, &in, &x[3], &x[0], &x[1], &x[2]);
+    ir_eval_op(v, v->cls->ir, &in, &x[3], (const union ir_vec *const[]){&x[0], &x[1], &x[2]});
     return NULL;
 }
 

@@ -175,18 +175,6 @@ ir_val ir_fp1(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, unsigned
                                        .imm = fp});
 }
 
-ir_val ir_fma(struct ir_builder *b, ir_type t, ir_val x, ir_val y, ir_val addend, unsigned negate,
-              unsigned fp)
-{
-    return ir_emit(b, (struct ir_insn){.op = IR_fma,
-                                       .type = t,
-                                       .a = (uint16_t)x,
-                                       .b = (uint16_t)y,
-                                       .c = (uint16_t)addend,
-                                       .aux = negate,
-                                       .imm = fp});
-}
-
 ir_val ir_fcmp(struct ir_builder *b, unsigned relations, ir_val x, ir_val y, unsigned fp)
 {
     return ir_emit(b, (struct ir_insn){.op = IR_fcmp,
@@ -247,17 +235,6 @@ ir_val ir_v2(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, ir_val y,
     return ir_v3(b, op, t, x, y, IR_NONE, aux);
 }
 
-ir_val ir_v3(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, ir_val y, ir_val z,
-             unsigned aux)
-{
-    return ir_emit(b, (struct ir_insn){.op = (uint16_t)op,
-                                       .type = t,
-                                       .a = (uint16_t)x,
-                                       .b = (uint16_t)y,
-                                       .c = (uint16_t)z,
-                                       .aux = aux});
-}
-
 ir_val ir_vget(struct ir_builder *b, ir_type lane, ir_val v, unsigned n)
 {
     return ir_v1(b, IR_vget, lane, v, n);
@@ -279,18 +256,6 @@ ir_val ir_vzext(struct ir_builder *b, ir_val x)
 }
 
 /* ---- run-time functions */
-
-ir_val ir_call(struct ir_builder *b, ir_type t, const struct ir_call *row, ir_val x, ir_val y,
-               ir_val z, uint32_t aux)
-{
-    return ir_emit(b, (struct ir_insn){.op = IR_call,
-                                       .type = t,
-                                       .a = (uint16_t)x,
-                                       .b = (uint16_t)y,
-                                       .c = (uint16_t)z,
-                                       .aux = aux,
-                                       .imm = (uintptr_t)row});
-}
 
 void ir_guard(struct ir_builder *b, ir_val condition, const struct ir_call *row, ir_val x, ir_val y,
               uint32_t aux)

@@ -48,9 +48,10 @@ static void eval_integer(const struct ir_insn *in, union ir_vec *d, const union 
 }
 
 void ir_eval_op(struct vcpu *v, const struct ir_guest *guest, const struct ir_insn *in,
-                union ir_vec *d, const union ir_vec *a, const union ir_vec *b,
-                const union ir_vec *c)
+                union ir_vec *d, const union ir_vec *const operands[3])
 {
+    const union ir_vec *a = operands[0], *b = operands[1], *c = operands[2];
+
     if (ir_ops[in->op].effects & IR_STICKY) {
         struct fp_env fp = eval_fp_env(guest, vcpu_env(v)->fp_rounding, in->imm);
         struct ir_eval e = {.in = in, .fp = &fp};

@@ -19,15 +19,14 @@ struct ir_eval {
 };
 
 /*
- * Computes the op of *in (op, type, src, aux, imm) on operands a, b, c (those the shape lacks are
- * not read) into *d, which may be one of them. For every op that has an evaluator, and for the
+ * Computes the op of *in (op, type, src, aux, imm) on its operands a, b, c (those the shape lacks
+ * are not read) into *d, which may be one of them. For every op that has an evaluator, and for the
  * NOEVAL ones without effects (comparisons, select, flags). Floating point takes its rounding from
  * v->env.fp_rounding and adds to v->env.fp_flags; ops without floating point do not read v and
  * guest, which may then be NULL.
  */
 void ir_eval_op(struct vcpu *v, const struct ir_guest *guest, const struct ir_insn *in,
-                union ir_vec *d, const union ir_vec *a, const union ir_vec *b,
-                const union ir_vec *c);
+                union ir_vec *d, const union ir_vec *const operands[3]);
 
 /*
  * The same for ops on integer and FLAGS scalars (ir_eval_is_scalar): operands are zero-extended.

@@ -64,16 +64,20 @@ static void lanes1(struct ir_eval *e, union ir_vec *d, const union ir_vec *a,
     *d = r;
 }
 
+struct fp_lanes {
+    fp_bits (*of)(const struct fp_format *, fp_bits, fp_bits, struct fp_env *);
+};
+
 static void lanes2(struct ir_eval *e, union ir_vec *d, const union ir_vec *a, const union ir_vec *b,
-                   fp_bits (*f)(const struct fp_format *, fp_bits, fp_bits, struct fp_env *))
+                   struct fp_lanes f)
 {
     const struct fp_format *format = format_of(e->in->type);
+    const unsigned w = format->width;
     union ir_vec r = {.u64 = {0, 0}};
 
     for (unsigned i = 0; i < ir_lane_count(e->in->type); i++) {
-        eval_set_lane(&r, format->width, i,
-                      (uint64_t)f(format, eval_lane(a, format->width, i),
-                                  eval_lane(b, format->width, i), e->fp));
+        eval_set_lane(&r, w, i,
+                      (uint64_t)f.of(format, eval_lane(a, w, i), eval_lane(b, w, i), e->fp));
     }
     *d = r;
 }
@@ -81,7 +85,7 @@ static void lanes2(struct ir_eval *e, union ir_vec *d, const union ir_vec *a, co
 #define EVALUATE2(name, function)                                                                  \
     EVALUATOR(name)                                                                                \
     {                                                                                              \
-        lanes2(e, d, a, b, function);                                                              \
+        lanes2(e, d, a, b, (struct fp_lanes){function});                                           \
     }
 EVALUATE2(eval_fadd, fp_add)
 EVALUATE2(eval_fsub, fp_sub)

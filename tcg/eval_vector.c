@@ -22,27 +22,35 @@ static int64_t largest(unsigned w)
     return (int64_t)mask64(w - 1);
 }
 
+/* What an op does with one lane of each operand, and of how many bits. */
+struct signed_lanes {
+    uint64_t (*of)(int64_t, int64_t, unsigned);
+};
+struct unsigned_lanes {
+    uint64_t (*of)(uint64_t, uint64_t, unsigned);
+};
+
 static void lanes_signed(const struct ir_eval *e, union ir_vec *d, const union ir_vec *a,
-                         const union ir_vec *b, uint64_t (*f)(int64_t, int64_t, unsigned))
+                         const union ir_vec *b, struct signed_lanes f)
 {
     const unsigned w = ir_lane_bits(e->in->type);
     union ir_vec r = {.u64 = {0, 0}};
 
     for (unsigned i = 0; i < ir_lane_count(e->in->type); i++) {
-        const uint64_t x = f(eval_signed_lane(a, w, i), eval_signed_lane(b, w, i), w);
+        const uint64_t x = f.of(eval_signed_lane(a, w, i), eval_signed_lane(b, w, i), w);
         eval_set_lane(&r, w, i, x & mask64(w));
     }
     *d = r;
 }
 
 static void lanes_unsigned(const struct ir_eval *e, union ir_vec *d, const union ir_vec *a,
-                           const union ir_vec *b, uint64_t (*f)(uint64_t, uint64_t, unsigned))
+                           const union ir_vec *b, struct unsigned_lanes f)
 {
     const unsigned w = ir_lane_bits(e->in->type);
     union ir_vec r = {.u64 = {0, 0}};
 
     for (unsigned i = 0; i < ir_lane_count(e->in->type); i++) {
-        eval_set_lane(&r, w, i, f(eval_lane(a, w, i), eval_lane(b, w, i), w) & mask64(w));
+        eval_set_lane(&r, w, i, f.of(eval_lane(a, w, i), eval_lane(b, w, i), w) & mask64(w));
     }
     *d = r;
 }
@@ -145,12 +153,12 @@ static uint64_t test_bits(uint64_t a, uint64_t b, unsigned w)
 #define EVALUATE_SIGNED(name, function)                                                            \
     EVALUATOR(name)                                                                                \
     {                                                                                              \
-        lanes_signed(e, d, a, b, function);                                                        \
+        lanes_signed(e, d, a, b, (struct signed_lanes){function});                                 \
     }
 #define EVALUATE_UNSIGNED(name, function)                                                          \
     EVALUATOR(name)                                                                                \
     {                                                                                              \
-        lanes_unsigned(e, d, a, b, function);                                                      \
+        lanes_unsigned(e, d, a, b, (struct unsigned_lanes){function});                             \
     }
 EVALUATE_SIGNED(eval_ssadd, ssadd)
 EVALUATE_UNSIGNED(eval_usadd, usadd)

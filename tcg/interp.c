@@ -171,8 +171,9 @@ static enum step step(struct interp *s, const struct ir_insn *in, union ir_vec *
         atomic_fence();
         return STEP_NEXT;
     default:
-        ir_eval_op(s->v, s->b->guest, in, d, &s->values[in->a], &s->values[in->b],
-                   &s->values[in->c]);
+        ir_eval_op(
+            s->v, s->b->guest, in, d,
+            (const union ir_vec *const[]){&s->values[in->a], &s->values[in->b], &s->values[in->c]});
         return STEP_NEXT;
     }
 }

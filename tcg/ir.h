@@ -220,7 +220,11 @@ void ir_barrier(struct ir_builder *b, enum ir_barrier kind);
 /* Floating point: fp is a set of IR_FP_ bits. */
 ir_val ir_fp2(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, ir_val y, unsigned fp);
 ir_val ir_fp1(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, unsigned aux, unsigned fp);
-ir_val ir_fma(struct ir_builder *b, ir_type t, ir_val x, ir_val y, ir_val addend, unsigned negate, unsigned fp);
+static inline ir_val ir_fma(struct ir_builder *b, ir_type t, ir_val x, ir_val y, ir_val addend, unsigned negate, unsigned fp)
+{
+    return ir_emit(b, (struct ir_insn){.op = IR_fma, .type = t, .a = (uint16_t)x, .b = (uint16_t)y, .c = (uint16_t)addend,
+                                       .aux = negate, .imm = fp});
+}
 ir_val ir_fcmp(struct ir_builder *b, unsigned relations, ir_val x, ir_val y, unsigned fp);
 ir_val ir_flags_fcmp(struct ir_builder *b, ir_val x, ir_val y, bool signalling, unsigned fp);
 ir_val ir_fcvt(struct ir_builder *b, ir_type to, ir_val x, unsigned fp);
@@ -229,14 +233,22 @@ ir_val ir_itof(struct ir_builder *b, ir_type to, ir_val x, unsigned aux, unsigne
 /* Vectors: t names the lanes. */
 ir_val ir_v1(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, unsigned aux);
 ir_val ir_v2(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, ir_val y, unsigned aux);
-ir_val ir_v3(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, ir_val y, ir_val z, unsigned aux);
+static inline ir_val ir_v3(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, ir_val y, ir_val z, unsigned aux)
+{
+    return ir_emit(b, (struct ir_insn){.op = (uint16_t)op, .type = t, .a = (uint16_t)x, .b = (uint16_t)y, .c = (uint16_t)z,
+                                       .aux = aux});
+}
 ir_val ir_vget(struct ir_builder *b, ir_type lane, ir_val v, unsigned n);
 ir_val ir_vset(struct ir_builder *b, ir_type vector, ir_val v, unsigned n, ir_val x);
 ir_val ir_vdup(struct ir_builder *b, ir_type vector, ir_val x);
 ir_val ir_vzext(struct ir_builder *b, ir_val x);               /* scalar → V128, the rest 0 */
 
 /* Run-time functions. The result type is t (T_VOID: none). */
-ir_val ir_call(struct ir_builder *b, ir_type t, const struct ir_call *row, ir_val x, ir_val y, ir_val z, uint32_t aux);
+static inline ir_val ir_call(struct ir_builder *b, ir_type t, const struct ir_call *row, ir_val x, ir_val y, ir_val z, uint32_t aux)
+{
+    return ir_emit(b, (struct ir_insn){.op = IR_call, .type = t, .a = (uint16_t)x, .b = (uint16_t)y, .c = (uint16_t)z,
+                                       .aux = aux, .imm = (uintptr_t)row});
+}
 void ir_guard(struct ir_builder *b, ir_val condition, const struct ir_call *row, ir_val x, ir_val y, uint32_t aux);
 
 /* Control. */

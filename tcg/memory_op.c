@@ -3,9 +3,9 @@
  * Memory ops at an address, for the interpreter: the shapes of the IR's values and the order of
  * accesses around what tcg/env.h offers.
  */
+#include "tcg/memory_op.h"
 #include "base/atomic.h"
 #include "tcg/env.h"
-#include "tcg/memory_op.h"
 
 static unsigned bytes_of(memop m)
 {

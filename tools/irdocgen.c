@@ -73,6 +73,36 @@ static bool parse_row(char *line, struct row *r)
     return true;
 }
 
+/* A row that goes on has open parentheses, or an open comment. */
+static bool goes_on(const char *line)
+{
+    int depth = 0;
+
+    for (const char *p = line; *p; p++) {
+        depth += (*p == '(') - (*p == ')');
+        if (depth == 0 && *p == ')') {
+            const char *comment = strstr(p, "/*");
+            return comment && !strstr(comment, "*/");
+        }
+    }
+    return true;
+}
+
+/* Appends the lines that a row goes on with, without their indentation. */
+static void read_rest(char *line, size_t size, FILE *in)
+{
+    char more[500];
+
+    while (goes_on(line) && fgets(more, sizeof(more), in)) {
+        char *text = trim(more);
+        if (strncmp(text, "* ", 2) == 0) {
+            text += 2;
+        }
+        const size_t n = strlen(line);
+        snprintf(line + n - 1, size - n, " %s\n", text);
+    }
+}
+
 /* Text for a cell: a bar would end it. */
 static void put_cell(FILE *out, const char *text)
 {
@@ -118,6 +148,7 @@ static bool convert(FILE *in, FILE *out)
                     "\n## %s\n\n| op | shape | effects | meaning |\n| --- | --- | --- | --- |\n",
                     trim(line + 8));
         } else if (strncmp(line, "OP(", 3) == 0) {
+            read_rest(line, sizeof(line), in);
             if (!parse_row(line, &r)) {
                 fprintf(stderr, "irdocgen: a row that is not understood: %s", line);
                 return false;

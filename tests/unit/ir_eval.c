@@ -11,7 +11,7 @@
 static union ir_vec eval(struct ir_insn in, union ir_vec a, union ir_vec b, union ir_vec c)
 {
     union ir_vec d = {.u64 = {0xdead, 0xbeef}};
-    ir_eval_op(NULL, NULL, &in, &d, &a, &b, &c);
+    ir_eval_op(NULL, NULL, &in, &d, (const union ir_vec *const[]){&a, &b, &c});
     return d;
 }
 
@@ -274,7 +274,7 @@ TEST(an_operand_may_be_the_result)
         const union ir_vec want = eval(in, v[0], v[1], v[2]);
         for (unsigned i = 0; i < 3; i++) {
             copy = v[i];
-            ir_eval_op(NULL, NULL, &in, &v[i], &v[0], &v[1], &v[2]);
+            ir_eval_op(NULL, NULL, &in, &v[i], (const union ir_vec *const[]){&v[0], &v[1], &v[2]});
             CHECK_MSG(memcmp(&v[i], &want, 16) == 0, "op %u, operand %u", op, i);
             v[i] = copy;
         }
@@ -290,7 +290,8 @@ static uint64_t fp(struct ir_insn in, uint64_t a, uint64_t b)
     const union ir_vec x = vec(a, 0), y = vec(b, 0);
     union ir_vec d;
     env.fp_flags = 0;
-    ir_eval_op((struct vcpu *)(void *)&env, &arm, &in, &d, &x, &y, &x);
+    ir_eval_op((struct vcpu *)(void *)&env, &arm, &in, &d,
+               (const union ir_vec *const[]){&x, &y, &x});
     return d.u64[0];
 }
 
