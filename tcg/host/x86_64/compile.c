@@ -94,7 +94,7 @@ const emitter emitters[IR_OP_COUNT] = {
     [IR_vtrn2] = emit_vector_shuffle,
     [IR_vrev] = emit_vector_shuffle,
     [IR_vtbl] = emit_vector_shuffle,
-    [IR_vpadd] = emit_vector,
+    [IR_vpadd] = emit_vector_misc,
     [IR_vaddv] = emit_vector_misc,
     [IR_vsxtl] = emit_vector_misc,
     [IR_vsxth] = emit_vector_misc,
@@ -142,6 +142,11 @@ const emitter emitters[IR_OP_COUNT] = {
     [IR_fdiv] = emit_vector_fp,
     [IR_fsqrt] = emit_vector_fp,
     [IR_fma] = emit_vector_fp,
+    [IR_fabs] = emit_fsign,
+    [IR_fneg] = emit_fsign,
+    [IR_crc32] = emit_crc,
+    [IR_sshl] = emit_vector_variable_shift,
+    [IR_ushl] = emit_vector_variable_shift,
     [IR_fcmp] = emit_fcmp,
     [IR_fcvt] = emit_fp_convert,
     [IR_itof] = emit_fp_convert,
@@ -199,9 +204,14 @@ static bool has_effect(const struct ir_insn *in)
 }
 
 /* Ops whose code leaves the flags alone, or that deal with pending flags themselves. */
-static bool keeps_flags(const struct ir_insn *in)
+bool keeps_flags(const struct compiler *c, const struct ir_insn *in)
 {
     switch (in->op) {
+    case IR_insn:
+        return true;
+    case IR_mul:
+    case IR_umulh:
+        return in->type == T_I64 && c->h->bmi2;    /* mulx */
     case IR_put:
     case IR_get:
     case IR_konst:
@@ -257,7 +267,7 @@ static void compile_op(struct compiler *c)
     if (c->alias[c->i] != c->i || in->op == IR_insn || ((!has_effect(in) || c->fused[c->i]) && !wanted(c))) {
         return;
     }
-    if (c->pending.kind && !keeps_flags(in)) {
+    if (c->pending.kind && !keeps_flags(c, in)) {
         flush_flags(c);
         c->locked[0] = c->locked[1] = 0;
     }

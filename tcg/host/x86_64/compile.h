@@ -92,7 +92,7 @@ enum constant {
     K_LEAST_F32, K_LEAST_F64, K_TINY_F32, K_TINY_F64,    /* see check_lanes */
     K_SIGN_I8, K_SIGN_I16, K_SIGN_I32, K_SIGN_I64,
     K_BYTES_7, K_LOW_NIBBLE, K_POPCNT, K_EVEN_8, K_EVEN_16, K_ODD_8, K_ODD_16,
-    K_LOW_8, K_LOW_16, K_REV16, K_REV32, K_REV64, K_REV16_32, K_REV16_64, K_COUNT
+    K_LOW_8, K_LOW_16, K_CLZ_NIBBLE, K_CRC32, K_LOW_32, K_BYTES_4, K_REV16, K_REV32, K_REV64, K_REV16_32, K_REV16_64, K_COUNT
 };
 
 struct stubs {
@@ -183,6 +183,7 @@ struct site *new_site(struct compiler *c, enum site_kind kind, bool exits, uint3
 
 /* ---- flags (ops_flags.c) */
 unsigned condition(struct compiler *c, ir_val boolean);          /* asks for flags; the condition code that means true */
+bool keeps_flags(const struct compiler *c, const struct ir_insn *in);   /* in's code leaves the host's flags alone (compile.c) */
 bool flags_need(const struct compiler *c, uint32_t v);           /* the pending flags are made of value v */
 void flush_flags(struct compiler *c);                            /* produces what is pending, here */
 bool flags_from_alu(struct compiler *c, const struct ir_insn *in);   /* op i's own instruction produces what is pending */
@@ -283,6 +284,8 @@ void emit_vector_move(struct compiler *c, const struct ir_insn *in);
 void emit_fp(struct compiler *c, const struct ir_insn *in);
 void emit_fp_convert(struct compiler *c, const struct ir_insn *in);
 void emit_fcmp(struct compiler *c, const struct ir_insn *in);
+void emit_fsign(struct compiler *c, const struct ir_insn *in);
+void emit_vector_variable_shift(struct compiler *c, const struct ir_insn *in);
 
 /* ---- stubs.c */
 void stubs_create(struct host *h);

@@ -641,6 +641,32 @@ void emit_select(struct compiler *c, const struct ir_insn *in)
     }
 }
 
+/*
+ * Whether the flags value f, which an adc or sbb takes its carry from, can stay in the host's flags from where it is produced
+ * to here: nothing in between disturbs them.
+ */
+static bool carry_stays(const struct compiler *c, ir_val f)
+{
+    const uint16_t v = value(c, f);
+    const unsigned op = c->insns[v].op;
+
+    if ((op != IR_flags_adc && op != IR_flags_sbb && op != IR_flags_add && op != IR_flags_sub) || c->reg[v] >= 0 ||
+        c->spill[v]) {
+        return false;
+    }
+    for (uint32_t i = v + 1u; i < c->i; i++) {
+        const struct ir_insn *in = &c->insns[i];
+        const bool alu = in->op == IR_add || in->op == IR_sub || in->op == IR_and || in->op == IR_or || in->op == IR_xor;
+        if (alu || !keeps_flags(c, in)) {
+            if (in->op == IR_flags_cmc || in->op == IR_flags_adc || in->op == IR_flags_sbb) {
+                continue;              /* no code of its own */
+            }
+            return false;
+        }
+    }
+    return true;
+}
+
 /* adc, sbb: the host's own, with the carry fetched from where it is. */
 void emit_carry_op(struct compiler *c, const struct ir_insn *in)
 {
@@ -664,9 +690,20 @@ void emit_carry_op(struct compiler *c, const struct ir_insn *in)
         c->locked[0] = 0;
     }
     const unsigned dst = def(c), rb = use(c, in->b, 0), ra = use(c, in->a, 0);
-    claim_packed(c, f);
+    const bool stays = carry_stays(c, f);
+    if (!stays) {
+        claim_packed(c, f);
+    }
     x_mov(&c->as, true, dst, RAX);
     x_alu(&c->as, in->op == IR_adc ? ALU_ADC : ALU_SBB, w, RAX, rb);
     x_mov(&c->as, w, RAX, ra);
-    carry_from_packed(c, f, complement);
+    if (stays) {
+        if (complement) {
+            x_byte(&c->as, 0xf5);
+        }
+        bool none;
+        c->pending = producer(c, f, &none);
+    } else {
+        carry_from_packed(c, f, complement);
+    }
 }

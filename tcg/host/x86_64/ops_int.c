@@ -146,6 +146,16 @@ void emit_alu(struct compiler *c, const struct ir_insn *in)
     }
 }
 
+/* high:low = rdx * r */
+static void emit_mulx(struct compiler *c, const struct ir_insn *in, unsigned dst)
+{
+    const bool high = in->op == IR_umulh;
+    const unsigned rb = use(c, in->b, 0), ra = use(c, in->a, 0);
+
+    emit_v(&c->as, OPC(PP_F2, MAP_0F38, 0xf6) | OP_W, high ? dst : RAX, high ? RAX : dst, reg_operand(rb), 0, 0);
+    x_mov(&c->as, true, RDX, ra);
+}
+
 void emit_mul(struct compiler *c, const struct ir_insn *in)
 {
     if (!plain(in)) {
@@ -160,6 +170,10 @@ void emit_mul(struct compiler *c, const struct ir_insn *in)
     const unsigned dst = def(c);
     int32_t k;
 
+    if (w && c->h->bmi2 && (in->op == IR_umulh || (in->op == IR_mul && c->pending.kind))) {
+        emit_mulx(c, in, dst);         /* leaves the flags alone, for carry chains */
+        return;
+    }
     if (in->op == IR_mul) {
         if (imm32(c, in->b, in->type, &k)) {
             emit_x(&c->as, OPC(0, 0, 0x69) | W(w), dst, reg_operand(use(c, in->a, 0)), 4, (uint32_t)k);
@@ -482,11 +496,62 @@ void emit_extend(struct compiler *c, const struct ir_insn *in)
     }
 }
 
+/*
+ * CRC-32 (reflected polynomial 0x04c11db7) of 32 bits in X0's low lane, by Barrett's reduction: q = low 32 bits of x * u, the
+ * result the upper half of x ^ q * P. Emitted backwards: afterwards X0's low 32 bits are the remainder.
+ */
+static void crc32_step(struct compiler *c)
+{
+    struct assembler *as = &c->as;
+
+    emit_x(as, OPC(PP_66, MAP_0F, 0x73), 2, reg_operand(X0), 1, 32);              /* psrlq */
+    emit_rr(as, OPC(PP_66, MAP_0F, 0xef), X0, X1);
+    emit_x(as, OPC(PP_66, MAP_0F3A, 0x44), X1, constant_place(c, K_CRC32), 1, 0x10);
+    emit_rm(as, OPC(PP_66, MAP_0F, 0xdb), X1, constant_place(c, K_LOW_32));
+    emit_x(as, OPC(PP_66, MAP_0F3A, 0x44), X1, constant_place(c, K_CRC32), 1, 0x00);
+    emit_rm(as, OPC(PP_66, MAP_0F, 0xdb), X1, constant_place(c, K_LOW_32));
+    copy(c, true, X1, X0);
+}
+
+static void emit_crc32(struct compiler *c, const struct ir_insn *in, unsigned n)
+{
+    const unsigned dst = def(c), rb = use(c, in->b, 0), ra = use(c, in->a, 0);
+    struct assembler *as = &c->as;
+
+    if (n >= 4) {
+        emit_rr(as, SSE_MOVD_FROM_XMM, X0, dst);
+        if (n == 8) {
+            crc32_step(c);
+        }
+        crc32_step(c);
+        emit_rr(as, SSE_MOVD_TO_XMM | OP_W, X0, RAX);
+        x_alu(as, ALU_XOR, true, RAX, RCX);
+        x_mov(as, n == 8, RAX, rb);
+        x_mov(as, false, RCX, ra);
+        return;
+    }
+    /* The bytes meet the low end of the register; the rest moves down. */
+    x_mov(as, false, dst, RAX);
+    x_alu(as, ALU_XOR, false, RAX, RCX);
+    x_shift_imm(as, SHIFT_SHR, false, RCX, 8 * n);
+    x_mov(as, false, RCX, ra);
+    emit_rr(as, SSE_MOVD_FROM_XMM, X0, RAX);
+    crc32_step(c);
+    emit_rr(as, SSE_MOVD_TO_XMM, X0, RAX);
+    x_shift_imm(as, SHIFT_SHL, false, RAX, 32 - 8 * n);
+    x_alu(as, ALU_XOR, false, RAX, rb);
+    x_mov(as, false, RAX, ra);
+}
+
 void emit_crc(struct compiler *c, const struct ir_insn *in)
 {
     const unsigned n = in->aux;
 
-    if (in->type != T_I32 || (n != 1 && n != 2 && n != 4 && n != 8)) {
+    if (in->op == IR_crc32 && in->type == T_I32 && c->h->cpu.pclmul && (n == 1 || n == 2 || n == 4 || n == 8)) {
+        emit_crc32(c, in, n);
+        return;
+    }
+    if (in->op == IR_crc32 || in->type != T_I32 || (n != 1 && n != 2 && n != 4 && n != 8)) {
         fallback(c, in);
         return;
     }

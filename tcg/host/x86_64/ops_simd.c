@@ -211,8 +211,34 @@ static void transpose(struct compiler *c, const struct ir_insn *in, unsigned dst
     const bool odd = in->op == IR_vtrn2;
     struct assembler *as = &c->as;
 
-    /* 32-bit lanes: the two even (odd) lanes of each, interleaved. */
+    const unsigned bits = ir_lane_bits(in->type);
     copy(c, true, dst, X0);
+    if (bits == 16) {
+        emit_x(as, B3A(0x0e), X0, reg_operand(odd ? rb : X1), 1, 0xaa);             /* pblendw: odd words */
+        if (odd) {
+            emit_x(as, B66(0x72), 2, reg_operand(X0), 1, 16);
+        } else {
+            emit_x(as, B66(0x72), 6, reg_operand(X1), 1, 16);
+            copy(c, true, X1, rb);
+        }
+        copy(c, true, X0, ra);
+        return;
+    }
+    if (bits == 8) {
+        emit_rr(as, B66(0xeb), X0, X1);
+        if (odd) {
+            emit_x(as, B66(0x71), 2, reg_operand(X0), 1, 8);
+            emit_rr(as, B66(0xdf), X1, rb);                                         /* pandn: upper bytes of b */
+            emit_rm(as, SSE_MOVAPS, X1, constant_place(c, K_LOW_8));
+        } else {
+            emit_rm(as, B66(0xdb), X0, constant_place(c, K_LOW_8));
+            emit_x(as, B66(0x71), 6, reg_operand(X1), 1, 8);
+            copy(c, true, X1, rb);
+        }
+        copy(c, true, X0, ra);
+        return;
+    }
+    /* 32-bit lanes: the two even (odd) lanes of each, interleaved. */
     emit_rr(as, B66(0x62), X0, X1);                                                 /* punpckldq */
     emit_x(as, B66(0x70), X1, reg_operand(rb), 1, odd ? 0x0d : 0x08);
     emit_x(as, B66(0x70), X0, reg_operand(ra), 1, odd ? 0x0d : 0x08);
@@ -226,7 +252,7 @@ void emit_vector_shuffle(struct compiler *c, const struct ir_insn *in)
     const bool transposes = in->op == IR_vtrn1 || in->op == IR_vtrn2;
 
     if (!full(in) || (in->op == IR_vrev && !reverse_constant(in->type, in->aux, &k) && bits != 32) ||
-        (transposes && bits != 32 && bits != 64)) {
+        (transposes && bits > 64)) {
         fallback(c, in);
         return;
     }
@@ -379,6 +405,63 @@ static void choose_bits(struct compiler *c, unsigned dst, unsigned ra, unsigned 
     copy(c, true, X0, ra);
 }
 
+/* Bytes by a table of nibbles; 16-bit lanes from their bytes: the upper one's, and the lower one's if that is all zeros. */
+static void leading_zeros(struct compiler *c, unsigned dst, unsigned ra, bool words, unsigned t)
+{
+    struct assembler *as = &c->as;
+
+    copy(c, true, dst, X0);
+    if (words) {
+        emit_rr(as, B66(0xfd), X0, X1);
+        emit_rr(as, B66(0xdb), X1, t);
+        emit_rr(as, B66(0x75), t, X0);
+        emit_x(as, B66(0x71), 2, reg_operand(t), 1, 12);           /* t = 8 in each lane */
+        emit_x(as, B66(0x71), 6, reg_operand(t), 1, 15);
+        ones(c, t);
+        emit_x(as, B66(0x71), 2, reg_operand(X0), 1, 8);
+        emit_rm(as, B66(0xdb), X1, constant_place(c, K_LOW_8));
+        copy(c, true, X1, X0);
+    }
+    emit_rr(as, B66(0xfc), X0, X1);
+    emit_rr(as, B66(0xdb), X1, t);
+    emit_rm(as, B66(0x74), t, constant_place(c, K_BYTES_4));       /* the upper nibble is 0 */
+    copy(c, true, t, X0);
+    copy(c, true, X0, t);
+    emit_rr(as, B38(0x00), t, X0);
+    emit_rm(as, SSE_MOVAPS, t, constant_place(c, K_CLZ_NIBBLE));
+    copy(c, true, X1, t);
+    emit_rr(as, B38(0x00), t, X1);
+    emit_rm(as, SSE_MOVAPS, t, constant_place(c, K_CLZ_NIBBLE));
+    emit_rm(as, B66(0xdb), X0, constant_place(c, K_LOW_NIBBLE));
+    emit_x(as, B66(0x71), 2, reg_operand(X0), 1, 4);
+    copy(c, true, X0, ra);
+    emit_rm(as, B66(0xdb), X1, constant_place(c, K_LOW_NIBBLE));
+    copy(c, true, X1, ra);
+}
+
+/* Sums of neighbours where SSSE3 has no instruction: even lanes of both plus odd lanes of both. */
+static void pairwise_sum(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned ra, unsigned rb, unsigned t)
+{
+    struct assembler *as = &c->as;
+
+    copy(c, true, dst, X0);
+    if (ir_lane_bits(in->type) == 64) {
+        emit_rr(as, B66(0xd4), X0, X1);
+        emit_rr(as, B66(0x6d), X1, rb);
+        copy(c, true, X1, ra);
+        emit_rr(as, B66(0x6c), X0, rb);
+        copy(c, true, X0, ra);
+        return;
+    }
+    emit_rr(as, B66(0xfc), X0, t);
+    emit_rr(as, B66(0x6c), t, X1);
+    with_constant(c, B38(0x00), X1, rb, K_ODD_8);
+    with_constant(c, B38(0x00), t, ra, K_ODD_8);
+    emit_rr(as, B66(0x6c), X0, X1);
+    with_constant(c, B38(0x00), X1, rb, K_EVEN_8);
+    with_constant(c, B38(0x00), X0, ra, K_EVEN_8);
+}
+
 static bool misc_inline(const struct ir_insn *in)
 {
     const unsigned bits = ir_lane_bits(in->type);
@@ -390,9 +473,12 @@ static bool misc_inline(const struct ir_insn *in)
     case IR_popcnt:
         return bits == 8;
     case IR_clz:
+        return bits <= 16;
     case IR_ctz:
     case IR_bswap:
         return false;
+    case IR_vpadd:
+        return bits == 8 || bits == 64;
     case IR_vsxtl:
     case IR_vsxth:
     case IR_vuxtl:
@@ -427,6 +513,10 @@ static void absolute_difference(struct compiler *c, const struct ir_insn *in, un
 
 void emit_vector_misc(struct compiler *c, const struct ir_insn *in)
 {
+    if (in->op == IR_vpadd && full(in) && (ir_lane_bits(in->type) == 16 || ir_lane_bits(in->type) == 32)) {
+        emit_vector(c, in);
+        return;
+    }
     if (!misc_inline(in)) {
         fallback(c, in);
         return;
@@ -452,6 +542,12 @@ void emit_vector_misc(struct compiler *c, const struct ir_insn *in)
         break;
     case IR_popcnt:
         population(c, dst, ra);
+        break;
+    case IR_clz:
+        leading_zeros(c, dst, ra, ir_lane_bits(in->type) == 16, temp(c, true));
+        break;
+    case IR_vpadd:
+        pairwise_sum(c, in, dst, ra, rb, temp(c, true));
         break;
     case IR_bsel:
         choose_bits(c, dst, ra, rb, rc);
@@ -527,6 +623,92 @@ void emit_vector_saturate(struct compiler *c, const struct ir_insn *in)
     } else {
         copy(c, true, X0, ra);
     }
+}
+
+/* ---- signs; shifts by lanes */
+
+void emit_fsign(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned bits = ir_lane_bits(in->type);
+
+    if ((bits != 32 && bits != 64) || (in->imm & FP_SPECIAL)) {
+        fallback(c, in);
+        return;
+    }
+    const unsigned dst = def(c), ra = use(c, in->a, 0);
+    const bool f64 = bits == 64;
+    const enum constant k = in->op == IR_fabs ? (f64 ? K_ABS_F64 : K_ABS_F32) : (f64 ? K_SIGN_F64 : K_SIGN_F32);
+
+    if (ir_is_vector(in->type) && ir_type_bits(in->type) == 64) {
+        emit_rr(&c->as, SSE_MOVQ_LOAD, dst, dst);
+    }
+    with_constant(c, in->op == IR_fabs ? B66(0xdb) : B66(0xef), dst, ra, k);
+}
+
+/* EVEX.128, of registers below 16 (the AVX-512 forms of 16-bit lanes have no other encoding). */
+static void evex(struct compiler *c, opcode op, unsigned reg, unsigned vvvv, unsigned rm)
+{
+    const uint8_t p[6] = {0x62,
+                          (uint8_t)((reg & 8 ? 0 : 0x80) | 0x40 | (rm & 8 ? 0 : 0x20) | 0x10 | (op >> 8 & 3)),
+                          (uint8_t)((op & OP_W ? 0x80 : 0) | (~vvvv & 15) << 3 | 4 | (op >> 16 & 3)),
+                          0x08,
+                          (uint8_t)op,
+                          (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7))};
+
+    emit_bytes(&c->as, p, 6);
+}
+
+static void lanes_shift(struct compiler *c, enum ir_lane lane, unsigned op, unsigned dst, unsigned a, unsigned count)
+{
+    static const uint8_t ops[3][2] = {{0x12, 0x47}, {0x10, 0x45}, {0x11, 0x46}};   /* left, right, arithmetic */
+
+    if (lane == L_I16) {
+        evex(c, B38(ops[op][0]) | OP_W, dst, a, count);
+    } else if (lane == L_I64 && op == 2) {
+        evex(c, B38(0x46) | OP_W, dst, a, count);
+    } else {
+        emit_v(&c->as, B38(ops[op][1]) | W(lane == L_I64), dst, a, reg_operand(count), 0, 0);
+    }
+}
+
+/*
+ * By the signed low byte of each lane: left, and right by the negated count. Counts that are negative are beyond the width when
+ * read without a sign, for which the logical shifts give 0; the arithmetic one must be masked out.
+ */
+void emit_vector_variable_shift(struct compiler *c, const struct ir_insn *in)
+{
+    const enum ir_lane lane = ir_lane(in->type);
+    const bool arithmetic = in->op == IR_sshl;
+
+    if (!full(in) || !c->h->avx2 || lane < L_I16 || lane > L_I64 ||
+        ((lane == L_I16 || (lane == L_I64 && arithmetic)) && !c->h->avx512)) {
+        fallback(c, in);
+        return;
+    }
+    const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0), t = temp(c, true);
+    static const uint8_t shifts[] = {[L_I16] = 0x71, [L_I32] = 0x72, [L_I64] = 0x73};
+    static const opcode subs[] = {[L_I16] = B66(0xf9), [L_I32] = B66(0xfa), [L_I64] = B66(0xfb)};
+    const unsigned width = ir_lane_bits(in->type);
+    struct assembler *as = &c->as;
+
+    copy(c, true, dst, X0);
+    emit_rr(as, B66(0xeb), X0, X1);
+    lanes_shift(c, lane, 0, X0, ra, t);
+    if (arithmetic) {
+        emit_rr(as, B66(0xdb), X1, X0);                    /* only where 0 > count */
+        emit_rr(as, greater[lane], X0, t);
+        zero(c, X0);
+    }
+    lanes_shift(c, lane, arithmetic ? 2 : 1, X1, ra, X1);
+    emit_rr(as, subs[lane], X1, t);
+    zero(c, X1);
+    if (lane == L_I64) {
+        shift_i64_right(c, t, width - 8);
+    } else {
+        emit_x(as, B66(shifts[lane]), 4, reg_operand(t), 1, width - 8);
+    }
+    emit_x(as, B66(shifts[lane]), 6, reg_operand(t), 1, width - 8);
+    copy(c, true, t, rb);
 }
 
 /* ---- floating point by lane */

@@ -290,6 +290,10 @@ static void constants(struct host *h)
     bytes(h, K_POPCNT, UINT64_C(0x0302020102010100), UINT64_C(0x0403030203020201));
     fill(h, K_LOW_8, 2, 0x00ff);
     fill(h, K_LOW_16, 4, 0x0000ffff);
+    bytes(h, K_CLZ_NIBBLE, UINT64_C(0x0101010102020304), 0);
+    fill(h, K_BYTES_4, 1, 4);
+    bytes(h, K_CRC32, UINT64_C(0x1f7011641), UINT64_C(0x1db710641));   /* u, then P, bit-reflected */
+    bytes(h, K_LOW_32, UINT32_MAX, 0);
     bytes(h, K_EVEN_8, UINT64_C(0x0e0c0a0806040200), UINT64_C(0x8080808080808080));
     bytes(h, K_ODD_8, UINT64_C(0x0f0d0b0907050301), UINT64_C(0x8080808080808080));
     bytes(h, K_EVEN_16, UINT64_C(0x0d0c090805040100), UINT64_C(0x8080808080808080));
