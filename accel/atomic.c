@@ -214,7 +214,9 @@ bool vcpu_load_excl(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value[2])
 bool vcpu_store_excl(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t value[2], uint32_t *failed)
 {
     const uint64_t addr = v->hot.excl_addr;
-    const uint64_t expected[2] = {v->hot.excl_value[0], v->hot.excl_value[1]};
+    const unsigned n = 1u << (m & MO_SIZE_LOG2);
+    /* Of a wider load's value the part that this store covers (to mix sizes is the guest's risk). */
+    const uint64_t expected[2] = {v->hot.excl_value[0] & mask64(n < 8 ? 8 * n : 64), n == 16 ? v->hot.excl_value[1] : 0};
     uint64_t old[2];
 
     *failed = 1;
