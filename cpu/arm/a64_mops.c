@@ -89,11 +89,11 @@ static uint64_t copy_piece(struct arm_cpu *cpu, uint32_t insn, uint64_t to, uint
     const unsigned in = index_for(cpu, insn, OPT_READ_UNPRIVILEGED);
     const unsigned out = index_for(cpu, insn, OPT_WRITE_UNPRIVILEGED);
     const void *source = vcpu_host(&cpu->vcpu, from, ACCESS_READ, in, NULL);
-    void *target = source ? vcpu_host(&cpu->vcpu, to, ACCESS_WRITE, out, NULL) : NULL;
-    if (!target) {
+    void *sink = source ? vcpu_host(&cpu->vcpu, to, ACCESS_WRITE, out, NULL) : NULL;
+    if (!sink) {
         return copy_slowly(cpu, insn, to, from, n, forward);
     }
-    memmove(target, source, n);
+    memmove(sink, source, n);
     return n;
 }
 
@@ -136,10 +136,10 @@ static bool set_page(struct arm_cpu *cpu, uint32_t insn)
     const uint64_t to = cpu->x[rd_of(insn)] + *size, n = least(0 - *size, room_after(to));
     const uint8_t byte = rs_of(insn) == 31 ? 0 : (uint8_t)cpu->x[rs_of(insn)];
     const unsigned idx = index_for(cpu, insn, OPT_WRITE_UNPRIVILEGED);
-    void *target = vcpu_host(&cpu->vcpu, to, ACCESS_WRITE, idx, NULL);
+    void *sink = vcpu_host(&cpu->vcpu, to, ACCESS_WRITE, idx, NULL);
     uint64_t done = n;
-    if (target) {
-        memset(target, byte, n);
+    if (sink) {
+        memset(sink, byte, n);
     } else {
         done = set_slowly(cpu, to, n, MO_8 | MO_IDX(idx), byte);
     }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Translation of A64 code. */
 #ifndef CPU_ARM_A64_TRANSLATE_H
 #define CPU_ARM_A64_TRANSLATE_H
 

@@ -5,7 +5,8 @@
  * at least the value in its row here.
  *
  * ARM_FEATURE(name, register, lowest bit of the 4-bit field, least value)
- * Fields of 0b1111 mean "none" where the manual makes them signed; the values here never ask for 15.
+ * Fields of 0b1111 mean "none" where the manual makes them signed; the values here never ask
+ * for 15.
  */
 #ifndef ARM_FEATURE
 #error "define ARM_FEATURE(name, reg, lo, value) before including cpu/arm/features.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Branch target identification (FEAT_BTI). */
+/* Where indirect branches may land (FEAT_BTI). */
 #ifndef CPU_ARM_LANDING_H
 #define CPU_ARM_LANDING_H
 

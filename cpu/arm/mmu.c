@@ -30,7 +30,7 @@ struct regime {
 };
 
 struct walk {
-    const struct regime *g;
+    struct regime g;
     struct space *memory;
     bool side_effects;       /* hardware updates of descriptors are made */
     int level;               /* -1 to 3 */
@@ -172,7 +172,7 @@ static unsigned level_shift(const struct regime *g, int level)
 
 static bool start_walk(struct walk *w)
 {
-    const struct regime *g = w->g;
+    const struct regime *g = &w->g;
     const unsigned bits = 64u - g->tsz;
     const unsigned levels = (bits - g->granule_bits + stride_of(g) - 1) / stride_of(g);
     w->level = 4 - (int)levels;
@@ -205,7 +205,7 @@ static bool block_allowed(const struct regime *g, int level)
 /* One level: false with a fault; *leaf when the descriptor is a block or a page. */
 static bool walk_level(struct walk *w, uint64_t va, bool *leaf)
 {
-    const struct regime *g = w->g;
+    const struct regime *g = &w->g;
     const unsigned shift = level_shift(g, w->level);
     const unsigned bits = 64u - g->tsz - shift < stride_of(g) ? 64u - g->tsz - shift : stride_of(g);
     w->at = w->table + ((va >> shift & mask64(bits)) << 3);
@@ -290,21 +290,21 @@ static void permissions(const struct regime *g, struct leaf l, unsigned idx, str
 static bool becomes_dirty(const struct walk *w, enum access a, unsigned idx)
 {
     const uint64_t d = w->descriptor;
-    if (a != ACCESS_WRITE || !w->g->ha || !w->g->hd || !(d & DESC_DBM) || !(d & DESC_READ_ONLY) ||
+    if (a != ACCESS_WRITE || !w->g.ha || !w->g.hd || !(d & DESC_DBM) || !(d & DESC_READ_ONLY) ||
         w->ap_table_ro) {
         return false;
     }
     struct leaf dirty = leaf_of(w);
     struct translation t;
     dirty.read_only = false;
-    permissions(w->g, dirty, idx, &t);
+    permissions(&w->g, dirty, idx, &t);
     return t.write;
 }
 
 /* Access flag and dirty state. *again: the descriptor has changed under the walk. */
 static bool hardware_update(struct walk *w, enum access a, unsigned idx, bool *again)
 {
-    const struct regime *g = w->g;
+    const struct regime *g = &w->g;
     uint64_t with = w->descriptor;
     if (!(with & DESC_AF)) {
         if (!g->ha) {
@@ -346,7 +346,7 @@ static bool find_leaf(struct walk *w, uint64_t va)
 static bool use_leaf(struct walk *w, uint64_t va, enum access a, unsigned idx,
                      struct translation *t)
 {
-    const struct regime *g = w->g;
+    const struct regime *g = &w->g;
     const unsigned bits = level_shift(g, w->level);
     const uint64_t base = address_in(g, w->descriptor, g->granule_bits) & ~mask64(bits);
     if (base >> g->pa_bits) {
@@ -407,10 +407,10 @@ static bool flat(const struct arm_cpu *cpu, uint64_t va, const struct regime *g,
 }
 
 static bool translate(struct arm_cpu *cpu, uint64_t va, enum access a, unsigned idx, struct walk *w,
-                      struct regime *g, struct translation *t)
+                      struct translation *t)
 {
+    struct regime *g = &w->g;
     *g = regime_of(cpu, va, idx);
-    w->g = g;
     w->memory = cpu->vcpu.memory;
     if (!g->enabled) {
         return flat(cpu, va, g, t, &w->fault);
@@ -431,15 +431,14 @@ bool arm_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct tran
               uint64_t *fault)
 {
     struct arm_cpu *cpu = arm_cpu(v);
-    struct regime g;
     struct walk w = {.side_effects = true};
-    if (!translate(cpu, va, a, idx, &w, &g, t)) {
+    if (!translate(cpu, va, a, idx, &w, t)) {
         *fault = w.fault;
         return false;
     }
     /* Accesses of Device memory must be aligned: see arm_watch(). With the MMU off the mode has
      * them checked. */
-    t->slow = (t->device && g.enabled) ||
+    t->slow = (t->device && w.g.enabled) ||
               arm_watchpoint_in_page(cpu, va, t->page_bits, idx == ARM_MMU_EL0 ? 0 : 1);
     if (a == ACCESS_FETCH && (t->attr & ARM_ATTR_GUARDED) && arm_has(cpu, ARM_HAS_bti)) {
         cpu->bti_page_fetched = true;
@@ -450,10 +449,9 @@ bool arm_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct tran
 /* By EL1's permissions, which are the widest. */
 bool arm_debug_translate(struct vcpu *v, vaddr va, paddr *pa)
 {
-    struct regime g;
     struct walk w = {.side_effects = false};
     struct translation t;
-    if (!translate(arm_cpu(v), va, ACCESS_READ, ARM_MMU_EL1, &w, &g, &t)) {
+    if (!translate(arm_cpu(v), va, ACCESS_READ, ARM_MMU_EL1, &w, &t)) {
         return false;
     }
     *pa = t.pa;
@@ -499,16 +497,17 @@ unsigned arm_granule_bits(const struct arm_cpu *cpu, uint64_t va)
 
 uint64_t arm_address_translate(struct arm_cpu *cpu, uint64_t va, enum access a, unsigned idx)
 {
-    struct regime g;
     struct walk w = {.side_effects = false};
     struct translation t;
-    if (!translate(cpu, va, a, idx, &w, &g, &t)) {
+    if (!translate(cpu, va, a, idx, &w, &t)) {
         return 1 | w.fault << 1 | PAR_RES1;
     }
     uint64_t attr = 0, sh = 2; /* Device-nGnRnE, outer shareable */
-    if (g.enabled) {
-        attr = g.mair >> (w.descriptor >> 2 & 7) * 8 & 0xff;
-        sh = t.device ? 2 : g.ds ? cpu->tcr[1] >> (g.upper ? 28 : 12) & 3 : w.descriptor >> 8 & 3;
+    if (w.g.enabled) {
+        attr = w.g.mair >> (w.descriptor >> 2 & 7) * 8 & 0xff;
+        sh = t.device ? 2
+             : w.g.ds ? cpu->tcr[1] >> (w.g.upper ? 28 : 12) & 3
+                      : w.descriptor >> 8 & 3;
     }
     return (t.pa & mask64(52) & ~mask64(12)) | attr << 56 | PAR_NS | sh << 7 | PAR_RES1;
 }

@@ -5,7 +5,8 @@
 
 #include "cpu/arm/cpu.h"
 
-/* Carries out the call in X0 to X3 and leaves the result in X0. On the vCPU's thread, with all state in memory. */
+/* Carries out the call in X0 to X3 and leaves the result in X0. On the vCPU's thread, with all
+ * state in memory. */
 void arm_psci_call(struct arm_cpu *cpu);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The registers of an AArch64 vCPU. One list gives the translator's rows (regs.c: arm_ir_guest), gdb's target
- * description and `info registers` (arm_regs).
+ * The registers of an AArch64 vCPU. One list gives the translator's rows (regs.c: arm_ir_guest),
+ * gdb's description of registers and `info registers` (arm_regs).
  */
 #ifndef CPU_ARM_REGS_H
 #define CPU_ARM_REGS_H

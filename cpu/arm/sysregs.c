@@ -63,8 +63,9 @@ static uint64_t bit_if(const struct arm_cpu *cpu, enum arm_feature f, uint64_t b
     return arm_has(cpu, f) ? bits : 0;
 }
 
-#define SCTLR_RES1 UINT64_C(0x30400980) /* LSMAOE, nTLSMD, EIS, EOS, and SED, ITD without AArch32  \
-                                         */
+#define SCTLR_RES1                                                                                 \
+    UINT64_C(0x30400980) /* LSMAOE, nTLSMD, EIS, EOS, and SED, ITD without AArch32                 \
+                          */
 
 static void write_sctlr(struct arm_cpu *cpu, const struct arm_sysreg *r, uint64_t value)
 {

@@ -21,7 +21,8 @@ void arm_timers_poll(struct arm_cpu *cpu);
 void arm_timers_reset(struct arm_cpu *cpu);
 void arm_timers_destroy(struct arm_cpu *cpu);
 
-/* WFI and WFIT: has_work becomes true when the counter reaches count; UINT64_MAX: never because of this. */
+/* WFI and WFIT: has_work becomes true when the counter reaches count; UINT64_MAX: never because of
+ * this. */
 void arm_wait_until(struct arm_cpu *cpu, uint64_t count);
 
 /* Functions of rows; arg is enum arm_timer. */
