@@ -427,7 +427,7 @@ bool arm_model_apply(struct arm_cpu *cpu, const char *text, struct error *e)
     }
     if (!s.lpa2) {
         cpu->id[ARM_ID_MMFR0] = least_fields(ARM_ID_MMFR0, cpu->id[ARM_ID_MMFR0],
-                                             U(0xffffffff0f1fffff));
+                                             U(0xffffffff071fffff));
     }
     derive_features(cpu);
     cpu->cntfrq_hz = cpu->model->counter_hz;
