@@ -316,7 +316,7 @@ static void run_timers(struct loop *l)
     }
 }
 
-static void run_posts(struct loop *l)
+void loop_run_posted(struct loop *l)
 {
     struct list now;
     list_init(&now);
@@ -338,7 +338,7 @@ void loop_turn(struct loop *l, int timeout_ms)
     run_watches(l, wait_ms(l, timeout_ms));
     run_always_ready(l);
     run_timers(l);
-    run_posts(l);
+    loop_run_posted(l);
     free_dead(l);
 }
 

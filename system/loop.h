@@ -27,6 +27,10 @@ void loop_stop(struct loop *l);
  * thread only. */
 void loop_turn(struct loop *l, int timeout_ms);
 
+/* Runs the posted work that stands in the queue; for an end, when turns are over. Loop thread only.
+ */
+void loop_run_posted(struct loop *l);
+
 /* A timer in host time (os_now_ns). Loop thread only. */
 struct loop_timer;
 struct loop_timer *loop_timer_create(struct loop *l, loop_fn fn, void *opaque);

@@ -322,6 +322,7 @@ void config_free(struct config *c)
             *groups[i] = next;
         }
     }
+    free_backends(c);
     mem_free(c->serials.items);
     mem_free(c->monitors.items);
     mem_free(c->firmware_dirs.items);

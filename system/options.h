@@ -67,6 +67,9 @@ bool check_backends(
 bool check_devices(struct config *c, struct error *e); /* options_devices.c: -device -global */
 bool check_boot(struct config *c, struct error *e);    /* options_boot.c: -kernel -bios -L ... */
 
+/* Frees what check_backends made. */
+void free_backends(struct config *c);
+
 /* -global DRIVER.PROPERTY=VALUE */
 bool take_global(struct config *c, const char *arg, struct error *e);
 bool take_help(struct config *c, const char *arg, struct error *e);

@@ -471,3 +471,39 @@ bool check_backends(struct config *c, struct error *e)
     return check_shorts("-serial", &c->serials, e) && check_shorts("-monitor", &c->monitors, e) &&
            check_shorts("-gdb", &gdb, e);
 }
+
+static void free_drives(struct drive *d)
+{
+    while (d) {
+        struct drive *next = d->next;
+        block_options_free(&d->image);
+        mem_free(d);
+        d = next;
+    }
+}
+
+static void free_networks(struct network *n)
+{
+    while (n) {
+        struct network *next = n->next;
+        mem_free(n->options);
+        mem_free(n);
+        n = next;
+    }
+}
+
+void free_backends(struct config *c)
+{
+    free_drives(c->drive_list);
+    free_networks(c->network_list);
+    while (c->card_list) {
+        struct card *next = c->card_list->next;
+        mem_free(c->card_list);
+        c->card_list = next;
+    }
+    while (c->object_list) {
+        struct object *next = c->object_list->next;
+        mem_free(c->object_list);
+        c->object_list = next;
+    }
+}

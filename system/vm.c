@@ -168,6 +168,9 @@ static void print_registers(struct vm *vm)
 static void reached_count(void *opaque)
 {
     struct vm *vm = opaque;
+    if (vm->control.ending) {
+        return;
+    }
     halt(vm);
     print_registers(vm);
     vm_quit(&vm->control, 0);
@@ -267,15 +270,20 @@ void vm_destroy(struct vm *vm)
         return;
     }
     halt(vm);
+    vm->control.state = RUN_PAUSED;
+    vm->requests = 0;
+    vm->guest_ends = false;
     vm_close_consoles(vm);
     if (vm->accel) {
         accel_destroy(vm->accel);
+        vm->accel = NULL;
     }
     machine_free(vm->machine);
     vm_close_backends(vm);
     if (vm->chardevs) {
         chardevs_destroy(vm->chardevs);
     }
+    loop_run_posted(vm->loop); /* what still names the streams and the vm, and has nothing to do */
     if (vm->realtime) {
         realtime_destroy(vm->realtime);
     }
