@@ -148,7 +148,7 @@ static uint64_t read_random(struct arm_cpu *cpu, const struct arm_sysreg *r)
 
 /* The registers of breakpoint and watchpoint number n, of which arm_sysreg_find knows how many
  * there are. */
-#define DBGVR_MASK ~UINT64_C(3)
+#define DBGWVR_MASK ~UINT64_C(3)
 #define DBGBCR_MASK UINT64_C(0xffe1e7)
 #define DBGWCR_MASK UINT64_C(0x1f1fffff)
 #define DEBUG_ROW(n, op2, name_, flags_, field_, mask_)                                            \
@@ -157,9 +157,9 @@ static uint64_t read_random(struct arm_cpu *cpu, const struct arm_sysreg *r)
                               .mask = mask_, .write = arm_debug_write                              \
     }
 #define DEBUG_PAIR(n)                                                                              \
-    DEBUG_ROW(n, 4, "DBGBVR", SR_RW, dbgbvr, DBGVR_MASK),                                          \
+    DEBUG_ROW(n, 4, "DBGBVR", SR_RW, dbgbvr, ALL),                                          \
         DEBUG_ROW(n, 5, "DBGBCR", SR_RW | SR_TAIL, dbgbcr, DBGBCR_MASK),                           \
-        DEBUG_ROW(n, 6, "DBGWVR", SR_RW, dbgwvr, DBGVR_MASK),                                      \
+        DEBUG_ROW(n, 6, "DBGWVR", SR_RW, dbgwvr, DBGWVR_MASK),                                      \
         DEBUG_ROW(n, 7, "DBGWCR", SR_RW | SR_TAIL, dbgwcr, DBGWCR_MASK)
 
 /* Sorted by key. */
