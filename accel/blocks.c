@@ -208,14 +208,16 @@ static void unlink_block(struct accel *a, struct block *b)
     b->in = NULL;
 }
 
-/* entry: of an invalid block; NULL: all */
-static void forget_jumps(struct accel *a, const void *entry)
+/* One block's entries, or with NULL all. */
+static void forget_jumps(struct accel *a, const struct block *b)
 {
     atomic_fence();                /* the blocks are seen to be invalid by who enters one from now on */
     for (unsigned i = 0; i < a->count; i++) {
         struct jump_entry *jumps = tcg_of(a->vcpus[i])->jumps;
-        for (unsigned k = 0; k < JUMP_TABLE_ENTRIES; k++) {
-            if (!entry || atomic_get(&jumps[k].host) == entry) {
+        const unsigned first = b ? b->pc >> 2 & (JUMP_TABLE_ENTRIES - 1) : 0;
+        const unsigned end = b ? first + 1 : JUMP_TABLE_ENTRIES;
+        for (unsigned k = first; k < end; k++) {
+            if (!b || atomic_get(&jumps[k].host) == b->entry) {
                 atomic_set(&jumps[k].key, UINT64_MAX);
             }
         }
@@ -254,7 +256,7 @@ void block_flush_range(struct accel *a, uint64_t pa, uint64_t bytes)
             struct block *b = *at;
             if (b->pa < pa + bytes && pa < b->pa + b->bytes) {
                 invalidate(a, b);
-                forget_jumps(a, b->entry);
+                forget_jumps(a, b);
                 *at = b->page_next;
             } else {
                 at = &b->page_next;

@@ -62,7 +62,6 @@ struct tlb *tlb_create(struct vcpu *v)
     t->large = mem_array(TLB_LARGE_ENTRIES, sizeof(*t->large));
     t->gen_tag = mem_array(TLB_GLOBAL_GEN + 1, sizeof(*t->gen_tag));
     t->gen_all = 1;
-    t->large_low = UINT64_MAX;
     v->env.tlb = t;
     find_ram(v);
     return t;
@@ -145,7 +144,7 @@ static void select_idx(struct vcpu *v, unsigned idx)
     if (!table || !table->used || table->tag != key || table->idx != idx) {
         table = t->by_idx[idx] = resident(t, idx, key);
     }
-    if (t->high_tag[idx] != high) {
+    if (t->high_tag[idx] != high && t->nonglobal_high) {
         clear_table(table);       /* nothing of the shared half is known to be global */
     } else if (t->low_tag[idx] != low && idx != t->user_idx) {
         drop_low(table);
@@ -171,6 +170,23 @@ void tlb_select(struct vcpu *v)
 
 /* ---- look-up with page walk */
 
+static unsigned large_hash(uint64_t a, unsigned bits)
+{
+    return (unsigned)hash_mix64((a >> bits) ^ (uint64_t)bits << 56) & 4095;
+}
+
+/* A large page that holds a has been entered since they were last forgotten (or its hash says so). */
+static bool in_large_page(const struct tlb *t, uint64_t a)
+{
+    for (uint32_t sizes = t->large_sizes; sizes; sizes &= sizes - 1) {
+        const unsigned h = large_hash(a, ctz32(sizes));
+        if (t->large_filter[h / 64] >> h % 64 & 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Enters tr into the second level; gives its page's address and flags. */
 static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct translation *tr)
 {
@@ -191,9 +207,8 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
                                 .idx = (uint8_t)idx, .flags = (uint8_t)flags, .valid = true,
                                 .gen = tlb_gen(t, tag, tr->global)};
         t->large_sizes |= 1u << bits;
-        t->large_low = base < t->large_low ? base : t->large_low;
-        const uint64_t last = base + ((uint64_t)1 << bits) - 1;
-        t->large_high = last > t->large_high ? last : t->large_high;
+        const unsigned h = large_hash(a, bits);
+        t->large_filter[h / 64] |= UINT64_C(1) << h % 64;
         return (tr->pa & ~(paddr)(GUEST_PAGE_SIZE - 1)) | flags;
     }
     const uint64_t page = a & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
@@ -268,8 +283,7 @@ static void forget_large(struct tlb *t)
 {
     memset(t->large, 0, TLB_LARGE_ENTRIES * sizeof(*t->large));
     t->large_sizes = 0;
-    t->large_low = UINT64_MAX;
-    t->large_high = 0;
+    memset(t->large_filter, 0, sizeof(t->large_filter));
 }
 
 static void clear_tables(struct tlb *t)
@@ -303,7 +317,7 @@ void tlb_drop_tag(struct vcpu *v, uint32_t tag)
             continue;
         }
         const bool shared = table->used && table->idx != t->user_idx;
-        if (shared && t->high_tag[table->idx] != tag) {
+        if (shared && !t->nonglobal_high) {
             drop_low(table);
         } else if (shared || table->tag == tag) {
             clear_table(table);
@@ -331,7 +345,7 @@ void tlb_drop_page(struct vcpu *v, uint64_t va, uint32_t tag)
     const uint64_t a = tlb_canonical(va);
     const uint64_t page = a & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
 
-    if (a >= t->large_low && a <= t->large_high) {
+    if (in_large_page(t, a)) {
         /* Lines of a large page cannot be found one by one. */
         for (uint32_t sizes = t->large_sizes; sizes; sizes &= sizes - 1) {
             const unsigned bits = ctz32(sizes);

@@ -77,7 +77,7 @@ struct tlb {
     struct tlb_page *pages;
     struct tlb_large *large;
     uint32_t large_sizes;      /* bit n: a page of 2^n bytes has been entered since the last full flush */
-    uint64_t large_low, large_high;              /* all large pages lie within */
+    uint64_t large_filter[64]; /* bit per hash of a large page's address and size: entered since then */
     bool nonglobal_high;       /* the shared half has had pages of one address space only */
     uint32_t gen_all;
     uint32_t *gen_tag;         /* 65,536 + 1 (global) */
