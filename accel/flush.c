@@ -115,6 +115,8 @@ void tlb_flush_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint32_t tag, 
     }
 }
 
+#define SPINS 2000u
+
 void tlb_sync(struct vcpu *v)
 {
     struct tcg_vcpu *self = v->accel;
@@ -128,10 +130,14 @@ void tlb_sync(struct vcpu *v)
             continue;
         }
         const uint64_t wanted = atomic_load(&t->posted);
+        unsigned spins = 0;
         while (atomic_load(&t->in_guest) && atomic_load(&t->done) < wanted) {
             atomic_store(&self->in_guest, false);
             tcg_process_requests(v);
             atomic_pause();
+            if (++spins > SPINS) {     /* its thread may be waiting for this host CPU */
+                os_sleep_until_ns(os_now_ns() + 20000);
+            }
         }
     }
     atomic_store(&self->in_guest, true);

@@ -77,6 +77,32 @@ static void fused(struct compiler *c, const struct ir_insn *in, unsigned ra, uns
     copy(c, true, X0, rc);
 }
 
+/*
+ * Cold, before the evaluator is asked: a product (quotient, fused sum) that is zero because an operand is zero is exact and needs
+ * nothing. Falls through to what is emitted next.
+ */
+static uint32_t skip_exact_zero(struct compiler *c, ir_type t, unsigned ra, unsigned rb, uint32_t resume)
+{
+    const bool w = t == T_F64;
+    struct assembler *as = &c->as;
+
+    as->to_cold = true;
+    const uint32_t path = as->cold;
+    emit_rr(as, SSE_MOVD_FROM_XMM | W(w), X0, RAX);
+    x_alu(as, ALU_ADD, w, RAX, RAX);
+    emit_bytes(as, (const uint8_t[]){0x70 | CC_NE, 0}, 2);
+    const uint32_t not_zero = as->cold;
+    const unsigned operands[2] = {ra, rb};
+    for (unsigned n = 0; n < 2; n++) {
+        emit_rr(as, SSE_MOVD_FROM_XMM | W(w), operands[n], RAX);
+        x_alu(as, ALU_ADD, w, RAX, RAX);
+        x_jcc(as, CC_E, resume);
+    }
+    as->rw[not_zero - 1] = (uint8_t)(as->cold - not_zero);
+    as->to_cold = false;
+    return path;
+}
+
 void emit_fp(struct compiler *c, const struct ir_insn *in)
 {
     if (!hostable(in) || (in->op == IR_fma && !c->h->fma)) {
@@ -87,11 +113,12 @@ void emit_fp(struct compiler *c, const struct ir_insn *in)
     const unsigned rb = in->b ? use(c, in->b, 0) : 0, rc = in->c ? use(c, in->c, 0) : 0;
 
     copy(c, true, dst, X0);
-    const uint32_t cold = cold_evaluate(c, in, X0, c->as.hot);
     if (in->op == IR_fadd || in->op == IR_fsub || in->op == IR_fsqrt) {
-        check_nan(c, in->type, cold);
+        check_nan(c, in->type, cold_evaluate(c, in, X0, c->as.hot));
     } else {
-        check_small(c, in->type, cold);
+        const uint32_t path = skip_exact_zero(c, in->type, ra, rb, c->as.hot);
+        cold_evaluate(c, in, X0, c->as.hot);
+        check_small(c, in->type, path);
     }
     if (in->op == IR_fsqrt) {
         emit_rr(&c->as, OPC(fp_prefix(in->type), MAP_0F, 0x51), X0, ra);

@@ -737,6 +737,32 @@ static void check_lanes(struct compiler *c, ir_type t, bool small, uint32_t cold
     with_constant(c, OPC(pp, MAP_0F, 0x54), X1, X0, f64 ? K_ABS_F64 : K_ABS_F32);
 }
 
+/* As skip_exact_zero of ops_fp.c: takes the lanes that are zero with a zero operand out of X1's bad ones. Forwards. */
+static uint32_t skip_exact_zeros(struct compiler *c, ir_type type, const unsigned operands[2], unsigned t, uint32_t resume)
+{
+    const bool f64 = ir_lane(type) == L_F64;
+    struct assembler *as = &c->as;
+
+    as->to_cold = true;
+    const uint32_t path = as->cold;
+    for (unsigned n = 0; n < 2; n++) {
+        copy(c, true, t, operands[n]);
+        emit_rr(as, B66(0xeb), t, X0);
+        emit_rr(as, f64 ? B66(0xd4) : B66(0xfe), t, t);           /* without the signs, both zero? */
+        /* 66 [REX] 0F [38] op ModRM disp32 */
+        const uint32_t end = as->cold + 8 + (t >= 8) + f64;
+        const struct operand none = {.base = RIP, .index = NO_REG, .disp = (int32_t)(K_ZERO * 16 - end)};
+        emit_rm(as, f64 ? B38(0x29) : B66(0x76), t, none);
+        emit_rr(as, B66(0xdf), t, X1);
+        copy(c, true, X1, t);
+    }
+    emit_rr(as, OPC(f64 ? PP_66 : PP_NONE, MAP_0F, 0x50), RAX, X1);
+    x_test(as, false, RAX, RAX);
+    x_jcc(as, CC_E, resume);
+    as->to_cold = false;
+    return path;
+}
+
 void emit_vector_fp(struct compiler *c, const struct ir_insn *in)
 {
     const enum ir_lane lane = ir_lane(in->type);
@@ -755,9 +781,12 @@ void emit_vector_fp(struct compiler *c, const struct ir_insn *in)
     const unsigned pp = f64 ? PP_66 : PP_NONE;
     static const uint8_t fmas[] = {0xb8, 0xbc, 0xba, 0xbe};
 
+    const bool small = in->op != IR_fadd && in->op != IR_fsub && in->op != IR_fsqrt;
+    const unsigned t = small ? temp(c, true) : 0, factors[2] = {ra, rb};
     copy(c, true, dst, X0);
+    const uint32_t path = small ? skip_exact_zeros(c, in->type, factors, t, c->as.hot) : 0;
     const uint32_t cold = cold_evaluate(c, in, X0, c->as.hot);
-    check_lanes(c, in->type, in->op != IR_fadd && in->op != IR_fsub && in->op != IR_fsqrt, cold);
+    check_lanes(c, in->type, small, small ? path : cold);
     switch (in->op) {
     case IR_fsqrt:
         emit_rr(&c->as, OPC(pp, MAP_0F, 0x51), X0, ra);
