@@ -8,6 +8,7 @@
  * and rarely change that, are guarded instead.
  */
 #include "base/log.h"
+#include "cpu/arm/fp_flags.h"
 #include "cpu/arm/a64.h"
 #include "cpu/arm/exception.h"
 #include "cpu/arm/sysops.h"
@@ -310,12 +311,7 @@ static void write_nzcv(struct a64_block *c, ir_val x)
     put_nzcv(c, ir_flags_from(c->b, ir_or(c->b, nz, cv)));
 }
 
-static uint64_t fp_flags(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t aux)
-{
-    (void)x, (void)y, (void)z, (void)aux;
-    return tcg_fp_flags(v) & ~(uint32_t)FPSR_QC;
-}
-static const struct ir_call row_fp_flags = A64_ROW(fp_flags, IR_CALL_FULL);
+static const struct ir_call row_fp_flags = A64_ROW(arm_fp_flags_leaf, IR_CALL_LEAF);
 
 static ir_val read_fpsr(struct a64_block *c)
 {

@@ -96,7 +96,7 @@ enum constant {
 };
 
 struct stubs {
-    uint32_t enter, leave, link, go, poll, tail, mem, call, op, ret_miss;
+    uint32_t enter, leave, link, go, poll, tail, mem, call, leaf, op, ret_miss;
 };
 
 struct host {

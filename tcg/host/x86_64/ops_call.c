@@ -220,14 +220,19 @@ void emit_call(struct compiler *c, const struct ir_insn *in)
     uint32_t index;
 
     claim(c, in);
-    new_site(c, SITE_OTHER, row->class == IR_CALL_RAISES, &index);
+    const bool leaf = row->class == IR_CALL_LEAF && !row->vector;
+    if (!leaf) {
+        new_site(c, SITE_OTHER, row->class == IR_CALL_RAISES, &index);
+    }
     if (has_result) {
         load_result(c, dst, in->type, row->vector ? vec_arg_place(c->h, 3) : arg_place(c->h, 0));
     }
-    x_call(&c->as, c->h->stubs.call);
-    x_mov_imm(&c->as, RCX, index);
+    x_call(&c->as, leaf ? c->h->stubs.leaf : c->h->stubs.call);
+    if (!leaf) {
+        x_mov_imm(&c->as, RCX, index);
+    }
     x_mov_imm(&c->as, RDX, in->aux);
-    x_mov_imm(&c->as, RAX, (uintptr_t)row);
+    x_mov_imm(&c->as, RAX, leaf ? (uintptr_t)row->fn : (uintptr_t)row);
     for (unsigned n = 0; n < 3; n++) {
         if (!operands[n]) {
             continue;

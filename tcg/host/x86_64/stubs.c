@@ -154,6 +154,39 @@ static uint32_t op_stub(struct host *h, struct assembler *as)
     return start;
 }
 
+static const uint8_t volatile_gprs[] = {RBX, RSI, RDI, R8, R9, R10, R11};
+
+static void volatiles(struct host *h, struct assembler *as, bool load)
+{
+    for (unsigned n = 0; n < array_len(volatile_gprs); n++) {
+        emit_rm(as, OPC(0, 0, load ? 0x8b : 0x89) | OP_W, volatile_gprs[n], gpr_place(h, volatile_gprs[n]));
+    }
+}
+
+/*
+ * rax = function of class LEAF, edx = constant; operands and result in env.args. Vector registers stay as they are, and so does
+ * MXCSR, of which the function finds a copy.
+ */
+static uint32_t leaf_stub(struct host *h, struct assembler *as)
+{
+    const uint32_t start = as->cold;
+
+    volatiles(h, as, false);
+    emit_x(as, OPC(0, 1, 0xae), 3, at(STATE, HOT(h, guest_mxcsr)), 0, 0);
+    to_c_stack(h, as);
+    vcpu_argument(h, as);
+    x_mov(as, false, R8, RDX);
+    x_load(as, true, RSI, arg_place(h, 0));
+    x_load(as, true, RDX, arg_place(h, 1));
+    x_load(as, true, RCX, arg_place(h, 2));
+    emit_x(as, OPC(0, 0, 0xff), 2, reg_operand(RAX), 0, 0);
+    x_mov(as, true, RSP, RBX);
+    x_store(as, true, RAX, arg_place(h, 0));
+    volatiles(h, as, true);
+    x_byte(as, 0xc3);
+    return start;
+}
+
 /* rax = row, ecx = site, edx = constant */
 static uint32_t call_stub(struct host *h, struct assembler *as)
 {
@@ -319,6 +352,7 @@ void stubs_create(struct host *h)
     h->stubs.tail = boundary_stub(h, &as, (uintptr_t)r->tail);
     h->stubs.mem = mem_stub(h, &as);
     h->stubs.call = call_stub(h, &as);
+    h->stubs.leaf = leaf_stub(h, &as);
     h->stubs.op = op_stub(h, &as);
     h->stubs.ret_miss = ret_miss_stub(h, &as);
     h->first_cold = (uint32_t)align_up(as.cold, 64);
