@@ -122,7 +122,8 @@ static ir_val fold_vlow64(struct ir_builder *b, struct ir_insn *in)
     case IR_vkonst:
         return x->imm == 0 ? in->a : IR_NONE;
     default:
-        return ir_type_bits(x->type) <= 64 ? in->a : IR_NONE;
+        /* Floating-point ops on 64-bit vectors clear the upper half. */
+        return x->op >= IR_fadd && ir_type_bits(x->type) <= 64 ? in->a : IR_NONE;
     }
 }
 

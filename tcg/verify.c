@@ -174,7 +174,7 @@ static bool verify_comparison(struct verifier *c)
                      in->aux == IR_EQ || in->aux == IR_NE || in->aux == IR_MI || in->aux == IR_PL,
                      "not a condition of a test");
     case IR_select:
-        return check(c, is_scalar(in->type) || ir_is_vector(in->type), "not a type to select") &&
+        return check(c, is_scalar(in->type) || is_any_vector(in->type), "not a type to select") &&
                operand_is(c, in->a, T_I32) && operand_is(c, in->b, in->type) &&
                operand_is(c, in->c, in->type);
     case IR_vcmp:
