@@ -478,10 +478,10 @@ void emit_flags(struct compiler *c, const struct ir_insn *in)
         emit_rr(as, OPC(f64 ? PP_66 : PP_NONE, 1, in->aux & 1 ? 0x2f : 0x2e), ra, rb);
         return;
     }
+    /* Not produced here at once: the instruction that gives the result may do it. */
     const struct pending p = producer(c, c->i, &cmc);
     pack(c, dst, cmc);
     c->pending = p;
-    flush_flags(c);
 }
 
 void emit_flags_bits(struct compiler *c, const struct ir_insn *in)
@@ -656,9 +656,9 @@ static bool carry_stays(const struct compiler *c, ir_val f)
     }
     for (uint32_t i = v + 1u; i < c->i; i++) {
         const struct ir_insn *in = &c->insns[i];
-        const bool alu = in->op == IR_add || in->op == IR_sub || in->op == IR_and || in->op == IR_or || in->op == IR_xor;
+        const bool alu = in->op == IR_sub || in->op == IR_and || in->op == IR_or || in->op == IR_xor;
         if (alu || !keeps_flags(c, in)) {
-            if (in->op == IR_flags_cmc || in->op == IR_flags_adc || in->op == IR_flags_sbb) {
+            if (in->op == IR_flags_cmc || in->op == IR_flags_adc || in->op == IR_flags_sbb || in->op == IR_flags_add) {
                 continue;              /* no code of its own */
             }
             return false;
