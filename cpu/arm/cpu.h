@@ -192,6 +192,35 @@ struct arm_pmu {
     struct clock_timer *timer;
 };
 
+/*
+ * Half of a translation regime as its registers describe it: the lower or the upper addresses of
+ * EL1 and EL0. Kept by arm_update_mode().
+ */
+struct arm_regime {
+    bool enabled; /* SCTLR_ELx.M */
+    bool wxn, hpd, epan;
+    bool ha, hd;        /* hardware management of the access flag, of dirty state */
+    bool walk_disabled; /* EPDn */
+    bool el0_disabled;  /* E0PDn */
+    bool ds;            /* 52-bit descriptors of 4 and 16 KB granules (FEAT_LPA2) */
+    bool wide_64k;      /* 52-bit descriptors of 64 KB granules (FEAT_LPA) */
+    bool bad_size;      /* TxSZ is out of range */
+    bool tbi;           /* bits 63 to 56 are ignored */
+    uint8_t granule_bits, pa_bits;
+    uint8_t start_shift;             /* of the first level: the lowest bit that it translates */
+    int8_t start_level, least_block; /* -1 to 3 */
+    uint64_t start_mask;             /* of the first level's index */
+    uint64_t start_table;            /* physical address */
+    uint64_t top, top_value;         /* bits of an address that must be equal, and what to */
+    uint64_t mair;
+};
+
+/* RAM that translation tables were found in, valid for a generation of the memory map. */
+struct arm_table_ram {
+    const uint8_t *host;
+    uint64_t base, size, generation;
+};
+
 struct arm_cpu {
     struct vcpu vcpu; /* first; generated code addresses what follows */
     uint64_t x[31];
@@ -243,6 +272,8 @@ struct arm_cpu {
 
     struct arm_exception exception; /* recorded by arm_raise() */
 
+    struct arm_regime regime[2]; /* by bit 55 of the address */
+    struct arm_table_ram table_ram;
     uint64_t mode_el[2]; /* the parts of mode that PSTATE does not change, for EL0 and EL1 */
 
     /* the model: constant after creation */

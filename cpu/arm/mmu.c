@@ -6,8 +6,8 @@
  * taken.
  *
  * A walk is described by two structs, so that EL2, EL3 and stage 2 can come beside it: struct
- * regime, what registers say of the half of the address space that is used, and struct walk, where
- * the walk stands.
+ * arm_regime, what registers say of the half of the address space that is used, and struct walk,
+ * where the walk stands.
  */
 #include "cpu/arm/mmu.h"
 
@@ -16,27 +16,14 @@
 #include "cpu/arm/exception.h"
 #include "cpu/arm/sysregs.h"
 
-/* Half of a translation regime. */
-struct regime {
-    bool enabled; /* SCTLR_ELx.M */
-    bool wxn, hpd, epan;
-    bool ha, hd;        /* hardware management of the access flag, of dirty state */
-    bool tbi;           /* bits 63 to 56 are ignored */
-    bool walk_disabled; /* EPDn, or E0PDn at EL0 */
-    bool ds;            /* 52-bit descriptors of 4 and 16 KB granules (FEAT_LPA2) */
-    bool upper;
-    uint8_t tsz, granule_bits, pa_bits;
-    uint64_t ttbr, mair;
-};
-
 struct walk {
-    struct regime g;
-    struct space *memory;
+    const struct arm_regime *g;
+    struct arm_cpu *cpu;
     bool side_effects;       /* hardware updates of descriptors are made */
     int level;               /* -1 to 3 */
-    uint64_t table;          /* physical address of the table of this level */
+    unsigned shift;          /* the lowest bit of the address that the level translates */
     uint64_t descriptor, at; /* the leaf, and its physical address */
-    bool ap_table_ro, ap_table_no_el0, uxn_table, pxn_table;
+    uint64_t tables;         /* the descriptors of tables, or-ed */
     uint64_t fault;
 };
 
@@ -70,7 +57,7 @@ static unsigned granule_of(const struct arm_cpu *cpu, uint64_t tcr, bool upper)
     return tg == G16 && (mmfr0 >> 20 & 15) != 0 ? 14 : 12;
 }
 
-static unsigned output_bits(const struct arm_cpu *cpu, const struct regime *g, uint64_t tcr)
+static unsigned output_bits(const struct arm_cpu *cpu, const struct arm_regime *g, uint64_t tcr)
 {
     static const uint8_t bits[] = {32, 36, 40, 42, 44, 48, 52, 52};
     const unsigned asked = bits[tcr >> 32 & 7], have = arm_pa_bits(cpu);
@@ -79,48 +66,66 @@ static unsigned output_bits(const struct arm_cpu *cpu, const struct regime *g, u
     return least < most ? least : most;
 }
 
-static struct regime regime_of(const struct arm_cpu *cpu, uint64_t va, unsigned idx)
+/* Where walks start, for addresses of so many bits. */
+static void set_start(struct arm_regime *g, unsigned bits, uint64_t ttbr)
 {
-    const uint64_t sctlr = cpu->sctlr[1], tcr = cpu->tcr[1];
-    const bool upper = bit(va, 55);
-    struct regime g = {
-        .enabled = sctlr & SCTLR_M,
-        .wxn = sctlr & SCTLR_WXN,
-        .epan = sctlr & SCTLR_EPAN,
-        .ha = tcr & TCR_HA,
-        .hd = tcr & TCR_HD,
-        .ds = tcr & TCR_DS,
-        .upper = upper,
-        .hpd = tcr & (upper ? TCR_HPD1 : TCR_HPD0),
-        .tbi = tcr & (upper ? TCR_TBI1 : TCR_TBI0),
-        .walk_disabled = tcr & (upper ? TCR_EPD1 : TCR_EPD0),
-        .tsz = tcr >> (upper ? 16 : 0) & 63,
-        .granule_bits = (uint8_t)granule_of(cpu, tcr, upper),
-        .ttbr = upper ? cpu->ttbr1[1] : cpu->ttbr0[1],
-        .mair = cpu->mair[1],
-    };
-    if (idx == ARM_MMU_EL0 && (tcr & (upper ? TCR_E0PD1 : TCR_E0PD0))) {
-        g.walk_disabled = true;
+    const unsigned stride = g->granule_bits - 3u;
+    const unsigned levels = (bits - g->granule_bits + stride - 1) / stride;
+    const bool wide = g->pa_bits == 52;
+    g->start_level = (int8_t)(4 - (int)levels);
+    g->start_shift = (uint8_t)(g->granule_bits + (levels - 1) * stride);
+    g->start_mask = mask64(bits - g->start_shift);
+    const unsigned table_bits = bits - g->start_shift + 3;
+    uint64_t base = ttbr & mask64(48) & ~UINT64_C(1);
+    if (wide) {
+        base = (base & ~mask64(6)) | (ttbr >> 2 & 15) << 48;
     }
-    g.ds = g.ds && g.granule_bits != 16;
-    g.pa_bits = (uint8_t)output_bits(cpu, &g, tcr);
-    return g;
+    g->start_table = base & ~mask64(wide && table_bits < 6 ? 6 : table_bits);
 }
 
-/* TBI is for data unless TBID says that it is for fetches as well; branches have removed the byte
- * already. */
-static bool has_good_top(const struct regime *g, uint64_t va)
-{
-    const unsigned bits = 64 - g->tsz, top = g->tbi ? 56 : 64;
-    const uint64_t field = mask64(top) & ~mask64(bits);
-    return (va & field) == (g->upper ? field : 0);
-}
-
-static bool good_tsz(const struct arm_cpu *cpu, const struct regime *g)
+static bool good_tsz(const struct arm_cpu *cpu, const struct arm_regime *g, unsigned tsz)
 {
     const bool wide = g->granule_bits == 16 ? arm_has(cpu, ARM_HAS_lva) : g->ds;
     const unsigned most = arm_has(cpu, ARM_HAS_ttst) ? (g->granule_bits == 16 ? 47 : 48) : 39;
-    return g->tsz >= (wide ? 12 : 16) && g->tsz <= most;
+    return tsz >= (wide ? 12 : 16) && tsz <= most;
+}
+
+static struct arm_regime regime_of(const struct arm_cpu *cpu, bool upper)
+{
+    const uint64_t sctlr = cpu->sctlr[1], tcr = cpu->tcr[1];
+    const unsigned tsz = tcr >> (upper ? 16 : 0) & 63;
+    struct arm_regime g = {
+        .enabled = sctlr & SCTLR_M,
+        .wxn = sctlr & SCTLR_WXN,
+        .epan = sctlr & SCTLR_EPAN,
+        .ha = (tcr & TCR_HA) && arm_has(cpu, ARM_HAS_haf),
+        .hd = (tcr & TCR_HD) && arm_has(cpu, ARM_HAS_hafdbs),
+        .hpd = tcr & (upper ? TCR_HPD1 : TCR_HPD0),
+        .tbi = tcr & (upper ? TCR_TBI1 : TCR_TBI0),
+        .walk_disabled = tcr & (upper ? TCR_EPD1 : TCR_EPD0),
+        .el0_disabled = tcr & (upper ? TCR_E0PD1 : TCR_E0PD0),
+        .granule_bits = (uint8_t)granule_of(cpu, tcr, upper),
+        .mair = cpu->mair[1],
+    };
+    g.ds = (tcr & TCR_DS) && g.granule_bits != 16;
+    g.pa_bits = (uint8_t)output_bits(cpu, &g, tcr);
+    g.wide_64k = g.granule_bits == 16 && g.pa_bits == 52;
+    g.least_block = g.granule_bits == 12 ? !g.ds : g.granule_bits == 14 ? 2 - g.ds : 2 - g.wide_64k;
+    g.bad_size = !good_tsz(cpu, &g, tsz);
+    /* TBI is for data unless TBID says that it is for fetches too; branches have removed the byte
+     * then. */
+    g.top = mask64(g.tbi ? 56 : 64) & ~mask64(64 - tsz);
+    g.top_value = upper ? g.top : 0;
+    if (!g.bad_size) {
+        set_start(&g, 64 - tsz, upper ? cpu->ttbr1[1] : cpu->ttbr0[1]);
+    }
+    return g;
+}
+
+void arm_update_regimes(struct arm_cpu *cpu)
+{
+    cpu->regime[0] = regime_of(cpu, false);
+    cpu->regime[1] = regime_of(cpu, true);
 }
 
 /* ---- the walk */
@@ -146,106 +151,83 @@ static bool fail(struct walk *w, uint64_t code)
     return false;
 }
 
-/* The address in a descriptor, or in a TTBR with low = 1: bits above 47 are elsewhere with 52 bits.
- */
-static uint64_t address_in(const struct regime *g, uint64_t d, unsigned low)
+/* The address in a descriptor: bits above 47 are elsewhere with 52 bits. */
+static uint64_t address_in(const struct arm_regime *g, uint64_t d)
 {
-    uint64_t a = d & mask64(48) & ~mask64(low);
-    if (g->granule_bits == 16 && g->pa_bits == 52) {
-        a = (a & ~mask64(16)) | (d >> 12 & 15) << 48;
-    } else if (g->ds) {
+    uint64_t a = d & mask64(48) & ~mask64(g->granule_bits);
+    if (unlikely(g->wide_64k)) {
+        a |= (d >> 12 & 15) << 48;
+    } else if (unlikely(g->ds)) {
         a |= (d >> 48 & 3) << 48 | (d >> 8 & 3) << 50;
     }
     return a;
 }
 
-static unsigned stride_of(const struct regime *g)
+static bool load_slowly(struct arm_cpu *cpu, uint64_t at, uint64_t *d)
 {
-    return g->granule_bits - 3u;
+    struct arm_table_ram *r = &cpu->table_ram;
+    struct mem_view view;
+    const uint64_t generation = space_generation(cpu->vcpu.memory);
+    if (space_find(cpu->vcpu.memory, at, &view) && view.range->kind == RANGE_RAM) {
+        *r = (struct arm_table_ram){view.range->host + view.offset, view.base,
+                                    view.size & ~UINT64_C(7), generation};
+    }
+    return space_load(cpu->vcpu.memory, at, 8, d);
 }
 
-/* The lowest bit of the address that the entries of a level translate. */
-static unsigned level_shift(const struct regime *g, int level)
+static inline bool load_descriptor(struct arm_cpu *cpu, uint64_t at, uint64_t *d)
 {
-    return g->granule_bits + (unsigned)(3 - level) * stride_of(g);
-}
-
-static bool start_walk(struct walk *w)
-{
-    const struct regime *g = &w->g;
-    const unsigned bits = 64u - g->tsz;
-    const unsigned levels = (bits - g->granule_bits + stride_of(g) - 1) / stride_of(g);
-    w->level = 4 - (int)levels;
-    const unsigned table_bits = bits - level_shift(g, w->level) + 3;
-    uint64_t base = g->ttbr & mask64(48) & ~UINT64_C(1);
-    const bool wide = g->pa_bits == 52;
-    if (wide) {
-        base = (base & ~mask64(6)) | (g->ttbr >> 2 & 15) << 48;
-    }
-    w->table = base & ~mask64(wide && table_bits < 6 ? 6 : table_bits);
-    if (w->table >> g->pa_bits) {
-        w->level = 0;
-        return fail(w, FSC_ADDRESS_SIZE);
-    }
-    return true;
-}
-
-static bool block_allowed(const struct regime *g, int level)
-{
-    switch (g->granule_bits) {
-    case 12:
-        return level >= (g->ds ? 0 : 1);
-    case 14:
-        return level >= (g->ds ? 1 : 2);
-    default:
-        return level >= (g->pa_bits == 52 ? 1 : 2);
-    }
-}
-
-/* One level: false with a fault; *leaf when the descriptor is a block or a page. */
-static bool walk_level(struct walk *w, uint64_t va, bool *leaf)
-{
-    const struct regime *g = &w->g;
-    const unsigned shift = level_shift(g, w->level);
-    const unsigned bits = 64u - g->tsz - shift < stride_of(g) ? 64u - g->tsz - shift : stride_of(g);
-    w->at = w->table + ((va >> shift & mask64(bits)) << 3);
-    uint64_t d;
-    if (!space_load(w->memory, w->at, 8, &d)) {
-        return fail(w, FSC_EXTERNAL_WALK);
-    }
-    w->descriptor = d;
-    const bool is_table = d & 2;
-    if (!(d & 1) || (w->level == 3 ? !is_table : !is_table && !block_allowed(g, w->level))) {
-        return fail(w, FSC_TRANSLATION);
-    }
-    *leaf = w->level == 3 || !is_table;
-    if (*leaf) {
+    const struct arm_table_ram *r = &cpu->table_ram;
+    if (likely(at - r->base < r->size && r->generation == space_generation(cpu->vcpu.memory))) {
+        const void *host = r->host + (at - r->base);
+        const uint64_t bytes = atomic_get_acquire((const uint64_t *)host);
+        *d = load_le64(&bytes);
         return true;
     }
-    w->table = address_in(g, d, g->granule_bits);
-    if (w->table >> g->pa_bits) {
-        return fail(w, FSC_ADDRESS_SIZE);
+    return load_slowly(cpu, at, d);
+}
+
+/* From TTBR to the leaf. */
+static bool find_leaf(struct walk *w, uint64_t va)
+{
+    const struct arm_regime *g = w->g;
+    const unsigned stride = g->granule_bits - 3u;
+    uint64_t table = g->start_table, mask = g->start_mask, d;
+    w->tables = 0;
+    w->shift = g->start_shift;
+    for (w->level = g->start_level;; w->level++, w->shift -= stride, mask = mask64(stride)) {
+        if (unlikely(table >> g->pa_bits)) {
+            w->level -= w->level > 0 &&
+                        w->level > g->start_level; /* of the level that named the table */
+            return fail(w, FSC_ADDRESS_SIZE);
+        }
+        w->at = table + ((va >> w->shift & mask) << 3);
+        if (unlikely(!load_descriptor(w->cpu, w->at, &d))) {
+            return fail(w, FSC_EXTERNAL_WALK);
+        }
+        w->descriptor = d;
+        const bool is_table = d & 2;
+        if (!(d & 1) || (w->level == 3 ? !is_table : !is_table && w->level < g->least_block)) {
+            return fail(w, FSC_TRANSLATION);
+        }
+        table = address_in(g, d);
+        if (w->level == 3 || !is_table) {
+            return table >> g->pa_bits ? fail(w, FSC_ADDRESS_SIZE) : true;
+        }
+        w->tables |= d;
     }
-    if (!g->hpd) {
-        w->ap_table_no_el0 |= bit(d, 61);
-        w->ap_table_ro |= bit(d, 62);
-        w->pxn_table |= bit(d, 59);
-        w->uxn_table |= bit(d, 60);
-    }
-    w->level++;
-    return true;
 }
 
 /* Replaces the descriptor if it still is what the walk saw; false: it has changed, walk again. */
 static bool replace_descriptor(struct walk *w, uint64_t with)
 {
-    uint8_t *host = space_host(w->memory, w->at, 8, true);
+    uint8_t *host = space_host(w->cpu->vcpu.memory, w->at, 8, true);
     if (host) {
         uint64_t seen = w->descriptor;
         if (!atomic_cas((uint64_t *)(void *)host, &seen, with)) {
             return false;
         }
-    } else if (!space_store(w->memory, w->at, 8, with)) {
+    } else if (!space_store(w->cpu->vcpu.memory, w->at, 8, with)) {
         return false;
     }
     return true;
@@ -255,18 +237,24 @@ static bool replace_descriptor(struct walk *w, uint64_t with)
 #define DESC_READ_ONLY (UINT64_C(1) << 7)
 #define DESC_DBM (UINT64_C(1) << 51)
 
+static bool table_bit(const struct walk *w, unsigned n)
+{
+    return !w->g->hpd && bit(w->tables, n);
+}
+
 static struct leaf leaf_of(const struct walk *w)
 {
     const uint64_t d = w->descriptor;
     return (struct leaf){
-        .el0 = bit(d, 6) && !w->ap_table_no_el0,
-        .read_only = bit(d, 7) || w->ap_table_ro,
-        .uxn = bit(d, 54) || w->uxn_table,
-        .pxn = bit(d, 53) || w->pxn_table,
+        .el0 = bit(d, 6) && !table_bit(w, 61),
+        .read_only = bit(d, 7) || table_bit(w, 62),
+        .uxn = bit(d, 54) || table_bit(w, 60),
+        .pxn = bit(d, 53) || table_bit(w, 59),
     };
 }
 
-static void permissions(const struct regime *g, struct leaf l, unsigned idx, struct translation *t)
+static void permissions(const struct arm_regime *g, struct leaf l, unsigned idx,
+                        struct translation *t)
 {
     if (idx == ARM_MMU_EL0) {
         t->read = l.el0;
@@ -290,21 +278,21 @@ static void permissions(const struct regime *g, struct leaf l, unsigned idx, str
 static bool becomes_dirty(const struct walk *w, enum access a, unsigned idx)
 {
     const uint64_t d = w->descriptor;
-    if (a != ACCESS_WRITE || !w->g.ha || !w->g.hd || !(d & DESC_DBM) || !(d & DESC_READ_ONLY) ||
-        w->ap_table_ro) {
+    if (a != ACCESS_WRITE || !w->g->ha || !w->g->hd || !(d & DESC_DBM) || !(d & DESC_READ_ONLY) ||
+        table_bit(w, 62)) {
         return false;
     }
     struct leaf dirty = leaf_of(w);
     struct translation t;
     dirty.read_only = false;
-    permissions(&w->g, dirty, idx, &t);
+    permissions(w->g, dirty, idx, &t);
     return t.write;
 }
 
 /* Access flag and dirty state. *again: the descriptor has changed under the walk. */
 static bool hardware_update(struct walk *w, enum access a, unsigned idx, bool *again)
 {
-    const struct regime *g = &w->g;
+    const struct arm_regime *g = w->g;
     uint64_t with = w->descriptor;
     if (!(with & DESC_AF)) {
         if (!g->ha) {
@@ -327,31 +315,12 @@ static bool allowed(const struct translation *t, enum access a)
     return a == ACCESS_READ ? t->read : a == ACCESS_WRITE ? t->write : t->exec;
 }
 
-/* From TTBR to the leaf. */
-static bool find_leaf(struct walk *w, uint64_t va)
-{
-    bool leaf = false;
-    w->ap_table_ro = w->ap_table_no_el0 = w->uxn_table = w->pxn_table = false;
-    if (!start_walk(w)) {
-        return false;
-    }
-    while (!leaf) {
-        if (!walk_level(w, va, &leaf)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool use_leaf(struct walk *w, uint64_t va, enum access a, unsigned idx,
                      struct translation *t)
 {
-    const struct regime *g = &w->g;
-    const unsigned bits = level_shift(g, w->level);
-    const uint64_t base = address_in(g, w->descriptor, g->granule_bits) & ~mask64(bits);
-    if (base >> g->pa_bits) {
-        return fail(w, FSC_ADDRESS_SIZE);
-    }
+    const struct arm_regime *g = w->g;
+    const unsigned bits = w->shift;
+    const uint64_t base = address_in(g, w->descriptor) & ~mask64(bits);
     t->pa = base | (va & mask64(bits));
     t->page_bits = (uint8_t)(bits < 30 ? bits : 30);
     t->global = !bit(w->descriptor, 11);
@@ -388,7 +357,7 @@ static bool walk_tables(struct walk *w, uint64_t va, enum access a, unsigned idx
 }
 
 /* The MMU is off: addresses are physical, data is Device memory. */
-static bool flat(const struct arm_cpu *cpu, uint64_t va, const struct regime *g,
+static bool flat(const struct arm_cpu *cpu, uint64_t va, const struct arm_regime *g,
                  struct translation *t, uint64_t *fault)
 {
     const uint64_t pa = g->tbi ? va & mask64(56) : va;
@@ -409,18 +378,17 @@ static bool flat(const struct arm_cpu *cpu, uint64_t va, const struct regime *g,
 static bool translate(struct arm_cpu *cpu, uint64_t va, enum access a, unsigned idx, struct walk *w,
                       struct translation *t)
 {
-    struct regime *g = &w->g;
-    *g = regime_of(cpu, va, idx);
-    w->memory = cpu->vcpu.memory;
+    const struct arm_regime *g = &cpu->regime[bit(va, 55)];
+    w->g = g;
+    w->cpu = cpu;
     if (!g->enabled) {
         return flat(cpu, va, g, t, &w->fault);
     }
-    if (g->walk_disabled || !good_tsz(cpu, g) || !has_good_top(g, va)) {
+    if (g->walk_disabled || g->bad_size || (va & g->top) != g->top_value ||
+        (g->el0_disabled && idx == ARM_MMU_EL0)) {
         w->level = 0;
         return fail(w, FSC_TRANSLATION);
     }
-    g->ha = g->ha && arm_has(cpu, ARM_HAS_haf);
-    g->hd = g->hd && arm_has(cpu, ARM_HAS_hafdbs);
     *t = (struct translation){0};
     return walk_tables(w, va, a, idx, t);
 }
@@ -438,7 +406,7 @@ bool arm_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct tran
     }
     /* Accesses of Device memory must be aligned: see arm_watch(). With the MMU off the mode has
      * them checked. */
-    t->slow = (t->device && w.g.enabled) ||
+    t->slow = (t->device && w.g->enabled) ||
               arm_watchpoint_in_page(cpu, va, t->page_bits, idx == ARM_MMU_EL0 ? 0 : 1);
     if (a == ACCESS_FETCH && (t->attr & ARM_ATTR_GUARDED) && arm_has(cpu, ARM_HAS_bti)) {
         cpu->bti_page_fetched = true;
@@ -503,11 +471,11 @@ uint64_t arm_address_translate(struct arm_cpu *cpu, uint64_t va, enum access a, 
         return 1 | w.fault << 1 | PAR_RES1;
     }
     uint64_t attr = 0, sh = 2; /* Device-nGnRnE, outer shareable */
-    if (w.g.enabled) {
-        attr = w.g.mair >> (w.descriptor >> 2 & 7) * 8 & 0xff;
-        sh = t.device ? 2
-             : w.g.ds ? cpu->tcr[1] >> (w.g.upper ? 28 : 12) & 3
-                      : w.descriptor >> 8 & 3;
+    if (w.g->enabled) {
+        attr = w.g->mair >> (w.descriptor >> 2 & 7) * 8 & 0xff;
+        sh = t.device  ? 2
+             : w.g->ds ? cpu->tcr[1] >> (bit(va, 55) ? 28 : 12) & 3
+                       : w.descriptor >> 8 & 3;
     }
     return (t.pa & mask64(52) & ~mask64(12)) | attr << 56 | PAR_NS | sh << 7 | PAR_RES1;
 }

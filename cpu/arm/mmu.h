@@ -10,6 +10,9 @@ enum {
     ARM_ATTR_GUARDED = 1 << 0, /* GP: FEAT_BTI checks where indirect branches land */
 };
 
+/* Computes what walks need of the registers, after a change of one. */
+void arm_update_regimes(struct arm_cpu *cpu);
+
 /* cpu_class.walk: as AT and the TLB's refill see it, with hardware updates of AF and dirty state.
  */
 bool arm_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
