@@ -135,7 +135,7 @@ static bool check_icount(struct config *c, struct error *e)
     if (!keyvals_apply(k, icount_rows, NULL, &g, e)) {
         return false;
     }
-    c->accel.counted = true;
+    c->accel.counted = c->machine.counted = true;
     c->accel.sleep = g.sleep;
     c->accel.stop_count = g.stop;
     uint64_t shift = 0;

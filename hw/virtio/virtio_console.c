@@ -364,7 +364,8 @@ static const struct virtio_class serial_class = {
     }
 
 static const struct prop serial_pci_props[] = {SERIAL_PROPS, VIRTIO_PROPS(virtio_serial, v),
-                                               VIRTIO_PCI_PROPS(virtio_serial, v), PROP_END};
+                                               VIRTIO_PCI_PROPS_WITH(virtio_serial, v, "2"),
+                                               PROP_END};
 static const struct prop serial_device_props[] = {SERIAL_PROPS, VIRTIO_PROPS(virtio_serial, v),
                                                   PROP_END};
 static const struct field serial_fields[] = {
