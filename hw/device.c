@@ -312,6 +312,9 @@ void device_save(struct device *d, struct strbuf *out)
             strbuf_bytes(out, p, n);
         }
     }
+    if (cls->saved) {
+        cls->saved(d);
+    }
 }
 
 static bool check_header(const struct device *d, struct cursor *c, struct error *e)

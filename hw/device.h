@@ -170,8 +170,9 @@ struct device_class {
     bool (*create)(struct device *d, struct error *e);
     void (*reset)(struct device *d);
     void (*destroy)(struct device *d);
-    void (*saving)(
-        struct device *d); /* before state is saved, vCPUs stopped: finish what is under way */
+    /* Around saving, with the vCPUs stopped: finishes what is under way and keeps still; goes on. */
+    void (*saving)(struct device *d);
+    void (*saved)(struct device *d);
     void (*loaded)(struct device *d); /* after state was loaded: redo timers, lines */
     unsigned flags;
     const void *kind; /* class data of its bus: struct pci_class, struct virtio_class … */

@@ -375,6 +375,14 @@ void virtio_device_saving(struct device *d)
     }
 }
 
+void virtio_device_saved(struct device *d)
+{
+    struct virtio_device *v = (struct virtio_device *)d;
+    if (v->running && v->cls->resume) {
+        v->cls->resume(v);
+    }
+}
+
 void virtio_device_loaded(struct device *d)
 {
     struct virtio_device *v = (struct virtio_device *)d;

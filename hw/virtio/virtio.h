@@ -66,8 +66,10 @@ struct virtio_class {
     void (*destroy)(struct virtio_device *v);
     void (*negotiated)(struct virtio_device *v); /* FEATURES_OK was accepted */
     void (*start)(struct virtio_device *v);      /* the driver is ready; queues are started */
-    void (*stop)(struct virtio_device *v);   /* after start; on return no thread touches a queue */
-    void (*settle)(struct virtio_device *v); /* vCPUs stopped: finishes what is under way */
+    void (*stop)(struct virtio_device *v); /* after start; on return no thread touches a queue */
+    /* Around saving, vCPUs stopped: finishes what is under way and keeps still; goes on. */
+    void (*settle)(struct virtio_device *v);
+    void (*resume)(struct virtio_device *v);
     void (*reset)(struct virtio_device *v);  /* stopped; back to the first state */
     void (*loaded)(struct virtio_device *v); /* the state was loaded; before start */
     /* The driver wrote bytes [offset, offset + size) of v->config, which has them already. */
@@ -200,8 +202,9 @@ struct virtio_pci_class {
         .props = props_, .fields = fields_,                                                        \
         .create = bus_ == BUS_PCI ? virtio_pci_create : virtio_mmio_plug,                          \
         .reset = virtio_device_reset, .destroy = virtio_device_destroy,                            \
-        .saving = virtio_device_saving, .loaded = virtio_device_loaded,                            \
-        .flags = DEVICE_THREAD_SAFE | DEVICE_PLUGGABLE, .kind = kind_                              \
+        .saving = virtio_device_saving, .saved = virtio_device_saved,                              \
+        .loaded = virtio_device_loaded, .flags = DEVICE_THREAD_SAFE | DEVICE_PLUGGABLE,            \
+        .kind = kind_                                                                              \
     }
 
 /* Functions for the rows of both device classes; the mmio class's kind is the struct virtio_class.
@@ -211,6 +214,7 @@ bool virtio_mmio_plug(struct device *d, struct error *e);
 void virtio_device_reset(struct device *d);
 void virtio_device_destroy(struct device *d);
 void virtio_device_saving(struct device *d);
+void virtio_device_saved(struct device *d);
 void virtio_device_loaded(struct device *d);
 void virtio_pci_config_reading(struct device *d, unsigned offset, unsigned size);
 void virtio_pci_config_written(struct device *d, unsigned offset, unsigned size);

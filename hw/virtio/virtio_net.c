@@ -53,6 +53,7 @@ static void net_start(struct virtio_device *v)
     struct virtio_net *d = as_net(v);
     net_device_lock(d);
     d->live = true;
+    d->paused = false;
     net_offloads_changed(d);
     net_device_unlock(d);
 }
@@ -63,6 +64,26 @@ static void net_stop(struct virtio_device *v)
     net_device_lock(d);
     d->live = false;
     net_device_unlock(d);
+}
+
+/* The back end keeps what comes meanwhile. */
+static void net_settle(struct virtio_device *v)
+{
+    struct virtio_net *d = as_net(v);
+    net_device_lock(d);
+    d->paused = true;
+    net_device_unlock(d);
+}
+
+static void net_resume(struct virtio_device *v)
+{
+    struct virtio_net *d = as_net(v);
+    net_device_lock(d);
+    d->paused = false;
+    net_device_unlock(d);
+    if (d->netdev) {
+        netdev_wake(d->netdev);
+    }
 }
 
 /* ---- link */
@@ -246,6 +267,8 @@ static const struct virtio_class net_class = {
     .start = net_start,
     .stop = net_stop,
     .reset = net_reset,
+    .settle = net_settle,
+    .resume = net_resume,
     .loaded = net_loaded,
     .notify = net_notify,
 };

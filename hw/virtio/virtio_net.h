@@ -85,7 +85,7 @@ struct virtio_net {
     /* From here on: no state. */
     struct netdev *netdev; /* or NULL */
     struct net_client client;
-    bool live;
+    bool live, paused;
     unsigned max_pairs;
     struct virtq_chain tx_chain, ctrl_chain;
     struct virtq_chain *rx_chain; /* [VIRTQ_SIZE_MAX]: the buffers of one packet */

@@ -89,7 +89,7 @@ void net_work(void *opaque)
 {
     struct virtio_net *d = opaque;
     bool done = true;
-    if (!d->live) {
+    if (!d->live || d->paused) {
         return;
     }
     for (unsigned pair = 0; pair < d->pairs; pair++) {
@@ -211,6 +211,9 @@ bool net_deliver_to_guest(void *opaque, unsigned unused, const struct net_packet
     (void)unused;
     if (!d->live || !net_filter_accepts(d, head, n)) {
         return true; /* dropped */
+    }
+    if (d->paused) {
+        return false;
     }
     unsigned queue = 2 * pair_of(d, head, n);
     struct virtqueue *q = &d->v.queue[queue];

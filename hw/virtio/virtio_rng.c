@@ -36,7 +36,7 @@ struct virtio_rng {
     struct virtq_chain chain;
     int file, wake; /* -1: none */
     struct os_thread thread;
-    bool has_thread;
+    bool has_thread, paused;
     uint32_t stopping; /* any thread */
 };
 
@@ -142,7 +142,9 @@ static bool serve_from_file(struct virtio_rng *d, bool *file_too)
     bool done = false;
     *file_too = false;
     os_mutex_lock(&v->work_lock);
-    if (virtio_pop(v, 0, &d->chain) != VIRTQ_OK) {
+    if (d->paused) {
+        done = false;
+    } else if (virtio_pop(v, 0, &d->chain) != VIRTQ_OK) {
         done = virtqueue_notify_on(q);
     } else {
         struct iovec *p = d->chain.in_count ? &d->chain.iov[d->chain.out_count] : NULL;
@@ -201,6 +203,7 @@ static void rng_start(struct virtio_device *v)
     struct virtio_rng *d = as_rng(v);
     struct error e;
     atomic_set(&d->stopping, 0);
+    d->paused = false;
     if (d->file >= 0) {
         d->has_thread = os_thread_start(&d->thread, "virtio-rng", file_thread, d, &e);
         if (!d->has_thread) {
@@ -218,6 +221,21 @@ static void rng_stop(struct virtio_device *v)
         os_thread_join(&d->thread);
         d->has_thread = false;
     }
+}
+
+static void rng_settle(struct virtio_device *v)
+{
+    os_mutex_lock(&v->work_lock);
+    as_rng(v)->paused = true;
+    os_mutex_unlock(&v->work_lock);
+}
+
+static void rng_resume(struct virtio_device *v)
+{
+    os_mutex_lock(&v->work_lock);
+    as_rng(v)->paused = false;
+    os_mutex_unlock(&v->work_lock);
+    virtio_notify(v, 0);
 }
 
 static void rng_reset(struct virtio_device *v)
@@ -307,6 +325,8 @@ static const struct virtio_class rng_class = {
     .destroy = rng_destroy,
     .start = rng_start,
     .stop = rng_stop,
+    .settle = rng_settle,
+    .resume = rng_resume,
     .reset = rng_reset,
     .loaded = rng_loaded,
     .notify = rng_notify,

@@ -34,7 +34,8 @@ struct scene {
     struct device *dev;
     struct drv d;
     struct ring q;
-    paddr header, data, status;
+    paddr header, data, status; /* of the request that was offered last */
+    unsigned offered;
 };
 
 static struct block *give_drive(void *opaque, const char *id, struct error *e)
@@ -78,6 +79,7 @@ struct setting {
 static void open_scene(struct scene *s, const struct setting *w)
 {
     struct error e = {{0}};
+    s->offered = 0;
     make_disk(s, w->read_only, w->cache);
     rig_open(&s->r);
     s->r.m->backends.drive = give_drive;
@@ -113,6 +115,8 @@ static void close_scene(struct scene *s)
 
 static void offer(struct scene *s, uint32_t type, uint64_t sector, uint32_t n)
 {
+    s->header = align_down(s->header, 4096) + 16 * (s->offered % 64);
+    s->status = align_down(s->status, 4096) + s->offered++ % 64;
     uint8_t *h = rig_host(&s->r, s->header);
     store_le32(h, type);
     store_le32(h + 4, 0);

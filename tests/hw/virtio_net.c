@@ -619,7 +619,9 @@ TEST(state_survives_saving_and_the_guest_announces_itself)
     device_save(s.dev, &out);
     open_scene(&t, &w);
     drv_set_status(&t.d, 0);
+    netdev_lock(s.netdev);
     memcpy(t.r.m->ram, s.r.m->ram, RIG_RAM_BYTES);
+    netdev_unlock(s.netdev);
     CHECK_MSG(device_load(t.dev, out.text, out.len, &e), "%s", e.text);
     t.rx = s.rx;
     t.tx = s.tx;

@@ -99,9 +99,11 @@ static void exchange(struct card *a, struct card *b)
         send_text(a, "a frame of some length, from a");
         wait_for(&b->got, 1);
     }
-    CHECK(b->got >= 1);
+    CHECK(atomic_get(&b->got) >= 1);
+    netdev_lock(b->n);
     CHECK_EQ(b->last_bytes, 30);
     CHECK_MEM(b->last, "a frame of some length, from a", 30);
+    netdev_unlock(b->n);
 }
 
 TEST(tcp_carries_frames_both_ways)
@@ -113,7 +115,7 @@ TEST(tcp_carries_frames_both_ways)
     plug(&b, "socket", &(struct net_option){"connect", where}, 1);
     exchange(&b, &a);
     exchange(&a, &b);
-    unsigned before = a.got;
+    unsigned before = atomic_get(&a.got);
     for (unsigned i = 0; i < 500; i++) {
         send_text(&b, "one of many frames");
     }
