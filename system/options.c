@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cpu/cpu.h"
 
 bool is_help(const char *text)
 {
@@ -80,7 +81,9 @@ static void merge(struct keyvals **into, struct keyvals *k)
         return;
     }
     m->items = mem_resize_array(m->items, m->count + k->count, sizeof(*m->items));
-    memcpy(m->items + m->count, k->items, k->count * sizeof(*k->items));
+    for (size_t i = 0; i < k->count; i++) {
+        m->items[m->count + i] = k->items[i];
+    }
     m->count += k->count;
     k->count = 0;
     char *where = mem_printf("%s %s", m->where, k->where);
@@ -190,10 +193,31 @@ bool options_parse(struct config *c, int argc, char **argv, struct error *e)
     return true;
 }
 
+/* The architecture must be said, and one that there is. */
+static bool check_arch(const struct config *c, struct error *e)
+{
+    const char *names[16];
+    size_t n = 0;
+    for (const struct cpu_class *const *cls = cpu_classes; *cls && n < 15; cls++) {
+        names[n++] = (*cls)->arch;
+        if (c->arch && strcmp((*cls)->arch, c->arch) == 0) {
+            return true;
+        }
+    }
+    names[n] = NULL;
+    if (c->arch) {
+        error_set(e, "-arch %s: there is no such guest in this build", c->arch);
+    } else {
+        error_set(e, "the guest's architecture is not known: -arch NAME is missing");
+    }
+    error_choices(e, c->arch ? c->arch : "", names);
+    return false;
+}
+
 bool options_check(struct config *c, struct error *e)
 {
-    return check_run(c, e) && check_accel(c, e) && check_backends(c, e) && check_devices(c, e) &&
-           check_machine(c, e) && check_boot(c, e);
+    return check_arch(c, e) && check_run(c, e) && check_accel(c, e) && check_backends(c, e) &&
+           check_devices(c, e) && check_machine(c, e) && check_boot(c, e);
 }
 
 /* ---- help */
@@ -208,14 +232,9 @@ static void put_wrapped(struct strbuf *s, const char *text, int indent)
             strbuf_printf(s, "\n%*s", indent, "");
             column = indent;
         }
-        strbuf_printf(s, "%.*s", n, text);
-        column += n;
-        text += n;
-        if (*text) {
-            strbuf_putc(s, ' ');
-            column++;
-            text++;
-        }
+        strbuf_printf(s, "%s%.*s", column > indent ? " " : "", n, text);
+        column += n + 1;
+        text += n + (text[n] == ' ');
     }
     strbuf_putc(s, '\n');
 }

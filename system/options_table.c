@@ -91,11 +91,11 @@ const struct option options[] = {
 
     GROUPS("drive", "file=FILE[,if=KIND][,KEY=VALUE...]", D, drives, NULL,
            "disk; -drive help lists the keys"),
-    DRIVE("hda", "index=0,media=disk", "the same with index=0 on the machine's usual kind of disk"),
-    DRIVE("hdb", "index=1,media=disk", "with index=1"),
-    DRIVE("hdc", "index=2,media=disk", "with index=2"),
-    DRIVE("hdd", "index=3,media=disk", "with index=3"),
-    DRIVE("cdrom", "index=2,media=cdrom", "a read-only disk with index=2"),
+    DRIVE("hda", "index=0,media=disk", "disk 0 of the machine's usual kind"),
+    DRIVE("hdb", "index=1,media=disk", "disk 1"),
+    DRIVE("hdc", "index=2,media=disk", "disk 2"),
+    DRIVE("hdd", "index=3,media=disk", "disk 3"),
+    DRIVE("cdrom", "index=2,media=cdrom", "disk 2, read-only"),
     DRIVE("pflash", "if=pflash", "contents of the next flash bank"),
 
     GROUPS("netdev", "KIND,id=ID[,KEY=VALUE...]", N, netdevs, "type",

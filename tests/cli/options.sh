@@ -74,9 +74,17 @@ else
     echo "not ok no_machine_is_an_error_with_the_list: $out"
 fi
 
+out=$("${program%/*}/dragoman" -M virt 2>&1)
+if [ $? = 1 ] && grep -q -- '-arch NAME is missing; accepted: aarch64' <<< "$out"; then
+    echo "ok architecture_is_asked_for"
+else
+    echo "not ok architecture_is_asked_for: $out"
+fi
+
 V='-M virt -display none -nic none'
 wrong unknown_option '-kernl: unknown option; did you mean -kernel?' -kernl x
 wrong argument_is_missing '-m: the argument is missing' -m
+wrong unknown_architecture "did you mean 'aarch64'?" -arch arch64 -M virt
 wrong refused_option '-blockdev is not in this build' -blockdev x
 wrong unknown_machine "did you mean 'virt'?" -M vitr
 wrong unknown_machine_property "did you mean 'gic-version'?" -M virt,gic-versoin=3

@@ -142,12 +142,15 @@ TEST(signals_end_in_order_and_give_the_terminal_back)
 
 TEST(crash_gives_the_terminal_back)
 {
+    static const int signals[] = {SIGABRT, SIGSEGV, SIGBUS, SIGILL};
     NEEDS_PROGRAM();
-    REQUIRE(start_hello(ARGS("-nographic")));
-    kill(s.pid, SIGABRT);
-    CHECK_EQ(session_end(&s), 128 + SIGABRT);
-    CHECK(session_terminal_is_cooked(&s));
-    session_close(&s);
+    for (int i = 0; i < 4; i++) {
+        REQUIRE(start_hello(ARGS("-nographic")));
+        kill(s.pid, signals[i]);
+        CHECK_EQ(session_end(&s), 128 + signals[i]);
+        CHECK(session_terminal_is_cooked(&s));
+        session_close(&s);
+    }
 }
 
 TEST(interrupt_key_is_the_guests_on_mon_stdio_and_ours_on_stdio)
