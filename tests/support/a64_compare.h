@@ -27,7 +27,8 @@ enum a64_part {
 extern const char *const a64_part_names[A64_PARTS];
 
 /* The parts that differ; 0: none. A record of Linux is compared as far as Linux shows things. */
-unsigned a64_compare(const struct a64_record *expected, const struct a64_record *got);
+unsigned a64_compare(const struct a64_case *c, const struct a64_record *expected,
+                     const struct a64_record *got);
 
 /* Was the case's first instruction of the row under test undefined? */
 bool a64_undefined(const struct a64_record *r);
@@ -38,8 +39,8 @@ void a64_explain(FILE *f, const struct a64_batch *b, unsigned number,
 /* ---- known deviations, tests/insn/aarch64/oracle_differences */
 
 struct a64_difference {
-    char oracle[16]; /* its name, or what its name starts with */
-    char row[32];    /* of a row: as for oracle; "sequence" */
+    char engine[16]; /* "linux", or "ours": any other */
+    char row[32];    /* name of a row, or what it starts with and a star */
     unsigned parts;
     uint64_t fpcr; /* only with one of these bits of FPCR set; 0: always */
     unsigned seen;
@@ -53,8 +54,8 @@ struct a64_differences {
 /* False: *why (allocated) is what is wrong. */
 bool a64_read_differences(struct a64_differences *d, const char *path, char **why);
 
-/* Takes from parts those that are listed for the oracle. */
-unsigned a64_unlisted(struct a64_differences *d, const char *oracle, const struct a64_batch *b,
+/* Takes from parts those that are listed for the engine. */
+unsigned a64_unlisted(struct a64_differences *d, const char *engine, const struct a64_batch *b,
                       unsigned number, unsigned parts);
 
 #endif

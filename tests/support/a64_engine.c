@@ -58,7 +58,7 @@ static enum a64_outcome run_reference(const struct a64_engine *e, const struct a
     return outcome;
 }
 
-const struct a64_engine a64_reference = {"qemu", false, run_reference};
+const struct a64_engine a64_reference = {"qemu", false, 0, run_reference};
 
 /* ---- dragoman in this process, on a board with nothing but RAM */
 
@@ -112,16 +112,64 @@ static enum a64_outcome run_interpreter(const struct a64_engine *e, const struct
     return run_here(job, &(struct accel_config){.interpreter = true}, out, why);
 }
 
+static bool host_has(int level)
+{
+    return level == 2 || (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
+                          (level == 3 || (__builtin_cpu_supports("avx512bw") &&
+                                          __builtin_cpu_supports("avx512vl"))));
+}
+
 static enum a64_outcome run_translated(const struct a64_engine *e, const struct a64_job *job,
                                        struct a64_results *out, char **why)
 {
+    if (!host_has(e->level)) {
+        *why = mem_printf("the host is not an x86-64-v%d", e->level);
+        return A64_ABSENT;
+    }
+    return run_here(job, &(struct accel_config){.host_level = e->level}, out, why);
+}
+
+/* ---- dragoman's program, on the virt board: checksums must be those of the run in process */
+
+static enum a64_outcome run_board(const struct a64_engine *e, const struct a64_job *job,
+                                  struct a64_results *out, char **why)
+{
     (void)e;
-    return run_here(job, &(struct accel_config){.interpreter = false}, out, why);
+    if (access(job->dragoman, X_OK) != 0) {
+        *why = mem_printf("%s is not there", job->dragoman);
+        return A64_ABSENT;
+    }
+    enum a64_outcome outcome = run_here(job, &(struct accel_config){0}, out, why);
+    if (outcome != A64_DONE) {
+        return outcome;
+    }
+    struct a64_image image;
+    struct a64_runner by = {job->dragoman, job->cpu, job->dir};
+    const char *missing;
+    uint64_t *sums = mem_array(job->count, sizeof(*sums));
+    outcome = A64_FAILED;
+    if (!a64_image_make(&image, job, A64_IMAGE_CHECKSUM, &missing)) {
+        *why = mem_strdup(missing);
+    } else {
+        outcome = a64_run_checksums(sums, &by, &image, job->count, why) ? A64_DONE : A64_FAILED;
+        a64_image_free(&image);
+    }
+    for (unsigned i = 0; outcome == A64_DONE && i < job->count; i++) {
+        if (sums[i] != a64_record_checksum(out->record[i])) {
+            *why = mem_printf("case %u leaves another record than in process", job->first + i);
+            outcome = A64_FAILED;
+        }
+    }
+    mem_free(sums);
+    return outcome;
 }
 
 const struct a64_engine a64_engines[] = {
-    {"interpreter", false, run_interpreter},
-    {"translated", false, run_translated},
-    {"linux", true, run_linux},
-    {NULL, false, NULL},
+    {"interp", false, 0, run_interpreter},
+    {"jit-v2", false, 2, run_translated},
+    {"jit-v3", false, 3, run_translated},
+    {"jit-v4", false, 4, run_translated},
+    {"board", false, 0, run_board},
+    {"linux", true, 0, run_linux},
+    {NULL, false, 0, NULL},
 };

@@ -16,6 +16,7 @@ enum a64_outcome {
 struct a64_engine {
     const char *name;
     bool is_linux; /* runs only what a Linux program can */
+    int level;     /* of the host's instructions: x86-64-v2, … */
     /* *why (allocated) says why it is not done. */
     enum a64_outcome (*run)(const struct a64_engine *e, const struct a64_job *job,
                             struct a64_results *out, char **why);

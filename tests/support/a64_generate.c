@@ -245,6 +245,7 @@ static void make_sequence(struct a64_maker *m)
         bool any = tries > 400 || a64_once_in(m->rng, 4);
         if (next_of_sequence(m, &insn) && (any || depends(m->c, insn))) {
             a64_emit(m, insn);
+            m->c->in.fpcr &= ~a64_fpcr_unlike(a64_decode_row(insn));
         }
     }
     finish(m);

@@ -63,5 +63,10 @@ bool a64_row_system(unsigned row);
 bool a64_row_pauth(unsigned row);
 /* May the row stand in a random sequence at EL0? */
 bool a64_row_in_sequences(unsigned row);
+/*
+ * Bits of FPCR with which the reference is known to do otherwise: a sequence does not have them,
+ * since what follows would differ, too.
+ */
+uint64_t a64_fpcr_unlike(unsigned row);
 
 #endif

@@ -9,9 +9,10 @@
 struct a64_job {
     const struct a64_batch *batch;
     unsigned first, count;
-    const char *cpu;  /* as -cpu takes it */
-    const char *qemu; /* the folder with QEMU 10's programs */
-    const char *dir;  /* where files may be made */
+    const char *cpu;      /* as -cpu takes it */
+    const char *qemu;     /* the folder with QEMU 10's programs */
+    const char *dragoman; /* the emulator of this tree */
+    const char *dir;      /* where files may be made */
 };
 
 /* Where the records come out. */

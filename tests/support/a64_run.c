@@ -90,6 +90,40 @@ bool a64_run_linux(struct a64_results *out, const struct a64_runner *by,
     return good;
 }
 
+static bool read_checksums(uint64_t *sums, const char *path, unsigned count, char **why)
+{
+    FILE *f = fopen(path, "r");
+    char line[100];
+    unsigned n = 0;
+    while (f && n < count && fgets(line, sizeof(line), f)) {
+        char *end;
+        sums[n] = strtoull(line, &end, 16);
+        n += end == line + 16;
+    }
+    if (f) {
+        fclose(f);
+    }
+    return n == count || fail(why, "%u checksums of %u", n, count);
+}
+
+bool a64_run_checksums(uint64_t *sums, const struct a64_runner *by, const struct a64_image *image,
+                       unsigned count, char **why)
+{
+    char *elf = mem_printf("%s/batch.elf", by->dir), *text = mem_printf("%s/batch.text", by->dir);
+    char *command = mem_printf(
+        "%s -M virt -cpu %s -m %lluM -nodefaults -display none -semihosting -kernel %s "
+        "> %s 2>&1 < /dev/null",
+        by->program, by->cpu, (unsigned long long)(A64_RAM_BYTES >> 20), elf, text);
+    bool good = a64_image_write(image, elf) || fail(why, "%s cannot be written", elf);
+    good = good && run(command, why) && read_checksums(sums, text, count, why);
+    unlink(text);
+    unlink(elf);
+    mem_free(elf);
+    mem_free(text);
+    mem_free(command);
+    return good;
+}
+
 void a64_results_free(struct a64_results *r)
 {
     if (r->mapped) {

@@ -30,6 +30,9 @@ bool a64_run_system(struct a64_results *out, const struct a64_runner *by,
                     const struct a64_image *image, unsigned count, char **why);
 bool a64_run_linux(struct a64_results *out, const struct a64_runner *by,
                    const struct a64_image *image, unsigned count, char **why);
+/* Runs an image of A64_IMAGE_CHECKSUM, and gives the checksum of each case. */
+bool a64_run_checksums(uint64_t *sums, const struct a64_runner *by, const struct a64_image *image,
+                       unsigned count, char **why);
 void a64_results_free(struct a64_results *r);
 
 #endif
