@@ -13,7 +13,8 @@ static ir_val boolean(struct ir_builder *b, bool value)
     return ir_konst(b, T_I32, value);
 }
 
-bool fold_is_boolean(const struct ir_builder *b, ir_val v)
+/* Logic on booleans is looked into so deep. */
+static bool is_boolean(const struct ir_builder *b, ir_val v, unsigned depth)
 {
     const struct ir_insn *d = fold_def(b, v);
 
@@ -28,17 +29,17 @@ bool fold_is_boolean(const struct ir_builder *b, ir_val v)
     case IR_and:
     case IR_or:
     case IR_xor:
-    case IR_andn: {
-        /* Of two booleans, made by the rules below; deeper nests are not looked into. */
-        const struct ir_insn *x = fold_def(b, d->a), *y = fold_def(b, d->b);
-        const bool test_x = x->op == IR_cmp || x->op == IR_tst || x->op == IR_flags_test;
-        const bool test_y = y->op == IR_cmp || y->op == IR_tst || y->op == IR_flags_test ||
-                            (y->op == IR_konst && y->imm <= 1);
-        return test_x && test_y;
-    }
+    case IR_andn:
+        return depth > 0 && d->type == T_I32 && is_boolean(b, d->a, depth - 1) &&
+               is_boolean(b, d->b, depth - 1);
     default:
         return false;
     }
+}
+
+bool fold_is_boolean(const struct ir_builder *b, ir_val v)
+{
+    return is_boolean(b, v, 2);
 }
 
 ir_val fold_invert(struct ir_builder *b, ir_val v)
@@ -184,6 +185,9 @@ static ir_val fold_cmp_constant(struct ir_builder *b, struct ir_insn *in, uint64
             break;
         }
         return fold_cmp_and(b, c, x, 0);
+    }
+    if (k == 1 && (c == IR_EQ || c == IR_NE) && fold_is_boolean(b, in->a)) {
+        return c == IR_EQ ? in->a : fold_invert(b, in->a);
     }
     if (k == 1 && (c == IR_ULT || c == IR_UGE)) {
         return ir_cmp(b, c == IR_ULT ? IR_EQ : IR_NE, in->a, ir_konst(b, in->src, 0));

@@ -206,6 +206,66 @@ TEST(extensions_of_extensions_are_one)
     CHECK_EQ(ir_ubfx(b, x, 0, 32), ir_zext(b, T_I64, w));
 }
 
+TEST(stored_value_loses_what_the_store_does_not_take)
+{
+    struct ir_builder *b = block();
+    const ir_val x = ir_get(b, X0);
+    ir_store(b, MO_8, x, 0, ir_trunc(b, T_I8, ir_and(b, x, k64(0xfff))));
+    CHECK_EQ(b->insns[b->count - 1].c, x);
+    CHECK_EQ(b->insns[b->count - 1].src, T_I64);
+    const ir_val masked = ir_and(b, x, k64(0x7f));
+    ir_store(b, MO_8, x, 0, masked);
+    CHECK_EQ(b->insns[b->count - 1].c, masked);
+}
+
+TEST(extension_of_a_load_that_extends_is_the_load)
+{
+    struct ir_builder *b = block();
+    const ir_val x = ir_get(b, X0);
+    const ir_val u = ir_load(b, T_I64, MO_8, x, 0);
+    CHECK_EQ(ir_sext(b, T_I64, ir_trunc(b, T_I32, u)), u);
+    CHECK_EQ(ir_zext(b, T_I64, ir_trunc(b, T_I8, u)), u);
+    const ir_val s = ir_load(b, T_I64, MO_16 | MO_SIGN, x, 0);
+    CHECK_EQ(ir_sext(b, T_I64, ir_trunc(b, T_I32, s)), s);
+    CHECK(ir_zext(b, T_I64, ir_trunc(b, T_I32, s)) != s);
+}
+
+TEST(signed_comparison_of_inverted_signs_is_unsigned)
+{
+    struct ir_builder *b = block();
+    const ir_val bias = k64(UINT64_C(1) << 63);
+    const ir_val x = ir_get(b, X0), y = ir_get(b, X1);
+    const ir_val f = ir_flags_sub(b, ir_xor(b, x, bias), ir_xor(b, y, bias));
+    CHECK_EQ(ir_flags_test(b, IR_SLT, f), ir_cmp(b, IR_ULT, x, y));
+    CHECK_EQ(ir_flags_test(b, IR_SGT, f), ir_cmp(b, IR_UGT, x, y));
+    CHECK_EQ(ir_cmp(b, IR_SLE, ir_xor(b, x, bias), k64(5)),
+             ir_cmp(b, IR_ULE, x, k64(UINT64_C(1) << 63 | 5)));
+}
+
+TEST(sticky_ops_merge_until_a_function_may_look)
+{
+    static const struct ir_call row = {.name = "look", .class = IR_CALL_FULL};
+    struct ir_builder *b = block();
+    const ir_val x = ir_vget(b, T_F64, ir_get(b, V0), 0);
+    const ir_val sum = ir_fp2(b, IR_fadd, T_F64, x, x, 0);
+    CHECK_EQ(ir_fp2(b, IR_fadd, T_F64, x, x, 0), sum);
+    CHECK(ir_fp2(b, IR_fadd, T_F64, x, x, IR_FP_FZ) != sum);
+    ir_call(b, T_VOID, &row, IR_NONE, IR_NONE, IR_NONE, 0);
+    CHECK(ir_fp2(b, IR_fadd, T_F64, x, x, 0) != sum);
+}
+
+TEST(inverting_any_boolean_ends)
+{
+    struct ir_builder *b = block();
+    const ir_val x = ir_get(b, X0), y = ir_get(b, X1), one = ir_konst(b, T_I32, 1);
+    const ir_val both = ir_and(b, ir_cmp(b, IR_EQ, x, y), ir_cmp(b, IR_SLT, x, y));
+    const ir_val no = ir_xor(b, both, one);
+    CHECK_EQ(builder.insns[no].op, IR_xor);
+    CHECK_EQ(ir_xor(b, no, one), both);
+    CHECK_EQ(ir_xor(b, ir_cmp(b, IR_EQ, x, y), one), ir_cmp(b, IR_NE, x, y));
+    CHECK_EQ(ir_cmp(b, IR_EQ, no, ir_konst(b, T_I32, 0)), both);
+}
+
 TEST(no_fold_appends_as_told)
 {
     struct ir_builder *b = block();

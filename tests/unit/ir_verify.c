@@ -45,8 +45,8 @@ TEST(well_formed_blocks_verify)
         "k = konst.i64 0x1004\nbrcall 0x3000, k\n",
         "c = cmp.i32.eq x, x\nbrcond 0x2000, c\njump x\n",
         "s = load.i64x2 [x + x << 3 - 16] m32 ; the rest is 0\nstore [x] m128, s\nret x\n",
-        "s = atomic.i64.add [x] m32.acq.rel, x\nt = call.i64 @leaf(x, s, -) #1\n"
-        "put x0, t\ntail @full(x, -, -) #0\n",
+        ("s = atomic.i64.add [x] m32.acq.rel, x\nt = call.i64 @leaf(x, s, -) #1\n"
+         "put x0, t\ntail @full(x, -, -) #0\n"),
         "guard w, @raises(x, x) #3\nz = ftoi.i32 d, #0x3\nput w0, z\nbr 0x0\n",
     };
     for (size_t i = 0; i < array_len(good); i++) {
