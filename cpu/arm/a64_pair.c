@@ -16,9 +16,27 @@ static void load_pair(struct a64_block *c, memop m, const struct a64_address *at
     write_x(c, rt2, second);
 }
 
+/*
+ * With FEAT_LSE2 a pair of 8-byte registers is one access where it is aligned to 16 bytes, and
+ * other CPUs may rely on that. By the stack and frame pointers only what nobody else knows is
+ * accessed, in two halves, which is cheaper.
+ */
+static bool is_whole(const struct a64_block *c, unsigned size, unsigned rn)
+{
+    return size == MO_64 && rn != 31 && rn != 29 && has(c, ARM_HAS_lse2) && !(c->mode & MODE_ALIGN);
+}
+
 void a64_ldp(struct a64_block *c, const struct a64_ldp *a)
 {
     const unsigned size = a->sf ? MO_64 : MO_32;
+    if (is_whole(c, size, a->rn)) {
+        const struct a64_address at = address_indexed(c, a->rn, a->imm * 8, a->idx);
+        const ir_val v = load_at(c, T_V128, MO_128 | MO_ATOMIC16 | c->idx, &at, 0);
+        finish_address(c, &at);
+        write_x(c, a->rt, ir_vget(c->b, T_I64, v, 0));
+        write_x(c, a->rt2, ir_vget(c->b, T_I64, v, 1));
+        return;
+    }
     const struct a64_address at = address_indexed(c, a->rn, a->imm * (1 << size), a->idx);
     load_pair(c, mem_of(c, size), &at, a->rt, a->rt2);
 }
@@ -33,6 +51,12 @@ void a64_stp(struct a64_block *c, const struct a64_stp *a)
 {
     const unsigned size = a->sf ? MO_64 : MO_32;
     const struct a64_address at = address_indexed(c, a->rn, a->imm * (1 << size), a->idx);
+    if (is_whole(c, size, a->rn)) {
+        const ir_val v = vector_of_pair(c, read_x(c, a->rt, 1), read_x(c, a->rt2, 1));
+        store_at(c, MO_128 | MO_ATOMIC16 | c->idx, &at, 0, v);
+        finish_address(c, &at);
+        return;
+    }
     store_at(c, mem_of(c, size), &at, 0, read_x(c, a->rt, a->sf));
     store_at(c, mem_of(c, size), &at, 1 << size, read_x(c, a->rt2, a->sf));
     finish_address(c, &at);
