@@ -86,7 +86,7 @@ __attribute__((unused)) static void session_start(struct session *s, const char 
     s->pid = fork();
     if (s->pid == 0) {
         setsid();
-        int fd = open(name, O_RDWR);
+        int fd = open(name, O_RDWR | O_CLOEXEC);
         dup2(fd, 0);
         dup2(fd, 1);
         dup2(fd, 2);
