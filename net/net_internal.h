@@ -84,6 +84,32 @@ typedef void (*net_frame_fn)(void *opaque, uint8_t *f, size_t bytes);
 /* Cuts a TCP frame into segments, each with its own headers and checksums; false if it is none. */
 bool net_segment(const uint8_t *f, size_t bytes, uint16_t gso_size, net_frame_fn fn, void *opaque);
 
+/* Makes one large packet of a frame with the headers of its first segment: lengths, the checksum of
+ * IP, that of the pseudo header in TCP's; fills *o. The frame is known to be TCP in IPv4. */
+void net_make_large(uint8_t *f, size_t bytes, uint16_t gso_size, struct net_offload *o);
+/* The parts of a frame that is TCP in IPv4, both without surprises; false if it is not. */
+struct net_tcp4 {
+    size_t tcp, payload, end; /* offsets */
+    uint32_t seq;
+    uint8_t flags;
+};
+bool net_parse_tcp4(const uint8_t *f, size_t bytes, struct net_tcp4 *t);
+
+/* ---- coalesce.c: joins segments of one TCP flow that come one after the other */
+
+struct net_coalesce {
+    uint8_t *frame; /* what is pending; owned, made when first needed */
+    size_t bytes;   /* 0: nothing is pending */
+    size_t payload; /* offset in it */
+    uint32_t next_seq;
+    uint16_t segment; /* payload of the first */
+    unsigned count;
+};
+/* Delivers the frame to n's client, now or, joined with others, later. */
+void net_coalesce_add(struct netdev *n, struct net_coalesce *c, const uint8_t *f, size_t bytes);
+/* Delivers what is pending. */
+void net_coalesce_flush(struct netdev *n, struct net_coalesce *c);
+
 /* ---- dump.c */
 
 struct net_dump *net_dump_open(const char *path, uint32_t maxlen, struct error *e);

@@ -18,6 +18,8 @@ enum {
 
     IPV4_TOTAL_LENGTH = 2,
     IPV4_ID = 4,
+    IPV4_FRAGMENT = 6,
+    IPV4_IS_FRAGMENT = 0x3fff, /* an offset, or more to come */
     IPV4_PROTOCOL = 9,
     IPV4_CHECKSUM = 10,
     IPV4_ADDRESSES = 12,
@@ -207,4 +209,41 @@ bool net_segment(const uint8_t *f, size_t bytes, uint16_t gso_size, net_frame_fn
     }
     mem_free(out);
     return true;
+}
+
+/* ---- joining */
+
+bool net_parse_tcp4(const uint8_t *f, size_t bytes, struct net_tcp4 *t)
+{
+    struct tcp_frame found;
+    if (!find_tcp(f, bytes, &found) || found.v6 || found.ip != NET_ETHERNET_HEADER ||
+        found.tcp != found.ip + IPV4_BYTES ||
+        (load_be16(f + found.ip + IPV4_FRAGMENT) & IPV4_IS_FRAGMENT)) {
+        return false;
+    }
+    t->tcp = found.tcp;
+    t->payload = found.payload;
+    t->end = found.ip + load_be16(f + found.ip + IPV4_TOTAL_LENGTH);
+    t->seq = load_be32(f + found.tcp + TCP_SEQUENCE);
+    t->flags = f[found.tcp + TCP_FLAGS];
+    return t->end >= t->payload && t->end <= bytes;
+}
+
+void net_make_large(uint8_t *f, size_t bytes, uint16_t gso_size, struct net_offload *o)
+{
+    uint8_t *ip = f + NET_ETHERNET_HEADER, *tcp = ip + IPV4_BYTES;
+    size_t tcp_bytes = bytes - NET_ETHERNET_HEADER - IPV4_BYTES;
+    store_be16(ip + IPV4_TOTAL_LENGTH, (uint16_t)(IPV4_BYTES + tcp_bytes));
+    store_be16(ip + IPV4_CHECKSUM, 0);
+    store_be16(ip + IPV4_CHECKSUM, fold(sum_bytes(ip, IPV4_BYTES, 0)));
+    uint64_t pseudo = sum_bytes(ip + IPV4_ADDRESSES, 8, PROTOCOL_TCP + tcp_bytes);
+    store_be16(tcp + TCP_CHECKSUM, (uint16_t)~fold(pseudo));
+    *o = (struct net_offload){
+        .needs_checksum = true,
+        .gso = NET_GSO_TCP4,
+        .gso_size = gso_size,
+        .header_bytes = (uint16_t)(NET_ETHERNET_HEADER + IPV4_BYTES + (tcp[TCP_OFFSET] >> 4) * 4),
+        .csum_start = NET_ETHERNET_HEADER + IPV4_BYTES,
+        .csum_offset = TCP_CHECKSUM,
+    };
 }

@@ -34,7 +34,7 @@ struct user_net {
     struct slirp_timer *timers;
     struct net_poll *filling;
     const struct net_poll *polled;
-    unsigned first_fd; /* of ours in the poll table */
+    struct net_coalesce coalesce;
 
     /* Options. */
     bool restricted, ipv4, ipv6;
@@ -81,10 +81,7 @@ static const struct net_option_row user_rows[] = {
 static ssize_t send_packet(const void *buf, size_t len, void *opaque)
 {
     struct user_net *u = opaque;
-    struct iovec iov = {(void *)(uintptr_t)buf, len};
-    net_deliver(u->n, 0,
-                &(struct net_packet){
-                    .iov = &iov, .iov_count = 1, .bytes = len, .offload.checksum_valid = true});
+    net_coalesce_add(u->n, &u->coalesce, buf, len);
     return (ssize_t)len;
 }
 
@@ -208,6 +205,7 @@ static void user_dispatch(struct netdev *n, const struct net_poll *p)
             t->fn(t->opaque);
         }
     }
+    net_coalesce_flush(n, &u->coalesce);
 }
 
 static void user_send(struct netdev *n, unsigned queue, const struct net_packet *p)
@@ -217,6 +215,7 @@ static void user_send(struct netdev *n, unsigned queue, const struct net_packet 
     (void)queue;
     if (f) {
         slirp_input(u->slirp, f, (int)p->bytes);
+        net_coalesce_flush(n, &u->coalesce);
     } else {
         n->dropped++;
     }
@@ -508,6 +507,7 @@ static void user_close(struct netdev *n)
         timer_free(u->timers, u);
     }
     net_options_free(user_rows, u);
+    mem_free(u->coalesce.frame);
     mem_free(u);
 }
 

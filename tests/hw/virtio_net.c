@@ -590,11 +590,11 @@ TEST(reset_amid_traffic)
     struct scene s;
     uint8_t f[100];
     open_scene(&s, &(struct setting){0});
+    plain_frame(mem(&s, s.buf) + HDR, other, "out");
     for (unsigned n = 0; n < 30; n++) {
         s.r.next = RIG_RAM + 0x300000;
         for (unsigned i = 0; i < 32; i++) {
             post_rx(&s, 2000);
-            plain_frame(mem(&s, s.buf) + HDR, other, "out");
             ring_add(&s.tx, &(struct ring_buf){s.buf, HDR + 60, false}, 1, false);
             far_send(&s, f, plain_frame(f, everyone, "in"));
         }
