@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* clang-format off: the rows are a table */
+/* clang-format off */
 /*
  * The ops of the intermediate representation, one row each. This is the only list: the enum, the builder's functions, the
  * printer, the parser, the verifier, the folder, the reference interpreter and docs/ir.md derive from it.

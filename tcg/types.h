@@ -2,8 +2,9 @@
 /*
  * Types of IR values: a lane type and a count of lanes.
  *
- * An ir_type is lane | log2(count) << 4. Vector operands are bags of bits: an op reads them in the lanes of its own type, so
- * there is no bitcast between vectors of one size. Lane 0 is the host's lane 0 (lowest address, least significant).
+ * An ir_type is lane | log2(count) << 4. Vector operands are bags of bits: an op reads them in the
+ * lanes of its own type, so there is no bitcast between vectors of one size. Lane 0 is the host's
+ * lane 0 (lowest address, least significant).
  */
 #ifndef TCG_TYPES_H
 #define TCG_TYPES_H
@@ -14,8 +15,19 @@
 typedef uint8_t ir_type;
 
 enum ir_lane {
-    L_VOID, L_I8, L_I16, L_I32, L_I64, L_I128, L_F16, L_BF16, L_F32, L_F64, L_F80, L_F128,
-    L_FLAGS                       /* a condition flags value, see tcg/ops.h */
+    L_VOID,
+    L_I8,
+    L_I16,
+    L_I32,
+    L_I64,
+    L_I128,
+    L_F16,
+    L_BF16,
+    L_F32,
+    L_F64,
+    L_F80,
+    L_F128,
+    L_FLAGS /* a condition flags value, see tcg/ops.h */
 };
 
 #define IR_TYPE(lane, log2_count) ((ir_type)((lane) | (log2_count) << 4))
@@ -36,9 +48,11 @@ enum ir_lane {
 #define T_F16X8 IR_TYPE(L_F16, 3)
 #define T_F32X4 IR_TYPE(L_F32, 2)
 #define T_F64X2 IR_TYPE(L_F64, 1)
-#define T_F16X4 IR_TYPE(L_F16, 2)   /* 64-bit vectors exist for floating-point ops only; the upper half of the result is 0 */
+#define T_F16X4                                                                                    \
+    IR_TYPE(L_F16, 2) /* 64-bit vectors exist for floating-point ops only; the upper half of the   \
+                         result is 0 */
 #define T_F32X2 IR_TYPE(L_F32, 1)
-#define T_V128 T_I64X2              /* a 128-bit vector whose lanes do not matter */
+#define T_V128 T_I64X2 /* a 128-bit vector whose lanes do not matter */
 
 static inline enum ir_lane ir_lane(ir_type t)
 {
