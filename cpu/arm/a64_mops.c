@@ -258,10 +258,12 @@ static void emit_rest(struct a64_block *c, bool epilogue)
         return;
     }
     const ir_val left = read_x(c, rn_of(c->insn), 1);
+    const ir_val done = ir_cmp(c->b, IR_EQ, left, const_of(c, 0, 1));
+    const ir_val pc = pc_value(c), last = const_of(c, epilogue, 1);
     if (!(c->mode & MODE_STEP)) {
-        ir_brcond(c->b, ir_cmp(c->b, IR_EQ, left, const_of(c, 0, 1)), next_pc(c));
+        ir_brcond(c->b, done, next_pc(c)); /* stands directly before the end */
     }
-    end_with(c, &row_rest, pc_value(c), const_of(c, epilogue, 1), c->insn);
+    end_with(c, &row_rest, pc, last, c->insn);
 }
 
 void a64_cpyfp(struct a64_block *c, const struct a64_cpyfp *a)

@@ -296,7 +296,7 @@ static void list_choices(struct error *e, const char *word, const char *const *n
     if (near) {
         error_append(e, "; did you mean \"%s\"?", near);
     }
-    error_append(e, " Known:");
+    error_append(e, "; known:");
     for (size_t i = 0; i < n; i++) {
         error_append(e, " %s", names[i]);
     }

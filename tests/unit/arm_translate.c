@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Dry translation of A64: whatever the words and the mode, what is emitted is valid IR, and the
+ * rules of where a block ends hold.
+ */
+#include "base/mem.h"
+#include "base/rng.h"
+#include "cpu/arm/a64_decode.h"
+#include "cpu/arm/cpu.h"
+#include "cpu/arm/exception.h"
+#include "cpu/arm/sysregs.h"
+#include "tests/test.h"
+
+#define PC UINT64_C(0xffff000012345000)
+#define WORDS 16
+
+struct rig {
+    struct arm_cpu *cpu;
+    struct ir_builder b;
+    uint8_t code[4096];
+};
+
+static struct rig *rig_new(const char *model)
+{
+    struct error e = {""};
+    struct rig *r = mem_alloc(sizeof(*r));
+    r->cpu = (struct arm_cpu *)arm_cpu_class.create(model, 0, &e);
+    arm_cpu_class.reset(&r->cpu->vcpu);
+    ir_builder_init(&r->b, arm_cpu_class.ir);
+    return r;
+}
+
+static void rig_free(struct rig *r)
+{
+    ir_builder_free(&r->b);
+    arm_cpu_class.destroy(&r->cpu->vcpu);
+    mem_free(r);
+}
+
+/* Translates bytes of code at pc for the mode. */
+static void translate(struct rig *r, uint64_t pc, uint64_t mode, uint32_t bytes)
+{
+    ir_begin(&r->b, pc, mode);
+    r->b.code = r->code;
+    r->b.code_bytes = bytes;
+    r->b.max_guest_insns = 64;
+    arm_cpu_class.translate(&r->cpu->vcpu, &r->b);
+}
+
+static void put(struct rig *r, unsigned i, uint32_t insn)
+{
+    store_le32(r->code + 4 * i, insn);
+}
+
+static void check_valid(struct rig *r, uint32_t first)
+{
+    struct error e = {""};
+    const bool valid = ir_verify(&r->b, &e);
+    CHECK_MSG(valid, "block of 0x%08x in mode 0x%llx: %s", first, (unsigned long long)r->b.mode_key,
+              e.text);
+    CHECK(r->b.ended);
+}
+
+/* The op that ends the block. */
+static unsigned last_op(const struct rig *r)
+{
+    return r->b.insns[r->b.count - 1].op;
+}
+
+static const struct ir_call *last_call(const struct rig *r)
+{
+    return (const struct ir_call *)(uintptr_t)r->b.insns[r->b.count - 1].imm;
+}
+
+static uint64_t random_mode(struct rng *rng)
+{
+    static const uint64_t rare = MODE_STEP_DUE | MODE_IL | MODE_FP_TRAP;
+    uint64_t mode = rng_u64(rng) & UINT64_C(0x7ffffff) &
+                    ~(uint64_t)(3 | 7 << MODE_IDX_SHIFT | 7 << MODE_UIDX_SHIFT);
+    if (rng_below(rng, 8)) {
+        mode &= ~rare;
+    }
+    const unsigned el = rng_below(rng, 2) ? 1 : 0;
+    mode |= el | (el ? 1 + rng_below(rng, 2) : 0) << MODE_IDX_SHIFT;
+    mode |= (rng_u64(rng) & 0x7f) << MODE_FP_SHIFT;
+    return el ? mode : mode | (rng_u64(rng) & 0x7ffff) << MODE_TRAPS_SHIFT;
+}
+
+TEST(random_words_give_valid_ir)
+{
+    static const char *const models[] = {"max", "cortex-a57", "neoverse-v1,pauth=off"};
+    struct rng rng;
+    rng_seed(&rng, test_seed());
+    for (unsigned m = 0; m < 3; m++) {
+        struct rig *r = rig_new(models[m]);
+        for (unsigned n = 0; n < 20000 * test_scale() && !test_state.failures; n++) {
+            for (unsigned i = 0; i < WORDS; i++) {
+                put(r, i, rng_u32(&rng));
+            }
+            translate(r, PC, random_mode(&rng), WORDS * 4);
+            check_valid(r, load_le32(r->code));
+        }
+        rig_free(r);
+    }
+}
+
+TEST(every_row_gives_valid_ir)
+{
+    struct rng rng;
+    struct rig *r = rig_new("max");
+    rng_seed(&rng, test_seed());
+    for (unsigned row = 0; row < A64_ROW_COUNT; row++) {
+        for (unsigned n = 0; n < 40 * test_scale() && !test_state.failures; n++) {
+            const uint32_t insn = (rng_u32(&rng) & ~a64_rows[row].mask) | a64_rows[row].value;
+            put(r, 0, insn);
+            put(r, 1, 0xd503201f); /* NOP */
+            translate(r, PC, random_mode(&rng), 8);
+            check_valid(r, insn);
+        }
+    }
+    rig_free(r);
+}
+
+#define MODE_PLAIN (UINT64_C(1) | MODE_SPSEL | (uint64_t)ARM_MMU_EL1 << MODE_IDX_SHIFT)
+
+TEST(block_ends_with_its_page)
+{
+    struct rig *r = rig_new("max");
+    put(r, 0, 0x91000400); /* add x0, x0, #1 */
+    put(r, 1, 0x91000400);
+    translate(r, PC + 0xff8, MODE_PLAIN, 8);
+    CHECK_EQ(r->b.guest_insns, 2);
+    CHECK_EQ(r->b.guest_bytes, 8);
+    CHECK_EQ(last_op(r), IR_br);
+    CHECK_EQ(r->b.insns[r->b.count - 1].imm, PC + 0x1000);
+    rig_free(r);
+}
+
+TEST(block_ends_after_as_many_instructions_as_asked_for)
+{
+    struct rig *r = rig_new("max");
+    for (unsigned i = 0; i < WORDS; i++) {
+        put(r, i, 0x91000400);
+    }
+    ir_begin(&r->b, PC, MODE_PLAIN);
+    r->b.code = r->code;
+    r->b.code_bytes = WORDS * 4;
+    r->b.max_guest_insns = 3;
+    arm_cpu_class.translate(&r->cpu->vcpu, &r->b);
+    CHECK_EQ(r->b.guest_insns, 3);
+    CHECK_EQ(r->b.insns[r->b.count - 1].imm, PC + 12);
+    rig_free(r);
+}
+
+TEST(misaligned_pc_is_an_exception_even_at_the_end_of_a_page)
+{
+    struct rig *r = rig_new("max");
+    translate(r, PC + 0xffe, MODE_PLAIN, 2);
+    CHECK_EQ(last_op(r), IR_tail);
+    CHECK(last_call(r) == &arm_row_exception);
+    CHECK_EQ(r->b.insns[r->b.count - 1].aux, SYNDROME(EC_PC_ALIGN, 0));
+    CHECK_EQ(r->b.guest_bytes, 2);
+    rig_free(r);
+}
+
+TEST(tagged_pc_leads_to_where_it_should_be)
+{
+    struct rig *r = rig_new("max");
+    r->cpu->mode |= MODE_TBI0;
+    translate(r, UINT64_C(0x5a00000000401000), MODE_PLAIN | MODE_TBI0, 64);
+    CHECK_EQ(last_op(r), IR_br);
+    CHECK_EQ(r->b.insns[r->b.count - 1].imm, 0x401000);
+    rig_free(r);
+}
+
+TEST(stepped_block_is_one_instruction)
+{
+    struct rig *r = rig_new("max");
+    put(r, 0, 0x91000400);
+    put(r, 1, 0x91000400);
+    translate(r, PC, MODE_PLAIN | MODE_STEP, 64);
+    CHECK_EQ(r->b.guest_insns, 1);
+    CHECK(last_op(r) == IR_tail && last_call(r) == &arm_row_step_done);
+    put(r, 0, 0xd61f0000); /* br x0 */
+    translate(r, PC, MODE_PLAIN | MODE_STEP, 64);
+    CHECK(last_op(r) == IR_tail && last_call(r) == &arm_row_step_done);
+    rig_free(r);
+}
+
+static unsigned count_op(const struct rig *r, enum ir_op op)
+{
+    unsigned n = 0;
+    for (unsigned i = 1; i < r->b.count; i++) {
+        n += r->b.insns[i].op == op;
+    }
+    return n;
+}
+
+TEST(aligned_stack_frames_are_not_checked)
+{
+    struct rig *r = rig_new("max");
+    put(r, 0, 0xa9be7bfd); /* stp x29, x30, [sp, #-32]! */
+    put(r, 1, 0x910003fd); /* mov x29, sp */
+    put(r, 2, 0xd10043ff); /* sub sp, sp, #16 */
+    put(r, 3, 0xf90007e0); /* str x0, [sp, #8] */
+    put(r, 4, 0x910043ff); /* add sp, sp, #16 */
+    put(r, 5, 0xa8c27bfd); /* ldp x29, x30, [sp], #32 */
+    put(r, 6, 0xd65f03c0); /* ret */
+    translate(r, PC, MODE_PLAIN | MODE_SA, 28);
+    CHECK_EQ(r->b.guest_insns, 7);
+    CHECK_EQ(count_op(r, IR_guard), 0);
+    CHECK_EQ(last_op(r), IR_ret);
+    rig_free(r);
+}
+
+TEST(stack_pointer_from_elsewhere_is_checked_once)
+{
+    struct rig *r = rig_new("max");
+    put(r, 0, 0x910003bf); /* mov sp, x29 */
+    put(r, 1, 0xa8c27bfd); /* ldp x29, x30, [sp], #32 */
+    put(r, 2, 0xd65f03c0); /* ret */
+    translate(r, PC, MODE_PLAIN | MODE_SA, 12);
+    CHECK_EQ(count_op(r, IR_guard), 1);
+    rig_free(r);
+}
+
+TEST(plain_system_registers_stay_in_the_block)
+{
+    static const uint32_t insns[] = {
+        0xd53bd040, /* mrs x0, tpidr_el0 */
+        0xd51bd040, /* msr tpidr_el0, x0 */
+        0xd5384020, /* mrs x0, elr_el1 */
+        0xd5184000, /* msr spsr_el1, x0 */
+        0xd5385200, /* mrs x0, esr_el1 */
+        0xd53b4220, /* mrs x0, daif */
+        0xd50342df, /* msr daifset, #2 */
+        0xd50342ff, /* msr daifclr, #2 */
+        0xd5384100, /* mrs x0, sp_el0 */
+    };
+    struct rig *r = rig_new("max");
+    for (unsigned i = 0; i < array_len(insns); i++) {
+        put(r, i, insns[i]);
+    }
+    put(r, array_len(insns), 0xd65f03c0);
+    translate(r, PC, MODE_PLAIN, 4 * (array_len(insns) + 1));
+    CHECK_EQ(r->b.guest_insns, array_len(insns) + 1);
+    CHECK_EQ(count_op(r, IR_call), 0);
+    CHECK_EQ(last_op(r), IR_ret);
+    rig_free(r);
+}
