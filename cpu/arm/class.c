@@ -55,7 +55,7 @@ static void reset(struct vcpu *v)
     arm_set_nzcv(cpu, 0);
     cpu->pstate = 1 << PSTATE_EL_SHIFT | PSTATE_SP | PSTATE_DAIF;
     cpu->branch_type = 0;
-    cpu->sp_misaligned = cpu->tlbi_pending = false;
+    cpu->sp_misaligned = cpu->tlbi_pending = cpu->off_pending = false;
     v->hot.excl_addr = UINT64_MAX;
     arm_sysregs_reset(cpu);
     cpu->cntfrq = cpu->cntfrq_hz;

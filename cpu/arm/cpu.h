@@ -246,6 +246,7 @@ struct arm_cpu {
      * mode that checks.
      */
     bool sp_misaligned;
+    bool off_pending;  /* switched off; its thread has not seen that yet */
     bool tlbi_pending; /* TLB invalidations since the last DSB */
 
     uint32_t fpcr;

@@ -178,6 +178,9 @@ static uint32_t unmasked_lines(const struct arm_cpu *cpu)
 
 bool arm_interrupt_ready(struct vcpu *v)
 {
+    if (unlikely(arm_cpu(v)->off_pending)) {
+        return false;
+    }
     arm_timers_poll(arm_cpu(v));
     return unmasked_lines(arm_cpu(v)) != 0;
 }
@@ -195,11 +198,16 @@ void arm_take_interrupt(struct vcpu *v)
 
 /*
  * WFI ends on an interrupt whether it is masked or not. What the clock has said is looked at by
- * interrupt_ready: here the accelerator holds the lock under which it sleeps.
+ * interrupt_ready; a vCPU that was switched off is off when its thread comes to ask here.
  */
 bool arm_has_work(struct vcpu *v)
 {
-    const struct arm_cpu *cpu = arm_cpu(v);
+    struct arm_cpu *cpu = arm_cpu(v);
+    if (unlikely(cpu->off_pending)) {
+        cpu->off_pending = false;
+        atomic_store(&v->powered_off, true);
+        return false;
+    }
     return atomic_load(&v->interrupt_lines) != 0 || atomic_load(&cpu->timer_due) ||
            atomic_load(&cpu->pmu_due) || atomic_load(&cpu->wfit_due);
 }

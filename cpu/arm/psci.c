@@ -81,16 +81,21 @@ static int64_t affinity_info(struct arm_cpu *cpu, const uint64_t arg[4])
     return state < 0 ? INVALID_PARAMETERS : state ? ON_PENDING_OR_OFF : SUCCESS;
 }
 
-static void power_down(struct arm_cpu *cpu)
+/*
+ * Others may start a vCPU as soon as it is seen to be off, so it is only when its thread has left
+ * guest code for good: has_work sees to that.
+ */
+void arm_power_down(struct arm_cpu *cpu)
 {
-    atomic_store(&cpu->vcpu.powered_off, true);
+    cpu->off_pending = true;
+    atomic_store(&cpu->vcpu.halted, true);
     vcpu_exit_soon(&cpu->vcpu);
 }
 
 static int64_t stop_machine(struct arm_cpu *cpu, enum power_request r)
 {
     cpu->vcpu.power->request(cpu->vcpu.power, r);
-    power_down(cpu);
+    arm_power_down(cpu);
     return SUCCESS;
 }
 
@@ -111,7 +116,7 @@ static int64_t call(struct arm_cpu *cpu, const uint64_t arg[4])
     case CPU_SUSPEND:
         return standby(cpu);
     case CPU_OFF:
-        power_down(cpu);
+        arm_power_down(cpu);
         return SUCCESS;
     case CPU_ON:
         return cpu_on(cpu, arg);

@@ -9,4 +9,7 @@
  * state in memory. */
 void arm_psci_call(struct arm_cpu *cpu);
 
+/* Switches the vCPU off: it executes nothing after the present instruction. */
+void arm_power_down(struct arm_cpu *cpu);
+
 #endif

@@ -6,6 +6,7 @@
 #include "cpu/arm/semihosting.h"
 
 #include "base/log.h"
+#include "cpu/arm/psci.h"
 
 enum {
     SYS_WRITEC = 0x03,
@@ -69,8 +70,7 @@ static bool exit_emulator(struct arm_cpu *cpu, uint64_t at)
     }
     struct power *p = cpu->vcpu.power;
     p->exit_status(p, reason == APPLICATION_EXIT ? (int)(status & 0xff) : 1);
-    atomic_store(&cpu->vcpu.powered_off, true);
-    vcpu_exit_soon(&cpu->vcpu);
+    arm_power_down(cpu);
     return true;
 }
 
