@@ -32,7 +32,7 @@
 #define A64_RAM_BYTES (UINT64_C(256) << 20)
 
 #define A64_BATCH 16384 /* the most cases */
-#define A64_SLOT_WORDS 16
+#define A64_SLOT_WORDS 64
 #define A64_SLOT_BYTES (4 * A64_SLOT_WORDS)
 
 /* The parts of the window that cases write to and that are compared: around the border of the two

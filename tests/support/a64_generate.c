@@ -215,18 +215,23 @@ static bool next_of_sequence(struct a64_maker *m, uint32_t *insn)
            keeps_registers(*insn, memory);
 }
 
+/* Registers that the instructions of a sequence name, so far. */
+struct named {
+    uint32_t general, vector;
+};
+
 /* Three instructions of four are chosen to use a register that an earlier one names. */
-static bool depends(const struct a64_case *c, uint32_t insn)
+static bool depends(struct a64_maker *m, struct named *so_far, uint32_t insn)
 {
-    uint32_t general_here, vector_here, general_now, vector_now;
-    a64_registers(insn, &general_now, &vector_now);
-    for (unsigned i = 0; i < c->count; i++) {
-        a64_registers(c->insn[i], &general_here, &vector_here);
-        if ((general_here & general_now & ~KEPT_REGISTERS) || (vector_here & vector_now)) {
-            return true;
-        }
+    uint32_t general, vector;
+    a64_registers(insn, &general, &vector);
+    bool wanted = m->c->count == 0 || a64_once_in(m->rng, 4) ||
+                  (so_far->general & general & ~KEPT_REGISTERS) || (so_far->vector & vector);
+    if (wanted) {
+        so_far->general |= general;
+        so_far->vector |= vector;
     }
-    return c->count == 0;
+    return wanted;
 }
 
 static void make_sequence(struct a64_maker *m)
@@ -240,10 +245,11 @@ static void make_sequence(struct a64_maker *m)
     for (unsigned i = FIRST_BASE; i <= LAST_BASE; i++) {
         m->c->in.x[i] = A64_MIDDLE - 64 + 8 * rng_below(m->rng, 16);
     }
-    unsigned length = 2 + (unsigned)rng_below(m->rng, 9);
-    for (unsigned tries = 0; m->c->count < length && tries < 4000; tries++) {
-        bool any = tries > 400 || a64_once_in(m->rng, 4);
-        if (next_of_sequence(m, &insn) && (any || depends(m->c, insn))) {
+    unsigned most = a64_once_in(m->rng, 4) ? A64_SLOT_WORDS - 10 : 10;
+    unsigned length = 2 + (unsigned)rng_below(m->rng, most);
+    struct named so_far = {0, 0};
+    for (unsigned tries = 0; m->c->count < length && tries < 20000; tries++) {
+        if (next_of_sequence(m, &insn) && depends(m, &so_far, insn)) {
             a64_emit(m, insn);
             m->c->in.fpcr &= ~a64_fpcr_unlike(a64_decode_row(insn));
         }

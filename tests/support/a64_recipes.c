@@ -248,7 +248,7 @@ static void make_literal(struct a64_maker *m, unsigned row, uint32_t insn)
     (void)row;
     uint32_t words = 4 + (uint32_t)rng_below(m->rng, 9);
     a64_emit(m, (insn & ~(0x7ffffu << 5)) | words << 5);
-    for (unsigned w = A64_SLOT_WORDS / 2; w < A64_SLOT_WORDS; w++) {
+    for (unsigned w = 8; w < 16; w++) {
         m->c->insn[w] = rng_u32(m->rng);
     }
 }
