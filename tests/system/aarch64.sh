@@ -28,6 +28,11 @@ atomics           virt                -smp 4
 litmus            virt                -smp 4
 code              virt                -smp 4
 faults            virt
+pauth             virt
+debug             virt
+watch             virt
+guarded           virt
+stack             virt
 '
 
 command -v clang-14 > /dev/null || { echo "skip aarch64: clang-14, which compiles the guests, is not installed"; exit 0; }

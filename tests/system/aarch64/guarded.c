@@ -18,7 +18,7 @@ __asm__(".balign 64\n"
         " hint #32\n ret\n"   /* 44: BTI */
         "again: mov x9, #2\n" /* 52: a loop that goes back to it by a direct branch */
         "1: hint #38\n subs x9, x9, #1\n b.ne 1b\n ret\n"
-        " br x0\n" /* 72: from within */
+        " hint #38\n br x0\n" /* 72: from within */
         "pads_end:\n"
         "by_br16: mov x16, x0\n br x16\n"
         "by_br: br x0\n"
@@ -125,6 +125,11 @@ TEST(jumps_from_guarded_code_land_on_pads_for_jumps)
         return;
     }
     CHECK(try_call((void *)(base + FROM_WITHIN), base + PAD_C, 0, 0));
+    CHECK_EQ(EC(caught()->esr), EC_BTI);
+    CHECK_EQ(ISS(caught()->esr), 3);
+    CHECK_EQ(caught()->elr, base + PAD_C);
+    CHECK(!try_call((void *)(base + FROM_WITHIN), base + PAD_J, 0, 0));
+    CHECK(!try_call((void *)(base + FROM_WITHIN), base + PAD_JC, 0, 0));
 }
 
 TEST(breakpoint_instruction_is_a_pad)
@@ -166,4 +171,22 @@ TEST(exception_return_restores_the_type_of_branch)
     CHECK_EQ(ISS(caught()->esr), 2);
     try_state(EL1H | PSTATE_DAIF, (void *)(base + PAD_BRK), 0, 0, 0, 0);
     CHECK_EQ(EC(caught()->esr), EC_BRK);
+}
+
+/* From guarded code BR has the type 3, for which SCTLR_EL1.BT1 closes PACIASP. */
+TEST(paciasp_is_no_pad_for_jumps_by_bt)
+{
+    const u64 bt1 = 1ull << 36;
+    if (!set_up(true)) {
+        return;
+    }
+    for (unsigned closed = 0; closed < 2; closed++) {
+        WRITE(sctlr_el1, (READ(sctlr_el1) & ~bt1) | (closed ? bt1 : 0));
+        isb();
+        bool refused = try_call((void *)(base + FROM_WITHIN), base + PAD_PACIASP, 0, 0);
+        CHECK_EQ(refused, closed);
+        check_lands(by_blr, PAD_PACIASP); /* of type 2: always open */
+    }
+    WRITE(sctlr_el1, READ(sctlr_el1) & ~bt1);
+    isb();
 }
