@@ -13,29 +13,33 @@ struct vcpu;
 
 /* Settings from -accel and -icount. */
 struct accel_config {
-    bool single_thread;            /* thread=single: all vCPUs take turns on one host thread */
-    uint64_t cache_bytes;          /* tb-size= (MiB on the command line); 0: default */
-    int host_level;                /* host-cpu=: 0 best of the host, else 2, 3, 4 for x86-64-v2 … v4 */
-    bool interpreter;              /* engine=interp: the reference interpreter instead of host code */
-    bool counted;                  /* -icount given */
-    int shift;                     /* -icount shift=N: 2^N ns an instruction; -1 auto */
-    bool sleep;                    /* -icount sleep=on: idle time passes in real time; off: it is skipped */
-    uint64_t stop_count;           /* -icount stop=COUNT; 0 none */
+    bool single_thread;   /* thread=single: all vCPUs take turns on one host thread */
+    uint64_t cache_bytes; /* tb-size= (MiB on the command line); 0: default */
+    int host_level;       /* host-cpu=: 0 best of the host, else 2, 3, 4 for x86-64-v2 … v4 */
+    bool interpreter;     /* engine=interp: the reference interpreter instead of host code */
+    bool counted;         /* -icount given */
+    int shift;            /* -icount shift=N: 2^N ns an instruction; -1 auto */
+    bool sleep;           /* -icount sleep=on: idle time passes in real time; off: it is skipped */
+    uint64_t stop_count;  /* -icount stop=COUNT; 0 none */
 };
 
 enum accel_exit {
-    ACCEL_STOPPED,                 /* accel_stop was asked for */
-    ACCEL_DEBUG,                   /* breakpoint, watchpoint or step of vCPU debug.index */
-    ACCEL_COUNT                    /* stop_count reached */
+    ACCEL_STOPPED, /* accel_stop was asked for */
+    ACCEL_DEBUG,   /* breakpoint, watchpoint or step of vCPU debug.index */
+    ACCEL_COUNT    /* stop_count reached */
 };
 
 /*
- * Life: accel_create after the vCPUs exist; accel_start makes the threads run; accel_stop returns when all vCPUs have
- * left guest code with their state complete in memory. Called from the loop's thread.
+ * Life: accel_create after the vCPUs exist; accel_start makes the threads run; accel_stop returns
+ * when all vCPUs have left guest code with their state complete in memory. Called from the loop's
+ * thread.
  */
+/* Called on the thread of v, which has left guest code. */
+typedef void (*accel_exited_fn)(void *opaque, struct vcpu *v, enum accel_exit why);
+
 struct accel;
 struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, unsigned count,
-                           void (*exited)(void *opaque, struct vcpu *v, enum accel_exit why), void *opaque, struct error *e);
+                           accel_exited_fn exited, void *opaque, struct error *e);
 void accel_start(struct accel *a);
 void accel_stop(struct accel *a);
 void accel_destroy(struct accel *a);
@@ -43,16 +47,22 @@ bool accel_running(const struct accel *a);
 
 /* Debugging; only while stopped. Addresses are virtual. */
 bool accel_breakpoint(struct accel *a, uint64_t pc, bool insert);
-enum watch_kind { WATCH_WRITE, WATCH_READ, WATCH_ACCESS };
+enum watch_kind {
+    WATCH_WRITE,
+    WATCH_READ,
+    WATCH_ACCESS
+};
 bool accel_watchpoint(struct accel *a, uint64_t va, uint64_t bytes, enum watch_kind k, bool insert);
-void accel_step(struct accel *a, struct vcpu *v);        /* runs one instruction of v, then exits with ACCEL_DEBUG */
-uint64_t accel_watch_hit(const struct accel *a);         /* address of the last watchpoint hit, or 0 */
+void accel_step(struct accel *a,
+                struct vcpu *v); /* runs one instruction of v, then exits with ACCEL_DEBUG */
+uint64_t accel_watch_hit(const struct accel *a); /* address of the last watchpoint hit, or 0 */
 
 /* Guest memory at virtual addresses as v sees it, through breakpoints; only while stopped. */
 bool accel_read_memory(struct vcpu *v, uint64_t va, void *bytes, uint64_t n);
 bool accel_write_memory(struct vcpu *v, uint64_t va, const void *bytes, uint64_t n);
 
-uint64_t accel_instructions(const struct accel *a);      /* guest instructions so far; exact when counted, else 0 */
+uint64_t accel_instructions(
+    const struct accel *a); /* guest instructions so far; exact when counted, else 0 */
 void accel_info_jit(struct accel *a, struct strbuf *out);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Atomic accesses of the guest by the run-time. A guest's atomic is the host's: the memory is shared between host threads.
+ * Atomic accesses of the guest by the run-time. A guest's atomic is the host's: the memory is
+ * shared between host threads.
  *
- * Exclusives: the monitor remembers address and value; a store succeeds if the value is still there, by compare-and-swap.
- * (Exact among exclusives and atomics that change the value; a plain store that puts the same value back is not noticed.)
+ * Exclusives: the monitor remembers address and value; a store succeeds if the value is still
+ * there, by compare-and-swap. (Exact among exclusives and atomics that change the value; a plain
+ * store that puts the same value back is not noticed.)
  */
 #include <string.h>
 
@@ -26,9 +28,9 @@ static bool misaligned(uint64_t va, uint32_t m)
 }
 
 /*
- * The host address for an atomic access: aligned to its size (or, with MO_ATOMIC16, within 16 bytes), in RAM.
- * Atomic accesses to devices get an external abort, as the architectures allow. An update, which reads as well, faults as
- * a read where a read would.
+ * The host address for an atomic access: aligned to its size (or, with MO_ATOMIC16, within 16
+ * bytes), in RAM. Atomic accesses to devices get an external abort, as the architectures allow. An
+ * update, which reads as well, faults as a read where a read would.
  */
 static uint8_t *place(struct vcpu *v, uint64_t va, uint32_t m, enum access a, bool update)
 {
@@ -40,7 +42,8 @@ static uint8_t *place(struct vcpu *v, uint64_t va, uint32_t m, enum access a, bo
         fault(v, va, update ? ACCESS_READ : a, FAULT_ALIGN);
         return NULL;
     }
-    /* An atomic needs both permissions; a write permission implies the read one in all that we model. */
+    /* An atomic needs both permissions; a write permission implies the read one in all that we
+     * model. */
     if (!tlb_lookup(v, va, a, idx, &hit, &word)) {
         if (update && !tlb_lookup(v, va, ACCESS_READ, idx, &hit, &read_word)) {
             fault(v, va, ACCESS_READ, read_word);
@@ -145,7 +148,8 @@ static void swap16(uint64_t x[2], uint32_t m)
     }
 }
 
-static bool cas16(uint8_t *p, uint32_t m, const uint64_t expected[2], const uint64_t value[2], uint64_t old[2])
+static bool cas16(uint8_t *p, uint32_t m, const uint64_t expected[2], const uint64_t value[2],
+                  uint64_t old[2])
 {
     uint64_t e[2] = {expected[0], expected[1]}, x[2] = {value[0], value[1]};
 
@@ -160,11 +164,16 @@ static bool cas16(uint8_t *p, uint32_t m, const uint64_t expected[2], const uint
     return wide == want;
 }
 
-static bool compare_and_swap(struct vcpu *v, uint64_t va, uint32_t m, bool update, const uint64_t expected[2],
+static uint8_t *swap_place(struct vcpu *v, uint64_t va, uint32_t m, bool update)
+{
+    return place(v, va, (m & MO_SIZE_LOG2) == MO_128 ? m | MO_ALIGN : m, ACCESS_WRITE, update);
+}
+
+/* At p, from swap_place; false if that failed. */
+static bool compare_and_swap(uint8_t *p, uint32_t m, const uint64_t expected[2],
                              const uint64_t value[2], uint64_t old[2])
 {
     const unsigned n = 1u << (m & MO_SIZE_LOG2);
-    uint8_t *p = place(v, va, n == 16 ? m | MO_ALIGN : m, ACCESS_WRITE, update);
 
     if (!p) {
         return false;
@@ -175,14 +184,15 @@ static bool compare_and_swap(struct vcpu *v, uint64_t va, uint32_t m, bool updat
         return true;
     }
     const uint64_t mask = mask64(8 * n);
-    old[0] = order(cas_host(p, n, order(expected[0] & mask, m, n), order(value[0] & mask, m, n)), m, n);
+    old[0] = order(cas_host(p, n, order(expected[0] & mask, m, n), order(value[0] & mask, m, n)), m,
+                   n);
     return true;
 }
 
-bool vcpu_cas(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t expected[2], const uint64_t value[2],
-              uint64_t old[2])
+bool vcpu_cas(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t expected[2],
+              const uint64_t value[2], uint64_t old[2])
 {
-    return compare_and_swap(v, va, m, true, expected, value, old);
+    return compare_and_swap(swap_place(v, va, m, true), m, expected, value, old);
 }
 
 bool vcpu_load_excl(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value[2])
@@ -195,7 +205,8 @@ bool vcpu_load_excl(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value[2])
         if (!p) {
             return false;
         }
-        /* Two halves, read again until they belong together: the page may be read-only, so no 16-byte CAS. */
+        /* Two halves, read again until they belong together: the page may be read-only, so no
+         * 16-byte CAS. */
         const uint64_t *half = (const uint64_t *)(const void *)p;
         do {
             value[0] = atomic_get_acquire(&half[0]);
@@ -211,12 +222,15 @@ bool vcpu_load_excl(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value[2])
     return true;
 }
 
-bool vcpu_store_excl(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t value[2], uint32_t *failed)
+bool vcpu_store_excl(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t value[2],
+                     uint32_t *failed)
 {
     const uint64_t addr = v->hot.excl_addr;
     const unsigned n = 1u << (m & MO_SIZE_LOG2);
-    /* Of a wider load's value the part that this store covers (to mix sizes is the guest's risk). */
-    const uint64_t expected[2] = {v->hot.excl_value[0] & mask64(n < 8 ? 8 * n : 64), n == 16 ? v->hot.excl_value[1] : 0};
+    /* Of a wider load's value the part that this store covers (to mix sizes is the guest's risk).
+     */
+    const uint64_t expected[2] = {v->hot.excl_value[0] & mask64(n < 8 ? 8 * n : 64),
+                                  n == 16 ? v->hot.excl_value[1] : 0};
     uint64_t old[2];
 
     *failed = 1;
@@ -228,7 +242,7 @@ bool vcpu_store_excl(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t val
         return fault(v, va, ACCESS_WRITE, FAULT_ALIGN);
     }
     v->hot.excl_addr = UINT64_MAX;
-    if (!compare_and_swap(v, va, m | MO_ALIGN, false, expected, value, old)) {
+    if (!compare_and_swap(swap_place(v, va, m | MO_ALIGN, false), m, expected, value, old)) {
         return false;
     }
     *failed = old[0] != expected[0] || old[1] != expected[1];

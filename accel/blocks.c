@@ -2,10 +2,11 @@
 /*
  * Translated blocks: look-up by physical address, translation, links between blocks, invalidation.
  *
- * Readers of the hash take no lock: a chain grows at its head, and an invalid block, which leaves its chain, stays in memory until
- * everything is flushed while nobody runs guest code. All changes are made under the translate lock. A block that is invalidated is
- * unlinked, so that it is never entered again; a vCPU that is inside it runs on to its end, as the architectures allow until
- * the next context synchronization.
+ * Readers of the hash take no lock: a chain grows at its head, and an invalid block, which leaves
+ * its chain, stays in memory until everything is flushed while nobody runs guest code. All changes
+ * are made under the translate lock. A block that is invalidated is unlinked, so that it is never
+ * entered again; a vCPU that is inside it runs on to its end, as the architectures allow until the
+ * next context synchronization.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -20,7 +21,8 @@
 
 static unsigned hash_of(uint64_t pa, uint64_t pc, uint64_t mode)
 {
-    return (unsigned)(hash_mix64(pa ^ pc << 20 ^ mode * 0x9e3779b97f4a7c15) >> (64 - BLOCK_HASH_BITS));
+    return (unsigned)(hash_mix64(pa ^ pc << 20 ^ mode * 0x9e3779b97f4a7c15) >>
+                      (64 - BLOCK_HASH_BITS));
 }
 
 static struct block *find(struct accel *a, uint64_t pa, uint64_t pc, uint64_t mode)
@@ -46,7 +48,8 @@ static void log_block(struct vcpu *v, const struct ir_builder *b, const struct b
         log_print(LOG_IN_ASM, "IN: %#" PRIx64 "\n", b->pc);
         for (uint32_t at = 0; at < b->guest_bytes;) {
             char text[128];
-            const unsigned n = v->cls->disas(b->code + at, b->guest_bytes - at, b->pc + at, text, sizeof(text));
+            const unsigned n = v->cls->disas(b->code + at, b->guest_bytes - at, b->pc + at, text,
+                                             sizeof(text));
             log_print(LOG_IN_ASM, "%#018" PRIx64 "  %s\n", b->pc + at, text);
             at += n ? n : 4;
         }
@@ -60,7 +63,8 @@ static void log_block(struct vcpu *v, const struct ir_builder *b, const struct b
     if (log_enabled(LOG_OUT_ASM) && a->host) {
         struct strbuf s = {0};
         host_print(a->host, blk, &s);
-        log_print(LOG_OUT_ASM, "OUT: %#" PRIx64 " (%u bytes)\n%s\n", b->pc, blk->code_bytes, strbuf_text(&s));
+        log_print(LOG_OUT_ASM, "OUT: %#" PRIx64 " (%u bytes)\n%s\n", b->pc, blk->code_bytes,
+                  strbuf_text(&s));
         strbuf_free(&s);
     }
 }
@@ -130,8 +134,12 @@ static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const u
     b->flags_dead = false;
     v->cls->translate(v, b);
     struct block *blk = &a->blocks[a->block_count];
-    *blk = (struct block){.pc = pc, .mode_key = b->mode_key, .pa = pa, .bytes = b->guest_bytes,
-                          .guest_insns = b->guest_insns, .valid = true};
+    *blk = (struct block){.pc = pc,
+                          .mode_key = b->mode_key,
+                          .pa = pa,
+                          .bytes = b->guest_bytes,
+                          .guest_insns = b->guest_insns,
+                          .valid = true};
     if (!compile(v, b, blk)) {
         return NULL;
     }
@@ -211,7 +219,7 @@ static void unlink_block(struct accel *a, struct block *b)
 /* One block's entries, or with NULL all. */
 static void forget_jumps(struct accel *a, const struct block *b)
 {
-    atomic_fence();                /* the blocks are seen to be invalid by who enters one from now on */
+    atomic_fence(); /* the blocks are seen to be invalid by who enters one from now on */
     for (unsigned i = 0; i < a->count; i++) {
         struct jump_entry *jumps = tcg_of(a->vcpus[i])->jumps;
         const unsigned first = b ? b->pc >> 2 & (JUMP_TABLE_ENTRIES - 1) : 0;

@@ -2,14 +2,16 @@
 /*
  * Contexts: what code may be reached directly under the present mode and address space (see tcg.h).
  *
- * A context remembers each virtual code page that was entered under it and what that page mapped to. A TLB flush does not
- * empty anything: it marks the pages that it covers as suspect, and they are walked again before the context is next used.
- * Only if one is found to map elsewhere is the context retired, and a fresh one with another key takes its place; the jump
- * table, the code stack and the code slots then hold nothing that matches.
+ * A context remembers each virtual code page that was entered under it and what that page mapped
+ * to. A TLB flush does not empty anything: it marks the pages that it covers as suspect, and they
+ * are walked again before the context is next used. Only if one is found to map elsewhere is the
+ * context retired, and a fresh one with another key takes its place; the jump table, the code stack
+ * and the code slots then hold nothing that matches.
  *
- * Keys. The jump table compares PC ^ key, so two contexts must never agree on that for any PCs that a guest may jump to: the
- * upper 12 bits are an id that is unique and leaves bit 63 alone (canonical PCs cannot collide), the rest is random (a guest
- * that jumps to an address that is not canonical would have to guess it).
+ * Keys. The jump table compares PC ^ key, so two contexts must never agree on that for any PCs that
+ * a guest may jump to: the upper 12 bits are an id that is unique and leaves bit 63 alone
+ * (canonical PCs cannot collide), the rest is random (a guest that jumps to an address that is not
+ * canonical would have to guess it).
  */
 #include <string.h>
 
@@ -111,7 +113,8 @@ static struct context *intern(struct accel *a, uint64_t mode, uint32_t tag, bool
         atomic_store(&a->flush_wanted, 1);
     }
     struct context *c = mem_alloc(sizeof(*c));
-    *c = (struct context){.key = fresh_key(a), .mode_key = mode, .tag = tag, .high = high, .next = a->contexts};
+    *c = (struct context){
+        .key = fresh_key(a), .mode_key = mode, .tag = tag, .high = high, .next = a->contexts};
     map_grow(c);
     a->contexts = c;
     return c;
@@ -127,8 +130,8 @@ static bool still_true(struct vcpu *v, struct context *c)
         }
         struct translation tr;
         uint64_t fault;
-        if (!v->cls->walk(v, m->page, ACCESS_FETCH, v->cls->mmu_index(v), &tr, &fault) || !tr.exec ||
-            (tr.pa & PAGE_MASK) != m->pa) {
+        if (!v->cls->walk(v, m->page, ACCESS_FETCH, v->cls->mmu_index(v), &tr, &fault) ||
+            !tr.exec || (tr.pa & PAGE_MASK) != m->pa) {
             return false;
         }
         m->suspect = false;
@@ -161,7 +164,8 @@ static void make_current(struct vcpu *v, struct context *c)
     t->context = c;
     v->hot.key = c->key;
     v->hot.code_slots = c->slots;
-    /* A kick that came in between must not be lost: it stores exit_request before it spoils the key. */
+    /* A kick that came in between must not be lost: it stores exit_request before it spoils the
+     * key. */
     atomic_fence();
     if (atomic_load(&v->hot.exit_request)) {
         v->hot.key = t->accel->spoiled_key;
@@ -187,10 +191,13 @@ void context_select(struct vcpu *v, uint64_t pc)
     }
     const uint64_t mode = v->cls->mode_key(v);
     const unsigned idx = v->cls->mmu_index(v);
-    const uint32_t tag = high && !t->accel->nonglobal_high ? TLB_ANY_TAG : tlb_tag_of(v->env.tlb, pc, idx);
-    struct context **recent = &t->recent[(hash_mix64(mode ^ (uint64_t)tag << 32) + high) % CONTEXT_CACHE];
+    const uint32_t tag = high && !t->accel->nonglobal_high ? TLB_ANY_TAG
+                                                           : tlb_tag_of(v->env.tlb, pc, idx);
+    struct context **recent =
+        &t->recent[(hash_mix64(mode ^ (uint64_t)tag << 32) + high) % CONTEXT_CACHE];
     struct context *c = *recent;
-    if (!c || c->mode_key != mode || c->tag != tag || c->high != high || c->retired || atomic_load(&c->suspect)) {
+    if (!c || c->mode_key != mode || c->tag != tag || c->high != high || c->retired ||
+        atomic_load(&c->suspect)) {
         c = *recent = lookup(v, mode, tag, high);
     }
     make_current(v, c);

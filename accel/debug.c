@@ -38,7 +38,8 @@ bool accel_breakpoint(struct accel *a, uint64_t pc, bool insert)
     if (!insert) {
         return false;
     }
-    a->breakpoints = mem_resize_array(a->breakpoints, a->breakpoint_count + 1, sizeof(*a->breakpoints));
+    a->breakpoints = mem_resize_array(a->breakpoints, a->breakpoint_count + 1,
+                                      sizeof(*a->breakpoints));
     a->breakpoints[a->breakpoint_count++] = pc;
     forget_translations(a);
     return true;
@@ -57,8 +58,10 @@ bool accel_watchpoint(struct accel *a, uint64_t va, uint64_t bytes, enum watch_k
     if (!insert || bytes == 0) {
         return false;
     }
-    a->watchpoints = mem_resize_array(a->watchpoints, a->watchpoint_count + 1, sizeof(*a->watchpoints));
-    a->watchpoints[a->watchpoint_count++] = (struct watchpoint){.va = va, .bytes = bytes, .kind = k};
+    a->watchpoints = mem_resize_array(a->watchpoints, a->watchpoint_count + 1,
+                                      sizeof(*a->watchpoints));
+    a->watchpoints[a->watchpoint_count++] = (struct watchpoint){
+        .va = va, .bytes = bytes, .kind = k};
     forget_translations(a);
     return true;
 }
@@ -89,7 +92,8 @@ bool tcg_watch(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind, un
     }
     for (unsigned i = 0; i < a->watchpoint_count; i++) {
         const struct watchpoint *w = &a->watchpoints[i];
-        const bool hit = w->kind == WATCH_ACCESS || (w->kind == WATCH_WRITE) == (kind == ACCESS_WRITE);
+        const bool hit = w->kind == WATCH_ACCESS ||
+                         (w->kind == WATCH_WRITE) == (kind == ACCESS_WRITE);
         if (hit && va < w->va + w->bytes && w->va < va + bytes) {
             a->watch_hit = w->va;
             tcg_of(v)->watched = true;

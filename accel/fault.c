@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Host faults of generated code: the guard page of a code stack, into which a guest runs that calls deeper than the stack is.
- * The handler is the process's (faults have one handler), so what is not ours goes to the handler that was there before.
+ * Host faults of generated code: the guard page of a code stack, into which a guest runs that calls
+ * deeper than the stack is. The handler is the process's (faults have one handler), so what is not
+ * ours goes to the handler that was there before.
  */
 #include <signal.h>
 #include <string.h>
@@ -32,13 +33,14 @@ static void handle(int number, siginfo_t *info, void *context)
     } else if (before->sa_handler != SIG_DFL && before->sa_handler != SIG_IGN) {
         before->sa_handler(number);
     } else {
-        signal(number, SIG_DFL);   /* the fault comes again and ends the process */
+        signal(number, SIG_DFL); /* the fault comes again and ends the process */
     }
 }
 
 void fault_handler_install(void)
 {
-    struct sigaction now, sa = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
+    struct sigaction now,
+        sa = {.sa_sigaction = handle, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
 
     sigaction(SIGSEGV, NULL, &now);
     if (!(now.sa_flags & SA_SIGINFO) || now.sa_sigaction != handle) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TLB invalidation across vCPUs. A flush of others is posted to their queues; tlb_sync, at the guest's barrier, waits until each
- * has processed what was posted before, or is outside guest code (it processes the queue before it enters again).
- * While it waits, a vCPU counts as outside itself, so two that wait for each other both get on.
+ * TLB invalidation across vCPUs. A flush of others is posted to their queues; tlb_sync, at the
+ * guest's barrier, waits until each has processed what was posted before, or is outside guest code
+ * (it processes the queue before it enters again). While it waits, a vCPU counts as outside itself,
+ * so two that wait for each other both get on.
  */
 #include "accel/tcg.h"
 #include "base/atomic.h"
@@ -135,7 +136,7 @@ void tlb_sync(struct vcpu *v)
             atomic_store(&self->in_guest, false);
             tcg_process_requests(v);
             atomic_pause();
-            if (++spins > SPINS) {     /* its thread may be waiting for this host CPU */
+            if (++spins > SPINS) { /* its thread may be waiting for this host CPU */
                 os_sleep_until_ns(os_now_ns() + 20000);
             }
         }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The floating-point environment between guest, host and software. While generated code runs, MXCSR holds the guest's
- * rounding mode and gathers cumulative flags; calls out of it leave MXCSR in hot.guest_mxcsr and put it back afterwards.
+ * The floating-point environment between guest, host and software. While generated code runs, MXCSR
+ * holds the guest's rounding mode and gathers cumulative flags; calls out of it leave MXCSR in
+ * hot.guest_mxcsr and put it back afterwards.
  */
 #include "base/softfloat.h"
 #include "cpu/cpu.h"
@@ -11,7 +12,8 @@
 #define MXCSR_FLAGS 0x3fu
 #define MXCSR_ROUND_SHIFT 13
 
-/* MXCSR: IE 0, DE 1, ZE 2, OE 3, UE 4, PE 5. A denormal operand is no event for a guest that does not flush. */
+/* MXCSR: IE 0, DE 1, ZE 2, OE 3, UE 4, PE 5. A denormal operand is no event for a guest that does
+ * not flush. */
 static uint32_t from_mxcsr(uint32_t m)
 {
     return (m & 1 ? FP_INVALID : 0) | (m & 4 ? FP_DIVZERO : 0) | (m & 8 ? FP_OVERFLOW : 0) |

@@ -9,14 +9,18 @@ static void translation(struct accel *a, struct strbuf *out)
 {
     const uint64_t n = a->translated_insns ? a->translated_insns : 1;
 
-    strbuf_printf(out, "engine              %s\n", a->host ? host_level_name(a->host) : "reference interpreter");
-    strbuf_printf(out, "blocks              %" PRIu64 " (%" PRIu64 " guest instructions, %.1f a block)\n",
-                  a->translated_blocks, a->translated_insns,
-                  (double)a->translated_insns / (double)(a->translated_blocks ? a->translated_blocks : 1));
-    strbuf_printf(out, "translation         %.1f ms, %.0f ns a guest instruction\n", (double)a->translate_ns / 1e6,
-                  (double)a->translate_ns / (double)n);
+    strbuf_printf(out, "engine              %s\n",
+                  a->host ? host_level_name(a->host) : "reference interpreter");
+    strbuf_printf(
+        out, "blocks              %" PRIu64 " (%" PRIu64 " guest instructions, %.1f a block)\n",
+        a->translated_blocks, a->translated_insns,
+        (double)a->translated_insns / (double)(a->translated_blocks ? a->translated_blocks : 1));
+    strbuf_printf(out, "translation         %.1f ms, %.0f ns a guest instruction\n",
+                  (double)a->translate_ns / 1e6, (double)a->translate_ns / (double)n);
     if (a->host) {
-        strbuf_printf(out, "cache               %" PRIu64 " of %" PRIu64 " KiB, %.1f bytes a guest instruction\n",
+        strbuf_printf(out,
+                      "cache               %" PRIu64 " of %" PRIu64
+                      " KiB, %.1f bytes a guest instruction\n",
                       host_cache_used(a->host) >> 10, host_cache_size(a->host) >> 10,
                       (double)host_cache_used(a->host) / (double)n);
     }
@@ -28,9 +32,12 @@ static void vcpu(struct vcpu *v, struct strbuf *out)
     const struct tcg_vcpu *t = tcg_of(v);
     const struct tlb *tlb = v->env.tlb;
 
-    strbuf_printf(out, "vCPU %u: look-ups %" PRIu64 ", links %" PRIu64 ", translations %" PRIu64 "\n", v->index, t->lookups,
-                  t->links, t->translations);
-    strbuf_printf(out, "  TLB: refills %" PRIu64 ", page walks %" PRIu64 ", accesses by the run-time %" PRIu64 "\n",
+    strbuf_printf(out,
+                  "vCPU %u: look-ups %" PRIu64 ", links %" PRIu64 ", translations %" PRIu64 "\n",
+                  v->index, t->lookups, t->links, t->translations);
+    strbuf_printf(out,
+                  "  TLB: refills %" PRIu64 ", page walks %" PRIu64
+                  ", accesses by the run-time %" PRIu64 "\n",
                   tlb->refills, tlb->walks, tlb->slow);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Guest memory accesses by the run-time: whatever the inline check of generated code does not cover (devices, faults, page
- * crossings, watchpoints), and all accesses of the reference interpreter.
+ * Guest memory accesses by the run-time: whatever the inline check of generated code does not cover
+ * (devices, faults, page crossings, watchpoints), and all accesses of the reference interpreter.
  */
 #include <string.h>
 
@@ -87,8 +87,8 @@ static bool load_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx, ui
     return true;
 }
 
-static bool store_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx, const struct tlb_hit *hit,
-                        uint64_t value)
+static bool store_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx,
+                        const struct tlb_hit *hit, uint64_t value)
 {
     if (hit->slow && !tcg_watch(v, va, n, ACCESS_WRITE, idx)) {
         return false;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Running one vCPU: guest code by the host back end or by the reference interpreter, and what comes between.
+ * Running one vCPU: guest code by the host back end or by the reference interpreter, and what comes
+ * between.
  *
- * A kick stores exit_request and spoils the context's key, so that neither a probe nor a return matches; generated code then
- * asks the run-time, which leaves. The run loop clears exit_request before it looks for work, so that no request is lost.
+ * A kick stores exit_request and spoils the context's key, so that neither a probe nor a return
+ * matches; generated code then asks the run-time, which leaves. The run loop clears exit_request
+ * before it looks for work, so that no request is lost.
  */
 #include "accel/tcg.h"
 #include "base/atomic.h"
@@ -151,7 +153,8 @@ static void enter_guest(struct vcpu *v)
     atomic_store(&t->in_guest, false);
 }
 
-/* Runs v until it halts, or until exit_request says that somebody wants something else. One round. */
+/* Runs v until it halts, or until exit_request says that somebody wants something else. One round.
+ */
 void tcg_run(struct vcpu *v)
 {
     struct vcpu *before = current;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What generated code asks of the run-time: the next block, a link, an access that the inline TLB did not cover, a function.
- * All of it runs on the vCPU's thread and on the C stack.
+ * What generated code asks of the run-time: the next block, a link, an access that the inline TLB
+ * did not cover, a function. All of it runs on the vCPU's thread and on the C stack.
  */
 #include <string.h>
 
@@ -28,7 +28,7 @@ const void *runtime_go(struct vcpu *v, uint64_t pc)
             struct jump_entry *j = &t->jumps[pc >> 2 & (JUMP_TABLE_ENTRIES - 1)];
             atomic_set(&j->host, b->entry);
             atomic_set(&j->key, pc ^ t->context->key);
-            atomic_fence();        /* as in forget_jumps: either sees what the other did */
+            atomic_fence(); /* as in forget_jumps: either sees what the other did */
             if (!atomic_get(&b->valid)) {
                 atomic_set(&j->key, UINT64_MAX);
             }
@@ -47,7 +47,8 @@ static const void *link_block(struct vcpu *v, struct link *l)
     struct accel *a = t->accel;
 
     context_select(v, l->pc);
-    if (atomic_load(&v->hot.exit_request) || atomic_load(&a->flush_wanted) || t->step || a->breakpoint_count) {
+    if (atomic_load(&v->hot.exit_request) || atomic_load(&a->flush_wanted) || t->step ||
+        a->breakpoint_count) {
         return runtime_go(v, l->pc);
     }
     t->links++;
@@ -58,7 +59,8 @@ static const void *link_block(struct vcpu *v, struct link *l)
     const bool same_page = !((l->pc ^ l->from->pc) >> GUEST_PAGE_BITS);
     os_mutex_lock(&a->translate);
     if (b->valid && l->from->valid && b->mode_key == l->from->mode_key) {
-        /* Within a page the code page is the one that is running; it may have been remapped since. */
+        /* Within a page the code page is the one that is running; it may have been remapped since.
+         */
         if (!same_page || (b->pa ^ l->from->pa) >> GUEST_PAGE_BITS == 0) {
             if (l->to) {
                 struct link **at = &l->to->in;
@@ -88,7 +90,8 @@ static const void *poll(struct vcpu *v, uint64_t pc)
     return host_leave_address(tcg_of(v)->accel->host);
 }
 
-/* Takes the exception that was recorded; the state in memory is complete and its PC is the faulting instruction's. */
+/* Takes the exception that was recorded; the state in memory is complete and its PC is the faulting
+ * instruction's. */
 static const void *take(struct vcpu *v)
 {
     v->hot.raised = 0;
@@ -97,8 +100,8 @@ static const void *take(struct vcpu *v)
 }
 
 typedef uint64_t (*int_fn)(struct vcpu *, uint64_t, uint64_t, uint64_t, uint32_t);
-typedef void (*vec_fn)(struct vcpu *, union ir_vec *, const union ir_vec *, const union ir_vec *, const union ir_vec *,
-                       uint32_t);
+typedef void (*vec_fn)(struct vcpu *, union ir_vec *, const union ir_vec *, const union ir_vec *,
+                       const union ir_vec *, uint32_t);
 
 static const void *tail(struct vcpu *v, const struct ir_call *row, uint32_t aux, uint64_t at)
 {
@@ -123,7 +126,8 @@ static const void *leave_at(struct vcpu *v, const struct site *s)
     return take(v);
 }
 
-static const void *call(struct vcpu *v, const struct ir_call *row, const struct site *s, uint32_t aux)
+static const void *call(struct vcpu *v, const struct ir_call *row, const struct site *s,
+                        uint32_t aux)
 {
     if (row->vector) {
         union ir_vec *x = (union ir_vec *)v->env.vec_args;
@@ -165,7 +169,8 @@ static bool load_vector(struct vcpu *v, const struct site *s, uint64_t va)
             return false;
         }
         const unsigned first = m & MO_SWAP ? 1 : 0;
-        if (!vcpu_load(v, va, half, &x.u64[first]) || !vcpu_load(v, va + 8, half, &x.u64[first ^ 1])) {
+        if (!vcpu_load(v, va, half, &x.u64[first]) ||
+            !vcpu_load(v, va + 8, half, &x.u64[first ^ 1])) {
             return false;
         }
     }
@@ -221,7 +226,9 @@ static bool access_by_register(struct vcpu *v, const struct site *s, uint64_t va
     if (vector) {
         return store_vector(v, s, va);
     }
-    return vcpu_store(v, va, s->memop, s->data == SITE_NO_REG ? (uint64_t)(int64_t)(int32_t)s->aux : v->env.gpr[s->data]);
+    return vcpu_store(v, va, s->memop,
+                      s->data == SITE_NO_REG ? (uint64_t)(int64_t)(int32_t)s->aux
+                                             : v->env.gpr[s->data]);
 }
 
 static bool mem_leaf(struct vcpu *v, const struct site *s)
@@ -229,10 +236,12 @@ static bool mem_leaf(struct vcpu *v, const struct site *s)
     const unsigned bytes = 1u << (s->memop & MO_SIZE_LOG2);
     const uint64_t va = site_address(v, s);
 
-    if (((va ^ (va + bytes - 1)) >> GUEST_PAGE_BITS) || ((s->memop & MO_ALIGN) && (va & (bytes - 1)))) {
+    if (((va ^ (va + bytes - 1)) >> GUEST_PAGE_BITS) ||
+        ((s->memop & MO_ALIGN) && (va & (bytes - 1)))) {
         return false;
     }
-    return tlb_refill_leaf(v, va, s->kind == SITE_LOAD ? ACCESS_READ : ACCESS_WRITE, s->memop >> MO_IDX_SHIFT & 7);
+    return tlb_refill_leaf(v, va, s->kind == SITE_LOAD ? ACCESS_READ : ACCESS_WRITE,
+                           s->memop >> MO_IDX_SHIFT & 7);
 }
 
 static const void *mem(struct vcpu *v, const struct site *s)
@@ -246,11 +255,12 @@ static const void *op(struct vcpu *v, const struct site *s)
 {
     union ir_vec *x = (union ir_vec *)v->env.vec_args;
 
-    if (s->op == (uint8_t)IR_load_excl || s->op == (uint8_t)IR_store_excl || s->op == (uint8_t)IR_atomic ||
-        s->op == (uint8_t)IR_cas) {
+    if (s->op == (uint8_t)IR_load_excl || s->op == (uint8_t)IR_store_excl ||
+        s->op == (uint8_t)IR_atomic || s->op == (uint8_t)IR_cas) {
         return atomic_site(v, s) ? NULL : leave_at(v, s);
     }
-    const struct ir_insn in = {.op = s->op, .type = s->type, .src = s->src, .aux = s->aux, .imm = v->env.args[0]};
+    const struct ir_insn in = {
+        .op = s->op, .type = s->type, .src = s->src, .aux = s->aux, .imm = v->env.args[0]};
     ir_eval_op(v, v->cls->ir, &in, &x[3], (const union ir_vec *const[]){&x[0], &x[1], &x[2]});
     return NULL;
 }

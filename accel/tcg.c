@@ -2,9 +2,10 @@
 /*
  * The translating accelerator's threads: one a vCPU, or (thread=single) one for all in turn.
  *
- * A thread runs guest code while the accelerator is running and its vCPU is powered on and not halted; else it waits. To stop,
- * accel_stop clears `running`, kicks everybody and waits until all are parked. When the code cache is full, the thread that
- * finds out parks everybody else in the same way, empties the cache and lets them go on.
+ * A thread runs guest code while the accelerator is running and its vCPU is powered on and not
+ * halted; else it waits. To stop, accel_stop clears `running`, kicks everybody and waits until all
+ * are parked. When the code cache is full, the thread that finds out parks everybody else in the
+ * same way, empties the cache and lets them go on.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,8 +18,9 @@
 #define DEFAULT_CACHE_BYTES (128u << 20)
 #define SLICE_NS 2000000
 #define CODE_STACK_GUARD 65536u
-#define CODE_STACK_HEADROOM 128u        /* bytes above the first frame, read by returns that look for theirs */
-#define MXCSR_INITIAL 0x1f80u           /* round to nearest, all exceptions masked */
+#define CODE_STACK_HEADROOM                                                                        \
+    128u /* bytes above the first frame, read by returns that look for theirs */
+#define MXCSR_INITIAL 0x1f80u /* round to nearest, all exceptions masked */
 
 static bool has_work(struct vcpu *v)
 {
@@ -35,8 +37,9 @@ static bool has_work(struct vcpu *v)
 }
 
 /*
- * Waits until v has work or the accelerator stops. What v has is asked without the lock, which a kick takes: looking at
- * interrupts may move lines and kick v itself. A kick during the look is not lost: `kicked` makes us look again.
+ * Waits until v has work or the accelerator stops. What v has is asked without the lock, which a
+ * kick takes: looking at interrupts may move lines and kick v itself. A kick during the look is not
+ * lost: `kicked` makes us look again.
  */
 static void sleep_until_kicked(struct tcg_vcpu *t)
 {
@@ -66,7 +69,8 @@ static void kick_all(struct accel *a)
     }
 }
 
-/* ---- emptying the cache: the threads that run guest code meet here; the last one in does the work */
+/* ---- emptying the cache: the threads that run guest code meet here; the last one in does the work
+ */
 
 static unsigned thread_count(const struct accel *a)
 {
@@ -132,7 +136,8 @@ static void after_round(struct tcg_vcpu *t)
     } else if (t->watched) {
         t->watched = false;
         report(t, ACCEL_DEBUG);
-    } else if (a->breakpoint_count && tcg_has_breakpoint(a, t->v->cls->pc(t->v)) && !atomic_load(&t->v->halted)) {
+    } else if (a->breakpoint_count && tcg_has_breakpoint(a, t->v->cls->pc(t->v)) &&
+               !atomic_load(&t->v->halted)) {
         report(t, ACCEL_DEBUG);
     }
 }
@@ -157,7 +162,8 @@ static void run_thread(void *arg)
     fault_stack_free(stack);
 }
 
-/* thread=single: each vCPU with work gets a slice, ended by a kick from the slice's timer thread. */
+/* thread=single: each vCPU with work gets a slice, ended by a kick from the slice's timer thread.
+ */
 static void run_all(void *arg)
 {
     struct accel *a = arg;
@@ -195,7 +201,8 @@ static void slice_timer(void *arg)
 
     while (!atomic_load(&a->quit)) {
         os_sleep_until_ns(os_now_ns() + SLICE_NS);
-        if (atomic_load(&a->running) && os_now_ns() >= atomic_load(&a->slice_end_ns) && a->slice_of) {
+        if (atomic_load(&a->running) && os_now_ns() >= atomic_load(&a->slice_end_ns) &&
+            a->slice_of) {
             vcpu_kick(a->slice_of);
         }
     }
@@ -210,7 +217,7 @@ static bool code_stack_setup(struct tcg_vcpu *t, struct error *e)
         return false;
     }
     uint8_t *top = (uint8_t *)t->code_stack + HOST_CODE_STACK_BYTES - CODE_STACK_HEADROOM;
-    memset(top, 0xff, CODE_STACK_HEADROOM);     /* no frame matches */
+    memset(top, 0xff, CODE_STACK_HEADROOM); /* no frame matches */
     t->v->hot.code_stack = top;
     t->v->hot.guest_mxcsr = (t->v->hot.guest_mxcsr & ~0x3fu) | MXCSR_INITIAL;
     return true;
@@ -269,8 +276,7 @@ static void map_changed(void *opaque)
 }
 
 struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, unsigned count,
-                           void (*exited)(void *opaque, struct vcpu *v, enum accel_exit why), void *opaque,
-                           struct error *e)
+                           accel_exited_fn exited, void *opaque, struct error *e)
 {
     struct accel *a = mem_alloc(sizeof(*a));
 

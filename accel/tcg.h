@@ -2,10 +2,12 @@
 /*
  * The translating accelerator's own structures: engine, contexts, blocks, and each vCPU's part.
  *
- * A block is keyed by physical address, PC and mode key, so address spaces share it. What depends on the address space is the
- * *context*: an interned (mode key, half of the address space, tag, fetch generation) with a key that is xor-ed into PCs in
- * the jump table and on the code stack, and an array of code slots that says which physical page a virtual code page is.
- * Nothing is cleared when the address space changes: the key changes, and what was entered under it is found again later.
+ * A block is keyed by physical address, PC and mode key, so address spaces share it. What depends
+ * on the address space is the *context*: an interned (mode key, half of the address space, tag,
+ * fetch generation) with a key that is xor-ed into PCs in the jump table and on the code stack, and
+ * an array of code slots that says which physical page a virtual code page is. Nothing is cleared
+ * when the address space changes: the key changes, and what was entered under it is found again
+ * later.
  */
 #ifndef ACCEL_TCG_H
 #define ACCEL_TCG_H
@@ -29,19 +31,19 @@
 
 /* A virtual code page of a context, and what it was found to map to. */
 struct code_mapping {
-    uint64_t page;             /* virtual; 1: free */
+    uint64_t page; /* virtual; 1: free */
     uint64_t pa;
-    bool suspect;              /* a TLB flush covered it: walk again before use */
+    bool suspect; /* a TLB flush covered it: walk again before use */
 };
 
 struct context {
-    uint64_t key;              /* secret; the upper 12 bits are the id */
+    uint64_t key; /* secret; the upper 12 bits are the id */
     uint64_t mode_key;
     uint32_t tag;
-    bool high;                 /* the half of PCs */
-    bool retired;              /* its mappings are no longer true */
-    _Atomic bool suspect;      /* some mapping is */
-    struct code_mapping *map;  /* open hash */
+    bool high;                /* the half of PCs */
+    bool retired;             /* its mappings are no longer true */
+    _Atomic bool suspect;     /* some mapping is */
+    struct code_mapping *map; /* open hash */
     uint32_t map_size, map_used;
     struct context *next;
     uint32_t slots[CONTEXT_SLOTS];
@@ -54,7 +56,11 @@ struct jump_entry {
 
 /* A flush posted by another vCPU. */
 struct flush_request {
-    enum { FLUSH_ALL, FLUSH_TAG, FLUSH_PAGE } kind;
+    enum {
+        FLUSH_ALL,
+        FLUSH_TAG,
+        FLUSH_PAGE
+    } kind;
     uint64_t va;
     uint32_t tag;
 };
@@ -70,18 +76,18 @@ struct tcg_vcpu {
     void *code_stack;
     struct ir_builder builder;
     bool context_dirty;
-    _Atomic bool in_guest;     /* may use TLB contents and stale code */
-    _Atomic bool sleeping;     /* waits on wake */
-    struct os_mutex lock;      /* guards queue, kicked */
+    _Atomic bool in_guest; /* may use TLB contents and stale code */
+    _Atomic bool sleeping; /* waits on wake */
+    struct os_mutex lock;  /* guards queue, kicked */
     struct os_cond wake;
-    bool kicked;               /* since it last looked for work */
+    bool kicked; /* since it last looked for work */
     struct flush_request queue[FLUSH_QUEUE];
     unsigned queued;
     bool queue_overflow;
     _Atomic uint64_t posted, done;
-    bool step;                 /* run one instruction, then report */
-    bool watched;              /* a watchpoint was hit */
-    bool parked;               /* waits for accel_start; under accel.lock */
+    bool step;    /* run one instruction, then report */
+    bool watched; /* a watchpoint was hit */
+    bool parked;  /* waits for accel_start; under accel.lock */
     uint64_t run_ns, lookups, links, exits, translations;
     _Atomic uint64_t instructions;
 };
@@ -95,18 +101,18 @@ struct accel {
     struct accel_config config;
     struct vcpu **vcpus;
     unsigned count;
-    void (*exited)(void *opaque, struct vcpu *v, enum accel_exit why);
+    accel_exited_fn exited;
     void *opaque;
 
-    struct os_mutex lock;      /* guards the next four, parked, and reports */
+    struct os_mutex lock; /* guards the next four, parked, and reports */
     struct os_cond changed;
     _Atomic bool running, quit;
-    bool started;              /* the threads exist */
-    struct vcpu *slice_of;     /* thread=single: whose turn it is, and until when */
+    bool started;          /* the threads exist */
+    struct vcpu *slice_of; /* thread=single: whose turn it is, and until when */
     _Atomic int64_t slice_end_ns;
     struct os_thread timer;
     bool has_timer;
-    unsigned outside;          /* threads that wait for an exclusive section to end */
+    unsigned outside; /* threads that wait for an exclusive section to end */
 
     struct os_mutex translate; /* guards everything below but the hash's readers */
     struct host *host;         /* NULL: interpreter */
@@ -114,15 +120,15 @@ struct accel {
     struct hash *pages;        /* physical page → first block of the page list */
     struct context *contexts;
     uint32_t next_id;
-    struct hash *page_ids;     /* virtual page ^ hash(physical page) → id */
+    struct hash *page_ids; /* virtual page ^ hash(physical page) → id */
     uint32_t next_page_id;
-    struct block *blocks;      /* chunked allocation */
+    struct block *blocks; /* chunked allocation */
     uint32_t block_count, block_capacity;
     uint32_t null_slots[CONTEXT_SLOTS];
     uint64_t spoiled_key;
     bool nonglobal_high;
-    _Atomic unsigned flush_wanted;   /* the cache is full: everybody out */
-    uint8_t code_filter[8192]; /* bit per hash of virtual page: some context runs code there */
+    _Atomic unsigned flush_wanted; /* the cache is full: everybody out */
+    uint8_t code_filter[8192];     /* bit per hash of virtual page: some context runs code there */
 
     uint64_t *breakpoints;
     unsigned breakpoint_count;
@@ -139,38 +145,45 @@ static inline struct tcg_vcpu *tcg_of(struct vcpu *v)
 }
 
 /* context.c */
-void context_select(struct vcpu *v, uint64_t pc);      /* makes the context of pc current; refreshes TLB tables if dirty */
-void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa);   /* pc's page maps to pa: verified just now */
+void context_select(
+    struct vcpu *v,
+    uint64_t pc); /* makes the context of pc current; refreshes TLB tables if dirty */
+void context_enter_page(struct vcpu *v, uint64_t pc,
+                        uint64_t pa); /* pc's page maps to pa: verified just now */
 uint32_t context_page_id(struct accel *a, uint64_t va_page, uint64_t pa_page);
 void context_suspect_page(struct accel *a, uint64_t va, uint32_t tag);
-void context_suspect_tag(struct accel *a, uint32_t tag);             /* TLB_ANY_TAG: all */
-void context_reset(struct accel *a);                   /* everybody is out */
+void context_suspect_tag(struct accel *a, uint32_t tag); /* TLB_ANY_TAG: all */
+void context_reset(struct accel *a);                     /* everybody is out */
 /* blocks.c */
-struct block *block_find(struct vcpu *v, uint64_t pc);  /* translates if need be; NULL: an exception was taken, see cls->pc */
+struct block *block_find(
+    struct vcpu *v,
+    uint64_t pc); /* translates if need be; NULL: an exception was taken, see cls->pc */
 void block_flush_range(struct accel *a, uint64_t pa, uint64_t bytes);
-void block_flush_all(struct accel *a);                 /* everybody is out */
+void block_flush_all(struct accel *a); /* everybody is out */
 
 /* runtime.c */
 extern const struct host_runtime tcg_runtime;
 const void *runtime_go(struct vcpu *v, uint64_t pc);
 
 /* atomic.c */
-bool atomic_site(struct vcpu *v, const struct site *s);   /* operands and result in env.vec_args */
+bool atomic_site(struct vcpu *v, const struct site *s); /* operands and result in env.vec_args */
 
 /* flush.c */
-void tcg_process_requests(struct vcpu *v);             /* flushes that others posted */
-void tcg_post_flush_all(struct vcpu *v);               /* any thread */
+void tcg_process_requests(struct vcpu *v); /* flushes that others posted */
+void tcg_post_flush_all(struct vcpu *v);   /* any thread */
 
 /* run.c */
-void tcg_run(struct vcpu *v);                          /* guest code until something else wants the thread */
+void tcg_run(struct vcpu *v); /* guest code until something else wants the thread */
 
 /* fault.c */
-void fault_handler_install(void);                      /* for faults of generated code; others go to the handler before */
-void *fault_stack_create(void);                        /* signal stack of the calling thread */
+void fault_handler_install(
+    void);                      /* for faults of generated code; others go to the handler before */
+void *fault_stack_create(void); /* signal stack of the calling thread */
 void fault_stack_free(void *stack);
 
 /* debug.c */
-/* An access of a page that is watched by the debugger or the guest. false: the guest's watchpoint raised an exception. */
+/* An access of a page that is watched by the debugger or the guest. false: the guest's watchpoint
+ * raised an exception. */
 bool tcg_watch(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind, unsigned idx);
 bool tcg_has_breakpoint(const struct accel *a, uint64_t pc);
 bool tcg_page_watched(const struct accel *a, uint64_t va);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The TLB's life, page walks, choice of resident tables and flushes; see tlb.h. The hot half is tlb_leaf.c. */
+/* The TLB's life, page walks, choice of resident tables and flushes; see tlb.h. The hot half is
+ * tlb_leaf.c. */
 #include "accel/tcg.h"
 
 #include <string.h>
@@ -97,7 +98,8 @@ static struct tlb_table *resident(struct tlb *t, unsigned idx, uint32_t tag)
         for (unsigned k = 0; table && k < TLB_MMU_INDICES; k++) {
             in_use |= t->by_idx[k] == table && k != idx;
         }
-        if (!in_use && (!oldest || !table || (t->tables[slot] && table->last_use < oldest->last_use))) {
+        if (!in_use &&
+            (!oldest || !table || (t->tables[slot] && table->last_use < oldest->last_use))) {
             if (!oldest || t->tables[slot]) {
                 oldest = table;
                 slot = i;
@@ -120,7 +122,8 @@ static struct tlb_table *resident(struct tlb *t, unsigned idx, uint32_t tag)
     return table;
 }
 
-/* A table that several address spaces share: the lines of the low half go when the low half's space changes. */
+/* A table that several address spaces share: the lines of the low half go when the low half's space
+ * changes. */
 static void drop_low(struct tlb_table *table)
 {
     if (table->low_count > TLB_LOW_LIST) {
@@ -145,7 +148,7 @@ static void select_idx(struct vcpu *v, unsigned idx)
         table = t->by_idx[idx] = resident(t, idx, key);
     }
     if (t->high_tag[idx] != high && t->nonglobal_high) {
-        clear_table(table);       /* nothing of the shared half is known to be global */
+        clear_table(table); /* nothing of the shared half is known to be global */
     } else if (t->low_tag[idx] != low && idx != t->user_idx) {
         drop_low(table);
     }
@@ -175,7 +178,8 @@ static unsigned large_hash(uint64_t a, unsigned bits)
     return (unsigned)hash_mix64((a >> bits) ^ (uint64_t)bits << 56) & 4095;
 }
 
-/* A large page that holds a has been entered since they were last forgotten (or its hash says so). */
+/* A large page that holds a has been entered since they were last forgotten (or its hash says so).
+ */
 static bool in_large_page(const struct tlb *t, uint64_t a)
 {
     for (uint32_t sizes = t->large_sizes; sizes; sizes &= sizes - 1) {
@@ -195,16 +199,21 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
     const uint32_t tag = tr->global ? UINT32_MAX : tlb_tag_of(t, a, idx);
     const struct accel *accel = v->accel ? tcg_of(v)->accel : NULL;
     const bool watched = accel && accel->watchpoint_count && tcg_page_watched(accel, va);
-    const uint32_t flags = (tr->read ? TLB_READ : 0) | (tr->write ? TLB_WRITE : 0) | (tr->exec ? TLB_EXEC : 0) |
-                           (tr->global ? TLB_GLOBAL : 0) | (tr->slow || watched ? TLB_SLOW : 0) |
-                           (tr->device ? TLB_DEVICE : 0);
+    const uint32_t flags = (tr->read ? TLB_READ : 0) | (tr->write ? TLB_WRITE : 0) |
+                           (tr->exec ? TLB_EXEC : 0) | (tr->global ? TLB_GLOBAL : 0) |
+                           (tr->slow || watched ? TLB_SLOW : 0) | (tr->device ? TLB_DEVICE : 0);
 
     if (tr->page_bits > GUEST_PAGE_BITS && !watched && tr->page_bits < 63) {
         const unsigned bits = tr->page_bits;
         const uint64_t base = a >> bits << bits;
         struct tlb_large *l = &t->large[((a >> bits) ^ bits) & (TLB_LARGE_ENTRIES - 1)];
-        *l = (struct tlb_large){.base = base, .pa = tr->pa - (a - base), .tag = tag, .bits = (uint8_t)bits,
-                                .idx = (uint8_t)idx, .flags = (uint8_t)flags, .valid = true,
+        *l = (struct tlb_large){.base = base,
+                                .pa = tr->pa - (a - base),
+                                .tag = tag,
+                                .bits = (uint8_t)bits,
+                                .idx = (uint8_t)idx,
+                                .flags = (uint8_t)flags,
+                                .valid = true,
                                 .gen = tlb_gen(t, tag, tr->global)};
         t->large_sizes |= 1u << bits;
         const unsigned h = large_hash(a, bits);
@@ -215,10 +224,13 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
     const paddr pa = tr->pa & ~(paddr)(GUEST_PAGE_SIZE - 1);
     struct tlb_page *p = tlb_way_leaf(t, page, tag, idx, tr->global);
     t->nonglobal_high |= !tr->global && a >> 63;
-    *p = (struct tlb_page){.key = page | idx | 0x800, .tag = tag, .gen = tlb_gen(t, tag, tr->global),
+    *p = (struct tlb_page){.key = page | idx | 0x800,
+                           .tag = tag,
+                           .gen = tlb_gen(t, tag, tr->global),
                            .pa_flags = pa | flags};
     struct mem_view m;
-    if (space_find(v->memory, pa, &m) && m.range->kind != RANGE_MMIO && pa + GUEST_PAGE_SIZE <= m.base + m.size) {
+    if (space_find(v->memory, pa, &m) && m.range->kind != RANGE_MMIO &&
+        pa + GUEST_PAGE_SIZE <= m.base + m.size) {
         p->host = (uint64_t)(uintptr_t)m.range->host + m.offset + (pa - m.base);
         if (m.range->kind != RANGE_RAM) {
             p->pa_flags |= TLB_ROM;
@@ -227,7 +239,8 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
     return p->pa_flags;
 }
 
-static void fill_hit(struct vcpu *v, uint64_t pa_flags, uint64_t va, enum access a, struct tlb_hit *hit)
+static void fill_hit(struct vcpu *v, uint64_t pa_flags, uint64_t va, enum access a,
+                     struct tlb_hit *hit)
 {
     const paddr pa = (pa_flags & ~(uint64_t)(GUEST_PAGE_SIZE - 1)) | (va & (GUEST_PAGE_SIZE - 1));
     struct mem_view m;
@@ -235,7 +248,8 @@ static void fill_hit(struct vcpu *v, uint64_t pa_flags, uint64_t va, enum access
     hit->pa = pa;
     hit->host = NULL;
     hit->slow = pa_flags & TLB_SLOW;
-    if (space_find(v->memory, pa, &m) && m.range->kind != RANGE_MMIO && (m.range->kind == RANGE_RAM || a != ACCESS_WRITE)) {
+    if (space_find(v->memory, pa, &m) && m.range->kind != RANGE_MMIO &&
+        (m.range->kind == RANGE_RAM || a != ACCESS_WRITE)) {
         hit->host = m.range->host + m.offset + (pa - m.base);
     }
 }
@@ -249,11 +263,14 @@ static void resize_if_crowded(struct tlb *t, unsigned idx)
     }
 }
 
-bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct tlb_hit *hit, uint64_t *fault)
+bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct tlb_hit *hit,
+                uint64_t *fault)
 {
-    static const uint8_t needs[] = {[ACCESS_READ] = TLB_READ, [ACCESS_WRITE] = TLB_WRITE, [ACCESS_FETCH] = TLB_EXEC};
+    static const uint8_t needs[] = {
+        [ACCESS_READ] = TLB_READ, [ACCESS_WRITE] = TLB_WRITE, [ACCESS_FETCH] = TLB_EXEC};
     struct tlb *t = v->env.tlb;
-    const bool usable = va == tlb_canonical(va) || (a != ACCESS_FETCH && v->env.top_byte_ignored[va >> 55 & 1]);
+    const bool usable = va == tlb_canonical(va) ||
+                        (a != ACCESS_FETCH && v->env.top_byte_ignored[va >> 55 & 1]);
     const struct tlb_page *p = usable ? tlb_find_leaf(t, va, idx) : NULL;
     uint64_t pa_flags;
     struct translation tr;
@@ -271,7 +288,8 @@ bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct
     resize_if_crowded(t, idx);
     fill_hit(v, pa_flags, va, a, hit);
     if (hit->host && !hit->slow && a != ACCESS_FETCH && t->by_idx[idx]) {
-        tlb_fill_line_leaf(t, va, idx, (uint64_t)(uintptr_t)hit->host & ~(uint64_t)(GUEST_PAGE_SIZE - 1),
+        tlb_fill_line_leaf(t, va, idx,
+                           (uint64_t)(uintptr_t)hit->host & ~(uint64_t)(GUEST_PAGE_SIZE - 1),
                            a == ACCESS_WRITE);
     }
     return true;

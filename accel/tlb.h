@@ -2,12 +2,14 @@
 /*
  * The translation look-aside buffer of one vCPU, in two levels.
  *
- * Inline tables are what generated code looks into: direct mapped lines of {tag, addend}, one array for reads and one for
- * writes, of 256 to 16,384 lines; a line's tag is the page as the guest wrote it (top byte included). A few tables are resident, keyed by
- * MMU index and address space, so that a switch between recent address spaces empties nothing.
+ * Inline tables are what generated code looks into: direct mapped lines of {tag, addend}, one array
+ * for reads and one for writes, of 256 to 16,384 lines; a line's tag is the page as the guest wrote
+ * it (top byte included). A few tables are resident, keyed by MMU index and address space, so that
+ * a switch between recent address spaces empties nothing.
  *
- * The second level is tagged with address space and MMU index, holds 32,768 pages and, apart, large pages; it refills the
- * inline tables by a LEAF function. A flush of everything or of one address space bumps a generation.
+ * The second level is tagged with address space and MMU index, holds 32,768 pages and, apart, large
+ * pages; it refills the inline tables by a LEAF function. A flush of everything or of one address
+ * space bumps a generation.
  *
  * All of it belongs to the vCPU's thread. Other threads post requests (accel/tcg.h).
  */
@@ -20,7 +22,8 @@
 #define TLB_LINE_LOG2 TLB_LAYOUT_LINE_LOG2
 #define TLB_MIN_LINES 256u
 #define TLB_MAX_LINES ((uint32_t)TLB_LAYOUT_MAX_LINES)
-#define TLB_WRITE_OFFSET ((size_t)TLB_MAX_LINES << TLB_LINE_LOG2)   /* bytes from the read lines to the write lines */
+#define TLB_WRITE_OFFSET                                                                           \
+    ((size_t)TLB_MAX_LINES << TLB_LINE_LOG2) /* bytes from the read lines to the write lines */
 #define TLB_TABLES 8
 #define TLB_MMU_INDICES 8
 #define TLB_L2_WAYS 4
@@ -30,24 +33,31 @@
 #define TLB_NO_TAG UINT64_MAX
 
 struct tlb_line {
-    uint64_t tag;              /* page address, or TLB_NO_TAG */
-    uint64_t addend;           /* host address - guest address */
+    uint64_t tag;    /* page address, or TLB_NO_TAG */
+    uint64_t addend; /* host address - guest address */
 };
 
-enum { TLB_READ = 1, TLB_WRITE = 2, TLB_EXEC = 4, TLB_GLOBAL = 8, TLB_SLOW = 16, TLB_DEVICE = 32,
-       TLB_ROM = 64 /* writes go to the device */ };
+enum {
+    TLB_READ = 1,
+    TLB_WRITE = 2,
+    TLB_EXEC = 4,
+    TLB_GLOBAL = 8,
+    TLB_SLOW = 16,
+    TLB_DEVICE = 32,
+    TLB_ROM = 64 /* writes go to the device */
+};
 
 /* A page of the second level. key is 0 when free. */
 struct tlb_page {
-    uint64_t key;              /* page | MMU index | 0x800 */
-    uint32_t tag;              /* address space, unless global */
+    uint64_t key; /* page | MMU index | 0x800 */
+    uint32_t tag; /* address space, unless global */
     uint32_t gen;
-    uint64_t pa_flags;         /* physical page | TLB_ flags */
-    uint64_t host;             /* host address of the page, 0: not plain RAM */
+    uint64_t pa_flags; /* physical page | TLB_ flags */
+    uint64_t host;     /* host address of the page, 0: not plain RAM */
 };
 
 struct tlb_large {
-    uint64_t base;             /* virtual, aligned to its size */
+    uint64_t base; /* virtual, aligned to its size */
     uint64_t pa;
     uint32_t tag, gen;
     uint8_t bits, idx, flags;
@@ -56,34 +66,37 @@ struct tlb_large {
 
 /* The header of an inline table; it lies directly before the lines, which begin on a page. */
 struct tlb_table {
-    void *map;                 /* start of the host mapping */
-    uint32_t tag;              /* address space of its low half */
+    void *map;    /* start of the host mapping */
+    uint32_t tag; /* address space of its low half */
     uint8_t idx;
     bool used;
-    uint32_t lines;            /* current size */
-    uint32_t filled;           /* refills since the last clear */
+    uint32_t lines;  /* current size */
+    uint32_t filled; /* refills since the last clear */
     uint64_t last_use;
-    uint32_t low[TLB_LOW_LIST];/* lines that hold pages of the low half, in tables shared by address spaces */
+    uint32_t low[TLB_LOW_LIST]; /* lines that hold pages of the low half, in tables shared by
+                                   address spaces */
     uint32_t low_count;
-    uint64_t mask;             /* (lines - 1) << TLB_LINE_LOG2; last member: at TLB_MASK_OFFSET of the lines */
+    uint64_t mask; /* (lines - 1) << TLB_LINE_LOG2; last member: at TLB_MASK_OFFSET of the lines */
 };
 
 struct tlb {
     struct tlb_table *tables[TLB_TABLES];
-    struct tlb_table *by_idx[TLB_MMU_INDICES];   /* the table in use for each MMU index */
-    uint32_t low_tag[TLB_MMU_INDICES];           /* address space tags in use, by half */
+    struct tlb_table *by_idx[TLB_MMU_INDICES]; /* the table in use for each MMU index */
+    uint32_t low_tag[TLB_MMU_INDICES];         /* address space tags in use, by half */
     uint32_t high_tag[TLB_MMU_INDICES];
     unsigned user_idx;
     struct tlb_page *pages;
     struct tlb_large *large;
-    uint32_t large_sizes;      /* bit n: a page of 2^n bytes has been entered since the last full flush */
-    uint64_t large_filter[64]; /* bit per hash of a large page's address and size: entered since then */
-    bool nonglobal_high;       /* the shared half has had pages of one address space only */
+    uint32_t
+        large_sizes; /* bit n: a page of 2^n bytes has been entered since the last full flush */
+    uint64_t
+        large_filter[64]; /* bit per hash of a large page's address and size: entered since then */
+    bool nonglobal_high;  /* the shared half has had pages of one address space only */
     uint32_t gen_all;
-    uint32_t *gen_tag;         /* 65,536 + 1 (global) */
+    uint32_t *gen_tag; /* 65,536 + 1 (global) */
     uint32_t victim;
     uint64_t tick;
-    const uint8_t *ram;        /* host address of the largest RAM range, its physical base and size */
+    const uint8_t *ram; /* host address of the largest RAM range, its physical base and size */
     uint64_t ram_base, ram_size;
     /* statistics */
     uint64_t refills, walks, slow;
@@ -98,7 +111,8 @@ static inline struct tlb_line *tlb_lines(struct tlb_table *t, bool write)
 
 static inline struct tlb_line *tlb_line(struct tlb_table *t, uint64_t va, bool write)
 {
-    return (struct tlb_line *)((char *)tlb_lines(t, write) + ((va >> (GUEST_PAGE_BITS - TLB_LINE_LOG2)) & t->mask));
+    return (struct tlb_line *)((char *)tlb_lines(t, write) +
+                               ((va >> (GUEST_PAGE_BITS - TLB_LINE_LOG2)) & t->mask));
 }
 
 /* The address that the second level knows va by: bits 63-56 replaced by copies of bit 55. */
@@ -120,7 +134,8 @@ static inline uint32_t tlb_tag_of(const struct tlb *t, uint64_t va, unsigned idx
 struct tlb_page *tlb_find_leaf(struct tlb *t, uint64_t va, unsigned idx);
 
 /* The way of the second level to enter a page into: a free or stale one of its set, else any. */
-struct tlb_page *tlb_way_leaf(struct tlb *t, uint64_t page, uint32_t tag, unsigned idx, bool global);
+struct tlb_page *tlb_way_leaf(struct tlb *t, uint64_t page, uint32_t tag, unsigned idx,
+                              bool global);
 
 /* The large page that holds va, as flags and physical page of va; false if none. */
 bool tlb_large_leaf(const struct tlb *t, uint64_t va, unsigned idx, uint64_t *pa_flags);
@@ -129,25 +144,28 @@ bool tlb_large_leaf(const struct tlb *t, uint64_t va, unsigned idx, uint64_t *pa
 void tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_page, bool write);
 
 /*
- * Refills the inline line for an access (ACCESS_READ or ACCESS_WRITE) from the second level. false: not there, not
- * allowed, or not plain RAM. LEAF class.
+ * Refills the inline line for an access (ACCESS_READ or ACCESS_WRITE) from the second level. false:
+ * not there, not allowed, or not plain RAM. LEAF class.
  */
 bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx);
 
 /* What an access to va meets. */
 struct tlb_hit {
     paddr pa;
-    uint8_t *host;             /* of va, when plain RAM that may be accessed this way; else NULL */
+    uint8_t *host; /* of va, when plain RAM that may be accessed this way; else NULL */
     bool slow;
 };
 
-/* Full look-up: second level, then page walk (which may set access flags). false: *fault says why. */
-bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct tlb_hit *hit, uint64_t *fault);
+/* Full look-up: second level, then page walk (which may set access flags). false: *fault says why.
+ */
+bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct tlb_hit *hit,
+                uint64_t *fault);
 
 struct tlb *tlb_create(struct vcpu *v);
 void tlb_destroy(struct tlb *t);
 
-/* MMU indices or address space tags may have changed: chooses the resident tables, sets hot.tlb_current and tlb_user. */
+/* MMU indices or address space tags may have changed: chooses the resident tables, sets
+ * hot.tlb_current and tlb_user. */
 void tlb_select(struct vcpu *v);
 
 /* Local flushes; the tlb_flush_ functions of tcg/env.h call these and post them to other vCPUs. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The hot half of the TLB: looking a page up in the second level and refilling the inline tables. Built without vector
- * registers, so that generated code can call it without saving them (class LEAF).
+ * The hot half of the TLB: looking a page up in the second level and refilling the inline tables.
+ * Built without vector registers, so that generated code can call it without saving them (class
+ * LEAF).
  */
 #include "accel/tlb.h"
 #include "base/bits.h"
@@ -13,7 +14,8 @@ static inline unsigned set_of(uint64_t page, uint32_t tag, unsigned idx)
     return (unsigned)((h ^ h >> 13) & (TLB_L2_SETS - 1)) * TLB_L2_WAYS;
 }
 
-static struct tlb_page *find_in_set(struct tlb *t, unsigned set, uint64_t key, uint32_t tag, bool global)
+static struct tlb_page *find_in_set(struct tlb *t, unsigned set, uint64_t key, uint32_t tag,
+                                    bool global)
 {
     for (unsigned i = 0; i < TLB_L2_WAYS; i++) {
         struct tlb_page *p = &t->pages[set + i];
@@ -109,7 +111,8 @@ bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
         if (!l || !(l->flags & need) || (l->flags & TLB_SLOW)) {
             return false;
         }
-        const uint64_t pa = l->pa + ((tlb_canonical(va) - l->base) & ~(uint64_t)(GUEST_PAGE_SIZE - 1));
+        const uint64_t pa = l->pa +
+                            ((tlb_canonical(va) - l->base) & ~(uint64_t)(GUEST_PAGE_SIZE - 1));
         if (pa - t->ram_base >= t->ram_size) {
             return false;
         }
@@ -117,7 +120,7 @@ bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
     }
     struct tlb_table *table = t->by_idx[idx];
     if (!table || table->filled > table->lines * 4) {
-        return false;              /* the C side resizes it */
+        return false; /* the C side resizes it */
     }
     t->refills++;
     tlb_fill_line_leaf(t, va, idx, host, write);
@@ -132,6 +135,7 @@ bool tlb_large_leaf(const struct tlb *t, uint64_t va, unsigned idx, uint64_t *pa
     if (!l) {
         return false;
     }
-    *pa_flags = (l->pa + ((tlb_canonical(va) - l->base) & ~(uint64_t)(GUEST_PAGE_SIZE - 1))) | l->flags;
+    *pa_flags = (l->pa + ((tlb_canonical(va) - l->base) & ~(uint64_t)(GUEST_PAGE_SIZE - 1))) |
+                l->flags;
     return true;
 }

@@ -4,7 +4,7 @@
 #define BASE_IRQ_H
 
 struct irq {
-    void (*set)(void *opaque, int line, int level);   /* NULL: not connected */
+    void (*set)(void *opaque, int line, int level); /* NULL: not connected */
     void *opaque;
     int line;
 };

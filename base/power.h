@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a CPU or a device may ask of the machine's life cycle. Implemented by system/; any thread; the request is
- * queued and carried out by the loop's thread.
+ * What a CPU or a device may ask of the machine's life cycle. Implemented by system/; any thread;
+ * the request is queued and carried out by the loop's thread.
  */
 #ifndef BASE_POWER_H
 #define BASE_POWER_H
@@ -9,17 +9,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum power_request { POWER_OFF, POWER_RESET, POWER_PANIC };
+enum power_request {
+    POWER_OFF,
+    POWER_RESET,
+    POWER_PANIC
+};
 
-enum power_cpu_result { POWER_CPU_OK, POWER_CPU_NO_SUCH, POWER_CPU_ALREADY_ON };
+enum power_cpu_result {
+    POWER_CPU_OK,
+    POWER_CPU_NO_SUCH,
+    POWER_CPU_ALREADY_ON
+};
 
 struct power {
     void (*request)(struct power *p, enum power_request r);
-    void (*exit_status)(struct power *p, int status);      /* ends the emulator with this status (semihosting) */
-    /* Starts a powered-off vCPU at entry (a physical address) with context in its first argument register. */
-    enum power_cpu_result (*cpu_on)(struct power *p, uint64_t mpidr, uint64_t entry, uint64_t context);
-    int (*cpu_state)(struct power *p, uint64_t mpidr);     /* 0 on, 1 off, -1 no such vCPU */
-    void (*console_write)(struct power *p, const char *bytes, uint64_t n);   /* semihosting output */
+    void (*exit_status)(struct power *p,
+                        int status); /* ends the emulator with this status (semihosting) */
+    /* Starts a powered-off vCPU at entry (a physical address) with context in its first argument
+     * register. */
+    enum power_cpu_result (*cpu_on)(struct power *p, uint64_t mpidr, uint64_t entry,
+                                    uint64_t context);
+    int (*cpu_state)(struct power *p, uint64_t mpidr); /* 0 on, 1 off, -1 no such vCPU */
+    void (*console_write)(struct power *p, const char *bytes, uint64_t n); /* semihosting output */
 };
 
 #endif

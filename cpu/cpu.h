@@ -2,8 +2,8 @@
 /*
  * What the rest of the program knows of a CPU: its class, and one vCPU's common part.
  *
- * An architecture's CPU struct starts with struct vcpu. Its registers are described by one table (struct cpu_reg) from
- * which gdb, `info registers`, saving and the translator's names derive.
+ * An architecture's CPU struct starts with struct vcpu. Its registers are described by one table
+ * (struct cpu_reg) from which gdb, `info registers`, saving and the translator's names derive.
  */
 #ifndef CPU_CPU_H
 #define CPU_CPU_H
@@ -28,108 +28,124 @@ struct ir_guest;
 /* A row of an architecture's register table. */
 struct cpu_reg {
     const char *name;
-    uint32_t offset;               /* in the CPU struct */
-    uint16_t bits;                 /* 32, 64, 128 */
-    int16_t gdb;                   /* number in gdb's numbering, or -1 */
-    const char *gdb_feature;       /* org.gnu.gdb.aarch64.core, … */
-    const char *gdb_type;          /* "uint64", "data_ptr", "code_ptr", "v4f…": as gdb names types */
-    uint64_t (*get)(struct vcpu *v);                   /* not NULL: a view of several fields; offset is unused */
+    uint32_t offset;         /* in the CPU struct */
+    uint16_t bits;           /* 32, 64, 128 */
+    int16_t gdb;             /* number in gdb's numbering, or -1 */
+    const char *gdb_feature; /* org.gnu.gdb.aarch64.core, … */
+    const char *gdb_type;    /* "uint64", "data_ptr", "code_ptr", "v4f…": as gdb names types */
+    uint64_t (*get)(struct vcpu *v); /* not NULL: a view of several fields; offset is unused */
     void (*set)(struct vcpu *v, uint64_t value);
 };
 
 /* What a page walk found; also the contents of a second-level TLB entry. */
 struct translation {
-    paddr pa;                      /* of the address that was asked for */
-    uint8_t page_bits;             /* log2 of the size of the block or page: 12 … 30 */
-    bool read, write, exec;        /* allowed for the MMU index that was asked for */
-    bool global;                   /* not tagged with the ASID */
-    bool device;                   /* device memory type: no speculation, alignment enforced */
-    bool slow;                     /* every access must take the slow path (watchpoint, sub-page permission) */
-    uint8_t attr;                  /* architecture's own */
+    paddr pa;               /* of the address that was asked for */
+    uint8_t page_bits;      /* log2 of the size of the block or page: 12 … 30 */
+    bool read, write, exec; /* allowed for the MMU index that was asked for */
+    bool global;            /* not tagged with the ASID */
+    bool device;            /* device memory type: no speculation, alignment enforced */
+    bool slow;    /* every access must take the slow path (watchpoint, sub-page permission) */
+    uint8_t attr; /* architecture's own */
 };
 
 struct cpu_class {
-    const char *name;              /* "arm" */
-    const char *arch;              /* "aarch64" */
-    const char *const *models;     /* NULL-terminated names for -cpu */
+    const char *name;          /* "arm" */
+    const char *arch;          /* "aarch64" */
+    const char *const *models; /* NULL-terminated names for -cpu */
     const char *default_model;
-    const struct cpu_reg *regs;    /* ends with .name NULL */
-    const char *gdb_arch;          /* "aarch64" */
+    const struct cpu_reg *regs; /* ends with .name NULL */
+    const char *gdb_arch;       /* "aarch64" */
 
     /* Makes vCPU number index of model ("name,feature=…"); false: error with what is accepted. */
     struct vcpu *(*create)(const char *model, unsigned index, struct error *e);
     void (*destroy)(struct vcpu *v);
     void (*reset)(struct vcpu *v);
-    char *(*describe_models)(void);                       /* -cpu help, allocated */
-    void (*registers)(struct vcpu *v, struct strbuf *out);/* info registers */
+    char *(*describe_models)(void);                        /* -cpu help, allocated */
+    void (*registers)(struct vcpu *v, struct strbuf *out); /* info registers */
     void (*save)(struct vcpu *v, struct strbuf *out);
     bool (*load)(struct vcpu *v, const void *bytes, size_t n, struct error *e);
-    void (*boot)(struct vcpu *v, uint64_t entry, uint64_t arg);   /* first vCPU's start state for a kernel */
+    void (*boot)(struct vcpu *v, uint64_t entry,
+                 uint64_t arg); /* first vCPU's start state for a kernel */
 
-    const struct ir_guest *ir;     /* register rows for the translator */
+    const struct ir_guest *ir; /* register rows for the translator */
     uint64_t (*pc)(const struct vcpu *v);
     void (*set_pc)(struct vcpu *v, uint64_t pc);
 
-    /* Translation: everything that the code of a block depends on beside its bytes (exception level, FP mode, …). */
+    /* Translation: everything that the code of a block depends on beside its bytes (exception
+     * level, FP mode, …). */
     uint64_t (*mode_key)(struct vcpu *v);
     /* Emits IR for one block that starts at b->pc; see tcg/ir.h. */
     void (*translate)(struct vcpu *v, struct ir_builder *b);
-    unsigned (*disas)(const uint8_t *bytes, size_t n, uint64_t pc, char *text, size_t size);  /* length of the instruction */
+    unsigned (*disas)(const uint8_t *bytes, size_t n, uint64_t pc, char *text,
+                      size_t size); /* length of the instruction */
 
     /* MMU indices of ordinary and of unprivileged accesses in the current state. */
     unsigned (*mmu_index)(struct vcpu *v);
     unsigned (*mmu_index_user)(struct vcpu *v);
-    /* Walks the page tables for va with MMU index idx. false: *fault is the architecture's fault word for raise_memory. */
-    bool (*walk)(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t, uint64_t *fault);
+    /* Walks the page tables for va with MMU index idx. false: *fault is the architecture's fault
+     * word for raise_memory. */
+    bool (*walk)(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
+                 uint64_t *fault);
     /* Debug view: current address space, no side effects. */
     bool (*debug_translate)(struct vcpu *v, vaddr va, paddr *pa);
-    /* The identity of the address space used at va (ASID, and which base register), for tags; see tcg/env.h. */
+    /* The identity of the address space used at va (ASID, and which base register), for tags; see
+     * tcg/env.h. */
     uint32_t (*space_tag)(struct vcpu *v, vaddr va, unsigned idx);
 
-    /* Takes the exception that vcpu_raise* recorded: changes state and PC to the handler. State in memory is complete. */
+    /* Takes the exception that vcpu_raise* recorded: changes state and PC to the handler. State in
+     * memory is complete. */
     void (*take_exception)(struct vcpu *v);
-    /* A memory access faulted (walk's word, or bus error / misaligned with the FAULT_ constants): record the exception. */
+    /* A memory access faulted (walk's word, or bus error / misaligned with the FAULT_ constants):
+     * record the exception. */
     void (*raise_memory)(struct vcpu *v, vaddr va, enum access a, uint64_t fault);
-    /* An access of a page whose translation is slow: false if the guest's own watchpoint recorded an exception. May be NULL. */
+    /* An access of a page whose translation is slow: false if the guest's own watchpoint recorded
+     * an exception. May be NULL. */
     bool (*watch)(struct vcpu *v, vaddr va, unsigned bytes, enum access a, unsigned idx);
-    /* An interrupt is pending and not masked; called by the run loop with the state in memory complete. */
+    /* An interrupt is pending and not masked; called by the run loop with the state in memory
+     * complete. */
     bool (*interrupt_ready)(struct vcpu *v);
     void (*take_interrupt)(struct vcpu *v);
-    bool (*has_work)(struct vcpu *v);       /* a halted vCPU must go on (an interrupt is pending, masked or not as the ISA says) */
+    bool (*has_work)(struct vcpu *v); /* a halted vCPU must go on (an interrupt is pending, masked
+                                         or not as the ISA says) */
 };
 
-#define FAULT_BUS (1ull << 63)              /* external abort: nothing answers at this physical address */
+#define FAULT_BUS (1ull << 63) /* external abort: nothing answers at this physical address */
 #define FAULT_ALIGN (1ull << 62)
 
 struct vcpu {
-    struct tcg_env env;                     /* the translator's, beside hot */
+    struct tcg_env env; /* the translator's, beside hot */
     const struct cpu_class *cls;
     unsigned index;
-    uint64_t firmware_id;                   /* how firmware calls name it (Arm: the affinity fields of MPIDR); create or the board */
-    struct space *memory;                   /* set by the board before reset */
+    uint64_t firmware_id; /* how firmware calls name it (Arm: the affinity fields of MPIDR); create
+                             or the board */
+    struct space *memory; /* set by the board before reset */
     struct clock *clock;
     struct power *power;
-    const struct sysreg_bank *sysregs;      /* attached by the board */
+    const struct sysreg_bank *sysregs; /* attached by the board */
 
-    /* Run control. Written under the accelerator's rules; requests by atomic operations from any thread. */
-    _Atomic uint32_t interrupt_lines;       /* levels of the input lines: bit n is line n (architecture's numbering) */
-    _Atomic bool halted;                    /* waits for an interrupt (WFI) */
+    /* Run control. Written under the accelerator's rules; requests by atomic operations from any
+     * thread. */
+    _Atomic uint32_t
+        interrupt_lines; /* levels of the input lines: bit n is line n (architecture's numbering) */
+    _Atomic bool halted; /* waits for an interrupt (WFI) */
     _Atomic bool powered_off;
-    void *accel;                            /* the accelerator's per-vCPU data */
+    void *accel; /* the accelerator's per-vCPU data */
 
-    _Alignas(64) struct tcg_hot hot;        /* last: the architecture's registers follow (tcg/env.h) */
+    _Alignas(64) struct tcg_hot hot; /* last: the architecture's registers follow (tcg/env.h) */
 };
 
 /* What generated code holds in its state register: the first byte behind struct vcpu. */
 #define VCPU_STATE_OFFSET sizeof(struct vcpu)
 
-/* The vCPU whose thread this is, or NULL; set by the accelerator around guest execution (banked registers of devices). */
+/* The vCPU whose thread this is, or NULL; set by the accelerator around guest execution (banked
+ * registers of devices). */
 struct vcpu *vcpu_current(void);
 
-extern const struct cpu_class *const cpu_classes[];   /* ends with NULL */
+extern const struct cpu_class *const cpu_classes[]; /* ends with NULL */
 const struct cpu_class *cpu_class_find(const char *arch);
 
-/* An input line of v (any thread): sets or clears bit line and kicks the vCPU when raised. Implemented in accel/. */
+/* An input line of v (any thread): sets or clears bit line and kicks the vCPU when raised.
+ * Implemented in accel/. */
 struct irq vcpu_irq(struct vcpu *v, int line);
 /* Makes v leave generated code soon and look for work; any thread. Implemented in accel/. */
 void vcpu_kick(struct vcpu *v);

@@ -15,9 +15,9 @@
 
 struct vcpu;
 struct cpu_class;
-struct block;  /* block/block.h: an open disk */
-struct balloon;      /* hw/balloon.h: a memory balloon */
-struct netdev; /* net/net.h: a packet back end */
+struct block;   /* block/block.h: an open disk */
+struct balloon; /* hw/balloon.h: a memory balloon */
+struct netdev;  /* net/net.h: a packet back end */
 
 /* The options of one machine as the command line gave them; strings are owned by the machine's
  * configuration. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The part of a vCPU that generated code and the translator's run-time share, and what a guest architecture may ask of them.
+ * The part of a vCPU that generated code and the translator's run-time share, and what a guest
+ * architecture may ask of them.
  *
- * struct tcg_hot is the last member of struct vcpu and the guest's registers follow it directly, so that the pointer that
- * generated code holds (the end of struct vcpu) reaches both with one-byte displacements.
+ * struct tcg_hot is the last member of struct vcpu and the guest's registers follow it directly, so
+ * that the pointer that generated code holds (the end of struct vcpu) reaches both with one-byte
+ * displacements.
  */
 #ifndef TCG_ENV_H
 #define TCG_ENV_H
@@ -15,66 +17,77 @@
 struct vcpu;
 struct tlb;
 
-enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_FETCH };
+enum access {
+    ACCESS_READ,
+    ACCESS_WRITE,
+    ACCESS_FETCH
+};
 
 /* Addressed by generated code; offsets are part of the boundary contract (docs/internals.md). */
 struct tcg_hot {
-    _Atomic uint32_t exit_request;   /* not 0: leave at the next poll */
-    uint32_t raised;                 /* a RAISES function recorded an exception */
-    uint64_t key;                    /* context id << 52, xor-ed into PCs for the jump table and the code stack; a kick spoils it */
-    uint32_t *code_slots;            /* code-TLB of the current context: physical-page ids by virtual page */
+    _Atomic uint32_t exit_request; /* not 0: leave at the next poll */
+    uint32_t raised;               /* a RAISES function recorded an exception */
+    uint64_t key; /* context id << 52, xor-ed into PCs for the jump table and the code stack; a kick
+                     spoils it */
+    uint32_t *code_slots; /* code-TLB of the current context: physical-page ids by virtual page */
     void *jump_table;
-    void *tlb_current;               /* inline TLB tables of the current MMU index, and of the unprivileged one */
+    void *tlb_current; /* inline TLB tables of the current MMU index, and of the unprivileged one */
     void *tlb_user;
-    void *c_stack;                   /* stack pointer of the run-time while generated code runs */
-    void *code_stack;                /* reset position of the code stack */
+    void *c_stack;    /* stack pointer of the run-time while generated code runs */
+    void *code_stack; /* reset position of the code stack */
     uint32_t guest_mxcsr, host_mxcsr;
-    uint64_t excl_addr;              /* exclusive monitor: address (all ones: open), value */
+    uint64_t excl_addr; /* exclusive monitor: address (all ones: open), value */
     uint64_t excl_value[2];
-    int64_t countdown;               /* counted mode: guest instructions left in the slice */
-    uint64_t pc;                     /* where to go on, when generated code leaves */
+    int64_t countdown; /* counted mode: guest instructions left in the slice */
+    uint64_t pc;       /* where to go on, when generated code leaves */
     uint64_t scratch[2];
 };
 
-#define TCG_SPILL_SLOTS 4224u        /* as many as a block can have values: a guest may keep them all alive */
+#define TCG_SPILL_SLOTS                                                                            \
+    4224u /* as many as a block can have values: a guest may keep them all alive */
 
 struct tcg_env {
-    uint64_t gpr[16];                /* host registers at the last call of a FULL or RAISES function */
+    uint64_t gpr[16]; /* host registers at the last call of a FULL or RAISES function */
     uint8_t vec[32][16];
-    uint64_t args[4];                /* operands of a call out of generated code; [0] is also the result */
-    uint8_t vec_args[4][16];         /* the same for vector functions; [3] is the result */
-    uint8_t spill[TCG_SPILL_SLOTS][16];   /* values that found no register */
-    struct tlb *tlb;                 /* both levels */
-    bool top_byte_ignored[2];        /* by bit 55 of a data address: bits 63-56 do not take part (set by the guest) */
-    uint32_t fp_flags;               /* cumulative FP_* flags of softfloat beside the host's own (guest_mxcsr) */
-    uint8_t fp_rounding;             /* enum ir_rounding, dynamic mode */
-    uint64_t instructions;           /* guest instructions so far (an estimate unless counted) */
+    uint64_t args[4];        /* operands of a call out of generated code; [0] is also the result */
+    uint8_t vec_args[4][16]; /* the same for vector functions; [3] is the result */
+    uint8_t spill[TCG_SPILL_SLOTS][16]; /* values that found no register */
+    struct tlb *tlb;                    /* both levels */
+    bool top_byte_ignored[2]; /* by bit 55 of a data address: bits 63-56 do not take part (set by
+                                 the guest) */
+    uint32_t fp_flags; /* cumulative FP_* flags of softfloat beside the host's own (guest_mxcsr) */
+    uint8_t fp_rounding;   /* enum ir_rounding, dynamic mode */
+    uint64_t instructions; /* guest instructions so far (an estimate unless counted) */
     bool interpreting;
-    void *engine;                    /* the engine's per-vCPU data */
+    void *engine; /* the engine's per-vCPU data */
 };
 
 /* ---- for guest architectures; on the vCPU's own thread unless said otherwise */
 
-/* From a RAISES function: the architecture has recorded an exception in its own fields; take_exception will be called. */
+/* From a RAISES function: the architecture has recorded an exception in its own fields;
+ * take_exception will be called. */
 void vcpu_raise(struct vcpu *v);
 
-/* Leaves generated code after the current block (interrupt unmasked, halted, power state changed …). */
+/* Leaves generated code after the current block (interrupt unmasked, halted, power state changed
+ * …). */
 void vcpu_exit_soon(struct vcpu *v);
 
 /*
- * What mode_key, space_tag or the MMU index of the next instruction depends on has changed (exception entry or return,
- * page-table base, control register). Called by the function that changed it, before it returns.
+ * What mode_key, space_tag or the MMU index of the next instruction depends on has changed
+ * (exception entry or return, page-table base, control register). Called by the function that
+ * changed it, before it returns.
  */
 void tcg_context_changed(struct vcpu *v);
 
 /*
- * TLB invalidation. tag is cpu_class->space_tag's; pages are named by va. all_vcpus: also the others', complete at
- * tlb_sync (the barrier), which waits until each has acknowledged.
+ * TLB invalidation. tag is cpu_class->space_tag's; pages are named by va. all_vcpus: also the
+ * others', complete at tlb_sync (the barrier), which waits until each has acknowledged.
  */
 #define TLB_ANY_TAG UINT32_MAX
 void tlb_flush_all(struct vcpu *v, bool all_vcpus);
 void tlb_flush_tag(struct vcpu *v, uint32_t tag, bool all_vcpus);
-void tlb_flush_page(struct vcpu *v, uint64_t va, uint32_t tag, bool all_vcpus);    /* TLB_ANY_TAG: every address space */
+void tlb_flush_page(struct vcpu *v, uint64_t va, uint32_t tag,
+                    bool all_vcpus); /* TLB_ANY_TAG: every address space */
 void tlb_flush_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint32_t tag, bool all_vcpus);
 void tlb_sync(struct vcpu *v);
 
@@ -82,35 +95,41 @@ void tlb_sync(struct vcpu *v);
 void tcg_flush_code(struct vcpu *v, uint64_t pa, uint64_t bytes);
 void tcg_flush_code_all(struct vcpu *v);
 
-/* Guest memory from run-time functions, with the MMU. false: an exception was recorded (cpu_class->raise_memory). m: memop. */
+/* Guest memory from run-time functions, with the MMU. false: an exception was recorded
+ * (cpu_class->raise_memory). m: memop. */
 bool vcpu_load(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value);
 bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value);
-/* Host address of the byte at va if an access of that kind (enum access) hits plain RAM, with *bytes up to its page's end; NULL else
- * (device, fault: nothing is recorded). Valid until the next flush. */
+/* Host address of the byte at va if an access of that kind (enum access) hits plain RAM, with
+ * *bytes up to its page's end; NULL else (device, fault: nothing is recorded). Valid until the next
+ * flush. */
 void *vcpu_host(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_t *bytes);
 
 /*
- * Atomic accesses and exclusives, as the ops atomic, cas, load_excl and store_excl define them; values of 16 bytes in
- * two halves, low first. false: an exception was recorded. op: enum ir_atomic.
+ * Atomic accesses and exclusives, as the ops atomic, cas, load_excl and store_excl define them;
+ * values of 16 bytes in two halves, low first. false: an exception was recorded. op: enum
+ * ir_atomic.
  */
 bool vcpu_atomic(struct vcpu *v, uint64_t va, uint32_t m, unsigned op, uint64_t x, uint64_t *old);
-bool vcpu_cas(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t expected[2], const uint64_t value[2],
-              uint64_t old[2]);
+bool vcpu_cas(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t expected[2],
+              const uint64_t value[2], uint64_t old[2]);
 bool vcpu_load_excl(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value[2]);
-bool vcpu_store_excl(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t value[2], uint32_t *failed);
+bool vcpu_store_excl(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t value[2],
+                     uint32_t *failed);
 
-/* Cumulative floating-point flags (FP_ flags of base/softfloat.h) and the dynamic rounding mode (enum ir_rounding). */
+/* Cumulative floating-point flags (FP_ flags of base/softfloat.h) and the dynamic rounding mode
+ * (enum ir_rounding). */
 uint32_t tcg_fp_flags(struct vcpu *v);
 void tcg_fp_set_flags(struct vcpu *v, uint32_t flags);
 void tcg_fp_set_rounding(struct vcpu *v, unsigned rounding);
 
-/* What the two above do for a 16-byte or exclusive access that its memop does not allow there: records the alignment fault. */
+/* What the two above do for a 16-byte or exclusive access that its memop does not allow there:
+ * records the alignment fault. */
 void vcpu_misaligned(struct vcpu *v, uint64_t va, bool write);
 
 /* The translator's parts of v. */
 static inline struct tcg_env *vcpu_env(struct vcpu *v)
 {
-    return (struct tcg_env *)(void *)v;      /* the first member */
+    return (struct tcg_env *)(void *)v; /* the first member */
 }
 struct tcg_hot *vcpu_hot(struct vcpu *v);
 

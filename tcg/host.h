@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a host back end offers: it compiles one block of IR to host code. It knows no guest; it finds the state through the
- * offsets of struct host_layout, and reaches the run-time through the functions of struct host_runtime.
- * The rules that all generated code obeys are "The boundary contract" in docs/internals.md.
+ * What a host back end offers: it compiles one block of IR to host code. It knows no guest; it
+ * finds the state through the offsets of struct host_layout, and reaches the run-time through the
+ * functions of struct host_runtime. The rules that all generated code obeys are "The boundary
+ * contract" in docs/internals.md.
  */
 #ifndef TCG_HOST_H
 #define TCG_HOST_H
@@ -17,75 +18,94 @@ struct host;
 
 /* A direct exit of a block that can be patched to jump straight to another block. */
 struct link {
-    uint64_t pc;               /* where it goes */
+    uint64_t pc; /* where it goes */
     struct block *from;
-    struct block *to;          /* NULL: not linked */
-    struct link *next_in;      /* list of `to` */
-    uint32_t patch;            /* offset in the code cache of the 32-bit displacement */
-    uint32_t page_check;       /* offset of the immediate compared with the code slot; 0: same page, no check */
-    uint32_t stub;             /* offset of the cold path that asks the run-time */
+    struct block *to;     /* NULL: not linked */
+    struct link *next_in; /* list of `to` */
+    uint32_t patch;       /* offset in the code cache of the 32-bit displacement */
+    uint32_t page_check;  /* offset of the immediate compared with the code slot; 0: same page, no
+                             check */
+    uint32_t stub;        /* offset of the cold path that asks the run-time */
 };
 
-enum site_kind { SITE_LOAD, SITE_STORE, SITE_OTHER };
+enum site_kind {
+    SITE_LOAD,
+    SITE_STORE,
+    SITE_OTHER
+};
 
 #define SITE_NO_REG 0xff
 
 /* A place in generated code that calls the run-time: what the run-time must know there. */
 struct site {
     uint8_t kind;
-    uint8_t op;                /* enum ir_op of SITE_OTHER (op numbers stay below 256) */
+    uint8_t op; /* enum ir_op of SITE_OTHER (op numbers stay below 256) */
     ir_type type, src;
-    uint8_t base, index, scale;/* host registers of the address */
-    uint8_t data;              /* host register of the loaded or stored value; vector registers by their number */
-    uint16_t map_count;        /* exit map: entries from map_first on */
+    uint8_t base, index, scale; /* host registers of the address */
+    uint8_t
+        data; /* host register of the loaded or stored value; vector registers by their number */
+    uint16_t map_count; /* exit map: entries from map_first on */
     uint32_t map_first;
     int32_t disp;
     uint32_t memop;
     uint32_t aux;
-    uint32_t insn;             /* byte offset of the guest instruction in the block */
+    uint32_t insn; /* byte offset of the guest instruction in the block */
     struct block *block;
 };
 
 /* An exit map entry: where the current value of a register row is. */
-enum map_kind { MAP_GPR, MAP_VEC, MAP_SPILL, MAP_CONST, MAP_STATE, MAP_ROW };
+enum map_kind {
+    MAP_GPR,
+    MAP_VEC,
+    MAP_SPILL,
+    MAP_CONST,
+    MAP_STATE,
+    MAP_ROW
+};
 struct map_entry {
     uint8_t row, kind;
-    uint16_t where;            /* register number, spill slot; MAP_ROW: the row whose value on entry, in memory, it is; MAP_CONST: index of a 64-bit constant in the next entries */
+    uint16_t where; /* register number, spill slot; MAP_ROW: the row whose value on entry, in
+                       memory, it is; MAP_CONST: index of a 64-bit constant in the next entries */
 };
 
 /* One compiled block. Links and sites are allocated by the owner through host_runtime's arenas. */
 struct block {
     uint64_t pc, mode_key;
-    uint64_t pa;               /* physical address of the first byte */
+    uint64_t pa; /* physical address of the first byte */
     uint32_t bytes, guest_insns;
     uint32_t code_bytes;
     bool valid;
-    const void *entry;         /* executable address */
+    const void *entry; /* executable address */
     struct block *hash_next, *page_next;
     struct link *in;
     struct link *out[3];
-    struct ir_builder *ir;     /* the reference interpreter's copy, or NULL */
+    struct ir_builder *ir; /* the reference interpreter's copy, or NULL */
 };
 
 /* Offsets from the state pointer (end of struct vcpu) that generated code uses. */
 struct host_layout {
     int32_t hot, env;
-    int32_t state;             /* of the CPU struct's start */
+    int32_t state; /* of the CPU struct's start */
 };
 
-/* Run-time functions. All run on the C stack with the guest's registers in memory unless said otherwise; those that return
- * a pointer return the host address to go on at. */
+/* Run-time functions. All run on the C stack with the guest's registers in memory unless said
+ * otherwise; those that return a pointer return the host address to go on at. */
 struct host_runtime {
     const void *(*link)(struct vcpu *v, struct link *l);
-    const void *(*go)(struct vcpu *v, uint64_t pc);                     /* indirect transfer that missed */
-    const void *(*poll)(struct vcpu *v, uint64_t pc);                   /* exit_request was seen */
-    const void *(*tail)(struct vcpu *v, const struct ir_call *row, uint32_t aux, uint64_t pc);   /* operands in env.args */
-    bool (*mem_leaf)(struct vcpu *v, const struct site *s);             /* LEAF; host registers in env.gpr; true: try again */
-    /* Host registers in env.gpr and env.vec, changed in place for results. NULL: go on behind the access;
-     * else the guest left the block: go on there with the guest's registers in memory. */
+    const void *(*go)(struct vcpu *v, uint64_t pc);   /* indirect transfer that missed */
+    const void *(*poll)(struct vcpu *v, uint64_t pc); /* exit_request was seen */
+    const void *(*tail)(struct vcpu *v, const struct ir_call *row, uint32_t aux,
+                        uint64_t pc); /* operands in env.args */
+    bool (*mem_leaf)(struct vcpu *v,
+                     const struct site *s); /* LEAF; host registers in env.gpr; true: try again */
+    /* Host registers in env.gpr and env.vec, changed in place for results. NULL: go on behind the
+     * access; else the guest left the block: go on there with the guest's registers in memory. */
     const void *(*mem)(struct vcpu *v, const struct site *s);
-    const void *(*call)(struct vcpu *v, const struct ir_call *row, const struct site *s, uint32_t aux);
-    const void *(*op)(struct vcpu *v, const struct site *s);            /* an op that the back end does not emit: operands in vec_args */
+    const void *(*call)(struct vcpu *v, const struct ir_call *row, const struct site *s,
+                        uint32_t aux);
+    const void *(*op)(
+        struct vcpu *v,
+        const struct site *s); /* an op that the back end does not emit: operands in vec_args */
 };
 
 struct host_config {
@@ -93,7 +113,7 @@ struct host_config {
     struct host_runtime runtime;
     const struct ir_guest *guest;
     uint64_t cache_bytes;
-    int level;                 /* 0: best of this host; 2, 3, 4: x86-64-v2 … v4 */
+    int level; /* 0: best of this host; 2, 3, 4: x86-64-v2 … v4 */
     bool counted;
 };
 
@@ -104,25 +124,29 @@ void host_destroy(struct host *h);
 /* Arenas of the cache; all emptied by host_reset (nobody may run generated code then). */
 const struct map_entry *host_map(struct host *h, uint32_t index);
 
-/* Compiles b into blk (entry, out[], code_bytes). false: the cache is full. The caller holds the translation lock. */
+/* Compiles b into blk (entry, out[], code_bytes). false: the cache is full. The caller holds the
+ * translation lock. */
 bool host_compile(struct host *h, struct ir_builder *b, struct block *blk);
 void host_reset(struct host *h);
 
-/* Patches l to jump to entry (page_id: what its code slot must hold, if it crosses pages), or back to its stub. */
+/* Patches l to jump to entry (page_id: what its code slot must hold, if it crosses pages), or back
+ * to its stub. */
 void host_link(struct host *h, struct link *l, const void *entry, uint32_t page_id);
 void host_unlink(struct host *h, struct link *l);
 
-/* Runs generated code from entry until the run-time leaves by returning host_leave_address(). Returns; hot.pc says where. */
+/* Runs generated code from entry until the run-time leaves by returning host_leave_address().
+ * Returns; hot.pc says where. */
 void host_enter(struct host *h, struct vcpu *v, const void *entry);
 const void *host_leave_address(struct host *h);
 
-/* The registers that hold guest rows at block boundaries: writes them (from env.gpr and env.vec) to the state, then applies
- * s's exit map, so that the state in memory is complete. */
+/* The registers that hold guest rows at block boundaries: writes them (from env.gpr and env.vec) to
+ * the state, then applies s's exit map, so that the state in memory is complete. */
 void host_sync(struct host *h, struct vcpu *v, const struct site *s);
 
 #define HOST_CODE_STACK_BYTES (256u << 10)
 
-/* A fault in generated code's guard pages: true if fixed (the code stack was reset). context is the signal's ucontext. */
+/* A fault in generated code's guard pages: true if fixed (the code stack was reset). context is the
+ * signal's ucontext. */
 bool host_fault(struct host *h, struct vcpu *v, uintptr_t address, void *context);
 
 uint64_t host_cache_used(const struct host *h);

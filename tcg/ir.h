@@ -2,13 +2,14 @@
 /*
  * The intermediate representation of one block, and its builder.
  *
- * A block is a flat array of instructions in guest order; the index of an instruction is the name of its value (SSA).
- * It has one entry; it ends with one op that ENDS. Guest registers are reached only by get and put of rows of the
- * guest's table (struct ir_reg): a put takes effect when the guest instruction completes as far as exits are concerned:
- * an op that MAY_EXIT sees the puts before it in the array, so a semantic function puts after its last access that may fault.
+ * A block is a flat array of instructions in guest order; the index of an instruction is the name
+ * of its value (SSA). It has one entry; it ends with one op that ENDS. Guest registers are reached
+ * only by get and put of rows of the guest's table (struct ir_reg): a put takes effect when the
+ * guest instruction completes as far as exits are concerned: an op that MAY_EXIT sees the puts
+ * before it in the array, so a semantic function puts after its last access that may fault.
  *
- * The builder folds constants, forwards puts to gets and finds equal PURE ops while it appends; a semantic function need
- * not try to be clever.
+ * The builder folds constants, forwards puts to gets and finds equal PURE ops while it appends; a
+ * semantic function need not try to be clever.
  */
 #ifndef TCG_IR_H
 #define TCG_IR_H
@@ -16,10 +17,10 @@
 #include "base/strbuf.h"
 #include "tcg/types.h"
 
-typedef uint32_t ir_val;              /* index of the defining instruction; IR_NONE is no value */
+typedef uint32_t ir_val; /* index of the defining instruction; IR_NONE is no value */
 #define IR_NONE 0u
 
-#define IR_MAX_INSNS 4000             /* a block ends in time: ir_full() */
+#define IR_MAX_INSNS 4000 /* a block ends in time: ir_full() */
 
 enum ir_op {
 #define OP(name, shape, effects, evaluator) IR_##name,
@@ -30,68 +31,113 @@ enum ir_op {
 
 /* x86's order: condition c ^ 1 is the negation of c. */
 enum ir_cond {
-    IR_VS, IR_VC, IR_ULT, IR_UGE, IR_EQ, IR_NE, IR_ULE, IR_UGT,   /* ULT is C, UGE is not C (of a subtraction) */
-    IR_MI, IR_PL, IR_PE, IR_PO, IR_SLT, IR_SGE, IR_SLE, IR_SGT
+    IR_VS,
+    IR_VC,
+    IR_ULT,
+    IR_UGE,
+    IR_EQ,
+    IR_NE,
+    IR_ULE,
+    IR_UGT, /* ULT is C, UGE is not C (of a subtraction) */
+    IR_MI,
+    IR_PL,
+    IR_PE,
+    IR_PO,
+    IR_SLT,
+    IR_SGE,
+    IR_SLE,
+    IR_SGT
 };
 
-enum ir_relation { IR_FLT = 1, IR_FEQ = 2, IR_FGT = 4, IR_FUN = 8 };
+enum ir_relation {
+    IR_FLT = 1,
+    IR_FEQ = 2,
+    IR_FGT = 4,
+    IR_FUN = 8
+};
 #define IR_FCMP_SIGNALLING 16
 
 /* The constants of the floating-point environment, in imm of floating-point ops. */
 enum {
-    IR_FP_FZ = 1,          /* Arm FZ: flush single and double denormals, inputs and outputs */
+    IR_FP_FZ = 1, /* Arm FZ: flush single and double denormals, inputs and outputs */
     IR_FP_FZ16 = 2,
-    IR_FP_DN = 4,          /* default NaN */
-    IR_FP_AH = 8,          /* Arm FEAT_AFP alternate handling */
-    IR_FP_FIZ = 16,        /* Arm FEAT_AFP: flush inputs to zero */
+    IR_FP_DN = 4,   /* default NaN */
+    IR_FP_AH = 8,   /* Arm FEAT_AFP alternate handling */
+    IR_FP_FIZ = 16, /* Arm FEAT_AFP: flush inputs to zero */
     IR_FP_NEP = 32,
-    IR_FP_AHP = 64,        /* alternative half precision */
-    IR_FP_STD_NEON = 128   /* A32's standard value: FZ, DN, round to nearest */
+    IR_FP_AHP = 64,      /* alternative half precision */
+    IR_FP_STD_NEON = 128 /* A32's standard value: FZ, DN, round to nearest */
 };
 
-enum ir_rounding { IR_RNE, IR_RUP, IR_RDN, IR_RTZ, IR_RNA, IR_RODD, IR_RDYN = 7 };   /* 0..3 are Arm's RMode */
-#define IR_FRINT_EXACT 8               /* raises inexact */
+enum ir_rounding {
+    IR_RNE,
+    IR_RUP,
+    IR_RDN,
+    IR_RTZ,
+    IR_RNA,
+    IR_RODD,
+    IR_RDYN = 7
+};                       /* 0..3 are Arm's RMode */
+#define IR_FRINT_EXACT 8 /* raises inexact */
 #define IR_FTOI_UNSIGNED 16
-#define IR_FTOI_JS 32                  /* FJCVTZS: modulo 2^32 */
+#define IR_FTOI_JS 32 /* FJCVTZS: modulo 2^32 */
 #define IR_ITOF_UNSIGNED 16
 
 /* Memory operation word. */
 typedef uint32_t memop;
-#define MO_SIZE_LOG2 7u                /* bytes = 1 << (m & 7) */
+#define MO_SIZE_LOG2 7u /* bytes = 1 << (m & 7) */
 #define MO_8 0u
 #define MO_16 1u
 #define MO_32 2u
 #define MO_64 3u
 #define MO_128 4u
-#define MO_SIGN (1u << 3)              /* sign-extend to the type */
-#define MO_SWAP (1u << 4)              /* byte order is not the host's */
-#define MO_ALIGN (1u << 5)             /* must be aligned to its size, else an alignment fault */
-#define MO_ATOMIC16 (1u << 6)          /* single-copy atomic if it does not cross 16 bytes; with MO_ALIGN: must not cross them */
+#define MO_SIGN (1u << 3)  /* sign-extend to the type */
+#define MO_SWAP (1u << 4)  /* byte order is not the host's */
+#define MO_ALIGN (1u << 5) /* must be aligned to its size, else an alignment fault */
+#define MO_ATOMIC16                                                                                \
+    (1u << 6) /* single-copy atomic if it does not cross 16 bytes; with MO_ALIGN: must not cross   \
+                 them */
 #define MO_ACQUIRE (1u << 7)
 #define MO_RELEASE (1u << 8)
-#define MO_IDX_SHIFT 9                 /* MMU index, 3 bits */
+#define MO_IDX_SHIFT 9 /* MMU index, 3 bits */
 #define MO_IDX(i) ((memop)(i) << MO_IDX_SHIFT)
 #define MO_NONTEMPORAL (1u << 12)
 
-enum ir_atomic { IR_ATOMIC_ADD, IR_ATOMIC_CLR, IR_ATOMIC_EOR, IR_ATOMIC_SET, IR_ATOMIC_SMAX, IR_ATOMIC_SMIN,
-                 IR_ATOMIC_UMAX, IR_ATOMIC_UMIN, IR_ATOMIC_SWP };
-enum ir_barrier { IR_BARRIER_FULL, IR_BARRIER_LOAD, IR_BARRIER_STORE };
+enum ir_atomic {
+    IR_ATOMIC_ADD,
+    IR_ATOMIC_CLR,
+    IR_ATOMIC_EOR,
+    IR_ATOMIC_SET,
+    IR_ATOMIC_SMAX,
+    IR_ATOMIC_SMIN,
+    IR_ATOMIC_UMAX,
+    IR_ATOMIC_UMIN,
+    IR_ATOMIC_SWP
+};
+enum ir_barrier {
+    IR_BARRIER_FULL,
+    IR_BARRIER_LOAD,
+    IR_BARRIER_STORE
+};
 
 struct ir_insn {
     uint16_t op;
-    ir_type type;                      /* of the result */
-    ir_type src;                       /* of the operands where that differs; for stores: of the value */
-    uint16_t a, b, c;                  /* operands: values */
-    uint16_t uses;                     /* number of operands elsewhere that name this value (kept by the builder) */
+    ir_type type;     /* of the result */
+    ir_type src;      /* of the operands where that differs; for stores: of the value */
+    uint16_t a, b, c; /* operands: values */
+    uint16_t uses;    /* number of operands elsewhere that name this value (kept by the builder) */
     uint32_t aux;
-    uint64_t imm;                      /* constant; PC; memory ops: displacement (low 32, signed) | memop << 32 */
-};                                     /* memory ops: aux bits 0-7 enum ir_atomic, bits 8-10 log2 scale of b */
+    uint64_t imm; /* constant; PC; memory ops: displacement (low 32, signed) | memop << 32 */
+};                /* memory ops: aux bits 0-7 enum ir_atomic, bits 8-10 log2 scale of b */
 
-/* Class of a run-time function: what the call costs and may do. See docs/internals.md, "The boundary contract". */
+/* Class of a run-time function: what the call costs and may do. See docs/internals.md, "The
+ * boundary contract". */
 enum ir_call_class {
-    IR_CALL_LEAF,      /* built with -mgeneral-regs-only, no guest registers read or written, cannot raise */
-    IR_CALL_FULL,      /* any C; guest register rows are not touched (env_ fields may be) */
-    IR_CALL_RAISES     /* as FULL, and may raise a guest exception (vcpu_raise); the exit map applies then */
+    IR_CALL_LEAF,  /* built with -mgeneral-regs-only, no guest registers read or written, cannot
+                      raise */
+    IR_CALL_FULL,  /* any C; guest register rows are not touched (env_ fields may be) */
+    IR_CALL_RAISES /* as FULL, and may raise a guest exception (vcpu_raise); the exit map applies
+                      then */
 };
 
 union ir_vec {
@@ -108,60 +154,63 @@ union ir_vec {
 struct vcpu;
 
 /*
- * A run-time function. Integer functions: uint64_t fn(struct vcpu *, uint64_t a, uint64_t b, uint64_t c, uint32_t aux).
- * With vector set: void fn(struct vcpu *, union ir_vec *d, const union ir_vec *a, const union ir_vec *b,
- * const union ir_vec *c, uint32_t aux), where scalars are in u64[0] (zero-extended).
- * With tail (class FULL): uint64_t fn(same as integer) is called with all guest registers in memory and may change any;
- * it returns the PC to go on at.
+ * A run-time function. Integer functions: uint64_t fn(struct vcpu *, uint64_t a, uint64_t b,
+ * uint64_t c, uint32_t aux). With vector set: void fn(struct vcpu *, union ir_vec *d, const union
+ * ir_vec *a, const union ir_vec *b, const union ir_vec *c, uint32_t aux), where scalars are in
+ * u64[0] (zero-extended). With tail (class FULL): uint64_t fn(same as integer) is called with all
+ * guest registers in memory and may change any; it returns the PC to go on at.
  */
 struct ir_call {
     const char *name;
     void (*fn)(void);
     enum ir_call_class class;
     bool vector;
-    bool pure;                         /* result depends on the operands only */
+    bool pure; /* result depends on the operands only */
 };
 
 /* A guest register that get and put name: a row of the guest's table. Storage only, no views. */
 struct ir_reg {
     const char *name;
-    ir_type type;                      /* I64, I32, FLAGS, V128 */
-    uint32_t offset;                   /* in the CPU struct */
-    int8_t home;                       /* preference for a fixed host register at block boundaries: 0 first; -1 none */
+    ir_type type;    /* I64, I32, FLAGS, V128 */
+    uint32_t offset; /* in the CPU struct */
+    int8_t home; /* preference for a fixed host register at block boundaries: 0 first; -1 none */
 };
 
 struct ir_guest {
     const struct ir_reg *regs;
-    unsigned reg_count;                /* at most IR_MAX_REGS */
+    unsigned reg_count; /* at most IR_MAX_REGS */
     const struct fp_rules *fp_rules;
-    const struct ir_call *const *calls; /* run-time functions that ir_parse knows by name; ends with NULL; or NULL */
+    const struct ir_call *const
+        *calls; /* run-time functions that ir_parse knows by name; ends with NULL; or NULL */
 };
 #define IR_MAX_REGS 128
 
 struct ir_builder {
     const struct ir_guest *guest;
-    struct ir_insn *insns;             /* insns[0] is unused */
+    struct ir_insn *insns; /* insns[0] is unused */
     uint32_t count;
-    uint64_t pc;                       /* where the block starts */
+    uint64_t pc; /* where the block starts */
     uint64_t mode_key;
-    const uint8_t *code;               /* guest bytes at pc, code_bytes of them on this page; the page's host memory */
+    const uint8_t
+        *code; /* guest bytes at pc, code_bytes of them on this page; the page's host memory */
     uint32_t code_bytes;
-    uint32_t max_guest_insns;          /* the block ends after so many */
-    uint32_t guest_insns;              /* counted by ir_insn_start */
-    uint32_t guest_bytes;              /* consumed; set by translate */
-    uint16_t reg_value[IR_MAX_REGS];   /* current value of each row, or IR_NONE */
-    uint16_t cse_heads[64];            /* value numbering: hash chains through cse_next */
+    uint32_t max_guest_insns;        /* the block ends after so many */
+    uint32_t guest_insns;            /* counted by ir_insn_start */
+    uint32_t guest_bytes;            /* consumed; set by translate */
+    uint16_t reg_value[IR_MAX_REGS]; /* current value of each row, or IR_NONE */
+    uint16_t cse_heads[64];          /* value numbering: hash chains through cse_next */
     uint16_t *cse_next;
-    uint32_t fp_mark;                  /* equal STICKY ops merge from here on: a run-time function may reset the flags */
-    uint8_t mmu_current, mmu_user;     /* MMU indices that have an inline table; others are slow */
-    bool flags_dead;                   /* FLAGS rows are overwritten by the successors before anybody can look */
-    bool no_fold;                      /* tests: append as told */
+    uint32_t
+        fp_mark; /* equal STICKY ops merge from here on: a run-time function may reset the flags */
+    uint8_t mmu_current, mmu_user; /* MMU indices that have an inline table; others are slow */
+    bool flags_dead; /* FLAGS rows are overwritten by the successors before anybody can look */
+    bool no_fold;    /* tests: append as told */
     bool ended;
 };
 
 void ir_builder_init(struct ir_builder *b, const struct ir_guest *g);
 void ir_builder_free(struct ir_builder *b);
-void ir_begin(struct ir_builder *b, uint64_t pc, uint64_t mode_key);   /* an empty block */
+void ir_begin(struct ir_builder *b, uint64_t pc, uint64_t mode_key); /* an empty block */
 static inline bool ir_full(const struct ir_builder *b)
 {
     return b->count > IR_MAX_INSNS - 600;
@@ -174,8 +223,8 @@ ir_val ir_emit_words(struct ir_builder *b, uint64_t w0, uint64_t w1, uint64_t im
 static inline ir_val ir_emit(struct ir_builder *b, struct ir_insn in)
 {
     return ir_emit_words(b,
-                         (uint64_t)in.op | (uint64_t)in.type << 16 | (uint64_t)in.src << 24 | (uint64_t)in.a << 32 |
-                             (uint64_t)in.b << 48,
+                         (uint64_t)in.op | (uint64_t)in.type << 16 | (uint64_t)in.src << 24 |
+                             (uint64_t)in.a << 32 | (uint64_t)in.b << 48,
                          (uint64_t)in.c | (uint64_t)in.aux << 32, in.imm);
 }
 
@@ -191,9 +240,11 @@ ir_val ir_konst(struct ir_builder *b, ir_type t, uint64_t k);
 ir_val ir_vkonst(struct ir_builder *b, uint64_t low_and_high);
 ir_val ir_get(struct ir_builder *b, unsigned reg);
 void ir_put(struct ir_builder *b, unsigned reg, ir_val v);
-ir_val ir_env_load(struct ir_builder *b, ir_type t, uint32_t offset);      /* zero-extended if narrower than a register */
-void ir_env_store(struct ir_builder *b, uint32_t offset, ir_val v);        /* the width is v's type; 16 bytes of any vector */
-ir_val ir_zext(struct ir_builder *b, ir_type t, ir_val v);                 /* v itself if the type fits already */
+ir_val ir_env_load(struct ir_builder *b, ir_type t,
+                   uint32_t offset); /* zero-extended if narrower than a register */
+void ir_env_store(struct ir_builder *b, uint32_t offset,
+                  ir_val v); /* the width is v's type; 16 bytes of any vector */
+ir_val ir_zext(struct ir_builder *b, ir_type t, ir_val v); /* v itself if the type fits already */
 ir_val ir_sext(struct ir_builder *b, ir_type t, ir_val v);
 ir_val ir_trunc(struct ir_builder *b, ir_type t, ir_val v);
 ir_val ir_cmp(struct ir_builder *b, enum ir_cond c, ir_val x, ir_val y);
@@ -209,21 +260,30 @@ ir_val ir_flags_sbb(struct ir_builder *b, ir_val x, ir_val y, ir_val flags);
 ir_val ir_flags_test(struct ir_builder *b, enum ir_cond c, ir_val flags);
 /* Address base + (index << scale) + disp; index may be IR_NONE. */
 ir_val ir_load(struct ir_builder *b, ir_type t, memop m, ir_val base, int32_t disp);
-ir_val ir_load_indexed(struct ir_builder *b, ir_type t, memop m, ir_val base, ir_val index, unsigned scale);
+ir_val ir_load_indexed(struct ir_builder *b, ir_type t, memop m, ir_val base, ir_val index,
+                       unsigned scale);
 void ir_store(struct ir_builder *b, memop m, ir_val base, int32_t disp, ir_val v);
-void ir_store_indexed(struct ir_builder *b, memop m, ir_val base, ir_val index, unsigned scale, ir_val v);
+void ir_store_indexed(struct ir_builder *b, memop m, ir_val base, ir_val index, unsigned scale,
+                      ir_val v);
 ir_val ir_load_excl(struct ir_builder *b, ir_type t, memop m, ir_val addr);
 ir_val ir_store_excl(struct ir_builder *b, memop m, ir_val addr, ir_val v);
-ir_val ir_atomic(struct ir_builder *b, ir_type t, memop m, enum ir_atomic op, ir_val addr, ir_val v);
+ir_val ir_atomic(struct ir_builder *b, ir_type t, memop m, enum ir_atomic op, ir_val addr,
+                 ir_val v);
 ir_val ir_cas(struct ir_builder *b, ir_type t, memop m, ir_val addr, ir_val expected, ir_val v);
 void ir_barrier(struct ir_builder *b, enum ir_barrier kind);
 /* Floating point: fp is a set of IR_FP_ bits. */
 ir_val ir_fp2(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, ir_val y, unsigned fp);
 ir_val ir_fp1(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, unsigned aux, unsigned fp);
-static inline ir_val ir_fma(struct ir_builder *b, ir_type t, ir_val x, ir_val y, ir_val addend, unsigned negate, unsigned fp)
+static inline ir_val ir_fma(struct ir_builder *b, ir_type t, ir_val x, ir_val y, ir_val addend,
+                            unsigned negate, unsigned fp)
 {
-    return ir_emit(b, (struct ir_insn){.op = IR_fma, .type = t, .a = (uint16_t)x, .b = (uint16_t)y, .c = (uint16_t)addend,
-                                       .aux = negate, .imm = fp});
+    return ir_emit(b, (struct ir_insn){.op = IR_fma,
+                                       .type = t,
+                                       .a = (uint16_t)x,
+                                       .b = (uint16_t)y,
+                                       .c = (uint16_t)addend,
+                                       .aux = negate,
+                                       .imm = fp});
 }
 ir_val ir_fcmp(struct ir_builder *b, unsigned relations, ir_val x, ir_val y, unsigned fp);
 ir_val ir_flags_fcmp(struct ir_builder *b, ir_val x, ir_val y, bool signalling, unsigned fp);
@@ -233,23 +293,35 @@ ir_val ir_itof(struct ir_builder *b, ir_type to, ir_val x, unsigned aux, unsigne
 /* Vectors: t names the lanes. */
 ir_val ir_v1(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, unsigned aux);
 ir_val ir_v2(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, ir_val y, unsigned aux);
-static inline ir_val ir_v3(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, ir_val y, ir_val z, unsigned aux)
+static inline ir_val ir_v3(struct ir_builder *b, enum ir_op op, ir_type t, ir_val x, ir_val y,
+                           ir_val z, unsigned aux)
 {
-    return ir_emit(b, (struct ir_insn){.op = (uint16_t)op, .type = t, .a = (uint16_t)x, .b = (uint16_t)y, .c = (uint16_t)z,
+    return ir_emit(b, (struct ir_insn){.op = (uint16_t)op,
+                                       .type = t,
+                                       .a = (uint16_t)x,
+                                       .b = (uint16_t)y,
+                                       .c = (uint16_t)z,
                                        .aux = aux});
 }
 ir_val ir_vget(struct ir_builder *b, ir_type lane, ir_val v, unsigned n);
 ir_val ir_vset(struct ir_builder *b, ir_type vector, ir_val v, unsigned n, ir_val x);
 ir_val ir_vdup(struct ir_builder *b, ir_type vector, ir_val x);
-ir_val ir_vzext(struct ir_builder *b, ir_val x);               /* scalar → V128, the rest 0 */
+ir_val ir_vzext(struct ir_builder *b, ir_val x); /* scalar → V128, the rest 0 */
 
 /* Run-time functions. The result type is t (T_VOID: none). */
-static inline ir_val ir_call(struct ir_builder *b, ir_type t, const struct ir_call *row, ir_val x, ir_val y, ir_val z, uint32_t aux)
+static inline ir_val ir_call(struct ir_builder *b, ir_type t, const struct ir_call *row, ir_val x,
+                             ir_val y, ir_val z, uint32_t aux)
 {
-    return ir_emit(b, (struct ir_insn){.op = IR_call, .type = t, .a = (uint16_t)x, .b = (uint16_t)y, .c = (uint16_t)z,
-                                       .aux = aux, .imm = (uintptr_t)row});
+    return ir_emit(b, (struct ir_insn){.op = IR_call,
+                                       .type = t,
+                                       .a = (uint16_t)x,
+                                       .b = (uint16_t)y,
+                                       .c = (uint16_t)z,
+                                       .aux = aux,
+                                       .imm = (uintptr_t)row});
 }
-void ir_guard(struct ir_builder *b, ir_val condition, const struct ir_call *row, ir_val x, ir_val y, uint32_t aux);
+void ir_guard(struct ir_builder *b, ir_val condition, const struct ir_call *row, ir_val x, ir_val y,
+              uint32_t aux);
 
 /* Control. */
 void ir_insn_start(struct ir_builder *b, uint64_t pc);
@@ -259,7 +331,8 @@ void ir_brcall(struct ir_builder *b, uint64_t pc, uint64_t return_pc);
 void ir_jump(struct ir_builder *b, ir_val pc);
 void ir_jumpcall(struct ir_builder *b, ir_val pc, uint64_t return_pc);
 void ir_ret(struct ir_builder *b, ir_val pc);
-void ir_tail(struct ir_builder *b, const struct ir_call *row, ir_val x, ir_val y, ir_val z, uint32_t aux);
+void ir_tail(struct ir_builder *b, const struct ir_call *row, ir_val x, ir_val y, ir_val z,
+             uint32_t aux);
 
 /* Text: one instruction a line, `v5 = add.i64 v3, v4`; ir_parse reads what ir_print writes. */
 void ir_print(const struct ir_builder *b, struct strbuf *out);

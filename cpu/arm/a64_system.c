@@ -8,9 +8,9 @@
  * and rarely change that, are guarded instead.
  */
 #include "base/log.h"
-#include "cpu/arm/fp_flags.h"
 #include "cpu/arm/a64.h"
 #include "cpu/arm/exception.h"
+#include "cpu/arm/fp_flags.h"
 #include "cpu/arm/sysops.h"
 #include "cpu/arm/sysregs.h"
 #include "cpu/arm/timer.h"

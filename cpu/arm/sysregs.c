@@ -157,9 +157,9 @@ static uint64_t read_random(struct arm_cpu *cpu, const struct arm_sysreg *r)
                               .mask = mask_, .write = arm_debug_write                              \
     }
 #define DEBUG_PAIR(n)                                                                              \
-    DEBUG_ROW(n, 4, "DBGBVR", SR_RW, dbgbvr, ALL),                                          \
+    DEBUG_ROW(n, 4, "DBGBVR", SR_RW, dbgbvr, ALL),                                                 \
         DEBUG_ROW(n, 5, "DBGBCR", SR_RW | SR_TAIL, dbgbcr, DBGBCR_MASK),                           \
-        DEBUG_ROW(n, 6, "DBGWVR", SR_RW, dbgwvr, DBGWVR_MASK),                                      \
+        DEBUG_ROW(n, 6, "DBGWVR", SR_RW, dbgwvr, DBGWVR_MASK),                                     \
         DEBUG_ROW(n, 7, "DBGWCR", SR_RW | SR_TAIL, dbgwcr, DBGWCR_MASK)
 
 /* Sorted by key. */

@@ -2,14 +2,15 @@
 /*
  * Register allocation, one op at a time from the block's last to its first.
  *
- * Going backwards, a value gets a register at its last use, and the register is free again above its definition. At the end of
- * the block each row with a home must be in it, so the final value of a row is given its home first, and is then computed
- * right there. What finds no register is evicted: the code already emitted finds it in its register by a reload that is
- * emitted here, and it is stored to a spill slot where it is defined. Constants and unchanged rows are reloaded from
+ * Going backwards, a value gets a register at its last use, and the register is free again above
+ * its definition. At the end of the block each row with a home must be in it, so the final value of
+ * a row is given its home first, and is then computed right there. What finds no register is
+ * evicted: the code already emitted finds it in its register by a reload that is emitted here, and
+ * it is stored to a spill slot where it is defined. Constants and unchanged rows are reloaded from
  * where they come from.
  *
- * Every operand of an op must have its register before the op's first instruction is emitted, since an eviction emits a
- * reload that belongs behind the op.
+ * Every operand of an op must have its register before the op's first instruction is emitted, since
+ * an eviction emits a reload that belongs behind the op.
  */
 #include "tcg/host/x86_64/compile.h"
 
@@ -151,7 +152,8 @@ void evict(struct compiler *c, bool vec, unsigned r)
     }
 }
 
-/* What an eviction costs, roughly: constants and rows nothing to store; values defined long before are used later again. */
+/* What an eviction costs, roughly: constants and rows nothing to store; values defined long before
+ * are used later again. */
 static unsigned cost(const struct compiler *c, uint16_t v)
 {
     if (v >= c->count) {
@@ -181,7 +183,8 @@ static unsigned choose_victim(const struct compiler *c, bool vec, uint32_t allow
     return best;
 }
 
-/* A free home that nobody is going to claim: its row has been overwritten later on, and is not read before. */
+/* A free home that nobody is going to claim: its row has been overwritten later on, and is not read
+ * before. */
 static bool home_is_idle(const struct compiler *c, bool vec, unsigned r)
 {
     const unsigned row = c->h->row_of[vec][r];
@@ -316,7 +319,8 @@ static void map_add(struct compiler *c, unsigned row, enum map_kind kind, unsign
         c->full = true;
         return;
     }
-    h->maps[h->map_count++] = (struct map_entry){.row = (uint8_t)row, .kind = (uint8_t)kind, .where = (uint16_t)where};
+    h->maps[h->map_count++] = (struct map_entry){
+        .row = (uint8_t)row, .kind = (uint8_t)kind, .where = (uint16_t)where};
     c->map_count++;
 }
 
@@ -387,8 +391,8 @@ uint32_t exit_map(struct compiler *c, uint16_t *count)
 /* ---- the ends of a block */
 
 /*
- * Claims the homes for the final values of their rows. A constant, or a value that two rows share, is moved later: the homes
- * of those moves stay reserved until block_end_moves.
+ * Claims the homes for the final values of their rows. A constant, or a value that two rows share,
+ * is moved later: the homes of those moves stay reserved until block_end_moves.
  */
 void block_end_claim(struct compiler *c)
 {
@@ -442,7 +446,7 @@ static void parallel_moves(struct compiler *c, bool vec, struct move *m, unsigne
                 break;
             }
         }
-        if (k == n) {          /* a cycle: free one register through the scratch one */
+        if (k == n) { /* a cycle: free one register through the scratch one */
             ordered[done++] = (struct move){.dst = (uint8_t)scratch, .src = m[0].src};
             const uint8_t saved = m[0].src;
             for (unsigned j = 0; j < n; j++) {
@@ -472,7 +476,8 @@ void block_start(struct compiler *c)
                 const int row = home_row(c, v);
                 assert(row >= 0);
                 if ((unsigned)c->h->home_of_row[row] != r) {
-                    m[n++] = (struct move){.dst = (uint8_t)r, .src = (uint8_t)c->h->home_of_row[row]};
+                    m[n++] = (struct move){.dst = (uint8_t)r,
+                                           .src = (uint8_t)c->h->home_of_row[row]};
                 }
             }
         }
@@ -480,7 +485,8 @@ void block_start(struct compiler *c)
     }
     for (unsigned row = 0; row < c->h->config.guest->reg_count; row++) {
         if (c->row_stored[row]) {
-            store_register(c, c->h->config.guest->regs[row].type, (unsigned)c->h->home_of_row[row], row_place(c->h, row));
+            store_register(c, c->h->config.guest->regs[row].type, (unsigned)c->h->home_of_row[row],
+                           row_place(c->h, row));
         }
     }
 }
@@ -528,16 +534,19 @@ static bool groupable(const struct compiler *c, const struct ir_insn *in)
 {
     const memop m = memop_of(in);
 
-    return (in->op == IR_load || in->op == IR_store) && !in->b && inline_access(c, in) && !(m & (MO_ALIGN | MO_SWAP));
+    return (in->op == IR_load || in->op == IR_store) && !in->b && inline_access(c, in) &&
+           !(m & (MO_ALIGN | MO_SWAP));
 }
 
-#define GROUP_WINDOW 512       /* bytes; a wider one would often cross a page */
+#define GROUP_WINDOW 512 /* bytes; a wider one would often cross a page */
 
-static bool joins(const struct group *g, uint16_t base, unsigned idx, bool write, int32_t low, int32_t high)
+static bool joins(const struct group *g, uint16_t base, unsigned idx, bool write, int32_t low,
+                  int32_t high)
 {
     const int32_t l = low < g->low ? low : g->low, h = high > g->high ? high : g->high;
 
-    return g->open && g->base == base && g->idx == idx && g->write == write && h - l <= GROUP_WINDOW;
+    return g->open && g->base == base && g->idx == idx && g->write == write &&
+           h - l <= GROUP_WINDOW;
 }
 
 static void add_to_group(struct compiler *c, uint32_t i)
@@ -563,8 +572,13 @@ static void add_to_group(struct compiler *c, uint32_t i)
         }
     }
     if (c->group_count < MAX_GROUPS) {
-        c->groups[c->group_count] = (struct group){.base = c->alias[in->a], .leader = (uint16_t)i, .members = 1,
-                                                   .idx = (uint8_t)idx, .write = write, .open = true, .low = low,
+        c->groups[c->group_count] = (struct group){.base = c->alias[in->a],
+                                                   .leader = (uint16_t)i,
+                                                   .members = 1,
+                                                   .idx = (uint8_t)idx,
+                                                   .write = write,
+                                                   .open = true,
+                                                   .low = low,
                                                    .high = high};
         c->group_of[i] = (uint8_t)++c->group_count;
     }
@@ -619,7 +633,7 @@ void prepare(struct compiler *c)
         } else if (in->op == IR_get) {
             c->memory_until[i] = UINT16_MAX;
             if (c->row_value[in->aux] < c->count) {
-                c->alias[i] = c->row_value[in->aux];   /* read or written before in this block */
+                c->alias[i] = c->row_value[in->aux]; /* read or written before in this block */
             } else {
                 open_get[in->aux] = (uint16_t)i;
                 c->row_value[in->aux] = (uint16_t)i;
@@ -657,8 +671,12 @@ struct site *new_site(struct compiler *c, enum site_kind kind, bool exits, uint3
     }
     *index = h->site_count++;
     struct site *s = &h->sites[*index];
-    *s = (struct site){.kind = (uint8_t)kind, .base = SITE_NO_REG, .index = SITE_NO_REG, .data = SITE_NO_REG,
-                       .block = c->blk, .insn = c->insn_of[c->i]};
+    *s = (struct site){.kind = (uint8_t)kind,
+                       .base = SITE_NO_REG,
+                       .index = SITE_NO_REG,
+                       .data = SITE_NO_REG,
+                       .block = c->blk,
+                       .insn = c->insn_of[c->i]};
     if (exits) {
         s->map_first = exit_map(c, &s->map_count);
     }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Compiling one block: a forward pass that looks (alloc.c: prepare), and a backward pass that allocates registers and emits
- * at once. What nobody asked for by the time its definition is reached is dead and costs nothing.
+ * Compiling one block: a forward pass that looks (alloc.c: prepare), and a backward pass that
+ * allocates registers and emits at once. What nobody asked for by the time its definition is
+ * reached is dead and costs nothing.
  *
- * Flags are asked for before they are produced: an op that needs a condition says which (ops_flags.c), moves may be emitted
- * meanwhile, and the next op that would disturb the flags has them produced first, unless its own instruction is what does.
+ * Flags are asked for before they are produced: an op that needs a condition says which
+ * (ops_flags.c), moves may be emitted meanwhile, and the next op that would disturb the flags has
+ * them produced first, unless its own instruction is what does.
  */
 #include "tcg/host/x86_64/compile.h"
 
@@ -197,7 +199,7 @@ static bool has_effect(const struct ir_insn *in)
     case IR_itof:
     case IR_vftoi:
     case IR_vitof:
-        return true;               /* cumulative flags */
+        return true; /* cumulative flags */
     default:
         return false;
     }
@@ -211,7 +213,7 @@ bool keeps_flags(const struct compiler *c, const struct ir_insn *in)
         return true;
     case IR_mul:
     case IR_umulh:
-        return in->type == T_I64 && c->h->bmi2;    /* mulx */
+        return in->type == T_I64 && c->h->bmi2; /* mulx */
     case IR_put:
     case IR_get:
     case IR_konst:
@@ -233,11 +235,13 @@ bool keeps_flags(const struct compiler *c, const struct ir_insn *in)
     }
 }
 
-/* An op whose value the pending flags are made of must not pass for dead: they are produced behind it, now. */
+/* An op whose value the pending flags are made of must not pass for dead: they are produced behind
+ * it, now. */
 static void settle_flags(struct compiler *c, const struct ir_insn *in)
 {
     struct pending *p = &c->pending;
-    const bool alu = in->op == IR_add || in->op == IR_sub || in->op == IR_and || in->op == IR_or || in->op == IR_xor;
+    const bool alu = in->op == IR_add || in->op == IR_sub || in->op == IR_and || in->op == IR_or ||
+                     in->op == IR_xor;
 
     if (!p->kind || !flags_need(c, c->i)) {
         return;
@@ -245,7 +249,7 @@ static void settle_flags(struct compiler *c, const struct ir_insn *in)
     if (p->kind == FLAGS_TEST && alu && p->a == c->i && p->b == c->i && p->type == in->type &&
         (in->type == T_I32 || in->type == T_I64)) {
         if (in->op == IR_and && !wanted(c)) {
-            p->a = value(c, in->a);    /* nobody but the test wants the value */
+            p->a = value(c, in->a); /* nobody but the test wants the value */
             p->b = value(c, in->b);
             return;
         }
@@ -264,7 +268,8 @@ static void compile_op(struct compiler *c)
     c->locked[0] = c->locked[1] = 0;
     settle_flags(c, in);
     c->locked[0] = c->locked[1] = 0;
-    if (c->alias[c->i] != c->i || in->op == IR_insn || ((!has_effect(in) || c->fused[c->i]) && !wanted(c))) {
+    if (c->alias[c->i] != c->i || in->op == IR_insn ||
+        ((!has_effect(in) || c->fused[c->i]) && !wanted(c))) {
         return;
     }
     if (c->pending.kind && !keeps_flags(c, in)) {
@@ -278,7 +283,7 @@ static void compile_op(struct compiler *c)
     }
 }
 
-#define ROOM 65536u            /* bytes that one block may need at most, checked as it goes */
+#define ROOM 65536u /* bytes that one block may need at most, checked as it goes */
 
 bool host_compile(struct host *h, struct ir_builder *b, struct block *blk)
 {

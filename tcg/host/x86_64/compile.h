@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The x86-64 back end's own structures; see compile.c for how a block is compiled and docs/internals.md for the contract.
+ * The x86-64 back end's own structures; see compile.c for how a block is compiled and
+ * docs/internals.md for the contract.
  *
  * Registers while generated code runs:
- *   rsp  code stack     rbp  state (end of struct vcpu)     r15  inline TLB of the current MMU index
- *   rax rcx rdx  scratch within one op                      xmm0 xmm1  scratch within one op
+ *   rsp  code stack     rbp  state (end of struct vcpu)     r15  inline TLB of the current MMU
+ * index rax rcx rdx  scratch within one op                      xmm0 xmm1  scratch within one op
  *   rbx rsi rdi r8 r14 r9 r10 r11   homes of the guest's rows by preference      r12 r13  free
  *   xmm2 … xmm13  homes of vector rows                      xmm14 xmm15  free
  */
@@ -19,40 +20,51 @@
 #define TLB_BASE R15
 #define GPR_HOMES 8
 #define VEC_HOMES 12
-#define GPR_ALLOC 0x7fc8u      /* rbx rsi rdi r8 … r14 */
+#define GPR_ALLOC 0x7fc8u /* rbx rsi rdi r8 … r14 */
 #define VEC_ALLOC 0xfffcu
-#define X0 0                   /* scratch vector registers */
+#define X0 0 /* scratch vector registers */
 #define X1 1
 #define MAX_GROUPS 64
 #define MAX_VALUES (IR_MAX_INSNS + IR_MAX_REGS + MAX_GROUPS)
 #define SPILL_SLOTS TCG_SPILL_SLOTS
-_Static_assert(SPILL_SLOTS >= MAX_VALUES && SPILL_SLOTS % 64 == 0, "every value of a block may need a slot");
-/* Floating-point environments that the host unit does not have: such ops are evaluated by the run-time. */
+_Static_assert(SPILL_SLOTS >= MAX_VALUES && SPILL_SLOTS % 64 == 0,
+               "every value of a block may need a slot");
+/* Floating-point environments that the host unit does not have: such ops are evaluated by the
+ * run-time. */
 #define FP_SPECIAL (IR_FP_FZ | IR_FP_FIZ | IR_FP_AH | IR_FP_NEP | IR_FP_STD_NEON)
 
 /* Condition flags that code already emitted expects, and nobody has produced yet. */
-enum pending_kind { FLAGS_NONE, FLAGS_SUB, FLAGS_TEST, FLAGS_ADD, FLAGS_ADC, FLAGS_SBB, FLAGS_PACKED, FLAGS_BIT,
-                    FLAGS_FCMP };
+enum pending_kind {
+    FLAGS_NONE,
+    FLAGS_SUB,
+    FLAGS_TEST,
+    FLAGS_ADD,
+    FLAGS_ADC,
+    FLAGS_SBB,
+    FLAGS_PACKED,
+    FLAGS_BIT,
+    FLAGS_FCMP
+};
 struct pending {
     uint8_t kind;
-    ir_type type;              /* of the operands */
-    uint16_t a, b, c;          /* values */
-    uint32_t mask;             /* FLAGS_BIT: of the packed value */
-    bool only_zs;              /* consumers look at Z and S only */
+    ir_type type;     /* of the operands */
+    uint16_t a, b, c; /* values */
+    uint32_t mask;    /* FLAGS_BIT: of the packed value */
+    bool only_zs;     /* consumers look at Z and S only */
     bool signalling;
 };
 
 /*
- * Accesses with one base and displacements close together: the first checks that all of them are on one page and keeps the addend,
- * or 1 if they are not; the others only look whether it is good.
+ * Accesses with one base and displacements close together: the first checks that all of them are on
+ * one page and keeps the addend, or 1 if they are not; the others only look whether it is good.
  */
 struct group {
-    uint16_t base;             /* value */
-    uint16_t leader;           /* op */
+    uint16_t base;   /* value */
+    uint16_t leader; /* op */
     uint16_t members;
     uint8_t idx;
     bool write, open;
-    int32_t low, high;         /* displacements: first byte, behind the last byte */
+    int32_t low, high; /* displacements: first byte, behind the last byte */
 };
 
 struct compiler {
@@ -62,37 +74,67 @@ struct compiler {
     struct assembler as;
     const struct ir_insn *insns;
     uint32_t count, i;
-    uint32_t insn_offset;      /* guest instruction of op i */
-    uint32_t locked[2];        /* registers in use by the current op, by class */
-    uint16_t owner[2][16];     /* value in each register, 0: free */
+    uint32_t insn_offset;  /* guest instruction of op i */
+    uint32_t locked[2];    /* registers in use by the current op, by class */
+    uint16_t owner[2][16]; /* value in each register, 0: free */
     struct pending pending;
     uint64_t spill_used[SPILL_SLOTS / 64];
-    uint16_t row_value[IR_MAX_REGS];   /* current value of rows with a home; beyond count: the untouched entry value */
-    bool row_stored[IR_MAX_REGS];      /* the entry value is needed in memory */
+    uint16_t row_value[IR_MAX_REGS]; /* current value of rows with a home; beyond count: the
+                                        untouched entry value */
+    bool row_stored[IR_MAX_REGS];    /* the entry value is needed in memory */
     uint32_t map_count;
-    uint8_t end_move[GPR_HOMES + VEC_HOMES];   /* homes to be filled at the block's end; bit 4: vector */
+    uint8_t
+        end_move[GPR_HOMES + VEC_HOMES]; /* homes to be filled at the block's end; bit 4: vector */
     unsigned end_moves;
     bool full;
     uint16_t alias[MAX_VALUES];
-    uint16_t previous[MAX_VALUES];     /* of a put: the row's value before */
-    uint16_t memory_until[MAX_VALUES]; /* of a get: the row's memory holds the value up to this op */
-    uint8_t keep_put[MAX_VALUES];      /* of a put: memory must be written */
+    uint16_t previous[MAX_VALUES]; /* of a put: the row's value before */
+    uint16_t
+        memory_until[MAX_VALUES]; /* of a get: the row's memory holds the value up to this op */
+    uint8_t keep_put[MAX_VALUES]; /* of a put: memory must be written */
     struct group groups[MAX_GROUPS];
     unsigned group_count;
-    uint8_t group_of[MAX_VALUES];      /* of a memory op: group + 1 */
-    bool fused[MAX_VALUES];            /* a floating-point comparison is made where its condition is used */
+    uint8_t group_of[MAX_VALUES]; /* of a memory op: group + 1 */
+    bool fused[MAX_VALUES]; /* a floating-point comparison is made where its condition is used */
     int8_t reg[MAX_VALUES];
-    uint16_t spill[MAX_VALUES];        /* slot + 1 */
-    uint32_t insn_of[MAX_VALUES];      /* guest byte offset of each op */
+    uint16_t spill[MAX_VALUES];   /* slot + 1 */
+    uint32_t insn_of[MAX_VALUES]; /* guest byte offset of each op */
 };
 
 /* Vector constants at the bottom of the cache. */
 enum constant {
-    K_SIGN_F32, K_SIGN_F64, K_ABS_F32, K_ABS_F64,
-    K_LEAST_F32, K_LEAST_F64, K_TINY_F32, K_TINY_F64,    /* see check_lanes */
-    K_SIGN_I8, K_SIGN_I16, K_SIGN_I32, K_SIGN_I64,
-    K_BYTES_7, K_LOW_NIBBLE, K_POPCNT, K_EVEN_8, K_EVEN_16, K_ODD_8, K_ODD_16,
-    K_LOW_8, K_LOW_16, K_CLZ_NIBBLE, K_ZERO, K_CRC32, K_LOW_32, K_BYTES_4, K_REV16, K_REV32, K_REV64, K_REV16_32, K_REV16_64, K_COUNT
+    K_SIGN_F32,
+    K_SIGN_F64,
+    K_ABS_F32,
+    K_ABS_F64,
+    K_LEAST_F32,
+    K_LEAST_F64,
+    K_TINY_F32,
+    K_TINY_F64, /* see check_lanes */
+    K_SIGN_I8,
+    K_SIGN_I16,
+    K_SIGN_I32,
+    K_SIGN_I64,
+    K_BYTES_7,
+    K_LOW_NIBBLE,
+    K_POPCNT,
+    K_EVEN_8,
+    K_EVEN_16,
+    K_ODD_8,
+    K_ODD_16,
+    K_LOW_8,
+    K_LOW_16,
+    K_CLZ_NIBBLE,
+    K_ZERO,
+    K_CRC32,
+    K_LOW_32,
+    K_BYTES_4,
+    K_REV16,
+    K_REV32,
+    K_REV64,
+    K_REV16_32,
+    K_REV16_64,
+    K_COUNT
 };
 
 struct stubs {
@@ -107,8 +149,8 @@ struct host {
     uint8_t *rw;
     const uint8_t *rx;
     uint32_t size;
-    uint32_t hot_start, cold_start;    /* free space is [cold_start, hot_start) */
-    uint32_t first_cold;               /* behind the stubs */
+    uint32_t hot_start, cold_start; /* free space is [cold_start, hot_start) */
+    uint32_t first_cold;            /* behind the stubs */
     uint32_t top;
     struct stubs stubs;
     struct site *sites;
@@ -117,8 +159,8 @@ struct host {
     uint32_t map_count, map_capacity;
     struct link *links;
     uint32_t link_count, link_capacity;
-    int8_t home_of_row[IR_MAX_REGS];   /* host register, or -1 */
-    uint8_t row_of[2][16];             /* row of each home register, 0xff none */
+    int8_t home_of_row[IR_MAX_REGS]; /* host register, or -1 */
+    uint8_t row_of[2][16];           /* row of each home register, 0xff none */
     struct compiler c;
 };
 
@@ -161,32 +203,41 @@ static inline struct operand constant_place(const struct compiler *c, enum const
 }
 
 /* ---- allocation (alloc.c) */
-uint16_t value(const struct compiler *c, ir_val v);              /* v with trunc and such looked through */
-unsigned use(struct compiler *c, ir_val v, uint32_t exclude);    /* register of v, allocated if need be, and locked */
-unsigned use_here(struct compiler *c, ir_val v, unsigned prefer);/* the same, preferring a register */
-unsigned def(struct compiler *c);                                /* register of op i's value (also when nobody uses it) */
-bool wanted(const struct compiler *c);                           /* somebody uses op i's value */
-unsigned define(struct compiler *c, uint16_t v);                 /* as def, for a value that is no op's */
-unsigned temp(struct compiler *c, bool vec);                     /* a register for the current op only */
+uint16_t value(const struct compiler *c, ir_val v); /* v with trunc and such looked through */
+unsigned use(struct compiler *c, ir_val v,
+             uint32_t exclude); /* register of v, allocated if need be, and locked */
+unsigned use_here(struct compiler *c, ir_val v,
+                  unsigned prefer);    /* the same, preferring a register */
+unsigned def(struct compiler *c);      /* register of op i's value (also when nobody uses it) */
+bool wanted(const struct compiler *c); /* somebody uses op i's value */
+unsigned define(struct compiler *c, uint16_t v); /* as def, for a value that is no op's */
+unsigned temp(struct compiler *c, bool vec);     /* a register for the current op only */
 void evict(struct compiler *c, bool vec, unsigned r);
-bool imm32(const struct compiler *c, ir_val v, ir_type t, int32_t *k);   /* v is a constant that fits an immediate of type t */
+bool imm32(const struct compiler *c, ir_val v, ir_type t,
+           int32_t *k); /* v is a constant that fits an immediate of type t */
 bool constant(const struct compiler *c, ir_val v, uint64_t *k);
-void move_to(struct compiler *c, bool vec, unsigned dst, ir_val v);      /* emits dst = v; v allocated or constant */
+void move_to(struct compiler *c, bool vec, unsigned dst,
+             ir_val v); /* emits dst = v; v allocated or constant */
 void copy(struct compiler *c, bool vec, unsigned dst, unsigned src);
-uint32_t exit_map(struct compiler *c, uint16_t *count);          /* describes the rows with a home at op i */
+uint32_t exit_map(struct compiler *c, uint16_t *count); /* describes the rows with a home at op i */
 void block_end_claim(struct compiler *c);
 void block_end_moves(struct compiler *c);
 void block_start(struct compiler *c);
 void prepare(struct compiler *c);
-bool is_site(const struct ir_insn *in);                          /* may leave the block in its middle */
-struct site *new_site(struct compiler *c, enum site_kind kind, bool exits, uint32_t *index);   /* exits: with a map */
+bool is_site(const struct ir_insn *in); /* may leave the block in its middle */
+struct site *new_site(struct compiler *c, enum site_kind kind, bool exits,
+                      uint32_t *index); /* exits: with a map */
 
 /* ---- flags (ops_flags.c) */
-unsigned condition(struct compiler *c, ir_val boolean);          /* asks for flags; the condition code that means true */
-bool keeps_flags(const struct compiler *c, const struct ir_insn *in);   /* in's code leaves the host's flags alone (compile.c) */
-bool flags_need(const struct compiler *c, uint32_t v);           /* the pending flags are made of value v */
-void flush_flags(struct compiler *c);                            /* produces what is pending, here */
-bool flags_from_alu(struct compiler *c, const struct ir_insn *in);   /* op i's own instruction produces what is pending */
+unsigned condition(struct compiler *c,
+                   ir_val boolean); /* asks for flags; the condition code that means true */
+bool keeps_flags(
+    const struct compiler *c,
+    const struct ir_insn *in); /* in's code leaves the host's flags alone (compile.c) */
+bool flags_need(const struct compiler *c, uint32_t v); /* the pending flags are made of value v */
+void flush_flags(struct compiler *c);                  /* produces what is pending, here */
+bool flags_from_alu(struct compiler *c,
+                    const struct ir_insn *in); /* op i's own instruction produces what is pending */
 void put_flags(struct compiler *c, ir_val f, struct operand place);
 
 /* ---- guest memory (ops_memory.c) */
@@ -207,10 +258,10 @@ struct check {
     struct address a;
     memop m;
     bool write, aligned;
-    uint32_t site, resume;     /* the cold path is made by cold_access, */
-    uint32_t path;             /* or is this one */
-    int32_t low, high;         /* bytes covered, as displacements; both 0: the access alone */
-    unsigned addend;           /* register that the addend goes to; 0: rcx */
+    uint32_t site, resume; /* the cold path is made by cold_access, */
+    uint32_t path;         /* or is this one */
+    int32_t low, high;     /* bytes covered, as displacements; both 0: the access alone */
+    unsigned addend;       /* register that the addend goes to; 0: rcx */
 };
 
 static inline memop memop_of(const struct ir_insn *in)
@@ -219,17 +270,20 @@ static inline memop memop_of(const struct ir_insn *in)
 }
 
 struct address address_of(struct compiler *c, const struct ir_insn *in);
-bool has_table(const struct compiler *c, memop m);               /* an inline table serves this MMU index */
-bool inline_access(const struct compiler *c, const struct ir_insn *in);   /* a plain load or store with an inline path */
+bool has_table(const struct compiler *c, memop m); /* an inline table serves this MMU index */
+bool inline_access(const struct compiler *c,
+                   const struct ir_insn *in); /* a plain load or store with an inline path */
 void emit_check(struct compiler *c, const struct check *k);
-struct operand host_place(struct address a);                     /* once rcx is the addend (and holds the base of an indexed address) */
+struct operand host_place(
+    struct address a); /* once rcx is the addend (and holds the base of an indexed address) */
 void full_barrier(struct compiler *c);
 
 /* ---- cold paths and calls (ops_call.c) */
 void load_result(struct compiler *c, unsigned dst, ir_type t, struct operand place);
 void store_operand(struct compiler *c, ir_val v, struct operand place);
-void fallback(struct compiler *c, const struct ir_insn *in);     /* any op by its evaluator */
-/* Cold: evaluates op i into vector register dst (operands in their registers) and goes on at resume. Returns the path's place. */
+void fallback(struct compiler *c, const struct ir_insn *in); /* any op by its evaluator */
+/* Cold: evaluates op i into vector register dst (operands in their registers) and goes on at
+ * resume. Returns the path's place. */
 uint32_t cold_evaluate(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume);
 
 /* The same for an access that may leave the block. */
@@ -279,7 +333,8 @@ void emit_vdup_lane(struct compiler *c, const struct ir_insn *in);
 void emit_vector_saturate(struct compiler *c, const struct ir_insn *in);
 void emit_vfcmp(struct compiler *c, const struct ir_insn *in);
 void emit_vector_convert(struct compiler *c, const struct ir_insn *in);
-void three(struct compiler *c, opcode op, unsigned dst, unsigned a, unsigned b);   /* dst = a op b, by AVX or SSE */
+void three(struct compiler *c, opcode op, unsigned dst, unsigned a,
+           unsigned b); /* dst = a op b, by AVX or SSE */
 void emit_vector_move(struct compiler *c, const struct ir_insn *in);
 void emit_fp(struct compiler *c, const struct ir_insn *in);
 void emit_fp_convert(struct compiler *c, const struct ir_insn *in);

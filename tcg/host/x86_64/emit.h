@@ -2,9 +2,10 @@
 /*
  * The assembler of the x86-64 back end (Intel SDM volume 2).
  *
- * A block's hot code is emitted backwards, from its last instruction to its first, downwards in the cache: when an
- * instruction is emitted, everything that follows it is known. Cold code (slow paths, exits) is emitted forwards, upwards from
- * the other end of the cache. Positions are offsets into the cache, which is mapped twice (write at rw, run at rx).
+ * A block's hot code is emitted backwards, from its last instruction to its first, downwards in the
+ * cache: when an instruction is emitted, everything that follows it is known. Cold code (slow
+ * paths, exits) is emitted forwards, upwards from the other end of the cache. Positions are offsets
+ * into the cache, which is mapped twice (write at rw, run at rx).
  */
 #ifndef TCG_HOST_X86_64_EMIT_H
 #define TCG_HOST_X86_64_EMIT_H
@@ -13,26 +14,54 @@
 
 #include "base/bits.h"
 
-enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15,
-       RIP = 0xf0 /* as a base */, NO_REG = 0xff };
+enum {
+    RAX,
+    RCX,
+    RDX,
+    RBX,
+    RSP,
+    RBP,
+    RSI,
+    RDI,
+    R8,
+    R9,
+    R10,
+    R11,
+    R12,
+    R13,
+    R14,
+    R15,
+    RIP = 0xf0 /* as a base */,
+    NO_REG = 0xff
+};
 
 struct assembler {
     uint8_t *rw;
-    uint32_t hot;              /* hot code occupies [hot, …) */
-    uint32_t cold;             /* cold code ends here */
-    bool to_cold;              /* emit there */
+    uint32_t hot;  /* hot code occupies [hot, …) */
+    uint32_t cold; /* cold code ends here */
+    bool to_cold;  /* emit there */
 };
 
 /* An opcode: mandatory prefix, map, byte, operand size. */
 typedef uint32_t opcode;
 #define OPC(pp, map, op) ((opcode)(pp) << 16 | (opcode)(map) << 8 | (op))
-enum { PP_NONE, PP_66, PP_F3, PP_F2 };
-enum { MAP_ONE, MAP_0F, MAP_0F38, MAP_0F3A };
+enum {
+    PP_NONE,
+    PP_66,
+    PP_F3,
+    PP_F2
+};
+enum {
+    MAP_ONE,
+    MAP_0F,
+    MAP_0F38,
+    MAP_0F3A
+};
 #define OP_W (1u << 24)        /* REX.W */
 #define OP_BYTE_REG (1u << 25) /* reg is a byte register: SPL … DIL need a REX prefix */
 #define OP_BYTE_RM (1u << 26)
 
-struct operand {               /* memory: base + (index << scale) + disp; or a register */
+struct operand { /* memory: base + (index << scale) + disp; or a register */
     uint8_t base, index, scale;
     bool is_register;
     int32_t disp;
@@ -45,7 +74,8 @@ static inline struct operand at(unsigned base, int32_t disp)
 
 static inline struct operand at_index(unsigned base, unsigned index, unsigned scale, int32_t disp)
 {
-    return (struct operand){.base = (uint8_t)base, .index = (uint8_t)index, .scale = (uint8_t)scale, .disp = disp};
+    return (struct operand){
+        .base = (uint8_t)base, .index = (uint8_t)index, .scale = (uint8_t)scale, .disp = disp};
 }
 
 static inline struct operand reg_operand(unsigned r)
@@ -101,7 +131,8 @@ static inline unsigned put_modrm(uint8_t *p, unsigned n, unsigned reg, struct op
 }
 
 /* One instruction with a ModRM byte, legacy encoding; imm_bytes of imm at the end. */
-static inline void emit_x(struct assembler *as, opcode op, unsigned reg, struct operand o, unsigned imm_bytes, uint64_t imm)
+static inline void emit_x(struct assembler *as, opcode op, unsigned reg, struct operand o,
+                          unsigned imm_bytes, uint64_t imm)
 {
     static const uint8_t prefix[] = {0, 0x66, 0xf3, 0xf2};
     uint8_t p[24];
@@ -137,8 +168,8 @@ static inline void emit_x(struct assembler *as, opcode op, unsigned reg, struct 
 }
 
 /* VEX encoding: reg, vvvv, o. l: 256 bits. */
-static inline void emit_v(struct assembler *as, opcode op, unsigned reg, unsigned vvvv, struct operand o, unsigned imm_bytes,
-                          uint64_t imm)
+static inline void emit_v(struct assembler *as, opcode op, unsigned reg, unsigned vvvv,
+                          struct operand o, unsigned imm_bytes, uint64_t imm)
 {
     uint8_t p[24];
     unsigned n = 0;
@@ -178,20 +209,37 @@ static inline struct operand at_constant(const struct assembler *as, uint32_t of
 /* ---- integer instructions; w: 64-bit operands */
 
 #define W(w) ((w) ? OP_W : 0)
-enum { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
-enum { SHIFT_ROL, SHIFT_ROR, SHIFT_SHL = 4, SHIFT_SHR, SHIFT_SAR = 7 };
+enum {
+    ALU_ADD,
+    ALU_OR,
+    ALU_ADC,
+    ALU_SBB,
+    ALU_AND,
+    ALU_SUB,
+    ALU_XOR,
+    ALU_CMP
+};
+enum {
+    SHIFT_ROL,
+    SHIFT_ROR,
+    SHIFT_SHL = 4,
+    SHIFT_SHR,
+    SHIFT_SAR = 7
+};
 
 static inline void x_alu(struct assembler *as, unsigned alu, bool w, unsigned dst, unsigned src)
 {
     emit_rr(as, OPC(0, 0, alu << 3 | 3) | W(w), dst, src);
 }
 
-static inline void x_alu_mem(struct assembler *as, unsigned alu, bool w, unsigned dst, struct operand o)
+static inline void x_alu_mem(struct assembler *as, unsigned alu, bool w, unsigned dst,
+                             struct operand o)
 {
     emit_rm(as, OPC(0, 0, alu << 3 | 3) | W(w), dst, o);
 }
 
-static inline void x_alu_imm(struct assembler *as, unsigned alu, bool w, struct operand o, int32_t imm)
+static inline void x_alu_imm(struct assembler *as, unsigned alu, bool w, struct operand o,
+                             int32_t imm)
 {
     if (imm == (int8_t)imm) {
         emit_x(as, OPC(0, 0, 0x83) | W(w), alu, o, 1, (uint8_t)imm);
@@ -266,7 +314,24 @@ static inline void x_shift_cl(struct assembler *as, unsigned kind, bool w, unsig
     emit_rr(as, OPC(0, 0, 0xd3) | W(w), kind, r);
 }
 
-enum { CC_O, CC_NO, CC_B, CC_AE, CC_E, CC_NE, CC_BE, CC_A, CC_S, CC_NS, CC_P, CC_NP, CC_L, CC_GE, CC_LE, CC_G };
+enum {
+    CC_O,
+    CC_NO,
+    CC_B,
+    CC_AE,
+    CC_E,
+    CC_NE,
+    CC_BE,
+    CC_A,
+    CC_S,
+    CC_NS,
+    CC_P,
+    CC_NP,
+    CC_L,
+    CC_GE,
+    CC_LE,
+    CC_G
+};
 
 static inline void x_setcc(struct assembler *as, unsigned cc, unsigned r)
 {
@@ -290,9 +355,10 @@ static inline uint32_t emit_here(const struct assembler *as)
     return as->to_cold ? as->cold : as->hot;
 }
 
-/* Places a rel32 instruction (opcode bytes given) so that the displacement, which may be patched while others run it, lies
- * within an aligned word. Returns the offset of the displacement. */
-static inline uint32_t emit_rel32(struct assembler *as, const uint8_t *op, unsigned n, uint32_t goal)
+/* Places a rel32 instruction (opcode bytes given) so that the displacement, which may be patched
+ * while others run it, lies within an aligned word. Returns the offset of the displacement. */
+static inline uint32_t emit_rel32(struct assembler *as, const uint8_t *op, unsigned n,
+                                  uint32_t goal)
 {
     uint8_t p[8];
     uint32_t end;
@@ -330,7 +396,8 @@ static inline uint32_t x_call_patchable(struct assembler *as, uint32_t goal)
     return emit_rel32(as, (const uint8_t[]){0xe8}, 1, goal);
 }
 
-static inline void emit_branch(struct assembler *as, uint8_t short_op, const uint8_t *long_op, unsigned n, uint32_t goal)
+static inline void emit_branch(struct assembler *as, uint8_t short_op, const uint8_t *long_op,
+                               unsigned n, uint32_t goal)
 {
     const uint32_t end_short = as->to_cold ? as->cold + 2 : as->hot;
     const int32_t rel_short = (int32_t)(goal - end_short);
@@ -387,14 +454,15 @@ static inline void x_pop(struct assembler *as, unsigned r)
     }
 }
 
-/* ---- 128-bit vector moves (SSE encodings; the AVX forms of arithmetic are chosen in ops_vector.c) */
+/* ---- 128-bit vector moves (SSE encodings; the AVX forms of arithmetic are chosen in ops_vector.c)
+ */
 
 #define SSE_MOVUPS_LOAD OPC(0, 1, 0x10)
 #define SSE_MOVUPS_STORE OPC(0, 1, 0x11)
 #define SSE_MOVAPS OPC(0, 1, 0x28)
-#define SSE_MOVQ_LOAD OPC(PP_F3, 1, 0x7e)      /* also register to register, clearing the upper half */
+#define SSE_MOVQ_LOAD OPC(PP_F3, 1, 0x7e) /* also register to register, clearing the upper half */
 #define SSE_MOVQ_STORE OPC(PP_66, 1, 0xd6)
-#define SSE_MOVD_TO_XMM OPC(PP_66, 1, 0x6e)    /* W: 64 bits */
+#define SSE_MOVD_TO_XMM OPC(PP_66, 1, 0x6e) /* W: 64 bits */
 #define SSE_MOVD_FROM_XMM OPC(PP_66, 1, 0x7e)
 #define SSE_MOVSS_LOAD OPC(PP_F3, 1, 0x10)
 #define SSE_MOVSS_STORE OPC(PP_F3, 1, 0x11)

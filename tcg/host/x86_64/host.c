@@ -6,7 +6,6 @@
 #include <ucontext.h>
 
 #include "base/mem.h"
-#include "cpu/cpu.h"
 #include "tcg/host/x86_64/compile.h"
 
 #define SENTINELS 8
@@ -17,15 +16,18 @@ static bool choose_level(struct host *h, int level, struct error *e)
 {
     const struct os_cpu_features *f = &h->cpu;
     const bool v2 = f->sse42 && f->ssse3 && f->sse41 && f->popcnt && f->cx16;
-    const bool v3 = v2 && f->avx && f->avx2 && f->bmi1 && f->bmi2 && f->fma && f->f16c && f->lzcnt && f->movbe;
+    const bool v3 = v2 && f->avx && f->avx2 && f->bmi1 && f->bmi2 && f->fma && f->f16c &&
+                    f->lzcnt && f->movbe;
     const bool v4 = v3 && f->avx512f && f->avx512bw && f->avx512cd && f->avx512dq && f->avx512vl;
     const int best = v4 ? 4 : v3 ? 3 : v2 ? 2 : 0;
 
     if (best == 0) {
-        return error_set(e, "this host's CPU lacks SSE4.2 (x86-64-v2 is the least that the translator needs)");
+        return error_set(
+            e, "this host's CPU lacks SSE4.2 (x86-64-v2 is the least that the translator needs)");
     }
     if (level > best) {
-        return error_set(e, "host-cpu=x86-64-v%d: this host's CPU offers x86-64-v%d at most", level, best);
+        return error_set(e, "host-cpu=x86-64-v%d: this host's CPU offers x86-64-v%d at most", level,
+                         best);
     }
     level = level ? level : best;
     h->popcnt = true;
@@ -120,7 +122,7 @@ static void patch32(struct host *h, uint32_t at, uint32_t value)
 void host_link(struct host *h, struct link *l, const void *entry, uint32_t page_id)
 {
     if (l->page_check) {
-        patch32(h, l->page_check, UINT32_MAX);     /* never a half-patched pair */
+        patch32(h, l->page_check, UINT32_MAX); /* never a half-patched pair */
     }
     patch32(h, l->patch, (uint32_t)((const uint8_t *)entry - h->rx) - (l->patch + 4));
     if (l->page_check) {
@@ -139,7 +141,7 @@ void host_enter(struct host *h, struct vcpu *v, const void *entry)
 {
     typedef void (*enter_fn)(void *state, const void *entry);
 
-    ((enter_fn)(uintptr_t)(h->rx + h->stubs.enter))((char *)v + VCPU_STATE_OFFSET, entry);
+    ((enter_fn)(uintptr_t)(h->rx + h->stubs.enter))((char *)v - h->config.layout.state, entry);
 }
 
 const void *host_leave_address(struct host *h)
@@ -154,19 +156,20 @@ static void set_row(struct vcpu *v, const struct ir_reg *row, const void *from)
     memcpy((char *)v + row->offset, from, bits / 8);
 }
 
-static void apply(struct host *h, struct vcpu *v, const struct map_entry *m, const union ir_vec *entry)
+static void apply(struct host *h, struct vcpu *v, const struct map_entry *m,
+                  const union ir_vec *entry)
 {
     const struct ir_reg *row = &h->config.guest->regs[m->row];
 
     switch (m->kind) {
     case MAP_GPR:
-        set_row(v, row, &v->env.gpr[m->where]);
+        set_row(v, row, &vcpu_env(v)->gpr[m->where]);
         break;
     case MAP_VEC:
-        set_row(v, row, v->env.vec[m->where]);
+        set_row(v, row, vcpu_env(v)->vec[m->where]);
         break;
     case MAP_SPILL:
-        set_row(v, row, v->env.spill[m->where]);
+        set_row(v, row, vcpu_env(v)->spill[m->where]);
         break;
     case MAP_CONST:
         set_row(v, row, m + 1);
@@ -190,14 +193,16 @@ void host_sync(struct host *h, struct vcpu *v, const struct site *s)
     for (const struct map_entry *m = first; m < end; m += m->kind == MAP_CONST ? 3 : 1) {
         done[m->row] = true;
         if (m->kind == MAP_ROW) {
-            memcpy(&entry[m->row], (const char *)v + rows[m->where].offset, ir_type_bits(rows[m->where].type) / 8);
+            memcpy(&entry[m->row], (const char *)v + rows[m->where].offset,
+                   ir_type_bits(rows[m->where].type) / 8);
         }
     }
     for (unsigned r = 0; r < 16; r++) {
         for (unsigned cls = 0; cls < 2; cls++) {
             const unsigned row = h->row_of[cls][r];
             if (row != 0xff && !done[row]) {
-                set_row(v, &rows[row], cls ? (const void *)v->env.vec[r] : &v->env.gpr[r]);
+                set_row(v, &rows[row],
+                        cls ? (const void *)vcpu_env(v)->vec[r] : &vcpu_env(v)->gpr[r]);
             }
         }
     }
@@ -206,14 +211,16 @@ void host_sync(struct host *h, struct vcpu *v, const struct site *s)
     }
 }
 
-/* The guard below the code stack: the frames are lost, which costs the guest's returns a look-up each. */
+/* The guard below the code stack: the frames are lost, which costs the guest's returns a look-up
+ * each. */
 bool host_fault(struct host *h, struct vcpu *v, uintptr_t address, void *context)
 {
     ucontext_t *uc = context;
     const uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
-    const uintptr_t top = (uintptr_t)v->hot.code_stack;
+    const uintptr_t top = (uintptr_t)vcpu_hot(v)->code_stack;
 
-    if (pc - (uintptr_t)h->rx >= h->size || address >= top || top - address > HOST_CODE_STACK_BYTES + 65536) {
+    if (pc - (uintptr_t)h->rx >= h->size || address >= top ||
+        top - address > HOST_CODE_STACK_BYTES + 65536) {
         return false;
     }
     uc->uc_mcontext.gregs[REG_RSP] = (greg_t)top;
@@ -246,7 +253,8 @@ void host_print(struct host *h, const struct block *blk, struct strbuf *out)
     }
     const size_t n = cs_disasm(cs, blk->entry, blk->code_bytes, (uintptr_t)blk->entry, 0, &insns);
     for (size_t i = 0; i < n; i++) {
-        strbuf_printf(out, "  %#llx  %s %s\n", (unsigned long long)insns[i].address, insns[i].mnemonic, insns[i].op_str);
+        strbuf_printf(out, "  %#llx  %s %s\n", (unsigned long long)insns[i].address,
+                      insns[i].mnemonic, insns[i].op_str);
     }
     if (n) {
         cs_free(insns, n);

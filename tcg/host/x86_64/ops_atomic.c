@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Atomic accesses and exclusives: the host's locked instructions behind the inline check; what is misaligned, not in the TLB or
- * has no host instruction is done by the run-time (accel/atomic.c). x86 orders locked instructions fully, which covers
- * every ordering that a guest may ask for.
+ * Atomic accesses and exclusives: the host's locked instructions behind the inline check; what is
+ * misaligned, not in the TLB or has no host instruction is done by the run-time (accel/atomic.c).
+ * x86 orders locked instructions fully, which covers every ordering that a guest may ask for.
  */
 #include "tcg/host/x86_64/compile.h"
 
 /* `lock op [place], reg` of 1 << log2 bytes. */
-static void locked(struct compiler *c, unsigned log2, unsigned map, unsigned op, unsigned reg, struct operand place)
+static void locked(struct compiler *c, unsigned log2, unsigned map, unsigned op, unsigned reg,
+                   struct operand place)
 {
-    const opcode code = OPC(log2 == MO_16 ? PP_66 : PP_NONE, map, log2 == MO_8 ? op - 1 : op) | W(log2 == MO_64) |
-                        (log2 == MO_8 ? OP_BYTE_REG : 0);
+    const opcode code = OPC(log2 == MO_16 ? PP_66 : PP_NONE, map, log2 == MO_8 ? op - 1 : op) |
+                        W(log2 == MO_64) | (log2 == MO_8 ? OP_BYTE_REG : 0);
 
     emit_rm(&c->as, code, reg, place);
     x_byte(&c->as, 0xf0);
@@ -20,7 +21,8 @@ static void locked(struct compiler *c, unsigned log2, unsigned map, unsigned op,
 static void old_value(struct compiler *c, unsigned log2, unsigned dst)
 {
     if (log2 <= MO_16) {
-        emit_x(&c->as, OPC(0, 1, log2 == MO_8 ? 0xb6 : 0xb7) | OP_BYTE_RM, dst, reg_operand(RAX), 0, 0);
+        emit_x(&c->as, OPC(0, 1, log2 == MO_8 ? 0xb6 : 0xb7) | OP_BYTE_RM, dst, reg_operand(RAX), 0,
+               0);
     } else {
         x_mov(&c->as, log2 == MO_64, dst, RAX);
     }
@@ -47,13 +49,15 @@ static void combine(struct compiler *c, unsigned op, unsigned rc)
 
 static void load_sized(struct compiler *c, unsigned log2, struct operand place)
 {
-    static const opcode ops[] = {OPC(0, 1, 0xb6), OPC(0, 1, 0xb7), OPC(0, 0, 0x8b), OPC(0, 0, 0x8b) | OP_W};
+    static const opcode ops[] = {OPC(0, 1, 0xb6), OPC(0, 1, 0xb7), OPC(0, 0, 0x8b),
+                                 OPC(0, 0, 0x8b) | OP_W};
 
     emit_rm(&c->as, ops[log2], RAX, place);
 }
 
 /* The read-modify-write, with the operand in rc. */
-static void modify(struct compiler *c, unsigned op, unsigned log2, unsigned rc, struct operand place)
+static void modify(struct compiler *c, unsigned op, unsigned log2, unsigned rc,
+                   struct operand place)
 {
     struct assembler *as = &c->as;
 
@@ -82,22 +86,26 @@ static bool inline_kind(const struct compiler *c, const struct ir_insn *in)
     if (!has_table(c, m) || (m & MO_SWAP) || (m & MO_SIZE_LOG2) > MO_64) {
         return false;
     }
-    return in->op != IR_atomic || (in->aux & 0xff) <= IR_ATOMIC_SET || (in->aux & 0xff) == IR_ATOMIC_SWP;
+    return in->op != IR_atomic || (in->aux & 0xff) <= IR_ATOMIC_SET ||
+           (in->aux & 0xff) == IR_ATOMIC_SWP;
 }
 
-static void load_exclusive(struct compiler *c, struct operand place, struct address a, unsigned log2)
+static void load_exclusive(struct compiler *c, struct operand place, struct address a,
+                           unsigned log2)
 {
     struct assembler *as = &c->as;
 
     x_store(as, true, RAX, at(STATE, HOT(c->h, excl_value)));
     x_store_imm(as, true, at(STATE, HOT(c->h, excl_value) + 8), 0);
     x_store(as, true, RDX, at(STATE, HOT(c->h, excl_addr)));
-    x_lea(as, true, RDX, (struct operand){.base = (uint8_t)a.base, .index = NO_REG, .disp = a.disp});
+    x_lea(as, true, RDX,
+          (struct operand){.base = (uint8_t)a.base, .index = NO_REG, .disp = a.disp});
     load_sized(c, log2, place);
 }
 
 /* rdx = 0 stored, 1 not */
-static void store_exclusive(struct compiler *c, struct operand place, struct address a, unsigned log2, unsigned rc)
+static void store_exclusive(struct compiler *c, struct operand place, struct address a,
+                            unsigned log2, unsigned rc)
 {
     struct assembler *as = &c->as;
 
@@ -109,7 +117,8 @@ static void store_exclusive(struct compiler *c, struct operand place, struct add
     x_jcc(as, CC_NE, failed);
     x_store_imm(as, true, at(STATE, HOT(c->h, excl_addr)), -1);
     x_alu_mem(as, ALU_CMP, true, RDX, at(STATE, HOT(c->h, excl_addr)));
-    x_lea(as, true, RDX, (struct operand){.base = (uint8_t)a.base, .index = NO_REG, .disp = a.disp});
+    x_lea(as, true, RDX,
+          (struct operand){.base = (uint8_t)a.base, .index = NO_REG, .disp = a.disp});
 }
 
 void emit_atomic(struct compiler *c, const struct ir_insn *in)
@@ -145,6 +154,9 @@ void emit_atomic(struct compiler *c, const struct ir_insn *in)
         modify(c, in->aux & 0xff, log2, rc, place);
         break;
     }
-    emit_check(c, &(struct check){.a = a, .m = memop_of(in), .write = in->op != IR_load_excl, .aligned = true,
+    emit_check(c, &(struct check){.a = a,
+                                  .m = memop_of(in),
+                                  .write = in->op != IR_load_excl,
+                                  .aligned = true,
                                   .path = path});
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls of the run-time in the middle of a block. Their stubs keep every register, so a call costs no allocation: operands go
- * through env.args (integers) or env.vec_args (vectors, and all operands of evaluators).
+ * Calls of the run-time in the middle of a block. Their stubs keep every register, so a call costs
+ * no allocation: operands go through env.args (integers) or env.vec_args (vectors, and all operands
+ * of evaluators).
  */
 #include "tcg/host/x86_64/compile.h"
 
@@ -16,7 +17,11 @@ void load_result(struct compiler *c, unsigned dst, ir_type t, struct operand pla
 
     if (class_of(t)) {
         const unsigned bits = ir_type_bits(t);
-        emit_rm(as, bits == 128 ? SSE_MOVUPS_LOAD : bits == 64 ? SSE_MOVQ_LOAD : SSE_MOVSS_LOAD, dst, place);
+        emit_rm(as,
+                bits == 128  ? SSE_MOVUPS_LOAD
+                : bits == 64 ? SSE_MOVQ_LOAD
+                             : SSE_MOVSS_LOAD,
+                dst, place);
         return;
     }
     switch (ir_type_bits(t)) {
@@ -34,17 +39,22 @@ void load_result(struct compiler *c, unsigned dst, ir_type t, struct operand pla
 
 void store_operand(struct compiler *c, ir_val v, struct operand place)
 {
-    const ir_type t = c->insns[v].type;   /* the width is the operand's own, not its alias's */
+    const ir_type t = c->insns[v].type; /* the width is the operand's own, not its alias's */
     struct assembler *as = &c->as;
     uint64_t k;
 
     if (class_of(t)) {
         const unsigned bits = ir_is_vector(t) ? 128 : ir_type_bits(t), r = use(c, v, 0);
-        emit_rm(as, bits == 128 ? SSE_MOVUPS_STORE : bits == 64 ? SSE_MOVQ_STORE : SSE_MOVSS_STORE, r, place);
+        emit_rm(as,
+                bits == 128  ? SSE_MOVUPS_STORE
+                : bits == 64 ? SSE_MOVQ_STORE
+                             : SSE_MOVSS_STORE,
+                r, place);
         return;
     }
     const unsigned bits = ir_type_bits(t);
-    if (constant(c, v, &k) && c->reg[value(c, v)] < 0 && (bits == 32 || (bits == 64 && fits_imm(k)))) {
+    if (constant(c, v, &k) && c->reg[value(c, v)] < 0 &&
+        (bits == 32 || (bits == 64 && fits_imm(k)))) {
         x_store_imm(as, bits == 64, place, (int32_t)k);
         return;
     }
@@ -118,7 +128,8 @@ void fallback(struct compiler *c, const struct ir_insn *in)
     uint32_t index;
 
     claim(c, in);
-    const bool memory = in->op == IR_load_excl || in->op == IR_store_excl || in->op == IR_atomic || in->op == IR_cas;
+    const bool memory = in->op == IR_load_excl || in->op == IR_store_excl || in->op == IR_atomic ||
+                        in->op == IR_cas;
     struct site *s = new_site(c, SITE_OTHER, memory, &index);
     fill_op(s, in);
     if (value_used) {
@@ -139,7 +150,8 @@ void fallback(struct compiler *c, const struct ir_insn *in)
     }
 }
 
-/* Stores the register r of a value of type t to place, in a cold path; the union's upper part is cleared. */
+/* Stores the register r of a value of type t to place, in a cold path; the union's upper part is
+ * cleared. */
 static void cold_store(struct compiler *c, ir_val v, struct operand place)
 {
     const ir_type t = c->insns[v].type;
@@ -164,13 +176,18 @@ static void cold_store(struct compiler *c, ir_val v, struct operand place)
     }
     const unsigned r = (unsigned)c->reg[value(c, v)];
     if (class_of(t)) {
-        emit_rm(as, bits == 128 ? SSE_MOVUPS_STORE : bits == 64 ? SSE_MOVQ_STORE : SSE_MOVSS_STORE, r, place);
+        emit_rm(as,
+                bits == 128  ? SSE_MOVUPS_STORE
+                : bits == 64 ? SSE_MOVQ_STORE
+                             : SSE_MOVSS_STORE,
+                r, place);
     } else {
         x_store(as, bits == 64, r, place);
     }
 }
 
-static uint32_t cold_op(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume, bool exits)
+static uint32_t cold_op(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume,
+                        bool exits)
 {
     struct assembler *as = &c->as;
     uint32_t index;

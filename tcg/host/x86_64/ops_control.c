@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ends of blocks: direct links, calls, returns and indirect jumps. None leaves generated code when it hits.
+ * The ends of blocks: direct links, calls, returns and indirect jumps. None leaves generated code
+ * when it hits.
  *
- * A direct link is a jump whose displacement is patched. If it crosses a page, the code slot of the goal's page is compared
- * first. A backward link within the page polls exit_request; all others poll for free, since a kick spoils what they compare.
+ * A direct link is a jump whose displacement is patched. If it crosses a page, the code slot of the
+ * goal's page is compared first. A backward link within the page polls exit_request; all others
+ * poll for free, since a kick spoils what they compare.
  */
 #include "memory/space.h"
 #include "tcg/code_layout.h"
@@ -132,8 +134,8 @@ static void store_tail_operands(struct compiler *c, const struct ir_insn *in)
 }
 
 /*
- * What comes before the jumps of a block's end: the operands of the last op, then the moves into the homes. Nothing here
- * changes flags, so it may stand between a comparison and its jump.
+ * What comes before the jumps of a block's end: the operands of the last op, then the moves into
+ * the homes. Nothing here changes flags, so it may stand between a comparison and its jump.
  */
 static void finish_end(struct compiler *c, const struct ir_insn *end)
 {
@@ -231,7 +233,7 @@ static void emit_brcall(struct compiler *c, uint64_t pc, uint64_t return_pc)
     }
     push_return(c, return_pc);
     if (!crosses(c, pc) && backward(c, pc)) {
-        poll(c, pc);           /* before the frame exists */
+        poll(c, pc); /* before the frame exists */
     }
 }
 

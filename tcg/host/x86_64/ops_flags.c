@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Condition flags. FLAGS values are not kept in a register unless something forces it: whoever needs one has it produced again
- * from its operands, which costs a compare. The packed form (tcg/ops.h) is what LAHF and SETO give: AH and AL.
+ * Condition flags. FLAGS values are not kept in a register unless something forces it: whoever
+ * needs one has it produced again from its operands, which costs a compare. The packed form
+ * (tcg/ops.h) is what LAHF and SETO give: AH and AL.
  */
 #include "tcg/host/x86_64/compile.h"
 #include "tcg/opinfo.h"
@@ -28,8 +29,8 @@ bool flags_need(const struct compiler *c, uint32_t v)
 
 static bool same_pending(const struct pending *x, const struct pending *y)
 {
-    return x->kind == y->kind && x->a == y->a && x->b == y->b && x->c == y->c && x->type == y->type &&
-           x->mask == y->mask;
+    return x->kind == y->kind && x->a == y->a && x->b == y->b && x->c == y->c &&
+           x->type == y->type && x->mask == y->mask;
 }
 
 static struct pending request(enum pending_kind kind, ir_type t, uint16_t a, uint16_t b)
@@ -58,8 +59,8 @@ static struct pending producer(const struct compiler *c, ir_val f, bool *cmc)
         return request(FLAGS_TEST, in->src, value(c, in->a), value(c, in->a));
     case IR_flags_adc:
     case IR_flags_sbb: {
-        struct pending p = request(in->op == IR_flags_adc ? FLAGS_ADC : FLAGS_SBB, in->src, value(c, in->a),
-                                   value(c, in->b));
+        struct pending p = request(in->op == IR_flags_adc ? FLAGS_ADC : FLAGS_SBB, in->src,
+                                   value(c, in->a), value(c, in->b));
         p.c = value(c, in->c);
         return p;
     }
@@ -95,7 +96,7 @@ static unsigned condition_of_flags(struct compiler *c, unsigned cond, ir_val f)
         cond ^= 1;
         cmc = false;
     }
-    if (cmc && pair == 3) {    /* C or Z: the carry must really be complemented */
+    if (cmc && pair == 3) { /* C or Z: the carry must really be complemented */
         p = request(FLAGS_PACKED, T_FLAGS, value(c, f), 0);
     }
     ask(c, p, pair == 2 || pair == 4);
@@ -113,7 +114,8 @@ static bool any_between(const struct compiler *c, uint16_t v, bool (*of)(const s
     return false;
 }
 
-/* A function may read or clear the cumulative flags, and an exception leaves with those that were raised before it. */
+/* A function may read or clear the cumulative flags, and an exception leaves with those that were
+ * raised before it. */
 static bool observes_flags(const struct ir_insn *in)
 {
     return in->op == IR_call || ir_ops[in->op].effects & IR_MAY_EXIT;
@@ -122,26 +124,39 @@ static bool observes_flags(const struct ir_insn *in)
 static unsigned condition_of_fcmp(struct compiler *c, uint16_t v)
 {
     const struct ir_insn *in = &c->insns[v];
-    /* Of ucomis x, y: unordered sets Z, P and C. 0xff: takes two conditions. Bit 4: exchange the operands. */
+    /* Of ucomis x, y: unordered sets Z, P and C. 0xff: takes two conditions. Bit 4: exchange the
+     * operands. */
     static const uint8_t codes[16] = {
-        [IR_FGT] = CC_A, [IR_FGT | IR_FEQ] = CC_AE, [IR_FLT] = CC_A | 16, [IR_FLT | IR_FEQ] = CC_AE | 16,
-        [IR_FUN] = CC_P, [IR_FLT | IR_FEQ | IR_FGT] = CC_NP, [IR_FLT | IR_FUN] = CC_B,
-        [IR_FLT | IR_FEQ | IR_FUN] = CC_BE, [IR_FGT | IR_FUN] = CC_B | 16,
-        [IR_FGT | IR_FEQ | IR_FUN] = CC_BE | 16, [IR_FEQ | IR_FUN] = CC_E, [IR_FLT | IR_FGT] = CC_NE,
-        [0] = 0xff, [15] = 0xff, [IR_FEQ] = 0xff, [IR_FLT | IR_FGT | IR_FUN] = 0xff,
+        [IR_FGT] = CC_A,
+        [IR_FGT | IR_FEQ] = CC_AE,
+        [IR_FLT] = CC_A | 16,
+        [IR_FLT | IR_FEQ] = CC_AE | 16,
+        [IR_FUN] = CC_P,
+        [IR_FLT | IR_FEQ | IR_FGT] = CC_NP,
+        [IR_FLT | IR_FUN] = CC_B,
+        [IR_FLT | IR_FEQ | IR_FUN] = CC_BE,
+        [IR_FGT | IR_FUN] = CC_B | 16,
+        [IR_FGT | IR_FEQ | IR_FUN] = CC_BE | 16,
+        [IR_FEQ | IR_FUN] = CC_E,
+        [IR_FLT | IR_FGT] = CC_NE,
+        [0] = 0xff,
+        [15] = 0xff,
+        [IR_FEQ] = 0xff,
+        [IR_FLT | IR_FGT | IR_FUN] = 0xff,
     };
     const unsigned code = codes[in->aux & 15];
 
     if (code == 0xff || (in->imm & FP_SPECIAL) || (in->src != T_F64 && in->src != T_F32) ||
-        c->reg[v] >= 0 || c->spill[v] ||
-        any_between(c, v, observes_flags)) {
+        c->reg[v] >= 0 || c->spill[v] || any_between(c, v, observes_flags)) {
         ask(c, request(FLAGS_TEST, T_I32, v, v), true);
         return CC_NE;
     }
     const bool swap = code & 16;
-    /* If the block can be left in between, the flags must have been raised by then: the comparison is made twice. */
+    /* If the block can be left in between, the flags must have been raised by then: the comparison
+     * is made twice. */
     c->fused[v] = !any_between(c, v, is_site);
-    struct pending p = request(FLAGS_FCMP, in->src, value(c, swap ? in->b : in->a), value(c, swap ? in->a : in->b));
+    struct pending p = request(FLAGS_FCMP, in->src, value(c, swap ? in->b : in->a),
+                               value(c, swap ? in->a : in->b));
     p.signalling = in->aux & IR_FCMP_SIGNALLING;
     ask(c, p, false);
     return code & 15;
@@ -154,7 +169,8 @@ unsigned condition(struct compiler *c, ir_val boolean)
 
     switch (in->op) {
     case IR_cmp:
-        ask(c, request(FLAGS_SUB, in->src, value(c, in->a), value(c, in->b)), in->aux >> 1 == 2 || in->aux >> 1 == 4);
+        ask(c, request(FLAGS_SUB, in->src, value(c, in->a), value(c, in->b)),
+            in->aux >> 1 == 2 || in->aux >> 1 == 4);
         return in->aux;
     case IR_tst:
         ask(c, request(FLAGS_TEST, in->src, value(c, in->a), value(c, in->b)), true);
@@ -215,14 +231,15 @@ static void test_bits(struct compiler *c, ir_type t, ir_val a, ir_val b)
     emit_rr(&c->as, sized(0x85, t), ra, rb);
 }
 
-/* Puts bit 8 of a packed value into the carry, complemented if asked. Locks a register; emits backwards. */
+/* Puts bit 8 of a packed value into the carry, complemented if asked. Locks a register; emits
+ * backwards. */
 static void carry_from_packed(struct compiler *c, ir_val f, bool complement)
 {
     const uint16_t v = value(c, f);
     const struct ir_insn *in = &c->insns[v];
 
     if (complement) {
-        x_byte(&c->as, 0xf5);          /* cmc */
+        x_byte(&c->as, 0xf5); /* cmc */
     }
     if (in->op == IR_get && c->reg[v] < 0 && c->i <= c->memory_until[v]) {
         emit_x(&c->as, OPC(0, 1, 0xba), 4, row_place(c->h, in->aux), 1, 8);
@@ -292,8 +309,8 @@ static void unpack(struct compiler *c, uint16_t v)
     if (!memory) {
         use(c, v, 0);
     }
-    x_byte(as, 0x9e);                                        /* sahf: S Z A P C from ah */
-    emit_x(as, OPC(0, 0, 0x80), ALU_ADD, reg_operand(RAX), 1, 0x7f);   /* al 1: overflow */
+    x_byte(as, 0x9e);                                                /* sahf: S Z A P C from ah */
+    emit_x(as, OPC(0, 0, 0x80), ALU_ADD, reg_operand(RAX), 1, 0x7f); /* al 1: overflow */
     if (memory) {
         emit_rm(as, OPC(0, 1, 0xb7), RAX, row_place(c->h, c->insns[v].aux));
     } else {
@@ -342,7 +359,8 @@ void flush_flags(struct compiler *c)
         break;
     case FLAGS_FCMP: {
         const unsigned ra = use(c, p.a, 0), rb = use(c, p.b, 0);
-        emit_rr(&c->as, OPC(p.type == T_F64 ? PP_66 : PP_NONE, 1, p.signalling ? 0x2f : 0x2e), ra, rb);
+        emit_rr(&c->as, OPC(p.type == T_F64 ? PP_66 : PP_NONE, 1, p.signalling ? 0x2f : 0x2e), ra,
+                rb);
         break;
     }
     default:
@@ -350,7 +368,8 @@ void flush_flags(struct compiler *c)
     }
 }
 
-/* Whether op i is the instruction that produces the pending flags as a by-product. Clears what is pending if so. */
+/* Whether op i is the instruction that produces the pending flags as a by-product. Clears what is
+ * pending if so. */
 bool flags_from_alu(struct compiler *c, const struct ir_insn *in)
 {
     const struct pending *p = &c->pending;
@@ -390,7 +409,7 @@ static void pack(struct compiler *c, unsigned dst, bool cmc)
 
     emit_rr(as, OPC(0, 1, 0xb7), dst, RAX);
     x_setcc(as, CC_O, RAX);
-    x_byte(as, 0x9f);              /* lahf */
+    x_byte(as, 0x9f); /* lahf */
     if (cmc) {
         x_byte(as, 0xf5);
     }
@@ -542,7 +561,8 @@ static void claim_operands(struct compiler *c, ir_val f, uint32_t exclude)
     }
     int32_t imm;
     use(c, p.a, exclude);
-    if (!(imm32(c, p.b, p.type, &imm) && ir_type_bits(p.type) >= 32 && p.kind != FLAGS_ADC && p.kind != FLAGS_SBB)) {
+    if (!(imm32(c, p.b, p.type, &imm) && ir_type_bits(p.type) >= 32 && p.kind != FLAGS_ADC &&
+          p.kind != FLAGS_SBB)) {
         use(c, p.b, exclude);
     }
     if (p.kind == FLAGS_ADC || p.kind == FLAGS_SBB) {
@@ -559,7 +579,8 @@ static void claim_pending(struct compiler *c, uint32_t exclude)
     if (p->a) {
         use(c, p->a, exclude);
     }
-    if (p->b && !(p->kind != FLAGS_FCMP && imm32(c, p->b, p->type, &imm) && ir_type_bits(p->type) >= 32)) {
+    if (p->b &&
+        !(p->kind != FLAGS_FCMP && imm32(c, p->b, p->type, &imm) && ir_type_bits(p->type) >= 32)) {
         use(c, p->b, exclude);
     }
     if (p->c) {
@@ -569,8 +590,8 @@ static void claim_pending(struct compiler *c, uint32_t exclude)
 }
 
 /*
- * a ? b : c of flags. The order of the code: c into rdx, the condition, over it a jump, b into rdx. rdx is not used by
- * anything that produces flags.
+ * a ? b : c of flags. The order of the code: c into rdx, the condition, over it a jump, b into rdx.
+ * rdx is not used by anything that produces flags.
  */
 void emit_flags_select(struct compiler *c, const struct ir_insn *in)
 {
@@ -642,24 +663,26 @@ void emit_select(struct compiler *c, const struct ir_insn *in)
 }
 
 /*
- * Whether the flags value f, which an adc or sbb takes its carry from, can stay in the host's flags from where it is produced
- * to here: nothing in between disturbs them.
+ * Whether the flags value f, which an adc or sbb takes its carry from, can stay in the host's flags
+ * from where it is produced to here: nothing in between disturbs them.
  */
 static bool carry_stays(const struct compiler *c, ir_val f)
 {
     const uint16_t v = value(c, f);
     const unsigned op = c->insns[v].op;
 
-    if ((op != IR_flags_adc && op != IR_flags_sbb && op != IR_flags_add && op != IR_flags_sub) || c->reg[v] >= 0 ||
-        c->spill[v]) {
+    if ((op != IR_flags_adc && op != IR_flags_sbb && op != IR_flags_add && op != IR_flags_sub) ||
+        c->reg[v] >= 0 || c->spill[v]) {
         return false;
     }
     for (uint32_t i = v + 1u; i < c->i; i++) {
         const struct ir_insn *in = &c->insns[i];
-        const bool alu = in->op == IR_sub || in->op == IR_and || in->op == IR_or || in->op == IR_xor;
+        const bool alu = in->op == IR_sub || in->op == IR_and || in->op == IR_or ||
+                         in->op == IR_xor;
         if (alu || !keeps_flags(c, in)) {
-            if (in->op == IR_flags_cmc || in->op == IR_flags_adc || in->op == IR_flags_sbb || in->op == IR_flags_add) {
-                continue;              /* no code of its own */
+            if (in->op == IR_flags_cmc || in->op == IR_flags_adc || in->op == IR_flags_sbb ||
+                in->op == IR_flags_add) {
+                continue; /* no code of its own */
             }
             return false;
         }
@@ -682,9 +705,9 @@ void emit_carry_op(struct compiler *c, const struct ir_insn *in)
     const ir_val f = carry_source(c, in->c, &complement);
     const struct pending *p = &c->pending;
 
-    if (p->kind == (in->op == IR_adc ? FLAGS_ADC : FLAGS_SBB) && p->type == in->type && p->a == value(c, in->a) &&
-        p->b == value(c, in->b) && p->c == value(c, in->c)) {
-        c->pending.kind = FLAGS_NONE;  /* this instruction's own flags are wanted */
+    if (p->kind == (in->op == IR_adc ? FLAGS_ADC : FLAGS_SBB) && p->type == in->type &&
+        p->a == value(c, in->a) && p->b == value(c, in->b) && p->c == value(c, in->c)) {
+        c->pending.kind = FLAGS_NONE; /* this instruction's own flags are wanted */
     } else if (p->kind) {
         flush_flags(c);
         c->locked[0] = 0;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Scalar floating point on the host's unit. The result is computed in xmm0, so that the operands survive for the cold path, which
- * computes what the host does differently from the guest: NaNs (payload, sign, default), and results below the smallest
- * normal number (tininess before rounding, flushing). MXCSR's sticky flags are the guest's.
+ * Scalar floating point on the host's unit. The result is computed in xmm0, so that the operands
+ * survive for the cold path, which computes what the host does differently from the guest: NaNs
+ * (payload, sign, default), and results below the smallest normal number (tininess before rounding,
+ * flushing). MXCSR's sticky flags are the guest's.
  */
 #include "tcg/host/x86_64/compile.h"
 
@@ -35,8 +36,8 @@ static void check_small(struct compiler *c, ir_type t, uint32_t cold)
     const bool w = t == T_F64;
 
     /*
-     * Twice the bits without the sign, compared as integers: 1 more than the smallest normal is taken off, so that this and all
-     * below wrap around and are above infinity as a NaN is.
+     * Twice the bits without the sign, compared as integers: 1 more than the smallest normal is
+     * taken off, so that this and all below wrap around and are above infinity as a NaN is.
      */
     x_jcc(as, CC_A, cold);
     if (w) {
@@ -69,19 +70,23 @@ static void arithmetic(struct compiler *c, const struct ir_insn *in, unsigned ra
 }
 
 /* xmm0 = ±(a * b) ± c, by the form that multiplies the first two */
-static void fused(struct compiler *c, const struct ir_insn *in, unsigned ra, unsigned rb, unsigned rc)
+static void fused(struct compiler *c, const struct ir_insn *in, unsigned ra, unsigned rb,
+                  unsigned rc)
 {
-    static const uint8_t ops[] = {[0] = 0xb9, [1] = 0xbd, [2] = 0xbb, [3] = 0xbf};   /* 231: madd, nmadd, msub, nmsub */
+    static const uint8_t ops[] = {
+        [0] = 0xb9, [1] = 0xbd, [2] = 0xbb, [3] = 0xbf}; /* 231: madd, nmadd, msub, nmsub */
 
-    emit_v(&c->as, OPC(PP_66, MAP_0F38, ops[in->aux & 3]) | W(in->type == T_F64), X0, ra, reg_operand(rb), 0, 0);
+    emit_v(&c->as, OPC(PP_66, MAP_0F38, ops[in->aux & 3]) | W(in->type == T_F64), X0, ra,
+           reg_operand(rb), 0, 0);
     copy(c, true, X0, rc);
 }
 
 /*
- * Cold, before the evaluator is asked: a product (quotient, fused sum) that is zero because an operand is zero is exact and needs
- * nothing. Falls through to what is emitted next.
+ * Cold, before the evaluator is asked: a product (quotient, fused sum) that is zero because an
+ * operand is zero is exact and needs nothing. Falls through to what is emitted next.
  */
-static uint32_t skip_exact_zero(struct compiler *c, ir_type t, unsigned ra, unsigned rb, uint32_t resume)
+static uint32_t skip_exact_zero(struct compiler *c, ir_type t, unsigned ra, unsigned rb,
+                                uint32_t resume)
 {
     const bool w = t == T_F64;
     struct assembler *as = &c->as;
@@ -140,13 +145,15 @@ void emit_fcmp(struct compiler *c, const struct ir_insn *in)
     const bool value_used = wanted(c);
     const unsigned dst = value_used ? def(c) : 0, ra = use(c, in->a, 0), rb = use(c, in->b, 0);
     const unsigned set = in->aux & 15;
-    const opcode op = OPC(in->src == T_F64 ? PP_66 : PP_NONE, MAP_0F, in->aux & IR_FCMP_SIGNALLING ? 0x2f : 0x2e);
+    const opcode op = OPC(in->src == T_F64 ? PP_66 : PP_NONE, MAP_0F,
+                          in->aux & IR_FCMP_SIGNALLING ? 0x2f : 0x2e);
 
     if (!value_used) {
-        emit_rr(as, op, ra, rb);       /* for the cumulative flags */
+        emit_rr(as, op, ra, rb); /* for the cumulative flags */
         return;
     }
-    /* One bit a relation, as a number: unordered 8, less 1, equal 2, greater 4; then whether it is in the set. */
+    /* One bit a relation, as a number: unordered 8, less 1, equal 2, greater 4; then whether it is
+     * in the set. */
     x_alu_imm(as, ALU_AND, false, reg_operand(dst), 1);
     emit_x(as, OPC(0, 0, 0xd3), SHIFT_SHR, reg_operand(dst), 0, 0);
     x_mov_imm(as, dst, set);
@@ -183,8 +190,8 @@ static void emit_itof(struct compiler *c, const struct ir_insn *in)
 {
     const bool is_unsigned = in->aux & IR_ITOF_UNSIGNED;
 
-    if (!hostable(in) || in->aux >> 8 || (in->aux & 7) != IR_RDYN || (in->src != T_I32 && in->src != T_I64) ||
-        (is_unsigned && in->src == T_I64)) {
+    if (!hostable(in) || in->aux >> 8 || (in->aux & 7) != IR_RDYN ||
+        (in->src != T_I32 && in->src != T_I64) || (is_unsigned && in->src == T_I64)) {
         fallback(c, in);
         return;
     }
@@ -199,16 +206,18 @@ static void emit_itof(struct compiler *c, const struct ir_insn *in)
     } else {
         emit_rr(as, op | W(in->src == T_I64), X0, ra);
     }
-    emit_rr(as, OPC(PP_NONE, MAP_0F, 0x57), X0, X0);       /* no dependence on the old value */
+    emit_rr(as, OPC(PP_NONE, MAP_0F, 0x57), X0, X0); /* no dependence on the old value */
 }
 
-/* Unsigned results by a wider signed conversion would raise inexact where the guest raises invalid alone. */
+/* Unsigned results by a wider signed conversion would raise inexact where the guest raises invalid
+ * alone. */
 static void emit_ftoi(struct compiler *c, const struct ir_insn *in)
 {
     const bool wide = in->type == T_I64;
 
     if ((in->src != T_F64 && in->src != T_F32) || (in->imm & FP_SPECIAL) || in->aux >> 8 ||
-        (in->aux & (IR_FTOI_JS | IR_FTOI_UNSIGNED)) || (in->aux & 7) != IR_RTZ || (in->type != T_I32 && !wide)) {
+        (in->aux & (IR_FTOI_JS | IR_FTOI_UNSIGNED)) || (in->aux & 7) != IR_RTZ ||
+        (in->type != T_I32 && !wide)) {
         fallback(c, in);
         return;
     }
@@ -217,7 +226,8 @@ static void emit_ftoi(struct compiler *c, const struct ir_insn *in)
 
     x_mov(as, true, dst, RAX);
     const uint32_t cold = cold_evaluate(c, in, RAX, as->hot);
-    /* The host's answer to everything out of range is the least integer: subtracting 1 overflows for it alone. */
+    /* The host's answer to everything out of range is the least integer: subtracting 1 overflows
+     * for it alone. */
     x_jcc(as, CC_O, cold);
     x_alu_imm(as, ALU_CMP, wide, reg_operand(RAX), 1);
     emit_rr(as, OPC(fp_prefix(in->src), MAP_0F, 0x2c) | W(wide), RAX, ra);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Integer ops. Everything is emitted backwards: read each function's instructions from the bottom up. */
+/* Integer ops. Everything is emitted backwards: read each function's instructions from the bottom
+ * up. */
 #include "tcg/host/x86_64/compile.h"
 
 static bool is64(const struct ir_insn *in)
@@ -30,8 +31,8 @@ static void start_with(struct compiler *c, unsigned dst, ir_val a)
 }
 
 /*
- * As above, but before any instruction of the op is emitted: makes sure that start_with will need no eviction. Returns
- * false when a is a constant that start_with will load.
+ * As above, but before any instruction of the op is emitted: makes sure that start_with will need
+ * no eviction. Returns false when a is a constant that start_with will load.
  */
 static void claim_first(struct compiler *c, unsigned dst, ir_val a)
 {
@@ -152,7 +153,8 @@ static void emit_mulx(struct compiler *c, const struct ir_insn *in, unsigned dst
     const bool high = in->op == IR_umulh;
     const unsigned rb = use(c, in->b, 0), ra = use(c, in->a, 0);
 
-    emit_v(&c->as, OPC(PP_F2, MAP_0F38, 0xf6) | OP_W, high ? dst : RAX, high ? RAX : dst, reg_operand(rb), 0, 0);
+    emit_v(&c->as, OPC(PP_F2, MAP_0F38, 0xf6) | OP_W, high ? dst : RAX, high ? RAX : dst,
+           reg_operand(rb), 0, 0);
     x_mov(&c->as, true, RDX, ra);
 }
 
@@ -171,12 +173,13 @@ void emit_mul(struct compiler *c, const struct ir_insn *in)
     int32_t k;
 
     if (w && c->h->bmi2 && (in->op == IR_umulh || (in->op == IR_mul && c->pending.kind))) {
-        emit_mulx(c, in, dst);         /* leaves the flags alone, for carry chains */
+        emit_mulx(c, in, dst); /* leaves the flags alone, for carry chains */
         return;
     }
     if (in->op == IR_mul) {
         if (imm32(c, in->b, in->type, &k)) {
-            emit_x(&c->as, OPC(0, 0, 0x69) | W(w), dst, reg_operand(use(c, in->a, 0)), 4, (uint32_t)k);
+            emit_x(&c->as, OPC(0, 0, 0x69) | W(w), dst, reg_operand(use(c, in->a, 0)), 4,
+                   (uint32_t)k);
             return;
         }
         const unsigned rb = use(c, in->b, 1u << dst);
@@ -214,7 +217,7 @@ void emit_div(struct compiler *c, const struct ir_insn *in)
     const uint32_t divide = as->hot;
     if (sign) {
         x_jmp(as, done);
-        emit_rr(as, OPC(0, 0, 0xf7) | W(w), 3, RAX);       /* -1: neg */
+        emit_rr(as, OPC(0, 0, 0xf7) | W(w), 3, RAX); /* -1: neg */
         x_jcc(as, CC_NE, divide);
         x_alu_imm(as, ALU_CMP, w, reg_operand(RCX), -1);
     }
@@ -242,7 +245,8 @@ void emit_unary(struct compiler *c, const struct ir_insn *in)
 
     claim_first(c, dst, in->a);
     if (in->op == IR_bswap) {
-        const uint8_t p[3] = {(uint8_t)(0x40 | (w ? 8 : 0) | (dst & 8 ? 1 : 0)), 0x0f, (uint8_t)(0xc8 | (dst & 7))};
+        const uint8_t p[3] = {(uint8_t)(0x40 | (w ? 8 : 0) | (dst & 8 ? 1 : 0)), 0x0f,
+                              (uint8_t)(0xc8 | (dst & 7))};
         emit_bytes(&c->as, p, 3);
     } else {
         emit_rr(&c->as, OPC(0, 0, 0xf7) | W(w), in->op == IR_not ? 2 : 3, dst);
@@ -253,7 +257,9 @@ void emit_unary(struct compiler *c, const struct ir_insn *in)
 void emit_bits(struct compiler *c, const struct ir_insn *in)
 {
     const bool w = is64(in);
-    const bool have = in->op == IR_popcnt ? c->h->popcnt : in->op == IR_clz ? c->h->lzcnt : c->h->bmi1;
+    const bool have = in->op == IR_popcnt ? c->h->popcnt
+                      : in->op == IR_clz  ? c->h->lzcnt
+                                          : c->h->bmi1;
 
     if (!plain(in) || !have) {
         if (ir_is_vector(in->type)) {
@@ -277,10 +283,12 @@ static bool count_in_range(const struct compiler *c, ir_val b, unsigned width)
     const struct ir_insn *in = &c->insns[value(c, b)];
     uint64_t k;
 
-    return in->op == IR_and && ((constant(c, in->a, &k) && k < width) || (constant(c, in->b, &k) && k < width));
+    return in->op == IR_and &&
+           ((constant(c, in->a, &k) && k < width) || (constant(c, in->b, &k) && k < width));
 }
 
-static void shift_by_constant(struct compiler *c, const struct ir_insn *in, unsigned kind, unsigned n)
+static void shift_by_constant(struct compiler *c, const struct ir_insn *in, unsigned kind,
+                              unsigned n)
 {
     const unsigned width = ir_type_bits(in->type), dst = def(c);
 
@@ -296,7 +304,8 @@ static void shift_by_constant(struct compiler *c, const struct ir_insn *in, unsi
     start_with(c, dst, in->a);
 }
 
-static void shift_total(struct compiler *c, const struct ir_insn *in, unsigned kind, unsigned dst, unsigned ra, unsigned rb)
+static void shift_total(struct compiler *c, const struct ir_insn *in, unsigned kind, unsigned dst,
+                        unsigned ra, unsigned rb)
 {
     const bool w = is64(in);
     const unsigned width = ir_type_bits(in->type);
@@ -324,7 +333,10 @@ static void shift_total(struct compiler *c, const struct ir_insn *in, unsigned k
 
 void emit_shift(struct compiler *c, const struct ir_insn *in)
 {
-    const unsigned kind = in->op == IR_shl ? SHIFT_SHL : in->op == IR_shr ? SHIFT_SHR : in->op == IR_sar ? SHIFT_SAR : SHIFT_ROR;
+    const unsigned kind = in->op == IR_shl   ? SHIFT_SHL
+                          : in->op == IR_shr ? SHIFT_SHR
+                          : in->op == IR_sar ? SHIFT_SAR
+                                             : SHIFT_ROR;
     uint64_t k;
 
     if (!plain(in)) {
@@ -393,7 +405,8 @@ static void emit_sbfx(struct compiler *c, const struct ir_insn *in, unsigned pos
     struct assembler *as = &c->as;
 
     if (pos == 0 && (len == 8 || len == 16)) {
-        emit_x(as, OPC(0, 1, len == 8 ? 0xbe : 0xbf) | W(w) | (len == 8 ? OP_BYTE_RM : 0), dst, reg_operand(ra), 0, 0);
+        emit_x(as, OPC(0, 1, len == 8 ? 0xbe : 0xbf) | W(w) | (len == 8 ? OP_BYTE_RM : 0), dst,
+               reg_operand(ra), 0, 0);
         return;
     }
     if (pos == 0 && len == 32 && w) {
@@ -442,7 +455,7 @@ static void emit_extr(struct compiler *c, const struct ir_insn *in)
     struct assembler *as = &c->as;
 
     x_mov(as, w, dst, RAX);
-    emit_x(as, OPC(0, 1, 0xac) | W(w), RCX, reg_operand(RAX), 1, in->aux);   /* shrd rax, rcx */
+    emit_x(as, OPC(0, 1, 0xac) | W(w), RCX, reg_operand(RAX), 1, in->aux); /* shrd rax, rcx */
     x_mov(as, w, RAX, rb);
     x_mov(as, w, RCX, ra);
 }
@@ -478,7 +491,8 @@ void emit_extend(struct compiler *c, const struct ir_insn *in)
 
     switch (bits) {
     case 8:
-        emit_x(as, OPC(0, 1, sign ? 0xbe : 0xb6) | W(sign && w) | OP_BYTE_RM, dst, reg_operand(ra), 0, 0);
+        emit_x(as, OPC(0, 1, sign ? 0xbe : 0xb6) | W(sign && w) | OP_BYTE_RM, dst, reg_operand(ra),
+               0, 0);
         break;
     case 16:
         emit_rr(as, OPC(0, 1, sign ? 0xbf : 0xb7) | W(sign && w), dst, ra);
@@ -497,14 +511,15 @@ void emit_extend(struct compiler *c, const struct ir_insn *in)
 }
 
 /*
- * CRC-32 (reflected polynomial 0x04c11db7) of 32 bits in X0's low lane, by Barrett's reduction: q = low 32 bits of x * u, the
- * result the upper half of x ^ q * P. Emitted backwards: afterwards X0's low 32 bits are the remainder.
+ * CRC-32 (reflected polynomial 0x04c11db7) of 32 bits in X0's low lane, by Barrett's reduction: q =
+ * low 32 bits of x * u, the result the upper half of x ^ q * P. Emitted backwards: afterwards X0's
+ * low 32 bits are the remainder.
  */
 static void crc32_step(struct compiler *c)
 {
     struct assembler *as = &c->as;
 
-    emit_x(as, OPC(PP_66, MAP_0F, 0x73), 2, reg_operand(X0), 1, 32);              /* psrlq */
+    emit_x(as, OPC(PP_66, MAP_0F, 0x73), 2, reg_operand(X0), 1, 32); /* psrlq */
     emit_rr(as, OPC(PP_66, MAP_0F, 0xef), X0, X1);
     emit_x(as, OPC(PP_66, MAP_0F3A, 0x44), X1, constant_place(c, K_CRC32), 1, 0x10);
     emit_rm(as, OPC(PP_66, MAP_0F, 0xdb), X1, constant_place(c, K_LOW_32));
@@ -547,7 +562,8 @@ void emit_crc(struct compiler *c, const struct ir_insn *in)
 {
     const unsigned n = in->aux;
 
-    if (in->op == IR_crc32 && in->type == T_I32 && c->h->cpu.pclmul && (n == 1 || n == 2 || n == 4 || n == 8)) {
+    if (in->op == IR_crc32 && in->type == T_I32 && c->h->cpu.pclmul &&
+        (n == 1 || n == 2 || n == 4 || n == 8)) {
         emit_crc32(c, in, n);
         return;
     }
@@ -556,7 +572,8 @@ void emit_crc(struct compiler *c, const struct ir_insn *in)
         return;
     }
     const unsigned dst = def(c), rb = use(c, in->b, 0), ra = use(c, in->a, 0);
-    const opcode op = OPC(n == 2 ? PP_66 : PP_NONE, MAP_0F38, n == 1 ? 0xf0 : 0xf1) | W(n == 8) | (n == 1 ? OP_BYTE_RM : 0);
+    const opcode op = OPC(n == 2 ? PP_66 : PP_NONE, MAP_0F38, n == 1 ? 0xf0 : 0xf1) | W(n == 8) |
+                      (n == 1 ? OP_BYTE_RM : 0);
     uint8_t p[16];
     unsigned k = 0;
 
@@ -566,7 +583,8 @@ void emit_crc(struct compiler *c, const struct ir_insn *in)
         p[k++] = 0x66;
     }
     p[k++] = 0xf2;
-    const unsigned rex = (n == 8 ? 0x48 : 0) | (rb & 8 ? 0x41 : 0) | (n == 1 && rb >= RSP && rb <= RDI ? 0x40 : 0);
+    const unsigned rex = (n == 8 ? 0x48 : 0) | (rb & 8 ? 0x41 : 0) |
+                         (n == 1 && rb >= RSP && rb <= RDI ? 0x40 : 0);
     if (rex) {
         p[k++] = (uint8_t)rex;
     }
@@ -608,7 +626,7 @@ void emit_konst(struct compiler *c, const struct ir_insn *in)
 void emit_get(struct compiler *c, const struct ir_insn *in)
 {
     if (c->h->home_of_row[in->aux] >= 0) {
-        return;                    /* stays in its register up to the block's start */
+        return; /* stays in its register up to the block's start */
     }
     const unsigned r = def(c);
     load_result(c, r, in->type, row_place(c->h, in->aux));

@@ -3,16 +3,13 @@
  * Guest memory accesses: the inline look-up in the TLB, and the cold path behind it.
  *
  *     lea   rcx, [address]
- *     lea   rax, [rcx + size - 1]          the last byte's page is compared, so that a crossing misses
- *     shr   rcx, 8
- *     and   rcx, [table - 8]               the mask
- *     and   rax, -4096
- *     cmp   rax, [table + rcx]
- *     jne   cold
- *     mov   rcx, [table + rcx + 8]         the addend
- *     mov   dst, [rcx + address]
+ *     lea   rax, [rcx + size - 1]          the last byte's page is compared, so that a crossing
+ * misses shr   rcx, 8 and   rcx, [table - 8]               the mask and   rax, -4096 cmp   rax,
+ * [table + rcx] jne   cold mov   rcx, [table + rcx + 8]         the addend mov   dst, [rcx +
+ * address]
  *
- * The cold path first asks the LEAF refill and tries again; else the run-time does the access and goes on behind it.
+ * The cold path first asks the LEAF refill and tries again; else the run-time does the access and
+ * goes on behind it.
  */
 #include "memory/space.h"
 #include "tcg/host/x86_64/compile.h"
@@ -32,7 +29,9 @@ struct address address_of(struct compiler *c, const struct ir_insn *in)
 
 static struct operand plus(struct address a, int32_t disp)
 {
-    return (struct operand){.base = (uint8_t)a.base, .index = (uint8_t)a.index, .scale = (uint8_t)a.scale,
+    return (struct operand){.base = (uint8_t)a.base,
+                            .index = (uint8_t)a.index,
+                            .scale = (uint8_t)a.scale,
                             .disp = a.disp + disp};
 }
 
@@ -55,7 +54,7 @@ static uint32_t cold_access(struct compiler *c, uint32_t site, uint32_t retry, u
     const uint32_t path = as->cold;
     x_mov_imm(as, RCX, site);
     x_call(as, c->h->stubs.mem);
-    x_jmp_long(as, retry);         /* 5 bytes: skipped when the access has been done */
+    x_jmp_long(as, retry); /* 5 bytes: skipped when the access has been done */
     x_jmp(as, resume);
     as->to_cold = false;
     return path;
@@ -90,20 +89,22 @@ static opcode vector_move(memop m, bool store)
     }
 }
 
-static void store_value(struct compiler *c, const struct ir_insn *in, struct operand place, unsigned data, uint64_t k)
+static void store_value(struct compiler *c, const struct ir_insn *in, struct operand place,
+                        unsigned data, uint64_t k)
 {
     const memop m = memop_of(in);
     const unsigned log2 = m & MO_SIZE_LOG2;
     struct assembler *as = &c->as;
 
     if (data == SITE_NO_REG) {
-        static const opcode ops[] = {OPC(0, 0, 0xc6), OPC(PP_66, 0, 0xc7), OPC(0, 0, 0xc7), OPC(0, 0, 0xc7) | OP_W};
+        static const opcode ops[] = {OPC(0, 0, 0xc6), OPC(PP_66, 0, 0xc7), OPC(0, 0, 0xc7),
+                                     OPC(0, 0, 0xc7) | OP_W};
         emit_x(as, ops[log2], 0, place, log2 == MO_64 ? 4 : 1u << log2, k);
     } else if (class_of(in->src)) {
         emit_rm(as, vector_move(m, true), data, place);
     } else {
-        static const opcode ops[] = {OPC(0, 0, 0x88) | OP_BYTE_REG, OPC(PP_66, 0, 0x89), OPC(0, 0, 0x89),
-                                     OPC(0, 0, 0x89) | OP_W};
+        static const opcode ops[] = {OPC(0, 0, 0x88) | OP_BYTE_REG, OPC(PP_66, 0, 0x89),
+                                     OPC(0, 0, 0x89), OPC(0, 0, 0x89) | OP_W};
         emit_rm(as, ops[log2], data, place);
     }
 }
@@ -140,7 +141,8 @@ static void cold_checked(struct compiler *c, const struct check *k)
         const unsigned data = c->h->sites[k->site].data;
         store_value(c, in, place, data, c->h->sites[k->site].aux);
     } else {
-        emit_rm(as, class_of(in->type) ? vector_move(k->m, false) : integer_load(in), c->h->sites[k->site].data, place);
+        emit_rm(as, class_of(in->type) ? vector_move(k->m, false) : integer_load(in),
+                c->h->sites[k->site].data, place);
     }
     x_jmp(as, k->resume);
 }
@@ -155,7 +157,8 @@ static uint32_t cold_follower(struct compiler *c, const struct check *k)
     return path;
 }
 
-/* The group's page is not in the inline TLB: refill and try again; or it is on two pages: every access for itself. */
+/* The group's page is not in the inline TLB: refill and try again; or it is on two pages: every
+ * access for itself. */
 static uint32_t cold_leader(struct compiler *c, const struct check *k, uint32_t retry)
 {
     struct assembler *as = &c->as;
@@ -182,8 +185,9 @@ static uint32_t cold_leader(struct compiler *c, const struct check *k, uint32_t 
 }
 
 /*
- * The check, emitted backwards: afterwards the addend is in its register. The cold path needs the place of its own retry,
- * which is where the check begins, so its jump is emitted once the check's length is known.
+ * The check, emitted backwards: afterwards the addend is in its register. The cold path needs the
+ * place of its own retry, which is where the check begins, so its jump is emitted once the check's
+ * length is known.
  */
 void emit_check(struct compiler *c, const struct check *k)
 {
@@ -196,7 +200,7 @@ void emit_check(struct compiler *c, const struct check *k)
 
     x_load(as, true, k->addend ? k->addend : RCX, at_index(table, RCX, 0, lines + 8));
     const uint32_t jump_end = as->hot;
-    as->hot -= 6;                                   /* jne cold, filled in below */
+    as->hot -= 6; /* jne cold, filled in below */
     x_alu_mem(as, ALU_CMP, true, RAX, at_index(table, RCX, 0, lines));
     x_alu_imm(as, ALU_AND, true, reg_operand(RAX), -4096);
     x_alu_mem(as, ALU_AND, true, RCX, at(table, TLB_LAYOUT_MASK));
@@ -213,7 +217,9 @@ void emit_check(struct compiler *c, const struct check *k)
         emit_x(as, OPC(0, 0, 0xf6), 0, reg_operand(RAX), 1, (uint64_t)(size - 1));
         x_lea(as, true, RAX, plus(k->a, 0));
     }
-    const uint32_t path = k->path ? k->path : window ? cold_leader(c, k, as->hot) : cold_access(c, k->site, as->hot, k->resume);
+    const uint32_t path = k->path  ? k->path
+                          : window ? cold_leader(c, k, as->hot)
+                                   : cold_access(c, k->site, as->hot, k->resume);
     const uint32_t ends[2] = {jump_end, align_end};
     for (unsigned n = 0; n < 2; n++) {
         if (ends[n]) {
@@ -251,7 +257,8 @@ static void always_slow(struct compiler *c, uint32_t site, uint32_t resume)
 struct operand host_place(struct address a)
 {
     /* rcx + address: three registers at most; an index needs an add of its own. */
-    return a.index == NO_REG ? at_index(RCX, a.base, 0, a.disp) : at_index(RCX, a.index, a.scale, a.disp);
+    return a.index == NO_REG ? at_index(RCX, a.base, 0, a.disp)
+                             : at_index(RCX, a.index, a.scale, a.disp);
 }
 
 static void add_base(struct compiler *c, struct address a)
@@ -276,7 +283,10 @@ static void swap_loaded(struct compiler *c, const struct ir_insn *in, unsigned d
         if (log2 == MO_32 && (memop_of(in) & MO_SIGN) && in->type == T_I64) {
             emit_rr(as, OPC(0, 0, 0x63) | OP_W, dst, dst);
         }
-        emit_bytes(as, (const uint8_t[]){(uint8_t)(0x40 | (w ? 8 : 0) | (dst >> 3)), 0x0f, (uint8_t)(0xc8 | (dst & 7))}, 3);
+        emit_bytes(as,
+                   (const uint8_t[]){(uint8_t)(0x40 | (w ? 8 : 0) | (dst >> 3)), 0x0f,
+                                     (uint8_t)(0xc8 | (dst & 7))},
+                   3);
     }
 }
 
@@ -289,7 +299,8 @@ bool inline_access(const struct compiler *c, const struct ir_insn *in)
            !(in->op == IR_store && (m & MO_SWAP));
 }
 
-/* The register of the access's group, or NO_REG; for the group's first access it is defined here. */
+/* The register of the access's group, or NO_REG; for the group's first access it is defined here.
+ */
 static unsigned group_register(struct compiler *c, const struct group **group, uint32_t exclude)
 {
     const unsigned n = c->group_of[c->i];
@@ -301,7 +312,7 @@ static unsigned group_register(struct compiler *c, const struct group **group, u
     if ((*group)->leader != c->i) {
         return use(c, group_value(c, n - 1), 0);
     }
-    c->locked[0] |= exclude;       /* the loaded value is live at the same time */
+    c->locked[0] |= exclude; /* the loaded value is live at the same time */
     const unsigned r = define(c, group_value(c, n - 1));
     c->locked[0] &= ~exclude;
     c->locked[0] |= 1u << r;
@@ -309,16 +320,18 @@ static unsigned group_register(struct compiler *c, const struct group **group, u
 }
 
 /*
- * The access's check, backwards, with the access itself already emitted on top of register r (rcx if there is no group).
+ * The access's check, backwards, with the access itself already emitted on top of register r (rcx
+ * if there is no group).
  */
-static void check_access(struct compiler *c, const struct ir_insn *in, struct address a, uint32_t site, uint32_t resume,
-                         unsigned r, const struct group *g)
+static void check_access(struct compiler *c, struct check k, unsigned r, const struct group *g)
 {
-    const memop m = memop_of(in);
-    struct check k = {.a = a, .m = m, .write = in->op == IR_store, .aligned = m & MO_ALIGN, .site = site, .resume = resume};
+    const struct ir_insn *in = &c->insns[c->i];
 
+    k.m = memop_of(in);
+    k.write = in->op == IR_store;
+    k.aligned = k.m & MO_ALIGN;
     if (r == NO_REG) {
-        add_base(c, a);
+        add_base(c, k.a);
         emit_check(c, &k);
     } else if (g->leader == c->i) {
         k.low = g->low;
@@ -353,10 +366,11 @@ void emit_load(struct compiler *c, const struct ir_insn *in)
     }
     emit_rm(&c->as, vec ? vector_move(memop_of(in), false) : integer_load(in), dst,
             shared == NO_REG ? host_place(a) : at_index(shared, a.base, 0, a.disp));
-    check_access(c, in, a, index, resume, shared, g);
+    check_access(c, (struct check){.a = a, .site = index, .resume = resume}, shared, g);
 }
 
-/* A store-release must not be passed by a later load-acquire: a locked instruction behind it keeps them in order. */
+/* A store-release must not be passed by a later load-acquire: a locked instruction behind it keeps
+ * them in order. */
 void full_barrier(struct compiler *c)
 {
     const struct operand top = at(RSP, 0);
@@ -371,7 +385,8 @@ void emit_store(struct compiler *c, const struct ir_insn *in)
     const unsigned shared = group_register(c, &g, 0);
     const struct address a = address_of(c, in);
     uint64_t k;
-    const bool immediate = constant(c, in->c, &k) && (int64_t)k == (int32_t)k && c->reg[value(c, in->c)] < 0;
+    const bool immediate = constant(c, in->c, &k) && (int64_t)k == (int32_t)k &&
+                           c->reg[value(c, in->c)] < 0;
     const unsigned data = immediate ? SITE_NO_REG : use(c, in->c, 0);
     uint32_t index;
     struct site *s = new_site(c, SITE_STORE, true, &index);
@@ -387,8 +402,9 @@ void emit_store(struct compiler *c, const struct ir_insn *in)
         always_slow(c, index, resume);
         return;
     }
-    store_value(c, in, shared == NO_REG ? host_place(a) : at_index(shared, a.base, 0, a.disp), data, k);
-    check_access(c, in, a, index, resume, shared, g);
+    store_value(c, in, shared == NO_REG ? host_place(a) : at_index(shared, a.base, 0, a.disp), data,
+                k);
+    check_access(c, (struct check){.a = a, .site = index, .resume = resume}, shared, g);
 }
 
 void emit_barrier(struct compiler *c, const struct ir_insn *in)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Vector ops that take a few host instructions: comparisons, shifts, shuffles, widening and narrowing, reductions. */
+/* Vector ops that take a few host instructions: comparisons, shifts, shuffles, widening and
+ * narrowing, reductions. */
 #include "tcg/host/x86_64/compile.h"
 
 #define B66(op) OPC(PP_66, MAP_0F, op)
@@ -24,7 +25,7 @@ static void with_constant(struct compiler *c, opcode op, unsigned dst, unsigned 
 
 static void ones(struct compiler *c, unsigned r)
 {
-    emit_rr(&c->as, B66(0x76), r, r);      /* pcmpeqd */
+    emit_rr(&c->as, B66(0x76), r, r); /* pcmpeqd */
 }
 
 static void zero(struct compiler *c, unsigned r)
@@ -34,9 +35,12 @@ static void zero(struct compiler *c, unsigned r)
 
 /* ---- comparisons */
 
-static const opcode equal[] = {[L_I8] = B66(0x74), [L_I16] = B66(0x75), [L_I32] = B66(0x76), [L_I64] = B38(0x29)};
-static const opcode greater[] = {[L_I8] = B66(0x64), [L_I16] = B66(0x65), [L_I32] = B66(0x66), [L_I64] = B38(0x37)};
-static const enum constant signs[] = {[L_I8] = K_SIGN_I8, [L_I16] = K_SIGN_I16, [L_I32] = K_SIGN_I32, [L_I64] = K_SIGN_I64};
+static const opcode equal[] = {
+    [L_I8] = B66(0x74), [L_I16] = B66(0x75), [L_I32] = B66(0x76), [L_I64] = B38(0x29)};
+static const opcode greater[] = {
+    [L_I8] = B66(0x64), [L_I16] = B66(0x65), [L_I32] = B66(0x66), [L_I64] = B38(0x37)};
+static const enum constant signs[] = {
+    [L_I8] = K_SIGN_I8, [L_I16] = K_SIGN_I16, [L_I32] = K_SIGN_I32, [L_I64] = K_SIGN_I64};
 
 static void invert(struct compiler *c, unsigned r)
 {
@@ -45,7 +49,8 @@ static void invert(struct compiler *c, unsigned r)
 }
 
 /* xmm0 = a > b by lane; unsigned by flipping the signs of both */
-static void greater_than(struct compiler *c, enum ir_lane lane, bool is_unsigned, unsigned a, unsigned b)
+static void greater_than(struct compiler *c, enum ir_lane lane, bool is_unsigned, unsigned a,
+                         unsigned b)
 {
     if (!is_unsigned) {
         three(c, greater[lane], X0, a, b);
@@ -116,7 +121,8 @@ static void shift_bytes(struct compiler *c, const struct ir_insn *in, unsigned d
 
 static void shift_i64_right(struct compiler *c, unsigned dst, unsigned n)
 {
-    /* Logical, then the sign's copies: (x >> n) - ((x >> 63) << (64 - n)) with x >> 63 as 0 or 1. */
+    /* Logical, then the sign's copies: (x >> n) - ((x >> 63) << (64 - n)) with x >> 63 as 0 or 1.
+     */
     emit_rr(&c->as, B66(0xfb), dst, X1);
     emit_x(&c->as, B66(0x73), 6, reg_operand(X1), 1, 64 - n);
     emit_x(&c->as, B66(0x73), 2, reg_operand(X1), 1, 63);
@@ -152,7 +158,11 @@ void emit_vector_shift(struct compiler *c, const struct ir_insn *in)
     } else if (lane == L_I64 && in->op == IR_sari) {
         shift_i64_right(c, dst, n);
     } else {
-        emit_x(&c->as, B66(ops[lane]), in->op == IR_shli ? 6 : in->op == IR_shri ? 2 : 4, reg_operand(dst), 1, n);
+        emit_x(&c->as, B66(ops[lane]),
+               in->op == IR_shli   ? 6
+               : in->op == IR_shri ? 2
+                                   : 4,
+               reg_operand(dst), 1, n);
     }
     copy(c, true, dst, ra);
 }
@@ -188,25 +198,29 @@ static bool reverse_constant(ir_type t, unsigned group, enum constant *k)
 }
 
 /* Even or odd lanes of both operands. */
-static void unzip(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned ra, unsigned rb)
+static void unzip(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned ra,
+                  unsigned rb)
 {
     const bool odd = in->op == IR_vuzp2;
     struct assembler *as = &c->as;
 
     if (ir_lane(in->type) == L_I32 || ir_lane(in->type) == L_F32) {
         copy(c, true, dst, X0);
-        emit_x(as, OPC(PP_NONE, MAP_0F, 0xc6), X0, reg_operand(rb), 1, odd ? 0xdd : 0x88);   /* shufps */
+        emit_x(as, OPC(PP_NONE, MAP_0F, 0xc6), X0, reg_operand(rb), 1,
+               odd ? 0xdd : 0x88); /* shufps */
         copy(c, true, X0, ra);
         return;
     }
-    const enum constant k = ir_lane_bits(in->type) == 8 ? (odd ? K_ODD_8 : K_EVEN_8) : (odd ? K_ODD_16 : K_EVEN_16);
+    const enum constant k = ir_lane_bits(in->type) == 8 ? (odd ? K_ODD_8 : K_EVEN_8)
+                                                        : (odd ? K_ODD_16 : K_EVEN_16);
     copy(c, true, dst, X0);
     emit_rr(as, B66(0x6c), X0, X1);
     shuffle(c, X1, rb, k);
     shuffle(c, X0, ra, k);
 }
 
-static void transpose(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned ra, unsigned rb)
+static void transpose(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned ra,
+                      unsigned rb)
 {
     const bool odd = in->op == IR_vtrn2;
     struct assembler *as = &c->as;
@@ -214,7 +228,7 @@ static void transpose(struct compiler *c, const struct ir_insn *in, unsigned dst
     const unsigned bits = ir_lane_bits(in->type);
     copy(c, true, dst, X0);
     if (bits == 16) {
-        emit_x(as, B3A(0x0e), X0, reg_operand(odd ? rb : X1), 1, 0xaa);             /* pblendw: odd words */
+        emit_x(as, B3A(0x0e), X0, reg_operand(odd ? rb : X1), 1, 0xaa); /* pblendw: odd words */
         if (odd) {
             emit_x(as, B66(0x72), 2, reg_operand(X0), 1, 16);
         } else {
@@ -228,7 +242,7 @@ static void transpose(struct compiler *c, const struct ir_insn *in, unsigned dst
         emit_rr(as, B66(0xeb), X0, X1);
         if (odd) {
             emit_x(as, B66(0x71), 2, reg_operand(X0), 1, 8);
-            emit_rr(as, B66(0xdf), X1, rb);                                         /* pandn: upper bytes of b */
+            emit_rr(as, B66(0xdf), X1, rb); /* pandn: upper bytes of b */
             emit_rm(as, SSE_MOVAPS, X1, constant_place(c, K_LOW_8));
         } else {
             emit_rm(as, B66(0xdb), X0, constant_place(c, K_LOW_8));
@@ -239,7 +253,7 @@ static void transpose(struct compiler *c, const struct ir_insn *in, unsigned dst
         return;
     }
     /* 32-bit lanes: the two even (odd) lanes of each, interleaved. */
-    emit_rr(as, B66(0x62), X0, X1);                                                 /* punpckldq */
+    emit_rr(as, B66(0x62), X0, X1); /* punpckldq */
     emit_x(as, B66(0x70), X1, reg_operand(rb), 1, odd ? 0x0d : 0x08);
     emit_x(as, B66(0x70), X0, reg_operand(ra), 1, odd ? 0x0d : 0x08);
 }
@@ -251,7 +265,8 @@ void emit_vector_shuffle(struct compiler *c, const struct ir_insn *in)
     const bool unzips = in->op == IR_vuzp1 || in->op == IR_vuzp2;
     const bool transposes = in->op == IR_vtrn1 || in->op == IR_vtrn2;
 
-    if (!full(in) || (in->op == IR_vrev && !reverse_constant(in->type, in->aux, &k) && bits != 32) ||
+    if (!full(in) ||
+        (in->op == IR_vrev && !reverse_constant(in->type, in->aux, &k) && bits != 32) ||
         (transposes && bits > 64)) {
         fallback(c, in);
         return;
@@ -305,7 +320,8 @@ static opcode extend_op(ir_type t, bool sign)
 
 static void widen(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned ra)
 {
-    const bool sign = in->op == IR_vsxtl || in->op == IR_vsxth, high = in->op == IR_vsxth || in->op == IR_vuxth;
+    const bool sign = in->op == IR_vsxtl || in->op == IR_vsxth,
+               high = in->op == IR_vsxth || in->op == IR_vuxth;
 
     emit_rr(&c->as, extend_op(in->type, sign), dst, high ? X0 : ra);
     if (high) {
@@ -329,16 +345,19 @@ static void narrow(struct compiler *c, const struct ir_insn *in, unsigned dst, u
     }
 }
 
-/* The halves are extended, then multiplied at the full width (16 or 32 bits), or by the host's widening product (64). */
-static void widening_product(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned ra, unsigned rb)
+/* The halves are extended, then multiplied at the full width (16 or 32 bits), or by the host's
+ * widening product (64). */
+static void widening_product(struct compiler *c, const struct ir_insn *in, unsigned dst,
+                             unsigned ra, unsigned rb)
 {
-    const bool sign = in->op == IR_vsmull || in->op == IR_vsmulh, high = in->op == IR_vsmulh || in->op == IR_vumulh;
+    const bool sign = in->op == IR_vsmull || in->op == IR_vsmulh,
+               high = in->op == IR_vsmulh || in->op == IR_vumulh;
     const unsigned bits = ir_lane_bits(in->type);
     struct assembler *as = &c->as;
 
     copy(c, true, dst, X0);
     if (bits == 64) {
-        emit_rr(as, sign ? B38(0x28) : B66(0xf4), X0, X1);                    /* pmuldq, pmuludq: even lanes */
+        emit_rr(as, sign ? B38(0x28) : B66(0xf4), X0, X1); /* pmuldq, pmuludq: even lanes */
         emit_x(as, B66(0x70), X1, reg_operand(rb), 1, high ? 0xfa : 0x50);
         emit_x(as, B66(0x70), X0, reg_operand(ra), 1, high ? 0xfa : 0x50);
         return;
@@ -355,7 +374,8 @@ static void widening_product(struct compiler *c, const struct ir_insn *in, unsig
 /* The sum of all lanes in lane 0. Bytes by psadbw; wider lanes by halving. */
 static void sum(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned ra)
 {
-    static const opcode adds[] = {[L_I8] = B66(0xfc), [L_I16] = B66(0xfd), [L_I32] = B66(0xfe), [L_I64] = B66(0xd4)};
+    static const opcode adds[] = {
+        [L_I8] = B66(0xfc), [L_I16] = B66(0xfd), [L_I32] = B66(0xfe), [L_I64] = B66(0xd4)};
     const enum ir_lane lane = ir_lane(in->type);
     const unsigned bits = ir_lane_bits(in->type);
     struct assembler *as = &c->as;
@@ -364,19 +384,21 @@ static void sum(struct compiler *c, const struct ir_insn *in, unsigned dst, unsi
     emit_rr(as, bits == 64 ? SSE_MOVQ_LOAD : SSE_MOVD_TO_XMM, dst, bits == 64 ? X0 : RAX);
     if (bits < 64) {
         if (bits < 32) {
-            emit_x(as, OPC(0, 1, bits == 8 ? 0xb6 : 0xb7) | OP_BYTE_RM, RAX, reg_operand(RAX), 0, 0);
+            emit_x(as, OPC(0, 1, bits == 8 ? 0xb6 : 0xb7) | OP_BYTE_RM, RAX, reg_operand(RAX), 0,
+                   0);
         }
         emit_rr(as, SSE_MOVD_FROM_XMM, X0, RAX);
     }
     for (unsigned half = bits; half < 128; half *= 2) {
         emit_rr(as, adds[lane], X0, X1);
-        emit_x(as, B66(0x73), 3, reg_operand(X1), 1, half / 8);               /* psrldq */
+        emit_x(as, B66(0x73), 3, reg_operand(X1), 1, half / 8); /* psrldq */
         copy(c, true, X1, X0);
     }
     copy(c, true, X0, ra);
 }
 
-/* The table looked up by the upper nibbles, plus by the lower ones. Through dst, which is none of the operands here. */
+/* The table looked up by the upper nibbles, plus by the lower ones. Through dst, which is none of
+ * the operands here. */
 static void population(struct compiler *c, unsigned dst, unsigned ra)
 {
     struct assembler *as = &c->as;
@@ -401,11 +423,12 @@ static void choose_bits(struct compiler *c, unsigned dst, unsigned ra, unsigned 
     emit_rr(as, B66(0xeb), X0, X1);
     emit_rr(as, B66(0xdb), X1, rb);
     copy(c, true, X1, ra);
-    emit_rr(as, B66(0xdf), X0, rc);            /* pandn: ~a & c */
+    emit_rr(as, B66(0xdf), X0, rc); /* pandn: ~a & c */
     copy(c, true, X0, ra);
 }
 
-/* Bytes by a table of nibbles; 16-bit lanes from their bytes: the upper one's, and the lower one's if that is all zeros. */
+/* Bytes by a table of nibbles; 16-bit lanes from their bytes: the upper one's, and the lower one's
+ * if that is all zeros. */
 static void leading_zeros(struct compiler *c, unsigned dst, unsigned ra, bool words, unsigned t)
 {
     struct assembler *as = &c->as;
@@ -415,7 +438,7 @@ static void leading_zeros(struct compiler *c, unsigned dst, unsigned ra, bool wo
         emit_rr(as, B66(0xfd), X0, X1);
         emit_rr(as, B66(0xdb), X1, t);
         emit_rr(as, B66(0x75), t, X0);
-        emit_x(as, B66(0x71), 2, reg_operand(t), 1, 12);           /* t = 8 in each lane */
+        emit_x(as, B66(0x71), 2, reg_operand(t), 1, 12); /* t = 8 in each lane */
         emit_x(as, B66(0x71), 6, reg_operand(t), 1, 15);
         ones(c, t);
         emit_x(as, B66(0x71), 2, reg_operand(X0), 1, 8);
@@ -424,7 +447,7 @@ static void leading_zeros(struct compiler *c, unsigned dst, unsigned ra, bool wo
     }
     emit_rr(as, B66(0xfc), X0, X1);
     emit_rr(as, B66(0xdb), X1, t);
-    emit_rm(as, B66(0x74), t, constant_place(c, K_BYTES_4));       /* the upper nibble is 0 */
+    emit_rm(as, B66(0x74), t, constant_place(c, K_BYTES_4)); /* the upper nibble is 0 */
     copy(c, true, t, X0);
     copy(c, true, X0, t);
     emit_rr(as, B38(0x00), t, X0);
@@ -440,7 +463,8 @@ static void leading_zeros(struct compiler *c, unsigned dst, unsigned ra, bool wo
 }
 
 /* Sums of neighbours where SSSE3 has no instruction: even lanes of both plus odd lanes of both. */
-static void pairwise_sum(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned ra, unsigned rb, unsigned t)
+static void pairwise_sum(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned ra,
+                         unsigned rb, unsigned t)
 {
     struct assembler *as = &c->as;
 
@@ -495,7 +519,8 @@ static bool misc_inline(const struct ir_insn *in)
 }
 
 /* max(a, b) - min(a, b) */
-static void absolute_difference(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned ra, unsigned rb)
+static void absolute_difference(struct compiler *c, const struct ir_insn *in, unsigned dst,
+                                unsigned ra, unsigned rb)
 {
     static const opcode smax[] = {[L_I8] = B38(0x3c), [L_I16] = B66(0xee), [L_I32] = B38(0x3d)};
     static const opcode smin[] = {[L_I8] = B38(0x38), [L_I16] = B66(0xea), [L_I32] = B38(0x39)};
@@ -513,7 +538,8 @@ static void absolute_difference(struct compiler *c, const struct ir_insn *in, un
 
 void emit_vector_misc(struct compiler *c, const struct ir_insn *in)
 {
-    if (in->op == IR_vpadd && full(in) && (ir_lane_bits(in->type) == 16 || ir_lane_bits(in->type) == 32)) {
+    if (in->op == IR_vpadd && full(in) &&
+        (ir_lane_bits(in->type) == 16 || ir_lane_bits(in->type) == 32)) {
         emit_vector(c, in);
         return;
     }
@@ -523,7 +549,8 @@ void emit_vector_misc(struct compiler *c, const struct ir_insn *in)
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = in->b ? use(c, in->b, 0) : 0;
     const unsigned rc = in->c ? use(c, in->c, 0) : 0;
-    static const opcode subs[] = {[L_I8] = B66(0xf8), [L_I16] = B66(0xf9), [L_I32] = B66(0xfa), [L_I64] = B66(0xfb)};
+    static const opcode subs[] = {
+        [L_I8] = B66(0xf8), [L_I16] = B66(0xf9), [L_I32] = B66(0xfa), [L_I64] = B66(0xfb)};
     static const uint8_t abs_ops[] = {[L_I8] = 0x1c, [L_I16] = 0x1d, [L_I32] = 0x1e};
 
     switch (in->op) {
@@ -592,7 +619,8 @@ void emit_vdup_lane(struct compiler *c, const struct ir_insn *in)
         emit_x(as, B66(0x70), dst, reg_operand(ra), 1, n * 0x55);
     } else if (bits == 16) {
         emit_x(as, B66(0x70), dst, reg_operand(dst), 1, n < 4 ? 0 : 0xaa);
-        emit_x(as, OPC(n < 4 ? PP_F2 : PP_F3, MAP_0F, 0x70), dst, reg_operand(ra), 1, (n & 3) * 0x55);
+        emit_x(as, OPC(n < 4 ? PP_F2 : PP_F3, MAP_0F, 0x70), dst, reg_operand(ra), 1,
+               (n & 3) * 0x55);
     } else {
         emit_rr(as, B38(0x00), dst, X0);
         zero(c, X0);
@@ -637,7 +665,8 @@ void emit_fsign(struct compiler *c, const struct ir_insn *in)
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0);
     const bool f64 = bits == 64;
-    const enum constant k = in->op == IR_fabs ? (f64 ? K_ABS_F64 : K_ABS_F32) : (f64 ? K_SIGN_F64 : K_SIGN_F32);
+    const enum constant k = in->op == IR_fabs ? (f64 ? K_ABS_F64 : K_ABS_F32)
+                                              : (f64 ? K_SIGN_F64 : K_SIGN_F32);
 
     if (ir_is_vector(in->type) && ir_type_bits(in->type) == 64) {
         emit_rr(&c->as, SSE_MOVQ_LOAD, dst, dst);
@@ -648,19 +677,22 @@ void emit_fsign(struct compiler *c, const struct ir_insn *in)
 /* EVEX.128, of registers below 16 (the AVX-512 forms of 16-bit lanes have no other encoding). */
 static void evex(struct compiler *c, opcode op, unsigned reg, unsigned vvvv, unsigned rm)
 {
-    const uint8_t p[6] = {0x62,
-                          (uint8_t)((reg & 8 ? 0 : 0x80) | 0x40 | (rm & 8 ? 0 : 0x20) | 0x10 | (op >> 8 & 3)),
-                          (uint8_t)((op & OP_W ? 0x80 : 0) | (~vvvv & 15) << 3 | 4 | (op >> 16 & 3)),
-                          0x08,
-                          (uint8_t)op,
-                          (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7))};
+    const uint8_t p[6] = {
+        0x62,
+        (uint8_t)((reg & 8 ? 0 : 0x80) | 0x40 | (rm & 8 ? 0 : 0x20) | 0x10 | (op >> 8 & 3)),
+        (uint8_t)((op & OP_W ? 0x80 : 0) | (~vvvv & 15) << 3 | 4 | (op >> 16 & 3)),
+        0x08,
+        (uint8_t)op,
+        (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7))};
 
     emit_bytes(&c->as, p, 6);
 }
 
-static void lanes_shift(struct compiler *c, enum ir_lane lane, unsigned op, unsigned dst, unsigned a, unsigned count)
+static void lanes_shift(struct compiler *c, enum ir_lane lane, unsigned op, unsigned dst,
+                        unsigned a, unsigned count)
 {
-    static const uint8_t ops[3][2] = {{0x12, 0x47}, {0x10, 0x45}, {0x11, 0x46}};   /* left, right, arithmetic */
+    static const uint8_t ops[3][2] = {
+        {0x12, 0x47}, {0x10, 0x45}, {0x11, 0x46}}; /* left, right, arithmetic */
 
     if (lane == L_I16) {
         evex(c, B38(ops[op][0]) | OP_W, dst, a, count);
@@ -672,8 +704,9 @@ static void lanes_shift(struct compiler *c, enum ir_lane lane, unsigned op, unsi
 }
 
 /*
- * By the signed low byte of each lane: left, and right by the negated count. Counts that are negative are beyond the width when
- * read without a sign, for which the logical shifts give 0; the arithmetic one must be masked out.
+ * By the signed low byte of each lane: left, and right by the negated count. Counts that are
+ * negative are beyond the width when read without a sign, for which the logical shifts give 0; the
+ * arithmetic one must be masked out.
  */
 void emit_vector_variable_shift(struct compiler *c, const struct ir_insn *in)
 {
@@ -695,7 +728,7 @@ void emit_vector_variable_shift(struct compiler *c, const struct ir_insn *in)
     emit_rr(as, B66(0xeb), X0, X1);
     lanes_shift(c, lane, 0, X0, ra, t);
     if (arithmetic) {
-        emit_rr(as, B66(0xdb), X1, X0);                    /* only where 0 > count */
+        emit_rr(as, B66(0xdb), X1, X0); /* only where 0 > count */
         emit_rr(as, greater[lane], X0, t);
         zero(c, X0);
     }
@@ -714,8 +747,9 @@ void emit_vector_variable_shift(struct compiler *c, const struct ir_insn *in)
 /* ---- floating point by lane */
 
 /*
- * rax = lanes of xmm0 that the host may have done differently: NaNs, and with small set those not above the smallest normal
- * (a zero that came from zeros is among them: the cold path sorts it out).
+ * rax = lanes of xmm0 that the host may have done differently: NaNs, and with small set those not
+ * above the smallest normal (a zero that came from zeros is among them: the cold path sorts it
+ * out).
  */
 static void check_lanes(struct compiler *c, ir_type t, bool small, uint32_t cold)
 {
@@ -725,20 +759,23 @@ static void check_lanes(struct compiler *c, ir_type t, bool small, uint32_t cold
 
     x_jcc(as, CC_NE, cold);
     x_test(as, false, RAX, RAX);
-    emit_rr(as, OPC(pp, MAP_0F, 0x50), RAX, X1);                              /* movmskps */
+    emit_rr(as, OPC(pp, MAP_0F, 0x50), RAX, X1); /* movmskps */
     if (!small) {
-        emit_x(as, OPC(pp, MAP_0F, 0xc2), X1, reg_operand(X1), 1, 3);         /* unordered with itself */
+        emit_x(as, OPC(pp, MAP_0F, 0xc2), X1, reg_operand(X1), 1, 3); /* unordered with itself */
         copy(c, true, X1, X0);
         return;
     }
-    /* |x| - least > infinity - least, unsigned: compared as signed numbers with both sides moved by half the range. */
+    /* |x| - least > infinity - least, unsigned: compared as signed numbers with both sides moved by
+     * half the range. */
     with_constant(c, f64 ? B38(0x37) : B66(0x66), X1, X1, f64 ? K_TINY_F64 : K_TINY_F32);
     with_constant(c, f64 ? B66(0xfb) : B66(0xfa), X1, X1, f64 ? K_LEAST_F64 : K_LEAST_F32);
     with_constant(c, OPC(pp, MAP_0F, 0x54), X1, X0, f64 ? K_ABS_F64 : K_ABS_F32);
 }
 
-/* As skip_exact_zero of ops_fp.c: takes the lanes that are zero with a zero operand out of X1's bad ones. Forwards. */
-static uint32_t skip_exact_zeros(struct compiler *c, ir_type type, const unsigned operands[2], unsigned t, uint32_t resume)
+/* As skip_exact_zero of ops_fp.c: takes the lanes that are zero with a zero operand out of X1's bad
+ * ones. Forwards. */
+static uint32_t skip_exact_zeros(struct compiler *c, ir_type type, const unsigned operands[2],
+                                 unsigned t, uint32_t resume)
 {
     const bool f64 = ir_lane(type) == L_F64;
     struct assembler *as = &c->as;
@@ -748,10 +785,11 @@ static uint32_t skip_exact_zeros(struct compiler *c, ir_type type, const unsigne
     for (unsigned n = 0; n < 2; n++) {
         copy(c, true, t, operands[n]);
         emit_rr(as, B66(0xeb), t, X0);
-        emit_rr(as, f64 ? B66(0xd4) : B66(0xfe), t, t);           /* without the signs, both zero? */
+        emit_rr(as, f64 ? B66(0xd4) : B66(0xfe), t, t); /* without the signs, both zero? */
         /* 66 [REX] 0F [38] op ModRM disp32 */
         const uint32_t end = as->cold + 8 + (t >= 8) + f64;
-        const struct operand none = {.base = RIP, .index = NO_REG, .disp = (int32_t)(K_ZERO * 16 - end)};
+        const struct operand none = {
+            .base = RIP, .index = NO_REG, .disp = (int32_t)(K_ZERO * 16 - end)};
         emit_rm(as, f64 ? B38(0x29) : B66(0x76), t, none);
         emit_rr(as, B66(0xdf), t, X1);
         copy(c, true, X1, t);
@@ -772,7 +810,8 @@ void emit_vector_fp(struct compiler *c, const struct ir_insn *in)
         emit_fp(c, in);
         return;
     }
-    if (!full(in) || (lane != L_F64 && lane != L_F32) || (in->imm & FP_SPECIAL) || (in->op == IR_fma && !c->h->fma)) {
+    if (!full(in) || (lane != L_F64 && lane != L_F32) || (in->imm & FP_SPECIAL) ||
+        (in->op == IR_fma && !c->h->fma)) {
         fallback(c, in);
         return;
     }
@@ -792,23 +831,31 @@ void emit_vector_fp(struct compiler *c, const struct ir_insn *in)
         emit_rr(&c->as, OPC(pp, MAP_0F, 0x51), X0, ra);
         break;
     case IR_fma:
-        emit_v(&c->as, OPC(PP_66, MAP_0F38, fmas[in->aux & 3]) | W(f64), X0, ra, reg_operand(rb), 0, 0);
+        emit_v(&c->as, OPC(PP_66, MAP_0F38, fmas[in->aux & 3]) | W(f64), X0, ra, reg_operand(rb), 0,
+               0);
         copy(c, true, X0, rc);
         break;
     default:
-        three(c, OPC(pp, MAP_0F, in->op == IR_fadd ? 0x58 : in->op == IR_fsub ? 0x5c : in->op == IR_fmul ? 0x59 : 0x5e),
+        three(c,
+              OPC(pp, MAP_0F,
+                  in->op == IR_fadd   ? 0x58
+                  : in->op == IR_fsub ? 0x5c
+                  : in->op == IR_fmul ? 0x59
+                                      : 0x5e),
               X0, ra, rb);
         break;
     }
 }
 
-/* The host's predicates: equal is quiet, less and less-or-equal are signalling, as the guest's usual ones are. */
+/* The host's predicates: equal is quiet, less and less-or-equal are signalling, as the guest's
+ * usual ones are. */
 void emit_vfcmp(struct compiler *c, const struct ir_insn *in)
 {
     const enum ir_lane lane = ir_lane(in->type);
     const unsigned set = in->aux & 15;
     const bool signalling = in->aux & IR_FCMP_SIGNALLING;
-    const bool known = signalling ? set == IR_FGT || set == IR_FLT || set == (IR_FGT | IR_FEQ) || set == (IR_FLT | IR_FEQ)
+    const bool known = signalling ? set == IR_FGT || set == IR_FLT || set == (IR_FGT | IR_FEQ) ||
+                                        set == (IR_FLT | IR_FEQ)
                                   : set == IR_FEQ;
 
     if (!full(in) || (lane != L_F32 && lane != L_F64) || (in->imm & FP_SPECIAL) || !known) {
@@ -819,8 +866,11 @@ void emit_vfcmp(struct compiler *c, const struct ir_insn *in)
     const bool swap = set & IR_FGT;
 
     copy(c, true, dst, X0);
-    emit_x(&c->as, OPC(lane == L_F64 ? PP_66 : PP_NONE, MAP_0F, 0xc2), X0, reg_operand(swap ? ra : rb), 1,
-           set == IR_FEQ ? 0 : set & IR_FEQ ? 2 : 1);
+    emit_x(&c->as, OPC(lane == L_F64 ? PP_66 : PP_NONE, MAP_0F, 0xc2), X0,
+           reg_operand(swap ? ra : rb), 1,
+           set == IR_FEQ  ? 0
+           : set & IR_FEQ ? 2
+                          : 1);
     copy(c, true, X0, swap ? rb : ra);
 }
 
@@ -830,7 +880,8 @@ void emit_vector_convert(struct compiler *c, const struct ir_insn *in)
     const bool to_int = in->op == IR_vftoi;
     const unsigned rounding = in->aux & 7;
 
-    if (in->type != T_F32X4 || (in->imm & FP_SPECIAL) || in->aux >> 3 || rounding != (to_int ? IR_RTZ : IR_RDYN)) {
+    if (in->type != T_F32X4 || (in->imm & FP_SPECIAL) || in->aux >> 3 ||
+        rounding != (to_int ? IR_RTZ : IR_RDYN)) {
         fallback(c, in);
         return;
     }
@@ -849,104 +900,4 @@ void emit_vector_convert(struct compiler *c, const struct ir_insn *in)
     emit_rr(as, OPC(PP_NONE, MAP_0F, 0x50), RAX, X1);
     with_constant(c, B66(0x76), X1, X0, K_SIGN_F32);
     emit_rr(as, OPC(PP_F3, MAP_0F, 0x5b), X0, ra);
-}
-
-/* ---- SHA-256, as x86's two rounds on other halves of the state */
-
-#define BSHA(op) OPC(PP_NONE, MAP_0F38, op)
-
-static void sha256_rounds(struct compiler *c, const struct ir_insn *in)
-{
-    const bool h2 = in->op == IR_sha256_h2;
-    const unsigned dst = def(c), abcd = use(c, h2 ? in->b : in->a, 0), efgh = use(c, h2 ? in->a : in->b, 0);
-    const unsigned wk = use(c, in->c, 0), t1 = temp(c, true), t2 = temp(c, true);
-    struct assembler *as = &c->as;
-
-    /* x1 = A B E F, t2 = C D G H (highest lane first); two rounds give A B E F, and the old one is C D G H. */
-    if (h2) {
-        emit_x(as, B66(0x70), dst, reg_operand(X1), 1, 0xb1);
-        emit_rr(as, B66(0x6c), X1, t2);
-    } else {
-        emit_x(as, B66(0x70), dst, reg_operand(t1), 1, 0xb1);
-        emit_rr(as, B66(0x6d), t1, t2);
-        copy(c, true, t1, X1);
-    }
-    emit_rr(as, BSHA(0xcb), X1, t2);
-    emit_x(as, B66(0x70), X0, reg_operand(wk), 1, 0x0e);
-    emit_rr(as, BSHA(0xcb), t2, X1);
-    copy(c, true, X0, wk);
-    emit_rr(as, B66(0x6c), X1, t1);
-    emit_rr(as, B66(0x6d), t2, t1);
-    copy(c, true, t2, X1);
-    emit_x(as, B66(0x70), X1, reg_operand(efgh), 1, 0xb1);
-    emit_x(as, B66(0x70), t1, reg_operand(abcd), 1, 0xb1);
-}
-
-void emit_sha256(struct compiler *c, const struct ir_insn *in)
-{
-    if (!c->h->cpu.sha) {
-        fallback(c, in);
-        return;
-    }
-    if (in->op == IR_sha256_h || in->op == IR_sha256_h2) {
-        sha256_rounds(c, in);
-        return;
-    }
-    const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0), rc = in->c ? use(c, in->c, 0) : 0;
-    struct assembler *as = &c->as;
-
-    copy(c, true, dst, X0);
-    if (in->op == IR_sha256_su0) {
-        emit_rr(as, BSHA(0xcc), X0, rb);
-        copy(c, true, X0, ra);
-        return;
-    }
-    emit_rr(as, BSHA(0xcd), X0, rc);
-    emit_rr(as, B66(0xfe), X0, ra);
-    emit_x(as, B3A(0x0f), X0, reg_operand(rb), 1, 4);          /* palignr: b1 b2 b3 c0 */
-    copy(c, true, X0, rc);
-}
-
-/* ---- AES, as x86's instructions with a zero round key */
-
-void emit_crypto(struct compiler *c, const struct ir_insn *in)
-{
-    if (in->op == IR_pmull64) {
-        if (!c->h->cpu.pclmul) {
-            fallback(c, in);
-            return;
-        }
-        const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
-        copy(c, true, dst, X0);
-        emit_x(&c->as, B3A(0x44), X0, reg_operand(rb), 1, (in->aux & 1) | (in->aux & 2) << 3);
-        copy(c, true, X0, ra);
-        return;
-    }
-    if (!c->h->cpu.aes) {
-        fallback(c, in);
-        return;
-    }
-    const unsigned dst = def(c), ra = use(c, in->a, 0);
-    struct assembler *as = &c->as;
-
-    switch (in->op) {
-    case IR_aes_enc:
-    case IR_aes_dec:
-        copy(c, true, dst, X0);
-        emit_rr(as, B38(in->op == IR_aes_enc ? 0xdd : 0xdf), X0, X1);         /* last round: no MixColumns */
-        zero(c, X1);
-        copy(c, true, X0, ra);
-        break;
-    case IR_aes_imc:
-        emit_rr(as, B38(0xdb), dst, ra);
-        break;
-    default:
-        /* MixColumns: undo ShiftRows and SubBytes first, then a full round. */
-        copy(c, true, dst, X0);
-        emit_rr(as, B38(0xdc), X0, X1);
-        emit_rr(as, B38(0xdf), X0, X1);
-        zero(c, X1);
-        copy(c, true, X0, ra);
-        break;
-    }
 }

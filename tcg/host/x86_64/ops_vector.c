@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Vector ops that have one host instruction, and moves between lanes, vectors and general registers. */
+/* Vector ops that have one host instruction, and moves between lanes, vectors and general
+ * registers. */
 #include "tcg/host/x86_64/compile.h"
 
 struct vector_row {
     uint8_t op, lane;
-    bool swap;                 /* operands the other way round */
+    bool swap; /* operands the other way round */
     opcode code;
 };
 
@@ -99,11 +100,12 @@ static void emit_vget(struct compiler *c, const struct ir_insn *in)
         if (n == 0) {
             copy(c, true, dst, ra);
         } else if (bits == 64) {
-            emit_x(as, B66(0x70), dst, reg_operand(ra), 1, 0xee);          /* pshufd: the upper half */
+            emit_x(as, B66(0x70), dst, reg_operand(ra), 1, 0xee); /* pshufd: the upper half */
         } else if (bits == 32) {
             emit_x(as, B66(0x70), dst, reg_operand(ra), 1, n);
         } else {
-            emit_x(as, OPC(PP_66, MAP_0F3A, 0x0f), dst, reg_operand(ra), 1, n * 2);   /* palignr dst, ra */
+            emit_x(as, OPC(PP_66, MAP_0F3A, 0x0f), dst, reg_operand(ra), 1,
+                   n * 2); /* palignr dst, ra */
             if (dst != ra) {
                 copy(c, true, dst, ra);
             }
@@ -116,11 +118,12 @@ static void emit_vget(struct compiler *c, const struct ir_insn *in)
         if (n == 0) {
             emit_rr(as, SSE_MOVD_FROM_XMM | W(bits == 64), ra, dst);
         } else {
-            emit_x(as, OPC(PP_66, MAP_0F3A, 0x16) | W(bits == 64), ra, reg_operand(dst), 1, n);   /* pextrd, pextrq */
+            emit_x(as, OPC(PP_66, MAP_0F3A, 0x16) | W(bits == 64), ra, reg_operand(dst), 1,
+                   n); /* pextrd, pextrq */
         }
         break;
     case 16:
-        emit_x(as, B66(0xc5), dst, reg_operand(ra), 1, n);                 /* pextrw */
+        emit_x(as, B66(0xc5), dst, reg_operand(ra), 1, n); /* pextrw */
         break;
     default:
         emit_x(as, OPC(PP_66, MAP_0F3A, 0x14), ra, reg_operand(dst), 1, n); /* pextrb */
@@ -193,9 +196,9 @@ static void emit_vdup(struct compiler *c, const struct ir_insn *in)
         emit_x(as, B66(0x70), dst, reg_operand(first), 1, 0);
     } else if (bits == 16) {
         emit_x(as, B66(0x70), dst, reg_operand(dst), 1, 0);
-        emit_x(as, OPC(PP_F2, MAP_0F, 0x70), dst, reg_operand(first), 1, 0);   /* pshuflw */
+        emit_x(as, OPC(PP_F2, MAP_0F, 0x70), dst, reg_operand(first), 1, 0); /* pshuflw */
     } else {
-        emit_rr(as, B38(0x00), dst, X0);                                       /* pshufb by zeros */
+        emit_rr(as, B38(0x00), dst, X0); /* pshufb by zeros */
         emit_rr(as, B66(0xef), X0, X0);
         if (from_vector) {
             copy(c, true, dst, ra);
@@ -224,7 +227,7 @@ static void emit_fmov(struct compiler *c, const struct ir_insn *in)
 void emit_vector_move(struct compiler *c, const struct ir_insn *in)
 {
     if (ir_is_vector(in->type) && ir_type_bits(in->type) == 64) {
-        fallback(c, in);           /* the upper half must be cleared */
+        fallback(c, in); /* the upper half must be cleared */
         return;
     }
     switch (in->op) {

@@ -2,9 +2,10 @@
 /*
  * The code between generated code and the run-time, emitted once at the bottom of the cache.
  *
- * Two kinds of calls. At a block's end the guest's registers are in their homes: the stub writes the homes to the state, calls,
- * reads them back (the run-time may have changed any), and goes on where it was told. In the middle of a block every register may
- * hold anything: the stub saves all to env.gpr and env.vec, and restores them unless the guest leaves the block.
+ * Two kinds of calls. At a block's end the guest's registers are in their homes: the stub writes
+ * the homes to the state, calls, reads them back (the run-time may have changed any), and goes on
+ * where it was told. In the middle of a block every register may hold anything: the stub saves all
+ * to env.gpr and env.vec, and restores them unless the guest leaves the block.
  */
 #include "tcg/code_layout.h"
 #include "tcg/host/x86_64/compile.h"
@@ -28,7 +29,8 @@ static void homes(struct host *h, struct assembler *as, bool load)
             emit_rm(as, OPC(0, 0, load ? 0x8b : 0x89) | OP_W, r, row_place(h, h->row_of[0][r]));
         }
         if (h->row_of[1][r] != 0xff) {
-            emit_rm(as, load ? SSE_MOVUPS_LOAD : SSE_MOVUPS_STORE, r, row_place(h, h->row_of[1][r]));
+            emit_rm(as, load ? SSE_MOVUPS_LOAD : SSE_MOVUPS_STORE, r,
+                    row_place(h, h->row_of[1][r]));
         }
     }
 }
@@ -36,7 +38,8 @@ static void homes(struct host *h, struct assembler *as, bool load)
 static void gprs(struct host *h, struct assembler *as, bool load)
 {
     for (unsigned n = 0; n < array_len(saved_gprs); n++) {
-        emit_rm(as, OPC(0, 0, load ? 0x8b : 0x89) | OP_W, saved_gprs[n], gpr_place(h, saved_gprs[n]));
+        emit_rm(as, OPC(0, 0, load ? 0x8b : 0x89) | OP_W, saved_gprs[n],
+                gpr_place(h, saved_gprs[n]));
     }
 }
 
@@ -49,7 +52,8 @@ static void vectors(struct host *h, struct assembler *as, bool load)
 
 static void mxcsr(struct host *h, struct assembler *as, bool to_guest)
 {
-    const struct operand guest = at(STATE, HOT(h, guest_mxcsr)), host = at(STATE, HOT(h, host_mxcsr));
+    const struct operand guest = at(STATE, HOT(h, guest_mxcsr)),
+                         host = at(STATE, HOT(h, host_mxcsr));
 
     if (!to_guest) {
         emit_x(as, OPC(0, 1, 0xae), 3, guest, 0, 0);
@@ -111,7 +115,8 @@ static void land(struct assembler *as, uint32_t jump_end)
     memcpy(as->rw + jump_end - 4, &rel, 4);
 }
 
-/* Behind a run-time function of the second kind: rax is where the guest goes on, or 0. rbx is the code stack. */
+/* Behind a run-time function of the second kind: rax is where the guest goes on, or 0. rbx is the
+ * code stack. */
 static void finish_middle(struct host *h, struct assembler *as, bool skip_jump)
 {
     x_mov(as, true, RSP, RBX);
@@ -159,13 +164,14 @@ static const uint8_t volatile_gprs[] = {RBX, RSI, RDI, R8, R9, R10, R11};
 static void volatiles(struct host *h, struct assembler *as, bool load)
 {
     for (unsigned n = 0; n < array_len(volatile_gprs); n++) {
-        emit_rm(as, OPC(0, 0, load ? 0x8b : 0x89) | OP_W, volatile_gprs[n], gpr_place(h, volatile_gprs[n]));
+        emit_rm(as, OPC(0, 0, load ? 0x8b : 0x89) | OP_W, volatile_gprs[n],
+                gpr_place(h, volatile_gprs[n]));
     }
 }
 
 /*
- * rax = function of class LEAF, edx = constant; operands and result in env.args. Vector registers stay as they are, and so does
- * MXCSR, of which the function finds a copy.
+ * rax = function of class LEAF, edx = constant; operands and result in env.args. Vector registers
+ * stay as they are, and so does MXCSR, of which the function finds a copy.
  */
 static uint32_t leaf_stub(struct host *h, struct assembler *as)
 {
@@ -218,7 +224,7 @@ static uint32_t mem_stub(struct host *h, struct assembler *as)
     site_argument(h, as);
     x_mov(as, true, R12, RSI);
     call_c(as, (uintptr_t)h->config.runtime.mem_leaf);
-    emit_rr(as, OPC(0, 0, 0x84), RAX, RAX);                     /* bool: al */
+    emit_rr(as, OPC(0, 0, 0x84), RAX, RAX); /* bool: al */
     const uint32_t refused = forward_jcc(as, CC_E);
     x_mov(as, true, RSP, RBX);
     gprs(h, as, true);
@@ -240,8 +246,9 @@ static uint32_t ret_miss_stub(struct host *h, struct assembler *as)
 
     for (int32_t n = 1; n <= 3; n++) {
         x_alu_mem(as, ALU_CMP, true, RCX, at(RSP, 8 + 16 * n));
-        emit_bytes(as, (const uint8_t[]){0x75, 0x06}, 2);      /* jne past the next two */
-        emit_x(as, OPC(0, 0, 0x8d) | OP_W, RSP, (struct operand){.base = RSP, .index = NO_REG, .disp = 16 * n}, 0, 0);
+        emit_bytes(as, (const uint8_t[]){0x75, 0x06}, 2); /* jne past the next two */
+        emit_x(as, OPC(0, 0, 0x8d) | OP_W, RSP,
+               (struct operand){.base = RSP, .index = NO_REG, .disp = 16 * n}, 0, 0);
         x_byte(as, 0xc3);
     }
     x_lea(as, false, RDX, at_index(NO_REG, RAX, 2, 0));
@@ -325,7 +332,7 @@ static void constants(struct host *h)
     fill(h, K_LOW_16, 4, 0x0000ffff);
     bytes(h, K_CLZ_NIBBLE, UINT64_C(0x0101010102020304), 0);
     fill(h, K_BYTES_4, 1, 4);
-    bytes(h, K_CRC32, UINT64_C(0x1f7011641), UINT64_C(0x1db710641));   /* u, then P, bit-reflected */
+    bytes(h, K_CRC32, UINT64_C(0x1f7011641), UINT64_C(0x1db710641)); /* u, then P, bit-reflected */
     bytes(h, K_LOW_32, UINT32_MAX, 0);
     bytes(h, K_EVEN_8, UINT64_C(0x0e0c0a0806040200), UINT64_C(0x8080808080808080));
     bytes(h, K_ODD_8, UINT64_C(0x0f0d0b0907050301), UINT64_C(0x8080808080808080));
