@@ -170,7 +170,8 @@ struct device_class {
     bool (*create)(struct device *d, struct error *e);
     void (*reset)(struct device *d);
     void (*destroy)(struct device *d);
-    /* Around saving, with the vCPUs stopped: finishes what is under way and keeps still; goes on. */
+    /* Around saving, with the vCPUs stopped: finishes what is under way and keeps still; goes on.
+     */
     void (*saving)(struct device *d);
     void (*saved)(struct device *d);
     void (*loaded)(struct device *d); /* after state was loaded: redo timers, lines */

@@ -40,9 +40,10 @@
     }
 
 BUILD_BIN(add)
-BUILD_BIN(sub) BUILD_BIN(mul) BUILD_BIN(umulh) BUILD_BIN(smulh) BUILD_BIN(udiv) BUILD_BIN(sdiv)
-    BUILD_BIN(urem) BUILD_BIN(srem) BUILD_BIN(and) BUILD_BIN(or) BUILD_BIN(xor) BUILD_BIN(andn)
-        BUILD_BIN(shl) BUILD_BIN(shr) BUILD_BIN(sar) BUILD_BIN(rotr) BUILD_BIN(smin) BUILD_BIN(smax)
+BUILD_BIN(sub)
+BUILD_BIN(mul) BUILD_BIN(umulh) BUILD_BIN(smulh) BUILD_BIN(udiv) BUILD_BIN(sdiv) BUILD_BIN(urem)
+    BUILD_BIN(srem) BUILD_BIN(and) BUILD_BIN(or) BUILD_BIN(xor) BUILD_BIN(andn) BUILD_BIN(shl)
+        BUILD_BIN(shr) BUILD_BIN(sar) BUILD_BIN(rotr) BUILD_BIN(smin) BUILD_BIN(smax)
             BUILD_BIN(umin) BUILD_BIN(umax) BUILD_UN(not ) BUILD_UN(neg) BUILD_UN(abs) BUILD_UN(clz)
                 BUILD_UN(ctz) BUILD_UN(popcnt) BUILD_UN(bswap) BUILD_UN(rbit) BUILD_UN(flags_cmc)
                     BUILD_BINI(extr) BUILD_BINI(crc32) BUILD_BINI(crc32c)
