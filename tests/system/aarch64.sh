@@ -33,6 +33,9 @@ debug             virt
 watch             virt
 guarded           virt
 stack             virt
+pmu               virt
+gicv2m            virt
+its               virt,gic-version=3  -smp 4
 '
 
 command -v clang-14 > /dev/null || { echo "skip aarch64: clang-14, which compiles the guests, is not installed"; exit 0; }
