@@ -12,6 +12,7 @@
 
 #include "base/bits.h"
 #include "base/mem.h"
+#include "base/os.h"
 #include "block/block_internal.h"
 
 /* ---- locks */
@@ -28,6 +29,7 @@ enum {
     READING = 0,
     WRITING = 1,
 };
+#define LOCK_PATIENCE_NS INT64_C(1000000000)
 
 static int lock_byte(int fd, int command, short type, off_t at)
 {
@@ -38,7 +40,8 @@ static int lock_byte(int fd, int command, short type, off_t at)
     return command == F_OFD_GETLK && l.l_type != F_UNLCK ? -EAGAIN : 0;
 }
 
-bool block_lock(int fd, const char *file, bool write, struct error *e)
+/* 0, or a negative errno; -EAGAIN: another program minds. */
+static int try_lock(int fd, bool write)
 {
     int r = lock_byte(fd, F_OFD_SETLK, F_RDLCK, DOES + READING);
     if (r == 0 && write) {
@@ -57,7 +60,26 @@ bool block_lock(int fd, const char *file, bool write, struct error *e)
     if (r == 0 && write) {
         r = lock_byte(fd, F_OFD_GETLK, F_WRLCK, FORBIDS + WRITING);
     }
-    if (r == -EAGAIN || r == -EACCES) {
+    return r == -EACCES ? -EAGAIN : r;
+}
+
+/*
+ * The locks of a program that was killed last until the kernel has ended the requests it had on its
+ * ring, so a restart right after a crash has to wait for them; so long other programs are let pass.
+ */
+bool block_lock(int fd, const char *file, bool write, struct error *e)
+{
+    const int64_t limit = os_now_ns() + LOCK_PATIENCE_NS;
+    int r = try_lock(fd, write);
+
+    while (r == -EAGAIN && os_now_ns() < limit) {
+        struct flock all = {
+            .l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = DOES, .l_len = FORBIDS};
+        fcntl(fd, F_OFD_SETLK, &all);
+        os_sleep_until_ns(os_now_ns() + LOCK_PATIENCE_NS / 50);
+        r = try_lock(fd, write);
+    }
+    if (r == -EAGAIN) {
         return error_set(e, "%s is in use: another program%s has it open (locking=off overrides)",
                          file, write ? "" : " that may write to it");
     }
