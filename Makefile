@@ -53,7 +53,7 @@ MAIN_OBJECT := $(MAIN:%.c=$(BUILD)/%.o)
 TEST_SOURCES := $(filter-out tests/support/% tests/bench/%,$(wildcard tests/*/*.c tests/insn/*/*.c))
 TESTS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
-SCRIPTS := $(wildcard tests/boot/*.sh tests/system/*.sh tests/monitor/*.t tests/cli/*.sh)
+SCRIPTS := $(wildcard tests/boot/*.sh tests/system/*.sh tests/code/*.sh tests/monitor/*.t tests/cli/*.sh)
 # The sizes of the test run.
 QUICK := unit ir hw block net
 VARIANT_KINDS := unit ir hw block net

@@ -9,7 +9,7 @@ mkdir -p "$(dirname "$out")"
 objects=
 for s; do
     o=$out.$(basename "$s" .S).o
-    aarch64-linux-gnu-as -march=armv8.5-a -I "$(dirname "$s")" -o "$o" "$s"
+    aarch64-linux-gnu-as -march=armv8.5-a+crypto -I "$(dirname "$s")" -o "$o" "$s"
     objects="$objects $o"
 done
 aarch64-linux-gnu-ld --no-warn-rwx-segments -T "$here/bare.ld" -o "$out" $objects
