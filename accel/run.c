@@ -36,6 +36,17 @@ void vcpu_exit_soon(struct vcpu *v)
     vcpu_kick(v);
 }
 
+void vcpu_yield(struct vcpu *v)
+{
+    const struct tcg_vcpu *t = v->accel;
+
+    if (t && t->accel->config.single_thread) {
+        vcpu_kick(v);
+    } else {
+        os_yield();
+    }
+}
+
 void vcpu_raise(struct vcpu *v)
 {
     v->hot.raised = 1;

@@ -57,6 +57,9 @@ int64_t os_wall_ns(void);
 /* CPU time of the calling thread. */
 int64_t os_thread_cpu_ns(void);
 
+/* Lets other threads that are ready run first. */
+void os_yield(void);
+
 /* Sleeps until os_now_ns() is at least deadline_ns. */
 void os_sleep_until_ns(int64_t deadline_ns);
 

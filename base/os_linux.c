@@ -185,6 +185,11 @@ static struct timespec to_timespec(int64_t ns)
     return ns > 0 ? (struct timespec){ns / NS_PER_S, ns % NS_PER_S} : (struct timespec){0};
 }
 
+void os_yield(void)
+{
+    sched_yield();
+}
+
 void os_sleep_until_ns(int64_t deadline_ns)
 {
     struct timespec t = to_timespec(deadline_ns);

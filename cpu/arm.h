@@ -8,10 +8,10 @@
 
 extern const struct cpu_class arm_cpu_class;
 
-/* Input lines of vcpu.interrupt_lines. */
+/* Input lines of vcpu.interrupt_lines, in the order of their masks in PSTATE. */
 enum arm_line {
-    ARM_LINE_IRQ,
-    ARM_LINE_FIQ
+    ARM_LINE_FIQ,
+    ARM_LINE_IRQ
 };
 
 enum arm_timer {

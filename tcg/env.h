@@ -72,6 +72,9 @@ void vcpu_raise(struct vcpu *v);
  * …). */
 void vcpu_exit_soon(struct vcpu *v);
 
+/* v waits for another vCPU, which should get its turn: returns soon, or makes generated code leave soon. */
+void vcpu_yield(struct vcpu *v);
+
 /*
  * What mode_key, space_tag or the MMU index of the next instruction depends on has changed
  * (exception entry or return, page-table base, control register). Called by the function that

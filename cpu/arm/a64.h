@@ -24,13 +24,13 @@ struct a64_block {
     uint64_t pc;         /* of this instruction */
     uint32_t insn;
     unsigned el;
-    unsigned fp;     /* IR_FP_ bits for floating-point ops */
-    memop idx, uidx; /* MO_IDX of ordinary and of unprivileged accesses, with MO_ALIGN where
-                        SCTLR_ELx.A is set */
-    bool
-        poll_interrupts; /* an interrupt may have been unmasked: look before the next instruction */
-    bool sp_written;     /* by this instruction */
-    ir_val aligned_sp;   /* a value of SP that is known to be aligned, or IR_NONE */
+    unsigned fp;       /* IR_FP_ bits for floating-point ops */
+    memop idx, uidx;   /* MO_IDX of ordinary and of unprivileged accesses, with MO_ALIGN where
+                          SCTLR_ELx.A is set */
+    ir_val unmasked;   /* PSTATE_I and PSTATE_F where the last instruction cleared them (I32), or
+                          IR_NONE:   interrupts are looked at before the next one */
+    bool sp_written;   /* by this instruction */
+    ir_val aligned_sp; /* a value of SP that is known to be aligned, or IR_NONE */
 };
 
 /* ---- features */

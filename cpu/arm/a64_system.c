@@ -44,15 +44,19 @@ void a64_bti(struct a64_block *c, const struct a64_bti *a)
     (void)c, (void)a; /* see check_landing() */
 }
 
-/* Others get their turn. WFE may end for any reason, so it is the same, and SEV has nobody to wake.
- */
-static uint64_t give_way(struct vcpu *v, uint64_t pc, uint64_t y, uint64_t z, uint32_t aux)
+/* WFE may end for any reason, so it only gives way to others, and SEV has nobody to wake. */
+static uint64_t give_way(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t aux)
 {
-    (void)y, (void)z, (void)aux;
-    vcpu_exit_soon(v);
-    return arm_next(arm_cpu(v), pc);
+    (void)x, (void)y, (void)z, (void)aux;
+    vcpu_yield(v);
+    return 0;
 }
 static const struct ir_call row_give_way = A64_ROW(give_way, IR_CALL_FULL);
+
+static void emit_give_way(struct a64_block *c)
+{
+    ir_call(c->b, T_VOID, &row_give_way, IR_NONE, IR_NONE, IR_NONE, 0);
+}
 
 /* y: with aux, the count at which the wait ends at the latest. */
 static uint64_t wait_for_interrupt(struct vcpu *v, uint64_t pc, uint64_t count, uint64_t z,
@@ -82,7 +86,7 @@ static void end_after(struct a64_block *c, const struct ir_call *row, ir_val y, 
 void a64_yield(struct a64_block *c, const struct a64_yield *a)
 {
     (void)a;
-    end_after(c, &row_give_way, IR_NONE, 0);
+    emit_give_way(c);
 }
 
 void a64_wfe(struct a64_block *c, const struct a64_wfe *a)
@@ -91,7 +95,7 @@ void a64_wfe(struct a64_block *c, const struct a64_wfe *a)
     if (is_trapped(c, ARM_TRAP_WFE)) {
         return raise_syndrome(c, wfx_syndrome(1, 31));
     }
-    end_after(c, &row_give_way, IR_NONE, 0);
+    emit_give_way(c);
 }
 
 void a64_wfet(struct a64_block *c, const struct a64_wfet *a)
@@ -99,7 +103,7 @@ void a64_wfet(struct a64_block *c, const struct a64_wfet *a)
     if (is_trapped(c, ARM_TRAP_WFE)) {
         return raise_syndrome(c, wfx_syndrome(3, a->rt));
     }
-    end_after(c, &row_give_way, IR_NONE, 0);
+    emit_give_way(c);
 }
 
 void a64_wfi(struct a64_block *c, const struct a64_wfi *a)
@@ -168,10 +172,7 @@ static uint64_t change_pstate(struct vcpu *v, uint64_t pc, uint64_t bits, uint64
     struct arm_cpu *cpu = arm_cpu(v);
     arm_set_pstate(cpu, (cpu->pstate & ~mask) | ((uint32_t)bits & mask));
     tcg_context_changed(v);
-    if (arm_interrupt_ready(v)) {
-        vcpu_exit_soon(v);
-    }
-    return arm_next(cpu, pc);
+    return arm_look_for_interrupts(cpu, arm_next(cpu, pc));
 }
 static const struct ir_call row_change_pstate = A64_ROW(change_pstate, IR_CALL_FULL);
 
@@ -244,17 +245,19 @@ static uint32_t sysreg_syndrome(uint32_t key, unsigned rt, bool read)
 #define KEY_RNDRRS SYSREG_A64(3, 3, 2, 4, 1)
 
 /*
- * Interrupt masks. D matters to code only when debug exceptions may come from EL1 (MODE_KDE). What
- * was unmasked is looked at before the next instruction.
+ * Interrupt masks: those of `which` become what masks says. D matters to code only when debug
+ * exceptions may come from EL1 (MODE_KDE). What was unmasked is looked at before the next
+ * instruction.
  */
-static void write_daif(struct a64_block *c, ir_val masks)
+static void write_daif(struct a64_block *c, ir_val masks, uint32_t which)
 {
     if (c->mode & MODE_KDE) {
-        return change_mode(c, ir_zext(c->b, T_I64, masks), PSTATE_DAIF);
+        return change_mode(c, ir_zext(c->b, T_I64, masks), which);
     }
-    const ir_val rest = ir_and(c->b, load_pstate(c), const_of(c, ~(uint64_t)PSTATE_DAIF, 0));
+    const ir_val rest = ir_and(c->b, load_pstate(c), const_of(c, ~which, 0));
     store_pstate(c, ir_or(c->b, rest, masks));
-    c->poll_interrupts = true;
+    const uint32_t interrupts = which & (PSTATE_I | PSTATE_F);
+    c->unmasked = ir_andn(c->b, const_of(c, interrupts, 0), masks);
 }
 
 /* The immediate's bits are D, A, I, F. A trap has the syndrome of an MSR with Xt = 31. */
@@ -272,20 +275,18 @@ void a64_msr_daifset(struct a64_block *c, const struct a64_msr_daifset *a)
     if (!daif_allowed(c, 6, a->imm)) {
         return;
     }
-    const ir_val masks = const_of(c, (uint32_t)a->imm << 6, 0);
+    const uint32_t masks = (uint32_t)a->imm << 6;
     if (c->mode & MODE_KDE) {
-        write_daif(c,
-                   ir_or(c->b, ir_and(c->b, load_pstate(c), const_of(c, PSTATE_DAIF, 0)), masks));
+        change_mode(c, const_of(c, masks, 1), masks);
     } else {
-        store_pstate(c, ir_or(c->b, load_pstate(c), masks));
+        store_pstate(c, ir_or(c->b, load_pstate(c), const_of(c, masks, 0)));
     }
 }
 
 void a64_msr_daifclr(struct a64_block *c, const struct a64_msr_daifclr *a)
 {
     if (daif_allowed(c, 7, a->imm)) {
-        const uint32_t kept = PSTATE_DAIF & ~((uint32_t)a->imm << 6);
-        write_daif(c, ir_and(c->b, load_pstate(c), const_of(c, kept, 0)));
+        write_daif(c, const_of(c, 0, 0), (uint32_t)a->imm << 6);
     }
 }
 
@@ -462,7 +463,8 @@ static bool write_special(struct a64_block *c, uint32_t key, ir_val x)
         write_nzcv(c, x);
         return true;
     case KEY_DAIF:
-        write_daif(c, ir_and(c->b, ir_trunc(c->b, T_I32, x), const_of(c, PSTATE_DAIF, 0)));
+        write_daif(c, ir_and(c->b, ir_trunc(c->b, T_I32, x), const_of(c, PSTATE_DAIF, 0)),
+                   PSTATE_DAIF);
         return true;
     case KEY_DIT:
     case KEY_SSBS: {

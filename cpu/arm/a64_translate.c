@@ -229,12 +229,12 @@ static bool exceptional_block(struct a64_block *c)
 static void before_instruction(struct a64_block *c)
 {
     struct ir_builder *b = c->b;
-    if (c->poll_interrupts) {
+    if (c->unmasked) {
         const ir_val lines = ir_env_load(b, T_I32, offsetof(struct vcpu, interrupt_lines));
-        const ir_val some = ir_tst(b, IR_NE, lines,
-                                   ir_konst(b, T_I32, 1u << ARM_LINE_IRQ | 1u << ARM_LINE_FIQ));
-        ir_guard(b, some, &arm_row_leave, IR_NONE, IR_NONE, 0);
-        c->poll_interrupts = false;
+        const ir_val pending = ir_shl(b, lines, ir_konst(b, T_I32, PSTATE_F_SHIFT));
+        const ir_val some = ir_tst(b, IR_NE, pending, c->unmasked);
+        ir_guard(b, some, &arm_row_interrupt, IR_NONE, IR_NONE, 0);
+        c->unmasked = IR_NONE;
     }
     if (c->mode & MODE_DEBUG) {
         ir_call(b, T_VOID, &arm_row_breakpoint, pc_value(c), IR_NONE, IR_NONE, 0);
@@ -253,6 +253,16 @@ static void after_instruction(struct a64_block *c)
         end_with(c, &arm_row_sp_written, ir_konst(c->b, T_I64, next_pc(c)), IR_NONE, 0);
     } else if (is_stepping(c)) {
         branch_to(c, next_pc(c));
+    }
+}
+
+/* The block goes on at c->pc in another one. */
+static void end_of_page(struct a64_block *c)
+{
+    if (c->unmasked) {
+        end_with(c, &arm_row_unmasked, pc_value(c), IR_NONE, 0);
+    } else {
+        branch_to(c, c->pc);
     }
 }
 
@@ -289,7 +299,7 @@ void a64_translate_block(struct vcpu *v, struct ir_builder *b)
         }
         if (b->guest_bytes + 4 > b->code_bytes || ir_full(b) ||
             b->guest_insns >= b->max_guest_insns) {
-            branch_to(&c, c.pc);
+            end_of_page(&c);
             return;
         }
         ir_insn_start(b, c.pc);

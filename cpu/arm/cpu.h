@@ -57,6 +57,7 @@ enum {
     PSTATE_EL_SHIFT = 2,
     PSTATE_EL = 3u << 2,
     PSTATE_NRW = 1u << 4,
+    PSTATE_F_SHIFT = 6,
     PSTATE_F = 1u << 6,
     PSTATE_I = 1u << 7,
     PSTATE_A = 1u << 8,
@@ -156,7 +157,8 @@ enum {
 struct arm_exception {
     uint32_t syndrome; /* ESR_EL1 */
     bool has_far;
-    bool retry; /* none: the instruction is to be executed again */
+    bool interrupt; /* none: an interrupt is to be taken if it is still there */
+    bool retry;     /* none: the instruction is to be executed again */
     uint64_t far;
 };
 

@@ -120,6 +120,10 @@ void arm_retry(struct arm_cpu *cpu)
 void arm_take_exception(struct vcpu *v)
 {
     struct arm_cpu *cpu = arm_cpu(v);
+    if (cpu->exception.interrupt) {
+        arm_look_for_interrupts(cpu, cpu->pc);
+        return;
+    }
     if (cpu->exception.retry) {
         return;
     }
@@ -164,16 +168,13 @@ void arm_raise_memory(struct vcpu *v, vaddr va, enum access a, uint64_t fault)
 
 /* ---- interrupts */
 
+_Static_assert(PSTATE_F == 1u << (PSTATE_F_SHIFT + ARM_LINE_FIQ), "order of lines");
+_Static_assert(PSTATE_I == 1u << (PSTATE_F_SHIFT + ARM_LINE_IRQ), "order of lines");
+
 static uint32_t unmasked_lines(const struct arm_cpu *cpu)
 {
-    uint32_t lines = atomic_load_explicit(&cpu->vcpu.interrupt_lines, memory_order_relaxed);
-    if (cpu->pstate & PSTATE_I) {
-        lines &= ~(1u << ARM_LINE_IRQ);
-    }
-    if (cpu->pstate & PSTATE_F) {
-        lines &= ~(1u << ARM_LINE_FIQ);
-    }
-    return lines;
+    const uint32_t lines = atomic_load_explicit(&cpu->vcpu.interrupt_lines, memory_order_relaxed);
+    return lines & ~(cpu->pstate >> PSTATE_F_SHIFT);
 }
 
 bool arm_interrupt_ready(struct vcpu *v)
@@ -194,6 +195,15 @@ void arm_take_interrupt(struct vcpu *v)
                   (unsigned long long)cpu->pc, arm_el(cpu));
     }
     enter(cpu, cpu->pc, fiq ? VECTOR_FIQ : VECTOR_IRQ);
+}
+
+uint64_t arm_look_for_interrupts(struct arm_cpu *cpu, uint64_t pc)
+{
+    cpu->pc = pc;
+    if (unmasked_lines(cpu)) {
+        arm_take_interrupt(&cpu->vcpu);
+    }
+    return cpu->pc;
 }
 
 /*
@@ -262,10 +272,7 @@ uint64_t arm_return(struct arm_cpu *cpu, uint64_t pc, uint64_t spsr64)
     cpu->vcpu.hot.excl_addr = UINT64_MAX;
     cpu->pc = pc;
     tcg_context_changed(&cpu->vcpu);
-    if (arm_interrupt_ready(&cpu->vcpu)) {
-        vcpu_exit_soon(&cpu->vcpu);
-    }
-    return pc;
+    return arm_look_for_interrupts(cpu, pc);
 }
 
 /* ---- what blocks end with: x is the PC of the instruction */
@@ -334,6 +341,13 @@ static uint64_t do_eret(struct vcpu *v, uint64_t pc, uint64_t y, uint64_t z, uin
 }
 const struct ir_call arm_row_eret = A64_ROW(do_eret, IR_CALL_FULL);
 
+static uint64_t do_unmasked(struct vcpu *v, uint64_t pc, uint64_t y, uint64_t z, uint32_t aux)
+{
+    (void)y, (void)z, (void)aux;
+    return arm_look_for_interrupts(arm_cpu(v), pc);
+}
+const struct ir_call arm_row_unmasked = A64_ROW(do_unmasked, IR_CALL_FULL);
+
 static uint64_t do_step_done(struct vcpu *v, uint64_t pc, uint64_t y, uint64_t z, uint32_t aux)
 {
     (void)y, (void)z, (void)aux;
@@ -360,14 +374,14 @@ static uint64_t do_raise(struct vcpu *v, uint64_t far, uint64_t y, uint64_t z, u
 }
 const struct ir_call arm_row_raise = A64_ROW(do_raise, IR_CALL_RAISES);
 
-static uint64_t do_leave(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t aux)
+static uint64_t do_interrupt(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t aux)
 {
     (void)x, (void)y, (void)z, (void)aux;
-    vcpu_exit_soon(v);
-    arm_retry(arm_cpu(v));
+    arm_cpu(v)->exception = (struct arm_exception){.interrupt = true};
+    vcpu_raise(v);
     return 0;
 }
-const struct ir_call arm_row_leave = A64_ROW(do_leave, IR_CALL_RAISES);
+const struct ir_call arm_row_interrupt = A64_ROW(do_interrupt, IR_CALL_RAISES);
 
 static uint64_t do_breakpoint(struct vcpu *v, uint64_t pc, uint64_t y, uint64_t z, uint32_t aux)
 {

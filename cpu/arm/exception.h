@@ -75,6 +75,10 @@ uint64_t arm_next(struct arm_cpu *cpu, uint64_t pc);
 /* Exception return to pc with the PSTATE of spsr; gives the new PC. */
 uint64_t arm_return(struct arm_cpu *cpu, uint64_t pc, uint64_t spsr);
 
+/* With all state in memory: takes an interrupt that is not masked, with pc as return address. Gives
+ * the PC to go on at. */
+uint64_t arm_look_for_interrupts(struct arm_cpu *cpu, uint64_t pc);
+
 /* The exception of a data access, instruction fetch or cache operation (is_cm) at va; fault is
  * arm_walk's word. */
 uint32_t arm_abort_syndrome(const struct arm_cpu *cpu, enum access a, uint64_t fault, bool is_cm);
@@ -98,8 +102,9 @@ extern const struct ir_call arm_row_step_done;
 extern const struct ir_call arm_row_step_due;
 /* A guard's function: raises the exception with syndrome aux. */
 extern const struct ir_call arm_row_raise;
-/* A guard's function: leaves translated code. */
-extern const struct ir_call arm_row_leave;
+/* A guard's function: takes an interrupt. Ends a block: x is the PC to go on at, or to take an
+ * interrupt at. */
+extern const struct ir_call arm_row_interrupt, arm_row_unmasked;
 /* Called before an instruction: raises the exception of a breakpoint at PC x. */
 extern const struct ir_call arm_row_breakpoint;
 /* A guard's function: SP is about to become misaligned. Ends a block: SP was written, x is the PC
