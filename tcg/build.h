@@ -39,19 +39,20 @@
                                            .aux = n});                                             \
     }
 
-BUILD_BIN(add)
-BUILD_BIN(sub)
-BUILD_BIN(mul) BUILD_BIN(umulh) BUILD_BIN(smulh) BUILD_BIN(udiv) BUILD_BIN(sdiv) BUILD_BIN(urem)
-    BUILD_BIN(srem) BUILD_BIN(and) BUILD_BIN(or) BUILD_BIN(xor) BUILD_BIN(andn) BUILD_BIN(shl)
-        BUILD_BIN(shr) BUILD_BIN(sar) BUILD_BIN(rotr) BUILD_BIN(smin) BUILD_BIN(smax)
-            BUILD_BIN(umin) BUILD_BIN(umax) BUILD_UN(not ) BUILD_UN(neg) BUILD_UN(abs) BUILD_UN(clz)
-                BUILD_UN(ctz) BUILD_UN(popcnt) BUILD_UN(bswap) BUILD_UN(rbit) BUILD_UN(flags_cmc)
-                    BUILD_BINI(extr) BUILD_BINI(crc32) BUILD_BINI(crc32c)
+/* clang-format off */
+BUILD_BIN(add) BUILD_BIN(sub) BUILD_BIN(mul) BUILD_BIN(umulh) BUILD_BIN(smulh) BUILD_BIN(udiv)
+BUILD_BIN(sdiv) BUILD_BIN(urem) BUILD_BIN(srem) BUILD_BIN(and) BUILD_BIN(or) BUILD_BIN(xor)
+BUILD_BIN(andn) BUILD_BIN(shl) BUILD_BIN(shr) BUILD_BIN(sar) BUILD_BIN(rotr) BUILD_BIN(smin)
+BUILD_BIN(smax) BUILD_BIN(umin) BUILD_BIN(umax)
+BUILD_UN(not) BUILD_UN(neg) BUILD_UN(abs) BUILD_UN(clz) BUILD_UN(ctz) BUILD_UN(popcnt)
+BUILD_UN(bswap) BUILD_UN(rbit) BUILD_UN(flags_cmc)
+BUILD_BINI(extr) BUILD_BINI(crc32) BUILD_BINI(crc32c)
 #define adc_typed_by x
 #define sbb_typed_by x
 #define select_typed_by y
 #define flags_select_typed_by y
-                        BUILD_TRI(adc) BUILD_TRI(sbb) BUILD_TRI(select) BUILD_TRI(flags_select)
+BUILD_TRI(adc) BUILD_TRI(sbb) BUILD_TRI(select) BUILD_TRI(flags_select)
+/* clang-format on */
 #undef adc_typed_by
 #undef sbb_typed_by
 #undef select_typed_by
@@ -61,7 +62,7 @@ BUILD_BIN(mul) BUILD_BIN(umulh) BUILD_BIN(smulh) BUILD_BIN(udiv) BUILD_BIN(sdiv)
 #undef BUILD_TRI
 #undef BUILD_BINI
 
-                            static inline ir_val ir_flags_from(struct ir_builder *b, ir_val bits)
+static inline ir_val ir_flags_from(struct ir_builder *b, ir_val bits)
 {
     return ir_emit(b, (struct ir_insn){
                           .op = IR_flags_from, .type = T_FLAGS, .src = T_I32, .a = (uint16_t)bits});
