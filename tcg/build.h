@@ -62,7 +62,7 @@ BUILD_TRI(adc) BUILD_TRI(sbb) BUILD_TRI(select) BUILD_TRI(flags_select)
 #undef BUILD_TRI
 #undef BUILD_BINI
 
-static inline ir_val ir_flags_from(struct ir_builder *b, ir_val bits)
+                            static inline ir_val ir_flags_from(struct ir_builder *b, ir_val bits)
 {
     return ir_emit(b, (struct ir_insn){
                           .op = IR_flags_from, .type = T_FLAGS, .src = T_I32, .a = (uint16_t)bits});

@@ -72,7 +72,8 @@ void vcpu_raise(struct vcpu *v);
  * …). */
 void vcpu_exit_soon(struct vcpu *v);
 
-/* v waits for another vCPU, which should get its turn: returns soon, or makes generated code leave soon. */
+/* v waits for another vCPU, which should get its turn: returns soon, or makes generated code leave
+ * soon. */
 void vcpu_yield(struct vcpu *v);
 
 /*
