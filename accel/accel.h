@@ -9,6 +9,8 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 
+struct clock;
+struct counted;
 struct vcpu;
 
 /* Settings from -accel and -icount. */
@@ -17,11 +19,22 @@ struct accel_config {
     uint64_t cache_bytes; /* tb-size= (MiB on the command line); 0: default */
     int host_level;       /* host-cpu=: 0 best of the host, else 2, 3, 4 for x86-64-v2 … v4 */
     bool interpreter;     /* engine=interp: the reference interpreter instead of host code */
-    bool counted;         /* -icount given */
+    bool counted;         /* -icount given; all vCPUs run on one thread then */
     int shift;            /* -icount shift=N: 2^N ns an instruction; -1 auto */
     bool sleep;           /* -icount sleep=on: idle time passes in real time; off: it is skipped */
     uint64_t stop_count;  /* -icount stop=COUNT; 0 none */
+    struct counted
+        *time; /* counted: of counted_create; the caller's, and outlives the accelerator */
 };
+
+/*
+ * The counted clock: made before the machine, since devices need a clock, and handed to
+ * accel_create in the settings. Its timers run on the vCPUs' thread. Destroyed behind the
+ * accelerator and all owners of timers.
+ */
+struct counted *counted_create(const struct accel_config *c);
+struct clock *counted_clock(const struct counted *t);
+void counted_destroy(struct counted *t); /* NULL: nothing */
 
 enum accel_exit {
     ACCEL_STOPPED, /* accel_stop was asked for */
@@ -44,6 +57,9 @@ void accel_start(struct accel *a);
 void accel_stop(struct accel *a);
 void accel_destroy(struct accel *a);
 bool accel_running(const struct accel *a);
+/* Counted: no vCPU goes on behind what v does now, until accel_start. On v's thread, from guest
+ * code. */
+void accel_hold(struct accel *a, struct vcpu *v);
 
 /* Debugging; only while stopped. Addresses are virtual. */
 bool accel_breakpoint(struct accel *a, uint64_t pc, bool insert);

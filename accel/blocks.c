@@ -105,7 +105,7 @@ static uint32_t insn_limit(struct vcpu *v, uint64_t pc)
         return 1;
     }
     /* A block ends before a breakpoint, so that the run loop sees it. */
-    uint32_t limit = UINT32_MAX;
+    uint32_t limit = tcg_of(v)->limit ? tcg_of(v)->limit : UINT32_MAX;
     for (unsigned i = 0; i < a->breakpoint_count; i++) {
         const uint64_t distance = a->breakpoints[i] - pc;
         if (distance && distance < GUEST_PAGE_SIZE && distance / 2 < limit) {
@@ -113,6 +113,13 @@ static uint32_t insn_limit(struct vcpu *v, uint64_t pc)
         }
     }
     return limit;
+}
+
+/* A block of a step or of the rest of a slice is for one use: nothing finds it, and no link leads
+ * from it. */
+static bool is_kept(const struct tcg_vcpu *t)
+{
+    return !t->step && !t->limit;
 }
 
 /* Under the translate lock. NULL: the cache is full, everybody must leave. */
@@ -139,7 +146,7 @@ static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const u
                           .pa = pa,
                           .bytes = b->guest_bytes,
                           .guest_insns = b->guest_insns,
-                          .valid = true};
+                          .valid = is_kept(tcg_of(v))};
     if (!compile(v, b, blk)) {
         return NULL;
     }
@@ -148,7 +155,7 @@ static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const u
     a->translated_insns += b->guest_insns;
     a->translate_ns += (uint64_t)(os_now_ns() - start);
     log_block(v, b, blk);
-    if (!tcg_of(v)->step) {
+    if (blk->valid) {
         insert(a, blk);
     }
     return blk;
@@ -172,6 +179,7 @@ static const uint8_t *fetch(struct vcpu *v, uint64_t pc, uint64_t *pa)
     }
     v->hot.raised = 0;
     v->cls->take_exception(v);
+    v->hot.countdown--; /* counted: see counted.c */
     return NULL;
 }
 
@@ -184,11 +192,12 @@ struct block *block_find(struct vcpu *v, uint64_t pc)
     if (!host) {
         return NULL;
     }
-    struct block *blk = tcg_of(v)->step ? NULL : find(a, pa, pc, tcg_of(v)->context->mode_key);
+    const bool kept = is_kept(tcg_of(v));
+    struct block *blk = !kept ? NULL : find(a, pa, pc, tcg_of(v)->context->mode_key);
     os_mutex_lock(&a->translate);
     context_enter_page(v, pc, pa);
     if (!blk) {
-        blk = tcg_of(v)->step ? NULL : find(a, pa, pc, tcg_of(v)->context->mode_key);
+        blk = !kept ? NULL : find(a, pa, pc, tcg_of(v)->context->mode_key);
         if (!blk) {
             tcg_of(v)->translations++;
             blk = translate(v, pc, pa, host);
@@ -200,6 +209,49 @@ struct block *block_find(struct vcpu *v, uint64_t pc)
         v->cls->set_pc(v, pc);
     }
     return blk;
+}
+
+/* ---- blocks for one use */
+
+static struct host_mark mark(const struct accel *a)
+{
+    return a->host ? host_mark(a->host) : (struct host_mark){0};
+}
+
+struct block *block_short(struct vcpu *v, uint64_t pc, uint32_t limit)
+{
+    struct accel *a = tcg_of(v)->accel;
+    const struct host_mark before = mark(a);
+
+    tcg_of(v)->limit = limit;
+    struct block *b = block_find(v, pc);
+    tcg_of(v)->limit = 0;
+    if (b) {
+        a->short_block = b;
+        a->short_before = before;
+        a->short_behind = mark(a);
+    }
+    return b;
+}
+
+void block_forget_short(struct accel *a)
+{
+    struct block *b = a->short_block;
+    const struct host_mark now = mark(a);
+
+    a->short_block = NULL;
+    if (!b || b + 1 != &a->blocks[a->block_count] ||
+        memcmp(&now, &a->short_behind, sizeof(now)) != 0) {
+        return;
+    }
+    if (b->ir) {
+        mem_free(b->ir->insns);
+        mem_free(b->ir);
+    }
+    if (a->host) {
+        host_release(a->host, &a->short_before);
+    }
+    a->block_count--;
 }
 
 /* ---- invalidation */
@@ -288,6 +340,7 @@ void block_flush_all(struct accel *a)
         }
     }
     a->block_count = 0;
+    a->short_block = NULL;
     memset(a->hash, 0, sizeof(*a->hash) << BLOCK_HASH_BITS);
     hash_clear(a->pages);
     hash_clear(a->page_ids);

@@ -40,8 +40,3 @@ void tcg_fp_set_rounding(struct vcpu *v, unsigned rounding)
     v->hot.guest_mxcsr = (v->hot.guest_mxcsr & ~(3u << MXCSR_ROUND_SHIFT)) | MXCSR_MASKS |
                          (uint32_t)rc[rounding & 3] << MXCSR_ROUND_SHIFT;
 }
-
-uint64_t vcpu_instructions(const struct vcpu *v)
-{
-    return v->cls ? __atomic_load_n(&v->env.instructions, __ATOMIC_RELAXED) : 0;
-}

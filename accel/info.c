@@ -2,7 +2,7 @@
 /* `info jit`: the figures that steer work on the translator. */
 #include <inttypes.h>
 
-#include "accel/tcg.h"
+#include "accel/counted.h"
 #include "base/atomic.h"
 
 static void translation(struct accel *a, struct strbuf *out)
@@ -23,6 +23,9 @@ static void translation(struct accel *a, struct strbuf *out)
                       " KiB, %.1f bytes a guest instruction\n",
                       host_cache_used(a->host) >> 10, host_cache_size(a->host) >> 10,
                       (double)host_cache_used(a->host) / (double)n);
+    }
+    if (a->config.counted) {
+        strbuf_printf(out, "instructions        %" PRIu64 " executed\n", accel_instructions(a));
     }
     strbuf_printf(out, "cache flushes       %" PRIu64 "\n", a->flushes);
 }
@@ -51,10 +54,5 @@ void accel_info_jit(struct accel *a, struct strbuf *out)
 
 uint64_t accel_instructions(const struct accel *a)
 {
-    uint64_t sum = 0;
-
-    for (unsigned i = 0; i < a->count; i++) {
-        sum += a->config.counted ? vcpu_instructions(a->vcpus[i]) : 0;
-    }
-    return sum;
+    return a->config.counted ? counted_instructions(a) : 0;
 }

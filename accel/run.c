@@ -7,22 +7,34 @@
  * matches; generated code then asks the run-time, which leaves. The run loop clears exit_request
  * before it looks for work, so that no request is lost.
  */
-#include "accel/tcg.h"
+#include "accel/counted.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/log.h"
 #include "tcg/interp.h"
 
-void vcpu_kick(struct vcpu *v)
+void tcg_leave_soon(struct vcpu *v)
 {
     struct tcg_vcpu *t = v->accel;
 
     atomic_store(&v->hot.exit_request, 1);
-    if (!t) {
-        return;
-    }
     __atomic_store_n(&v->hot.key, t->accel->spoiled_key, __ATOMIC_SEQ_CST);
     __atomic_store_n(&v->hot.code_slots, t->accel->null_slots, __ATOMIC_SEQ_CST);
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+    struct tcg_vcpu *t = v->accel;
+
+    if (!t) {
+        atomic_store(&v->hot.exit_request, 1);
+        return;
+    }
+    if (t->accel->config.counted) {
+        counted_kick(v);
+        return;
+    }
+    tcg_leave_soon(v);
     if (atomic_load(&t->sleeping) || t->accel->config.single_thread) {
         os_mutex_lock(&t->lock);
         t->kicked = true;
@@ -49,7 +61,12 @@ void vcpu_yield(struct vcpu *v)
 
 void vcpu_raise(struct vcpu *v)
 {
-    v->hot.raised = 1;
+    v->hot.raised = TCG_RAISED;
+}
+
+void vcpu_retry(struct vcpu *v)
+{
+    v->hot.raised = TCG_RETRY;
 }
 
 void tcg_context_changed(struct vcpu *v)
@@ -85,16 +102,34 @@ struct vcpu *vcpu_current(void)
     return current;
 }
 
+/* The block by the interpreter; where the guest goes on, with an exception taken. */
+static uint64_t interpret_block(struct vcpu *v, const struct block *b)
+{
+    v->hot.countdown -= b->guest_insns;
+    v->env.insns_left = b->guest_insns + 1; /* each instruction takes one when it begins */
+    uint64_t pc = ir_interpret(v, b->ir);
+    v->cls->set_pc(v, pc);
+    if (v->hot.raised) {
+        counted_left_block(v);
+        v->hot.raised = 0;
+        v->cls->take_exception(v);
+        pc = v->cls->pc(v);
+    }
+    v->env.insns_left = 0;
+    return pc;
+}
+
 static void interpret(struct vcpu *v, uint64_t pc)
 {
     struct tcg_vcpu *t = tcg_of(v);
+    const bool counted = t->accel->config.counted;
 
-    while (!atomic_load(&v->hot.exit_request) && !t->step) {
+    while (!atomic_load(&v->hot.exit_request) && !t->step && !(counted && v->hot.countdown <= 0)) {
         context_select(v, pc);
         if (t->accel->breakpoint_count && tcg_has_breakpoint(t->accel, pc)) {
             break;
         }
-        struct block *b = block_find(v, pc);
+        struct block *b = counted ? counted_find(v, pc) : block_find(v, pc);
         if (!b) {
             pc = v->cls->pc(v);
             if (atomic_load(&t->accel->flush_wanted)) {
@@ -102,13 +137,7 @@ static void interpret(struct vcpu *v, uint64_t pc)
             }
             continue;
         }
-        pc = ir_interpret(v, b->ir);
-        v->cls->set_pc(v, pc);
-        if (v->hot.raised) {
-            v->hot.raised = 0;
-            v->cls->take_exception(v);
-            pc = v->cls->pc(v);
-        }
+        pc = interpret_block(v, b);
     }
     v->cls->set_pc(v, pc);
 }
@@ -130,11 +159,7 @@ static void step_one(struct vcpu *v)
         v->cls->set_pc(v, v->hot.pc);
         return;
     }
-    v->cls->set_pc(v, ir_interpret(v, b->ir));
-    if (v->hot.raised) {
-        v->hot.raised = 0;
-        v->cls->take_exception(v);
-    }
+    v->cls->set_pc(v, interpret_block(v, b));
 }
 
 static void run_host(struct vcpu *v)

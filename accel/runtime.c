@@ -5,10 +5,17 @@
  */
 #include <string.h>
 
-#include "accel/tcg.h"
+#include "accel/counted.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "tcg/eval.h"
+
+/* The guest must not go on: somebody wants its vCPU, or (counted) its slice is over. */
+static bool must_leave(const struct vcpu *v, const struct accel *a)
+{
+    return atomic_load(&v->hot.exit_request) || atomic_load(&a->flush_wanted) ||
+           (a->config.counted && v->hot.countdown <= 0);
+}
 
 /* Where to go on at pc, with the guest's registers in memory. */
 const void *runtime_go(struct vcpu *v, uint64_t pc)
@@ -19,8 +26,7 @@ const void *runtime_go(struct vcpu *v, uint64_t pc)
     t->lookups++;
     for (unsigned attempt = 0; attempt < 4; attempt++) {
         context_select(v, pc);
-        if (atomic_load(&v->hot.exit_request) || atomic_load(&a->flush_wanted) || t->step ||
-            (a->breakpoint_count && tcg_has_breakpoint(a, pc))) {
+        if (must_leave(v, a) || t->step || (a->breakpoint_count && tcg_has_breakpoint(a, pc))) {
             break;
         }
         struct block *b = block_find(v, pc);
@@ -47,8 +53,7 @@ static const void *link_block(struct vcpu *v, struct link *l)
     struct accel *a = t->accel;
 
     context_select(v, l->pc);
-    if (atomic_load(&v->hot.exit_request) || atomic_load(&a->flush_wanted) || t->step ||
-        a->breakpoint_count) {
+    if (must_leave(v, a) || t->step || a->breakpoint_count) {
         return runtime_go(v, l->pc);
     }
     t->links++;
@@ -94,6 +99,7 @@ static const void *poll(struct vcpu *v, uint64_t pc)
  * instruction's. */
 static const void *take(struct vcpu *v)
 {
+    counted_left_block(v);
     v->hot.raised = 0;
     v->cls->take_exception(v);
     return runtime_go(v, v->cls->pc(v));
@@ -108,9 +114,14 @@ static const void *tail(struct vcpu *v, const struct ir_call *row, uint32_t aux,
     const uint64_t *args = v->env.args;
 
     v->cls->set_pc(v, at);
+    v->env.insns_left = 1;
     const uint64_t pc = ((int_fn)row->fn)(v, args[0], args[1], args[2], aux);
 
-    return v->hot.raised ? take(v) : runtime_go(v, pc);
+    if (v->hot.raised) {
+        return take(v);
+    }
+    v->env.insns_left = 0;
+    return runtime_go(v, pc);
 }
 
 static uint64_t site_pc(const struct site *s)
@@ -126,9 +137,20 @@ static const void *leave_at(struct vcpu *v, const struct site *s)
     return take(v);
 }
 
+/* Behind a function in the middle of a block: NULL, or where the guest goes on when it leaves. */
+static const void *finish(struct vcpu *v, const struct site *s, bool leaves)
+{
+    if (leaves) {
+        return leave_at(v, s);
+    }
+    v->env.insns_left = 0;
+    return NULL;
+}
+
 static const void *call(struct vcpu *v, const struct ir_call *row, const struct site *s,
                         uint32_t aux)
 {
+    v->env.insns_left = s->insns_left;
     if (row->vector) {
         union ir_vec *x = (union ir_vec *)v->env.vec_args;
         ((vec_fn)row->fn)(v, &x[3], &x[0], &x[1], &x[2], aux);
@@ -136,7 +158,7 @@ static const void *call(struct vcpu *v, const struct ir_call *row, const struct 
         const uint64_t *args = v->env.args;
         v->env.args[0] = ((int_fn)row->fn)(v, args[0], args[1], args[2], aux);
     }
-    return v->hot.raised ? leave_at(v, s) : NULL;
+    return finish(v, s, v->hot.raised);
 }
 
 static uint64_t site_address(const struct vcpu *v, const struct site *s)
@@ -248,7 +270,8 @@ static const void *mem(struct vcpu *v, const struct site *s)
 {
     tcg_of(v)->exits++;
     v->env.tlb->slow++;
-    return access_by_register(v, s, site_address(v, s)) ? NULL : leave_at(v, s);
+    v->env.insns_left = s->insns_left;
+    return finish(v, s, !access_by_register(v, s, site_address(v, s)));
 }
 
 static const void *op(struct vcpu *v, const struct site *s)
@@ -257,12 +280,19 @@ static const void *op(struct vcpu *v, const struct site *s)
 
     if (s->op == (uint8_t)IR_load_excl || s->op == (uint8_t)IR_store_excl ||
         s->op == (uint8_t)IR_atomic || s->op == (uint8_t)IR_cas) {
-        return atomic_site(v, s) ? NULL : leave_at(v, s);
+        v->env.insns_left = s->insns_left;
+        return finish(v, s, !atomic_site(v, s));
     }
     const struct ir_insn in = {
         .op = s->op, .type = s->type, .src = s->src, .aux = s->aux, .imm = v->env.args[0]};
     ir_eval_op(v, v->cls->ir, &in, &x[3], (const union ir_vec *const[]){&x[0], &x[1], &x[2]});
     return NULL;
+}
+
+static const void *counted(struct vcpu *v, uint64_t pc, uint32_t insns)
+{
+    v->hot.countdown += insns;
+    return counted_rest(v, pc);
 }
 
 const struct host_runtime tcg_runtime = {
@@ -274,4 +304,5 @@ const struct host_runtime tcg_runtime = {
     .mem = mem,
     .call = call,
     .op = op,
+    .counted = counted,
 };

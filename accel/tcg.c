@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "accel/tcg.h"
+#include "accel/counted.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/mem.h"
@@ -22,7 +22,7 @@
     128u /* bytes above the first frame, read by returns that look for theirs */
 #define MXCSR_INITIAL 0x1f80u /* round to nearest, all exceptions masked */
 
-static bool has_work(struct vcpu *v)
+bool tcg_has_work(struct vcpu *v)
 {
     if (atomic_load(&v->powered_off)) {
         return false;
@@ -46,7 +46,7 @@ static void sleep_until_kicked(struct tcg_vcpu *t)
     struct accel *a = t->accel;
 
     atomic_store(&t->sleeping, true);
-    while (atomic_load(&a->running) && !has_work(t->v) && !atomic_load(&a->flush_wanted)) {
+    while (atomic_load(&a->running) && !tcg_has_work(t->v) && !atomic_load(&a->flush_wanted)) {
         os_mutex_lock(&t->lock);
         while (!t->kicked) {
             os_cond_wait(&t->wake, &t->lock);
@@ -152,7 +152,7 @@ static void run_thread(void *arg)
         if (atomic_load(&a->flush_wanted)) {
             meet_for_flush(a);
         }
-        if (!has_work(t->v)) {
+        if (!tcg_has_work(t->v)) {
             sleep_until_kicked(t);
             continue;
         }
@@ -160,6 +160,18 @@ static void run_thread(void *arg)
         after_round(t);
     }
     fault_stack_free(stack);
+}
+
+/* One round of all vCPUs in counted mode. */
+static void counted_round(struct accel *a)
+{
+    struct vcpu *v = counted_turn(a);
+
+    if (v) {
+        after_round(tcg_of(v));
+    } else if (counted_reached_stop(a)) {
+        report(tcg_of(a->vcpus[0]), ACCEL_COUNT);
+    }
 }
 
 /* thread=single: each vCPU with work gets a slice, ended by a kick from the slice's timer thread.
@@ -174,10 +186,14 @@ static void run_all(void *arg)
         if (atomic_load(&a->flush_wanted)) {
             meet_for_flush(a);
         }
+        if (a->config.counted) {
+            counted_round(a);
+            continue;
+        }
         bool any = false;
         for (unsigned i = 0; i < a->count && atomic_load(&a->running); i++) {
             struct tcg_vcpu *t = tcg_of(a->vcpus[i]);
-            if (!has_work(t->v)) {
+            if (!tcg_has_work(t->v)) {
                 continue;
             }
             any = true;
@@ -281,6 +297,7 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
     struct accel *a = mem_alloc(sizeof(*a));
 
     a->config = *c;
+    a->config.single_thread |= c->counted;
     a->vcpus = vcpus;
     a->count = count;
     a->exited = exited;
@@ -307,6 +324,9 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
         accel_destroy(a);
         return NULL;
     }
+    if (c->counted) {
+        counted_attach(a);
+    }
     fault_handler_install();
     space_listen(vcpus[0]->memory, map_changed, a);
     return a;
@@ -314,6 +334,9 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
 
 void accel_start(struct accel *a)
 {
+    if (a->config.counted && !atomic_load(&a->running)) {
+        counted_started(a);
+    }
     for (unsigned i = 0; i < a->count; i++) {
         tcg_of(a->vcpus[i])->context_dirty = true;
     }
@@ -335,7 +358,7 @@ void accel_start(struct accel *a)
             assert(!"a vCPU's thread cannot be started");
         }
     }
-    if (a->config.single_thread && a->count > 1) {
+    if (a->config.single_thread && !a->config.counted && a->count > 1) {
         a->has_timer = os_thread_start(&a->timer, "slices", slice_timer, a, &e);
         assert(a->has_timer);
     }
@@ -419,6 +442,12 @@ void accel_destroy(struct accel *a)
     os_mutex_destroy(&a->translate);
     os_cond_destroy(&a->changed);
     mem_free(a);
+}
+
+void accel_hold(struct accel *a, struct vcpu *v)
+{
+    atomic_store(&a->running, false);
+    vcpu_kick(v);
 }
 
 bool accel_running(const struct accel *a)

@@ -85,7 +85,9 @@ struct tcg_vcpu {
     unsigned queued;
     bool queue_overflow;
     _Atomic uint64_t posted, done;
-    bool step;    /* run one instruction, then report */
+    bool step; /* run one instruction, then report */
+    uint32_t
+        limit; /* not 0: the block to be found has at most so many instructions, and is not kept */
     bool watched; /* a watchpoint was hit */
     bool parked;  /* waits for accel_start; under accel.lock */
     uint64_t run_ns, lookups, links, exits, translations;
@@ -124,6 +126,9 @@ struct accel {
     uint32_t next_page_id;
     struct block *blocks; /* chunked allocation */
     uint32_t block_count, block_capacity;
+    struct block *short_block; /* counted: the last block of block_short, and the cache before and
+                                  behind it */
+    struct host_mark short_before, short_behind;
     uint32_t null_slots[CONTEXT_SLOTS];
     uint64_t spoiled_key;
     bool nonglobal_high;
@@ -158,6 +163,10 @@ void context_reset(struct accel *a);                     /* everybody is out */
 struct block *block_find(
     struct vcpu *v,
     uint64_t pc); /* translates if need be; NULL: an exception was taken, see cls->pc */
+/* Translates at most limit instructions at pc into a block that nothing leads to. NULL as
+ * block_find. */
+struct block *block_short(struct vcpu *v, uint64_t pc, uint32_t limit);
+void block_forget_short(struct accel *a); /* it has run: its room is used again if it is the last */
 void block_flush_range(struct accel *a, uint64_t pa, uint64_t bytes);
 void block_flush_all(struct accel *a); /* everybody is out */
 
@@ -172,7 +181,12 @@ bool atomic_site(struct vcpu *v, const struct site *s); /* operands and result i
 void tcg_process_requests(struct vcpu *v); /* flushes that others posted */
 void tcg_post_flush_all(struct vcpu *v);   /* any thread */
 
+/* tcg.c */
+bool tcg_has_work(struct vcpu *v); /* may run: on, and not waiting or no longer */
+
 /* run.c */
+void tcg_leave_soon(
+    struct vcpu *v);          /* generated code asks the run-time at its next poll; any thread */
 void tcg_run(struct vcpu *v); /* guest code until something else wants the thread */
 
 /* fault.c */

@@ -135,7 +135,15 @@ static bool check_icount(struct config *c, struct error *e)
     if (!keyvals_apply(k, icount_rows, NULL, &g, e)) {
         return false;
     }
+    for (const struct keyvals *a = c->accel_groups; a; a = a->next) {
+        const char *thread = keyvals_get(a, "thread");
+        if (thread && strcmp(thread, "multi") == 0) {
+            return error_set(e, "%s: thread=multi: with -icount all CPUs run on one host thread",
+                             a->where);
+        }
+    }
     c->accel.counted = c->machine.counted = true;
+    c->accel.single_thread = true;
     c->accel.sleep = g.sleep;
     c->accel.stop_count = g.stop;
     uint64_t shift = 0;

@@ -211,20 +211,23 @@ static void init_control(struct vm *vm)
                                    .describe = vm_describe};
 }
 
-static bool make_clock(struct vm *vm, struct error *e)
+static void make_clock(struct vm *vm)
 {
-    if (vm->config->accel.counted) {
-        return error_set(e, "%s: this build has no counted clock", vm->config->icount_group->where);
+    struct accel_config *a = &vm->config->accel;
+    if (a->counted) {
+        a->time = counted_create(a);
+        vm->clock = counted_clock(a->time);
+    } else {
+        vm->realtime = realtime_create(vm->loop);
+        vm->clock = realtime_clock(vm->realtime);
     }
-    vm->realtime = realtime_create(vm->loop);
-    vm->clock = realtime_clock(vm->realtime);
-    return true;
 }
 
 static bool build(struct vm *vm, bool *done, struct error *e)
 {
-    if (!make_clock(vm, e) || !vm_check_properties(vm, e) || !vm_open_backends(vm, e) ||
-        !vm_open_consoles(vm, e) || !vm_build(vm, e)) {
+    make_clock(vm);
+    if (!vm_check_properties(vm, e) || !vm_open_backends(vm, e) || !vm_open_consoles(vm, e) ||
+        !vm_build(vm, e)) {
         return false;
     }
     if (vm->config->machine.dump_dtb) {
@@ -287,6 +290,7 @@ void vm_destroy(struct vm *vm)
     if (vm->realtime) {
         realtime_destroy(vm->realtime);
     }
+    counted_destroy(vm->config->accel.time);
     os_mutex_destroy(&vm->power_on);
     mem_free(vm);
 }

@@ -30,6 +30,9 @@ static void panic(struct vm *vm)
 {
     switch (vm->config->panic) {
     case PANIC_NONE:
+        if (vm->control.state == RUN_RUNNING) {
+            accel_start(vm->accel); /* it may be held */
+        }
         break;
     case PANIC_PAUSE:
         vm->control.stop(&vm->control, RUN_PANICKED);
@@ -58,9 +61,19 @@ static void carry_out(void *opaque)
     }
 }
 
+/* With counted time the guest stands still until the loop has done what it asked for: how long that
+ * takes must not decide how far the guest gets. */
+static void hold(struct vm *vm)
+{
+    if (vm->config->accel.counted && vcpu_current()) {
+        accel_hold(vm->accel, vcpu_current());
+    }
+}
+
 static void request(struct power *p, enum power_request r)
 {
     struct vm *vm = vm_of(p);
+    hold(vm);
     atomic_fetch_or(&vm->requests, 1u << r);
     loop_post(vm->loop, carry_out, vm);
 }
@@ -68,6 +81,7 @@ static void request(struct power *p, enum power_request r)
 static void exit_status(struct power *p, int status)
 {
     struct vm *vm = vm_of(p);
+    hold(vm);
     vm->guest_status = status;
     vm->guest_ends = true;
     loop_post(vm->loop, carry_out, vm);

@@ -26,7 +26,8 @@ enum access {
 /* Addressed by generated code; offsets are part of the boundary contract (docs/internals.md). */
 struct tcg_hot {
     _Atomic uint32_t exit_request; /* not 0: leave at the next poll */
-    uint32_t raised;               /* a RAISES function recorded an exception */
+    uint32_t raised; /* a RAISES function recorded an exception (TCG_RAISED), or wants its
+                        instruction repeated (TCG_RETRY) */
     uint64_t key; /* context id << 52, xor-ed into PCs for the jump table and the code stack; a kick
                      spoils it */
     uint32_t *code_slots; /* code-TLB of the current context: physical-page ids by virtual page */
@@ -41,6 +42,11 @@ struct tcg_hot {
     int64_t countdown; /* counted mode: guest instructions left in the slice */
     uint64_t pc;       /* where to go on, when generated code leaves */
     uint64_t scratch[2];
+};
+
+enum {
+    TCG_RAISED = 1,
+    TCG_RETRY
 };
 
 #define TCG_SPILL_SLOTS                                                                            \
@@ -58,6 +64,8 @@ struct tcg_env {
     uint32_t fp_flags; /* cumulative FP_* flags of softfloat beside the host's own (guest_mxcsr) */
     uint8_t fp_rounding;   /* enum ir_rounding, dynamic mode */
     uint64_t instructions; /* guest instructions so far (an estimate unless counted) */
+    uint32_t insns_left;   /* of the block that runs, instructions not completed; kept where the
+                              run-time is called */
     bool interpreting;
     void *engine; /* the engine's per-vCPU data */
 };
@@ -67,6 +75,9 @@ struct tcg_env {
 /* From a RAISES function: the architecture has recorded an exception in its own fields;
  * take_exception will be called. */
 void vcpu_raise(struct vcpu *v);
+/* The same when nothing has happened to the guest but its mode: take_exception will only return,
+ * and the instruction that called is executed again. It is counted once. */
+void vcpu_retry(struct vcpu *v);
 
 /* Leaves generated code after the current block (interrupt unmasked, halted, power state changed
  * …). */

@@ -44,7 +44,8 @@ struct site {
     uint8_t base, index, scale; /* host registers of the address */
     uint8_t
         data; /* host register of the loaded or stored value; vector registers by their number */
-    uint16_t map_count; /* exit map: entries from map_first on */
+    uint16_t map_count;  /* exit map: entries from map_first on */
+    uint16_t insns_left; /* guest instructions from this one to the block's end */
     uint32_t map_first;
     int32_t disp;
     uint32_t memop;
@@ -106,6 +107,9 @@ struct host_runtime {
     const void *(*op)(
         struct vcpu *v,
         const struct site *s); /* an op that the back end does not emit: operands in vec_args */
+    const void *(*counted)(
+        struct vcpu *v, uint64_t pc,
+        uint32_t insns); /* the block at pc has more instructions than hot.countdown had */
 };
 
 struct host_config {
@@ -113,8 +117,9 @@ struct host_config {
     struct host_runtime runtime;
     const struct ir_guest *guest;
     uint64_t cache_bytes;
-    int level; /* 0: best of this host; 2, 3, 4: x86-64-v2 … v4 */
-    bool counted;
+    int level;    /* 0: best of this host; 2, 3, 4: x86-64-v2 … v4 */
+    bool counted; /* each block takes its instructions from hot.countdown first, and does nothing if
+                     that goes below 0 */
 };
 
 /* NULL with an error when the host lacks the level or memory. */
@@ -128,6 +133,14 @@ const struct map_entry *host_map(struct host *h, uint32_t index);
  * translation lock. */
 bool host_compile(struct host *h, struct ir_builder *b, struct block *blk);
 void host_reset(struct host *h);
+
+/* How full the cache and its tables are. What was compiled last can be taken back, when nothing
+ * leads to it any more. */
+struct host_mark {
+    uint32_t hot, cold, sites, maps, links;
+};
+struct host_mark host_mark(const struct host *h);
+void host_release(struct host *h, const struct host_mark *m);
 
 /* Patches l to jump to entry (page_id: what its code slot must hold, if it crosses pages), or back
  * to its stub. */

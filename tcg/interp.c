@@ -132,6 +132,7 @@ static enum step control(struct interp *s, const struct ir_insn *in)
     switch (in->op) {
     case IR_insn:
         s->insn_pc = in->imm;
+        vcpu_env(s->v)->insns_left--;
         return STEP_NEXT;
     case IR_brcond:
         if (!s->values[in->a].u64[0]) {

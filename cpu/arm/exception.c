@@ -114,7 +114,7 @@ void arm_raise_far(struct arm_cpu *cpu, uint32_t syndrome, uint64_t far)
 void arm_retry(struct arm_cpu *cpu)
 {
     cpu->exception = (struct arm_exception){.retry = true};
-    vcpu_raise(&cpu->vcpu);
+    vcpu_retry(&cpu->vcpu);
 }
 
 void arm_take_exception(struct vcpu *v)

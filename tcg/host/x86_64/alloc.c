@@ -676,7 +676,8 @@ struct site *new_site(struct compiler *c, enum site_kind kind, bool exits, uint3
                        .index = SITE_NO_REG,
                        .data = SITE_NO_REG,
                        .block = c->blk,
-                       .insn = c->insn_of[c->i]};
+                       .insn = c->insn_of[c->i],
+                       .insns_left = (uint16_t)c->insns_left};
     if (exits) {
         s->map_first = exit_map(c, &s->map_count);
     }

@@ -283,6 +283,22 @@ static void compile_op(struct compiler *c)
     }
 }
 
+/* Counted mode: before anything has happened, the block's instructions are taken from what the
+ * slice has left. */
+static void count_down(struct compiler *c)
+{
+    struct assembler *as = &c->as;
+
+    as->to_cold = true;
+    const uint32_t path = as->cold;
+    x_mov_imm(as, RAX, c->b->pc);
+    x_mov_imm(as, RCX, c->b->guest_insns);
+    x_jmp(as, c->h->stubs.counted);
+    as->to_cold = false;
+    x_jcc(as, CC_S, path);
+    x_alu_imm(as, ALU_SUB, true, at(STATE, HOT(c->h, countdown)), (int32_t)c->b->guest_insns);
+}
+
 #define ROOM 65536u /* bytes that one block may need at most, checked as it goes */
 
 bool host_compile(struct host *h, struct ir_builder *b, struct block *blk)
@@ -305,8 +321,10 @@ bool host_compile(struct host *h, struct ir_builder *b, struct block *blk)
     memset(c->spill_used, 0, sizeof(c->spill_used));
     c->pending.kind = FLAGS_NONE;
     prepare(c);
+    c->insns_left = 1;
     for (c->i = c->count - 1; c->i > 0 && !c->full; c->i--) {
         compile_op(c);
+        c->insns_left += c->insns[c->i].op == IR_insn;
         c->full |= c->as.hot - c->as.cold < ROOM;
     }
     if (c->full) {
@@ -316,6 +334,9 @@ bool host_compile(struct host *h, struct ir_builder *b, struct block *blk)
         flush_flags(c);
     }
     block_start(c);
+    if (h->config.counted) {
+        count_down(c);
+    }
     blk->entry = h->rx + c->as.hot;
     blk->code_bytes = h->hot_start - c->as.hot;
     h->hot_start = c->as.hot;

@@ -74,7 +74,7 @@ struct compiler {
     struct assembler as;
     const struct ir_insn *insns;
     uint32_t count, i;
-    uint32_t insn_offset;  /* guest instruction of op i */
+    uint32_t insns_left;   /* guest instructions from op i's to the end */
     uint32_t locked[2];    /* registers in use by the current op, by class */
     uint16_t owner[2][16]; /* value in each register, 0: free */
     struct pending pending;
@@ -138,7 +138,7 @@ enum constant {
 };
 
 struct stubs {
-    uint32_t enter, leave, link, go, poll, tail, mem, call, leaf, op, ret_miss;
+    uint32_t enter, leave, link, go, poll, tail, mem, call, leaf, op, ret_miss, counted;
 };
 
 struct host {

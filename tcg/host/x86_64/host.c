@@ -107,6 +107,24 @@ void host_reset(struct host *h)
     h->site_count = h->map_count = h->link_count = 0;
 }
 
+struct host_mark host_mark(const struct host *h)
+{
+    return (struct host_mark){.hot = h->hot_start,
+                              .cold = h->cold_start,
+                              .sites = h->site_count,
+                              .maps = h->map_count,
+                              .links = h->link_count};
+}
+
+void host_release(struct host *h, const struct host_mark *m)
+{
+    h->hot_start = m->hot;
+    h->cold_start = m->cold;
+    h->site_count = m->sites;
+    h->map_count = m->maps;
+    h->link_count = m->links;
+}
+
 const struct map_entry *host_map(struct host *h, uint32_t index)
 {
     return &h->maps[index];

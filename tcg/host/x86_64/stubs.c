@@ -362,5 +362,6 @@ void stubs_create(struct host *h)
     h->stubs.leaf = leaf_stub(h, &as);
     h->stubs.op = op_stub(h, &as);
     h->stubs.ret_miss = ret_miss_stub(h, &as);
+    h->stubs.counted = boundary_stub(h, &as, (uintptr_t)r->counted);
     h->first_cold = (uint32_t)align_up(as.cold, 64);
 }

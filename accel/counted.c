@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The counted clock (-icount): virtual time by instructions, the same run every time.
+ *
+ * All vCPUs run in turn on one host thread, in slices. How long a slice is, when a timer expires,
+ * when an interrupt is looked at, whose turn is next: all of it is decided by instruction counts
+ * and by what the guest does, nothing by the host's time.
+ *
+ * Counting. hot.countdown is what is left of a slice. A block takes its instructions from it before
+ * it does anything; if they are more than are left it gives them back, and the rest of the slice is
+ * a block translated for itself, of just so many instructions, which is thrown away when the slice
+ * is over. So a slice ends at an exact instruction. Where the run-time is called from the middle of
+ * a block, env.insns_left says how many instructions of it have not been completed, and
+ *
+ *     completed in the slice = budget - held - countdown - insns_left
+ *
+ * is what a device that reads the clock sees. An instruction that takes an exception counts, as
+ * does a fetch that faults, so that a guest that does nothing but fault gets on; one that is
+ * repeated in another mode counts when it is done.
+ *
+ * Ending early. What the guest does may end its slice: a WFI, an interrupt line that rises, a timer
+ * set to an earlier time. The rest of countdown is then moved to `held`, and the next block finds
+ * nothing left. exit_request, which the code polls at some branches only, is not enough: it would
+ * be seen sooner or later as blocks are linked or not.
+ *
+ * What comes from other threads (a stopped monitor, input) never ends a slice. It is looked at
+ * between slices, which are short. So even what a kick does to the TLB is not seen: a slice is
+ * entered and left where the counts say, and nowhere else.
+ *
+ * Time goes by count << shift, and by what is skipped while no vCPU has work: to the next timer, at
+ * once (sleep=off) or when as much host time has passed. shift=auto follows host time: the length
+ * of an instruction is adjusted between slices. That is not deterministic, nor meant to be.
+ */
+#include "accel/counted.h"
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "base/mem.h"
+
+#define SLICE_INSNS 50000       /* at most: what a kick from outside has to wait */
+#define SLICE_INSNS_SHORT 10000 /* while a vCPU waits in a loop for what others do */
+#define SLICE_INSNS_MIN 1000
+#define SLICE_NS 10000000 /* of virtual time, at most: others wait for their turn */
+#define SCALE_BITS 16
+#define SCALE_MAX ((uint64_t)1024 << SCALE_BITS)
+#define PACE_NS 1000000 /* auto: how often the length of an instruction is looked at */
+
+struct counted {
+    struct clock *clock;
+    struct accel *accel;
+    bool follows; /* shift=auto */
+    bool sleep;
+    uint64_t stop; /* UINT64_MAX: never */
+
+    /* Of the thread that runs the vCPUs. */
+    struct vcpu *running; /* whose slice it is; NULL between slices */
+    int64_t budget,
+        held;    /* of the slice: countdown at its start; taken from countdown to end it early */
+    bool kicked; /* it was ended early by a kick */
+    unsigned turn;
+    const struct vcpu
+        *gave_way;     /* the last vCPU that gave others its turn, until it has one again */
+    int64_t turn_left; /* instructions until the next vCPU's turn */
+    uint64_t base_ns, base_count; /* time is base_ns + (count - base_count) * scale */
+    uint64_t scale;               /* ns an instruction, SCALE_BITS behind the point */
+
+    /* At the last end of a slice; written by that thread, read by any. */
+    uint64_t count, now_ns;
+
+    /* auto: host time less virtual time; what it was when the scale was last looked at. */
+    int64_t host_base_ns, pace_host_ns;
+    uint64_t pace_count;
+
+    struct os_mutex lock; /* guards woken */
+    struct os_cond wake;
+    bool woken; /* something has happened since the thread last looked for work */
+};
+
+/* ---- time */
+
+static uint64_t time_at(const struct counted *t, uint64_t count)
+{
+    return t->base_ns + (uint64_t)((u128)(count - t->base_count) * t->scale >> SCALE_BITS);
+}
+
+/* Instructions from now, at the end of a slice, until the clock shows due_ns or more; at most
+ * SLICE_INSNS. */
+static int64_t insns_until(const struct counted *t, uint64_t count, uint64_t due_ns)
+{
+    if (due_ns <= time_at(t, count)) {
+        return 0;
+    }
+    const u128 goal = ((u128)(due_ns - t->base_ns) << SCALE_BITS) + t->scale - 1;
+    const u128 n = goal / t->scale - (count - t->base_count);
+    return n < SLICE_INSNS ? (int64_t)n : SLICE_INSNS;
+}
+
+uint64_t counted_in_slice(const struct vcpu *v)
+{
+    const struct counted *t = tcg_of((struct vcpu *)(uintptr_t)v)->accel->config.time;
+
+    if (vcpu_current() != v || t->running != v) {
+        return 0;
+    }
+    return (uint64_t)(t->budget - t->held - v->hot.countdown - (int64_t)v->env.insns_left);
+}
+
+uint64_t vcpu_instructions(const struct vcpu *v)
+{
+    const struct tcg_vcpu *t = v->accel;
+    const uint64_t before = atomic_get(&v->env.instructions);
+
+    return t && t->accel->config.counted ? before + counted_in_slice(v) : before;
+}
+
+/* The vCPU whose slice is running, if this is its thread. */
+static struct vcpu *in_slice(const struct counted *t)
+{
+    struct vcpu *v = vcpu_current();
+
+    return v && v == t->running ? v : NULL;
+}
+
+static uint64_t now_ns(void *opaque)
+{
+    const struct counted *t = opaque;
+    const struct vcpu *v = in_slice(t);
+
+    return v ? time_at(t, t->count + counted_in_slice(v)) : atomic_get(&t->now_ns);
+}
+
+static void set_time(struct counted *t, uint64_t ns)
+{
+    t->base_ns = ns;
+    t->base_count = t->count;
+    atomic_set(&t->now_ns, ns);
+}
+
+static void wake(struct counted *t)
+{
+    os_mutex_lock(&t->lock);
+    t->woken = true;
+    os_cond_signal(&t->wake);
+    os_mutex_unlock(&t->lock);
+}
+
+/* Takes all but n of what is left of v's slice. */
+static void shorten(struct counted *t, struct vcpu *v, int64_t n)
+{
+    if (n < v->hot.countdown) {
+        t->held += v->hot.countdown - n;
+        v->hot.countdown = n;
+    }
+}
+
+/* A timer was set: by the guest that runs, whose slice ends in time, or from outside. */
+static void deadline_changed(void *opaque)
+{
+    struct counted *t = opaque;
+    struct vcpu *v = in_slice(t);
+
+    if (v) {
+        const int64_t n = insns_until(t, t->count + counted_in_slice(v),
+                                      clock_deadline_ns(t->clock));
+        shorten(t, v, n - (int64_t)v->env.insns_left);
+    } else {
+        wake(t);
+    }
+}
+
+void counted_kick(struct vcpu *v)
+{
+    struct counted *t = tcg_of(v)->accel->config.time;
+
+    if (v == in_slice(t) && atomic_load(&tcg_of(v)->in_guest)) {
+        t->kicked = true;
+        tcg_leave_soon(v);
+        shorten(t, v, 0);
+    } else {
+        wake(t);
+    }
+}
+
+/* ---- auto */
+
+/* Makes instructions longer or shorter, so that virtual time is as far as host time again a while
+ * from now. */
+static void pace(struct counted *t)
+{
+    const int64_t host = os_now_ns(), passed = host - t->pace_host_ns;
+    const uint64_t done = t->count - t->pace_count;
+
+    if (passed < PACE_NS || !done) {
+        return;
+    }
+    const int64_t behind = host - t->host_base_ns - (int64_t)t->now_ns;
+    const int64_t wanted = passed + behind / 4;
+    const uint64_t scale = wanted > 0 ? (uint64_t)((u128)(uint64_t)wanted << SCALE_BITS) / done : 1;
+    set_time(t, t->now_ns);
+    t->scale = scale < 1 ? 1 : scale > SCALE_MAX ? SCALE_MAX : scale;
+    t->pace_host_ns = host;
+    t->pace_count = t->count;
+}
+
+void counted_started(struct accel *a)
+{
+    struct counted *t = a->config.time;
+
+    t->pace_host_ns = os_now_ns();
+    t->pace_count = t->count;
+    t->host_base_ns = t->pace_host_ns - (int64_t)t->now_ns;
+}
+
+/* ---- nobody has work */
+
+/* Until due_ns has come, in host time, or until something happens. */
+static void sleep_until(struct counted *t, uint64_t due_ns)
+{
+    const int64_t start = os_now_ns();
+    const uint64_t left = due_ns == CLOCK_NEVER ? CLOCK_NEVER : due_ns - t->now_ns;
+    const bool ends = left < INT64_MAX / 2;
+    bool over = false;
+
+    os_mutex_lock(&t->lock);
+    while (!t->woken && !over) {
+        if (ends) {
+            over = !os_cond_wait_until(&t->wake, &t->lock, start + (int64_t)left);
+        } else {
+            os_cond_wait(&t->wake, &t->lock);
+        }
+    }
+    t->woken = false;
+    os_mutex_unlock(&t->lock);
+    if (t->sleep) {
+        const uint64_t slept = (uint64_t)(os_now_ns() - start);
+        set_time(t, t->now_ns + (over || slept > left ? left : slept));
+    }
+}
+
+static void idle(struct counted *t)
+{
+    const uint64_t due = clock_deadline_ns(t->clock);
+
+    if (t->sleep || due == CLOCK_NEVER) {
+        sleep_until(t, due);
+    } else {
+        t->host_base_ns -= (int64_t)(due - t->now_ns);
+        set_time(t, due);
+    }
+    t->pace_host_ns = os_now_ns();
+    t->pace_count = t->count;
+}
+
+/* ---- slices */
+
+/* A debugger's step goes before the order of turns. */
+static struct vcpu *stepping(const struct accel *a)
+{
+    for (unsigned i = 0; i < a->count; i++) {
+        if (tcg_of(a->vcpus[i])->step) {
+            return a->vcpus[i];
+        }
+    }
+    return NULL;
+}
+
+static void begin_turn(struct counted *t, unsigned n)
+{
+    struct vcpu **vcpus = t->accel->vcpus;
+    const int64_t most = (int64_t)(((uint64_t)SLICE_NS << SCALE_BITS) / t->scale);
+
+    if (n != t->turn) {
+        /* What others do to the address is not watched: the monitor is closed, as a context switch
+         * may do. */
+        vcpus[t->turn]->hot.excl_addr = UINT64_MAX;
+    }
+    if (t->gave_way == vcpus[n]) {
+        t->gave_way = NULL;
+    }
+    t->turn = n;
+    t->turn_left = t->gave_way ? SLICE_INSNS_SHORT : SLICE_INSNS;
+    t->turn_left = most < SLICE_INSNS_MIN ? SLICE_INSNS_MIN
+                   : most < t->turn_left  ? most
+                                          : t->turn_left;
+}
+
+static struct vcpu *whose_turn(struct counted *t)
+{
+    const struct accel *a = t->accel;
+    struct vcpu *v = stepping(a);
+
+    if (v) {
+        return tcg_has_work(v) ? v : NULL;
+    }
+    if (t->turn_left > 0 && tcg_has_work(a->vcpus[t->turn])) {
+        return a->vcpus[t->turn];
+    }
+    for (unsigned i = 1; i <= a->count; i++) {
+        const unsigned n = (t->turn + i) % a->count;
+        if (tcg_has_work(a->vcpus[n])) {
+            begin_turn(t, n);
+            return a->vcpus[n];
+        }
+    }
+    return NULL;
+}
+
+/* At least one instruction: a timer that is always due must not keep the guest from getting on. */
+static int64_t slice_of(struct counted *t, struct vcpu *v)
+{
+    const uint64_t due = clock_deadline_ns(t->clock), left = t->stop - t->count;
+    int64_t n = tcg_of(v)->step ? 1 : t->turn_left;
+
+    if (due != CLOCK_NEVER) {
+        const int64_t until = insns_until(t, t->count, due);
+        n = until < n ? until : n;
+    }
+    n = n < 1 ? 1 : n;
+    return left < (uint64_t)n ? (int64_t)left : n;
+}
+
+static void end_slice(struct counted *t, struct vcpu *v)
+{
+    const int64_t done = t->budget - t->held - v->hot.countdown;
+
+    assert(done >= 0);
+    t->running = NULL;
+    v->env.insns_left = 0;
+    atomic_set(&v->env.instructions, v->env.instructions + (uint64_t)done);
+    atomic_set(&t->count, t->count + (uint64_t)done);
+    atomic_set(&t->now_ns, time_at(t, t->count));
+    t->turn_left -= done;
+    /* A kick without an interrupt to take is a vCPU that sleeps, or gives way to others. */
+    if (t->kicked && !v->cls->interrupt_ready(v)) {
+        t->turn_left = 0;
+        t->gave_way = atomic_load(&v->halted) || atomic_load(&v->powered_off) ? t->gave_way : v;
+    }
+    block_forget_short(t->accel);
+}
+
+bool counted_reached_stop(const struct accel *a)
+{
+    return a->config.time->count >= a->config.time->stop;
+}
+
+struct vcpu *counted_turn(struct accel *a)
+{
+    struct counted *t = a->config.time;
+
+    if (counted_reached_stop(a)) {
+        return NULL;
+    }
+    if (t->follows) {
+        pace(t);
+    }
+    clock_run_due(t->clock);
+    struct vcpu *v = whose_turn(t);
+    if (!v) {
+        idle(t);
+        return NULL;
+    }
+    t->budget = v->hot.countdown = slice_of(t, v);
+    t->held = 0;
+    t->kicked = false;
+    v->env.insns_left = 0;
+    t->running = v;
+    tcg_run(v);
+    end_slice(t, v);
+    return v;
+}
+
+/* ---- at the edges of blocks */
+
+const void *counted_rest(struct vcpu *v, uint64_t pc)
+{
+    struct accel *a = tcg_of(v)->accel;
+
+    if (v->hot.countdown <= 0 || atomic_load(&v->hot.exit_request) ||
+        atomic_load(&a->flush_wanted)) {
+        v->hot.pc = pc;
+        return host_leave_address(a->host);
+    }
+    context_select(v, pc);
+    const struct block *b = block_short(v, pc, (uint32_t)v->hot.countdown);
+    if (!b) {
+        return runtime_go(v, v->cls->pc(v));
+    }
+    v->hot.pc = pc;
+    return b->entry;
+}
+
+struct block *counted_find(struct vcpu *v, uint64_t pc)
+{
+    struct block *b = block_find(v, pc);
+
+    if (b && b->guest_insns > v->hot.countdown) {
+        block_forget_short(tcg_of(v)->accel);
+        b = block_short(v, pc, (uint32_t)v->hot.countdown);
+    }
+    return b;
+}
+
+void counted_left_block(struct vcpu *v)
+{
+    v->hot.countdown += (int64_t)v->env.insns_left - (v->hot.raised == TCG_RETRY ? 0 : 1);
+    v->env.insns_left = 0;
+}
+
+/* ---- life */
+
+struct counted *counted_create(const struct accel_config *c)
+{
+    struct counted *t = mem_alloc(sizeof(*t));
+
+    t->follows = c->shift < 0;
+    t->sleep = c->sleep;
+    t->stop = c->stop_count ? c->stop_count : UINT64_MAX;
+    t->scale = (uint64_t)1 << (SCALE_BITS + (t->follows ? 0 : c->shift));
+    os_mutex_init(&t->lock);
+    os_cond_init(&t->wake);
+    t->clock = clock_create(
+        (struct clock_source){.now_ns = now_ns, .deadline_changed = deadline_changed, .opaque = t});
+    return t;
+}
+
+void counted_attach(struct accel *a)
+{
+    a->config.time->accel = a;
+}
+
+struct clock *counted_clock(const struct counted *t)
+{
+    return t->clock;
+}
+
+uint64_t counted_instructions(const struct accel *a)
+{
+    return atomic_get(&a->config.time->count);
+}
+
+void counted_destroy(struct counted *t)
+{
+    if (t) {
+        clock_destroy(t->clock);
+        os_cond_destroy(&t->wake);
+        os_mutex_destroy(&t->lock);
+        mem_free(t);
+    }
+}
