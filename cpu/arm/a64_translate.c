@@ -211,7 +211,7 @@ void branch_value(struct a64_block *c, ir_val pc, enum a64_branch_kind kind)
 static bool exceptional_block(struct a64_block *c)
 {
     struct ir_builder *b = c->b;
-    const uint64_t canonical = arm_branch_addr(c->cpu, b->pc);
+    const uint64_t canonical = arm_branch_addr(c->mode, b->pc);
     if (c->mode & MODE_STEP_DUE) {
         end_with(c, &arm_row_step_due, pc_value(c), IR_NONE, 0);
     } else if (b->pc & 3) {

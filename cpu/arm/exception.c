@@ -19,14 +19,6 @@
 #define VECTOR_IRQ 0x080
 #define VECTOR_FIQ 0x100
 
-uint64_t arm_branch_addr(const struct arm_cpu *cpu, uint64_t pc)
-{
-    if (bit(pc, 55)) {
-        return cpu->mode & MODE_TBI1 ? pc | UINT64_C(0xff) << 56 : pc;
-    }
-    return cpu->mode & MODE_TBI0 ? pc & ~(UINT64_C(0xff) << 56) : pc;
-}
-
 /* ---- entry */
 
 static uint32_t saved_pstate(struct arm_cpu *cpu, uint64_t pc)
@@ -50,7 +42,7 @@ static void enter(struct arm_cpu *cpu, uint64_t pc, unsigned kind)
         offset += 0x200;
     }
     arm_pmu_before_switch(cpu);
-    cpu->elr[1] = arm_branch_addr(cpu, pc);
+    cpu->elr[1] = arm_branch_addr(cpu->mode, pc);
     cpu->spsr[1] = saved_pstate(cpu, cpu->elr[1]);
     uint32_t p = (old & (PSTATE_PAN | PSTATE_DIT)) | 1 << PSTATE_EL_SHIFT | PSTATE_SP | PSTATE_DAIF;
     if (arm_has(cpu, ARM_HAS_pan) && !(cpu->sctlr[1] & SCTLR_SPAN)) {
@@ -154,7 +146,7 @@ void arm_raise_memory(struct vcpu *v, vaddr va, enum access a, uint64_t fault)
 {
     struct arm_cpu *cpu = arm_cpu(v);
     if (a == ACCESS_FETCH) {
-        va = arm_branch_addr(cpu, va);
+        va = arm_branch_addr(cpu->mode, va);
     }
     if (log_enabled(LOG_MMU)) {
         log_print(LOG_MMU, "cpu %u: fault 0x%llx, %s 0x%llx\n", v->index, (unsigned long long)fault,
@@ -266,7 +258,7 @@ uint64_t arm_return(struct arm_cpu *cpu, uint64_t pc, uint64_t spsr64)
     arm_pmu_before_switch(cpu);
     arm_set_pstate(cpu, p);
     arm_pmu_after_switch(cpu);
-    pc = arm_branch_addr(cpu, pc);
+    pc = arm_branch_addr(cpu->mode, pc);
     cpu->branch_pc = (uint32_t)pc;
     cpu->branch_type = arm_has(cpu, ARM_HAS_bti) ? (spsr & PSTATE_BTYPE) >> PSTATE_BTYPE_SHIFT : 0;
     cpu->vcpu.hot.excl_addr = UINT64_MAX;
@@ -327,7 +319,7 @@ static uint64_t do_hlt(struct vcpu *v, uint64_t pc, uint64_t y, uint64_t z, uint
 {
     (void)y, (void)z;
     struct arm_cpu *cpu = arm_cpu(v);
-    if (imm == 0xf000 && cpu->semihosting) {
+    if (imm == 0xf000 && cpu->semihosting && arm_el(cpu) != 0) {
         return arm_semihosting(cpu) ? arm_next(cpu, pc + 4) : pc; /* raised: it is taken at pc */
     }
     return arm_take_sync(cpu, pc, SYNDROME_UNDEFINED);

@@ -84,7 +84,14 @@ uint64_t arm_look_for_interrupts(struct arm_cpu *cpu, uint64_t pc);
 uint32_t arm_abort_syndrome(const struct arm_cpu *cpu, enum access a, uint64_t fault, bool is_cm);
 
 /* pc as a branch leaves it: the top byte ignored where the translation regime says so. */
-uint64_t arm_branch_addr(const struct arm_cpu *cpu, uint64_t pc);
+static inline uint64_t arm_branch_addr(uint64_t mode, uint64_t pc)
+{
+    const uint64_t top = UINT64_C(0xff) << 56;
+    if (bit(pc, 55)) {
+        return mode & MODE_TBI1 ? pc | top : pc;
+    }
+    return mode & MODE_TBI0 ? pc & ~top : pc;
+}
 
 /* Hooks of the class. */
 void arm_take_exception(struct vcpu *v);

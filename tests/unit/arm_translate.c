@@ -166,7 +166,6 @@ TEST(misaligned_pc_is_an_exception_even_at_the_end_of_a_page)
 TEST(tagged_pc_leads_to_where_it_should_be)
 {
     struct rig *r = rig_new("max");
-    r->cpu->mode |= MODE_TBI0;
     translate(r, UINT64_C(0x5a00000000401000), MODE_PLAIN | MODE_TBI0, 64);
     CHECK_EQ(last_op(r), IR_br);
     CHECK_EQ(r->b.insns[r->b.count - 1].imm, 0x401000);
