@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "cpu/arm/a64_disas.h"
 #include "cpu/arm/a64_translate.h"
 #include "cpu/arm/debug.h"
 #include "cpu/arm/exception.h"
 #include "cpu/arm/mmu.h"
 #include "cpu/arm/models.h"
+#include "cpu/arm/pauth.h"
 #include "cpu/arm/pmu.h"
 #include "cpu/arm/regs.h"
 #include "cpu/arm/save.h"
@@ -30,6 +32,10 @@ static struct vcpu *create(const char *model, unsigned index, struct error *e)
         free(cpu);
         return NULL;
     }
+    if (arm_has(cpu, ARM_HAS_pauth_qarma5) || arm_has(cpu, ARM_HAS_pauth_qarma3)) {
+        cpu->qarma = mem_alloc(sizeof(*cpu->qarma));
+        qarma_init(cpu->qarma, arm_has(cpu, ARM_HAS_pauth_qarma5) ? 5 : 3);
+    }
     cpu->vcpu.cls = &arm_cpu_class;
     cpu->vcpu.index = index;
     cpu->vcpu.firmware_id = index;
@@ -42,6 +48,7 @@ static void destroy(struct vcpu *v)
 {
     arm_timers_destroy(arm_cpu(v));
     arm_pmu_destroy(arm_cpu(v));
+    mem_free(arm_cpu(v)->qarma);
     free(arm_cpu(v));
 }
 

@@ -285,7 +285,7 @@ struct arm_cpu {
     uint64_t id[ARM_ID_COUNT];
     uint8_t pauth_level; /* of the algorithm's identification field: 2 EPAC, 3 PAuth2, 4 FPAC, 5
                             FPACCOMBINE */
-    uint64_t mpidr;
+    struct qarma *qarma; /* of FEAT_PACQARMA5 and FEAT_PACQARMA3, else NULL; owned */
     uint64_t reset_sctlr;
     struct rng rng; /* RNDR, RNDRRS */
     bool psci_by_hvc;

@@ -33,8 +33,19 @@ uint64_t arm_pac_generic_call(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c
 /* PACGA's 64 bits, of which it keeps the upper half. */
 uint64_t arm_pac_generic(const struct arm_cpu *cpu, uint64_t data, uint64_t modifier);
 
-/* The block cipher QARMA-64 with 5 rounds and the S-box sigma2, or with 3 and sigma1 (R. Avanzi,
- * 2017). */
-uint64_t qarma64(uint64_t data, uint64_t tweak, const struct arm_pac_key *key, unsigned rounds);
+/*
+ * The block cipher QARMA-64 with 5 rounds and the S-box sigma2, or with 3 and sigma1 (R. Avanzi,
+ * 2017), as tables: what becomes of a cell with its S-box and the linear layer, forward and
+ * backward; of a cell with the linear layer alone; of a cell of the tweak.
+ */
+#define QARMA_ROUNDS_MAX 5
+struct qarma {
+    uint64_t forward[16][16], backward[16][16], linear[16][16], tweak[16][16];
+    const uint8_t *box_inverse;
+    unsigned rounds;
+};
+void qarma_init(struct qarma *q, unsigned rounds);
+uint64_t qarma64(const struct qarma *q, uint64_t data, uint64_t tweak,
+                 const struct arm_pac_key *key);
 
 #endif

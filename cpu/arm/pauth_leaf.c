@@ -66,7 +66,7 @@ static uint64_t compute(const struct arm_cpu *cpu, uint64_t data, uint64_t modif
     if (arm_has(cpu, ARM_HAS_pauth_impdef)) {
         return hash_pac(data, modifier, key);
     }
-    return qarma64(data, modifier, key, arm_has(cpu, ARM_HAS_pauth_qarma5) ? 5 : 3);
+    return qarma64(cpu->qarma, data, modifier, key);
 }
 
 static bool is_data(enum arm_pac_key_id key)

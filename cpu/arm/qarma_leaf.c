@@ -24,8 +24,6 @@ static const uint8_t sigma2_inverse[16] = {5, 14, 13, 8, 10, 11, 1, 9, 2, 6, 15,
 static const uint8_t tau[16] = {0, 11, 6, 13, 10, 1, 12, 7, 5, 14, 3, 8, 15, 4, 9, 2};
 static const uint8_t tau_inverse[16] = {0, 5, 15, 10, 13, 8, 2, 7, 11, 14, 4, 1, 6, 3, 9, 12};
 static const uint8_t tweak_order[16] = {6, 5, 14, 15, 0, 1, 2, 3, 7, 12, 13, 4, 8, 9, 10, 11};
-static const uint8_t tweak_order_inverse[16] = {4,  5,  6,  7,  11, 1,  0, 8,
-                                                12, 13, 14, 15, 9,  10, 2, 3};
 
 static unsigned cell(uint64_t s, unsigned i)
 {
@@ -65,59 +63,79 @@ static uint64_t mix(uint64_t s)
     return ror64(once, 48, 64) ^ ror64(twice, 32, 64) ^ ror64(once, 16, 64);
 }
 
-static bool has_lfsr(unsigned i)
+/* The linear layer of a forward round, and its inverse. */
+static uint64_t diffuse(uint64_t s)
 {
-    return 1u << i & (1u << 0 | 1u << 1 | 1u << 3 | 1u << 4 | 1u << 8 | 1u << 11 | 1u << 13);
+    return mix(permute(s, tau));
 }
 
+static uint64_t undiffuse(uint64_t s)
+{
+    return permute(mix(s), tau_inverse);
+}
+
+/* The next tweak: cells in another order, and some of them through a shift register of 4 bits. */
 static uint64_t next_tweak(uint64_t t)
 {
+    static const unsigned shifted = 1u << 0 | 1u << 1 | 1u << 3 | 1u << 4 | 1u << 8 | 1u << 11 |
+                                    1u << 13;
     uint64_t r = 0;
     t = permute(t, tweak_order);
     for (unsigned i = 0; i < 16; i++) {
         const unsigned x = cell(t, i);
-        r = r << 4 | (has_lfsr(i) ? x >> 1 | ((x ^ x >> 1) & 1) << 3 : x);
+        r = r << 4 | (shifted >> i & 1 ? x >> 1 | ((x ^ x >> 1) & 1) << 3 : x);
     }
     return r;
 }
 
-static uint64_t last_tweak(uint64_t t)
+/* Everything but the S-boxes is linear, so what becomes of a state is the sum of what becomes of
+ * its cells. */
+void qarma_init(struct qarma *q, unsigned rounds)
 {
-    uint64_t r = 0;
+    q->rounds = rounds;
+    q->box_inverse = rounds == 5 ? sigma2_inverse : sigma1;
+    const uint8_t *box = rounds == 5 ? sigma2 : sigma1;
     for (unsigned i = 0; i < 16; i++) {
-        const unsigned x = cell(t, i);
-        r = r << 4 | (has_lfsr(i) ? (x << 1 & 15) | ((x >> 3 ^ x) & 1) : x);
+        for (uint64_t x = 0; x < 16; x++) {
+            const unsigned at = 60 - 4 * i;
+            q->forward[i][x] = diffuse((uint64_t)box[x] << at);
+            q->backward[i][x] = undiffuse((uint64_t)q->box_inverse[x] << at);
+            q->linear[i][x] = diffuse(x << at);
+            q->tweak[i][x] = next_tweak(x << at);
+        }
     }
-    return permute(r, tweak_order_inverse);
 }
 
-uint64_t qarma64(uint64_t data, uint64_t tweak, const struct arm_pac_key *key, unsigned rounds)
+/* What becomes of all cells. */
+static uint64_t sum(const uint64_t table[16][16], uint64_t s)
+{
+#define CELL(i) table[i][s >> (60 - 4 * (i)) & 15]
+    return (CELL(0) ^ CELL(1) ^ CELL(2) ^ CELL(3)) ^ (CELL(4) ^ CELL(5) ^ CELL(6) ^ CELL(7)) ^
+           (CELL(8) ^ CELL(9) ^ CELL(10) ^ CELL(11)) ^ (CELL(12) ^ CELL(13) ^ CELL(14) ^ CELL(15));
+#undef CELL
+}
+
+uint64_t qarma64(const struct qarma *q, uint64_t data, uint64_t tweak,
+                 const struct arm_pac_key *key)
 {
     const uint64_t w0 = key->hi, k0 = key->lo;
     const uint64_t w1 = (w0 << 63 | w0 >> 1) ^ w0 >> 63;
-    const uint8_t *box = rounds == 5 ? sigma2 : sigma1;
-    const uint8_t *box_inverse = rounds == 5 ? sigma2_inverse : sigma1;
-    uint64_t s = data ^ w0;
+    uint64_t tweaks[QARMA_ROUNDS_MAX], s = data ^ w0;
 
-    for (unsigned i = 0; i < rounds; i++) {
-        s ^= k0 ^ tweak ^ round_constants[i];
-        if (i > 0) {
-            s = mix(permute(s, tau));
-        }
-        s = substitute(s, box);
-        tweak = next_tweak(tweak);
+    /* s is what the round's S-boxes will be applied to, together with the linear layer of the next
+     * one. */
+    for (unsigned i = 0; i < q->rounds; i++) {
+        const uint64_t round_key = k0 ^ tweak ^ round_constants[i];
+        s = i == 0 ? s ^ round_key : sum(q->forward, s) ^ sum(q->linear, round_key);
+        tweaks[i] = tweak;
+        tweak = sum(q->tweak, tweak);
     }
-    s = substitute(mix(permute(s ^ w1 ^ tweak, tau)), box);
-    s = mix(permute(s, tau)) ^ k0;
-    s = substitute(permute(s, tau_inverse), box_inverse);
-    s = permute(mix(s), tau_inverse) ^ w0 ^ tweak;
-    for (unsigned i = rounds; i-- > 0;) {
-        s = substitute(s, box_inverse);
-        if (i > 0) {
-            s = permute(mix(s), tau_inverse);
-        }
-        tweak = last_tweak(tweak);
-        s ^= k0 ^ tweak ^ round_constants[i] ^ alpha;
+    s = sum(q->forward, s) ^ sum(q->linear, w1 ^ tweak);
+    s = sum(q->forward, s) ^ k0;
+    s = sum(q->backward, permute(s, tau_inverse)) ^ w0 ^ tweak;
+    for (unsigned i = q->rounds; i-- > 0;) {
+        s = i > 0 ? sum(q->backward, s) : substitute(s, q->box_inverse);
+        s ^= k0 ^ tweaks[i] ^ round_constants[i] ^ alpha;
     }
     return s ^ w1;
 }
