@@ -75,8 +75,8 @@ struct tcg_env {
 /* From a RAISES function: the architecture has recorded an exception in its own fields;
  * take_exception will be called. */
 void vcpu_raise(struct vcpu *v);
-/* The same when nothing has happened to the guest but its mode: take_exception will only return,
- * and the instruction that called is executed again. It is counted once. */
+/* The same when the instruction that called has not happened and is no exception either: it is
+ * executed again, perhaps in another mode or behind an interrupt, and counts when it is done. */
 void vcpu_retry(struct vcpu *v);
 
 /* Leaves generated code after the current block (interrupt unmasked, halted, power state changed

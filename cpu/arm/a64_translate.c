@@ -220,8 +220,10 @@ static bool exceptional_block(struct a64_block *c)
         raise_syndrome(c, SYNDROME(EC_ILLEGAL_STATE, 0));
     } else if (canonical != b->pc) {
         ir_br(b, canonical);
+        b->guest_insns = 0; /* no instruction is executed here */
     } else if (c->cpu->bti_page_fetched && !(c->mode & MODE_BTI)) {
         end_with(c, &arm_row_bti_seen, pc_value(c), IR_NONE, 0);
+        b->guest_insns = 0;
     }
     return b->ended;
 }

@@ -370,7 +370,7 @@ static uint64_t do_interrupt(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z,
 {
     (void)x, (void)y, (void)z, (void)aux;
     arm_cpu(v)->exception = (struct arm_exception){.interrupt = true};
-    vcpu_raise(v);
+    vcpu_retry(v);
     return 0;
 }
 const struct ir_call arm_row_interrupt = A64_ROW(do_interrupt, IR_CALL_RAISES);
