@@ -149,20 +149,18 @@ void vm_signal(struct vm *vm, int sig, int sender)
 
 /* ---- reports of the accelerator */
 
-/* -icount stop=: the state at the count is the result of the run. */
-static void print_registers(struct vm *vm)
+/* -icount stop=: the state at the count is the result of the run. It is printed behind all that the
+ * guest has written, when the streams are closed. */
+static void describe_registers(struct vm *vm)
 {
     struct strbuf s = {0};
     strbuf_printf(&s, "stopped after %llu instructions\n",
                   (unsigned long long)accel_instructions(vm->accel));
     for (unsigned i = 0; i < vm->machine->vcpu_count; i++) {
         struct vcpu *v = vm->machine->vcpus[i];
-        strbuf_printf(&s, "CPU %u\n", i);
         v->cls->registers(v, &s);
     }
-    fwrite(strbuf_text(&s), 1, s.len, stdout);
-    fflush(stdout);
-    strbuf_free(&s);
+    vm->last_words = strbuf_take(&s);
 }
 
 static void reached_count(void *opaque)
@@ -172,7 +170,7 @@ static void reached_count(void *opaque)
         return;
     }
     halt(vm);
-    print_registers(vm);
+    describe_registers(vm);
     vm_quit(&vm->control, 0);
 }
 
@@ -291,6 +289,11 @@ void vm_destroy(struct vm *vm)
         realtime_destroy(vm->realtime);
     }
     counted_destroy(vm->config->accel.time);
+    if (vm->last_words) {
+        fputs(vm->last_words, stdout);
+        fflush(stdout);
+        mem_free(vm->last_words);
+    }
     os_mutex_destroy(&vm->power_on);
     mem_free(vm);
 }

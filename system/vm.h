@@ -48,6 +48,7 @@ struct vm {
     bool stepping;
     bool needs_reset; /* powered off: cont would run what is no machine any more */
     int status;       /* of the process */
+    char *last_words; /* what is printed at the very end; NULL: nothing */
 };
 
 /*
