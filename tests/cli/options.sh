@@ -133,6 +133,7 @@ wrong bad_log_filter '-dfilter' $V -d in_asm -dfilter x..y
 wrong log_file_cannot_be_written '-D nowhere/log' $V -D nowhere/log
 wrong bad_icount 'is not one of 0 to 10, auto' $V -icount shift=11
 wrong icount_auto_with_stop 'stop= needs a fixed shift' $V -icount shift=auto,stop=5
+wrong icount_with_a_thread_each 'thread=multi' $V -accel tcg,thread=multi -icount shift=1
 wrong bad_seed '-seed' $V -seed x
 wrong bad_date '2026-01-31T12:00:00' $V -rtc base=yesterday
 wrong bad_uuid 'xxxxxxxx-xxxx' $V -uuid 12

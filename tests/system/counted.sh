@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# tests/run: timeout 300
+# The counted clock on bare metal: counts are exact, the clock is exact at each instruction, and CPUs that race do the same
+# each time, on an idle and on a loaded host, with host code and with the interpreter.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+dragoman=${DRAGOMAN:-${BUILD:-build}/dragoman}
+case ${dragoman##*/} in dragoman) dragoman=$dragoman-system-aarch64 ;; esac
+out=${BUILD:-build}/tests/system/counted
+here=tests/system/counted
+command -v aarch64-linux-gnu-as > /dev/null ||
+    { echo "skip counted: aarch64-linux-gnu-as (package binutils-aarch64-linux-gnu) is not installed"; exit 0; }
+mkdir -p "$out"
+for guest in loop faults clock race; do
+    tests/guests/bare.sh "$out/$guest.elf" $here/$guest.S || exit 1
+done
+
+# run GUEST OPTION...
+run() {
+    local guest=$1
+    shift
+    timeout -s KILL 60 "$dragoman" -M virt -cpu max -m 128M -nodefaults -display none -semihosting -seed 1 \
+        -rtc base=2024-01-01 -kernel "$out/$guest.elf" "$@" < /dev/null 2>&1
+}
+
+# symbol GUEST NAME
+symbol() {
+    aarch64-linux-gnu-nm "$out/$1.elf" | sed -n "s/ [tT] $2\$//p"
+}
+
+# expect TEST GUEST COUNT OPTIONS PC X2 [X3]: the registers after COUNT instructions
+expect() {
+    local text pc x2 x3
+    text=$(run "$2" $4 -icount "shift=0,sleep=off,stop=$3")
+    pc=$(sed -n 's/.*PC=\([0-9a-f]*\).*/\1/p' <<< "$text" | head -1)
+    x2=$(sed -n 's/.*X02=\([0-9a-f]*\).*/\1/p' <<< "$text" | head -1)
+    x3=$(sed -n 's/.*X03=\([0-9a-f]*\).*/\1/p' <<< "$text" | head -1)
+    [[ $text == *"stopped after $3 instructions"* ]] || { echo "not ok $1: $3: ${text:0:100}"; return 1; }
+    [ $((16#$pc)) = "$5" ] || { echo "not ok $1: after $3 instructions PC is $pc, not $(printf %x "$5")"; return 1; }
+    [ $((16#$x2)) = "$6" ] || { echo "not ok $1: after $3 instructions X2 is $x2, not $(printf %x "$6")"; return 1; }
+    [ $# -lt 7 ] || [ $((16#$x3)) = "$7" ] ||
+        { echo "not ok $1: after $3 instructions X3 is $x3, not $(printf %x "$7")"; return 1; }
+}
+
+counts_are_exact() {
+    local n loop=$((16#$(symbol loop loop)))
+    for n in 1 2 3 4 5 6 1000 49998 49999 50000 50001 50002 50003 1234567 10000003; do
+        expect "$1" loop $n "$2" $((loop + (n - 1) % 4 * 4)) $(((n - 1 + 3) / 4)) $(((n - 1 + 2) / 4)) || return
+    done
+    echo "ok $1"
+}
+
+exceptions_count_as_instructions() {
+    local n loop=$((16#$(symbol faults loop)))
+    for n in 1 2 100 5000 65536; do
+        expect "$1" faults $((3 + 17 * n)) "$2" "$loop" "$n" || return
+    done
+    echo "ok $1"
+}
+
+clock_is_exact() {
+    local rc
+    run clock $2 -icount shift=3,sleep=off > "$out/clock.out"
+    rc=$?
+    [ $rc = 0 ] && echo "ok $1" || echo "not ok $1: exit status $rc $(tail -1 "$out/clock.out")"
+}
+
+# same TEST FILE FILE
+same() {
+    cmp -s "$2" "$3" || { echo "not ok $1: $2 and $3 differ"; return 1; }
+}
+
+# Runs the rest of the arguments on a host whose CPUs have something else to do as well.
+loaded() {
+    local hogs=() i rc
+    for ((i = 0; i <= $(nproc); i++)); do
+        (while :; do :; done) &
+        hogs+=($!)
+    done
+    "$@"
+    rc=$?
+    kill "${hogs[@]}"
+    wait "${hogs[@]}" 2> /dev/null
+    return $rc
+}
+
+# Nobody's registers are nothing, which would be the same each time, too.
+races_are_repeatable() {
+    local name=$1 n
+    for n in 100000 1000003 40000000; do
+        run race -smp 4 -icount shift=2,stop=$n > "$out/race.1"
+        loaded run race -smp 4 -icount shift=2,stop=$n > "$out/race.2"
+        same "$name" "$out/race.1" "$out/race.2" || return
+        [ $n = 40000000 ] || run race -smp 4 -icount shift=2,stop=$n -accel tcg,engine=interp > "$out/race.3"
+        [ $n = 40000000 ] || same "$name" "$out/race.1" "$out/race.3" || return
+        [ "$(grep -c 'X00=0000000000000000' "$out/race.1")" = 0 ] && [ "$(grep -c '^CPU#' "$out/race.1")" = 4 ] ||
+            { echo "not ok $name: not all CPUs have run: $out/race.1"; return; }
+    done
+    run race -smp 4 -icount shift=2,stop=100001 > "$out/race.3"
+    run race -smp 4 -icount shift=2,stop=100000 > "$out/race.1"
+    ! cmp -s "$out/race.1" "$out/race.3" || { echo "not ok $name: one instruction more changes nothing"; return; }
+    echo "ok $name"
+}
+
+counts_are_exact counts_are_exact ""
+counts_are_exact counts_are_exact_by_the_interpreter "-accel tcg,engine=interp"
+exceptions_count_as_instructions exceptions_count_as_instructions ""
+exceptions_count_as_instructions exceptions_count_by_the_interpreter "-accel tcg,engine=interp"
+clock_is_exact clock_is_exact ""
+clock_is_exact clock_is_exact_by_the_interpreter "-accel tcg,engine=interp"
+races_are_repeatable races_are_repeatable
+exit 0
