@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See a64_generate.h: batches, single instructions and random sequences. */
+/* See a64_generate.h: batches, and single instructions. */
 #include "tests/support/a64_generate.h"
 
 #include <stdlib.h>
@@ -161,102 +161,6 @@ static void make_single(struct a64_maker *m, unsigned row)
     finish(m);
 }
 
-/* Registers that are addresses in a random sequence, and so are written by no other instruction. */
-#define FIRST_BASE 24u
-#define LAST_BASE 28u
-#define FIRST_INDEX 21u /* indices into the window, as long */
-#define KEPT_REGISTERS                                                                             \
-    ((UINT32_C(1) << 31) | ((UINT32_C(1) << (LAST_BASE + 1)) - (UINT32_C(1) << FIRST_INDEX)))
-
-/* Makes the memory operand one that stays near the middle of the window. */
-static bool tame_memory(struct a64_maker *m, uint32_t *insn)
-{
-    struct a64_memory op;
-    uint32_t word = *insn,
-             base = FIRST_BASE + (uint32_t)rng_below(m->rng, LAST_BASE - FIRST_BASE + 1);
-    word = (word & ~(31u << 5)) | base << 5;
-    a64_memory_operand(word, &op);
-    if (op.index >= 0 || op.post >= 0) {
-        word = (word & ~(31u << 16)) | (FIRST_INDEX + (uint32_t)rng_below(m->rng, 3)) << 16;
-    }
-    *insn = word;
-    return op.offset >= -160 && op.offset <= 160;
-}
-
-/* Does the instruction leave the kept registers alone, but for the operand of memory? */
-static bool keeps_registers(uint32_t insn, bool memory)
-{
-    uint32_t named, vectors;
-    a64_registers(insn, &named, &vectors);
-    if (!memory) {
-        return !(named & KEPT_REGISTERS);
-    }
-    /* the operand has the fields of Rn and, with an index, Rm; the rest may not be kept ones */
-    struct a64_memory op;
-    a64_memory_operand(insn, &op);
-    int index = op.index >= 0 ? op.index : op.post;
-    uint32_t used = UINT32_C(1) << op.base | (index >= 0 ? UINT32_C(1) << index : 0);
-    return !(named & KEPT_REGISTERS & ~used) && (insn & 31) != op.base &&
-           (insn >> 10 & 31) != op.base && (insn >> 16 & 31) != op.base;
-}
-
-static bool next_of_sequence(struct a64_maker *m, uint32_t *insn)
-{
-    struct a64_memory op;
-    unsigned row = (unsigned)rng_below(m->rng, A64_ROW_COUNT);
-    if (!a64_row_in_sequences(row) || !a64_random_insn(m->rng, row, insn)) {
-        return false;
-    }
-    bool memory = a64_memory_operand(*insn, &op);
-    if (memory && !tame_memory(m, insn)) {
-        return false;
-    }
-    return a64_decode_row(*insn) == row && !a64_unpredictable(row, *insn) &&
-           keeps_registers(*insn, memory);
-}
-
-/* Registers that the instructions of a sequence name, so far. */
-struct named {
-    uint32_t general, vector;
-};
-
-/* Three instructions of four are chosen to use a register that an earlier one names. */
-static bool depends(struct a64_maker *m, struct named *so_far, uint32_t insn)
-{
-    uint32_t general, vector;
-    a64_registers(insn, &general, &vector);
-    bool wanted = m->c->count == 0 || a64_once_in(m->rng, 4) ||
-                  (so_far->general & general & ~KEPT_REGISTERS) || (so_far->vector & vector);
-    if (wanted) {
-        so_far->general |= general;
-        so_far->vector |= vector;
-    }
-    return wanted;
-}
-
-static void make_sequence(struct a64_maker *m)
-{
-    uint32_t insn;
-    m->c->row = A64_ROW_NONE;
-    a64_fill_state(m->rng, &m->c->in, (unsigned)rng_below(m->rng, 4));
-    for (unsigned i = FIRST_INDEX; i < FIRST_BASE; i++) {
-        m->c->in.x[i] = rng_below(m->rng, 16);
-    }
-    for (unsigned i = FIRST_BASE; i <= LAST_BASE; i++) {
-        m->c->in.x[i] = A64_MIDDLE - 64 + 8 * rng_below(m->rng, 16);
-    }
-    unsigned most = a64_once_in(m->rng, 4) ? A64_SLOT_WORDS - 10 : 10;
-    unsigned length = 2 + (unsigned)rng_below(m->rng, most);
-    struct named so_far = {0, 0};
-    for (unsigned tries = 0; m->c->count < length && tries < 20000; tries++) {
-        if (next_of_sequence(m, &insn) && depends(m, &so_far, insn)) {
-            a64_emit(m, insn);
-            m->c->in.fpcr &= ~a64_fpcr_unlike(a64_decode_row(insn));
-        }
-    }
-    finish(m);
-}
-
 /* The rows that a batch of the kind goes through. */
 static unsigned list_rows(enum a64_kind kind, unsigned only, uint16_t *rows)
 {
@@ -287,7 +191,9 @@ struct a64_batch *a64_generate(enum a64_kind kind, uint64_t seed, unsigned count
         rng_seed(&r, seed ^ (uint64_t)(i + 1) << 32 ^ (uint64_t)kind << 60);
         struct a64_maker m = start(b, i, &r, kind == A64_SINGLE_EL1 || kind == A64_PAUTH);
         if (kind == A64_SEQUENCE) {
-            make_sequence(&m);
+            m.c->row = A64_ROW_NONE;
+            a64_make_sequence(&m);
+            finish(&m);
         } else {
             make_single(&m, rows[i % n]);
         }

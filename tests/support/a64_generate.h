@@ -57,6 +57,10 @@ void a64_aim(struct a64_maker *m, uint32_t insn);
  */
 bool a64_recipe(struct a64_maker *m, unsigned row, uint32_t insn);
 
+/* Fills the case with random instructions that use what earlier ones left: straight, or with
+ * branches. */
+void a64_make_sequence(struct a64_maker *m);
+
 /* Can the row not be executed at EL0 or under Linux, or only with an outcome that Linux hides? */
 bool a64_row_system(unsigned row);
 /* Does the result depend on the keys and the algorithm of pointer authentication? */

@@ -52,6 +52,7 @@ bool a64_memory_operand(uint32_t insn, struct a64_memory *m)
     }
     unsigned width;
     m->base = (unsigned)general_register(open + 1, &width);
+    m->writes_back = close[1] == '!' || close[1] == ',';
     m->post = close[1] == ',' ? general_register(close + 3, &width) : -1;
     *close = 0;
     char *second = strstr(open, ", ");

@@ -18,7 +18,8 @@ struct a64_memory {
     bool is_signed; /* index extends with its sign */
     unsigned shift;
     int64_t offset;
-    int post; /* register that is added afterwards, or -1 */
+    int post;         /* register that is added afterwards, or -1 */
+    bool writes_back; /* by that, or a constant */
 };
 
 /* False if the instruction has no such operand (or that of a memory copy or set). */

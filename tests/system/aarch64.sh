@@ -13,7 +13,7 @@ case ${dragoman##*/} in dragoman) dragoman=$dragoman-system-aarch64 ;; esac
 out=$build/tests/system
 here=tests/system/aarch64
 
-# GUEST MACHINE OPTIONS...
+# GUEST MACHINE OPTIONS...; !: QEMU cannot run it
 machines='
 exceptions        virt
 mmu_granules      virt
@@ -29,6 +29,7 @@ litmus            virt                -smp 4
 code              virt                -smp 4
 faults            virt
 pauth             virt
+!signed_jumps     virt
 debug             virt
 watch             virt
 guarded           virt
@@ -97,6 +98,9 @@ for f in $here/lib/*.S $here/lib/*.c; do
 done
 while read -r guest machine options; do
     [ -n "$guest" ] || continue
+    case $guest in
+    '!'*) guest=${guest#!}; case ${dragoman##*/} in qemu-*) echo "skip $guest: QEMU cannot run it"; continue ;; esac ;;
+    esac
     [ $# = 0 ] || case " $* " in *" $guest "*) ;; *) continue ;; esac
     object=$(compile "$here/$guest.c") || { echo "not ok $guest: does not compile"; status=1; continue; }
     aarch64-linux-gnu-ld --no-warn-rwx-segments -T $here/guest.ld -o "$out/$guest.elf" $lib "$object" || exit 1

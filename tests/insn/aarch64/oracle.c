@@ -88,8 +88,9 @@ static void show(const struct run *run, const struct comparison *c, const char *
     const struct options *o = &run->options;
     const struct a64_case *k = &c->batch->cases[c->first + i];
     char *text = parts_text(parts);
-    printf("# %s: %s differs in %s; oracle --engine %s --kind %s --seed 0x%" PRIx64, row_name(k),
-           engine, text, engine, a64_kind_names[c->kind], c->seed);
+    printf("# %s: %s %s %s; oracle --engine %s --kind %s --seed 0x%" PRIx64, row_name(k), engine,
+           parts ? "differs in" : "does not differ", text, engine, a64_kind_names[c->kind],
+           c->seed);
     if (o->row != A64_ROW_NONE) {
         printf(" --row %s", a64_rows[o->row].name);
     }
