@@ -22,6 +22,7 @@ static enum a64_outcome run_program(const struct a64_job *job, const char *progr
         *why = mem_printf("%s is not there (tests/guests/fetch.sh fetches it)", by.program);
     } else if (!a64_image_make(&image, job, kind, &missing)) {
         *why = mem_strdup(missing);
+        outcome = a64_assembler_present() ? A64_FAILED : A64_ABSENT;
     } else {
         bool good = kind == A64_IMAGE_LINUX ? a64_run_linux(out, &by, &image, job->count, why)
                                             : a64_run_system(out, &by, &image, job->count, why);
@@ -89,7 +90,7 @@ static enum a64_outcome run_here(const struct a64_job *job, const struct accel_c
     const char *missing;
     if (!a64_image_make(&image, job, A64_IMAGE_BARE, &missing)) {
         *why = mem_strdup(missing);
-        return A64_ABSENT;
+        return a64_assembler_present() ? A64_FAILED : A64_ABSENT;
     }
     struct test_board *b = test_board_new(&arm_cpu_class, job->cpu, 1, A64_RAM, A64_RAM_BYTES, &e);
     bool good = b && copy_segments(b, &image) &&

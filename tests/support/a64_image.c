@@ -217,6 +217,11 @@ static uint8_t *make_window(const struct a64_batch *b)
     return w;
 }
 
+bool a64_assembler_present(void)
+{
+    return system("command -v aarch64-linux-gnu-as aarch64-linux-gnu-objcopy > /dev/null") == 0;
+}
+
 bool a64_image_make(struct a64_image *image, const struct a64_job *job, enum a64_image_kind kind,
                     const char **why)
 {
@@ -228,7 +233,9 @@ bool a64_image_make(struct a64_image *image, const struct a64_job *job, enum a64
     memset(image, 0, sizeof(*image));
     uint8_t *harness = assemble(user ? "harness_user" : "harness", dir, &n);
     if (!harness) {
-        *why = "aarch64-linux-gnu-as (package binutils-aarch64-linux-gnu) is not installed";
+        *why = a64_assembler_present()
+                   ? "the harness cannot be assembled"
+                   : "aarch64-linux-gnu-as (package binutils-aarch64-linux-gnu) is not installed";
         return false;
     }
     add(image, A64_HARNESS, own(image, harness), n, 0);

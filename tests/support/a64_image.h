@@ -38,7 +38,9 @@ struct a64_image {
     void *owned[A64_SEGMENTS];
 };
 
-/* Makes the image of a job. False: *why (static text) is what is missing on the host. */
+bool a64_assembler_present(void);
+
+/* Makes the image of a job. False: *why (static text) is what failed. */
 bool a64_image_make(struct a64_image *image, const struct a64_job *job, enum a64_image_kind kind,
                     const char **why);
 void a64_image_free(struct a64_image *image);

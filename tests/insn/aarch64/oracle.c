@@ -322,7 +322,7 @@ static bool parse(struct options *o, int argc, char **argv)
     return true;
 }
 
-static bool prepare(struct run *run, char *dir)
+static bool prepare(struct run *run)
 {
     const char *cache = getenv("DRAGOMAN_CACHE"), *build = getenv("BUILD");
     const char *dragoman = getenv("DRAGOMAN");
@@ -332,7 +332,7 @@ static bool prepare(struct run *run, char *dir)
                       : mem_printf("%s/cache/qemu10/bin", build);
     run->dragoman = dragoman ? mem_printf("%s-system-aarch64", dragoman)
                              : mem_printf("%s/dragoman-system-aarch64", build);
-    run->dir = mkdtemp(dir);
+    run->dir = mkdtemp(mem_printf("%s/oracle.XXXXXX", build));
     if (!run->dir || !a64_read_differences(&run->differences, DIFFERENCES, &why)) {
         fprintf(stderr, "oracle: %s\n", why ? why : "no folder for temporary files");
         return false;
@@ -352,9 +352,8 @@ static void clean_up(const struct run *run)
 int main(int argc, char **argv)
 {
     static struct run run;
-    char dir[] = "/tmp/oracle.XXXXXX";
     setvbuf(stdout, NULL, _IOLBF, 0);
-    if (!parse(&run.options, argc, argv) || !prepare(&run, dir)) {
+    if (!parse(&run.options, argc, argv) || !prepare(&run)) {
         return 2;
     }
     printf("# TEST_SEED=0x%" PRIx64 "\n", run.options.seed);
