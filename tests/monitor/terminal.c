@@ -81,7 +81,8 @@ TEST(reset_starts_the_guest_anew)
     NEEDS_PROGRAM();
     REQUIRE(start_hello(ARGS("-nographic")));
     session_type(&s, "\001csystem_reset\r");
-    CHECK(session_expect(&s, "ctrl-d powers off.")); /* the greeting's end: its start meets the prompt */
+    CHECK(session_expect(
+        &s, "ctrl-d powers off.")); /* the greeting's end: its start meets the prompt */
     session_type(&s, "\001x");
     finish(0);
 }
