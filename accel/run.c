@@ -48,14 +48,22 @@ void vcpu_exit_soon(struct vcpu *v)
     vcpu_kick(v);
 }
 
+/* A host CPU that is given away may not come back for milliseconds: a guest that spins gets some
+ * time in between. */
+#define YIELD_EVERY_NS 50000
+
 void vcpu_yield(struct vcpu *v)
 {
-    const struct tcg_vcpu *t = v->accel;
+    struct tcg_vcpu *t = v->accel;
 
-    if (t && t->accel->config.single_thread) {
+    if (!t) {
+        return;
+    }
+    if (t->accel->config.single_thread) {
         vcpu_kick(v);
-    } else {
+    } else if (os_now_ns() - t->yielded_ns > YIELD_EVERY_NS) {
         os_yield();
+        t->yielded_ns = os_now_ns();
     }
 }
 

@@ -80,7 +80,8 @@ struct tcg_vcpu {
     _Atomic bool sleeping; /* waits on wake */
     struct os_mutex lock;  /* guards queue, kicked */
     struct os_cond wake;
-    bool kicked; /* since it last looked for work */
+    int64_t yielded_ns; /* when it last gave its host CPU away */
+    bool kicked;        /* since it last looked for work */
     struct flush_request queue[FLUSH_QUEUE];
     unsigned queued;
     bool queue_overflow;
