@@ -122,6 +122,12 @@ static bool is_kept(const struct tcg_vcpu *t)
     return !t->step && !t->limit;
 }
 
+/* The guest bytes that must not change. */
+static uint32_t rests_on(const struct ir_builder *b)
+{
+    return b->flags_dead && b->look_bytes > b->guest_bytes ? b->look_bytes : b->guest_bytes;
+}
+
 /* Under the translate lock. NULL: the cache is full, everybody must leave. */
 static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const uint8_t *host)
 {
@@ -138,13 +144,17 @@ static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const u
     b->max_guest_insns = insn_limit(v, pc);
     b->mmu_current = (uint8_t)v->cls->mmu_index(v);
     b->mmu_user = (uint8_t)v->cls->mmu_index_user(v);
+    /* Where a run may stop at any instruction, flags must be there at any. */
+    b->look_ahead = is_kept(tcg_of(v)) && !a->breakpoint_count && !a->config.counted;
     b->flags_dead = false;
+    b->look_bytes = 0;
     v->cls->translate(v, b);
     struct block *blk = &a->blocks[a->block_count];
     *blk = (struct block){.pc = pc,
                           .mode_key = b->mode_key,
                           .pa = pa,
-                          .bytes = b->guest_bytes,
+                          .bytes = rests_on(b),
+                          .flags_dead = b->flags_dead,
                           .guest_insns = b->guest_insns,
                           .valid = is_kept(tcg_of(v))};
     if (!compile(v, b, blk)) {

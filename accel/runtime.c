@@ -53,7 +53,7 @@ static const void *link_block(struct vcpu *v, struct link *l)
     struct accel *a = t->accel;
 
     context_select(v, l->pc);
-    if (must_leave(v, a) || t->step || a->breakpoint_count) {
+    if ((must_leave(v, a) && !l->from->flags_dead) || t->step || a->breakpoint_count) {
         return runtime_go(v, l->pc);
     }
     t->links++;

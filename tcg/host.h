@@ -72,10 +72,12 @@ struct map_entry {
 /* One compiled block. Links and sites are allocated by the owner through host_runtime's arenas. */
 struct block {
     uint64_t pc, mode_key;
-    uint64_t pa; /* physical address of the first byte */
-    uint32_t bytes, guest_insns;
+    uint64_t pa;    /* physical address of the first byte */
+    uint32_t bytes; /* guest code that the block rests on, from pa */
+    uint32_t guest_insns;
     uint32_t code_bytes;
     bool valid;
+    bool flags_dead;   /* at its end: the guest goes on to the successor without being looked at */
     const void *entry; /* executable address */
     struct block *hash_next, *page_next;
     struct link *in;

@@ -203,8 +203,10 @@ struct ir_builder {
     uint32_t
         fp_mark; /* equal STICKY ops merge from here on: a run-time function may reset the flags */
     uint8_t mmu_current, mmu_user; /* MMU indices that have an inline table; others are slow */
-    bool flags_dead; /* FLAGS rows are overwritten by the successors before anybody can look */
-    bool no_fold;    /* tests: append as told */
+    uint32_t look_bytes; /* set by translate: bytes at pc that flags_dead rests on, 0 without */
+    bool look_ahead;     /* flags_dead may be set */
+    bool flags_dead;     /* FLAGS rows are overwritten by the successors before anybody can look */
+    bool no_fold;        /* tests: append as told */
     bool ended;
 };
 

@@ -22,6 +22,7 @@
 #include "cpu/arm/a64_translate.h"
 
 #include "cpu/arm/a64.h"
+#include "cpu/arm/a64_lookahead.h"
 #include "cpu/arm/exception.h"
 #include "cpu/arm/landing.h"
 
@@ -297,13 +298,16 @@ void a64_translate_block(struct vcpu *v, struct ir_builder *b)
         c.pc += 4;
         b->guest_bytes = (uint32_t)(c.pc - b->pc);
         if (b->ended) {
-            return;
+            break;
         }
         if (b->guest_bytes + 4 > b->code_bytes || ir_full(b) ||
             b->guest_insns >= b->max_guest_insns) {
             end_of_page(&c);
-            return;
+            break;
         }
         ir_insn_start(b, c.pc);
+    }
+    if (b->look_ahead) {
+        a64_look_ahead(&c);
     }
 }

@@ -33,7 +33,7 @@ static bool read_back(struct ir_builder *b, const char *text, bool fold)
 #define CERTAIN_FLAGS (IR_FLAG_N | IR_FLAG_Z | IR_FLAG_C | IR_FLAG_V)
 
 /* The block of the text, folded or not, leaves another state than the interpreter leaves as
- * written. */
+ * written. Some blocks say that their flags are dead at the end; they are there at exits. */
 static bool is_wrong(const struct engine *e, const char *text, bool fold,
                      const struct rig_state *start, char *why, size_t size)
 {
@@ -52,8 +52,10 @@ static bool is_wrong(const struct engine *e, const char *text, bool fold,
     if (want.pc == RIG_PC && !want.raised) {
         return false; /* it leads to itself for ever */
     }
+    folded.flags_dead = (start->x[0] & 1) && folded.insns[folded.count - 1].op == IR_br;
     rig_run(e->rig, &folded, &got);
-    return rig_differs(&got, &want, CERTAIN_FLAGS, why, size);
+    const bool dead = folded.flags_dead && !want.raised;
+    return rig_differs(&got, &want, dead ? 0 : CERTAIN_FLAGS, why, size);
 }
 
 /* Takes lines out of a text that is wrong as long as it stays so. */

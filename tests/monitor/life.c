@@ -158,7 +158,8 @@ TEST(sleeping_guest_can_still_be_steered)
 {
     NEEDS_PROGRAM();
     REQUIRE(start(NULL));
-    /* The further keys stay unread, and mean nothing to the guest that reads them after its reset. */
+    /* The further keys stay unread, and mean nothing to the guest that reads them after its reset.
+     */
     session_type(&s, "sxxx");
     CHECK(session_expect(&s, "asleep"));
     session_type(&s, "\001c");

@@ -213,6 +213,7 @@ static void translate(struct vcpu *v, struct ir_builder *b)
         b->guest_insns = from->guest_insns;
         b->guest_bytes = 4 * (from->guest_insns ? from->guest_insns : 1);
         b->ended = true;
+        b->flags_dead = from->flags_dead;
         return;
     }
     ir_insn_start(b, b->pc);

@@ -186,6 +186,98 @@ TEST(stepped_block_is_one_instruction)
     rig_free(r);
 }
 
+/* ---- flags that nobody sees (cpu/arm/a64_lookahead.c) */
+
+static bool flags_die(struct rig *r, uint64_t pc, uint32_t bytes, bool allowed)
+{
+    ir_begin(&r->b, pc, MODE_PLAIN);
+    r->b.code = r->code;
+    r->b.code_bytes = bytes;
+    r->b.max_guest_insns = 64;
+    r->b.look_ahead = allowed;
+    r->b.flags_dead = false;
+    r->b.look_bytes = 0;
+    arm_cpu_class.translate(&r->cpu->vcpu, &r->b);
+    return r->b.flags_dead;
+}
+
+/* cmp x0, #1; b.eq to word 5; and at words 2 and 5 what is given, each with a compare behind it */
+static bool dies_with(struct rig *r, uint32_t at_2, uint32_t at_5)
+{
+    put(r, 0, 0xf100041f); /* cmp x0, #1 */
+    put(r, 1, 0x54000080); /* b.eq .+16 */
+    put(r, 2, at_2);
+    put(r, 3, 0xf100081f); /* cmp x0, #2 */
+    put(r, 4, 0xd65f03c0); /* ret */
+    put(r, 5, at_5);
+    put(r, 6, 0xab040062); /* adds x2, x3, x4 */
+    put(r, 7, 0xd65f03c0);
+    return flags_die(r, PC, 32, true);
+}
+
+TEST(flags_that_both_successors_overwrite_are_dead)
+{
+    const uint32_t add = 0x91000421, mov = 0xd28000e5; /* add x1, x1, #1; mov x5, #7 */
+    struct rig *r = rig_new("max");
+    CHECK(dies_with(r, add, mov));
+    CHECK_EQ(r->b.look_bytes, 28);
+    CHECK_EQ(r->b.guest_bytes, 8);
+    CHECK(!flags_die(r, PC, 32, false));
+    CHECK(!flags_die(r, PC, 20, true)); /* one successor is on another page */
+    rig_free(r);
+}
+
+TEST(flags_that_may_be_seen_live)
+{
+    static const uint32_t seen[] = {
+        0xf9400001, /* ldr x1, [x0]: may fault, and NZCV goes to SPSR */
+        0x9100003f, /* mov sp, x1: may be misaligned */
+        0x9a820020, /* csel x0, x1, x2, eq */
+        0xba020020, /* adcs x0, x1, x2 */
+        0xfa411804, /* ccmp x0, #1, #4, ne */
+        0xd53b4200, /* mrs x0, nzcv */
+        0xd65f03c0, /* ret */
+        0x14000001, /* b .+4 */
+        0xd4000001, /* svc #0 */
+        0x00000000, /* udf #0 */
+        0x1e602000, /* fcmp d0, d0: may be trapped */
+    };
+    const uint32_t add = 0x91000421;
+    struct rig *r = rig_new("max");
+    for (unsigned i = 0; i < sizeof(seen) / sizeof(seen[0]); i++) {
+        CHECK_MSG(!dies_with(r, seen[i], add), "%08x behind the branch", seen[i]);
+        CHECK_MSG(!dies_with(r, add, seen[i]), "%08x where the branch goes", seen[i]);
+    }
+    rig_free(r);
+}
+
+TEST(flags_live_over_a_jump_that_polls)
+{
+    struct rig *r = rig_new("max");
+    put(r, 0, 0xf100041f); /* cmp x0, #1 */
+    put(r, 1, 0x54ffffe0); /* b.eq .-4 */
+    put(r, 2, 0xf100081f);
+    put(r, 3, 0xd65f03c0);
+    CHECK(!flags_die(r, PC, 16, true));
+    for (unsigned i = 2; i < 11; i++) {
+        put(r, i, 0x91000421); /* more than it looks at */
+    }
+    put(r, 1, 0xd503201f);
+    put(r, 11, 0xf100081f);
+    ir_begin(&r->b, PC, MODE_PLAIN);
+    r->b.code_bytes = 64;
+    r->b.max_guest_insns = 2;
+    r->b.look_ahead = true;
+    r->b.flags_dead = false;
+    arm_cpu_class.translate(&r->cpu->vcpu, &r->b);
+    CHECK(!r->b.flags_dead);
+    put(r, 9, 0xf100081f);
+    ir_begin(&r->b, PC, MODE_PLAIN);
+    arm_cpu_class.translate(&r->cpu->vcpu, &r->b);
+    CHECK(r->b.flags_dead);
+    rig_free(r);
+}
+
 static unsigned count_op(const struct rig *r, enum ir_op op)
 {
     unsigned n = 0;
