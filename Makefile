@@ -162,7 +162,7 @@ $(BUILD)-%/config.mk: configure
 	./configure --build-dir=$(BUILD)-$* $(FLAGS_$*)
 
 guests:
-	@tests/guests/fetch.sh $(CACHE) arm64
+	@tests/guests/fetch.sh $(CACHE) arm64 userland
 oracle:
 	@tests/guests/fetch.sh $(CACHE) qemu10
 

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: MIT
 # fetch.sh CACHE WHAT...
 # Fetches into CACHE, by Debian package name, what tests and measurements run: arm64 (kernel and installer of that
-# architecture), qemu10 (QEMU 10 and qemu-user, to compare with), bench (the arm64 initramfs of the workloads).
+# architecture), userland (an arm64 initramfs with Python and its tests), qemu10 (QEMU 10 and qemu-user, to compare with),
+# bench (the arm64 initramfs of the workloads).
 # What is there already is kept and needs no network.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -ge 2 ] || { sed -n '3,6s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '3,7s/^# //p' "$0" >&2; exit 2; }
 mkdir -p "$1"
 cache=$(cd "$1" && pwd)
 shift
@@ -30,12 +31,17 @@ for what; do
         echo "fetching QEMU 10 from Debian's backports into $cache (unpacked there, not installed)"
         quietly "$cache/qemu10.log" "$here/../bench/qemu10.sh" "$cache"
         ;;
+    userland)
+        [ -e "$cache/arm64/userland.cpio" ] && continue
+        echo "fetching Python for arm64 and its tests into $cache"
+        quietly "$cache/userland.log" "$here/mkuserland.sh" "$cache" arm64
+        ;;
     bench)
         [ -e "$cache/arm64/bench-open.cpio" ] && continue
         "$0" "$cache" arm64
         echo "building the workloads' initramfs from Debian's arm64 packages in $cache"
         quietly "$cache/bench.log" "$here/../bench/mkbench.sh" "$cache" arm64 "$here/../bench/open"
         ;;
-    *) echo "fetch.sh: no guest $what; there are arm64, qemu10 and bench" >&2; exit 2 ;;
+    *) echo "fetch.sh: no guest $what; there are arm64, userland, qemu10 and bench" >&2; exit 2 ;;
     esac
 done
