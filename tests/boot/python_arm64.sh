@@ -30,7 +30,7 @@ cat > "$work/tree/test/init" <<-INIT
 	busybox ip link set lo up
 	exec < /dev/console > /dev/console 2>&1
 	cd /tmp
-	for m in $(echo $modules); do
+	for m in \$(echo \$modules | tr , ' '); do # from the kernel's command line
 	    python3.11 /test/python_results.py test_\$m
 	done
 	echo ALL RAN
@@ -39,16 +39,23 @@ INIT
 chmod 755 "$work/tree/test/init"
 (cd "$work/tree" && find . | cpio -o -H newc -R 0:0 --quiet) | cat "$userland" - > "$work/initrd"
 
-run() { # NAME EMULATOR: the console to $work/NAME.console, "MODULE TEST VERDICT" lines to $work/NAME.results
-    timeout -s KILL 850 "$2" -M virt -cpu max,pauth=off,sve=off,sme=off -m 2G -smp 2 -nographic -no-reboot -nic none \
-        -kernel "$kernel" -initrd "$work/initrd" -append "console=ttyAMA0 quiet panic=-1 rdinit=/test/init" \
+run() { # NAME EMULATOR MODULES: the console to $work/NAME.console, "MODULE TEST VERDICT" lines to $work/NAME.results
+    timeout -s KILL 430 "$2" -M virt -cpu max,pauth=off,sve=off,sme=off -m 2G -smp 2 -nographic -no-reboot -nic none \
+        -kernel "$kernel" -initrd "$work/initrd" -append "console=ttyAMA0 quiet panic=-1 rdinit=/test/init modules=$(echo $3 | tr ' ' ,)" \
         < /dev/null > "$work/$1.console" 2> "$work/$1.errors"
     echo $? > "$work/$1.status"
     tr -d '\r' < "$work/$1.console" | sed -n 's/^RESULT //p' | sort > "$work/$1.results"
 }
-run qemu "$qemu" &
-run dragoman "$dragoman"
-wait
+run_both() { # MODULES
+    run qemu "$qemu" "$1" &
+    run dragoman "$dragoman" "$1"
+    wait
+}
+different() { # MODULE: the tests that do not end alike
+    comm -3 <(grep "^test_$1 " "$work/qemu.results") <(grep "^test_$1 " "$work/dragoman.results") |
+        sed 's/^\t/dragoman: /;t;s/^/QEMU: /' | head -4 | tr '\n' ';'
+}
+run_both "$modules"
 
 if [ "$(cat "$work/dragoman.status")" = 0 ] && grep -aq '^ALL RAN' "$work/dragoman.console"; then
     echo "ok guest_runs_to_its_end"
@@ -56,13 +63,23 @@ else
     echo "not ok guest_runs_to_its_end: exit status $(cat "$work/dragoman.status"), $(tail -n 1 "$work/dragoman.console")"
 fi
 grep -aq '^ALL RAN' "$work/qemu.console" || echo "# QEMU did not run to its end"
+# Some tests wait for threads and time: what differs once on a busy host gets a second chance, as a whole.
+again=$(for m in $modules; do [ -z "$(different "$m")" ] || echo "$m"; done)
+if [ -n "$again" ]; then
+    echo "# again:" $again
+    cp "$work/dragoman.results" "$work/dragoman.first"
+    cp "$work/qemu.results" "$work/qemu.first"
+    run_both "$again"
+    for e in dragoman qemu; do
+        for m in $again; do sed -i "/^test_$m /d" "$work/$e.first"; done
+        sort -o "$work/$e.results" "$work/$e.first" "$work/$e.results"
+    done
+fi
 for m in $modules; do
-    different=$(comm -3 <(grep "^test_$m " "$work/qemu.results") <(grep "^test_$m " "$work/dragoman.results") |
-        sed 's/^\t/dragoman: /;t;s/^/QEMU: /' | head -4 | tr '\n' ';')
     if ! grep -q "^test_$m " "$work/dragoman.results"; then
         echo "not ok python_$m: no test has run"
-    elif [ -n "$different" ]; then
-        echo "not ok python_$m: $different"
+    elif [ -n "$(different "$m")" ]; then
+        echo "not ok python_$m: $(different "$m")"
     else
         echo "ok python_$m"
     fi
