@@ -221,6 +221,10 @@ static void append_choices(struct error *e, const char *const *names, const char
     }
 }
 
+enum {
+    LISTED_MAX = 20 /* names in a message of one line */
+};
+
 static bool unknown_prop(const struct prop *props, const char *what, const char *prop,
                          struct error *e)
 {
@@ -234,7 +238,11 @@ static bool unknown_prop(const struct prop *props, const char *what, const char 
     if (near) {
         error_append(e, "; did you mean '%s'?", near);
     }
-    error_append(e, n ? " It has: " : "; it has none");
+    if (n > LISTED_MAX) {
+        error_append(e, "%s 'help' in its place lists them", near ? "" : ";");
+        return false;
+    }
+    error_append(e, n ? "%s it has: " : "%s it has none", near ? "" : ";");
     for (size_t i = 0; i < n; i++) {
         error_append(e, "%s%s", i ? ", " : "", names[i]);
     }

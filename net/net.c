@@ -313,6 +313,23 @@ bool netdev_kind_at(size_t i, const char **kind, const char **desc)
     return true;
 }
 
+bool netdev_option_at(const char *kind, size_t i, const char **key, const char **form)
+{
+    static const char *const forms[] = {
+        [NET_BOOL] = "on|off", [NET_U32] = "N", [NET_TEXT] = "TEXT", [NET_LIST] = "TEXT"};
+    for (size_t k = 0; k < array_len(kinds); k++) {
+        const struct net_option_row *r = kinds[k]->options;
+        for (size_t n = 0; strcmp(kinds[k]->name, kind) == 0 && r->name; r++) {
+            if (!r->refused && n++ == i) {
+                *key = r->name;
+                *form = forms[r->type];
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static const struct netdev_kind *find_kind(const char *name, struct error *e)
 {
     for (size_t i = 0; i < array_len(kinds); i++) {

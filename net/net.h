@@ -83,6 +83,8 @@ void netdev_close(struct netdev *n); /* the client must be detached */
 
 /* Rows of what -netdev takes: false past the end. */
 bool netdev_kind_at(size_t i, const char **kind, const char **desc);
+/* Options of a kind and what they take ("on|off", "TEXT"): false past the end or for no kind. */
+bool netdev_option_at(const char *kind, size_t i, const char **key, const char **form);
 
 const char *netdev_id(const struct netdev *n);
 const char *netdev_kind(const struct netdev *n);

@@ -22,6 +22,7 @@ unsigned net_poll_add(struct net_poll *p, int fd, short events);
 /* A kind of back end. All functions but open run with the lock held. */
 struct netdev_kind {
     const char *name, *desc;
+    const struct net_option_row *options;
     /* Takes the options; sets n->impl, and n->offloads and n->queues if they are more than none and
      * one. */
     bool (*open)(struct netdev *n, const struct net_option *o, size_t count, struct error *e);

@@ -522,6 +522,7 @@ static void user_describe(struct netdev *n, struct strbuf *out)
 const struct netdev_kind net_user_kind = {
     .name = "user",
     .desc = "NAT inside the emulator, without privileges (libslirp)",
+    .options = user_rows,
     .open = user_open,
     .close = user_close,
     .send = user_send,

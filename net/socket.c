@@ -350,6 +350,7 @@ static void socket_describe(struct netdev *n, struct strbuf *out)
 const struct netdev_kind net_socket_kind = {
     .name = "socket",
     .desc = "another machine, over TCP, UDP or a multicast group",
+    .options = socket_rows,
     .open = socket_open,
     .close = socket_close,
     .send = socket_send,

@@ -264,6 +264,7 @@ static void tap_describe(struct netdev *n, struct strbuf *out)
 const struct netdev_kind net_tap_kind = {
     .name = "tap",
     .desc = "a tap interface of the host",
+    .options = tap_rows,
     .open = tap_open,
     .close = tap_close,
     .send = tap_send,

@@ -65,6 +65,7 @@ bool check_backends(
     struct config *c,
     struct error *e); /* options_backends.c: -drive -netdev -nic -chardev -object ... */
 bool check_devices(struct config *c, struct error *e); /* options_devices.c: -device -global */
+char *network_cards_help(void);                        /* what -nic model= takes; allocated */
 bool check_boot(struct config *c, struct error *e);    /* options_boot.c: -kernel -bios -L ... */
 
 /* Frees what check_backends made. */

@@ -77,15 +77,16 @@ static bool take_image_keys(struct config *c, struct keyvals *k, struct block_op
                             struct error *e)
 {
     size_t kept = 0;
+    bool ok = true;
     for (size_t i = 0; i < k->count; i++) {
         struct keyval *item = &k->items[i];
         bool known = false;
         const char *value = item->value ? item->value : "on";
-        if (!block_options_set(image, item->key, value, &known, e)) {
+        if (ok && !block_options_set(image, item->key, value, &known, e)) {
             error_prefix(e, "%s: ", k->where);
-            return false;
+            ok = false;
         }
-        if (known) {
+        if (ok && known) {
             config_own(c, item->key);
             config_own(c, item->value);
         } else {
@@ -93,7 +94,7 @@ static bool take_image_keys(struct config *c, struct keyvals *k, struct block_op
         }
     }
     k->count = kept;
-    return true;
+    return ok;
 }
 
 /* A number for a disk that has none: one more than the highest of its kind. */
@@ -158,10 +159,18 @@ static bool check_drive(struct config *c, struct keyvals *k, struct error *e)
 
 /* ---- -netdev, -nic, -net */
 
-static char *netdev_help(void)
+/* The keys of the kind that k names, or, where it names none, the kinds. */
+static char *netdev_help(const struct keyvals *k)
 {
     struct strbuf s = {0};
-    const char *kind, *desc;
+    const char *kind = keyvals_get(k, "type"), *desc;
+    const char *key, *form;
+    for (size_t i = 0; kind && netdev_option_at(kind, i, &key, &form); i++) {
+        strbuf_printf(&s, "%s%s  %s=%s\n", i ? "" : kind, i ? "" : ":\n", key, form);
+    }
+    if (s.len) {
+        return strbuf_take(&s);
+    }
     strbuf_puts(&s, "Network back ends:\n");
     for (size_t i = 0; netdev_kind_at(i, &kind, &desc); i++) {
         strbuf_printf(&s, "  %-10s %s\n", kind, desc);
@@ -218,7 +227,7 @@ static const char *take_kept(struct config *c, struct keyvals *k, const char *ke
 static bool check_netdev(struct config *c, struct keyvals *k, struct error *e)
 {
     if (group_wants_help(k)) {
-        return give_help(c, netdev_help());
+        return give_help(c, netdev_help(k));
     }
     const char *kind = take_kept(c, k, "type"), *id = take_kept(c, k, "id");
     if (!kind || !id) {
@@ -230,8 +239,12 @@ static bool check_netdev(struct config *c, struct keyvals *k, struct error *e)
 
 static bool check_nic(struct config *c, struct keyvals *k, unsigned number, struct error *e)
 {
+    const char *model = keyvals_get(k, "model");
+    if (model && is_help(model)) {
+        return give_help(c, network_cards_help());
+    }
     if (group_wants_help(k)) {
-        return give_help(c, netdev_help());
+        return give_help(c, netdev_help(k));
     }
     const char *kind = take_kept(c, k, "type"), *id = take_kept(c, k, "id");
     struct card card = {

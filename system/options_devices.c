@@ -36,6 +36,22 @@ static char *devices_help(void)
     return strbuf_take(&s);
 }
 
+char *network_cards_help(void)
+{
+    struct strbuf s = {0};
+    strbuf_puts(&s, "Network cards:\n");
+    for (const struct device_class *const *d = device_classes; *d; d++) {
+        const struct prop *p = (*d)->props;
+        while (p && p->name && p->type != PROP_MAC) {
+            p++;
+        }
+        if (listed(*d) && p && p->name) {
+            strbuf_printf(&s, "  %-24s %s\n", (*d)->name, (*d)->desc);
+        }
+    }
+    return strbuf_take(&s);
+}
+
 static bool no_such_driver(const char *where, const char *driver, struct error *e)
 {
     enum {

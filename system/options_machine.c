@@ -149,7 +149,8 @@ static bool check_machine_group(struct config *c, struct error *e)
 static bool check_cpu(struct config *c, struct error *e)
 {
     const struct machine_class *m = c->machine_class;
-    if (c->machine.cpu && is_help(c->machine.cpu)) {
+    const char *comma = c->machine.cpu ? strchr(c->machine.cpu, ',') : NULL;
+    if (c->machine.cpu && (is_help(c->machine.cpu) || (comma && is_help(comma + 1)))) {
         struct strbuf s = {0};
         for (const struct cpu_class *const *cls = m ? m->cpu_classes : cpu_classes; *cls; cls++) {
             if (strcmp((*cls)->arch, c->arch) == 0) {
@@ -210,6 +211,7 @@ static bool check_memory(struct config *c, struct error *e)
 
 struct smp_group {
     uint32_t cpus, sockets, cores, threads, maxcpus;
+    uint32_t drawers, books, dies, clusters, modules;
 };
 
 static const struct key_row smp_rows[] = {
@@ -219,9 +221,11 @@ static const struct key_row smp_rows[] = {
      NULL},
     {"threads", KEY_U32, offsetof(struct smp_group, threads), "threads of a core (1)", NULL},
     {"maxcpus", KEY_U32, offsetof(struct smp_group, maxcpus), "the same as cpus", NULL},
-    {"clusters", KEY_REFUSED, 0, "there is this level in no machine of this build", NULL},
-    {"dies", KEY_REFUSED, 0, "there is this level in no machine of this build", NULL},
-    {"modules", KEY_REFUSED, 0, "there is this level in no machine of this build", NULL},
+    {"drawers", KEY_U32, offsetof(struct smp_group, drawers), "1", NULL},
+    {"books", KEY_U32, offsetof(struct smp_group, books), "1", NULL},
+    {"dies", KEY_U32, offsetof(struct smp_group, dies), "1", NULL},
+    {"clusters", KEY_U32, offsetof(struct smp_group, clusters), "1", NULL},
+    {"modules", KEY_U32, offsetof(struct smp_group, modules), "1", NULL},
     {0}};
 
 /* Numbers that are not given follow from those that are: first the cores, then the sockets. */
@@ -262,6 +266,12 @@ static bool check_smp(struct config *c, struct error *e)
     }
     complete_topology(&g);
     const char *where = k ? k->where : "-smp";
+    if (g.drawers > 1 || g.books > 1 || g.dies > 1 || g.clusters > 1 || g.modules > 1) {
+        return error_set(e,
+                         "%s: no machine of this build has more than sockets, cores and threads:"
+                         " 1 is accepted for other levels",
+                         where);
+    }
     if ((uint64_t)g.sockets * g.cores * g.threads != g.maxcpus) {
         return error_set(e, "%s: %u sockets * %u cores * %u threads are not %u CPUs", where,
                          g.sockets, g.cores, g.threads, g.maxcpus);

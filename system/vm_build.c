@@ -233,6 +233,23 @@ static bool set_mac(struct vm *vm, struct device *d, const struct request *r, st
     return device_set(d, p->name, mac, e);
 }
 
+/* Names the buses that the device could go on, the first of them if they are many. */
+static bool no_such_bus(const struct machine *m, const struct device_class *cls, const char *name,
+                        struct error *e)
+{
+    unsigned n = 0;
+    error_set(e, "there is no bus '%s'", name);
+    for (const struct bus *b = m->buses; b; b = b->next) {
+        if (b->kind == cls->bus && n++ < 4) {
+            error_append(e, "%s %s", n == 1 ? "; accepted:" : ",", b->name);
+        }
+    }
+    if (n > 4) {
+        error_append(e, " and %u more (info qtree of the monitor lists them)", n - 4);
+    }
+    return false;
+}
+
 static bool choose_bus(struct vm *vm, struct device *d, const struct request *r, struct error *e)
 {
     struct machine *m = vm->machine;
@@ -240,11 +257,7 @@ static bool choose_bus(struct vm *vm, struct device *d, const struct request *r,
     if (r->bus) {
         d->bus = machine_find_bus(m, r->bus);
         if (!d->bus) {
-            error_set(e, "there is no bus '%s'; the machine has:", r->bus);
-            for (struct bus *b = m->buses; b; b = b->next) {
-                error_append(e, "%s %s", b == m->buses ? "" : ",", b->name);
-            }
-            return false;
+            return no_such_bus(m, d->cls, r->bus, e);
         }
         return d->bus->kind == kind ||
                error_set(e, "%s does not go on the bus '%s'", d->cls->name, r->bus);
@@ -362,7 +375,8 @@ static bool add_default_card(struct vm *vm, struct error *e)
     return n->netdev != NULL;
 }
 
-static void warn_of_unused(struct vm *vm)
+/* Back ends without a device: networks wait for one that comes later, flash banks cannot. */
+static bool check_unused(struct vm *vm, struct error *e)
 {
     for (struct network *n = vm->config->network_list; n; n = n->next) {
         if (!n->used) {
@@ -371,9 +385,10 @@ static void warn_of_unused(struct vm *vm)
     }
     for (struct drive *d = vm->config->drive_list; d; d = d->next) {
         if (!d->used && d->interface == DRIVE_PFLASH) {
-            say_warning("%s: the machine has no such flash bank", d->where);
+            return error_set(e, "%s: the machine has no such flash bank", d->where);
         }
     }
+    return true;
 }
 
 /* ---- the board */
@@ -452,6 +467,5 @@ bool vm_build(struct vm *vm, struct error *e)
         !machine_finish(m, e)) {
         return false;
     }
-    warn_of_unused(vm);
-    return true;
+    return check_unused(vm, e);
 }

@@ -7,20 +7,24 @@
  *
  *   OP(name, SHAPE, EFFECTS, evaluator)
  *
- * SHAPE     operands, and what builds it: see the list below.
- * EFFECTS   PURE            same operands, same value; may be dropped, merged, folded
- *           READS_FPENV     depends on the dynamic rounding mode
- *           STICKY          sets cumulative floating-point flags; dropped only when nobody reads
- * the value *and* it is dead code that the guest did not execute, so in practice never dropped, but
- * may be merged with an equal op READS_STATE, WRITES_STATE, LOADS, STORES   what it touches
- *           MAY_EXIT        the guest instruction may fault here: the state before the instruction
- * must be recoverable ENDS            terminates the block COMMUTES        a and b may be exchanged
- *           LIFTS           with a vector type it works lane by lane
- * evaluator For scalar integers an expression over the uint64_t operands a, b, c (zero-extended to
+ * SHAPE: operands, and what builds it; see the list below.
+ *
+ * EFFECTS:
+ *   PURE           same operands, same value; may be dropped, merged, folded
+ *   READS_FPENV    depends on the dynamic rounding mode
+ *   STICKY         sets cumulative floating-point flags: never dropped, but merged with an equal op
+ *   READS_STATE, WRITES_STATE, LOADS, STORES
+ *                  what it touches
+ *   MAY_EXIT       the guest instruction may fault here: the state before it must be recoverable
+ *   ENDS           terminates the block
+ *   COMMUTES       a and b may be exchanged
+ *   LIFTS          with a vector type it works lane by lane
+ *
+ * Evaluator: for scalar integers an expression over the uint64_t operands a, b, c (zero-extended to
  * 64 bits from the type's width), the width w in bits, and sx(x) = x sign-extended from w bits; the
- * result is cut to w bits. Or EV(function): a named function void function(struct ir_eval *, union
- * ir_vec *d, const union ir_vec *a, b, c) in tcg/eval_*.c. NOEVAL: the interpreter's main loop does
- * it.
+ * result is cut to w bits. Or EV(function): a named function in tcg/eval_*.c,
+ * void function(struct ir_eval *, union ir_vec *d, const union ir_vec *a, b, c).
+ * NOEVAL: the interpreter's main loop does it.
  *
  * Semantics are total: shift counts past the width give 0 (sar: copies of the sign), division by
  * zero gives 0, INT_MIN / -1 gives INT_MIN (remainder 0). The guest emits its own checks where its

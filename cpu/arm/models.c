@@ -294,11 +294,11 @@ static void list_choices(struct error *e, const char *word, const char *const *n
 {
     const char *near = nearest_name(word, names, n);
     if (near) {
-        error_append(e, "; did you mean \"%s\"?", near);
+        error_append(e, "; did you mean '%s'?", near);
     }
-    error_append(e, "; known:");
+    error_append(e, "%s accepted:", near ? "" : ";");
     for (size_t i = 0; i < n; i++) {
-        error_append(e, " %s", names[i]);
+        error_append(e, "%s %s", i ? "," : "", names[i]);
     }
 }
 
@@ -308,7 +308,7 @@ static bool unknown_property(struct error *e, const char *model, const char *nam
     for (size_t i = 0; i < array_len(properties); i++) {
         names[i] = properties[i].name;
     }
-    error_set(e, "-cpu %s: no property \"%s\"", model, name);
+    error_set(e, "-cpu %s: no property '%s'", model, name);
     list_choices(e, name, names, array_len(properties));
     return false;
 }
@@ -323,13 +323,12 @@ static bool set_property(struct settings *s, const char *model, char *item, stru
     }
     if (value) {
         *value++ = 0;
-        if (!parse_switch(value, &on)) {
-            return error_set(e, "-cpu %s: %s=%s: the value is \"on\" or \"off\"", model, item,
-                             value);
-        }
     }
     for (size_t i = 0; i < array_len(properties); i++) {
         if (strcmp(properties[i].name, item) == 0) {
+            if (value && !parse_switch(value, &on)) {
+                return error_set(e, "-cpu %s: %s=%s: expected on or off", model, item, value);
+            }
             *(bool *)(void *)((uint8_t *)s + properties[i].offset) = on;
             return true;
         }
@@ -365,11 +364,15 @@ static bool check_settings(const struct settings *s, const struct arm_cpu *cpu, 
         return error_set(e, "-cpu %s: choose one of pauth-impdef, pauth-qarma3 and pauth-qarma5",
                          model);
     }
+    if (!cpu->pauth_level && (s->pauth || s->impdef + s->qarma3 + s->qarma5 > 0)) {
+        return error_set(e, "-cpu %s: this model has no pointer authentication", model);
+    }
+    if (s->lpa2 && !arm_has(cpu, ARM_HAS_lpa2)) {
+        return error_set(e, "-cpu %s: lpa2=on: this model has no 52-bit addresses with these pages",
+                         model);
+    }
     if (!s->pauth && s->impdef + s->qarma3 + s->qarma5 > 0) {
         return error_set(e, "-cpu %s: an algorithm is chosen while pauth=off", model);
-    }
-    if (!cpu->pauth_level && (s->impdef + s->qarma3 + s->qarma5 > 0)) {
-        return error_set(e, "-cpu %s: this model has no pointer authentication", model);
     }
     return true;
 }
@@ -417,7 +420,10 @@ bool arm_model_apply(struct arm_cpu *cpu, const char *text, struct error *e)
     }
     take_ids(cpu, cpu->model);
     derive_features(cpu);
-    struct settings s = {.pauth = true, .pmu = true, .lpa2 = true, .aarch64 = true};
+    struct settings s = {.pauth = cpu->pauth_level > 0,
+                         .pmu = true,
+                         .lpa2 = arm_has(cpu, ARM_HAS_lpa2),
+                         .aarch64 = true};
     if (!parse_properties(&s, cpu->model->name, text + n, e) || !check_settings(&s, cpu, e)) {
         return false;
     }

@@ -59,6 +59,9 @@ shows accelerators_are_listed '^  tcg ' -accel help
 shows keys_of_the_accelerator_are_listed '^  engine=jit\|interp ' -accel tcg,help
 shows devices_are_listed '^  virtio-blk-pci ' -device help
 shows properties_of_a_device_are_listed 'drive=' -device virtio-blk-pci,help
+shows keys_behind_a_cpu_model_are_listed '^  pauth-impdef ' -M virt -cpu max,help
+shows keys_of_a_network_are_listed '^  hostfwd=TEXT$' -netdev user,help
+shows network_cards_are_listed '^  virtio-net-pci ' -nic model=help
 shows network_kinds_are_listed '^  user ' -netdev help
 shows character_back_ends_are_listed '^  pty ' -chardev help
 shows keys_of_a_back_end_are_listed '^  server=on\|off ' -chardev socket,help
@@ -109,12 +112,18 @@ wrong disk_without_file 'file= is missing' $V -drive if=none
 wrong unknown_drive_key "did you mean 'format'?" $V -drive file=disk.img,fromat=raw
 wrong unknown_format 'qcow9' $V -drive file=disk.img,format=qcow9
 wrong unknown_interface 'accepted: default, none, virtio, pflash' $V -drive file=disk.img,if=ide
+wrong bad_cache_mode 'cache=foo: accepted are writeback' $V -drive file=disk.img,cache=foo,if=none
+wrong bad_switch_of_a_drive "'on' or 'off'" $V -drive if=none,readonly=maybe,file=disk.img,id=a
+wrong no_such_flash_bank 'no such flash bank' $V -drive if=pflash,unit=2,file=disk.img,format=raw
+wrong unknown_property_of_many 'lists them' $V -device virtio-blk-pci,zzzzzz=x
+wrong pauth_of_a_model_without_it 'no pointer authentication' $V -cpu cortex-a53,pauth=on
+wrong topology_level_that_is_not_there '1 is accepted' $V -smp 4,clusters=2
 wrong drive_id_twice "the id 'a' is taken" $V -drive file=disk.img,id=a,if=none -drive file=disk.img,id=a,if=none
 wrong disk_is_locked 'disk.img' $V -drive file=disk.img,format=raw -drive file=disk.img,format=raw
 wrong unknown_device "did you mean 'virtio-blk-pci'?" $V -device virtio-blk-pc
 wrong unknown_property 'no property' $V -device virtio-blk-pci,drve=x -serial file:serial.log
 wrong device_without_drive 'no -drive with id=x' $V -device virtio-blk-pci,drive=x
-wrong device_on_a_bus_that_is_not_there "there is no bus 'pci.9'" $V -device virtio-rng-pci,bus=pci.9
+wrong device_on_a_bus_that_is_not_there "there is no bus 'pci.9'; accepted: pcie.0" $V -device virtio-rng-pci,bus=pci.9
 wrong device_of_the_board 'cannot be added' $V -device pl011
 wrong unknown_netdev_kind "did you mean 'user'?" $V -netdev usr,id=n
 wrong netdev_without_id 'the id is missing' $V -netdev user

@@ -4,10 +4,13 @@
  * docs/internals.md for the contract.
  *
  * Registers while generated code runs:
- *   rsp  code stack     rbp  state (end of struct vcpu)     r15  inline TLB of the current MMU
- * index rax rcx rdx  scratch within one op                      xmm0 xmm1  scratch within one op
- *   rbx rsi rdi r8 r14 r9 r10 r11   homes of the guest's rows by preference      r12 r13  free
- *   xmm2 … xmm13  homes of vector rows                      xmm14 xmm15  free
+ *   rsp                             code stack
+ *   rbp                             state: the end of struct vcpu
+ *   r15                             inline TLB of the current MMU index
+ *   rax rcx rdx, xmm0 xmm1          scratch within one op
+ *   rbx rsi rdi r8 r14 r9 r10 r11   homes of the guest's rows, in order of preference
+ *   xmm2 … xmm13                    homes of vector rows
+ *   r12 r13, xmm14 xmm15            free
  */
 #ifndef TCG_HOST_X86_64_COMPILE_H
 #define TCG_HOST_X86_64_COMPILE_H

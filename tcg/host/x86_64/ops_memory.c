@@ -3,10 +3,14 @@
  * Guest memory accesses: the inline look-up in the TLB, and the cold path behind it.
  *
  *     lea   rcx, [address]
- *     lea   rax, [rcx + size - 1]          the last byte's page is compared, so that a crossing
- * misses shr   rcx, 8 and   rcx, [table - 8]               the mask and   rax, -4096 cmp   rax,
- * [table + rcx] jne   cold mov   rcx, [table + rcx + 8]         the addend mov   dst, [rcx +
- * address]
+ *     lea   rax, [rcx + size - 1]      the last byte: a crossing of pages has another tag
+ *     shr   rcx, 8
+ *     and   rcx, [table - 8]           the mask of the table's lines
+ *     and   rax, -4096
+ *     cmp   rax, [table + rcx]         the tag
+ *     jne   cold
+ *     mov   rcx, [table + rcx + 8]     the addend
+ *     mov   dst, [rcx + address]
  *
  * The cold path first asks the LEAF refill and tries again; else the run-time does the access and
  * goes on behind it.
