@@ -34,7 +34,7 @@ struct cpu_reg {
     const char *gdb_feature; /* org.gnu.gdb.aarch64.core, … */
     const char *gdb_type;    /* "uint64", "data_ptr", "code_ptr", "v4f…": as gdb names types */
     uint64_t (*get)(struct vcpu *v); /* not NULL: a view of several fields; offset is unused */
-    void (*set)(struct vcpu *v, uint64_t value);
+    void (*set)(struct vcpu *v, uint64_t value); /* NULL with get: it can only be looked at */
 };
 
 /* What a page walk found; also the contents of a second-level TLB entry. */

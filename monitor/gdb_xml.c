@@ -119,7 +119,7 @@ static void put_feature(const struct cpu_class *cls, const char *feature, struct
         } else {
             strbuf_printf(out, "uint%u", r->bits);
         }
-        strbuf_puts(out, "\"/>\n");
+        strbuf_puts(out, r->get && !r->set ? "\" group=\"system\"/>\n" : "\"/>\n");
     }
     strbuf_puts(out, "</feature>\n");
 }

@@ -141,7 +141,48 @@ static void fpcr_set(struct vcpu *v, uint64_t value)
     arm_update_mode(arm_cpu(v));
 }
 
+/* The stack pointer of an exception level: the current one is kept apart. */
+static uint64_t sp_of(const struct arm_cpu *cpu, unsigned el)
+{
+    const unsigned of = cpu->pstate & PSTATE_SP ? (cpu->pstate & PSTATE_EL) >> PSTATE_EL_SHIFT : 0;
+    return el == of ? cpu->sp : cpu->sp_el[el];
+}
+
+/* System registers that a debugger may look at: name, gdb's number, value. */
+#define SYSTEM_ROWS(R)                                                                             \
+    R(SCTLR_EL1, 68, cpu->sctlr[1])                                                                \
+    R(CPACR_EL1, 69, cpu->cpacr)                                                                   \
+    R(TTBR0_EL1, 70, cpu->ttbr0[1])                                                                \
+    R(TTBR1_EL1, 71, cpu->ttbr1[1])                                                                \
+    R(TCR_EL1, 72, cpu->tcr[1])                                                                    \
+    R(MAIR_EL1, 73, cpu->mair[1])                                                                  \
+    R(VBAR_EL1, 74, cpu->vbar[1])                                                                  \
+    R(ESR_EL1, 75, cpu->esr[1])                                                                    \
+    R(FAR_EL1, 76, cpu->far[1])                                                                    \
+    R(ELR_EL1, 77, cpu->elr[1])                                                                    \
+    R(SPSR_EL1, 78, cpu->spsr[1])                                                                  \
+    R(SP_EL0, 79, sp_of(cpu, 0))                                                                   \
+    R(SP_EL1, 80, sp_of(cpu, 1))                                                                   \
+    R(PAR_EL1, 81, cpu->par)                                                                       \
+    R(CONTEXTIDR_EL1, 82, cpu->contextidr[1])                                                      \
+    R(TPIDR_EL0, 83, cpu->tpidr[0])                                                                \
+    R(TPIDRRO_EL0, 84, cpu->tpidrro_el0)                                                           \
+    R(TPIDR_EL1, 85, cpu->tpidr[1])                                                                \
+    R(MDSCR_EL1, 86, cpu->mdscr)                                                                   \
+    R(CNTKCTL_EL1, 87, cpu->cntkctl)                                                               \
+    R(MIDR_EL1, 88, cpu->id[ARM_ID_MIDR])
+
+#define GETTER(name, n, value)                                                                     \
+    static uint64_t name##_get(struct vcpu *v)                                                     \
+    {                                                                                              \
+        const struct arm_cpu *cpu = arm_cpu(v);                                                    \
+        return value;                                                                              \
+    }
+SYSTEM_ROWS(GETTER)
+
 #define CORE "org.gnu.gdb.aarch64.core"
+#define SYSTEM "org.dragoman.aarch64.system"
+#define SYSTEM_ROW(name, n, value) {#name, 0, 64, n, SYSTEM, "uint64", name##_get, NULL},
 #define FPU "org.gnu.gdb.aarch64.fpu"
 #define X(n)                                                                                       \
     {                                                                                              \
@@ -221,6 +262,9 @@ const struct cpu_reg arm_regs[] = {
     V(31),
     {"fpsr", 0, 32, 66, FPU, "int", fpsr_get, fpsr_set},
     {"fpcr", 0, 32, 67, FPU, "int", fpcr_get, fpcr_set},
+    /* clang-format off */
+    SYSTEM_ROWS(SYSTEM_ROW)
+    /* clang-format on */
     {.name = NULL},
 };
 

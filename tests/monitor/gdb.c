@@ -79,6 +79,18 @@ TEST(registers_memory_and_breakpoints)
     finish();
 }
 
+TEST(system_registers_can_be_looked_at)
+{
+    NEEDS_GDB();
+    REQUIRE(debug(NULL,
+                  "-ex 'info registers system' -ex 'p $SCTLR_EL1 & 1' "
+                  "-ex 'p $SP_EL1 == $sp' -ex 'p $VBAR_EL1 = 8' -ex 'p/x $VBAR_EL1' -ex kill"));
+    saw("MIDR_EL1       0xf0440");
+    saw("= 0\n$2 = 1\n");
+    saw("Could not write register \"VBAR_EL1\"");
+    finish();
+}
+
 TEST(stepping_and_hardware_points)
 {
     NEEDS_GDB();
