@@ -19,6 +19,8 @@ struct accel_config {
     uint64_t cache_bytes; /* tb-size= (MiB on the command line); 0: default */
     int host_level;       /* host-cpu=: 0 best of the host, else 2, 3, 4 for x86-64-v2 … v4 */
     bool interpreter;     /* engine=interp: the reference interpreter instead of host code */
+    bool perf_map;        /* -perfmap: /tmp/perf-PID.map names generated code */
+    bool jit_dump;        /* -jitdump: jit-PID.dump has it as a whole */
     bool counted;         /* -icount given; all vCPUs run on one thread then */
     int shift;            /* -icount shift=N: 2^N ns an instruction; -1 auto */
     bool sleep;           /* -icount sleep=on: idle time passes in real time; off: it is skipped */

@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "accel/tcg.h"
+#include "accel/perf.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/log.h"
@@ -45,7 +45,11 @@ static void log_block(struct vcpu *v, const struct ir_builder *b, const struct b
         return;
     }
     if (log_enabled(LOG_IN_ASM)) {
-        log_print(LOG_IN_ASM, "IN: %#" PRIx64 "\n", b->pc);
+        char mode[16] = "";
+        if (v->cls->mode_name) {
+            v->cls->mode_name(b->mode_key, mode, sizeof(mode));
+        }
+        log_print(LOG_IN_ASM, "IN: %#" PRIx64 " %s\n", b->pc, mode);
         for (uint32_t at = 0; at < b->guest_bytes;) {
             char text[128];
             const unsigned n = v->cls->disas(b->code + at, b->guest_bytes - at, b->pc + at, text,
@@ -74,6 +78,11 @@ static void keep_ir(struct block *blk, const struct ir_builder *b)
 {
     blk->ir = mem_dup(b, sizeof(*b));
     blk->ir->insns = mem_dup(b->insns, b->count * sizeof(*b->insns));
+}
+
+static struct host_mark mark(const struct accel *a)
+{
+    return a->host ? host_mark(a->host) : (struct host_mark){0};
 }
 
 static bool compile(struct vcpu *v, struct ir_builder *b, struct block *blk)
@@ -157,8 +166,13 @@ static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const u
                           .flags_dead = b->flags_dead,
                           .guest_insns = b->guest_insns,
                           .valid = is_kept(tcg_of(v))};
+    const struct host_mark before = mark(a);
     if (!compile(v, b, blk)) {
         return NULL;
+    }
+    if (a->perf && blk->valid) {
+        const struct host_mark behind = mark(a);
+        perf_block(a->perf, v, blk, &before, &behind);
     }
     a->block_count++;
     a->translated_blocks++;
@@ -222,11 +236,6 @@ struct block *block_find(struct vcpu *v, uint64_t pc)
 }
 
 /* ---- blocks for one use */
-
-static struct host_mark mark(const struct accel *a)
-{
-    return a->host ? host_mark(a->host) : (struct host_mark){0};
-}
 
 struct block *block_short(struct vcpu *v, uint64_t pc, uint32_t limit)
 {
@@ -358,6 +367,9 @@ void block_flush_all(struct accel *a)
     context_reset(a);
     if (a->host) {
         host_reset(a->host);
+    }
+    if (a->perf) {
+        perf_emptied(a->perf);
     }
     a->flushes++;
     atomic_store(&a->flush_wanted, 0);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "accel/counted.h"
+#include "accel/perf.h"
 #include "base/atomic.h"
 
 static void translation(struct accel *a, struct strbuf *out)
@@ -28,6 +29,9 @@ static void translation(struct accel *a, struct strbuf *out)
         strbuf_printf(out, "instructions        %" PRIu64 " executed\n", accel_instructions(a));
     }
     strbuf_printf(out, "cache flushes       %" PRIu64 "\n", a->flushes);
+    if (a->perf) {
+        perf_info(a->perf, out);
+    }
 }
 
 static void vcpu(struct vcpu *v, struct strbuf *out)

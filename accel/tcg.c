@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "accel/counted.h"
+#include "accel/perf.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/mem.h"
@@ -314,6 +315,10 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
         accel_destroy(a);
         return NULL;
     }
+    if ((c->perf_map || c->jit_dump) && !(a->perf = perf_create(c, a->host, e))) {
+        accel_destroy(a);
+        return NULL;
+    }
     a->block_capacity = 1u << 20;
     a->blocks = os_map_ram(a->block_capacity * sizeof(*a->blocks), e);
     bool ok = a->blocks != NULL;
@@ -419,6 +424,8 @@ void accel_destroy(struct accel *a)
     if (a->has_timer) {
         os_thread_join(&a->timer);
     }
+    perf_destroy(a->perf); /* before the cache is emptied, so that the files keep what was in it */
+    a->perf = NULL;
     if (a->blocks) {
         block_flush_all(a);
         os_unmap(a->blocks, a->block_capacity * sizeof(*a->blocks));

@@ -142,6 +142,7 @@ struct accel {
     unsigned watchpoint_count;
     uint64_t watch_hit;
 
+    struct perf *perf; /* NULL: nobody wants names of generated code */
     uint64_t translated_insns, translated_blocks, translate_ns, flushes;
 };
 

@@ -32,6 +32,9 @@ void os_discard(void *p, size_t size);
  */
 bool os_map_code(size_t size, void **rw, void **rx, struct error *e);
 
+/* Maps the first size bytes of a file readable and executable. NULL on failure. */
+void *os_map_executable(int fd, size_t size, struct error *e);
+
 /*
  * Maps a stack of size bytes (a multiple of the page size) between two guard pages of guard bytes
  * each. Returns the lowest usable address; NULL on failure. Unmap with os_unmap_stack.

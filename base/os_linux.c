@@ -71,31 +71,36 @@ void os_discard(void *p, size_t size)
     }
 }
 
+/*
+ * Anonymous shared memory, since perf looks into its map of names (/tmp/perf-PID.map) for code in
+ * anonymous memory only. mremap of 0 bytes maps shared memory once more (mremap(2)).
+ */
 bool os_map_code(size_t size, void **rw, void **rx, struct error *e)
 {
-    int fd = memfd_create("dragoman-code", MFD_CLOEXEC);
-    if (fd < 0 || ftruncate(fd, (off_t)size) != 0) {
-        error_set(e, "cannot make %zu MiB of code memory: %s", size >> 20, strerror(errno));
-        goto out;
-    }
-    *rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    *rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (*rw == MAP_FAILED) {
         map_failed(e, "code", size);
-        goto out;
+        return false;
     }
-    *rx = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    *rx = mremap(*rw, 0, size, MREMAP_MAYMOVE);
     if (*rx == MAP_FAILED) {
         map_failed(e, "executable code", size);
         munmap(*rw, size);
-        goto out;
+        return false;
     }
-    close(fd); /* the mappings keep the memory */
+    if (mprotect(*rx, size, PROT_READ | PROT_EXEC) != 0) {
+        map_failed(e, "executable code", size);
+        munmap(*rw, size);
+        munmap(*rx, size);
+        return false;
+    }
     return true;
-out:
-    if (fd >= 0) {
-        close(fd);
-    }
-    return false;
+}
+
+void *os_map_executable(int fd, size_t size, struct error *e)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+    return p == MAP_FAILED ? map_failed(e, "an executable file", size) : p;
 }
 
 void *os_map_stack(size_t size, size_t guard, struct error *e)

@@ -74,6 +74,8 @@ struct cpu_class {
     /* Translation: everything that the code of a block depends on beside its bytes (exception
      * level, FP mode, …). */
     uint64_t (*mode_key)(struct vcpu *v);
+    /* What people call the mode of a key ("EL1"), for names and logs; may be NULL. */
+    void (*mode_name)(uint64_t mode_key, char *text, size_t size);
     /* Emits IR for one block that starts at b->pc; see tcg/ir.h. */
     void (*translate)(struct vcpu *v, struct ir_builder *b);
     unsigned (*disas)(const uint8_t *bytes, size_t n, uint64_t pc, char *text,

@@ -163,7 +163,14 @@ static bool check_icount(struct config *c, struct error *e)
     return true;
 }
 
+static bool check_profiling(const struct config *c, struct error *e)
+{
+    return !c->accel.interpreter || !(c->accel.perf_map || c->accel.jit_dump) ||
+           error_set(e, "-%s: engine=interp makes no host code that could have names",
+                     c->accel.perf_map ? "perfmap" : "jitdump");
+}
+
 bool check_accel(struct config *c, struct error *e)
 {
-    return check_accel_groups(c, e) && check_icount(c, e);
+    return check_accel_groups(c, e) && check_icount(c, e) && check_profiling(c, e);
 }

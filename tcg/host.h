@@ -128,6 +128,9 @@ struct host_config {
 struct host *host_create(const struct host_config *c, struct error *e);
 void host_destroy(struct host *h);
 
+/* What `e_machine` of an ELF file says of the host. */
+uint32_t host_elf_machine(void);
+
 /* Arenas of the cache; all emptied by host_reset (nobody may run generated code then). */
 const struct map_entry *host_map(struct host *h, uint32_t index);
 
@@ -143,6 +146,16 @@ struct host_mark {
 };
 struct host_mark host_mark(const struct host *h);
 void host_release(struct host *h, const struct host_mark *m);
+
+/* Where the code at hot or cold of a mark runs; the code between generated code and the run-time
+ * (false: there are not so many pieces). */
+const void *host_code_at(const struct host *h, uint32_t offset);
+struct host_stub {
+    const char *name;
+    const void *code;
+    uint32_t bytes;
+};
+bool host_stub(const struct host *h, unsigned n, struct host_stub *s);
 
 /* Patches l to jump to entry (page_id: what its code slot must hold, if it crosses pages), or back
  * to its stub. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The class "arm" of CPUs: life of a vCPU, and the hooks that boards, monitor and accelerator call.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,6 +134,11 @@ static uint64_t mode_key(struct vcpu *v)
     return arm_cpu(v)->mode;
 }
 
+static void mode_name(uint64_t mode_key, char *text, size_t size)
+{
+    snprintf(text, size, "EL%u", (unsigned)(mode_key >> MODE_EL_SHIFT & 3));
+}
+
 static unsigned disas(const uint8_t *bytes, size_t n, uint64_t pc, char *text, size_t size)
 {
     if (n < 4) {
@@ -161,6 +167,7 @@ const struct cpu_class arm_cpu_class = {
     .pc = get_pc,
     .set_pc = set_pc,
     .mode_key = mode_key,
+    .mode_name = mode_name,
     .translate = a64_translate_block,
     .disas = disas,
     .mmu_index = arm_mmu_index,

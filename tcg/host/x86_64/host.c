@@ -3,6 +3,7 @@
 #include "tcg/host.h"
 
 #include <capstone/capstone.h>
+#include <elf.h>
 #include <ucontext.h>
 
 #include "base/mem.h"
@@ -123,6 +124,16 @@ void host_release(struct host *h, const struct host_mark *m)
     h->site_count = m->sites;
     h->map_count = m->maps;
     h->link_count = m->links;
+}
+
+const void *host_code_at(const struct host *h, uint32_t offset)
+{
+    return h->rx + offset;
+}
+
+uint32_t host_elf_machine(void)
+{
+    return EM_X86_64;
 }
 
 const struct map_entry *host_map(struct host *h, uint32_t index)

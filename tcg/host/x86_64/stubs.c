@@ -365,3 +365,34 @@ void stubs_create(struct host *h)
     h->stubs.counted = boundary_stub(h, &as, (uintptr_t)r->counted);
     h->first_cold = (uint32_t)align_up(as.cold, 64);
 }
+
+/* In the order of stubs_create: each ends where the next begins. */
+#define STUB(name_)                                                                                \
+    {                                                                                              \
+#name_, offsetof(struct stubs, name_)                                                      \
+    }
+static const struct {
+    const char *name;
+    size_t member;
+} stub_names[] = {STUB(enter), STUB(leave), STUB(link), STUB(go), STUB(poll),     STUB(tail),
+                  STUB(mem),   STUB(call),  STUB(leaf), STUB(op), STUB(ret_miss), STUB(counted)};
+_Static_assert(array_len(stub_names) == sizeof(struct stubs) / sizeof(uint32_t),
+               "each stub has a name");
+
+static uint32_t stub_at(const struct host *h, unsigned n)
+{
+    return n < array_len(stub_names)
+               ? *(const uint32_t *)(const void *)((const char *)&h->stubs + stub_names[n].member)
+               : h->first_cold;
+}
+
+bool host_stub(const struct host *h, unsigned n, struct host_stub *s)
+{
+    if (n >= array_len(stub_names)) {
+        return false;
+    }
+    *s = (struct host_stub){.name = stub_names[n].name,
+                            .code = h->rx + stub_at(h, n),
+                            .bytes = stub_at(h, n + 1) - stub_at(h, n)};
+    return true;
+}
