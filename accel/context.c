@@ -81,6 +81,9 @@ void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa)
     struct code_mapping *m = map_slot(c, page);
     if (m->page == 1) {
         c->map_used++;
+        if (++a->mappings >= a->block_capacity) {
+            atomic_store(&a->flush_wanted, 1);
+        }
     }
     *m = (struct code_mapping){.page = page, .pa = pa & PAGE_MASK};
     const unsigned h = filter_hash(page);
@@ -96,6 +99,9 @@ uint32_t context_page_id(struct accel *a, uint64_t va_page, uint64_t pa_page)
     if (!id) {
         id = ++a->next_page_id;
         hash_put(a->page_ids, key, (void *)(uintptr_t)id);
+        if (id >= a->block_capacity) {
+            atomic_store(&a->flush_wanted, 1);
+        }
     }
     return id;
 }
@@ -262,6 +268,7 @@ void context_reset(struct accel *a)
         mem_free(c);
     }
     a->next_id = 0;
+    a->mappings = 0;
     memset(a->code_filter, 0, sizeof(a->code_filter));
     for (unsigned i = 0; i < a->count; i++) {
         struct tcg_vcpu *t = tcg_of(a->vcpus[i]);

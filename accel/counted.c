@@ -364,6 +364,7 @@ struct vcpu *counted_turn(struct accel *a)
     t->kicked = false;
     v->env.insns_left = 0;
     t->running = v;
+    tcg_listen(v);
     tcg_run(v);
     end_slice(t, v);
     return v;

@@ -5,7 +5,7 @@
  *
  * A kick stores exit_request and spoils the context's key, so that neither a probe nor a return
  * matches; generated code then asks the run-time, which leaves. The run loop clears exit_request
- * before it looks for work, so that no request is lost.
+ * before it looks at anything that somebody may want (tcg_listen), so that no request is lost.
  */
 #include "accel/counted.h"
 #include "base/atomic.h"
@@ -197,6 +197,11 @@ static void enter_guest(struct vcpu *v)
     atomic_store(&t->in_guest, false);
 }
 
+void tcg_listen(struct vcpu *v)
+{
+    atomic_store(&v->hot.exit_request, 0);
+}
+
 /* Runs v until it halts, or until exit_request says that somebody wants something else. One round.
  */
 void tcg_run(struct vcpu *v)
@@ -204,7 +209,6 @@ void tcg_run(struct vcpu *v)
     struct vcpu *before = current;
 
     current = v;
-    atomic_store(&v->hot.exit_request, 0);
     tcg_process_requests(v);
     if (v->cls->interrupt_ready(v)) {
         v->cls->take_interrupt(v);

@@ -17,6 +17,7 @@
 #include "base/mem.h"
 
 #define DEFAULT_CACHE_BYTES (128u << 20)
+#define CACHE_BYTES_A_BLOCK 128u /* room for blocks runs out with room for code, or before */
 #define SLICE_NS 2000000
 #define CODE_STACK_GUARD 65536u
 #define CODE_STACK_HEADROOM                                                                        \
@@ -149,16 +150,15 @@ static void run_thread(void *arg)
     struct accel *a = t->accel;
     void *stack = fault_stack_create();
 
-    while (park(t)) {
+    for (tcg_listen(t->v); park(t); tcg_listen(t->v)) {
         if (atomic_load(&a->flush_wanted)) {
             meet_for_flush(a);
-        }
-        if (!tcg_has_work(t->v)) {
+        } else if (!tcg_has_work(t->v)) {
             sleep_until_kicked(t);
-            continue;
+        } else {
+            tcg_run(t->v);
+            after_round(t);
         }
-        tcg_run(t->v);
-        after_round(t);
     }
     fault_stack_free(stack);
 }
@@ -192,9 +192,10 @@ static void run_all(void *arg)
             continue;
         }
         bool any = false;
-        for (unsigned i = 0; i < a->count && atomic_load(&a->running); i++) {
+        for (unsigned i = 0; i < a->count; i++) {
             struct tcg_vcpu *t = tcg_of(a->vcpus[i]);
-            if (!tcg_has_work(t->v)) {
+            tcg_listen(t->v);
+            if (!atomic_load(&a->running) || !tcg_has_work(t->v)) {
                 continue;
             }
             any = true;
@@ -261,6 +262,11 @@ static bool vcpu_setup(struct accel *a, struct vcpu *v, struct error *e)
     return !a->host || code_stack_setup(t, e);
 }
 
+static uint64_t cache_bytes(const struct accel *a)
+{
+    return a->config.cache_bytes ? a->config.cache_bytes : DEFAULT_CACHE_BYTES;
+}
+
 static bool create_host(struct accel *a, struct vcpu *v, struct error *e)
 {
     const struct host_config hc = {
@@ -269,7 +275,7 @@ static bool create_host(struct accel *a, struct vcpu *v, struct error *e)
                    .state = -(int32_t)VCPU_STATE_OFFSET},
         .runtime = tcg_runtime,
         .guest = v->cls->ir,
-        .cache_bytes = a->config.cache_bytes ? a->config.cache_bytes : DEFAULT_CACHE_BYTES,
+        .cache_bytes = cache_bytes(a),
         .level = a->config.host_level,
         .counted = a->config.counted,
     };
@@ -319,7 +325,7 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
         accel_destroy(a);
         return NULL;
     }
-    a->block_capacity = 1u << 20;
+    a->block_capacity = (uint32_t)(cache_bytes(a) / CACHE_BYTES_A_BLOCK);
     a->blocks = os_map_ram(a->block_capacity * sizeof(*a->blocks), e);
     bool ok = a->blocks != NULL;
     for (unsigned i = 0; i < count && ok; i++) {

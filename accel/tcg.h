@@ -125,6 +125,7 @@ struct accel {
     uint32_t next_id;
     struct hash *page_ids; /* virtual page ^ hash(physical page) → id */
     uint32_t next_page_id;
+    uint32_t mappings;    /* in all contexts' maps; as many as blocks, at most, as page ids are */
     struct block *blocks; /* chunked allocation */
     uint32_t block_count, block_capacity;
     struct block *short_block; /* counted: the last block of block_short, and the cache before and
@@ -188,7 +189,10 @@ bool tcg_has_work(struct vcpu *v); /* may run: on, and not waiting or no longer 
 
 /* run.c */
 void tcg_leave_soon(
-    struct vcpu *v);          /* generated code asks the run-time at its next poll; any thread */
+    struct vcpu *v); /* generated code asks the run-time at its next poll; any thread */
+/* Before the caller looks whether there is work, or somebody wants the thread, and then calls
+ * tcg_run: a kick from here on is noticed. */
+void tcg_listen(struct vcpu *v);
 void tcg_run(struct vcpu *v); /* guest code until something else wants the thread */
 
 /* fault.c */

@@ -37,6 +37,9 @@ stack             virt
 pmu               virt
 gicv2m            virt
 its               virt,gic-version=3  -smp 4
+limits            virt                -smp 4 -accel tcg,tb-size=1
+limits            virt                -smp 4 -accel tcg,tb-size=1,thread=single
+limits            virt                -smp 4
 '
 
 command -v clang-14 > /dev/null || { echo "skip aarch64: clang-14, which compiles the guests, is not installed"; exit 0; }
@@ -75,10 +78,12 @@ known() {
 
 # The emulator's own exit status: with semihosting that of the guest.
 run_guest() {
-    local guest=$1 machine=$2 rc name
+    local guest=$1 machine=$2 rc name all
     shift 2
+    all="$*"
     name=$guest
     [ "$machine" = virt ] || name=${guest}_$(echo "${machine#virt,}" | tr -cd a-z0-9)
+    case $all in *-accel*) name=${name}_$(echo "${all##*-accel tcg,}" | tr -cd a-z0-9) ;; esac
     timeout 100 "$dragoman" -M "$machine" "$@" -cpu max,sve=off,sme=off -m 512M -nodefaults -display none \
         -serial stdio -semihosting -kernel "$out/$guest.elf" < /dev/null 2> "$out/$guest.err" > "$out/$guest.out"
     rc=$?
