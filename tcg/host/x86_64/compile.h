@@ -110,10 +110,18 @@ enum constant {
     K_SIGN_F64,
     K_ABS_F32,
     K_ABS_F64,
-    K_LEAST_F32,
+    K_LEAST_F32, /* the smallest normal number */
     K_LEAST_F64,
-    K_TINY_F32,
-    K_TINY_F64, /* see check_lanes */
+    K_HALF_F32,
+    K_HALF_F64,
+    K_ONE_F32,
+    K_ONE_F64,
+    K_INTEGRAL_F32, /* from here on numbers have no fraction */
+    K_INTEGRAL_F64,
+    K_FIXED_F32, /* below this a scaling by 2^64 does not overflow */
+    K_FIXED_F64,
+    K_BELOW_I32_F32, /* the bits before 2^31 as a float */
+    K_65536_F32,
     K_SIGN_I8,
     K_SIGN_I16,
     K_SIGN_I32,
@@ -131,6 +139,15 @@ enum constant {
     K_ZERO,
     K_CRC32,
     K_LOW_32,
+    K_LANES_7F_8,
+    K_LANES_7FFF_16,
+    K_LANES_1_8,
+    K_MAX_I32,
+    K_MIN_I32,
+    K_RBIT_NIBBLE,
+    K_SHA1_C,
+    K_SHA1_P,
+    K_SHA1_M,
     K_BYTES_4,
     K_REV16,
     K_REV32,
@@ -336,6 +353,14 @@ void emit_vdup_lane(struct compiler *c, const struct ir_insn *in);
 void emit_vector_saturate(struct compiler *c, const struct ir_insn *in);
 void emit_vfcmp(struct compiler *c, const struct ir_insn *in);
 void emit_vector_convert(struct compiler *c, const struct ir_insn *in);
+void emit_fp_minmax(struct compiler *c, const struct ir_insn *in);
+void emit_frint(struct compiler *c, const struct ir_insn *in);
+void emit_vector_extreme(struct compiler *c, const struct ir_insn *in);
+void emit_vector_saturating(struct compiler *c, const struct ir_insn *in);
+void emit_vector_halving(struct compiler *c, const struct ir_insn *in);
+void emit_vector_dot(struct compiler *c, const struct ir_insn *in);
+void emit_rbit(struct compiler *c, const struct ir_insn *in);
+void emit_sha1(struct compiler *c, const struct ir_insn *in);
 void three(struct compiler *c, opcode op, unsigned dst, unsigned a,
            unsigned b); /* dst = a op b, by AVX or SSE */
 void emit_vector_move(struct compiler *c, const struct ir_insn *in);

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* AES, SHA-256 and carry-less products on the host's instructions for them. */
-#include "tcg/host/x86_64/compile.h"
-
-#define B66(op) OPC(PP_66, MAP_0F, op)
-#define B38(op) OPC(PP_66, MAP_0F38, op)
-#define B3A(op) OPC(PP_66, MAP_0F3A, op)
+/* AES, SHA-1, SHA-256 and carry-less products on the host's instructions for them. */
+#include "tcg/host/x86_64/simd.h"
 
 static void zero(struct compiler *c, unsigned r)
 {
@@ -68,6 +64,71 @@ void emit_sha256(struct compiler *c, const struct ir_insn *in)
     emit_rr(as, B66(0xfe), X0, ra);
     emit_x(as, B3A(0x0f), X0, reg_operand(rb), 1, 4); /* palignr: b1 b2 b3 c0 */
     copy(c, true, X0, rc);
+}
+
+/* ---- SHA-1 */
+
+/* Four rounds. The host counts its lanes from the top, adds the constant of the rounds itself, and
+ * wants E added to the first word. */
+static void sha1_rounds(struct steps *q, const struct ir_insn *in, const unsigned dst_abc[4])
+{
+    const enum constant k = in->op == IR_sha1_c   ? K_SHA1_C
+                            : in->op == IR_sha1_p ? K_SHA1_P
+                                                  : K_SHA1_M;
+
+    s_const(q, lane_sub[2], X1, dst_abc[3], k);
+    s_rri(q, PSHUFD, X1, X1, 0x1b);
+    s_copy(q, X0, dst_abc[2]);
+    s_rri(q, B66(0x73), 7, X0, 12); /* pslldq: E alone, at the top */
+    s_rr(q, lane_add[2], X1, X0);
+    s_rri(q, PSHUFD, X0, dst_abc[1], 0x1b);
+    s_rri(q, OPC(PP_NONE, MAP_0F3A, 0xcc), X0, X1,
+          in->op == IR_sha1_c   ? 0
+          : in->op == IR_sha1_p ? 1
+                                : 2);
+    s_rri(q, PSHUFD, dst_abc[0], X0, 0x1b);
+}
+
+/* x = x turned left by 1; uses t */
+static void turn_words(struct steps *q, unsigned x, unsigned t)
+{
+    s_shift(q, lane_shift[2], SHIFT_RIGHT, (const unsigned[]){t, x}, 31);
+    s_three(q, lane_add[2], x, x, x);
+    s_rr(q, POR, x, t);
+}
+
+void emit_sha1(struct compiler *c, const struct ir_insn *in)
+{
+    const bool schedule = in->op == IR_sha1_su0 || in->op == IR_sha1_su1;
+
+    if (!schedule && !c->h->cpu.sha) {
+        fallback(c, in);
+        return;
+    }
+    const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
+    const unsigned rc = in->c ? use(c, in->c, 0) : 0, t = temp(c, true);
+    struct steps q = {.c = c};
+
+    if (!schedule) {
+        sha1_rounds(&q, in, (const unsigned[]){dst, ra, rb, rc});
+    } else if (in->op == IR_sha1_su0) {
+        s_copy(&q, X0, rb); /* b1 b0 : a3 a2 */
+        s_rri(&q, B3A(0x0f), X0, ra, 8);
+        s_rr(&q, PXOR, X0, ra);
+        s_rr(&q, PXOR, X0, rc);
+        s_copy(&q, dst, X0);
+    } else {
+        s_copy(&q, X0, rb);
+        s_rri(&q, B66(0x73), 3, X0, 4); /* psrldq */
+        s_rr(&q, PXOR, X0, ra);
+        turn_words(&q, X0, t);
+        s_copy(&q, X1, X0); /* the first word, turned by 2, goes into the last */
+        s_rri(&q, B66(0x73), 7, X1, 12);
+        turn_words(&q, X1, t);
+        s_rr(&q, PXOR, X0, X1);
+        s_copy(&q, dst, X0);
+    }
+    steps_emit(&q);
 }
 
 /* ---- AES, as x86's instructions with a zero round key */

@@ -68,6 +68,10 @@ void emit_vector(struct compiler *c, const struct ir_insn *in)
 {
     const struct vector_row *row = find(in);
 
+    if (in->op == IR_mul && in->type == T_I8X16) {
+        emit_vector_misc(c, in);
+        return;
+    }
     if (!row || ir_type_bits(in->type) != 128) {
         fallback(c, in);
         return;

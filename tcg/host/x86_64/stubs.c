@@ -317,10 +317,18 @@ static void constants(struct host *h)
     fill(h, K_SIGN_F64, 8, UINT64_C(1) << 63);
     fill(h, K_ABS_F32, 4, 0x7fffffff);
     fill(h, K_ABS_F64, 8, INT64_MAX);
-    fill(h, K_LEAST_F32, 4, 0x80800001);
-    fill(h, K_LEAST_F64, 8, UINT64_C(0x8010000000000001));
-    fill(h, K_TINY_F32, 4, 0xfeffffff);
-    fill(h, K_TINY_F64, 8, UINT64_C(0xffdfffffffffffff));
+    fill(h, K_LEAST_F32, 4, 0x00800000);
+    fill(h, K_LEAST_F64, 8, UINT64_C(0x0010000000000000));
+    fill(h, K_HALF_F32, 4, 0x3f000000);
+    fill(h, K_HALF_F64, 8, UINT64_C(0x3fe0000000000000));
+    fill(h, K_ONE_F32, 4, 0x3f800000);
+    fill(h, K_ONE_F64, 8, UINT64_C(0x3ff0000000000000));
+    fill(h, K_INTEGRAL_F32, 4, 0x4b000000);
+    fill(h, K_INTEGRAL_F64, 8, UINT64_C(0x4330000000000000));
+    fill(h, K_FIXED_F32, 4, 0x5f000000);
+    fill(h, K_FIXED_F64, 8, UINT64_C(0x43e0000000000000));
+    fill(h, K_BELOW_I32_F32, 4, 0x4effffff);
+    fill(h, K_65536_F32, 4, 0x47800000);
     fill(h, K_SIGN_I8, 1, 0x80);
     fill(h, K_SIGN_I16, 2, 0x8000);
     fill(h, K_SIGN_I32, 4, UINT64_C(1) << 31);
@@ -333,6 +341,15 @@ static void constants(struct host *h)
     bytes(h, K_CLZ_NIBBLE, UINT64_C(0x0101010102020304), 0);
     fill(h, K_BYTES_4, 1, 4);
     bytes(h, K_CRC32, UINT64_C(0x1f7011641), UINT64_C(0x1db710641)); /* u, then P, bit-reflected */
+    fill(h, K_LANES_7F_8, 1, 0x7f);
+    fill(h, K_LANES_7FFF_16, 2, 0x7fff);
+    fill(h, K_LANES_1_8, 1, 1);
+    fill(h, K_MAX_I32, 8, INT32_MAX);
+    fill(h, K_MIN_I32, 8, (uint64_t)INT32_MIN);
+    bytes(h, K_RBIT_NIBBLE, UINT64_C(0x0e060a020c040800), UINT64_C(0x0f070b030d050901));
+    fill(h, K_SHA1_C, 4, 0x5a827999);
+    fill(h, K_SHA1_P, 4, 0x6ed9eba1);
+    fill(h, K_SHA1_M, 4, 0x8f1bbcdc);
     bytes(h, K_LOW_32, UINT32_MAX, 0);
     bytes(h, K_EVEN_8, UINT64_C(0x0e0c0a0806040200), UINT64_C(0x8080808080808080));
     bytes(h, K_ODD_8, UINT64_C(0x0f0d0b0907050301), UINT64_C(0x8080808080808080));
