@@ -429,8 +429,8 @@ static void s_lanes_to_integers(struct steps *q, const struct ir_insn *in, unsig
     s_jcc(q, CC_NE, cold);
 }
 
-/* Lanes as they are scaled or rounded: src or xmm0. Of lanes that do not fit the integer none has a
- * fraction, so rounding may raise inexact at once. */
+/* Lanes as they are scaled or rounded: src or xmm0. Of lanes that do not fit a signed integer none
+ * has a fraction, so rounding may raise inexact at once. */
 static unsigned s_prepare_lanes(struct steps *q, const struct ir_insn *in, const unsigned src_t[2],
                                 uint32_t cold)
 {
@@ -452,7 +452,8 @@ static unsigned s_prepare_lanes(struct steps *q, const struct ir_insn *in, const
         return X0;
     }
     if (rounding != IR_RTZ) {
-        s_round(q, in->type, X0, src, rounding_imm(rounding));
+        const bool quiet = in->aux & IR_FTOI_UNSIGNED;
+        s_round(q, in->type, X0, src, rounding_imm(rounding) | (quiet ? 8 : 0));
         return X0;
     }
     return src;
@@ -460,7 +461,9 @@ static unsigned s_prepare_lanes(struct steps *q, const struct ir_insn *in, const
 
 static void lanes_to_integers(struct compiler *c, const struct ir_insn *in)
 {
-    const bool half = is_half(in), away = (in->aux & 7) == IR_RNA;
+    const unsigned rounding = in->aux & 7;
+    const bool half = is_half(in), away = rounding == IR_RNA;
+    const bool quiet = away || (rounding != IR_RTZ && in->aux & IR_FTOI_UNSIGNED);
     const unsigned dst = def(c), ra = use(c, in->a, 0), t = away ? temp(c, true) : 0;
     const unsigned src = half ? temp(c, true) : ra;
     struct steps q = {.c = c};
@@ -472,7 +475,7 @@ static void lanes_to_integers(struct compiler *c, const struct ir_insn *in)
     }
     const unsigned x = s_prepare_lanes(&q, in, (const unsigned[]){src, t}, cold);
     s_lanes_to_integers(&q, in, x, cold);
-    if (away) { /* inexact */
+    if (quiet) { /* inexact */
         s_round(&q, in->type, X1, src, rounding_imm(IR_RDYN));
     }
     steps_emit(&q);
