@@ -509,6 +509,9 @@ static uint16_t alias_of(const struct compiler *c, uint32_t i)
         zero_upper(&c->insns[c->alias[in->a]])) {
         return c->alias[in->a];
     }
+    if (in->op == IR_vget && in->aux == 0 && class_of(in->type)) {
+        return c->alias[in->a]; /* what is above a scalar in its register does not matter */
+    }
     return (uint16_t)i;
 }
 
