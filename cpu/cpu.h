@@ -61,7 +61,7 @@ struct cpu_class {
     void (*destroy)(struct vcpu *v);
     void (*reset)(struct vcpu *v);
     char *(*describe_models)(void);                        /* -cpu help, allocated */
-    void (*registers)(struct vcpu *v, struct strbuf *out); /* info registers */
+    void (*registers)(struct vcpu *v, struct strbuf *out); /* info registers: a line CPU#N first */
     void (*save)(struct vcpu *v, struct strbuf *out);
     bool (*load)(struct vcpu *v, const void *bytes, size_t n, struct error *e);
     void (*boot)(struct vcpu *v, uint64_t entry,

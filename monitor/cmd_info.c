@@ -33,7 +33,6 @@ static void resume_machine(struct call *c, bool running)
 
 static void registers_of(struct call *c, struct vcpu *v)
 {
-    strbuf_printf(c->out, "CPU %u\n", v->index);
     v->cls->registers(v, c->out);
 }
 

@@ -66,6 +66,7 @@ static const struct arm_model models[] = {
                [ARM_ID_MMFR0] = U(0x00101122)},
         .ccsidr = {U(0x700fe01a), U(0x200fe01a), U(0x703fe07a)},
         .counter_hz = COUNTER_8_0,
+        .pmu_id = 0x410a,
     },
     {
         .name = "cortex-a53",
@@ -79,6 +80,7 @@ static const struct arm_model models[] = {
                [ARM_ID_MMFR0] = U(0x1122)},
         .ccsidr = {U(0x700fe01a), U(0x203fe002), U(0x707fe07a)},
         .counter_hz = COUNTER_8_0,
+        .pmu_id = 0x4103,
     },
     {
         .name = "cortex-a55",
@@ -95,6 +97,7 @@ static const struct arm_model models[] = {
                [ARM_ID_MMFR2] = U(0x1011)},
         .ccsidr = {U(0x700fe01a), U(0x200fe01a), U(0x703fe07a)},
         .counter_hz = COUNTER_8_0,
+        .pmu_id = 0x410b,
     },
     {
         .name = "cortex-a57",
@@ -107,6 +110,7 @@ static const struct arm_model models[] = {
                [ARM_ID_MMFR0] = U(0x1124)},
         .ccsidr = {U(0x700fe01a), U(0x201fe012), U(0x70ffe07a)},
         .counter_hz = COUNTER_8_0,
+        .pmu_id = 0x4101,
     },
     {
         .name = "cortex-a72",
@@ -119,6 +123,7 @@ static const struct arm_model models[] = {
                [ARM_ID_MMFR0] = U(0x1124)},
         .ccsidr = {U(0x700fe01a), U(0x201fe012), U(0x707fe07a)},
         .counter_hz = COUNTER_8_0,
+        .pmu_id = 0x4102,
     },
     {
         .name = "cortex-a76",
@@ -135,6 +140,7 @@ static const struct arm_model models[] = {
                [ARM_ID_MMFR2] = U(0x1011)},
         .ccsidr = {U(0x701fe01a), U(0x201fe01a), U(0x707fe03a)},
         .counter_hz = COUNTER_8_0,
+        .pmu_id = 0x410b,
     },
     {
         .name = "neoverse-n1",
@@ -151,6 +157,7 @@ static const struct arm_model models[] = {
                [ARM_ID_MMFR2] = U(0x1011)},
         .ccsidr = {U(0x701fe01a), U(0x201fe01a), U(0x70ffe03a)},
         .counter_hz = COUNTER_8_0,
+        .pmu_id = 0x410c,
     },
     {
         .name = "neoverse-v1",
@@ -167,6 +174,7 @@ static const struct arm_model models[] = {
                [ARM_ID_MMFR2] = U(0x0220011102101011)},
         .ccsidr = {U(0x000000ff0000001a), U(0x000000ff0000001a), U(0x000007ff0000003a)},
         .counter_hz = COUNTER_8_0,
+        .pmu_id = 0x4121,
     },
 };
 

@@ -8,6 +8,7 @@
  * up to now. Counters that filter by exception level are brought up to now at each change of level.
  */
 #include "cpu/arm/pmu.h"
+#include "cpu/arm/models.h"
 
 #include "cpu/arm/sysregs.h"
 #include "cpu/arm/timer.h"
@@ -206,7 +207,7 @@ void arm_pmu_destroy(struct arm_cpu *cpu)
 uint64_t arm_pmu_read_cr(struct arm_cpu *cpu, const struct arm_sysreg *r)
 {
     (void)r;
-    return cpu->pmu.cr | ARM_PMU_COUNTERS << 11;
+    return (uint64_t)cpu->model->pmu_id << 16 | cpu->pmu.cr | ARM_PMU_COUNTERS << 11;
 }
 
 void arm_pmu_write_cr(struct arm_cpu *cpu, const struct arm_sysreg *r, uint64_t value)

@@ -47,6 +47,7 @@ boots gicv2_boots_to_a_shell 1 GIC-0 -cpu max,pauth=off
 boots gicv2_with_4_vcpus 4 GIC-0 -cpu max,pauth=off
 boots gicv3_boots_to_a_shell 1 GICv3 -M virt,gic-version=3 -cpu max,pauth=off
 boots gicv3_with_4_vcpus 4 GICv3 -M virt,gic-version=3 -cpu max,pauth=off
+boots gicv2_with_8_vcpus 8 GIC-0 -cpu max,pauth=off
 boots cortex_a57_boots 1 GIC-0 -cpu cortex-a57
 boots neoverse_n1_boots 2 GICv3 -M virt,gic-version=3 -cpu neoverse-n1
 boots max_boots_with_pointer_authentication 2 GIC-0 -cpu max

@@ -132,6 +132,15 @@ TEST(number_of_breakpoints_is_the_model_s)
     rig_free(&r);
 }
 
+TEST(monitors_of_a_product_name_it)
+{
+    struct rig r = rig_new("cortex-a72");
+    const struct arm_sysreg *pmcr = arm_sysreg_find(r.cpu, SYSREG_A64(3, 3, 9, 12, 0));
+    REQUIRE(pmcr != NULL);
+    CHECK_EQ(pmcr->read(r.cpu, pmcr), 0x41023000); /* Arm, Cortex-A72, 6 counters */
+    rig_free(&r);
+}
+
 TEST(registers_of_absent_features_are_absent)
 {
     struct rig r = rig_new("cortex-a57,pmu=off");

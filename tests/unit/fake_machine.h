@@ -87,7 +87,7 @@ static void set_pc(struct vcpu *v, uint64_t pc)
 static void registers(struct vcpu *v, struct strbuf *out)
 {
     const struct fake_cpu *c = (const struct fake_cpu *)v;
-    strbuf_printf(out, "X0=%016llx PC=%016llx\n", (unsigned long long)c->x[0],
+    strbuf_printf(out, "CPU#%u\nX0=%016llx PC=%016llx\n", v->index, (unsigned long long)c->x[0],
                   (unsigned long long)c->pc);
 }
 

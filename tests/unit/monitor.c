@@ -84,10 +84,10 @@ TEST(info_shows_registers_and_cpus)
     begin();
     t.fake.cpus[1].x[0] = 0x55;
     t.fake.cpus[1].v.halted = true;
-    CHECK_STR(say("info registers"), "CPU 0\nX0=0000000000000000 PC=0000000000000000\n");
+    CHECK_STR(say("info registers"), "CPU#0\nX0=0000000000000000 PC=0000000000000000\n");
     say("cpu 1");
-    CHECK_STR(say("info registers"), "CPU 1\nX0=0000000000000055 PC=0000000000000000\n");
-    CHECK(strstr(say("info registers -a"), "CPU 0\n") != NULL);
+    CHECK_STR(say("info registers"), "CPU#1\nX0=0000000000000055 PC=0000000000000000\n");
+    CHECK(strstr(say("info registers -a"), "CPU#0\n") != NULL);
     CHECK_STR(say("info cpus"),
               "  CPU #0: pc=0x0000000000000000\n* CPU #1: pc=0x0000000000000000 (halted)\n");
     CHECK_STR(say("cpu 2"), "the machine has CPUs 0 to 1\n");
