@@ -258,7 +258,7 @@ static bool mem_leaf(struct vcpu *v, const struct site *s)
     const unsigned bytes = 1u << (s->memop & MO_SIZE_LOG2);
     const uint64_t va = site_address(v, s);
 
-    if (((va ^ (va + bytes - 1)) >> GUEST_PAGE_BITS) ||
+    if (s->slow || ((va ^ (va + bytes - 1)) >> GUEST_PAGE_BITS) ||
         ((s->memop & MO_ALIGN) && (va & (bytes - 1)))) {
         return false;
     }

@@ -43,7 +43,8 @@ struct site {
     ir_type type, src;
     uint8_t base, index, scale; /* host registers of the address */
     uint8_t
-        data; /* host register of the loaded or stored value; vector registers by their number */
+        data;  /* host register of the loaded or stored value; vector registers by their number */
+    bool slow; /* no inline path: the run-time does every access */
     uint16_t map_count;  /* exit map: entries from map_first on */
     uint16_t insns_left; /* guest instructions from this one to the block's end */
     uint32_t map_first;

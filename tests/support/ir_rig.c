@@ -408,6 +408,11 @@ void rig_run(struct rig *r, const struct ir_builder *b, struct rig_state *s)
     memcpy(s->memory, r->ram + RIG_BASE, RIG_BYTES);
 }
 
+uint64_t rig_refills(const struct rig *r)
+{
+    return ((const struct tlb *)r->vcpu.env.tlb)->refills;
+}
+
 char *rig_code(struct rig *r)
 {
     struct strbuf text = {0};

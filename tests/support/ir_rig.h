@@ -78,6 +78,9 @@ void rig_run(struct rig *r, const struct ir_builder *b, struct rig_state *s);
 /* The host code of the block that ran last, for messages. Allocated. */
 char *rig_code(struct rig *r);
 
+/* How often the inline TLB was refilled so far. */
+uint64_t rig_refills(const struct rig *r);
+
 /* A state with everything 0, the monitor open, rounding to nearest. */
 void rig_clear(struct rig_state *s);
 

@@ -104,12 +104,42 @@ static void store_value(struct compiler *c, const struct ir_insn *in, struct ope
         static const opcode ops[] = {OPC(0, 0, 0xc6), OPC(PP_66, 0, 0xc7), OPC(0, 0, 0xc7),
                                      OPC(0, 0, 0xc7) | OP_W};
         emit_x(as, ops[log2], 0, place, log2 == MO_64 ? 4 : 1u << log2, k);
-    } else if (class_of(in->src)) {
+    } else if (class_of(in->src) && log2 >= MO_32) {
         emit_rm(as, vector_move(m, true), data, place);
     } else {
         static const opcode ops[] = {OPC(0, 0, 0x88) | OP_BYTE_REG, OPC(PP_66, 0, 0x89),
                                      OPC(0, 0, 0x89), OPC(0, 0, 0x89) | OP_W};
-        emit_rm(as, ops[log2], data, place);
+        const bool vec = class_of(in->src), forwards = as->to_cold;
+        if (vec && forwards) {
+            emit_rr(as, SSE_MOVD_FROM_XMM, data, RAX);
+        }
+        emit_rm(as, ops[log2], vec ? RAX : data, place);
+        if (vec && !forwards) {
+            emit_rr(as, SSE_MOVD_FROM_XMM, data, RAX);
+        }
+    }
+}
+
+/* Loads into register dst; a lane of 8 or 16 bits by way of rax. */
+static void load_value(struct compiler *c, const struct ir_insn *in, unsigned dst,
+                       struct operand place)
+{
+    const memop m = memop_of(in);
+    struct assembler *as = &c->as;
+
+    if (!class_of(in->type)) {
+        emit_rm(as, integer_load(in), dst, place);
+    } else if ((m & MO_SIZE_LOG2) >= MO_32) {
+        emit_rm(as, vector_move(m, false), dst, place);
+    } else {
+        const opcode zero_extended = OPC(0, 1, (m & MO_SIZE_LOG2) == MO_8 ? 0xb6 : 0xb7);
+        if (as->to_cold) {
+            emit_rm(as, zero_extended, RAX, place);
+        }
+        emit_rr(as, SSE_MOVD_TO_XMM, dst, RAX);
+        if (!as->to_cold) {
+            emit_rm(as, zero_extended, RAX, place);
+        }
     }
 }
 
@@ -145,8 +175,7 @@ static void cold_checked(struct compiler *c, const struct check *k)
         const unsigned data = c->h->sites[k->site].data;
         store_value(c, in, place, data, c->h->sites[k->site].aux);
     } else {
-        emit_rm(as, class_of(in->type) ? vector_move(k->m, false) : integer_load(in),
-                c->h->sites[k->site].data, place);
+        load_value(c, in, c->h->sites[k->site].data, place);
     }
     x_jmp(as, k->resume);
 }
@@ -245,14 +274,14 @@ bool has_table(const struct compiler *c, memop m)
 /* The run-time does every access here. */
 static void always_slow(struct compiler *c, uint32_t site, uint32_t resume)
 {
-    /* The stub returns to the first jump if a refill is enough: then it must be asked again. */
     struct assembler *as = &c->as;
 
+    c->h->sites[site].slow = true;
     as->to_cold = true;
     const uint32_t path = as->cold;
     x_mov_imm(as, RCX, site);
     x_call(as, c->h->stubs.mem);
-    x_jmp_long(as, path);
+    x_jmp_long(as, path); /* skipped: a refill would not be enough */
     x_jmp(as, resume);
     as->to_cold = false;
     x_jmp(as, path);
@@ -299,8 +328,7 @@ bool inline_access(const struct compiler *c, const struct ir_insn *in)
     const memop m = memop_of(in);
     const bool vec = class_of(in->op == IR_store ? in->src : in->type);
 
-    return has_table(c, m) && !(vec && ((m & MO_SWAP) || (m & MO_SIZE_LOG2) < MO_32)) &&
-           !(in->op == IR_store && (m & MO_SWAP));
+    return has_table(c, m) && !(vec && (m & MO_SWAP)) && !(in->op == IR_store && (m & MO_SWAP));
 }
 
 /* The register of the access's group, or NO_REG; for the group's first access it is defined here.
@@ -368,8 +396,7 @@ void emit_load(struct compiler *c, const struct ir_insn *in)
     if (!vec && (memop_of(in) & MO_SWAP)) {
         swap_loaded(c, in, dst);
     }
-    emit_rm(&c->as, vec ? vector_move(memop_of(in), false) : integer_load(in), dst,
-            shared == NO_REG ? host_place(a) : at_index(shared, a.base, 0, a.disp));
+    load_value(c, in, dst, shared == NO_REG ? host_place(a) : at_index(shared, a.base, 0, a.disp));
     check_access(c, (struct check){.a = a, .site = index, .resume = resume}, shared, g);
 }
 
