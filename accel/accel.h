@@ -71,8 +71,11 @@ enum watch_kind {
     WATCH_ACCESS
 };
 bool accel_watchpoint(struct accel *a, uint64_t va, uint64_t bytes, enum watch_kind k, bool insert);
-void accel_step(struct accel *a,
-                struct vcpu *v); /* runs one instruction of v, then exits with ACCEL_DEBUG */
+/* Runs one instruction of v, then exits with ACCEL_DEBUG; the others run meanwhile. If v sleeps,
+ * that is when it wakes. accel_stop before it is done takes the step back. */
+void accel_step(struct accel *a, struct vcpu *v);
+/* A frozen vCPU runs nothing, whatever wakes it, until it is thawed. */
+void accel_freeze(struct vcpu *v, bool frozen);
 uint64_t accel_watch_hit(const struct accel *a); /* address of the last watchpoint hit, or 0 */
 
 /* Guest memory at virtual addresses as v sees it, through breakpoints; only while stopped. */

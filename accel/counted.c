@@ -289,8 +289,8 @@ static struct vcpu *whose_turn(struct counted *t)
     const struct accel *a = t->accel;
     struct vcpu *v = stepping(a);
 
-    if (v) {
-        return tcg_has_work(v) ? v : NULL;
+    if (v && tcg_has_work(v)) {
+        return v; /* if it sleeps, the others may wake it */
     }
     if (t->turn_left > 0 && tcg_has_work(a->vcpus[t->turn])) {
         return a->vcpus[t->turn];

@@ -26,7 +26,7 @@
 
 bool tcg_has_work(struct vcpu *v)
 {
-    if (atomic_load(&v->powered_off)) {
+    if (atomic_load(&v->powered_off) || tcg_of(v)->frozen) {
         return false;
     }
     if (atomic_load(&v->halted)) {
@@ -397,6 +397,9 @@ void accel_stop(struct accel *a)
         os_cond_wait(&a->changed, &a->lock);
     }
     os_mutex_unlock(&a->lock);
+    for (unsigned i = 0; i < a->count; i++) {
+        tcg_of(a->vcpus[i])->step = false; /* it may be asleep, and not have made it */
+    }
 }
 
 static void vcpu_teardown(struct vcpu *v)
@@ -472,4 +475,9 @@ void accel_step(struct accel *a, struct vcpu *v)
 {
     tcg_of(v)->step = true;
     accel_start(a);
+}
+
+void accel_freeze(struct vcpu *v, bool frozen)
+{
+    tcg_of(v)->frozen = frozen;
 }

@@ -87,6 +87,8 @@ struct tcg_vcpu {
     bool queue_overflow;
     _Atomic uint64_t posted, done;
     bool step; /* run one instruction, then report */
+    bool
+        frozen; /* the debugger lets others run, and not this one; as step, changed while stopped */
     uint32_t
         limit; /* not 0: the block to be found has at most so many instructions, and is not kept */
     bool watched; /* a watchpoint was hit */

@@ -4,8 +4,9 @@
  * manual, "Packets", "Stop Reply Packets".
  *
  * All-stop mode: when one vCPU meets a break point, all stop. A step runs one instruction of one
- * vCPU, and the others for as long as that takes. Anything that arrives while the machine runs
- * stops it, as gdb only sends the interrupt character then.
+ * vCPU. vCont says which others run for as long as that takes: those that no action names stand
+ * still ("set scheduler-locking on" of gdb). Anything that arrives while the machine runs stops it,
+ * as gdb only sends the interrupt character then.
  */
 #include "monitor/gdb.h"
 
@@ -132,10 +133,25 @@ static bool steps_on(struct gdb *g, enum run_state state)
     return true;
 }
 
+/* Also for who lets the machine go on from elsewhere. */
+static void thaw_all(struct gdb *g)
+{
+    for (unsigned i = 0; i < g->context.machine->vcpu_count; i++) {
+        g->guest->freeze(g->context.machine->vcpus[i], false);
+    }
+}
+
 static void state_changed(void *opaque, enum run_state state)
 {
     struct gdb *g = opaque;
-    if (state == RUN_RUNNING || !g->waiting || steps_on(g, state)) {
+    if (state == RUN_RUNNING || steps_on(g, state)) {
+        return;
+    }
+    if (g->frozen) {
+        g->frozen = false;
+        thaw_all(g);
+    }
+    if (!g->waiting) {
         return;
     }
     if (g->context.control->debug_vcpu) {
@@ -223,20 +239,62 @@ static bool parse_action(struct gdb *g, const char **args, struct action *a)
     return *p == '\0' || *p == ';';
 }
 
-/* vCont;ACTION[:THREAD]...: if any vCPU is to step, that one does and then all stop. */
-static void resume_threads(struct gdb *g, const char *args)
+/* The actions of vCont one after the other: the first that makes a vCPU step, if any. False: one
+ * cannot be read. */
+static bool find_stepper(struct gdb *g, const char *args, struct action *stepper)
 {
-    struct action stepper = {0};
+    *stepper = (struct action){0};
     while (*args == ';') {
         struct action a;
         args++;
         if (!parse_action(g, &args, &a)) {
-            gdb_error(g, 0x16);
-            return;
+            return false;
         }
-        if ((a.what == 's' || a.what == 'r') && !stepper.what) {
-            stepper = a;
+        if ((a.what == 's' || a.what == 'r') && !stepper->what) {
+            *stepper = a;
         }
+    }
+    return true;
+}
+
+/* The actions, which can be read, leave v where it is: the first that concerns it counts. */
+static bool stands_still(struct gdb *g, const char *args, const struct vcpu *v)
+{
+    while (*args == ';') {
+        struct action a;
+        args++;
+        parse_action(g, &args, &a);
+        if (!a.v || a.v == v) {
+            return a.what == 't';
+        }
+    }
+    return true;
+}
+
+/* False: not one vCPU would run. */
+static bool freeze_as_told(struct gdb *g, const char *args)
+{
+    const struct machine *m = g->context.machine;
+    unsigned frozen = 0;
+    for (unsigned i = 0; i < m->vcpu_count; i++) {
+        const bool still = stands_still(g, args, m->vcpus[i]);
+        g->guest->freeze(m->vcpus[i], still);
+        frozen += still;
+    }
+    g->frozen = frozen > 0;
+    if (frozen == m->vcpu_count) {
+        thaw_all(g);
+    }
+    return frozen < m->vcpu_count;
+}
+
+/* vCont;ACTION[:THREAD]...: if any vCPU is to step, that one does and then all stop. */
+static void resume_threads(struct gdb *g, const char *args)
+{
+    struct action stepper;
+    if (!find_stepper(g, args, &stepper) || !freeze_as_told(g, args)) {
+        gdb_error(g, 0x16);
+        return;
     }
     if (!stepper.what) {
         run(g);

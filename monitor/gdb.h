@@ -21,6 +21,7 @@ struct gdb_guest {
     bool (*watchpoint)(struct accel *a, uint64_t va, uint64_t bytes, enum watch_kind k,
                        bool insert);
     uint64_t (*watch_hit)(const struct accel *a);
+    void (*freeze)(struct vcpu *v, bool frozen);
 };
 
 extern const struct gdb_guest gdb_accel; /* accel/accel.h's; in gdb_accel.c */

@@ -8,4 +8,5 @@ const struct gdb_guest gdb_accel = {
     .breakpoint = accel_breakpoint,
     .watchpoint = accel_watchpoint,
     .watch_hit = accel_watch_hit,
+    .freeze = accel_freeze,
 };

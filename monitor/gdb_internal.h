@@ -27,6 +27,7 @@ struct gdb {
     bool waiting;                      /* gdb let the machine run and waits for a stop reply */
     bool tells_swbreak, tells_hwbreak; /* gdb understands these stop reasons */
     bool physical;                     /* memory packets are about physical memory */
+    bool frozen;                       /* some vCPUs stand still while others run */
     struct vcpu *general;              /* Hg: of registers and memory */
     struct vcpu *running;              /* Hc: of s and c; NULL: any */
     struct gdb_point *points;

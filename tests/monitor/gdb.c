@@ -10,18 +10,20 @@ static bool has_gdb(void)
     return system("command -v gdb-multiarch > /dev/null 2>&1") == 0;
 }
 
-/*
- * Starts the hello guest, halted before its first instruction, with more arguments, and runs gdb's
- * commands (each in single quotes) on it. What gdb says is in output.
- */
-static bool debug(const char *const *more, const char *commands)
+#include <sys/socket.h>
+#include <sys/un.h>
+
+/* Starts the guest, halted before its first instruction, with more arguments; where its stub is. */
+static const char *start(const char *guest, const char *const *more)
 {
-    char socket[120], backend[160], command[4096];
-    const char *kernel = session_guest("hello");
+    static char socket[120];
+    char backend[160];
+    const char *kernel = session_guest(guest);
     const char *argv[40] = {"-M",      "virt", "-nic", "none",    "-display", "none",
                             "-serial", "null", "-S",   "-kernel", kernel,     "-gdb"};
     int n = 12;
     snprintf(socket, sizeof(socket), "%s/gdb", session_folder());
+    unlink(socket);
     snprintf(backend, sizeof(backend), "unix:%s,server=on,wait=off", socket);
     argv[n++] = backend;
     while (more && *more) {
@@ -31,15 +33,28 @@ static bool debug(const char *const *more, const char *commands)
     for (int i = 0; i < 5000 && access(socket, F_OK) != 0; i++) {
         usleep(1000);
     }
+    return socket;
+}
+
+/* Runs gdb's commands (each in single quotes) on the guest. What gdb says is in output. */
+static bool debug_guest(const char *guest, const char *const *more, const char *commands)
+{
+    char command[4096];
+    const char *socket = start(guest, more);
     snprintf(command, sizeof(command),
              "timeout 60 gdb-multiarch -nx -batch -ex 'set confirm off' -ex 'set pagination off' "
              "-ex 'file %s' -ex 'target remote %s' %s 2>&1 < /dev/null",
-             kernel, socket, commands);
+             session_guest(guest), socket, commands);
     FILE *f = popen(command, "r");
     size_t got = fread(output, 1, sizeof(output) - 1, f);
     output[got] = '\0';
     pclose(f);
     return got > 0;
+}
+
+static bool debug(const char *const *more, const char *commands)
+{
+    return debug_guest("hello", more, commands);
 }
 
 static void saw(const char *text)
@@ -123,4 +138,137 @@ TEST(monitor_command_and_detach)
     saw("0000000040200000: 0x");
     kill(s.pid, SIGTERM);
     finish();
+}
+
+/* ---- which vCPUs run */
+
+/* "set scheduler-locking on": the others stand still. */
+TEST(others_stand_still_or_run_as_gdb_says)
+{
+    NEEDS_GDB();
+    static const char *const two[] = {"-smp", "2", NULL};
+    REQUIRE(debug_guest(
+        "busy", two,
+        "-ex 'break loop' -ex continue -ex delete -ex 'set scheduler-locking on' -ex 'thread 2' "
+        "-ex 'set $before = $x0' -ex 'thread 1' -ex 'set $own = $x0' -ex 'stepi 200' "
+        "-ex 'printf \"own %d\\n\", $x0 - $own' -ex 'thread 2' "
+        "-ex 'printf \"locked %d\\n\", $x0 - $before' -ex 'stepi 300' "
+        "-ex 'printf \"alone %d\\n\", $x0 - $before > 0' -ex 'set $before = $x0' -ex 'thread 1' "
+        "-ex 'set scheduler-locking off' -ex 'stepi 300' -ex 'thread 2' "
+        "-ex 'printf \"free %d\\n\", $x0 - $before > 0' -ex kill"));
+    saw("own 100\n");
+    saw("locked 0\n");
+    saw("alone 1\n");
+    saw("free 1\n");
+    finish();
+}
+
+/* Packets by hand. */
+static int peer;
+
+static void send_packet(const char *text)
+{
+    char packet[200];
+    unsigned sum = 0;
+    for (const char *p = text; *p; p++) {
+        sum += (unsigned char)*p;
+    }
+    int n = snprintf(packet, sizeof(packet), "$%s#%02x", text, sum & 0xff);
+    CHECK(write(peer, packet, (size_t)n) == n);
+}
+
+/* What comes within that time, without what is between packets; "" for nothing. */
+static const char *receive_packet(int ms)
+{
+    static char text[8192];
+    struct pollfd p = {.fd = peer, .events = POLLIN};
+    const int64_t due = session_now_ms() + ms;
+    size_t n = 0;
+    text[0] = '\0';
+    while (!(n > 3 && text[n - 3] == '#')) {
+        const int64_t left = due - session_now_ms();
+        if (left <= 0 || poll(&p, 1, (int)left) <= 0 || read(peer, text + n, 1) != 1) {
+            return "";
+        }
+        n += n > 0 || text[0] == '$';
+        text[n] = '\0';
+    }
+    CHECK(write(peer, "+", 1) == 1);
+    text[n - 3] = '\0';
+    return text + 1;
+}
+
+static bool connect_to(const char *path)
+{
+    struct sockaddr_un a = {.sun_family = AF_UNIX};
+    snprintf(a.sun_path, sizeof(a.sun_path), "%s", path);
+    peer = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool done = false;
+    for (int i = 0; i < 5000 && !done; i++) { /* it may be bound, and not listen yet */
+        done = connect(peer, (const struct sockaddr *)&a, sizeof(a)) == 0;
+        usleep(done ? 0 : 1000);
+    }
+    return done;
+}
+
+/* The machine runs for a while, and nothing stops it but our wish. */
+static void run_for(const char *packet, int ms)
+{
+    send_packet(packet);
+    CHECK_STR(receive_packet(ms), "");
+    CHECK(write(peer, "\003", 1) == 1);
+    const char *why = receive_packet(5000);
+    CHECK_MSG(strncmp(why, "T02", 3) == 0, "stopped by %s", why);
+}
+
+/* A sleeping vCPU makes its step when it wakes; a step that was taken back is not made later. */
+static void step_sleeper(const char *const *options)
+{
+    REQUIRE(connect_to(start("busy", options)));
+    run_for("c", 500);
+    do {
+        send_packet("vCont;s:3");
+    } while (*receive_packet(20)); /* it was awake just then */
+    CHECK(write(peer, "\003", 1) == 1);
+    CHECK(strncmp(receive_packet(5000), "T02", 3) == 0);
+    run_for("c", 500);
+    send_packet("vCont;s:3;c");
+    CHECK_STR(receive_packet(5000), "T05thread:3;");
+    send_packet("vCont;s:3;c");
+    CHECK_STR(receive_packet(5000), "T05thread:3;");
+    send_packet("k");
+    finish();
+    close(peer);
+}
+
+TEST(sleeping_vcpu_steps_when_it_wakes)
+{
+    NEEDS_PROGRAM();
+    step_sleeper((const char *const[]){"-smp", "3", NULL});
+    step_sleeper((const char *const[]){"-smp", "3", "-accel", "tcg,thread=single", NULL});
+}
+
+/* ---- under the counted clock */
+
+TEST(steps_and_breakpoints_with_the_counted_clock)
+{
+    static const char *const counted[] = {"-smp", "2", "-icount", "shift=1,sleep=off", NULL};
+    NEEDS_GDB();
+    REQUIRE(debug_guest("busy", counted,
+                        "-ex 'break calls' -ex continue -ex 'set $before = $x0' -ex 'stepi 3' "
+                        "-ex 'printf \"stepped %d\\n\", $x0 - $before' -ex continue -ex continue "
+                        "-ex 'printf \"rounds %d\\n\", $x0 - $before' -ex 'delete' "
+                        "-ex 'thread 1' -ex 'hbreak loop' -ex continue -ex 'set $before = $x0' "
+                        "-ex continue -ex 'printf \"loops %d\\n\", $x0 - $before' -ex kill"));
+    saw("stepped 1\n");
+    saw("rounds 4\n");
+    saw("loops 1\n");
+    finish();
+}
+
+TEST(sleeping_vcpu_steps_when_it_wakes_by_the_counted_clock)
+{
+    NEEDS_PROGRAM();
+    step_sleeper((const char *const[]){"-smp", "3", "-icount", "shift=1,sleep=on", NULL});
+    step_sleeper((const char *const[]){"-smp", "3", "-icount", "shift=auto", NULL});
 }

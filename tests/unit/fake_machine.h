@@ -35,6 +35,7 @@ struct fake_machine {
     struct vcpu *vcpus[8];
     uint8_t ram[FAKE_RAM_BYTES];
     unsigned breakpoints, watchpoints, steps, quits, resets, buttons;
+    uint32_t frozen; /* a bit for each vCPU */
     int status;
     struct vcpu *stepped;
     uint64_t watch_hit;
@@ -164,11 +165,18 @@ static uint64_t watch_hit(const struct accel *a)
     return machine->watch_hit;
 }
 
+static void freeze(struct vcpu *v, bool frozen)
+{
+    const uint32_t bit = 1u << v->index;
+    machine->frozen = frozen ? machine->frozen | bit : machine->frozen & ~bit;
+}
+
 __attribute__((unused)) static const struct gdb_guest fake_guest = {.read = accel_read_memory,
                                                                     .write = accel_write_memory,
                                                                     .breakpoint = breakpoint,
                                                                     .watchpoint = watchpoint,
-                                                                    .watch_hit = watch_hit};
+                                                                    .watch_hit = watch_hit,
+                                                                    .freeze = freeze};
 
 /* ---- what the monitor calls beside */
 

@@ -303,12 +303,34 @@ TEST(step_runs_the_vcpu_that_was_named)
     begin();
     CHECK_STR(raw("vCont;s:2;c", 11), "+");
     CHECK(t.fake.stepped == (struct vcpu *)&t.fake.cpus[1]);
+    CHECK_EQ(t.fake.frozen, 0);
     strbuf_clear(&t.peer.out);
     fake_machine_stop(&t.fake, 1);
     CHECK_STR(heard(), "T05thread:2;");
     CHECK_STR(ask("vCont?"), "vCont;c;C;s;S;t;r");
     CHECK_STR(ask("vCont;x"), "E16");
     CHECK_STR(ask("vCont;s:9"), "E16");
+    end();
+}
+
+TEST(vcpus_that_vcont_does_not_name_stand_still)
+{
+    begin();
+    raw("vCont;s:2", 9);
+    CHECK(t.fake.stepped == (struct vcpu *)&t.fake.cpus[1]);
+    CHECK_EQ(t.fake.frozen, 1);
+    strbuf_clear(&t.peer.out);
+    fake_machine_stop(&t.fake, 1);
+    CHECK_STR(heard(), "T05thread:2;");
+    CHECK_EQ(t.fake.frozen, 0); /* the monitor may let it go on */
+    raw("vCont;c:1", 9);
+    CHECK_EQ(t.fake.control.state, RUN_RUNNING);
+    CHECK_EQ(t.fake.frozen, 2);
+    strbuf_clear(&t.peer.out);
+    type_bytes("\003", 1);
+    CHECK_EQ(t.fake.frozen, 0);
+    CHECK_STR(ask("vCont;t"), "E16"); /* then nothing would run */
+    CHECK_EQ(t.fake.frozen, 0);
     end();
 }
 
