@@ -21,6 +21,7 @@ struct accel_config {
     bool interpreter;     /* engine=interp: the reference interpreter instead of host code */
     bool perf_map;        /* -perfmap: /tmp/perf-PID.map names generated code */
     bool jit_dump;        /* -jitdump: jit-PID.dump has it as a whole */
+    bool stats;           /* stats=on: measure for `info jit` from the start */
     bool counted;         /* -icount given; all vCPUs run on one thread then */
     int shift;            /* -icount shift=N: 2^N ns an instruction; -1 auto */
     bool sleep;           /* -icount sleep=on: idle time passes in real time; off: it is skipped */
@@ -85,5 +86,9 @@ bool accel_write_memory(struct vcpu *v, uint64_t va, const void *bytes, uint64_t
 uint64_t accel_instructions(
     const struct accel *a); /* guest instructions so far; exact when counted, else 0 */
 void accel_info_jit(struct accel *a, struct strbuf *out);
+
+/* Begins to measure for accel_info_jit, or ends it; only while stopped. false: the interpreter has
+ * nothing to measure. */
+bool accel_measure(struct accel *a, bool on, struct error *e);
 
 #endif

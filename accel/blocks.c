@@ -211,6 +211,7 @@ struct block *block_find(struct vcpu *v, uint64_t pc)
 {
     struct accel *a = tcg_of(v)->accel;
     uint64_t pa;
+    tcg_count(v, COUNT_LOOKUP);
     const uint8_t *host = fetch(v, pc, &pa);
 
     if (!host) {
@@ -223,8 +224,11 @@ struct block *block_find(struct vcpu *v, uint64_t pc)
     if (!blk) {
         blk = !kept ? NULL : find(a, pa, pc, tcg_of(v)->context->mode_key);
         if (!blk) {
-            tcg_of(v)->translations++;
+            const int before = tcg_of(v)->stats.doing;
+            tcg_count(v, COUNT_TRANSLATE);
+            tcg_doing(v, DOING_TRANSLATE);
             blk = translate(v, pc, pa, host);
+            tcg_doing(v, before);
         }
     }
     os_mutex_unlock(&a->translate);

@@ -36,12 +36,13 @@ static void translation(struct accel *a, struct strbuf *out)
 
 static void vcpu(struct vcpu *v, struct strbuf *out)
 {
-    const struct tcg_vcpu *t = tcg_of(v);
+    const uint64_t *n = tcg_of(v)->stats.counts;
     const struct tlb *tlb = v->env.tlb;
 
     strbuf_printf(out,
                   "vCPU %u: look-ups %" PRIu64 ", links %" PRIu64 ", translations %" PRIu64 "\n",
-                  v->index, t->lookups, t->links, t->translations);
+                  v->index, atomic_get(&n[COUNT_LOOKUP]), atomic_get(&n[COUNT_LINK]),
+                  atomic_get(&n[COUNT_TRANSLATE]));
     strbuf_printf(out,
                   "  TLB: refills %" PRIu64 ", page walks %" PRIu64
                   ", accesses by the run-time %" PRIu64 "\n",
@@ -54,6 +55,20 @@ void accel_info_jit(struct accel *a, struct strbuf *out)
     for (unsigned i = 0; i < a->count; i++) {
         vcpu(a->vcpus[i], out);
     }
+    if (a->measured) {
+        stats_info(a, out);
+    } else {
+        strbuf_puts(out, "not measured; info jit on begins\n");
+    }
+}
+
+bool accel_measure(struct accel *a, bool on, struct error *e)
+{
+    if (!a->host) {
+        return error_set(e, "the reference interpreter has nothing to measure");
+    }
+    stats_measure(a, on);
+    return true;
 }
 
 uint64_t accel_instructions(const struct accel *a)

@@ -209,6 +209,7 @@ void tcg_run(struct vcpu *v)
     struct vcpu *before = current;
 
     current = v;
+    tcg_doing(v, DOING_RUN);
     tcg_process_requests(v);
     if (v->cls->interrupt_ready(v)) {
         v->cls->take_interrupt(v);
@@ -216,6 +217,7 @@ void tcg_run(struct vcpu *v)
     }
     if (!atomic_load(&v->halted)) {
         enter_guest(v);
+        tcg_doing(v, DOING_RUN);
     }
     current = before;
 }

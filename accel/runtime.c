@@ -17,16 +17,25 @@ static bool must_leave(const struct vcpu *v, const struct accel *a)
            (a->config.counted && v->hot.countdown <= 0);
 }
 
+static void count_leave(struct vcpu *v, const struct accel *a)
+{
+    tcg_count(v, atomic_load(&v->hot.exit_request)            ? COUNT_LEAVE_REQUEST
+                 : atomic_load(&a->flush_wanted)              ? COUNT_LEAVE_FLUSH
+                 : a->config.counted && v->hot.countdown <= 0 ? COUNT_LEAVE_SLICE
+                                                              : COUNT_LEAVE_DEBUG);
+}
+
 /* Where to go on at pc, with the guest's registers in memory. */
 const void *runtime_go(struct vcpu *v, uint64_t pc)
 {
     struct tcg_vcpu *t = tcg_of(v);
     struct accel *a = t->accel;
 
-    t->lookups++;
+    tcg_doing(v, DOING_LOOKUP);
     for (unsigned attempt = 0; attempt < 4; attempt++) {
         context_select(v, pc);
         if (must_leave(v, a) || t->step || (a->breakpoint_count && tcg_has_breakpoint(a, pc))) {
+            count_leave(v, a);
             break;
         }
         struct block *b = block_find(v, pc);
@@ -39,6 +48,7 @@ const void *runtime_go(struct vcpu *v, uint64_t pc)
                 atomic_set(&j->key, UINT64_MAX);
             }
             v->hot.pc = pc;
+            tcg_doing(v, DOING_LEAF);
             return b->entry;
         }
         pc = v->cls->pc(v);
@@ -47,16 +57,23 @@ const void *runtime_go(struct vcpu *v, uint64_t pc)
     return host_leave_address(a->host);
 }
 
+static const void *go(struct vcpu *v, uint64_t pc)
+{
+    tcg_count(v, COUNT_GO);
+    return runtime_go(v, pc);
+}
+
 static const void *link_block(struct vcpu *v, struct link *l)
 {
     struct tcg_vcpu *t = tcg_of(v);
     struct accel *a = t->accel;
 
+    tcg_count(v, COUNT_LINK);
+    tcg_doing(v, DOING_LOOKUP);
     context_select(v, l->pc);
     if ((must_leave(v, a) && !l->from->flags_dead) || t->step || a->breakpoint_count) {
         return runtime_go(v, l->pc);
     }
-    t->links++;
     struct block *b = block_find(v, l->pc);
     if (!b) {
         return runtime_go(v, v->cls->pc(v));
@@ -86,12 +103,15 @@ static const void *link_block(struct vcpu *v, struct link *l)
     }
     os_mutex_unlock(&a->translate);
     v->hot.pc = l->pc;
+    tcg_doing(v, DOING_LEAF);
     return b->entry;
 }
 
 static const void *poll(struct vcpu *v, uint64_t pc)
 {
     v->hot.pc = pc;
+    tcg_count(v, COUNT_POLL);
+    count_leave(v, tcg_of(v)->accel);
     return host_leave_address(tcg_of(v)->accel->host);
 }
 
@@ -99,6 +119,8 @@ static const void *poll(struct vcpu *v, uint64_t pc)
  * instruction's. */
 static const void *take(struct vcpu *v)
 {
+    tcg_count(v, COUNT_EXCEPTION);
+    tcg_doing(v, DOING_EXCEPTION);
     counted_left_block(v);
     v->hot.raised = 0;
     v->cls->take_exception(v);
@@ -109,10 +131,23 @@ typedef uint64_t (*int_fn)(struct vcpu *, uint64_t, uint64_t, uint64_t, uint32_t
 typedef void (*vec_fn)(struct vcpu *, union ir_vec *, const union ir_vec *, const union ir_vec *,
                        const union ir_vec *, uint32_t);
 
+/* A run-time function will be called. */
+static void begin_row(struct vcpu *v, const struct ir_call *row, enum tcg_doing d)
+{
+    struct tcg_stats *s = &tcg_of(v)->stats;
+
+    if (s->measured) {
+        stats_enter_row(s, row);
+    }
+    tcg_doing(v, d);
+}
+
 static const void *tail(struct vcpu *v, const struct ir_call *row, uint32_t aux, uint64_t at)
 {
     const uint64_t *args = v->env.args;
 
+    tcg_count(v, COUNT_TAIL);
+    begin_row(v, row, DOING_TAIL);
     v->cls->set_pc(v, at);
     v->env.insns_left = 1;
     const uint64_t pc = ((int_fn)row->fn)(v, args[0], args[1], args[2], aux);
@@ -144,12 +179,15 @@ static const void *finish(struct vcpu *v, const struct site *s, bool leaves)
         return leave_at(v, s);
     }
     v->env.insns_left = 0;
+    tcg_doing(v, DOING_LEAF);
     return NULL;
 }
 
 static const void *call(struct vcpu *v, const struct ir_call *row, const struct site *s,
                         uint32_t aux)
 {
+    tcg_count(v, COUNT_CALL);
+    begin_row(v, row, DOING_CALL);
     v->env.insns_left = s->insns_left;
     if (row->vector) {
         union ir_vec *x = (union ir_vec *)v->env.vec_args;
@@ -262,30 +300,47 @@ static bool mem_leaf(struct vcpu *v, const struct site *s)
         ((s->memop & MO_ALIGN) && (va & (bytes - 1)))) {
         return false;
     }
-    return tlb_refill_leaf(v, va, s->kind == SITE_LOAD ? ACCESS_READ : ACCESS_WRITE,
-                           s->memop >> MO_IDX_SHIFT & 7);
+    tcg_doing(v, DOING_REFILL);
+    const bool done = tlb_refill_leaf(v, va, s->kind == SITE_LOAD ? ACCESS_READ : ACCESS_WRITE,
+                                      s->memop >> MO_IDX_SHIFT & 7);
+    tcg_doing(v, DOING_LEAF);
+    return done;
 }
 
+/* An access by the run-time. Whether it walks is known behind it: so is what it is booked on. */
 static const void *mem(struct vcpu *v, const struct site *s)
 {
-    tcg_of(v)->exits++;
+    struct tcg_stats *stats = &tcg_of(v)->stats;
+    const uint64_t walks = v->env.tlb->walks, ns = stats->ns[DOING_MEM];
+
+    tcg_doing(v, DOING_MEM);
     v->env.tlb->slow++;
     v->env.insns_left = s->insns_left;
-    return finish(v, s, !access_by_register(v, s, site_address(v, s)));
+    const bool done = access_by_register(v, s, site_address(v, s));
+    const bool walked = v->env.tlb->walks != walks;
+    tcg_count(v, walked ? COUNT_MEM_WALK : COUNT_MEM);
+    if (walked && stats->ns[DOING_MEM] != ns) {
+        stats_move(stats, DOING_MEM, DOING_WALK, ns);
+    }
+    return finish(v, s, !done);
 }
 
 static const void *op(struct vcpu *v, const struct site *s)
 {
     union ir_vec *x = (union ir_vec *)v->env.vec_args;
 
+    tcg_doing(v, DOING_OP);
     if (s->op == (uint8_t)IR_load_excl || s->op == (uint8_t)IR_store_excl ||
         s->op == (uint8_t)IR_atomic || s->op == (uint8_t)IR_cas) {
+        tcg_count(v, COUNT_ATOMIC);
         v->env.insns_left = s->insns_left;
         return finish(v, s, !atomic_site(v, s));
     }
+    tcg_count(v, COUNT_OP);
     const struct ir_insn in = {
         .op = s->op, .type = s->type, .src = s->src, .aux = s->aux, .imm = v->env.args[0]};
     ir_eval_op(v, v->cls->ir, &in, &x[3], (const union ir_vec *const[]){&x[0], &x[1], &x[2]});
+    tcg_doing(v, DOING_LEAF);
     return NULL;
 }
 
@@ -297,7 +352,7 @@ static const void *counted(struct vcpu *v, uint64_t pc, uint32_t insns)
 
 const struct host_runtime tcg_runtime = {
     .link = link_block,
-    .go = runtime_go,
+    .go = go,
     .poll = poll,
     .tail = tail,
     .mem_leaf = mem_leaf,

@@ -151,6 +151,7 @@ static void run_thread(void *arg)
     void *stack = fault_stack_create();
 
     for (tcg_listen(t->v); park(t); tcg_listen(t->v)) {
+        stats_round(t);
         if (atomic_load(&a->flush_wanted)) {
             meet_for_flush(a);
         } else if (!tcg_has_work(t->v)) {
@@ -160,6 +161,7 @@ static void run_thread(void *arg)
             after_round(t);
         }
     }
+    stats_thread_ends();
     fault_stack_free(stack);
 }
 
@@ -184,6 +186,7 @@ static void run_all(void *arg)
     void *stack = fault_stack_create();
 
     while (park(first)) {
+        stats_round(first);
         if (atomic_load(&a->flush_wanted)) {
             meet_for_flush(a);
         }
@@ -210,6 +213,7 @@ static void run_all(void *arg)
             os_mutex_unlock(&first->lock);
         }
     }
+    stats_thread_ends();
     fault_stack_free(stack);
 }
 
@@ -248,6 +252,7 @@ static bool vcpu_setup(struct accel *a, struct vcpu *v, struct error *e)
     t->v = v;
     t->accel = a;
     t->context_dirty = true;
+    t->stats.doing = DOING_RUN;
     t->jumps = mem_array(JUMP_TABLE_ENTRIES, sizeof(*t->jumps));
     os_mutex_init(&t->lock);
     os_cond_init(&t->wake);
@@ -340,6 +345,9 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
     }
     fault_handler_install();
     space_listen(vcpus[0]->memory, map_changed, a);
+    if (c->stats) {
+        stats_measure(a, true);
+    }
     return a;
 }
 
@@ -410,6 +418,7 @@ static void vcpu_teardown(struct vcpu *v)
         os_unmap_stack(t->code_stack, HOST_CODE_STACK_BYTES, CODE_STACK_GUARD);
     }
     ir_builder_free(&t->builder);
+    mem_free(t->stats.rows);
     mem_free(t->jumps);
     os_mutex_destroy(&t->lock);
     os_cond_destroy(&t->wake);

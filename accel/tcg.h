@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 
 #include "accel/accel.h"
+#include "accel/stats.h"
 #include "accel/tlb.h"
 #include "base/hash.h"
 #include "base/os.h"
@@ -93,8 +94,7 @@ struct tcg_vcpu {
         limit; /* not 0: the block to be found has at most so many instructions, and is not kept */
     bool watched; /* a watchpoint was hit */
     bool parked;  /* waits for accel_start; under accel.lock */
-    uint64_t run_ns, lookups, links, exits, translations;
-    _Atomic uint64_t instructions;
+    struct tcg_stats stats;
 };
 
 struct watchpoint {
@@ -145,13 +145,26 @@ struct accel {
     unsigned watchpoint_count;
     uint64_t watch_hit;
 
-    struct perf *perf; /* NULL: nobody wants names of generated code */
+    bool measured;          /* as the vCPUs' stats.measured */
+    uint64_t measured_from; /* counted: instructions when that began */
+    struct perf *perf;      /* NULL: nobody wants names of generated code */
     uint64_t translated_insns, translated_blocks, translate_ns, flushes;
 };
 
 static inline struct tcg_vcpu *tcg_of(struct vcpu *v)
 {
     return v->accel;
+}
+
+static inline void tcg_count(struct vcpu *v, enum tcg_count c)
+{
+    tcg_of(v)->stats.counts[c]++;
+}
+
+/* v's thread begins to do that. */
+static inline void tcg_doing(struct vcpu *v, enum tcg_doing d)
+{
+    atomic_store_explicit((_Atomic int *)&tcg_of(v)->stats.doing, d, memory_order_relaxed);
 }
 
 /* context.c */

@@ -69,7 +69,21 @@ static void info_cpus(struct call *c)
 
 static void info_jit(struct call *c)
 {
-    accel_info_jit(context(c)->accel, c->out);
+    if (!c->count) {
+        accel_info_jit(context(c)->accel, c->out);
+        return;
+    }
+    const bool on = strcmp(c->words[0], "on") == 0;
+    if (!on && strcmp(c->words[0], "off") != 0) {
+        strbuf_puts(c->out, "usage: info jit [on|off]\n");
+        return;
+    }
+    struct error e;
+    const bool running = pause_machine(c);
+    if (!accel_measure(context(c)->accel, on, &e)) {
+        strbuf_printf(c->out, "info jit: %s\n", e.text);
+    }
+    resume_machine(c, running);
 }
 
 static void put_owned(struct call *c, char *text)
@@ -135,7 +149,7 @@ const struct command info_topics[] = {
     {"block", NULL, "", 0, 0, "disks", info_block},
     {"chardev", NULL, "", 0, 0, "character back ends", info_chardev},
     {"cpus", NULL, "", 0, 0, "CPUs and where they are", info_cpus},
-    {"jit", NULL, "", 0, 0, "the translator's figures", info_jit},
+    {"jit", NULL, "[on|off]", 0, 1, "the translator's figures; on: measure from now", info_jit},
     {"mtree", NULL, "", 0, 0, "memory map", info_mtree},
     {"name", NULL, "", 0, 0, "the machine's name", info_name},
     {"network", NULL, "", 0, 0, "networks", info_network},

@@ -10,7 +10,7 @@ struct accel_group {
     const char *accel;
     int thread, host_cpu, engine;
     uint64_t cache_bytes;
-    bool split_wx;
+    bool split_wx, stats;
 };
 
 static const char *const thread_choices[] = {"single", "multi", NULL};
@@ -26,6 +26,8 @@ static const struct key_row accel_rows[] = {
      "host instructions to use (host: all it has)", host_cpu_choices},
     {"engine", KEY_CHOICE, offsetof(struct accel_group, engine),
      "host code, or the slow reference interpreter (jit)", engine_choices},
+    {"stats", KEY_BOOL, offsetof(struct accel_group, stats),
+     "measure for the monitor's info jit from the start (off)", NULL},
     {"split-wx", KEY_BOOL, offsetof(struct accel_group, split_wx), "accepted: it is always so",
      NULL},
     {"one-insn-per-tb", KEY_REFUSED, 0,
@@ -75,6 +77,7 @@ static bool apply_accel(struct config *c, const struct keyvals *k, struct error 
     c->accel.cache_bytes = g.cache_bytes;
     c->accel.host_level = g.host_cpu ? g.host_cpu + 1 : 0; /* the first choice is v2 */
     c->accel.interpreter = g.engine == 1;
+    c->accel.stats = g.stats;
     return true;
 }
 
@@ -165,6 +168,9 @@ static bool check_icount(struct config *c, struct error *e)
 
 static bool check_profiling(const struct config *c, struct error *e)
 {
+    if (c->accel.interpreter && c->accel.stats) {
+        return error_set(e, "-accel tcg,stats=on: engine=interp has nothing to measure");
+    }
     return !c->accel.interpreter || !(c->accel.perf_map || c->accel.jit_dump) ||
            error_set(e, "-%s: engine=interp makes no host code that could have names",
                      c->accel.perf_map ? "perfmap" : "jitdump");

@@ -174,6 +174,18 @@ void host_sync(struct host *h, struct vcpu *v, const struct site *s);
 
 #define HOST_CODE_STACK_BYTES (256u << 10)
 
+/* Whether blocks take their instructions from hot.countdown (host_config.counted), for all that are
+ * compiled from now on. The cache must be emptied by the caller, or have been. */
+void host_set_counted(struct host *h, bool counted);
+
+/* Where a thread was when a signal interrupted it (context: the signal's ucontext). */
+enum host_place {
+    HOST_OUTSIDE,
+    HOST_STUB,
+    HOST_BLOCK
+};
+enum host_place host_place_of(const struct host *h, const void *context);
+
 /* A fault in generated code's guard pages: true if fixed (the code stack was reset). context is the
  * signal's ucontext. */
 bool host_fault(struct host *h, struct vcpu *v, uintptr_t address, void *context);

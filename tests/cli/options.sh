@@ -96,6 +96,7 @@ wrong unknown_cpu "cortex-a53" $V -cpu cortex-a54
 wrong unknown_cpu_feature "pauth" $V -cpu max,paut=off
 wrong other_accelerator 'accepted: tcg' $V -accel kvm
 wrong unknown_accelerator_key "did you mean 'thread'?" $V -accel tcg,thred=multi
+wrong interpreter_has_no_statistics 'engine=interp has nothing to measure' $V -accel tcg,engine=interp,stats=on
 wrong bad_thread_choice 'accepted: single, multi' $V -accel tcg,thread=two
 wrong bad_memory_size "-m 1X: size: '1X' is not a size" $V -m 1X
 wrong more_memory_than_the_host '-m' $V -m 90T

@@ -196,6 +196,13 @@ void accel_stop(struct accel *a)
     (void)a;
 }
 
+bool accel_measure(struct accel *a, bool on, struct error *e)
+{
+    (void)a;
+    (void)on;
+    return error_set(e, "the fake machine measures nothing");
+}
+
 void accel_info_jit(struct accel *a, struct strbuf *out)
 {
     (void)a;

@@ -256,6 +256,19 @@ bool host_fault(struct host *h, struct vcpu *v, uintptr_t address, void *context
     return true;
 }
 
+void host_set_counted(struct host *h, bool counted)
+{
+    h->config.counted = counted;
+}
+
+enum host_place host_place_of(const struct host *h, const void *context)
+{
+    const ucontext_t *uc = context;
+    const uintptr_t at = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP] - (uintptr_t)h->rx;
+
+    return at >= h->size ? HOST_OUTSIDE : at < h->first_cold ? HOST_STUB : HOST_BLOCK;
+}
+
 uint64_t host_cache_used(const struct host *h)
 {
     return h->size - 64 - h->hot_start + h->cold_start;
