@@ -12,6 +12,7 @@
 #include "cpu/arm/mmu.h"
 
 #include "base/atomic.h"
+#include "base/log.h"
 #include "cpu/arm/debug.h"
 #include "cpu/arm/exception.h"
 #include "cpu/arm/sysregs.h"
@@ -395,6 +396,19 @@ static bool translate(struct arm_cpu *cpu, uint64_t va, enum access a, unsigned 
 
 /* ---- hooks of the class */
 
+static void log_walk(const struct arm_cpu *cpu, uint64_t va, enum access a, unsigned idx,
+                     const struct translation *t)
+{
+    log_print(LOG_MMU, "cpu %u: walk for EL%u %s of 0x%llx: 0x%llx, 2^%u bytes, %c%c%c%s%s\n",
+              cpu->vcpu.index, idx == ARM_MMU_EL0 ? 0 : 1,
+              a == ACCESS_READ    ? "read"
+              : a == ACCESS_WRITE ? "write"
+                                  : "fetch",
+              (unsigned long long)va, (unsigned long long)t->pa, t->page_bits, t->read ? 'r' : '-',
+              t->write ? 'w' : '-', t->exec ? 'x' : '-', t->global ? ", global" : "",
+              t->device ? ", device" : "");
+}
+
 bool arm_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
               uint64_t *fault)
 {
@@ -408,6 +422,9 @@ bool arm_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct tran
      * them checked. */
     t->slow = (t->device && w.g->enabled) ||
               arm_watchpoint_in_page(cpu, va, t->page_bits, idx == ARM_MMU_EL0 ? 0 : 1);
+    if (log_enabled(LOG_MMU)) {
+        log_walk(cpu, va, a, idx, t);
+    }
     if (a == ACCESS_FETCH && (t->attr & ARM_ATTR_GUARDED) && arm_has(cpu, ARM_HAS_bti)) {
         cpu->bti_page_fetched = true;
     }

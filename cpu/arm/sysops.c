@@ -9,6 +9,7 @@
  */
 #include "cpu/arm/sysops.h"
 
+#include "base/log.h"
 #include "cpu/arm/exception.h"
 #include "cpu/arm/mmu.h"
 #include "cpu/arm/sysregs.h"
@@ -198,12 +199,26 @@ static void flush_range(struct arm_cpu *cpu, uint64_t operand, uint32_t tag, boo
     tlb_flush_range(&cpu->vcpu, va, bytes, tag, all);
 }
 
+static void log_invalidation(const struct vcpu *v, uint64_t pc, uint64_t operand, uint32_t aux)
+{
+    static const char *const kinds[] = {
+        [TLB_ALL] = "everything", [TLB_ASID] = "an ASID",
+        [TLB_VA] = "a page",      [TLB_VAA] = "a page of any ASID",
+        [TLB_RANGE] = "a range",  [TLB_RANGE_A] = "a range of any ASID"};
+    log_print(LOG_MMU, "cpu %u: TLBI of %s, operand 0x%llx%s, before 0x%llx\n", v->index,
+              kinds[aux & 0xff], (unsigned long long)operand, aux & 0x100 ? ", for all CPUs" : "",
+              (unsigned long long)pc);
+}
+
 static uint64_t invalidate(struct vcpu *v, uint64_t pc, uint64_t operand, uint64_t z, uint32_t aux)
 {
     (void)z;
     struct arm_cpu *cpu = arm_cpu(v);
     const bool all = aux & 0x100;
     const uint32_t asid = arm_asid(cpu, operand >> 48);
+    if (log_enabled(LOG_MMU)) {
+        log_invalidation(v, pc, operand, aux);
+    }
     switch (aux & 0xff) {
     case TLB_ALL:
         tlb_flush_all(v, all);

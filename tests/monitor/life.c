@@ -193,6 +193,21 @@ TEST(log_goes_into_its_file)
     free(text);
 }
 
+TEST(walks_are_logged)
+{
+    NEEDS_PROGRAM();
+    char path[100], *text = calloc(1, 1 << 16);
+    snprintf(path, sizeof(path), "%s/log", session_folder());
+    REQUIRE(start(ARGS("-d", "mmu", "-D", path)));
+    session_type(&s, "\001clog none\rquit\r");
+    finish(0);
+    int fd = open(path, O_RDONLY);
+    CHECK(fd >= 0 && read(fd, text, (1 << 16) - 1) > 0);
+    close(fd);
+    CHECK(strstr(text, "cpu 0: walk for EL1 fetch of 0x40200000: 0x40200000, 2^21 bytes, rwx"));
+    free(text);
+}
+
 TEST(snapshot_leaves_the_disk_alone_and_monitor_lists_it)
 {
     NEEDS_PROGRAM();
