@@ -185,49 +185,50 @@ static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const u
     return blk;
 }
 
-/* The bytes at pc, or an exception taken. */
-static const uint8_t *fetch(struct vcpu *v, uint64_t pc, uint64_t *pa)
+/* The bytes at pc, or (false) an exception taken. */
+static bool fetch(struct vcpu *v, uint64_t pc, struct tlb_hit *hit)
 {
-    struct tlb_hit hit;
     uint64_t fault;
 
-    if (!tlb_lookup(v, pc, ACCESS_FETCH, v->cls->mmu_index(v), &hit, &fault)) {
+    if (!tlb_lookup(v, pc, ACCESS_FETCH, v->cls->mmu_index(v), hit, &fault)) {
         v->cls->set_pc(v, pc);
         v->cls->raise_memory(v, pc, ACCESS_FETCH, fault);
-    } else if (!hit.host) {
+    } else if (!hit->host) {
         v->cls->set_pc(v, pc);
         v->cls->raise_memory(v, pc, ACCESS_FETCH, FAULT_BUS);
     } else {
-        *pa = hit.pa;
-        return hit.host;
+        return true;
     }
     v->hot.raised = 0;
     v->cls->take_exception(v);
     v->hot.countdown--; /* counted: see counted.c */
-    return NULL;
+    return false;
 }
 
 struct block *block_find(struct vcpu *v, uint64_t pc)
 {
     struct accel *a = tcg_of(v)->accel;
-    uint64_t pa;
-    tcg_count(v, COUNT_LOOKUP);
-    const uint8_t *host = fetch(v, pc, &pa);
+    struct tlb_hit hit;
 
-    if (!host) {
+    tcg_count(v, COUNT_LOOKUP);
+    if (!fetch(v, pc, &hit)) {
         return NULL;
     }
+    if (!hit.global && tcg_of(v)->context->tag == TLB_ANY_TAG) {
+        context_note_nonglobal(v, pc);
+    }
+    const uint64_t pa = hit.pa;
     const bool kept = is_kept(tcg_of(v));
     struct block *blk = !kept ? NULL : find(a, pa, pc, tcg_of(v)->context->mode_key);
     os_mutex_lock(&a->translate);
-    context_enter_page(v, pc, pa);
+    context_enter_page(v, pc, pa, hit.global);
     if (!blk) {
         blk = !kept ? NULL : find(a, pa, pc, tcg_of(v)->context->mode_key);
         if (!blk) {
             const int before = tcg_of(v)->stats.doing;
             tcg_count(v, COUNT_TRANSLATE);
             tcg_doing(v, DOING_TRANSLATE);
-            blk = translate(v, pc, pa, host);
+            blk = translate(v, pc, pa, hit.host);
             tcg_doing(v, before);
         }
     }

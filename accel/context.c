@@ -8,6 +8,10 @@
  * context retired, and a fresh one with another key takes its place; the jump table, the code stack
  * and the code slots then hold nothing that matches.
  *
+ * Code of the upper half runs in contexts that all address spaces share, as long as all of it is
+ * mapped by global pages. When a page is found that is not, those contexts are retired, and each
+ * address space gets its own from then on (until the cache is emptied).
+ *
  * Keys. The jump table compares PC ^ key, so two contexts must never agree on that for any PCs that
  * a guest may jump to: the upper 12 bits are an id that is unique and leaves bit 63 alone
  * (canonical PCs cannot collide), the rest is random (a guest that jumps to an address that is not
@@ -65,7 +69,16 @@ static void map_grow(struct context *c)
     mem_free(old);
 }
 
-void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa)
+/* A mapping found just now may be one that another vCPU has flushed: its flush has marked what it
+ * covers, but is not in our queue yet, or in the queue and not processed. */
+static bool is_flushing(const struct vcpu *v)
+{
+    const struct tcg_vcpu *t = v->accel;
+
+    return atomic_load(&t->accel->flushing) || atomic_load(&t->posted) != atomic_load(&t->done);
+}
+
+void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa, bool global)
 {
     struct accel *a = tcg_of(v)->accel;
     struct context *c = tcg_of(v)->context;
@@ -85,7 +98,16 @@ void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa)
             atomic_store(&a->flush_wanted, 1);
         }
     }
-    *m = (struct code_mapping){.page = page, .pa = pa & PAGE_MASK};
+    *m = (struct code_mapping){
+        .page = page, .pa = pa & PAGE_MASK, .global = global, .suspect = is_flushing(v)};
+    if (m->suspect) {
+        atomic_store(&c->suspect, true);
+    }
+    if (global && c->tag != TLB_ANY_TAG && !c->shares) {
+        c->shares = true;
+        c->next_sharing = a->sharing;
+        a->sharing = c;
+    }
     const unsigned h = filter_hash(page);
     atomic_or(&a->code_filter[h >> 3], (uint8_t)(1u << (h & 7)));
     atomic_set_release(&c->slots[layout_code_slot(pc)], id);
@@ -108,10 +130,17 @@ uint32_t context_page_id(struct accel *a, uint64_t va_page, uint64_t pa_page)
 
 /* ---- finding the context */
 
+static struct context **bucket_of(struct accel *a, uint32_t tag)
+{
+    return &a->contexts[tag == TLB_ANY_TAG ? 0 : 1 + tag % (CONTEXT_BUCKETS - 1)];
+}
+
 static struct context *intern(struct accel *a, uint64_t mode, uint32_t tag, bool high)
 {
-    for (struct context *c = a->contexts; c; c = c->next) {
-        if (c->mode_key == mode && c->tag == tag && c->high == high && !c->retired) {
+    struct context **bucket = bucket_of(a, tag);
+
+    for (struct context *c = *bucket; c; c = c->next) {
+        if (c->mode_key == mode && c->tag == tag && c->high == high) {
             return c;
         }
     }
@@ -120,10 +149,30 @@ static struct context *intern(struct accel *a, uint64_t mode, uint32_t tag, bool
     }
     struct context *c = mem_alloc(sizeof(*c));
     *c = (struct context){
-        .key = fresh_key(a), .mode_key = mode, .tag = tag, .high = high, .next = a->contexts};
+        .key = fresh_key(a), .mode_key = mode, .tag = tag, .high = high, .next = *bucket};
     map_grow(c);
-    a->contexts = c;
+    *bucket = c;
     return c;
+}
+
+/* Nobody finds it again; a vCPU may still be in it, so it is freed when all are out. */
+static void retire(struct accel *a, struct context *c)
+{
+    struct context **at = bucket_of(a, c->tag);
+
+    while (*at != c) {
+        at = &(*at)->next;
+    }
+    *at = c->next;
+    for (at = &a->sharing; c->shares && *at != c;) {
+        at = &(*at)->next_sharing;
+    }
+    if (c->shares) {
+        *at = c->next_sharing;
+    }
+    c->retired = true;
+    c->next = a->retired;
+    a->retired = c;
 }
 
 /* Walks the suspect pages again. false: one has changed. */
@@ -137,7 +186,7 @@ static bool still_true(struct vcpu *v, struct context *c)
         struct translation tr;
         uint64_t fault;
         if (!v->cls->walk(v, m->page, ACCESS_FETCH, v->cls->mmu_index(v), &tr, &fault) ||
-            !tr.exec || (tr.pa & PAGE_MASK) != m->pa) {
+            !tr.exec || (tr.pa & PAGE_MASK) != m->pa || tr.global != m->global) {
             return false;
         }
         m->suspect = false;
@@ -156,7 +205,7 @@ static struct context *lookup(struct vcpu *v, uint64_t mode, uint32_t tag, bool 
         if (still_true(v, c)) {
             break;
         }
-        c->retired = true;
+        retire(a, c);
         c = intern(a, mode, tag, high);
     }
     os_mutex_unlock(&a->translate);
@@ -197,8 +246,8 @@ void context_select(struct vcpu *v, uint64_t pc)
     }
     const uint64_t mode = v->cls->mode_key(v);
     const unsigned idx = v->cls->mmu_index(v);
-    const uint32_t tag = high && !t->accel->nonglobal_high ? TLB_ANY_TAG
-                                                           : tlb_tag_of(v->env.tlb, pc, idx);
+    const bool common = high && !atomic_load(&t->accel->nonglobal_high);
+    const uint32_t tag = common ? TLB_ANY_TAG : tlb_tag_of(v->env.tlb, pc, idx);
     struct context **recent =
         &t->recent[(hash_mix64(mode ^ (uint64_t)tag << 32) + high) % CONTEXT_CACHE];
     struct context *c = *recent;
@@ -211,62 +260,150 @@ void context_select(struct vcpu *v, uint64_t pc)
 
 /* ---- flushes */
 
-static void suspect_one(struct context *c, uint64_t page)
+void context_note_nonglobal(struct vcpu *v, uint64_t pc)
 {
-    struct code_mapping *m = map_slot(c, page);
+    struct accel *a = tcg_of(v)->accel;
 
-    if (m->page == page) {
+    os_mutex_lock(&a->translate);
+    if (!atomic_load(&a->nonglobal_high)) {
+        atomic_store(&a->nonglobal_high, true);
+        /* What was entered so far is global: who runs in such a context may do so until it asks. */
+        while (*bucket_of(a, TLB_ANY_TAG)) {
+            retire(a, *bucket_of(a, TLB_ANY_TAG));
+        }
+    }
+    os_mutex_unlock(&a->translate);
+    context_select(v, pc);
+}
+
+/* What a flush covers: pages [first, last], of one address space and those that all share. */
+struct suspects {
+    uint64_t first, last;
+    uint32_t tag;
+};
+
+static void suspect(struct context *c, struct code_mapping *m, const struct suspects *s)
+{
+    if (m->global || s->tag == TLB_ANY_TAG || c->tag == s->tag) {
         m->suspect = true;
         atomic_store(&c->suspect, true);
     }
 }
 
-static bool concerns(const struct context *c, uint32_t tag)
+#define FEW_PAGES 64u
+
+static void suspect_in(struct context *c, const struct suspects *s)
 {
-    return !c->retired && (tag == TLB_ANY_TAG || c->tag == tag || c->tag == TLB_ANY_TAG);
+    const uint64_t count = (s->last - s->first) / GUEST_PAGE_SIZE + 1;
+
+    if (count <= FEW_PAGES) {
+        for (uint64_t page = s->first; page - s->first <= s->last - s->first;
+             page += GUEST_PAGE_SIZE) {
+            struct code_mapping *m = map_slot(c, page);
+            if (m->page == page) {
+                suspect(c, m, s);
+            }
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < c->map_size; i++) {
+        struct code_mapping *m = &c->map[i];
+        if (m->page != 1 && m->page >= s->first && m->page <= s->last) {
+            suspect(c, m, s);
+        }
+    }
 }
 
-void context_suspect_page(struct accel *a, uint64_t va, uint32_t tag)
+static void suspect_bucket(struct accel *a, uint32_t tag, const struct suspects *s)
 {
-    const uint64_t page = tlb_canonical(va) & PAGE_MASK;
-    const unsigned h = filter_hash(page);
+    for (struct context *c = *bucket_of(a, tag); c; c = c->next) {
+        suspect_in(c, s);
+    }
+}
 
-    if (!(atomic_get(&a->code_filter[h >> 3]) & (1u << (h & 7)))) {
+/* false: no code was ever run in the range. */
+static bool may_have_code(const struct accel *a, uint64_t first, uint64_t last)
+{
+    bool any = (last - first) / GUEST_PAGE_SIZE >= FEW_PAGES;
+
+    for (uint64_t page = first; !any && page - first <= last - first; page += GUEST_PAGE_SIZE) {
+        const unsigned h = filter_hash(page);
+        any = atomic_get(&a->code_filter[h >> 3]) & (1u << (h & 7));
+    }
+    return any;
+}
+
+void context_suspect_range(struct accel *a, uint64_t va, uint64_t bytes, uint32_t tag)
+{
+    const struct suspects s = {.first = tlb_canonical(va) & PAGE_MASK,
+                               .last = (tlb_canonical(va) + bytes - 1) & PAGE_MASK,
+                               .tag = tag};
+
+    if (s.last < s.first) {
+        context_suspect_tag(a, TLB_ANY_TAG);
+        return;
+    }
+    if (!may_have_code(a, s.first, s.last)) {
         return;
     }
     os_mutex_lock(&a->translate);
-    for (struct context *c = a->contexts; c; c = c->next) {
-        if (concerns(c, tag)) {
-            suspect_one(c, page);
+    suspect_bucket(a, TLB_ANY_TAG, &s);
+    if (tag != TLB_ANY_TAG) {
+        suspect_bucket(a, tag, &s);
+        for (struct context *c = a->sharing; c; c = c->next_sharing) {
+            suspect_in(c, &s);
+        }
+    } else if (!(s.first >> 63) || atomic_load(&a->nonglobal_high)) {
+        for (uint32_t i = 0; i < CONTEXT_BUCKETS - 1; i++) {
+            suspect_bucket(a, i, &s);
         }
     }
     os_mutex_unlock(&a->translate);
 }
 
+static void suspect_all_of(struct context *c, uint32_t tag)
+{
+    if (!c->map_used || (tag != TLB_ANY_TAG && c->tag != tag)) {
+        return;
+    }
+    for (uint32_t i = 0; i < c->map_size; i++) {
+        c->map[i].suspect |= c->map[i].page != 1;
+    }
+    atomic_store(&c->suspect, true);
+}
+
+/* A flush of one address space leaves global pages alone, and so all in contexts without a tag. */
 void context_suspect_tag(struct accel *a, uint32_t tag)
 {
     os_mutex_lock(&a->translate);
-    for (struct context *c = a->contexts; c; c = c->next) {
-        /* A flush of one address space leaves global pages alone. */
-        if (!concerns(c, tag) || (tag != TLB_ANY_TAG && c->tag == TLB_ANY_TAG) || !c->map_used) {
-            continue;
+    for (uint32_t i = 0; i < CONTEXT_BUCKETS; i++) {
+        struct context **bucket = &a->contexts[i];
+        for (struct context *c = *bucket; c && (tag == TLB_ANY_TAG || bucket == bucket_of(a, tag));
+             c = c->next) {
+            suspect_all_of(c, tag);
         }
-        for (uint32_t i = 0; i < c->map_size; i++) {
-            c->map[i].suspect = c->map[i].page != 1;
-        }
-        atomic_store(&c->suspect, true);
     }
     os_mutex_unlock(&a->translate);
+}
+
+static void free_list(struct context **list)
+{
+    while (*list) {
+        struct context *c = *list;
+        *list = c->next;
+        mem_free(c->map);
+        mem_free(c);
+    }
 }
 
 void context_reset(struct accel *a)
 {
-    while (a->contexts) {
-        struct context *c = a->contexts;
-        a->contexts = c->next;
-        mem_free(c->map);
-        mem_free(c);
+    for (unsigned i = 0; i < CONTEXT_BUCKETS; i++) {
+        free_list(&a->contexts[i]);
     }
+    free_list(&a->retired);
+    a->sharing = NULL;
+    atomic_store(&a->nonglobal_high, false);
     a->next_id = 0;
     a->mappings = 0;
     memset(a->code_filter, 0, sizeof(a->code_filter));

@@ -15,11 +15,14 @@ static void apply(struct vcpu *v, const struct flush_request *r)
     case FLUSH_ALL:
         tlb_drop_all(v);
         break;
+    case FLUSH_MAP:
+        tlb_drop_map(v);
+        break;
     case FLUSH_TAG:
         tlb_drop_tag(v, r->tag);
         break;
-    case FLUSH_PAGE:
-        tlb_drop_page(v, r->va, r->tag);
+    case FLUSH_RANGE:
+        tlb_drop_range(v, r->va, r->bytes, r->tag);
         break;
     }
 }
@@ -33,7 +36,7 @@ void tcg_process_requests(struct vcpu *v)
     }
     os_mutex_lock(&t->lock);
     if (t->queue_overflow) {
-        tlb_drop_all(v);
+        tlb_drop_map(v);
     } else {
         for (unsigned i = 0; i < t->queued; i++) {
             apply(v, &t->queue[i]);
@@ -62,9 +65,18 @@ static void post(struct vcpu *other, const struct flush_request *r)
     }
 }
 
-void tcg_post_flush_all(struct vcpu *v)
+void tcg_map_changed(struct accel *a)
 {
-    post(v, &(struct flush_request){.kind = FLUSH_ALL});
+    const struct flush_request r = {.kind = FLUSH_MAP};
+    struct vcpu *self = vcpu_current();
+
+    for (unsigned i = 0; i < a->count; i++) {
+        if (a->vcpus[i] == self) {
+            apply(self, &r);
+        } else {
+            post(a->vcpus[i], &r);
+        }
+    }
 }
 
 static void flush(struct vcpu *v, const struct flush_request *r, bool all_vcpus)
@@ -75,8 +87,9 @@ static void flush(struct vcpu *v, const struct flush_request *r, bool all_vcpus)
     if (!t) {
         return;
     }
-    if (r->kind == FLUSH_PAGE) {
-        context_suspect_page(t->accel, r->va, r->tag);
+    atomic_fetch_add(&t->accel->flushing, 1); /* see context_enter_page */
+    if (r->kind == FLUSH_RANGE) {
+        context_suspect_range(t->accel, r->va, r->bytes, r->tag);
     } else {
         context_suspect_tag(t->accel, r->kind == FLUSH_ALL ? TLB_ANY_TAG : r->tag);
     }
@@ -85,6 +98,7 @@ static void flush(struct vcpu *v, const struct flush_request *r, bool all_vcpus)
             post(t->accel->vcpus[i], r);
         }
     }
+    atomic_fetch_sub(&t->accel->flushing, 1);
 }
 
 void tlb_flush_all(struct vcpu *v, bool all_vcpus)
@@ -97,23 +111,10 @@ void tlb_flush_tag(struct vcpu *v, uint32_t tag, bool all_vcpus)
     flush(v, &(struct flush_request){.kind = FLUSH_TAG, .tag = tag}, all_vcpus);
 }
 
-void tlb_flush_page(struct vcpu *v, uint64_t va, uint32_t tag, bool all_vcpus)
-{
-    flush(v, &(struct flush_request){.kind = FLUSH_PAGE, .va = va, .tag = tag}, all_vcpus);
-}
-
-#define RANGE_BY_PAGE 64u
-
 void tlb_flush_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint32_t tag, bool all_vcpus)
 {
-    if (bytes > (uint64_t)RANGE_BY_PAGE * GUEST_PAGE_SIZE) {
-        /* Global pages may be meant as well, which a flush by tag would spare. */
-        tlb_flush_all(v, all_vcpus);
-        return;
-    }
-    for (uint64_t at = 0; at < bytes; at += GUEST_PAGE_SIZE) {
-        tlb_flush_page(v, va + at, tag, all_vcpus);
-    }
+    flush(v, &(struct flush_request){.kind = FLUSH_RANGE, .va = va, .bytes = bytes, .tag = tag},
+          all_vcpus);
 }
 
 #define SPINS 2000u

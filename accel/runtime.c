@@ -38,9 +38,13 @@ const void *runtime_go(struct vcpu *v, uint64_t pc)
             count_leave(v, a);
             break;
         }
+        struct jump_entry *j = &t->jumps[pc >> 2 & (JUMP_TABLE_ENTRIES - 1)];
+        if (atomic_get(&j->key) == (pc ^ t->context->key)) {
+            v->hot.pc = pc;
+            return atomic_get(&j->host);
+        }
         struct block *b = block_find(v, pc);
         if (b) {
-            struct jump_entry *j = &t->jumps[pc >> 2 & (JUMP_TABLE_ENTRIES - 1)];
             atomic_set(&j->host, b->entry);
             atomic_set(&j->key, pc ^ t->context->key);
             atomic_fence(); /* as in forget_jumps: either sees what the other did */

@@ -291,16 +291,7 @@ static bool create_host(struct accel *a, struct vcpu *v, struct error *e)
 
 static void map_changed(void *opaque)
 {
-    struct accel *a = opaque;
-    struct vcpu *self = vcpu_current();
-
-    for (unsigned i = 0; i < a->count; i++) {
-        if (a->vcpus[i] == self) {
-            tlb_drop_all(self);
-        } else {
-            tcg_post_flush_all(a->vcpus[i]);
-        }
-    }
+    tcg_map_changed(opaque);
 }
 
 struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, unsigned count,

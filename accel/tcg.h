@@ -27,6 +27,7 @@
 #define CONTEXT_SLOTS LAYOUT_CODE_SLOTS
 #define CONTEXT_IDS 2046u
 #define CONTEXT_CACHE 16u
+#define CONTEXT_BUCKETS 128u
 #define JUMP_TABLE_ENTRIES ((unsigned)LAYOUT_JUMP_ENTRIES)
 #define BLOCK_HASH_BITS 17
 
@@ -34,6 +35,7 @@
 struct code_mapping {
     uint64_t page; /* virtual; 1: free */
     uint64_t pa;
+    bool global;  /* maps there in all address spaces */
     bool suspect; /* a TLB flush covered it: walk again before use */
 };
 
@@ -46,7 +48,8 @@ struct context {
     _Atomic bool suspect;     /* some mapping is */
     struct code_mapping *map; /* open hash */
     uint32_t map_size, map_used;
-    struct context *next;
+    bool shares; /* has a tag, and pages that all address spaces have */
+    struct context *next, *next_sharing;
     uint32_t slots[CONTEXT_SLOTS];
 };
 
@@ -59,10 +62,11 @@ struct jump_entry {
 struct flush_request {
     enum {
         FLUSH_ALL,
+        FLUSH_MAP, /* and what is known of the physical map */
         FLUSH_TAG,
-        FLUSH_PAGE
+        FLUSH_RANGE
     } kind;
-    uint64_t va;
+    uint64_t va, bytes;
     uint32_t tag;
 };
 #define FLUSH_QUEUE 64
@@ -123,7 +127,8 @@ struct accel {
     struct host *host;         /* NULL: interpreter */
     struct block **hash;       /* by physical address, PC, mode; readers take no lock */
     struct hash *pages;        /* physical page → first block of the page list */
-    struct context *contexts;
+    struct context *contexts[CONTEXT_BUCKETS]; /* [0]: those without a tag; others by tag */
+    struct context *sharing, *retired;
     uint32_t next_id;
     struct hash *page_ids; /* virtual page ^ hash(physical page) → id */
     uint32_t next_page_id;
@@ -135,7 +140,9 @@ struct accel {
     struct host_mark short_before, short_behind;
     uint32_t null_slots[CONTEXT_SLOTS];
     uint64_t spoiled_key;
-    bool nonglobal_high;
+    _Atomic bool nonglobal_high; /* code of the upper half need not be the same in all address
+                                    spaces: contexts have tags there as well */
+    _Atomic unsigned flushing; /* vCPUs that have marked suspects and not posted their flush yet */
     _Atomic unsigned flush_wanted; /* the cache is full: everybody out */
     uint8_t code_filter[8192];     /* bit per hash of virtual page: some context runs code there */
 
@@ -171,10 +178,12 @@ static inline void tcg_doing(struct vcpu *v, enum tcg_doing d)
 void context_select(
     struct vcpu *v,
     uint64_t pc); /* makes the context of pc current; refreshes TLB tables if dirty */
-void context_enter_page(struct vcpu *v, uint64_t pc,
-                        uint64_t pa); /* pc's page maps to pa: verified just now */
+/* pc's page maps to pa (global: in all address spaces): found just now. */
+void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa, bool global);
+/* pc, of the upper half, is on a page that not all address spaces have: selects again. */
+void context_note_nonglobal(struct vcpu *v, uint64_t pc);
 uint32_t context_page_id(struct accel *a, uint64_t va_page, uint64_t pa_page);
-void context_suspect_page(struct accel *a, uint64_t va, uint32_t tag);
+void context_suspect_range(struct accel *a, uint64_t va, uint64_t bytes, uint32_t tag);
 void context_suspect_tag(struct accel *a, uint32_t tag); /* TLB_ANY_TAG: all */
 void context_reset(struct accel *a);                     /* everybody is out */
 /* blocks.c */
@@ -197,7 +206,7 @@ bool atomic_site(struct vcpu *v, const struct site *s); /* operands and result i
 
 /* flush.c */
 void tcg_process_requests(struct vcpu *v); /* flushes that others posted */
-void tcg_post_flush_all(struct vcpu *v);   /* any thread */
+void tcg_map_changed(struct accel *a);     /* the map of physical memory has; any thread */
 
 /* tcg.c */
 bool tcg_has_work(struct vcpu *v); /* may run: on, and not waiting or no longer */

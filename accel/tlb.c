@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The TLB's life, page walks, choice of resident tables and flushes; see tlb.h. The hot half is
- * tlb_leaf.c. */
+/* The TLB's life, page walks, and choice of resident tables; see tlb.h. The hot half is tlb_leaf.c,
+ * flushes are in tlb_flush.c. */
 #include "accel/tcg.h"
 
 #include <string.h>
@@ -11,21 +11,30 @@
 
 #define TABLE_BYTES (GUEST_PAGE_SIZE + 2 * TLB_WRITE_OFFSET)
 
-static void clear_table(struct tlb_table *t)
+static void set_lines(struct tlb_table *t, uint32_t lines)
 {
-    const size_t bytes = (size_t)t->lines << TLB_LINE_LOG2;
+    const size_t bytes = (size_t)lines << TLB_LINE_LOG2;
 
+    t->lines = lines;
+    t->mask = (uint64_t)(lines - 1) << TLB_LINE_LOG2;
     memset(tlb_lines(t, false), 0xff, bytes);
     memset(tlb_lines(t, true), 0xff, bytes);
     t->filled = 0;
     t->low_count = 0;
 }
 
-static void set_lines(struct tlb_table *t, uint32_t lines)
+void tlb_clear_table(struct tlb_table *t)
 {
-    t->lines = lines;
-    t->mask = (uint64_t)(lines - 1) << TLB_LINE_LOG2;
-    clear_table(t);
+    uint32_t lines = t->lines;
+
+    if (t->filled == 0) {
+        return;
+    }
+    /* So the work is less than what filling the lines was. */
+    while (lines > TLB_MIN_LINES && t->filled * 2 < lines) {
+        lines /= 4;
+    }
+    set_lines(t, lines);
 }
 
 static struct tlb_table *table_create(void)
@@ -39,7 +48,7 @@ static struct tlb_table *table_create(void)
     return t;
 }
 
-static void find_ram(struct vcpu *v)
+void tlb_find_ram(struct vcpu *v)
 {
     struct tlb *t = v->env.tlb;
     const uint64_t probes[] = {0x40000000, 0, 0x80000000};
@@ -61,10 +70,11 @@ struct tlb *tlb_create(struct vcpu *v)
 
     t->pages = mem_array((size_t)TLB_L2_SETS * TLB_L2_WAYS, sizeof(*t->pages));
     t->large = mem_array(TLB_LARGE_ENTRIES, sizeof(*t->large));
-    t->gen_tag = mem_array(TLB_GLOBAL_GEN + 1, sizeof(*t->gen_tag));
+    t->large_set = mem_array(TLB_LARGE_SET, sizeof(*t->large_set));
+    t->gen_tag = mem_array(TLB_GEN_TAGS, sizeof(*t->gen_tag));
     t->gen_all = 1;
     v->env.tlb = t;
-    find_ram(v);
+    tlb_find_ram(v);
     return t;
 }
 
@@ -77,63 +87,55 @@ void tlb_destroy(struct tlb *t)
     }
     mem_free(t->pages);
     mem_free(t->large);
+    mem_free(t->large_set);
     mem_free(t->gen_tag);
     mem_free(t);
 }
 
 /* ---- resident tables */
 
-static struct tlb_table *resident(struct tlb *t, unsigned idx, uint32_t tag)
+static bool in_use(const struct tlb *t, const struct tlb_table *table, unsigned but)
 {
-    struct tlb_table *oldest = NULL;
-    unsigned slot = 0;
+    for (unsigned k = 0; k < TLB_MMU_INDICES; k++) {
+        if (t->by_idx[k] == table && k != but) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The table for what `want` says, which may be one that held something else. */
+static struct tlb_table *resident(struct tlb *t, const struct tlb_table *want)
+{
+    unsigned slot = TLB_TABLES;
 
     for (unsigned i = 0; i < TLB_TABLES; i++) {
         struct tlb_table *table = t->tables[i];
-        if (table && table->used && table->idx == idx && table->tag == tag) {
-            table->last_use = ++t->tick;
-            return table;
-        }
-        bool in_use = false;
-        for (unsigned k = 0; table && k < TLB_MMU_INDICES; k++) {
-            in_use |= t->by_idx[k] == table && k != idx;
-        }
-        if (!in_use &&
-            (!oldest || !table || (t->tables[slot] && table->last_use < oldest->last_use))) {
-            if (!oldest || t->tables[slot]) {
-                oldest = table;
-                slot = i;
-            }
-        }
         if (!table) {
+            slot = i;
             break;
         }
+        if (table->used && table->idx == want->idx && table->shared == want->shared &&
+            (table->shared || (table->low == want->low && table->high == want->high))) {
+            return table;
+        }
+        if (!in_use(t, table, want->idx) &&
+            (slot == TLB_TABLES || table->last_use < t->tables[slot]->last_use)) {
+            slot = i;
+        }
+    }
+    assert(slot < TLB_TABLES);
+    if (!t->tables[slot]) {
+        t->tables[slot] = table_create();
     }
     struct tlb_table *table = t->tables[slot];
-    if (!table) {
-        table = t->tables[slot] = table_create();
-    } else {
-        set_lines(table, TLB_MIN_LINES);
-    }
+    tlb_clear_table(table);
     table->used = true;
-    table->idx = (uint8_t)idx;
-    table->tag = tag;
-    table->last_use = ++t->tick;
+    table->idx = want->idx;
+    table->shared = want->shared;
+    table->low = want->low;
+    table->high = want->high;
     return table;
-}
-
-/* A table that several address spaces share: the lines of the low half go when the low half's space
- * changes. */
-static void drop_low(struct tlb_table *table)
-{
-    if (table->low_count > TLB_LOW_LIST) {
-        clear_table(table);
-        return;
-    }
-    for (uint32_t i = 0; i < table->low_count; i++) {
-        ((struct tlb_line *)((char *)(table + 1) + table->low[i]))->tag = TLB_NO_TAG;
-    }
-    table->low_count = 0;
 }
 
 static void select_idx(struct vcpu *v, unsigned idx)
@@ -141,19 +143,42 @@ static void select_idx(struct vcpu *v, unsigned idx)
     struct tlb *t = v->env.tlb;
     const uint32_t low = v->cls->space_tag(v, 0, idx);
     const uint32_t high = v->cls->space_tag(v, UINT64_MAX << 12, idx);
-    const uint32_t key = idx == t->user_idx ? low : 0;
+    const bool shared = idx != t->user_idx && !t->nonglobal_high;
     struct tlb_table *table = t->by_idx[idx];
 
-    if (!table || !table->used || table->tag != key || table->idx != idx) {
-        table = t->by_idx[idx] = resident(t, idx, key);
-    }
-    if (t->high_tag[idx] != high && t->nonglobal_high) {
-        clear_table(table); /* nothing of the shared half is known to be global */
-    } else if (t->low_tag[idx] != low && idx != t->user_idx) {
-        drop_low(table);
-    }
     t->low_tag[idx] = low;
     t->high_tag[idx] = high;
+    if (!table || !table->used || table->idx != idx || table->shared != shared ||
+        (!shared && (table->low != low || table->high != high))) {
+        table = resident(t, &(struct tlb_table){
+                                .idx = (uint8_t)idx, .shared = shared, .low = low, .high = high});
+        t->by_idx[idx] = table;
+        table->last_use = ++t->tick;
+    }
+    if (shared && table->low != low) {
+        tlb_drop_low(table);
+        table->low = low;
+    }
+}
+
+/* Tables can be shared no longer: those in use get the address spaces whose pages they hold now. */
+static void unshare_tables(struct tlb *t)
+{
+    t->nonglobal_high = true;
+    for (unsigned i = 0; i < TLB_TABLES && t->tables[i]; i++) {
+        struct tlb_table *table = t->tables[i];
+        if (!table->shared) {
+            continue;
+        }
+        if (t->by_idx[table->idx] == table && table->low == t->low_tag[table->idx]) {
+            table->shared = false;
+            table->high = t->high_tag[table->idx];
+            table->low_count = 0;
+        } else {
+            tlb_clear_table(table);
+            table->used = false;
+        }
+    }
 }
 
 void tlb_select(struct vcpu *v)
@@ -173,24 +198,6 @@ void tlb_select(struct vcpu *v)
 
 /* ---- look-up with page walk */
 
-static unsigned large_hash(uint64_t a, unsigned bits)
-{
-    return (unsigned)hash_mix64((a >> bits) ^ (uint64_t)bits << 56) & 4095;
-}
-
-/* A large page that holds a has been entered since they were last forgotten (or its hash says so).
- */
-static bool in_large_page(const struct tlb *t, uint64_t a)
-{
-    for (uint32_t sizes = t->large_sizes; sizes; sizes &= sizes - 1) {
-        const unsigned h = large_hash(a, ctz32(sizes));
-        if (t->large_filter[h / 64] >> h % 64 & 1) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Enters tr into the second level; gives its page's address and flags. */
 static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct translation *tr)
 {
@@ -199,14 +206,21 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
     const uint32_t tag = tr->global ? UINT32_MAX : tlb_tag_of(t, a, idx);
     const struct accel *accel = v->accel ? tcg_of(v)->accel : NULL;
     const bool watched = accel && accel->watchpoint_count && tcg_page_watched(accel, va);
+    const uint32_t gen = tlb_gen(t, a, tag, tr->global);
     const uint32_t flags = (tr->read ? TLB_READ : 0) | (tr->write ? TLB_WRITE : 0) |
                            (tr->exec ? TLB_EXEC : 0) | (tr->global ? TLB_GLOBAL : 0) |
                            (tr->slow || watched ? TLB_SLOW : 0) | (tr->device ? TLB_DEVICE : 0);
 
+    if (!tr->global && a >> 63 && !t->nonglobal_high) {
+        unshare_tables(t);
+    }
+    t->global_low |= tr->global && !(a >> 63);
+    t->idx_seen |= 1u << idx;
     if (tr->page_bits > GUEST_PAGE_BITS && !watched && tr->page_bits < 63) {
         const unsigned bits = tr->page_bits;
         const uint64_t base = a >> bits << bits;
         struct tlb_large *l = &t->large[((a >> bits) ^ bits) & (TLB_LARGE_ENTRIES - 1)];
+        tlb_note_large(v, base, bits);
         *l = (struct tlb_large){.base = base,
                                 .pa = tr->pa - (a - base),
                                 .tag = tag,
@@ -214,19 +228,15 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
                                 .idx = (uint8_t)idx,
                                 .flags = (uint8_t)flags,
                                 .valid = true,
-                                .gen = tlb_gen(t, tag, tr->global)};
-        t->large_sizes |= 1u << bits;
-        const unsigned h = large_hash(a, bits);
-        t->large_filter[h / 64] |= UINT64_C(1) << h % 64;
+                                .gen = gen};
         return (tr->pa & ~(paddr)(GUEST_PAGE_SIZE - 1)) | flags;
     }
     const uint64_t page = a & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
     const paddr pa = tr->pa & ~(paddr)(GUEST_PAGE_SIZE - 1);
     struct tlb_page *p = tlb_way_leaf(t, page, tag, idx, tr->global);
-    t->nonglobal_high |= !tr->global && a >> 63;
     *p = (struct tlb_page){.key = page | idx | 0x800,
                            .tag = tag,
-                           .gen = tlb_gen(t, tag, tr->global),
+                           .gen = gen + *tlb_page_gen(t, page),
                            .pa_flags = pa | flags};
     struct mem_view m;
     if (space_find(v->memory, pa, &m) && m.range->kind != RANGE_MMIO &&
@@ -248,6 +258,7 @@ static void fill_hit(struct vcpu *v, uint64_t pa_flags, uint64_t va, enum access
     hit->pa = pa;
     hit->host = NULL;
     hit->slow = pa_flags & TLB_SLOW;
+    hit->global = pa_flags & TLB_GLOBAL;
     if (space_find(v->memory, pa, &m) && m.range->kind != RANGE_MMIO &&
         (m.range->kind == RANGE_RAM || a != ACCESS_WRITE)) {
         hit->host = m.range->host + m.offset + (pa - m.base);
@@ -258,8 +269,8 @@ static void resize_if_crowded(struct tlb *t, unsigned idx)
 {
     struct tlb_table *table = t->by_idx[idx];
 
-    if (table && table->filled > table->lines * 4) {
-        set_lines(table, table->lines < TLB_MAX_LINES ? table->lines * 4 : table->lines);
+    if (table && table->filled > table->lines * 4 && table->lines < TLB_MAX_LINES) {
+        set_lines(table, table->lines * 4);
     }
 }
 
@@ -293,105 +304,4 @@ bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct
                            a == ACCESS_WRITE);
     }
     return true;
-}
-
-/* ---- flushes */
-
-static void forget_large(struct tlb *t)
-{
-    memset(t->large, 0, TLB_LARGE_ENTRIES * sizeof(*t->large));
-    t->large_sizes = 0;
-    memset(t->large_filter, 0, sizeof(t->large_filter));
-}
-
-static void clear_tables(struct tlb *t)
-{
-    for (unsigned i = 0; i < TLB_TABLES; i++) {
-        if (t->tables[i]) {
-            clear_table(t->tables[i]);
-        }
-    }
-}
-
-void tlb_drop_all(struct vcpu *v)
-{
-    struct tlb *t = v->env.tlb;
-
-    t->gen_all++;
-    forget_large(t);
-    clear_tables(t);
-    t->ram = NULL;
-    find_ram(v);
-}
-
-void tlb_drop_tag(struct vcpu *v, uint32_t tag)
-{
-    struct tlb *t = v->env.tlb;
-
-    t->gen_tag[tag & 0xffff]++;
-    for (unsigned i = 0; i < TLB_TABLES; i++) {
-        struct tlb_table *table = t->tables[i];
-        if (!table) {
-            continue;
-        }
-        const bool shared = table->used && table->idx != t->user_idx;
-        if (shared && !t->nonglobal_high) {
-            drop_low(table);
-        } else if (shared || table->tag == tag) {
-            clear_table(table);
-        }
-    }
-}
-
-static void drop_lines(struct tlb *t, uint64_t a)
-{
-    const uint64_t page = a & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
-
-    for (unsigned i = 0; i < TLB_TABLES; i++) {
-        for (unsigned write = 0; t->tables[i] && write < 2; write++) {
-            struct tlb_line *line = tlb_line(t->tables[i], a, write);
-            if (tlb_canonical(line->tag) == page) {
-                line->tag = TLB_NO_TAG;
-            }
-        }
-    }
-}
-
-void tlb_drop_page(struct vcpu *v, uint64_t va, uint32_t tag)
-{
-    struct tlb *t = v->env.tlb;
-    const uint64_t a = tlb_canonical(va);
-    const uint64_t page = a & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
-
-    if (in_large_page(t, a)) {
-        /* Lines of a large page cannot be found one by one. */
-        for (uint32_t sizes = t->large_sizes; sizes; sizes &= sizes - 1) {
-            const unsigned bits = ctz32(sizes);
-            struct tlb_large *l = &t->large[((a >> bits) ^ bits) & (TLB_LARGE_ENTRIES - 1)];
-            if (l->valid && l->bits == bits && l->base == a >> bits << bits) {
-                l->valid = false;
-            }
-        }
-        clear_tables(t);
-    }
-    for (unsigned idx = 0; idx < TLB_MMU_INDICES; idx++) {
-        const uint64_t key = page | idx | 0x800;
-        const uint32_t tags[2] = {tag == TLB_ANY_TAG ? tlb_tag_of(t, a, idx) : tag, 0};
-        for (unsigned g = 0; g < 2; g++) {
-            struct tlb_page *p = tlb_way_leaf(t, page, tags[g], idx, g == 1);
-            const unsigned set = (unsigned)(p - t->pages) & ~(TLB_L2_WAYS - 1);
-            for (unsigned i = 0; i < TLB_L2_WAYS; i++) {
-                if (t->pages[set + i].key == key) {
-                    t->pages[set + i].key = 0;
-                }
-            }
-        }
-    }
-    drop_lines(t, a);
-    if (tag == TLB_ANY_TAG && (!(a >> 63) || t->nonglobal_high)) {
-        /* Pages entered under another address space's tag cannot be found by address. */
-        t->gen_all++;
-        forget_large(t);
-        clear_tables(t);
-    }
 }

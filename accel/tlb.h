@@ -8,8 +8,10 @@
  * a switch between recent address spaces empties nothing.
  *
  * The second level is tagged with address space and MMU index, holds 32,768 pages and, apart, large
- * pages; it refills the inline tables by a LEAF function. A flush of everything or of one address
- * space bumps a generation.
+ * pages; it refills the inline tables by a LEAF function. An entry is good while the sum of four
+ * counters is what it was when it was made: of all flushes, of those of its address space (or of
+ * the global pages of its half), and, but for large pages, of those of any page with its page's
+ * hash. So a flush of everything, of a space, or of a page in whatever space increments a counter.
  *
  * All of it belongs to the vCPU's thread. Other threads post requests (accel/tcg.h).
  */
@@ -30,6 +32,8 @@
 #define TLB_L2_SETS 8192u
 #define TLB_LARGE_ENTRIES 512u
 #define TLB_LOW_LIST 64
+#define TLB_PAGE_GENS 2048u
+#define TLB_LARGE_SET 2048u /* slots of the set of large pages; half of them are used */
 #define TLB_NO_TAG UINT64_MAX
 
 struct tlb_line {
@@ -64,16 +68,20 @@ struct tlb_large {
     bool valid;
 };
 
-/* The header of an inline table; it lies directly before the lines, which begin on a page. */
+/*
+ * The header of an inline table; it lies directly before the lines, which begin on a page. A shared
+ * table serves all address spaces in turn: what belongs to one of them, its low half, is dropped
+ * when the space changes. Any other belongs to the pair of low and high.
+ */
 struct tlb_table {
-    void *map;    /* start of the host mapping */
-    uint32_t tag; /* address space of its low half */
+    void *map;          /* start of the host mapping */
+    uint32_t low, high; /* address spaces whose pages it holds, by half */
     uint8_t idx;
-    bool used;
+    bool used, shared;
     uint32_t lines;  /* current size */
-    uint32_t filled; /* refills since the last clear */
+    uint64_t filled; /* refills since the last clear */
     uint64_t last_use;
-    uint32_t low[TLB_LOW_LIST]; /* lines that hold pages of the low half, in tables shared by
+    uint32_t low_lines[TLB_LOW_LIST]; /* lines that hold pages of the low half, in tables shared by
                                    address spaces */
     uint32_t low_count;
     uint64_t mask; /* (lines - 1) << TLB_LINE_LOG2; last member: at TLB_MASK_OFFSET of the lines */
@@ -87,13 +95,16 @@ struct tlb {
     unsigned user_idx;
     struct tlb_page *pages;
     struct tlb_large *large;
-    uint32_t
-        large_sizes; /* bit n: a page of 2^n bytes has been entered since the last full flush */
-    uint64_t
-        large_filter[64]; /* bit per hash of a large page's address and size: entered since then */
-    bool nonglobal_high;  /* the shared half has had pages of one address space only */
+    uint32_t large_sizes; /* bit n: large_set may have a page of 2^n bytes */
+    uint32_t large_count;
+    uint64_t *large_set; /* open hash: address | log2 of the size of each large page of which lines
+                            of inline tables may exist; 0: free */
+    uint32_t idx_seen;   /* bit per MMU index with which a page was entered */
+    bool global_low;     /* a page of the low half has been entered that all address spaces share */
+    bool nonglobal_high; /* one of the high half that they do not */
     uint32_t gen_all;
-    uint32_t *gen_tag; /* 65,536 + 1 (global) */
+    uint32_t *gen_tag; /* by tag; then the global pages of the low and of the high half */
+    uint32_t gen_page[TLB_PAGE_GENS];
     uint32_t victim;
     uint64_t tick;
     const uint8_t *ram; /* host address of the largest RAM range, its physical base and size */
@@ -103,6 +114,7 @@ struct tlb {
 };
 
 #define TLB_GLOBAL_GEN 65536u
+#define TLB_GEN_TAGS (TLB_GLOBAL_GEN + 2)
 
 static inline struct tlb_line *tlb_lines(struct tlb_table *t, bool write)
 {
@@ -121,9 +133,15 @@ static inline uint64_t tlb_canonical(uint64_t va)
     return (uint64_t)((int64_t)(va << 8) >> 8);
 }
 
-static inline uint32_t tlb_gen(const struct tlb *t, uint32_t tag, bool global)
+/* The generation of what is entered for the address a now; of a page, with tlb_page_gen added. */
+static inline uint32_t tlb_gen(const struct tlb *t, uint64_t a, uint32_t tag, bool global)
 {
-    return t->gen_all + t->gen_tag[global ? TLB_GLOBAL_GEN : tag & 0xffff];
+    return t->gen_all + t->gen_tag[global ? TLB_GLOBAL_GEN + (a >> 63) : tag & 0xffff];
+}
+
+static inline uint32_t *tlb_page_gen(struct tlb *t, uint64_t a)
+{
+    return &t->gen_page[(a >> GUEST_PAGE_BITS ^ a >> (GUEST_PAGE_BITS + 11)) & (TLB_PAGE_GENS - 1)];
 }
 
 static inline uint32_t tlb_tag_of(const struct tlb *t, uint64_t va, unsigned idx)
@@ -132,6 +150,10 @@ static inline uint32_t tlb_tag_of(const struct tlb *t, uint64_t va, unsigned idx
 }
 
 struct tlb_page *tlb_find_leaf(struct tlb *t, uint64_t va, unsigned idx);
+
+/* The first of the TLB_L2_WAYS ways of the second level that may hold a page. */
+struct tlb_page *tlb_set_leaf(struct tlb *t, uint64_t page, uint32_t tag, unsigned idx,
+                              bool global);
 
 /* The way of the second level to enter a page into: a free or stale one of its set, else any. */
 struct tlb_page *tlb_way_leaf(struct tlb *t, uint64_t page, uint32_t tag, unsigned idx,
@@ -154,6 +176,7 @@ struct tlb_hit {
     paddr pa;
     uint8_t *host; /* of va, when plain RAM that may be accessed this way; else NULL */
     bool slow;
+    bool global; /* the same in all address spaces */
 };
 
 /* Full look-up: second level, then page walk (which may set access flags). false: *fault says why.
@@ -168,9 +191,23 @@ void tlb_destroy(struct tlb *t);
  * hot.tlb_current and tlb_user. */
 void tlb_select(struct vcpu *v);
 
-/* Local flushes; the tlb_flush_ functions of tcg/env.h call these and post them to other vCPUs. */
+/* Forgets all lines of a table; one that was hardly used becomes smaller. */
+void tlb_clear_table(struct tlb_table *t);
+
+/*
+ * Local flushes (tlb_flush.c); the tlb_flush_ functions of tcg/env.h call these and post them to
+ * other vCPUs. The range is that of the pages that hold its first byte to its last.
+ */
 void tlb_drop_all(struct vcpu *v);
 void tlb_drop_tag(struct vcpu *v, uint32_t tag);
-void tlb_drop_page(struct vcpu *v, uint64_t va, uint32_t tag);
+void tlb_drop_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint32_t tag);
+/* The lines of a shared table's low half. */
+void tlb_drop_low(struct tlb_table *t);
+void tlb_find_ram(struct vcpu *v);
+/* Everything, and what was found out about the map of physical memory. */
+void tlb_drop_map(struct vcpu *v);
+
+/* The page of 2^bits bytes at base has been entered, or a part of it into an inline table. */
+void tlb_note_large(struct vcpu *v, uint64_t base, unsigned bits);
 
 #endif

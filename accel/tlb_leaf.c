@@ -15,11 +15,11 @@ static inline unsigned set_of(uint64_t page, uint32_t tag, unsigned idx)
 }
 
 static struct tlb_page *find_in_set(struct tlb *t, unsigned set, uint64_t key, uint32_t tag,
-                                    bool global)
+                                    uint32_t gen)
 {
     for (unsigned i = 0; i < TLB_L2_WAYS; i++) {
         struct tlb_page *p = &t->pages[set + i];
-        if (p->key == key && p->tag == tag && p->gen == tlb_gen(t, tag, global)) {
+        if (p->key == key && p->tag == tag && p->gen == gen) {
             return p;
         }
     }
@@ -31,25 +31,31 @@ struct tlb_page *tlb_find_leaf(struct tlb *t, uint64_t va, unsigned idx)
 {
     const uint64_t page = tlb_canonical(va) & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
     const uint64_t key = page | idx | 0x800;
-    const uint32_t tag = tlb_tag_of(t, page, idx);
-    struct tlb_page *p = find_in_set(t, set_of(page, tag, idx), key, tag, false);
+    const uint32_t tag = tlb_tag_of(t, page, idx), gen = *tlb_page_gen(t, page);
+    struct tlb_page *p = find_in_set(t, set_of(page, tag, idx), key, tag,
+                                     gen + tlb_gen(t, page, tag, false));
 
-    return p ? p : find_in_set(t, set_of(page, 0, idx), key, UINT32_MAX, true);
+    return p ? p
+             : find_in_set(t, set_of(page, 0, idx), key, UINT32_MAX,
+                           gen + tlb_gen(t, page, 0, true));
 }
 
-/* The way to enter a page into: a free or stale one of its set, else any. */
+struct tlb_page *tlb_set_leaf(struct tlb *t, uint64_t page, uint32_t tag, unsigned idx, bool global)
+{
+    return &t->pages[set_of(page, global ? 0 : tag, idx)];
+}
+
 struct tlb_page *tlb_way_leaf(struct tlb *t, uint64_t page, uint32_t tag, unsigned idx, bool global)
 {
-    const unsigned set = set_of(page, global ? 0 : tag, idx);
+    struct tlb_page *set = tlb_set_leaf(t, page, tag, idx, global);
 
-    for (unsigned i = 0; i < TLB_L2_WAYS; i++) {
-        struct tlb_page *p = &t->pages[set + i];
+    for (struct tlb_page *p = set; p < set + TLB_L2_WAYS; p++) {
         if (p->key == 0 || p->key == (page | idx | 0x800) ||
-            p->gen != tlb_gen(t, p->tag, p->tag == UINT32_MAX)) {
+            p->gen != tlb_gen(t, p->key, p->tag, p->tag == UINT32_MAX) + *tlb_page_gen(t, p->key)) {
             return p;
         }
     }
-    return &t->pages[set + (t->victim++ & (TLB_L2_WAYS - 1))];
+    return &set[t->victim++ & (TLB_L2_WAYS - 1)];
 }
 
 static const struct tlb_large *find_large(const struct tlb *t, uint64_t va, unsigned idx)
@@ -62,7 +68,8 @@ static const struct tlb_large *find_large(const struct tlb *t, uint64_t va, unsi
         const struct tlb_large *l = &t->large[((a >> bits) ^ bits) & (TLB_LARGE_ENTRIES - 1)];
         const bool global = l->flags & TLB_GLOBAL;
         if (l->valid && l->bits == bits && l->base == base && l->idx == idx &&
-            (global || l->tag == tlb_tag_of(t, a, idx)) && l->gen == tlb_gen(t, l->tag, global)) {
+            (global || l->tag == tlb_tag_of(t, a, idx)) &&
+            l->gen == tlb_gen(t, a, l->tag, global)) {
             return l;
         }
     }
@@ -78,9 +85,9 @@ void tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_
     }
     const uint64_t page = va & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
     struct tlb_line *line = tlb_line(table, va, write);
-    if (!(va >> 55 & 1) && idx != t->user_idx) {
+    if (table->shared && !(va >> 55 & 1)) {
         if (table->low_count < TLB_LOW_LIST) {
-            table->low[table->low_count] = (uint32_t)((char *)line - (char *)(table + 1));
+            table->low_lines[table->low_count] = (uint32_t)((char *)line - (char *)(table + 1));
         }
         table->low_count++;
     }
@@ -119,7 +126,7 @@ bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
         host = (uint64_t)(uintptr_t)t->ram + (pa - t->ram_base);
     }
     struct tlb_table *table = t->by_idx[idx];
-    if (!table || table->filled > table->lines * 4) {
+    if (!table || (table->filled > table->lines * 4 && table->lines < TLB_MAX_LINES)) {
         return false; /* the C side resizes it */
     }
     t->refills++;

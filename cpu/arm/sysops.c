@@ -177,11 +177,7 @@ static void flush_page(struct arm_cpu *cpu, uint64_t operand, uint32_t tag, bool
 {
     const uint64_t va = tlb_va(operand);
     const unsigned bits = arm_granule_bits(cpu, va);
-    if (bits == 12) {
-        tlb_flush_page(&cpu->vcpu, va, tag, all);
-    } else {
-        tlb_flush_range(&cpu->vcpu, va & ~mask64(bits), UINT64_C(1) << bits, tag, all);
-    }
+    tlb_flush_range(&cpu->vcpu, va & ~mask64(bits), UINT64_C(1) << bits, tag, all);
 }
 
 /* BaseADDR in units of the granule TG, (NUM + 1) * 2^(5 * SCALE + 1) granules. */

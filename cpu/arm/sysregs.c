@@ -83,8 +83,8 @@ static void write_sctlr(struct arm_cpu *cpu, const struct arm_sysreg *r, uint64_
     const uint64_t old = cpu->sctlr[1];
     cpu->sctlr[1] = (value & mask) | res1;
     /* The page walk's results depend on these, and a TLB may hold on to them; no guest relies on
-     * that. */
-    if ((old ^ cpu->sctlr[1]) & (SCTLR_WXN | SCTLR_EPAN)) {
+     * that. What was found without the MMU must not be held on to. */
+    if ((old ^ cpu->sctlr[1]) & (SCTLR_M | SCTLR_WXN | SCTLR_EPAN)) {
         tlb_flush_all(&cpu->vcpu, false);
     }
 }
