@@ -3,16 +3,89 @@
  * Atomic accesses of the guest by the run-time. A guest's atomic is the host's: the memory is
  * shared between host threads.
  *
- * Exclusives: the monitor remembers address and value; a store succeeds if the value is still
- * there, by compare-and-swap. (Exact among exclusives and atomics that change the value; a plain
- * store that puts the same value back is not noticed.)
+ * Exclusives (DDI 0487, B2.12): a load remembers address and value; the store is a compare-and-swap
+ * by value. That is all there is to it while one host thread runs all vCPUs in turn, because a
+ * monitor is closed when the turn changes. In parallel, atomics and other exclusives that put the
+ * value back are noticed by the monitors, an array of slots by host address. A slot is
+ *
+ *     idle     ...11   a load makes it "set" (...10) before it reads, and remembers what is there;
+ *     set      ...10   whoever is about to write atomically, and does not find the slot idle, makes
+ *                      it idle again with the next count;
+ *     locked   ...00   while the store with the remembered count does its compare-and-swap; others
+ *                      that write atomically wait for the next count.
+ *
+ * So an atomic only reads a slot in the common case. Between its look and its write the slot may
+ * become set and locked by another vCPU: then the value decides, and if the atomic left that as it
+ * was, it may as well have come before the load. Its next one looks behind a full barrier.
+ *
+ * Plain stores of other vCPUs do not look: one that puts back the value is not noticed. See
+ * docs/internals.md, "Ordering, atomics", for what that means.
  */
 #include <string.h>
 
 #include "accel/tcg.h"
 #include "base/atomic.h"
 #include "base/bits.h"
+#include "base/mem.h"
 #include "tcg/ir.h"
+
+/* ---- monitors */
+
+uint64_t *monitors_create(void)
+{
+    uint64_t *all = mem_array(MONITOR_BYTES / sizeof(*all), sizeof(*all));
+
+    for (uint64_t i = 0; i < MONITOR_BYTES; i += 16) {
+        /* No count of one slot is ever one of another: a page may be remapped. */
+        all[i / sizeof(*all)] = i << 44 | MONITOR_FREE | MONITOR_IDLE;
+    }
+    return all;
+}
+
+static uint64_t *slot_of(struct vcpu *v, const uint8_t *host)
+{
+    return v->env.monitors + ((uintptr_t)host & MONITOR_MASK) / sizeof(uint64_t);
+}
+
+/* What the slot holds once no store-exclusive is under way; that takes a few instructions, but its
+ * thread may have lost its CPU. */
+static uint64_t wait_free(const uint64_t *slot)
+{
+    uint64_t seen;
+
+    for (unsigned n = 1; !((seen = atomic_get_acquire(slot)) & MONITOR_FREE); n++) {
+        if (n % 64 == 0) {
+            os_yield();
+        }
+        atomic_pause();
+    }
+    return seen;
+}
+
+/* Before an atomic write at host: the monitors of others are closed. */
+static void close_others(struct vcpu *v, const uint8_t *host)
+{
+    if (!v->env.monitors) {
+        return;
+    }
+    uint64_t *slot = slot_of(v, host), seen;
+    do {
+        seen = wait_free(slot);
+    } while (!(seen & MONITOR_IDLE) && !atomic_cas(slot, &seen, seen + MONITOR_NEXT));
+}
+
+/* Before the load: the monitor is set. Gives the mark. */
+static uint64_t set_monitor(struct vcpu *v, const uint8_t *host)
+{
+    uint64_t *slot = slot_of(v, host), seen;
+
+    do {
+        seen = wait_free(slot);
+    } while ((seen & MONITOR_IDLE) && !atomic_cas(slot, &seen, seen & ~(uint64_t)MONITOR_IDLE));
+    return seen & ~(uint64_t)MONITOR_IDLE;
+}
+
+/* ---- places */
 
 static bool fault(struct vcpu *v, uint64_t va, enum access a, uint64_t word)
 {
@@ -125,6 +198,7 @@ bool vcpu_atomic(struct vcpu *v, uint64_t va, uint32_t m, unsigned op, uint64_t 
     if (!p) {
         return false;
     }
+    close_others(v, p);
     x &= mask64(8 * n);
     uint64_t seen = load_le(p, n);
     for (;;) {
@@ -169,49 +243,64 @@ static uint8_t *swap_place(struct vcpu *v, uint64_t va, uint32_t m, bool update)
     return place(v, va, (m & MO_SIZE_LOG2) == MO_128 ? m | MO_ALIGN : m, ACCESS_WRITE, update);
 }
 
-/* At p, from swap_place; false if that failed. */
-static bool compare_and_swap(uint8_t *p, uint32_t m, const uint64_t expected[2],
+/* At p, from swap_place. */
+static void compare_and_swap(uint8_t *p, uint32_t m, const uint64_t expected[2],
                              const uint64_t value[2], uint64_t old[2])
 {
     const unsigned n = 1u << (m & MO_SIZE_LOG2);
+    const uint64_t mask = mask64(8 * n);
 
-    if (!p) {
-        return false;
-    }
-    old[1] = 0;
     if (n == 16) {
         cas16(p, m, expected, value, old);
-        return true;
+        return;
     }
-    const uint64_t mask = mask64(8 * n);
+    old[1] = 0;
     old[0] = order(cas_host(p, n, order(expected[0] & mask, m, n), order(value[0] & mask, m, n)), m,
                    n);
-    return true;
 }
 
 bool vcpu_cas(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t expected[2],
               const uint64_t value[2], uint64_t old[2])
 {
-    return compare_and_swap(swap_place(v, va, m, true), m, expected, value, old);
+    uint8_t *p = swap_place(v, va, m, true);
+
+    if (!p) {
+        return false;
+    }
+    close_others(v, p);
+    compare_and_swap(p, m, expected, value, old);
+    return true;
+}
+
+/* ---- exclusives */
+
+/* The mark of a load at va that is going to happen; a device's address has none. */
+static uint64_t mark_of(struct vcpu *v, uint64_t va, uint32_t m)
+{
+    struct tlb_hit hit;
+    uint64_t word;
+
+    if (!v->env.monitors || !tlb_lookup(v, va, ACCESS_READ, m >> MO_IDX_SHIFT & 7, &hit, &word) ||
+        !hit.host) {
+        return MONITOR_NONE;
+    }
+    return set_monitor(v, hit.host);
 }
 
 bool vcpu_load_excl(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value[2])
 {
     const unsigned n = 1u << (m & MO_SIZE_LOG2);
 
+    v->env.excl_mark = mark_of(v, va, m);
     value[1] = 0;
     if (n == 16) {
-        uint8_t *p = place(v, va, m | MO_ALIGN, ACCESS_READ, false);
+        const uint8_t *p = place(v, va, m | MO_ALIGN, ACCESS_READ, false);
         if (!p) {
             return false;
         }
-        /* Two halves, read again until they belong together: the page may be read-only, so no
-         * 16-byte CAS. */
-        const uint64_t *half = (const uint64_t *)(const void *)p;
-        do {
-            value[0] = atomic_get_acquire(&half[0]);
-            value[1] = atomic_get_acquire(&half[1]);
-        } while (atomic_get_acquire(&half[0]) != value[0]);
+        const u128 x = atomic_read128((const u128 *)(const void *)p);
+        value[0] = (uint64_t)x;
+        value[1] = (uint64_t)(x >> 64);
         swap16(value, m);
     } else if (!vcpu_load(v, va, (m | MO_ALIGN) & ~MO_SIGN, &value[0])) {
         return false;
@@ -222,16 +311,37 @@ bool vcpu_load_excl(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value[2])
     return true;
 }
 
-bool vcpu_store_excl(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t value[2],
-                     uint32_t *failed)
+/* The store at p, by value; true: stored. Of a wider load's value the part that this store covers
+ * counts (to mix sizes is the guest's risk). */
+static bool store_by_value(struct vcpu *v, uint8_t *p, uint32_t m, const uint64_t value[2])
 {
-    const uint64_t addr = v->hot.excl_addr;
     const unsigned n = 1u << (m & MO_SIZE_LOG2);
-    /* Of a wider load's value the part that this store covers (to mix sizes is the guest's risk).
-     */
     const uint64_t expected[2] = {v->hot.excl_value[0] & mask64(n < 8 ? 8 * n : 64),
                                   n == 16 ? v->hot.excl_value[1] : 0};
     uint64_t old[2];
+
+    compare_and_swap(p, m, expected, value, old);
+    return old[0] == expected[0] && old[1] == expected[1];
+}
+
+/* The same if the monitor is still set as it was. */
+static bool store_marked(struct vcpu *v, uint8_t *p, uint32_t m, const uint64_t value[2])
+{
+    const uint64_t mark = v->env.excl_mark;
+    uint64_t *slot = slot_of(v, p), seen = mark;
+
+    if (!atomic_cas(slot, &seen, (uint64_t)0)) {
+        return false;
+    }
+    const bool stored = store_by_value(v, p, m, value);
+    atomic_set_release(slot, mark + MONITOR_NEXT);
+    return stored;
+}
+
+static bool store_excl(struct vcpu *v, uint64_t va, uint32_t m, bool paired,
+                       const uint64_t value[2], uint32_t *failed)
+{
+    const uint64_t addr = v->hot.excl_addr;
 
     *failed = 1;
     if (addr != va) {
@@ -242,11 +352,23 @@ bool vcpu_store_excl(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t val
         return fault(v, va, ACCESS_WRITE, FAULT_ALIGN);
     }
     v->hot.excl_addr = UINT64_MAX;
-    if (!compare_and_swap(swap_place(v, va, m | MO_ALIGN, false), m, expected, value, old)) {
+    uint8_t *p = swap_place(v, va, m | MO_ALIGN, false);
+    if (!p) {
         return false;
     }
-    *failed = old[0] != expected[0] || old[1] != expected[1];
+    if (v->env.monitors && !paired) {
+        *failed = !store_marked(v, p, m, value);
+    } else {
+        close_others(v, p);
+        *failed = !store_by_value(v, p, m, value);
+    }
     return true;
+}
+
+bool vcpu_store_excl(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t value[2],
+                     uint32_t *failed)
+{
+    return store_excl(v, va, m, false, value, failed);
 }
 
 bool atomic_site(struct vcpu *v, const struct site *s)
@@ -261,7 +383,7 @@ bool atomic_site(struct vcpu *v, const struct site *s)
     case IR_load_excl:
         return vcpu_load_excl(v, va, s->memop, x[3].u64);
     case IR_store_excl:
-        ok = vcpu_store_excl(v, va, s->memop, x[2].u64, &failed);
+        ok = store_excl(v, va, s->memop, s->aux & IR_EXCL_PAIRED, x[2].u64, &failed);
         x[3].u64[0] = failed;
         return ok;
     case IR_atomic:

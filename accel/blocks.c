@@ -153,6 +153,7 @@ static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const u
     b->max_guest_insns = insn_limit(v, pc);
     b->mmu_current = (uint8_t)v->cls->mmu_index(v);
     b->mmu_user = (uint8_t)v->cls->mmu_index_user(v);
+    b->parallel = a->monitors != NULL;
     /* Where a run may stop at any instruction, flags must be there at any. */
     b->look_ahead = is_kept(tcg_of(v)) && !a->breakpoint_count && !a->config.counted;
     b->flags_dead = false;

@@ -202,6 +202,9 @@ static void run_all(void *arg)
                 continue;
             }
             any = true;
+            if (a->slice_of && a->slice_of != t->v) {
+                a->slice_of->hot.excl_addr = UINT64_MAX; /* nobody watches what others do to it */
+            }
             a->slice_of = t->v;
             atomic_store(&a->slice_end_ns, os_now_ns() + SLICE_NS);
             tcg_run(t->v);
@@ -260,6 +263,7 @@ static bool vcpu_setup(struct accel *a, struct vcpu *v, struct error *e)
     v->accel = t;
     v->hot.jump_table = t->jumps;
     v->hot.excl_addr = UINT64_MAX;
+    v->env.monitors = a->monitors;
     v->env.interpreting = a->host == NULL;
     if (!v->env.tlb) {
         tlb_create(v);
@@ -322,6 +326,7 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
         return NULL;
     }
     a->block_capacity = (uint32_t)(cache_bytes(a) / CACHE_BYTES_A_BLOCK);
+    a->monitors = a->config.single_thread || count == 1 ? NULL : monitors_create();
     a->blocks = os_map_ram(a->block_capacity * sizeof(*a->blocks), e);
     bool ok = a->blocks != NULL;
     for (unsigned i = 0; i < count && ok; i++) {
@@ -452,6 +457,7 @@ void accel_destroy(struct accel *a)
     mem_free(a->pages);
     mem_free(a->page_ids);
     mem_free(a->hash);
+    mem_free(a->monitors);
     mem_free(a->breakpoints);
     mem_free(a->watchpoints);
     os_mutex_destroy(&a->lock);

@@ -110,6 +110,7 @@ struct accel {
     struct accel_config config;
     struct vcpu **vcpus;
     unsigned count;
+    uint64_t *monitors; /* vCPUs run in parallel: see accel/atomic.c; else NULL */
     accel_exited_fn exited;
     void *opaque;
 
@@ -203,6 +204,7 @@ const void *runtime_go(struct vcpu *v, uint64_t pc);
 
 /* atomic.c */
 bool atomic_site(struct vcpu *v, const struct site *s); /* operands and result in env.vec_args */
+uint64_t *monitors_create(void);                        /* for mem_free */
 
 /* flush.c */
 void tcg_process_requests(struct vcpu *v); /* flushes that others posted */

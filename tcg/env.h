@@ -44,6 +44,18 @@ struct tcg_hot {
     uint64_t scratch[2];
 };
 
+/*
+ * A slot of the monitors stands for all granules of 16 bytes whose host addresses agree in
+ * MONITOR_MASK, which is its byte offset. Its two low bits are its state, the rest counts; see
+ * accel/atomic.c.
+ */
+#define MONITOR_MASK 0xfff0
+#define MONITOR_BYTES (MONITOR_MASK + 16)
+#define MONITOR_IDLE 1u /* nobody has loaded exclusively since somebody wrote */
+#define MONITOR_FREE 2u /* no store-exclusive is under way */
+#define MONITOR_NEXT 5u /* from "set" to the next count, idle */
+#define MONITOR_NONE UINT64_MAX
+
 enum {
     TCG_RAISED = 1,
     TCG_RETRY
@@ -64,8 +76,14 @@ struct tcg_env {
     uint32_t fp_flags; /* cumulative FP_* flags of softfloat beside the host's own (guest_mxcsr) */
     uint8_t fp_rounding;   /* enum ir_rounding, dynamic mode */
     uint64_t instructions; /* guest instructions so far (an estimate unless counted) */
-    uint32_t insns_left;   /* of the block that runs, instructions not completed; kept where the
-                              run-time is called */
+    /*
+     * Where vCPUs run in parallel: the monitors that all share (NULL: one host thread runs them in
+     * turn), and what the slot of hot.excl_addr held when this vCPU's was set, or MONITOR_NONE.
+     */
+    uint64_t *monitors;
+    uint64_t excl_mark;
+    uint32_t insns_left; /* of the block that runs, instructions not completed; kept where the
+                            run-time is called */
     bool interpreting;
     void *engine; /* the engine's per-vCPU data */
 };

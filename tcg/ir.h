@@ -114,6 +114,8 @@ enum ir_atomic {
     IR_ATOMIC_UMIN,
     IR_ATOMIC_SWP
 };
+#define IR_EXCL_PAIRED                                                                             \
+    1u /* aux of store_excl, within a back end: behind its load nothing else touches memory */
 enum ir_barrier {
     IR_BARRIER_FULL,
     IR_BARRIER_LOAD,
@@ -203,6 +205,7 @@ struct ir_builder {
     uint32_t
         fp_mark; /* equal STICKY ops merge from here on: a run-time function may reset the flags */
     uint8_t mmu_current, mmu_user; /* MMU indices that have an inline table; others are slow */
+    bool parallel; /* other vCPUs run at the same time: what must be one access for them, is */
     uint32_t look_bytes; /* set by translate: bytes at pc that flags_dead rests on, 0 without */
     bool look_ahead;     /* flags_dead may be set */
     bool flags_dead;     /* FLAGS rows are overwritten by the successors before anybody can look */

@@ -6,11 +6,17 @@
 #include "tests/support/ir_rig.h"
 #include "tests/test.h"
 
-#define ENGINES 4
+enum {
+    ENGINE_INTERPRETER,
+    ENGINE_PARALLEL = 4, /* the interpreter, where vCPUs run in parallel */
+    ENGINE_PARALLEL_HOST,
+    ENGINES
+};
 
 struct engine {
     const char *name;
     int level; /* as rig_create */
+    bool parallel;
     struct rig *rig;
     char why[150]; /* there is no rig */
 };
@@ -21,12 +27,14 @@ static inline struct engine *engines(void)
     static struct engine all[ENGINES] = {{.name = "interpreter"},
                                          {.name = "x86-64-v2", .level = 2},
                                          {.name = "x86-64-v3", .level = 3},
-                                         {.name = "x86-64-v4", .level = 4}};
+                                         {.name = "x86-64-v4", .level = 4},
+                                         {.name = "interpreter, parallel", .parallel = true},
+                                         {.name = "parallel", .level = 2, .parallel = true}};
     struct error e;
 
     for (unsigned i = 0; i < ENGINES; i++) {
         if (!all[i].rig && !all[i].why[0]) {
-            all[i].rig = rig_create(all[i].level, &e);
+            all[i].rig = rig_create(all[i].level, all[i].parallel, &e);
             if (!all[i].rig) {
                 snprintf(all[i].why, sizeof(all[i].why), "%.149s", e.text);
             }

@@ -222,3 +222,9 @@ TEST(interpreter_leaves_the_state_each_case_names)
 TEST_LEVEL(2)
 TEST_LEVEL(3)
 TEST_LEVEL(4)
+
+TEST(parallel_engines_leave_the_state_each_case_names)
+{
+    run_files(&engines()[ENGINE_PARALLEL]);
+    run_files(&engines()[ENGINE_PARALLEL_HOST]);
+}

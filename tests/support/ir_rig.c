@@ -311,7 +311,14 @@ static void exited(void *opaque, struct vcpu *v, enum accel_exit why)
     (void)why;
 }
 
-struct rig *rig_create(int level, struct error *e)
+/* As for the first of many vCPUs that run at the same time. */
+static void be_parallel(struct rig *r)
+{
+    r->accel->monitors = monitors_create();
+    r->vcpu.env.monitors = r->accel->monitors;
+}
+
+struct rig *rig_create(int level, bool parallel, struct error *e)
 {
     const struct accel_config config = {
         .interpreter = level == 0, .host_level = level, .cache_bytes = 16u << 20};
@@ -341,6 +348,9 @@ struct rig *rig_create(int level, struct error *e)
         return NULL;
     }
     count++;
+    if (parallel) {
+        be_parallel(r);
+    }
     return r;
 }
 

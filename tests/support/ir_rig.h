@@ -63,10 +63,10 @@ uint32_t rig_env_offset(unsigned i);
 struct rig;
 
 /*
- * One guest. level: 0 the interpreter, else x86-64-v2 … v4's host code. NULL, with the reason in e,
- * if this host cannot.
+ * One guest. level: 0 the interpreter, else x86-64-v2 … v4's host code. parallel: as if other vCPUs
+ * ran at the same time. NULL, with the reason in e, if this host cannot.
  */
-struct rig *rig_create(int level, struct error *e);
+struct rig *rig_create(int level, bool parallel, struct error *e);
 void rig_destroy(struct rig *r);
 
 /*

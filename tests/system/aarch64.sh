@@ -26,6 +26,7 @@ gic               virt                -smp 4
 gic               virt,gic-version=3  -smp 4
 psci              virt                -smp 4
 atomics           virt                -smp 4
+turns             virt                -smp 4 -accel tcg,thread=single
 litmus            virt                -smp 4
 code              virt                -smp 4
 faults            virt

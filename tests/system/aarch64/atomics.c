@@ -390,6 +390,99 @@ TEST(ticket_lock_waits_by_the_monitor)
     }
 }
 
+/* A stack of nodes: what is taken off is the head as long as nobody took it off and put it back
+ * with another behind it. */
+#define NODES 8
+
+static struct node {
+    struct node *next;
+    u64 owners, pad[6];
+} nodes[NODES];
+
+/* Waits a while between load and store, so that others come in between. */
+static struct node *pop(struct node **head, u64 wait)
+{
+    struct node *n, *next;
+    u64 failed;
+    __asm__ volatile("1: ldaxr %0, [%3]\n cbz %0, 2f\n ldr %1, [%0]\n mov x16, %4\n"
+                     "3: subs x16, x16, #1\n b.ne 3b\n stlxr %w2, %1, [%3]\n cbnz %w2, 1b\n2:"
+                     : "=&r"(n), "=&r"(next), "=&r"(failed)
+                     : "r"(head), "r"(wait)
+                     : "memory", "x16", "cc");
+    return n;
+}
+
+static void push_exclusive(struct node **head, struct node *n)
+{
+    u64 old, failed;
+    __asm__ volatile("1: ldxr %0, [%2]\n str %0, [%3]\n stlxr %w1, %3, [%2]\n cbnz %w1, 1b"
+                     : "=&r"(old), "=&r"(failed)
+                     : "r"(head), "r"(n)
+                     : "memory");
+}
+
+static void push_cas(struct node **head, struct node *n)
+{
+    struct node *old, *seen;
+    __asm__ volatile(".arch_extension lse\n"
+                     "1: ldr %0, [%2]\n str %0, [%3]\n mov %1, %0\n casal %1, %3, [%2]\n"
+                     " cmp %0, %1\n b.ne 1b"
+                     : "=&r"(old), "=&r"(seen)
+                     : "r"(head), "r"(n)
+                     : "memory", "cc");
+}
+
+static struct node *own(struct node *n)
+{
+    if (n && __atomic_fetch_add(&n->owners, 1, __ATOMIC_SEQ_CST) != 0) {
+        test_fail(__FILE__, __LINE__, "two CPUs have the node");
+    }
+    return n;
+}
+
+static void give_back(struct node *n, bool by_cas)
+{
+    if (n) {
+        __atomic_fetch_sub(&n->owners, 1, __ATOMIC_SEQ_CST);
+        (by_cas ? push_cas : push_exclusive)((struct node **)cell, n);
+    }
+}
+
+/* The first of two nodes goes back first: it is the head again while the second is away. */
+static void pop_and_push(u64 number)
+{
+    const u64 wait = number == 0 ? 500 : 1;
+    for (unsigned i = 0; i < (number == 0 ? ROUNDS * 2 : ROUNDS * 20); i++) {
+        struct node *n = own(pop((struct node **)cell, wait));
+        struct node *m = own(pop((struct node **)cell, wait));
+        give_back(n, (number + i) & 1);
+        give_back(m, number & 1);
+    }
+}
+
+static void fill_and_race(u64 number)
+{
+    if (number == 0) {
+        for (unsigned i = 0; i < NODES; i++) {
+            nodes[i].owners = 0;
+            push_exclusive((struct node **)cell, &nodes[i]);
+        }
+    }
+    cpus_meet(CPUS);
+    pop_and_push(number);
+}
+
+TEST(stack_by_exclusives_keeps_its_nodes)
+{
+    if (run(fill_and_race)) {
+        unsigned count = 0;
+        while (pop((struct node **)cell, 1) && count <= NODES) {
+            count++;
+        }
+        CHECK_EQ(count, NODES);
+    }
+}
+
 /* ---- what breaks an exclusive pair, step by step */
 
 static u64 step;
