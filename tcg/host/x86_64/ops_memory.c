@@ -218,6 +218,27 @@ static uint32_t cold_leader(struct compiler *c, const struct check *k, uint32_t 
 }
 
 /*
+ * rcx = address of the first byte >> 8, with bits beyond the mask's anything; rax = address of the
+ * last byte. RORX does without a copy where the address is in a register.
+ */
+static void bytes_of_check(struct compiler *c, struct operand first, struct operand last)
+{
+    const unsigned by = GUEST_PAGE_BITS - TLB_LAYOUT_LINE_LOG2;
+    const opcode rorx = OPC(PP_F2, MAP_0F3A, 0xf0) | OP_W;
+    const bool plain = first.disp == 0 && first.index == NO_REG;
+    struct assembler *as = &c->as;
+
+    if (c->h->bmi2 && (plain || first.disp == last.disp)) {
+        emit_v(as, rorx, RCX, 0, reg_operand(plain ? first.base : RAX), 1, by);
+        x_lea(as, true, RAX, last);
+    } else {
+        x_shift_imm(as, SHIFT_SHR, true, RCX, by);
+        x_lea(as, true, RAX, last);
+        x_lea(as, true, RCX, first);
+    }
+}
+
+/*
  * The check, emitted backwards: afterwards the addend is in its register. The cold path needs the
  * place of its own retry, which is where the check begins, so its jump is emitted once the check's
  * length is known.
@@ -237,9 +258,8 @@ void emit_check(struct compiler *c, const struct check *k)
     x_alu_mem(as, ALU_CMP, true, RAX, at_index(table, RCX, 0, lines));
     x_alu_imm(as, ALU_AND, true, reg_operand(RAX), -4096);
     x_alu_mem(as, ALU_AND, true, RCX, at(table, TLB_LAYOUT_MASK));
-    x_shift_imm(as, SHIFT_SHR, true, RCX, GUEST_PAGE_BITS - TLB_LAYOUT_LINE_LOG2);
-    x_lea(as, true, RAX, plus(k->a, window ? k->high - 1 - k->a.disp : size - 1));
-    x_lea(as, true, RCX, plus(k->a, window ? k->low - k->a.disp : 0));
+    bytes_of_check(c, plus(k->a, window ? k->low - k->a.disp : 0),
+                   plus(k->a, window ? k->high - 1 - k->a.disp : size - 1));
     if (user) {
         x_load(as, true, RDX, at(STATE, HOT(c->h, tlb_user)));
     }
