@@ -19,6 +19,7 @@ struct accel_config {
     uint64_t cache_bytes; /* tb-size= (MiB on the command line); 0: default */
     int host_level;       /* host-cpu=: 0 best of the host, else 2, 3, 4 for x86-64-v2 … v4 */
     bool interpreter;     /* engine=interp: the reference interpreter instead of host code */
+    bool no_opt;          /* opt=off: blocks are compiled as the semantics emit them */
     bool perf_map;        /* -perfmap: /tmp/perf-PID.map names generated code */
     bool jit_dump;        /* -jitdump: jit-PID.dump has it as a whole */
     bool stats;           /* stats=on: measure for `info jit` from the start */

@@ -155,7 +155,8 @@ static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const u
     b->mmu_user = (uint8_t)v->cls->mmu_index_user(v);
     b->parallel = a->monitors != NULL;
     /* Where a run may stop at any instruction, flags must be there at any. */
-    b->look_ahead = is_kept(tcg_of(v)) && !a->breakpoint_count && !a->config.counted;
+    b->look_ahead = is_kept(tcg_of(v)) && !a->breakpoint_count && !a->config.counted &&
+                    !a->config.no_opt;
     b->flags_dead = false;
     b->look_bytes = 0;
     v->cls->translate(v, b);
@@ -178,6 +179,7 @@ static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const u
     a->block_count++;
     a->translated_blocks++;
     a->translated_insns += b->guest_insns;
+    a->cached_insns += b->guest_insns;
     a->translate_ns += (uint64_t)(os_now_ns() - start);
     log_block(v, b, blk);
     if (blk->valid) {
@@ -377,6 +379,7 @@ void block_flush_all(struct accel *a)
     if (a->perf) {
         perf_emptied(a->perf);
     }
+    a->cached_insns = 0;
     a->flushes++;
     atomic_store(&a->flush_wanted, 0);
 }

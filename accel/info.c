@@ -19,11 +19,11 @@ static void translation(struct accel *a, struct strbuf *out)
     strbuf_printf(out, "translation         %.1f ms, %.0f ns a guest instruction\n",
                   (double)a->translate_ns / 1e6, (double)a->translate_ns / (double)n);
     if (a->host) {
-        strbuf_printf(out,
-                      "cache               %" PRIu64 " of %" PRIu64
-                      " KiB, %.1f bytes a guest instruction\n",
-                      host_cache_used(a->host) >> 10, host_cache_size(a->host) >> 10,
-                      (double)host_cache_used(a->host) / (double)n);
+        strbuf_printf(
+            out,
+            "cache               %" PRIu64 " of %" PRIu64 " KiB, %.1f bytes a guest instruction\n",
+            host_cache_used(a->host) >> 10, host_cache_size(a->host) >> 10,
+            (double)host_cache_used(a->host) / (double)(a->cached_insns ? a->cached_insns : 1));
     }
     if (a->config.counted) {
         strbuf_printf(out, "instructions        %" PRIu64 " executed\n", accel_instructions(a));

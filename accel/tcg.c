@@ -260,6 +260,7 @@ static bool vcpu_setup(struct accel *a, struct vcpu *v, struct error *e)
     os_mutex_init(&t->lock);
     os_cond_init(&t->wake);
     ir_builder_init(&t->builder, v->cls->ir);
+    t->builder.no_fold = a->config.no_opt;
     v->accel = t;
     v->hot.jump_table = t->jumps;
     v->hot.excl_addr = UINT64_MAX;

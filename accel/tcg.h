@@ -156,6 +156,7 @@ struct accel {
     bool measured;          /* as the vCPUs' stats.measured */
     uint64_t measured_from; /* counted: instructions when that began */
     struct perf *perf;      /* NULL: nobody wants names of generated code */
+    uint64_t cached_insns;  /* translated since the cache was emptied */
     uint64_t translated_insns, translated_blocks, translate_ns, flushes;
 };
 

@@ -10,7 +10,7 @@ struct accel_group {
     const char *accel;
     int thread, host_cpu, engine;
     uint64_t cache_bytes;
-    bool split_wx, stats;
+    bool split_wx, stats, opt;
 };
 
 static const char *const thread_choices[] = {"single", "multi", NULL};
@@ -26,6 +26,8 @@ static const struct key_row accel_rows[] = {
      "host instructions to use (host: all it has)", host_cpu_choices},
     {"engine", KEY_CHOICE, offsetof(struct accel_group, engine),
      "host code, or the slow reference interpreter (jit)", engine_choices},
+    {"opt", KEY_BOOL, offsetof(struct accel_group, opt),
+     "fold and merge what blocks do (on); off is for finding faults", NULL},
     {"stats", KEY_BOOL, offsetof(struct accel_group, stats),
      "measure for the monitor's info jit from the start (off)", NULL},
     {"split-wx", KEY_BOOL, offsetof(struct accel_group, split_wx), "accepted: it is always so",
@@ -66,7 +68,7 @@ static bool offers_tcg(const char *names)
 
 static bool apply_accel(struct config *c, const struct keyvals *k, struct error *e)
 {
-    struct accel_group g = {.thread = 1};
+    struct accel_group g = {.thread = 1, .opt = true};
     if (!keyvals_apply(k, accel_rows, accel_name, &g, e)) {
         return false;
     }
@@ -78,6 +80,7 @@ static bool apply_accel(struct config *c, const struct keyvals *k, struct error 
     c->accel.host_level = g.host_cpu ? g.host_cpu + 1 : 0; /* the first choice is v2 */
     c->accel.interpreter = g.engine == 1;
     c->accel.stats = g.stats;
+    c->accel.no_opt = !g.opt;
     return true;
 }
 

@@ -209,7 +209,7 @@ struct ir_builder {
     uint32_t look_bytes; /* set by translate: bytes at pc that flags_dead rests on, 0 without */
     bool look_ahead;     /* flags_dead may be set */
     bool flags_dead;     /* FLAGS rows are overwritten by the successors before anybody can look */
-    bool no_fold;        /* tests: append as told */
+    bool no_fold;        /* to find faults: append as told */
     bool ended;
 };
 

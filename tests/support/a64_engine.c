@@ -130,6 +130,14 @@ static enum a64_outcome run_translated(const struct a64_engine *e, const struct 
     return run_here(job, &(struct accel_config){.host_level = e->level}, out, why);
 }
 
+/* Host code of blocks as the semantics emit them. */
+static enum a64_outcome run_plain(const struct a64_engine *e, const struct a64_job *job,
+                                  struct a64_results *out, char **why)
+{
+    (void)e;
+    return run_here(job, &(struct accel_config){.no_opt = true}, out, why);
+}
+
 /* ---- dragoman's program, on the virt board: checksums must be those of the run in process */
 
 static enum a64_outcome run_board(const struct a64_engine *e, const struct a64_job *job,
@@ -170,6 +178,7 @@ const struct a64_engine a64_engines[] = {
     {"jit-v2", false, 2, run_translated},
     {"jit-v3", false, 3, run_translated},
     {"jit-v4", false, 4, run_translated},
+    {"jit-plain", false, 0, run_plain},
     {"board", false, 0, run_board},
     {"linux", true, 0, run_linux},
     {NULL, false, 0, NULL},
