@@ -165,11 +165,6 @@ void emit_vector_shift(struct compiler *c, const struct ir_insn *in)
 
 /* ---- shuffles */
 
-static void shuffle(struct compiler *c, unsigned dst, unsigned ra, enum constant k)
-{
-    with_constant(c, B38(0x00), dst, ra, k);
-}
-
 static bool reverse_constant(ir_type t, unsigned group, enum constant *k)
 {
     switch (ir_lane_bits(t) << 8 | group) {
@@ -194,64 +189,92 @@ static bool reverse_constant(ir_type t, unsigned group, enum constant *k)
 }
 
 /* Even or odd lanes of both operands. */
-static void unzip(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned ra,
-                  unsigned rb)
+static void unzip(struct steps *q, const struct ir_insn *in, const unsigned dst_a_b[3])
 {
     const bool odd = in->op == IR_vuzp2;
-    struct assembler *as = &c->as;
+    const unsigned a = dst_a_b[1], b = dst_a_b[2];
 
-    if (ir_lane(in->type) == L_I32 || ir_lane(in->type) == L_F32) {
-        copy(c, true, dst, X0);
-        emit_x(as, OPC(PP_NONE, MAP_0F, 0xc6), X0, reg_operand(rb), 1,
-               odd ? 0xdd : 0x88); /* shufps */
-        copy(c, true, X0, ra);
-        return;
+    if (ir_lane_bits(in->type) == 32) {
+        s_three_imm(q, B0F(0xc6), (const unsigned[]){X0, a, b}, odd ? 0xdd : 0x88); /* shufps */
+    } else {
+        const enum constant k = ir_lane_bits(in->type) == 8 ? (odd ? K_ODD_8 : K_EVEN_8)
+                                                            : (odd ? K_ODD_16 : K_EVEN_16);
+        s_const(q, PSHUFB, X0, a, k);
+        s_const(q, PSHUFB, X1, b, k);
+        s_three(q, B66(0x6c), X0, X0, X1);
     }
-    const enum constant k = ir_lane_bits(in->type) == 8 ? (odd ? K_ODD_8 : K_EVEN_8)
-                                                        : (odd ? K_ODD_16 : K_EVEN_16);
-    copy(c, true, dst, X0);
-    emit_rr(as, B66(0x6c), X0, X1);
-    shuffle(c, X1, rb, k);
-    shuffle(c, X0, ra, k);
+    s_copy(q, dst_a_b[0], X0);
 }
 
-static void transpose(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned ra,
-                      unsigned rb)
+static void transpose(struct steps *q, const struct ir_insn *in, const unsigned dst_a_b[3])
 {
     const bool odd = in->op == IR_vtrn2;
-    struct assembler *as = &c->as;
+    const unsigned bits = ir_lane_bits(in->type), a = dst_a_b[1], b = dst_a_b[2];
 
-    const unsigned bits = ir_lane_bits(in->type);
-    copy(c, true, dst, X0);
     if (bits == 16) {
-        emit_x(as, B3A(0x0e), X0, reg_operand(odd ? rb : X1), 1, 0xaa); /* pblendw: odd words */
+        /* pblendw: odd words from the second */
         if (odd) {
-            emit_x(as, B66(0x72), 2, reg_operand(X0), 1, 16);
+            s_shift(q, lane_shift[2], SHIFT_RIGHT, (const unsigned[]){X0, a}, 16);
+            s_three_imm(q, B3A(0x0e), (const unsigned[]){X0, X0, b}, 0xaa);
         } else {
-            emit_x(as, B66(0x72), 6, reg_operand(X1), 1, 16);
-            copy(c, true, X1, rb);
+            s_shift(q, lane_shift[2], SHIFT_LEFT, (const unsigned[]){X1, b}, 16);
+            s_three_imm(q, B3A(0x0e), (const unsigned[]){X0, a, X1}, 0xaa);
         }
-        copy(c, true, X0, ra);
-        return;
-    }
-    if (bits == 8) {
-        emit_rr(as, B66(0xeb), X0, X1);
+    } else if (bits == 8) {
         if (odd) {
-            emit_x(as, B66(0x71), 2, reg_operand(X0), 1, 8);
-            emit_rr(as, B66(0xdf), X1, rb); /* pandn: upper bytes of b */
-            emit_rm(as, SSE_MOVAPS, X1, constant_place(c, K_LOW_8));
+            s_load(q, X1, K_LOW_8);
+            s_rr(q, PANDN, X1, b); /* upper bytes of b */
+            s_shift(q, lane_shift[1], SHIFT_RIGHT, (const unsigned[]){X0, a}, 8);
         } else {
-            emit_rm(as, B66(0xdb), X0, constant_place(c, K_LOW_8));
-            emit_x(as, B66(0x71), 6, reg_operand(X1), 1, 8);
-            copy(c, true, X1, rb);
+            s_shift(q, lane_shift[1], SHIFT_LEFT, (const unsigned[]){X1, b}, 8);
+            s_const(q, PAND, X0, a, K_LOW_8);
         }
-        copy(c, true, X0, ra);
-        return;
+        s_rr(q, POR, X0, X1);
+    } else { /* the two even (odd) lanes of each, interleaved */
+        s_rri(q, PSHUFD, X0, a, odd ? 0x0d : 0x08);
+        s_rri(q, PSHUFD, X1, b, odd ? 0x0d : 0x08);
+        s_rr(q, B66(0x62), X0, X1); /* punpckldq */
     }
-    /* 32-bit lanes: the two even (odd) lanes of each, interleaved. */
-    emit_rr(as, B66(0x62), X0, X1); /* punpckldq */
-    emit_x(as, B66(0x70), X1, reg_operand(rb), 1, odd ? 0x0d : 0x08);
-    emit_x(as, B66(0x70), X0, reg_operand(ra), 1, odd ? 0x0d : 0x08);
+    s_copy(q, dst_a_b[0], X0);
+}
+
+/* The register that an instruction of three operands may write: with AVX dst itself. */
+static unsigned result(const struct compiler *c, unsigned dst)
+{
+    return c->h->avx ? dst : X0;
+}
+
+static void shuffle(struct steps *q, const struct ir_insn *in, const unsigned dst_a_b[3],
+                    enum constant reverse)
+{
+    const unsigned dst = dst_a_b[0], a = dst_a_b[1], b = dst_a_b[2], r = result(q->c, dst);
+
+    switch (in->op) {
+    case IR_vrev:
+        if (ir_lane_bits(in->type) == 32) {
+            s_rri(q, PSHUFD, dst, a, 0xb1);
+        } else {
+            s_const(q, PSHUFB, dst, a, reverse);
+        }
+        break;
+    case IR_vext:
+        s_three_imm(q, B3A(0x0f), (const unsigned[]){r, b, a}, in->aux); /* palignr */
+        s_copy(q, dst, r);
+        break;
+    case IR_vtbl:
+        /* Indices from 16 on get their top bit set, which makes pshufb give 0. */
+        s_const(q, B66(0xdc), X1, b, K_BYTES_7);
+        s_three(q, PSHUFB, r, a, X1);
+        s_copy(q, dst, r);
+        break;
+    case IR_vuzp1:
+    case IR_vuzp2:
+        unzip(q, in, dst_a_b);
+        break;
+    default:
+        transpose(q, in, dst_a_b);
+        break;
+    }
 }
 
 void emit_vector_shuffle(struct compiler *c, const struct ir_insn *in)
@@ -273,36 +296,10 @@ void emit_vector_shuffle(struct compiler *c, const struct ir_insn *in)
         return;
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = in->b ? use(c, in->b, 0) : 0;
-    struct assembler *as = &c->as;
+    struct steps q = {.c = c};
 
-    switch (in->op) {
-    case IR_vrev:
-        if (bits == 32) {
-            emit_x(as, B66(0x70), dst, reg_operand(ra), 1, 0xb1);
-        } else {
-            shuffle(c, dst, ra, k);
-        }
-        break;
-    case IR_vext:
-        copy(c, true, dst, X0);
-        emit_x(as, B3A(0x0f), X0, reg_operand(ra), 1, in->aux);
-        copy(c, true, X0, rb);
-        break;
-    case IR_vtbl:
-        /* Indices from 16 on get their top bit set, which makes pshufb give 0. */
-        copy(c, true, dst, X0);
-        emit_rr(as, B38(0x00), X0, X1);
-        copy(c, true, X0, ra);
-        with_constant(c, B66(0xdc), X1, rb, K_BYTES_7);
-        break;
-    default:
-        if (unzips) {
-            unzip(c, in, dst, ra, rb);
-        } else {
-            transpose(c, in, dst, ra, rb);
-        }
-        break;
-    }
+    shuffle(&q, in, (const unsigned[]){dst, ra, rb}, k);
+    steps_emit(&q);
 }
 
 /* ---- one lane everywhere */
@@ -333,72 +330,142 @@ void emit_vdup_lane(struct compiler *c, const struct ir_insn *in)
     }
 }
 
-/* EVEX.128, of registers below 16 (the AVX-512 forms of 16-bit lanes have no other encoding). */
-static void evex(struct compiler *c, opcode op, unsigned reg, unsigned vvvv, unsigned rm)
-{
-    const uint8_t p[6] = {
-        0x62,
-        (uint8_t)((reg & 8 ? 0 : 0x80) | 0x40 | (rm & 8 ? 0 : 0x20) | 0x10 | (op >> 8 & 3)),
-        (uint8_t)((op & OP_W ? 0x80 : 0) | (~vvvv & 15) << 3 | 4 | (op >> 16 & 3)),
-        0x08,
-        (uint8_t)op,
-        (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7))};
+/* ---- shifts by lanes */
 
-    emit_bytes(&c->as, p, 6);
+enum {
+    LEFT,
+    RIGHT,
+    ARITHMETIC
+};
+
+/* AVX2 has shifts of 32 bits and logical ones of 64, AVX-512 those of 16 and the other. */
+static bool has_lanes_shift(const struct host *h, enum ir_lane lane, unsigned how)
+{
+    return lane == L_I32 || (lane == L_I64 && how != ARITHMETIC) ? h->avx2 : h->avx512;
 }
 
-static void lanes_shift(struct compiler *c, enum ir_lane lane, unsigned op, unsigned dst,
-                        unsigned a, unsigned count)
+static void s_lanes_shift(struct steps *q, enum ir_lane lane, unsigned how,
+                          const unsigned dst_a_count[3])
 {
-    static const uint8_t ops[3][2] = {
-        {0x12, 0x47}, {0x10, 0x45}, {0x11, 0x46}}; /* left, right, arithmetic */
+    static const uint8_t ops[3][2] = {{0x12, 0x47}, {0x10, 0x45}, {0x11, 0x46}};
+    const unsigned dst = dst_a_count[0], a = dst_a_count[1], count = dst_a_count[2];
 
     if (lane == L_I16) {
-        evex(c, B38(ops[op][0]) | OP_W, dst, a, count);
-    } else if (lane == L_I64 && op == 2) {
-        evex(c, B38(0x46) | OP_W, dst, a, count);
+        s_evex(q, B38(ops[how][0]) | OP_W, dst, a, count);
+    } else if (lane == L_I64 && how == ARITHMETIC) {
+        s_evex(q, B38(0x46) | OP_W, dst, a, count);
     } else {
-        emit_v(&c->as, B38(ops[op][1]) | W(lane == L_I64), dst, a, reg_operand(count), 0, 0);
+        s_three(q, B38(ops[how][1]) | W(lane == L_I64), dst, a, count);
     }
 }
 
+/* r = the signed low byte of each lane of x */
+static void s_count(struct steps *q, enum ir_lane lane, unsigned r, unsigned x)
+{
+    const unsigned width = 8u << (lane - L_I8);
+
+    if (lane == L_I64) { /* the sign's copies, and the byte itself */
+        s_shift(q, lane_shift[2], SHIFT_LEFT, (const unsigned[]){r, x}, 24);
+        s_shift(q, lane_shift[2], SHIFT_ARITHMETIC, (const unsigned[]){r, r}, 24);
+        s_rri(q, PSHUFD, X1, r, 0xa0);
+        s_shift(q, lane_shift[2], SHIFT_ARITHMETIC, (const unsigned[]){X1, X1}, 31);
+        s_three_imm(q, B3A(0x0e), (const unsigned[]){r, r, X1}, 0xcc); /* pblendw: upper halves */
+        return;
+    }
+    s_shift(q, lane_shift[lane - L_I8], SHIFT_LEFT, (const unsigned[]){r, x}, width - 8);
+    s_shift(q, lane_shift[lane - L_I8], SHIFT_ARITHMETIC, (const unsigned[]){r, r}, width - 8);
+}
+
 /*
- * By the signed low byte of each lane: left, and right by the negated count. Counts that are
- * negative are beyond the width when read without a sign, for which the logical shifts give 0; the
- * arithmetic one must be masked out.
+ * xmm0 = a shifted by the counts t, which are signed: left, and right by the negated count. Counts
+ * that are negative are beyond the width when read without a sign, for which the logical shifts
+ * give 0; the arithmetic one must be masked out.
  */
+static void s_both_ways(struct steps *q, enum ir_lane lane, bool arithmetic, unsigned a, unsigned t)
+{
+    const unsigned n = lane - L_I8;
+
+    s_zero(q, X1);
+    s_rr(q, lane_sub[n], X1, t);
+    s_lanes_shift(q, lane, arithmetic ? ARITHMETIC : RIGHT, (const unsigned[]){X1, a, X1});
+    if (arithmetic) {
+        s_zero(q, X0);
+        s_rr(q, lane_greater[n], X0, t);
+        s_rr(q, PAND, X1, X0); /* only where 0 > count */
+    }
+    s_lanes_shift(q, lane, LEFT, (const unsigned[]){X0, a, t});
+    s_rr(q, POR, X0, X1);
+}
+
+/*
+ * Even and odd lanes in turn, as lanes of twice the width: the even ones extended, of the odd ones
+ * the even ones' place is zero and is cleared again. r collects.
+ */
+static void s_by_halves(struct steps *q, enum ir_lane lane, bool arithmetic,
+                        const unsigned a_b_t_x_r[5])
+{
+    const enum ir_lane wide = (enum ir_lane)(lane + 1);
+    const unsigned width = 8u << (lane - L_I8), t = a_b_t_x_r[2], x = a_b_t_x_r[3];
+    const unsigned a = a_b_t_x_r[0], b = a_b_t_x_r[1], r = a_b_t_x_r[4];
+    const opcode shift = lane_shift[wide - L_I8];
+    const enum constant low = lane == L_I8 ? K_LOW_8 : K_LOW_16;
+
+    s_count(q, wide, t, b);
+    s_shift(q, shift, SHIFT_LEFT, (const unsigned[]){x, a}, width);
+    s_shift(q, shift, arithmetic ? SHIFT_ARITHMETIC : SHIFT_RIGHT, (const unsigned[]){x, x}, width);
+    s_both_ways(q, wide, arithmetic, x, t);
+    s_const(q, PAND, r, X0, low);
+    s_shift(q, shift, SHIFT_RIGHT, (const unsigned[]){t, b}, width);
+    s_count(q, wide, t, t);
+    s_load(q, x, low);
+    s_three(q, PANDN, x, x, a);
+    s_both_ways(q, wide, arithmetic, x, t);
+    s_load(q, x, low);
+    s_three(q, PANDN, X0, x, X0);
+    s_rr(q, POR, X0, r);
+}
+
+/* The arithmetic shift of 64 bits that AVX2 has not: logical, of the number without its sign. */
+static void s_i64_both_ways(struct steps *q, unsigned a, unsigned t, unsigned sign)
+{
+    s_zero(q, sign);
+    s_rr(q, lane_greater[3], sign, a);
+    s_zero(q, X1);
+    s_rr(q, lane_sub[3], X1, t);
+    s_three(q, PXOR, X0, a, sign);
+    s_lanes_shift(q, L_I64, RIGHT, (const unsigned[]){X1, X0, X1});
+    s_rr(q, PXOR, X1, sign);
+    s_zero(q, X0);
+    s_rr(q, lane_greater[3], X0, t);
+    s_rr(q, PAND, X1, X0);
+    s_lanes_shift(q, L_I64, LEFT, (const unsigned[]){X0, a, t});
+    s_rr(q, POR, X0, X1);
+}
+
+/* By the signed low byte of each lane. */
 void emit_vector_variable_shift(struct compiler *c, const struct ir_insn *in)
 {
     const enum ir_lane lane = ir_lane(in->type);
     const bool arithmetic = in->op == IR_sshl;
+    const unsigned how = arithmetic ? ARITHMETIC : RIGHT;
 
-    if (!full(in) || !c->h->avx2 || lane < L_I16 || lane > L_I64 ||
-        ((lane == L_I16 || (lane == L_I64 && arithmetic)) && !c->h->avx512)) {
+    if (!full(in) || !c->h->avx2 || lane > L_I64 || (lane == L_I8 && !c->h->avx512)) {
         fallback(c, in);
         return;
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0), t = temp(c, true);
-    static const uint8_t shifts[] = {[L_I16] = 0x71, [L_I32] = 0x72, [L_I64] = 0x73};
-    static const opcode subs[] = {[L_I16] = B66(0xf9), [L_I32] = B66(0xfa), [L_I64] = B66(0xfb)};
-    const unsigned width = ir_lane_bits(in->type);
-    struct assembler *as = &c->as;
+    struct steps q = {.c = c};
 
-    copy(c, true, dst, X0);
-    emit_rr(as, B66(0xeb), X0, X1);
-    lanes_shift(c, lane, 0, X0, ra, t);
-    if (arithmetic) {
-        emit_rr(as, B66(0xdb), X1, X0); /* only where 0 > count */
-        emit_rr(as, greater[lane], X0, t);
-        zero(c, X0);
-    }
-    lanes_shift(c, lane, arithmetic ? 2 : 1, X1, ra, X1);
-    emit_rr(as, subs[lane], X1, t);
-    zero(c, X1);
-    if (lane == L_I64) {
-        shift_i64_right(c, t, width - 8);
+    if (lane != L_I8 && has_lanes_shift(c->h, lane, how)) {
+        s_count(&q, lane, t, rb);
+        s_both_ways(&q, lane, arithmetic, ra, t);
+    } else if (lane == L_I64) {
+        s_count(&q, lane, t, rb);
+        s_i64_both_ways(&q, ra, t, temp(c, true));
     } else {
-        emit_x(as, B66(shifts[lane]), 4, reg_operand(t), 1, width - 8);
+        const unsigned x = temp(c, true), r = temp(c, true);
+        s_by_halves(&q, lane, arithmetic, (const unsigned[]){ra, rb, t, x, r});
     }
-    emit_x(as, B66(shifts[lane]), 6, reg_operand(t), 1, width - 8);
-    copy(c, true, t, rb);
+    s_copy(&q, dst, X0);
+    steps_emit(&q);
 }

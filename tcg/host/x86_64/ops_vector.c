@@ -90,9 +90,16 @@ static void emit_vkonst(struct compiler *c, const struct ir_insn *in)
         three(c, B66(0xef), dst, dst, dst);
         return;
     }
-    three(c, B66(0x6c), dst, dst, dst);
-    emit_rr(&c->as, SSE_MOVD_TO_XMM | OP_W, dst, RAX);
-    x_mov_imm(&c->as, RAX, in->imm);
+    if (in->imm == UINT64_MAX) {
+        emit_rr(&c->as, B66(0x76), dst, dst); /* pcmpeqd */
+        return;
+    }
+    /* movddup from among the cold code */
+    const uint32_t place = c->as.cold;
+    c->as.to_cold = true;
+    emit_bytes(&c->as, (const uint8_t *)&in->imm, 8);
+    c->as.to_cold = false;
+    emit_rm(&c->as, OPC(PP_F2, MAP_0F, 0x12), dst, at_constant(&c->as, place));
 }
 
 static void emit_vget(struct compiler *c, const struct ir_insn *in)
@@ -135,33 +142,45 @@ static void emit_vget(struct compiler *c, const struct ir_insn *in)
     }
 }
 
+/* r = ra with lane n replaced by the register from; with AVX r is any register. */
+static void insert(struct compiler *c, opcode op, const unsigned r_a_from[3], unsigned n)
+{
+    const unsigned r = r_a_from[0], ra = r_a_from[1], from = r_a_from[2];
+
+    if (c->h->avx) {
+        emit_v(&c->as, op, r, ra, reg_operand(from), 1, n);
+    } else {
+        emit_x(&c->as, op, r, reg_operand(from), 1, n);
+        copy(c, true, r, ra);
+    }
+}
+
 static void emit_vset(struct compiler *c, const struct ir_insn *in)
 {
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
-    const unsigned n = in->aux, bits = ir_lane_bits(in->type);
-    struct assembler *as = &c->as;
-    unsigned from = rb;
+    const unsigned n = in->aux, bits = ir_lane_bits(in->type), r = c->h->avx ? dst : X0;
+    const bool from_vector = class_of(c->insns[in->b].type);
 
-    copy(c, true, dst, X0);
-    if (class_of(c->insns[in->b].type)) {
-        from = RAX;
+    copy(c, true, dst, r);
+    if (from_vector && bits == 32) {
+        insert(c, OPC(PP_66, MAP_0F3A, 0x21), (const unsigned[]){r, ra, rb}, n << 4); /* insertps */
+        return;
     }
-    switch (bits) {
-    case 64:
-    case 32:
-        emit_x(as, OPC(PP_66, MAP_0F3A, 0x22) | W(bits == 64), X0, reg_operand(from), 1, n);
-        break;
-    case 16:
-        emit_x(as, B66(0xc4), X0, reg_operand(from), 1, n);
-        break;
-    default:
-        emit_x(as, OPC(PP_66, MAP_0F3A, 0x20), X0, reg_operand(from), 1, n);
-        break;
+    if (from_vector && bits == 64) { /* its lower half above, or below the upper one of ra */
+        if (n) {
+            three(c, B66(0x6c), r, ra, rb);
+        } else {
+            insert(c, OPC(PP_66, MAP_0F, 0xc6), (const unsigned[]){r, rb, ra}, 2); /* shufpd */
+        }
+        return;
     }
-    if (from == RAX) {
-        emit_rr(as, SSE_MOVD_FROM_XMM | OP_W, rb, RAX);
+    const opcode op = bits >= 32   ? OPC(PP_66, MAP_0F3A, 0x22) | W(bits == 64)
+                      : bits == 16 ? B66(0xc4)
+                                   : OPC(PP_66, MAP_0F3A, 0x20);
+    insert(c, op, (const unsigned[]){r, ra, from_vector ? RAX : rb}, n);
+    if (from_vector) {
+        emit_rr(&c->as, SSE_MOVD_FROM_XMM | OP_W, rb, RAX);
     }
-    copy(c, true, X0, ra);
 }
 
 static void emit_vzext(struct compiler *c, const struct ir_insn *in)
