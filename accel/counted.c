@@ -213,10 +213,16 @@ void counted_started(struct accel *a)
 
 /* ---- nobody has work */
 
+/* How far virtual time is ahead of what it follows; 0 if it does not follow. */
+static int64_t lead(const struct counted *t, int64_t host)
+{
+    return t->follows && t->sleep ? (int64_t)t->now_ns - (host - t->host_base_ns) : 0;
+}
+
 /* Until due_ns has come, in host time, or until something happens. */
 static void sleep_until(struct counted *t, uint64_t due_ns)
 {
-    const int64_t start = os_now_ns();
+    const int64_t start = os_now_ns(), ahead = lead(t, start);
     const uint64_t left = due_ns == CLOCK_NEVER ? CLOCK_NEVER : due_ns - t->now_ns;
     const bool ends = left < INT64_MAX / 2;
     bool over = false;
@@ -224,7 +230,7 @@ static void sleep_until(struct counted *t, uint64_t due_ns)
     os_mutex_lock(&t->lock);
     while (!t->woken && !over) {
         if (ends) {
-            over = !os_cond_wait_until(&t->wake, &t->lock, start + (int64_t)left);
+            over = !os_cond_wait_until(&t->wake, &t->lock, start + (int64_t)left + ahead);
         } else {
             os_cond_wait(&t->wake, &t->lock);
         }
@@ -232,8 +238,9 @@ static void sleep_until(struct counted *t, uint64_t due_ns)
     t->woken = false;
     os_mutex_unlock(&t->lock);
     if (t->sleep) {
-        const uint64_t slept = (uint64_t)(os_now_ns() - start);
-        set_time(t, t->now_ns + (over || slept > left ? left : slept));
+        const int64_t slept = os_now_ns() - start - ahead;
+        const uint64_t passed = slept > 0 ? (uint64_t)slept : 0;
+        set_time(t, t->now_ns + (over || passed > left ? left : passed));
     }
 }
 

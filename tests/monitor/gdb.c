@@ -226,11 +226,16 @@ static void step_sleeper(const char *const *options)
 {
     REQUIRE(connect_to(start("busy", options)));
     run_for("c", 500);
+    const char *why;
     do {
         send_packet("vCont;s:3");
-    } while (*receive_packet(20)); /* it was awake just then */
-    CHECK(write(peer, "\003", 1) == 1);
-    CHECK(strncmp(receive_packet(5000), "T02", 3) == 0);
+        why = receive_packet(20);
+        if (!*why) {
+            CHECK(write(peer, "\003", 1) == 1);
+            why = receive_packet(5000);
+        }
+    } while (strcmp(why, "T05thread:3;") == 0); /* it was awake just then */
+    CHECK_MSG(strncmp(why, "T02", 3) == 0, "stopped by %s", why);
     run_for("c", 500);
     send_packet("vCont;s:3;c");
     CHECK_STR(receive_packet(5000), "T05thread:3;");

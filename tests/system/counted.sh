@@ -12,7 +12,7 @@ here=tests/system/counted
 command -v aarch64-linux-gnu-as > /dev/null ||
     { echo "skip counted: aarch64-linux-gnu-as (package binutils-aarch64-linux-gnu) is not installed"; exit 0; }
 mkdir -p "$out"
-for guest in loop faults clock race; do
+for guest in loop faults clock race pace; do
     tests/guests/bare.sh "$out/$guest.elf" $here/$guest.S || exit 1
 done
 
@@ -103,6 +103,31 @@ races_are_repeatable() {
     echo "ok $name"
 }
 
+# takes OPTIONS TENTHS: runs the guest that lets a tenth of a second pass and sleeps for so many; host time in ms
+takes() {
+    local start=${EPOCHREALTIME/./}
+    run pace -icount "$1" -device loader,addr=0x42000000,data="$2",data-len=8 > "$out/pace.out" || return
+    echo $(((${EPOCHREALTIME/./} - start) / 1000))
+}
+
+# time_passes TEST OPTIONS TENTHS LEAST MOST: it takes so many ms, at most if the host has nothing else to do
+time_passes() {
+    local ms i
+    for i in 1 2 3 4 5; do
+        ms=$(takes "$2" "$3") || { echo "not ok $1: $(tail -1 "$out/pace.out")"; return; }
+        [ "$ms" -ge "$4" ] || { echo "not ok $1: $ms ms"; return; }
+        [ "$ms" -gt "$5" ] || { echo "ok $1"; return; }
+    done
+    echo "not ok $1: $ms ms, five times"
+}
+
+time_passes fixed_shift_does_not_follow_the_host shift=10,sleep=off 0 0 95
+time_passes auto_follows_the_host shift=auto 0 70 400
+time_passes auto_sleeps_in_host_time shift=auto,sleep=on 4 490 1000
+time_passes auto_can_skip_sleep shift=auto,sleep=off 100000 60 2000
+time_passes sleep_takes_host_time shift=10,sleep=on 4 400 1000
+time_passes sleep_is_on_unless_asked shift=10 4 400 1000
+time_passes sleep_is_skipped shift=10,sleep=off 100000 0 1000
 counts_are_exact counts_are_exact ""
 counts_are_exact counts_are_exact_by_the_interpreter "-accel tcg,engine=interp"
 exceptions_count_as_instructions exceptions_count_as_instructions ""
