@@ -299,6 +299,19 @@ static ir_val fold_involution(struct ir_builder *b, struct ir_insn *in)
     return IR_NONE;
 }
 
+/* Zeros counted from the other end: how Arm counts trailing ones. */
+static ir_val fold_count(struct ir_builder *b, struct ir_insn *in)
+{
+    const struct ir_insn *x = fold_def(b, in->a);
+
+    if (x->op != IR_rbit || x->type != in->type || ir_is_vector(in->type)) {
+        return IR_NONE;
+    }
+    const enum ir_op other = in->op == IR_clz ? IR_ctz : IR_clz;
+    return ir_emit(b,
+                   (struct ir_insn){.op = (uint16_t)other, .type = in->type, .a = (uint16_t)x->a});
+}
+
 /* ---- shifts by constants */
 
 static ir_val fold_shift(struct ir_builder *b, struct ir_insn *in)
@@ -407,6 +420,9 @@ ir_val fold_integer(struct ir_builder *b, struct ir_insn *in)
     case IR_bswap:
     case IR_rbit:
         return fold_involution(b, in);
+    case IR_clz:
+    case IR_ctz:
+        return fold_count(b, in);
     case IR_shl:
     case IR_shr:
     case IR_sar:
@@ -458,6 +474,8 @@ static const uint8_t families[IR_OP_COUNT] = {
     [IR_neg] = INTEGER,
     [IR_bswap] = INTEGER,
     [IR_rbit] = INTEGER,
+    [IR_clz] = INTEGER,
+    [IR_ctz] = INTEGER,
     [IR_shl] = INTEGER,
     [IR_shr] = INTEGER,
     [IR_sar] = INTEGER,

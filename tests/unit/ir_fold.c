@@ -83,6 +83,15 @@ TEST(constants_fold_at_their_width)
     CHECK(is_const(ir_sdiv(b, ir_konst(b, T_I32, 0x80000000), m), 0x80000000));
 }
 
+TEST(zeros_of_reversed_bits_are_counted_from_the_other_end)
+{
+    struct ir_builder *b = block();
+    const ir_val x = ir_get(b, X0);
+    CHECK_EQ(ir_clz(b, ir_rbit(b, x)), ir_ctz(b, x));
+    const ir_val w = ir_trunc(b, T_I32, x);
+    CHECK_EQ(ir_clz(b, ir_rbit(b, w)), ir_ctz(b, w));
+}
+
 TEST(flags_of_subtraction_test_as_comparison)
 {
     struct ir_builder *b = block();
