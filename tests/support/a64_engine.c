@@ -174,12 +174,8 @@ static enum a64_outcome run_board(const struct a64_engine *e, const struct a64_j
 }
 
 const struct a64_engine a64_engines[] = {
-    {"interp", false, 0, run_interpreter},
-    {"jit-v2", false, 2, run_translated},
-    {"jit-v3", false, 3, run_translated},
-    {"jit-v4", false, 4, run_translated},
-    {"jit-plain", false, 0, run_plain},
-    {"board", false, 0, run_board},
-    {"linux", true, 0, run_linux},
-    {NULL, false, 0, NULL},
+    {"interp", false, 0, run_interpreter}, {"jit-v2", false, 2, run_translated},
+    {"jit-v3", false, 3, run_translated},  {"jit-v4", false, 4, run_translated},
+    {"jit-plain", false, 0, run_plain},    {"board", false, 0, run_board},
+    {"linux", true, 0, run_linux},         {NULL, false, 0, NULL},
 };
