@@ -88,6 +88,10 @@ uint64_t accel_instructions(
     const struct accel *a); /* guest instructions so far; exact when counted, else 0 */
 void accel_info_jit(struct accel *a, struct strbuf *out);
 
+/* Behind a change of what is logged; only while stopped. Blocks that were translated before are
+ * logged like those to come. */
+void accel_log_changed(struct accel *a);
+
 /* Begins to measure for accel_info_jit, or ends it; only while stopped. false: the interpreter has
  * nothing to measure. */
 bool accel_measure(struct accel *a, bool on, struct error *e);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "accel/perf.h"
+#include "accel/trace.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/log.h"
@@ -37,6 +38,35 @@ static struct block *find(struct accel *a, uint64_t pa, uint64_t pc, uint64_t mo
     return NULL;
 }
 
+static void log_ir(unsigned mask, const struct ir_builder *b)
+{
+    struct strbuf s = {0};
+    ir_print(b, &s);
+    log_print(mask, "%s\n", strbuf_text(&s));
+    strbuf_free(&s);
+}
+
+/* b as its guest's translator asked for it: built once more, with a builder that folds nothing. */
+static void log_unfolded(struct vcpu *v, const struct ir_builder *b)
+{
+    struct ir_builder asked;
+
+    ir_builder_init(&asked, b->guest);
+    asked.no_fold = true;
+    asked.pc = b->pc;
+    asked.mode_key = b->mode_key;
+    asked.code = b->code;
+    asked.code_bytes = b->code_bytes;
+    asked.max_guest_insns = b->max_guest_insns;
+    asked.mmu_current = b->mmu_current;
+    asked.mmu_user = b->mmu_user;
+    asked.parallel = b->parallel;
+    asked.look_ahead = b->look_ahead;
+    v->cls->translate(v, &asked);
+    log_ir(LOG_IR, &asked);
+    ir_builder_free(&asked);
+}
+
 static void log_block(struct vcpu *v, const struct ir_builder *b, const struct block *blk)
 {
     struct accel *a = tcg_of(v)->accel;
@@ -58,11 +88,11 @@ static void log_block(struct vcpu *v, const struct ir_builder *b, const struct b
             at += n ? n : 4;
         }
     }
-    if (log_enabled(LOG_IR) || log_enabled(LOG_OPT)) {
-        struct strbuf s = {0};
-        ir_print(b, &s);
-        log_print(LOG_IR | LOG_OPT, "%s\n", strbuf_text(&s));
-        strbuf_free(&s);
+    if (log_enabled(LOG_IR)) {
+        log_unfolded(v, b);
+    }
+    if (log_enabled(LOG_OPT)) {
+        log_ir(LOG_OPT, b);
     }
     if (log_enabled(LOG_OUT_ASM) && a->host) {
         struct strbuf s = {0};
@@ -154,9 +184,9 @@ static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const u
     b->mmu_current = (uint8_t)v->cls->mmu_index(v);
     b->mmu_user = (uint8_t)v->cls->mmu_index_user(v);
     b->parallel = a->monitors != NULL;
-    /* Where a run may stop at any instruction, flags must be there at any. */
+    /* Where a run may stop at any instruction, or is looked at, flags must be there at any. */
     b->look_ahead = is_kept(tcg_of(v)) && !a->breakpoint_count && !a->config.counted &&
-                    !a->config.no_opt;
+                    !a->config.no_opt && !trace_entries();
     b->flags_dead = false;
     b->look_bytes = 0;
     v->cls->translate(v, b);

@@ -8,6 +8,7 @@
  * before it looks at anything that somebody may want (tcg_listen), so that no request is lost.
  */
 #include "accel/counted.h"
+#include "accel/trace.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/log.h"
@@ -113,6 +114,9 @@ struct vcpu *vcpu_current(void)
 /* The block by the interpreter; where the guest goes on, with an exception taken. */
 static uint64_t interpret_block(struct vcpu *v, const struct block *b)
 {
+    if (trace_entries()) {
+        trace_entry(v, b->pc);
+    }
     v->hot.countdown -= b->guest_insns;
     v->env.insns_left = b->guest_insns + 1; /* each instruction takes one when it begins */
     uint64_t pc = ir_interpret(v, b->ir);
@@ -162,6 +166,9 @@ static void step_one(struct vcpu *v)
         return;
     }
     if (t->accel->host) {
+        if (trace_entries()) {
+            trace_entry(v, pc);
+        }
         v->hot.pc = pc;
         host_enter(t->accel->host, v, b->entry);
         v->cls->set_pc(v, v->hot.pc);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "accel/counted.h"
+#include "accel/trace.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "tcg/eval.h"
@@ -25,6 +26,17 @@ static void count_leave(struct vcpu *v, const struct accel *a)
                                                               : COUNT_LEAVE_DEBUG);
 }
 
+/* b, which was found in the current context, is found by generated code from now on. */
+static void remember_jump(struct vcpu *v, struct jump_entry *j, const struct block *b)
+{
+    atomic_set(&j->host, b->entry);
+    atomic_set(&j->key, b->pc ^ tcg_of(v)->context->key);
+    atomic_fence(); /* as in forget_jumps: either sees what the other did */
+    if (!atomic_get(&b->valid)) {
+        atomic_set(&j->key, UINT64_MAX);
+    }
+}
+
 /* Where to go on at pc, with the guest's registers in memory. */
 const void *runtime_go(struct vcpu *v, uint64_t pc)
 {
@@ -39,17 +51,17 @@ const void *runtime_go(struct vcpu *v, uint64_t pc)
             break;
         }
         struct jump_entry *j = &t->jumps[pc >> 2 & (JUMP_TABLE_ENTRIES - 1)];
-        if (atomic_get(&j->key) == (pc ^ t->context->key)) {
+        const bool traced = trace_entries();
+        if (!traced && atomic_get(&j->key) == (pc ^ t->context->key)) {
             v->hot.pc = pc;
             return atomic_get(&j->host);
         }
         struct block *b = block_find(v, pc);
         if (b) {
-            atomic_set(&j->host, b->entry);
-            atomic_set(&j->key, pc ^ t->context->key);
-            atomic_fence(); /* as in forget_jumps: either sees what the other did */
-            if (!atomic_get(&b->valid)) {
-                atomic_set(&j->key, UINT64_MAX);
+            if (traced) {
+                trace_entry(v, pc);
+            } else {
+                remember_jump(v, j, b);
             }
             v->hot.pc = pc;
             tcg_doing(v, DOING_LEAF);
@@ -67,6 +79,34 @@ static const void *go(struct vcpu *v, uint64_t pc)
     return runtime_go(v, pc);
 }
 
+/* l leads to b from now on, if both are still what they were. */
+static void make_link(struct accel *a, struct link *l, struct block *b)
+{
+    const bool same_page = !((l->pc ^ l->from->pc) >> GUEST_PAGE_BITS);
+
+    os_mutex_lock(&a->translate);
+    /* Within a page the code page is the one that is running; it may have been remapped since. */
+    if (b->valid && l->from->valid && b->mode_key == l->from->mode_key &&
+        (!same_page || (b->pa ^ l->from->pa) >> GUEST_PAGE_BITS == 0)) {
+        if (l->to) {
+            struct link **at = &l->to->in;
+            while (*at && *at != l) {
+                at = &(*at)->next_in;
+            }
+            if (*at) {
+                *at = l->next_in;
+            }
+        }
+        l->to = b;
+        l->next_in = b->in;
+        b->in = l;
+        host_link(a->host, l, b->entry,
+                  context_page_id(a, l->pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1),
+                                  b->pa & ~(uint64_t)(GUEST_PAGE_SIZE - 1)));
+    }
+    os_mutex_unlock(&a->translate);
+}
+
 static const void *link_block(struct vcpu *v, struct link *l)
 {
     struct tcg_vcpu *t = tcg_of(v);
@@ -82,30 +122,11 @@ static const void *link_block(struct vcpu *v, struct link *l)
     if (!b) {
         return runtime_go(v, v->cls->pc(v));
     }
-    const bool same_page = !((l->pc ^ l->from->pc) >> GUEST_PAGE_BITS);
-    os_mutex_lock(&a->translate);
-    if (b->valid && l->from->valid && b->mode_key == l->from->mode_key) {
-        /* Within a page the code page is the one that is running; it may have been remapped since.
-         */
-        if (!same_page || (b->pa ^ l->from->pa) >> GUEST_PAGE_BITS == 0) {
-            if (l->to) {
-                struct link **at = &l->to->in;
-                while (*at && *at != l) {
-                    at = &(*at)->next_in;
-                }
-                if (*at) {
-                    *at = l->next_in;
-                }
-            }
-            l->to = b;
-            l->next_in = b->in;
-            b->in = l;
-            host_link(a->host, l, b->entry,
-                      context_page_id(a, l->pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1),
-                                      b->pa & ~(uint64_t)(GUEST_PAGE_SIZE - 1)));
-        }
+    if (trace_entries()) {
+        trace_entry(v, l->pc);
+    } else {
+        make_link(a, l, b);
     }
-    os_mutex_unlock(&a->translate);
     v->hot.pc = l->pc;
     tcg_doing(v, DOING_LEAF);
     return b->entry;

@@ -36,8 +36,8 @@ static const struct {
     const char *name, *help;
 } categories[] = {
     {LOG_IN_ASM, "in_asm", "guest instructions of each block when it is translated"},
-    {LOG_IR, "ir", "intermediate code of each block as first built"},
-    {LOG_OPT, "opt", "intermediate code after the optimizer"},
+    {LOG_IR, "ir", "intermediate code of each block as the guest's translator asks for it"},
+    {LOG_OPT, "opt", "intermediate code of each block as folded, which is what is compiled"},
     {LOG_OUT_ASM, "out_asm", "host instructions of each block"},
     {LOG_INT, "int", "exceptions and interrupts taken"},
     {LOG_MMU, "mmu", "page table walks and TLB maintenance"},

@@ -13,24 +13,6 @@ static const struct monitor_context *context(struct call *c)
     return c->session->context;
 }
 
-/* Registers and the like are only in memory while the machine stands: stops it for the moment. */
-static bool pause_machine(struct call *c)
-{
-    struct accel *a = context(c)->accel;
-    bool running = a && accel_running(a);
-    if (running) {
-        accel_stop(a);
-    }
-    return running;
-}
-
-static void resume_machine(struct call *c, bool running)
-{
-    if (running) {
-        accel_start(context(c)->accel);
-    }
-}
-
 static void registers_of(struct call *c, struct vcpu *v)
 {
     v->cls->registers(v, c->out);
@@ -43,19 +25,19 @@ static void info_registers(struct call *c)
         strbuf_puts(c->out, "usage: info registers [-a]\n");
         return;
     }
-    bool running = pause_machine(c);
+    bool running = call_pause(c);
     for (unsigned i = 0; all && i < context(c)->machine->vcpu_count; i++) {
         registers_of(c, context(c)->machine->vcpus[i]);
     }
     if (!all) {
         registers_of(c, call_vcpu(c));
     }
-    resume_machine(c, running);
+    call_resume(c, running);
 }
 
 static void info_cpus(struct call *c)
 {
-    bool running = pause_machine(c);
+    bool running = call_pause(c);
     for (unsigned i = 0; i < context(c)->machine->vcpu_count; i++) {
         struct vcpu *v = context(c)->machine->vcpus[i];
         strbuf_printf(c->out, "%c CPU #%u: pc=0x%016llx%s\n", v == call_vcpu(c) ? '*' : ' ', i,
@@ -64,7 +46,7 @@ static void info_cpus(struct call *c)
                       : v->halted    ? " (halted)"
                                      : "");
     }
-    resume_machine(c, running);
+    call_resume(c, running);
 }
 
 static void info_jit(struct call *c)
@@ -79,11 +61,11 @@ static void info_jit(struct call *c)
         return;
     }
     struct error e;
-    const bool running = pause_machine(c);
+    const bool running = call_pause(c);
     if (!accel_measure(context(c)->accel, on, &e)) {
         strbuf_printf(c->out, "info jit: %s\n", e.text);
     }
-    resume_machine(c, running);
+    call_resume(c, running);
 }
 
 static void put_owned(struct call *c, char *text)

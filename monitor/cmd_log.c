@@ -25,7 +25,12 @@ static void log_items(struct call *c)
         strbuf_printf(c->out, "%s\n", e.text);
         return;
     }
+    const bool running = call_pause(c);
     log_set_mask(mask);
+    if (c->session->context->accel) {
+        accel_log_changed(c->session->context->accel);
+    }
+    call_resume(c, running);
 }
 
 static void logfile(struct call *c)

@@ -156,6 +156,24 @@ struct vcpu *call_vcpu(struct call *c)
     return m->vcpus[c->session->cpu < m->vcpu_count ? c->session->cpu : 0];
 }
 
+bool call_pause(struct call *c)
+{
+    struct accel *a = c->session->context->accel;
+    const bool running = a && accel_running(a);
+
+    if (running) {
+        accel_stop(a);
+    }
+    return running;
+}
+
+void call_resume(struct call *c, bool running)
+{
+    if (running) {
+        accel_start(c->session->context->accel);
+    }
+}
+
 static bool register_value(struct vcpu *v, const char *name, size_t n, uint64_t *value)
 {
     for (const struct cpu_reg *r = v->cls->regs; r->name; r++) {

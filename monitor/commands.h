@@ -54,6 +54,11 @@ void commands_complete(const char *line, struct strbuf *out);
 /* The vCPU that the session is about. */
 struct vcpu *call_vcpu(struct call *c);
 
+/* Registers and the like are only in memory while the machine stands: stops it for the moment. What
+ * it returns is what call_resume wants to know. */
+bool call_pause(struct call *c);
+void call_resume(struct call *c, bool running);
+
 /* An address or number: decimal, 0x..., $REGISTER, and sums of those with + and -. Says what is
  * wrong on c->out. */
 bool call_number(struct call *c, const char *text, uint64_t *value);
