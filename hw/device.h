@@ -232,6 +232,8 @@ bool props_set(const struct prop *props, void *base, const char *what, const cha
                const char *value, struct error *e);
 void props_free(const struct prop *props, void *base);        /* the strings that the struct owns */
 char *props_help(const struct prop *props, const char *what); /* one line a property; allocated */
+/* Appends a line "NAME = VALUE" for each property, as it was set or is by default. */
+void props_describe(const struct prop *props, const void *base, int indent, struct strbuf *out);
 
 /* false, with the first one in e, if the struct has a byte that no prop, reg or field lists (gaps
  * of 1 to 3 bytes are padding). */

@@ -241,6 +241,7 @@ static void describe_devices(const struct machine *m, const struct bus *b, struc
         if (d->bus == b) {
             strbuf_printf(out, "%*sdev: %s, id \"%s\"\n", indent, "", d->cls->name,
                           d->id ? d->id : "");
+            props_describe(d->cls->props, d, indent + 2, out);
         }
     }
 }

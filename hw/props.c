@@ -270,6 +270,68 @@ bool props_set(const struct prop *props, void *base, const char *what, const cha
     return false;
 }
 
+/* ---- values as text */
+
+static void describe_pci_addr(int32_t devfn, struct strbuf *out)
+{
+    if (devfn < 0) {
+        strbuf_puts(out, "any");
+    } else {
+        strbuf_printf(out, "%02x.%x", (unsigned)devfn >> 3, (unsigned)devfn & 7);
+    }
+}
+
+static void describe(const struct prop *p, const void *at, struct strbuf *out)
+{
+    const uint8_t *mac = at;
+    const char *text;
+    switch (p->type) {
+    case PROP_BOOL:
+        strbuf_puts(out, *(const bool *)at ? "on" : "off");
+        break;
+    case PROP_U8:
+        strbuf_printf(out, "%u", *(const uint8_t *)at);
+        break;
+    case PROP_U16:
+        strbuf_printf(out, "%u", *(const uint16_t *)at);
+        break;
+    case PROP_U32:
+        strbuf_printf(out, "%" PRIu32, *(const uint32_t *)at);
+        break;
+    case PROP_U64:
+    case PROP_SIZE:
+        strbuf_printf(out, "%" PRIu64, *(const uint64_t *)at);
+        break;
+    case PROP_ENUM:
+        strbuf_puts(out, p->choices[*(const int *)at]);
+        break;
+    case PROP_MAC:
+        strbuf_printf(out, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+                      mac[5]);
+        break;
+    case PROP_PCI_ADDR:
+        describe_pci_addr(*(const int32_t *)at, out);
+        break;
+    case PROP_STRING:
+    case PROP_DRIVE:
+    case PROP_NETDEV:
+    case PROP_CHARDEV:
+    case PROP_OBJECT:
+        text = *(char *const *)at;
+        strbuf_printf(out, "\"%s\"", text ? text : "");
+        break;
+    }
+}
+
+void props_describe(const struct prop *props, const void *base, int indent, struct strbuf *out)
+{
+    for (const struct prop *p = props; p && p->name; p++) {
+        strbuf_printf(out, "%*s%s = ", indent, "", p->name);
+        describe(p, (const char *)base + p->offset, out);
+        strbuf_puts(out, "\n");
+    }
+}
+
 static const char *type_name(enum prop_type type)
 {
     switch (type) {
