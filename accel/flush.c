@@ -4,6 +4,10 @@
  * guest's barrier, waits until each has processed what was posted before, or is outside guest code
  * (it processes the queue before it enters again). While it waits, a vCPU counts as outside itself,
  * so two that wait for each other both get on.
+ *
+ * One that runs answers within microseconds: waiting spins first. One that does not may wait for a
+ * host CPU, of which there can be fewer than vCPUs: the waiting vCPU sleeps then, and those that
+ * have answered pause (tcg_make_room), so that the others get their turn.
  */
 #include "accel/tcg.h"
 #include "base/atomic.h"
@@ -46,6 +50,7 @@ void tcg_process_requests(struct vcpu *v)
     t->queue_overflow = false;
     atomic_store(&t->done, atomic_load(&t->posted));
     os_mutex_unlock(&t->lock);
+    tcg_answered(t);
 }
 
 static void post(struct vcpu *other, const struct flush_request *r)
@@ -117,7 +122,55 @@ void tlb_flush_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint32_t tag, 
           all_vcpus);
 }
 
-#define SPINS 2000u
+#define SPINS 1000u
+#define SPINS_CROWDED 100u
+#define MAKE_ROOM_NS 100000
+
+/* More vCPUs than host CPUs to run them. */
+static bool is_crowded(const struct accel *a)
+{
+    return a->count > a->host_cpus;
+}
+
+static bool has_answered(struct tcg_vcpu *t, uint64_t wanted)
+{
+    return !atomic_load(&t->in_guest) || atomic_load(&t->done) >= wanted;
+}
+
+void tcg_answered(struct tcg_vcpu *t)
+{
+    struct accel *a = t->accel;
+
+    if (atomic_load(&t->awaited)) {
+        os_mutex_lock(&a->sync_lock);
+        os_cond_broadcast(&a->answered);
+        os_mutex_unlock(&a->sync_lock);
+    }
+}
+
+/* Not just until all have answered: those that are woken then would take the host CPU from the one
+ * that waited, which has more to flush, for some milliseconds. */
+void tcg_make_room(struct tcg_vcpu *t)
+{
+    if (is_crowded(t->accel) && atomic_load(&t->accel->syncing)) {
+        os_sleep_until_ns(os_now_ns() + MAKE_ROOM_NS);
+    }
+}
+
+static void sleep_until_answered(struct tcg_vcpu *t, uint64_t wanted)
+{
+    struct accel *a = t->accel;
+
+    os_mutex_lock(&a->sync_lock);
+    atomic_fetch_add(&a->syncing, 1);
+    atomic_fetch_add(&t->awaited, 1);
+    while (!has_answered(t, wanted)) {
+        os_cond_wait(&a->answered, &a->sync_lock);
+    }
+    atomic_fetch_sub(&t->awaited, 1);
+    atomic_fetch_sub(&a->syncing, 1);
+    os_mutex_unlock(&a->sync_lock);
+}
 
 void tlb_sync(struct vcpu *v)
 {
@@ -126,20 +179,21 @@ void tlb_sync(struct vcpu *v)
     if (!self || self->accel->count == 1 || self->accel->config.single_thread) {
         return;
     }
+    const unsigned most = is_crowded(self->accel) ? SPINS_CROWDED : SPINS;
+    unsigned spins = 0;
     for (unsigned i = 0; i < self->accel->count; i++) {
         struct tcg_vcpu *t = tcg_of(self->accel->vcpus[i]);
-        if (t == self) {
+        const uint64_t wanted = atomic_load(&t->posted);
+        if (t == self || has_answered(t, wanted)) {
             continue;
         }
-        const uint64_t wanted = atomic_load(&t->posted);
-        unsigned spins = 0;
-        while (atomic_load(&t->in_guest) && atomic_load(&t->done) < wanted) {
-            atomic_store(&self->in_guest, false);
-            tcg_process_requests(v);
+        atomic_store(&self->in_guest, false);
+        tcg_answered(self);
+        while (!has_answered(t, wanted) && spins++ < most) {
             atomic_pause();
-            if (++spins > SPINS) { /* its thread may be waiting for this host CPU */
-                os_sleep_until_ns(os_now_ns() + 20000);
-            }
+        }
+        if (!has_answered(t, wanted)) {
+            sleep_until_answered(t, wanted);
         }
     }
     atomic_store(&self->in_guest, true);

@@ -49,23 +49,36 @@ void vcpu_exit_soon(struct vcpu *v)
     vcpu_kick(v);
 }
 
-/* A host CPU that is given away may not come back for milliseconds: a guest that spins gets some
- * time in between. */
-#define YIELD_EVERY_NS 50000
+/*
+ * A host CPU that is given away may not come back for milliseconds, so it is for a guest only that
+ * does nothing but spin: so many yields took less than BURST_NS, one time after the other for
+ * SPINS_NS. It is given away once in that time then.
+ */
+#define BURST_YIELDS 256
+#define BURST_NS 25000
+#define SPINS_NS 50000
 
 void vcpu_yield(struct vcpu *v)
 {
     struct tcg_vcpu *t = v->accel;
 
+    v->env.yields_left = 0;
     if (!t) {
         return;
     }
     if (t->accel->config.single_thread) {
         vcpu_kick(v);
-    } else if (os_now_ns() - t->yielded_ns > YIELD_EVERY_NS) {
-        os_yield();
-        t->yielded_ns = os_now_ns();
+        return;
     }
+    const int64_t now = os_now_ns();
+    v->env.yields_left = BURST_YIELDS;
+    if (now - t->burst_ns > BURST_NS) {
+        t->spins_since_ns = now;
+    } else if (now - t->spins_since_ns > SPINS_NS) {
+        os_yield();
+        t->spins_since_ns = os_now_ns();
+    }
+    t->burst_ns = os_now_ns();
 }
 
 void vcpu_raise(struct vcpu *v)
@@ -202,6 +215,7 @@ static void enter_guest(struct vcpu *v)
         interpret(v, v->cls->pc(v));
     }
     atomic_store(&t->in_guest, false);
+    tcg_answered(t);
 }
 
 void tcg_listen(struct vcpu *v)
@@ -223,6 +237,7 @@ void tcg_run(struct vcpu *v)
         atomic_store(&v->halted, false);
     }
     if (!atomic_load(&v->halted)) {
+        tcg_make_room(tcg_of(v));
         enter_guest(v);
         tcg_doing(v, DOING_RUN);
     }

@@ -313,6 +313,9 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
     os_mutex_init(&a->lock);
     os_cond_init(&a->changed);
     os_mutex_init(&a->translate);
+    os_mutex_init(&a->sync_lock);
+    os_cond_init(&a->answered);
+    a->host_cpus = os_cpu_count();
     os_random(&a->spoiled_key, sizeof(a->spoiled_key));
     a->spoiled_key = (a->spoiled_key & mask64(52)) | (uint64_t)0x7ff << 52;
     a->hash = mem_array((size_t)1 << BLOCK_HASH_BITS, sizeof(*a->hash));
@@ -463,6 +466,8 @@ void accel_destroy(struct accel *a)
     mem_free(a->watchpoints);
     os_mutex_destroy(&a->lock);
     os_mutex_destroy(&a->translate);
+    os_mutex_destroy(&a->sync_lock);
+    os_cond_destroy(&a->answered);
     os_cond_destroy(&a->changed);
     mem_free(a);
 }

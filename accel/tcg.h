@@ -85,13 +85,14 @@ struct tcg_vcpu {
     _Atomic bool sleeping; /* waits on wake */
     struct os_mutex lock;  /* guards queue, kicked */
     struct os_cond wake;
-    int64_t yielded_ns; /* when it last gave its host CPU away */
-    bool kicked;        /* since it last looked for work */
+    int64_t burst_ns, spins_since_ns; /* vcpu_yield: its last call; since when it spins */
+    bool kicked;                      /* since it last looked for work */
     struct flush_request queue[FLUSH_QUEUE];
     unsigned queued;
     bool queue_overflow;
     _Atomic uint64_t posted, done;
-    bool step; /* run one instruction, then report */
+    _Atomic unsigned awaited; /* vCPUs that sleep until done, or until this one is outside */
+    bool step;                /* run one instruction, then report */
     bool
         frozen; /* the debugger lets others run, and not this one; as step, changed while stopped */
     uint32_t
@@ -123,6 +124,11 @@ struct accel {
     struct os_thread timer;
     bool has_timer;
     unsigned outside; /* threads that wait for an exclusive section to end */
+
+    unsigned host_cpus;
+    struct os_mutex sync_lock; /* goes with: */
+    struct os_cond answered;   /* a vCPU that is awaited has answered */
+    _Atomic unsigned syncing;  /* vCPUs that sleep until another answers */
 
     struct os_mutex translate; /* guards everything below but the hash's readers */
     struct host *host;         /* NULL: interpreter */
@@ -209,7 +215,10 @@ uint64_t *monitors_create(void);                        /* for mem_free */
 
 /* flush.c */
 void tcg_process_requests(struct vcpu *v); /* flushes that others posted */
-void tcg_map_changed(struct accel *a);     /* the map of physical memory has; any thread */
+void tcg_answered(struct tcg_vcpu *t);     /* wakes who waits for that; t is outside or done */
+/* Lets others have the host CPU of t, which is outside, if they have yet to answer a flush. */
+void tcg_make_room(struct tcg_vcpu *t);
+void tcg_map_changed(struct accel *a); /* the map of physical memory has; any thread */
 
 /* tcg.c */
 bool tcg_has_work(struct vcpu *v); /* may run: on, and not waiting or no longer */

@@ -84,6 +84,7 @@ struct tcg_env {
     uint64_t excl_mark;
     uint32_t insns_left; /* of the block that runs, instructions not completed; kept where the
                             run-time is called */
+    int32_t yields_left; /* a guest that gives way counts this down, and calls vcpu_yield below 0 */
     bool interpreting;
     void *engine; /* the engine's per-vCPU data */
 };
@@ -102,7 +103,7 @@ void vcpu_retry(struct vcpu *v);
 void vcpu_exit_soon(struct vcpu *v);
 
 /* v waits for another vCPU, which should get its turn: returns soon, or makes generated code leave
- * soon. */
+ * soon. Called when env.yields_left is below 0, which it sets anew. */
 void vcpu_yield(struct vcpu *v);
 
 /*
