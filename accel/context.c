@@ -217,14 +217,14 @@ static void make_current(struct vcpu *v, struct context *c)
     struct tcg_vcpu *t = tcg_of(v);
 
     t->context = c;
-    v->hot.key = c->key;
-    v->hot.code_slots = c->slots;
+    atomic_set(&v->hot.key, c->key);
+    atomic_set(&v->hot.code_slots, c->slots);
     /* A kick that came in between must not be lost: it stores exit_request before it spoils the
      * key. */
     atomic_fence();
     if (atomic_load(&v->hot.exit_request)) {
-        v->hot.key = t->accel->spoiled_key;
-        v->hot.code_slots = t->accel->null_slots;
+        atomic_set(&v->hot.key, t->accel->spoiled_key);
+        atomic_set(&v->hot.code_slots, t->accel->null_slots);
     }
 }
 
@@ -235,7 +235,7 @@ void context_select(struct vcpu *v, uint64_t pc)
 
     if (!t->context_dirty && t->context && t->context->high == high && !t->context->retired &&
         !atomic_load(&t->context->suspect)) {
-        if (v->hot.key != t->context->key) {
+        if (atomic_get(&v->hot.key) != t->context->key) {
             make_current(v, t->context);
         }
         return;
