@@ -172,15 +172,12 @@ static void sleep_until_answered(struct tcg_vcpu *t, uint64_t wanted)
     os_mutex_unlock(&a->sync_lock);
 }
 
-void tlb_sync(struct vcpu *v)
+static void wait_for_others(struct vcpu *v)
 {
     struct tcg_vcpu *self = v->accel;
-
-    if (!self || self->accel->count == 1 || self->accel->config.single_thread) {
-        return;
-    }
     const unsigned most = is_crowded(self->accel) ? SPINS_CROWDED : SPINS;
     unsigned spins = 0;
+
     for (unsigned i = 0; i < self->accel->count; i++) {
         struct tcg_vcpu *t = tcg_of(self->accel->vcpus[i]);
         const uint64_t wanted = atomic_load(&t->posted);
@@ -198,4 +195,19 @@ void tlb_sync(struct vcpu *v)
     }
     atomic_store(&self->in_guest, true);
     tcg_process_requests(v);
+}
+
+bool tlb_sync(struct vcpu *v)
+{
+    const struct tcg_vcpu *t = v->accel;
+
+    if (!t) {
+        return true;
+    }
+    if (t->accel->count > 1 && !t->accel->config.single_thread) {
+        wait_for_others(v);
+    }
+    const struct context *c = t->context;
+    return !c || t->context_dirty || c->retired || atomic_load(&c->suspect) ||
+           atomic_load(&v->hot.exit_request);
 }

@@ -116,14 +116,15 @@ void tcg_context_changed(struct vcpu *v);
 /*
  * TLB invalidation. tag is cpu_class->space_tag's; a range is that of the pages that hold its first
  * byte to its last, and includes pages that all address spaces share. all_vcpus: also the others',
- * complete at tlb_sync (the barrier), which waits until each has acknowledged.
+ * complete at tlb_sync (the barrier), which waits until each has acknowledged. It is true if code
+ * that runs may have moved: the block must be left, so that what follows is looked up anew.
  */
 #define TLB_ANY_TAG UINT32_MAX
 void tlb_flush_all(struct vcpu *v, bool all_vcpus);
 void tlb_flush_tag(struct vcpu *v, uint32_t tag, bool all_vcpus);
 void tlb_flush_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint32_t tag,
                      bool all_vcpus); /* TLB_ANY_TAG: every address space */
-void tlb_sync(struct vcpu *v);
+bool tlb_sync(struct vcpu *v);
 
 /* Instruction cache maintenance: code translated from these physical bytes is stale (all vCPUs). */
 void tcg_flush_code(struct vcpu *v, uint64_t pa, uint64_t bytes);

@@ -165,7 +165,7 @@ static uint64_t address_translate(struct vcpu *v, uint64_t va, uint64_t y, uint6
 }
 static const struct ir_call row_translate = A64_ROW(address_translate, IR_CALL_FULL);
 
-/* ---- TLBI: x is the PC to go on at, y the operand, aux the kind and whether the other vCPUs are
+/* ---- TLBI: x is the PC of the next instruction, y the operand, aux the kind and whether the other vCPUs are
  * meant */
 
 static uint64_t tlb_va(uint64_t operand)
@@ -235,8 +235,8 @@ static uint64_t invalidate(struct vcpu *v, uint64_t pc, uint64_t operand, uint64
         flush_range(cpu, operand, TLB_ANY_TAG, all);
         break;
     }
-    cpu->tlbi_pending |= all;
-    return arm_next(cpu, pc);
+    cpu->tlbi_pending = true;
+    return 0;
 }
 static const struct ir_call row_invalidate = A64_ROW(invalidate, IR_CALL_FULL);
 
@@ -244,8 +244,9 @@ static uint64_t tlb_complete(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z,
 {
     (void)x, (void)y, (void)z, (void)aux;
     arm_cpu(v)->tlbi_pending = false;
-    tlb_sync(v);
-    arm_retry(arm_cpu(v));
+    if (tlb_sync(v)) {
+        arm_retry(arm_cpu(v)); /* the ISB behind may be a jump within the page */
+    }
     return 0;
 }
 const struct ir_call arm_row_tlb_sync = A64_ROW(tlb_complete, IR_CALL_RAISES);
@@ -288,8 +289,8 @@ bool emit_sysop(struct a64_block *c, unsigned op, ir_val xt)
         ir_call(c->b, T_VOID, &row_translate, xt, IR_NONE, IR_NONE, s->arg);
         break;
     default:
-        end_with(c, &row_invalidate, ir_konst(c->b, T_I64, next_pc(c)), xt,
-                 s->kind | (uint32_t)s->arg << 8);
+        ir_call(c->b, T_VOID, &row_invalidate, ir_konst(c->b, T_I64, next_pc(c)), xt, IR_NONE,
+                s->kind | (uint32_t)s->arg << 8);
         break;
     }
     return true;
