@@ -42,6 +42,11 @@ struct sampler {
 };
 static _Thread_local struct sampler sampler;
 
+static void book(struct tcg_stats *s, int doing, uint64_t passed)
+{
+    atomic_set(&s->ns[doing], s->ns[doing] + passed);
+}
+
 static void sample(int number, siginfo_t *info, void *context)
 {
     (void)number;
@@ -64,10 +69,10 @@ static void sample(int number, siginfo_t *info, void *context)
         return;
     }
     if (place != HOST_OUTSIDE) {
-        s->ns[place == HOST_BLOCK ? DOING_BLOCK : DOING_STUB] += passed;
+        book(s, place == HOST_BLOCK ? DOING_BLOCK : DOING_STUB, passed);
         return;
     }
-    s->ns[s->doing] += passed;
+    book(s, s->doing, passed);
     if (s->current && (s->doing == DOING_CALL || s->doing == DOING_TAIL)) {
         s->current->ns += passed;
     }

@@ -173,7 +173,9 @@ static inline struct tcg_vcpu *tcg_of(struct vcpu *v)
 
 static inline void tcg_count(struct vcpu *v, enum tcg_count c)
 {
-    tcg_of(v)->stats.counts[c]++;
+    uint64_t *n = &tcg_of(v)->stats.counts[c];
+
+    __atomic_store_n(n, *n + 1, __ATOMIC_RELAXED); /* `info jit` reads it meanwhile */
 }
 
 /* v's thread begins to do that. */

@@ -30,7 +30,9 @@ turns             virt                -smp 4 -accel tcg,thread=single
 litmus            virt                -smp 4
 code              virt                -smp 4
 faults            virt
-pauth             virt
+pauth             virt                -cpu max,sve=off,sme=off,pauth-impdef=on
+pauth             virt                -cpu max,sve=off,sme=off,pauth-qarma5=on
+pauth             virt                -cpu max,sve=off,sme=off,pauth-qarma3=on
 !signed_jumps     virt
 debug             virt
 watch             virt
@@ -86,7 +88,11 @@ run_guest() {
     name=$guest
     [ "$machine" = virt ] || name=${guest}_$(echo "${machine#virt,}" | tr -cd a-z0-9)
     case $all in *-accel*) name=${name}_$(echo "${all##*-accel tcg,}" | tr -cd a-z0-9) ;; esac
-    timeout 100 "$dragoman" -M "$machine" "$@" -cpu max,sve=off,sme=off -m 512M -nodefaults -display none \
+    case $all in
+    *'-cpu '*pauth-*) name=${name}_$(sed 's/.*pauth-//; s/=.*//' <<< "$all") ;;
+    *) set -- "$@" -cpu max,sve=off,sme=off ;;
+    esac
+    timeout 100 "$dragoman" -M "$machine" "$@" -m 512M -nodefaults -display none \
         -serial stdio -semihosting -kernel "$out/$guest.elf" < /dev/null 2> "$out/$guest.err" > "$out/$guest.out"
     rc=$?
     sed -n -E "s/^(ok|not ok|skip|#) (.*)/\1 ${name}_\2/p" "$out/$guest.out" | known

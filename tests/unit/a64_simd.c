@@ -271,6 +271,42 @@ TEST(fpcr_nep_takes_the_rest_of_a_scalar_result_from_a_source)
     }
 }
 
+/* FPAbs() and FPNeg() with FPCR.AH, which the reference of tests/insn does not follow for vectors.
+ */
+TEST(fpcr_ah_keeps_the_sign_of_a_nan)
+{
+    static const uint64_t in[2] = {UINT64_C(0xffc00001bf800000), UINT64_C(0x7fc0000280000000)},
+                          abs[2] = {UINT64_C(0xffc000013f800000), UINT64_C(0x7fc0000200000000)},
+                          neg[2] = {UINT64_C(0xffc000013f800000), UINT64_C(0x7fc0000200000000)},
+                          halves = UINT64_C(0xfe01bc007e028000),
+                          abs_h = UINT64_C(0xfe013c007e020000), neg_h = abs_h;
+    WITH_RIG(r)
+    {
+        r.c.fp = IR_FP_AH;
+        memcpy(&r.cpu.v[2], in, sizeof(in));
+        r.cpu.v[3].u64[0] = halves;
+        r.cpu.v[4].u64[0] = UINT64_C(0xfff8000000000001);
+        r.cpu.v[4].u64[1] = UINT64_C(0xbff0000000000000);
+        EMIT(r, fabs_v, .q = 1, .esz = 2, .rd = 10, .rn = 2);
+        EMIT(r, fneg_v, .q = 1, .esz = 2, .rd = 11, .rn = 2);
+        EMIT(r, fabs_v, .q = 0, .esz = 1, .rd = 12, .rn = 3);
+        EMIT(r, fneg_v, .q = 0, .esz = 1, .rd = 13, .rn = 3);
+        EMIT(r, fabs_v, .q = 1, .esz = 3, .rd = 14, .rn = 4);
+        EMIT(r, fneg_v, .q = 1, .esz = 3, .rd = 15, .rn = 4);
+        rig_run(&r);
+        for (unsigned i = 0; i < 2; i++) {
+            CHECK_EQ(r.cpu.v[10].u64[i], abs[i]);
+            CHECK_EQ(r.cpu.v[11].u64[i], neg[i]);
+        }
+        CHECK_EQ(r.cpu.v[12].u64[0], abs_h);
+        CHECK_EQ(r.cpu.v[13].u64[0], neg_h);
+        for (unsigned i = 14; i < 16; i++) {
+            CHECK_EQ(r.cpu.v[i].u64[0], UINT64_C(0xfff8000000000001));
+            CHECK_EQ(r.cpu.v[i].u64[1], UINT64_C(0x3ff0000000000000));
+        }
+    }
+}
+
 TEST(qc_is_set_by_elements_that_take_part_only)
 {
     WITH_RIG(r)

@@ -61,8 +61,8 @@ static void check_round_trip(const char *model, uint64_t tcr)
 
 TEST(signed_pointers_authenticate_and_changed_ones_do_not)
 {
-    static const char *const models[] = {"max", "max,pauth-qarma3=on", "max,pauth-qarma5=on",
-                                         "neoverse-v1"};
+    static const char *const models[] = {"max,pauth-impdef=on", "max,pauth-qarma3=on",
+                                         "max,pauth-qarma5=on", "neoverse-v1"};
     for (unsigned i = 0; i < 4; i++) {
         check_round_trip(models[i], TCR_48);
         check_round_trip(models[i], TCR_48 | TCR_TBI0 | TCR_TBI1);
@@ -103,5 +103,120 @@ TEST(keys_and_modifiers_matter)
         CHECK_EQ(arm_pac_generic(cpu, 1, 2) & 0xffffffff, 0);
         CHECK(arm_pac_generic(cpu, 1, 2) != arm_pac_generic(cpu, 2, 2));
         drop(cpu);
+    }
+}
+
+/*
+ * The implementation-defined algorithm has no other implementation to be compared with: what
+ * follows is what a guest relies on of any (DDI 0487, D8.9 and the pseudocode ComputePAC), asked of
+ * all three alike.
+ */
+static const char *const algorithms[] = {"max,pauth-impdef=on", "max,pauth-qarma3=on",
+                                         "max,pauth-qarma5=on"};
+
+TEST(a_wrong_key_modifier_or_pointer_hardly_ever_authenticates)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        struct arm_cpu *cpu = make(algorithms[i], TCR_48);
+        struct rng rng;
+        unsigned accepted = 0;
+        rng_seed(&rng, test_seed());
+        for (unsigned n = 0; n < 2000; n++) {
+            const uint64_t pointer = rng_u64(&rng) & mask64(48), modifier = rng_u64(&rng);
+            const enum arm_pac_key_id key = n % 4;
+            const uint64_t with = arm_pac_add(cpu, key, pointer, modifier);
+            uint64_t p = with;
+            accepted += arm_pac_check(cpu, (key + 1 + n / 4 % 3) % 4, &p, modifier);
+            p = with;
+            accepted += arm_pac_check(cpu, key, &p, modifier ^ UINT64_C(1) << n % 64);
+            p = with ^ UINT64_C(1) << n % 48;
+            accepted += arm_pac_check(cpu, key, &p, modifier);
+            cpu->key[key].lo ^= UINT64_C(1) << n % 64;
+            p = with;
+            accepted += arm_pac_check(cpu, key, &p, modifier);
+            cpu->key[key].lo ^= UINT64_C(1) << n % 64;
+            p = with;
+            CHECK(arm_pac_check(cpu, key, &p, modifier));
+        }
+        CHECK(accepted < 10); /* of 8,000 with a code of 15 bits: by chance one or none */
+        drop(cpu);
+    }
+}
+
+/* Which of the 64 bits of PACGA's code change when one bit of data, modifier or key does. */
+TEST(each_bit_of_the_input_changes_each_bit_of_the_code_half_of_the_time)
+{
+    enum {
+        ROUNDS = 400
+    };
+    for (unsigned i = 0; i < 3; i++) {
+        struct arm_cpu *cpu = make(algorithms[i], TCR_48);
+        struct rng rng;
+        rng_seed(&rng, test_seed());
+        for (unsigned flipped = 0; flipped < 256; flipped += 7) {
+            unsigned changes[32] = {0};
+            for (unsigned n = 0; n < ROUNDS; n++) {
+                uint64_t in[4] = {rng_u64(&rng), rng_u64(&rng), rng_u64(&rng), rng_u64(&rng)};
+                uint64_t out[2];
+                for (unsigned k = 0; k < 2; k++) {
+                    cpu->key[ARM_KEY_GA] = (struct arm_pac_key){.hi = in[2], .lo = in[3]};
+                    out[k] = arm_pac_generic(cpu, in[0], in[1]);
+                    in[flipped / 64] ^= UINT64_C(1) << flipped % 64;
+                }
+                for (unsigned bit_ = 0; bit_ < 32; bit_++) {
+                    changes[bit_] += bit(out[0] ^ out[1], 32 + bit_);
+                }
+            }
+            for (unsigned bit_ = 0; bit_ < 32; bit_++) {
+                CHECK_MSG(changes[bit_] > ROUNDS / 4 && changes[bit_] < ROUNDS * 3 / 4,
+                          "%s: input bit %u changes bit %u %u times of %u", algorithms[i], flipped,
+                          32 + bit_, changes[bit_], ROUNDS);
+            }
+        }
+        drop(cpu);
+    }
+}
+
+/* The same question has the same answer on another CPU, later, and whatever else has been asked. */
+TEST(a_code_depends_on_key_pointer_and_modifier_only)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        struct arm_cpu *cpu = make(algorithms[i], TCR_48), *other = make(algorithms[i], TCR_48);
+        struct rng rng;
+        uint64_t first[64];
+        rng_seed(&rng, test_seed());
+        for (unsigned n = 0; n < 64; n++) {
+            first[n] = arm_pac_add(cpu, n % 4, n * UINT64_C(0x10001), n);
+        }
+        for (unsigned n = 0; n < 31; n++) {
+            other->x[n] = rng_u64(&rng);
+        }
+        other->key[ARM_KEY_GA].lo = rng_u64(&rng);
+        other->sp = rng_u64(&rng);
+        for (unsigned n = 64; n-- > 0;) {
+            arm_pac_generic(other, rng_u64(&rng), rng_u64(&rng));
+            CHECK_EQ(arm_pac_add(other, n % 4, n * UINT64_C(0x10001), n), first[n]);
+            CHECK_EQ(arm_pac_add(cpu, n % 4, n * UINT64_C(0x10001), n), first[n]);
+        }
+        drop(cpu);
+        drop(other);
+    }
+}
+
+TEST(codes_of_the_implementation_defined_algorithm_are_its_own)
+{
+    struct arm_cpu *cpus[3];
+    unsigned same = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        cpus[i] = make(algorithms[i], TCR_48);
+    }
+    for (uint64_t n = 0; n < 100; n++) {
+        const uint64_t own = arm_pac_generic(cpus[0], n, n);
+        same += own == arm_pac_generic(cpus[1], n, n);
+        same += own == arm_pac_generic(cpus[2], n, n);
+    }
+    CHECK_EQ(same, 0);
+    for (unsigned i = 0; i < 3; i++) {
+        drop(cpus[i]);
     }
 }

@@ -275,6 +275,10 @@ TEST(fine_estimates_are_the_rounded_reciprocals)
     for (unsigned a = 2048; a < 4096; a++) {
         uint32_t fraction = (a & 2047) << 12;
         unsigned want = (unsigned)floor(33554432.0 / (2 * a + 1) + 0.5);
+        EXPECT(AH, fp_arm_recpe(F32, 0x3f000000 | fraction, false, &env), /* without it */
+               0x3f800000 | (recip_9(a >> 3) & 255) << 15, 0);
+        EXPECT(AH, fp_arm_rsqrte(F32, 0x3f000000 | fraction, false, &env),
+               0x3f800000 | (rsqrt_9(a >> 3) & 255) << 15, 0);
         EXPECT(AH, fp_arm_recpe(F32, 0x3f000000 | fraction, true, &env),
                0x3f800000 | (want & 4095) << 11, 0);
         want = (unsigned)floor(262144.0 / sqrt(a | 1) + 0.5);
