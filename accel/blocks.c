@@ -13,6 +13,7 @@
 
 #include "accel/perf.h"
 #include "accel/trace.h"
+#include "accel/uncached.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/log.h"
@@ -178,6 +179,10 @@ static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const u
     }
     const int64_t start = os_now_ns();
     ir_begin(b, pc, v->cls->mode_key(v));
+    if (v->cls->fetches_uncached && v->cls->fetches_uncached(b->mode_key) &&
+        !(host = uncached_code(a, pa, host))) {
+        return NULL;
+    }
     b->code = host;
     b->code_bytes = GUEST_PAGE_SIZE - (uint32_t)(pc & (GUEST_PAGE_SIZE - 1));
     b->max_guest_insns = insn_limit(v, pc);
@@ -363,9 +368,8 @@ static void invalidate(struct accel *a, struct block *b)
     }
 }
 
-void block_flush_range(struct accel *a, uint64_t pa, uint64_t bytes)
+void block_drop_range(struct accel *a, uint64_t pa, uint64_t bytes)
 {
-    os_mutex_lock(&a->translate);
     for (uint64_t page = pa & PAGE_MASK; page < pa + bytes; page += GUEST_PAGE_SIZE) {
         struct block *first = hash_get(a->pages, page);
         struct block **at = &first;
@@ -385,7 +389,6 @@ void block_flush_range(struct accel *a, uint64_t pa, uint64_t bytes)
             hash_remove(a->pages, page);
         }
     }
-    os_mutex_unlock(&a->translate);
 }
 
 void block_flush_all(struct accel *a)
@@ -403,6 +406,7 @@ void block_flush_all(struct accel *a)
     hash_clear(a->page_ids);
     a->next_page_id = 0;
     context_reset(a);
+    uncached_forget(a);
     if (a->host) {
         host_reset(a->host);
     }
@@ -426,10 +430,10 @@ void tcg_flush_code(struct vcpu *v, uint64_t pa, uint64_t bytes)
     for (uint64_t page = pa & PAGE_MASK; page < pa + bytes && !any; page += GUEST_PAGE_SIZE) {
         any = hash_get(a->pages, page) != NULL;
     }
-    os_mutex_unlock(&a->translate);
     if (any) {
-        block_flush_range(a, pa, bytes);
+        block_drop_range(a, pa, bytes);
     }
+    os_mutex_unlock(&a->translate);
 }
 
 void tcg_flush_code_all(struct vcpu *v)

@@ -142,6 +142,8 @@ struct accel {
     uint32_t mappings;    /* in all contexts' maps; as many as blocks, at most, as page ids are */
     struct block *blocks; /* chunked allocation */
     uint32_t block_count, block_capacity;
+    struct uncached_page **uncached; /* pages with code that is fetched uncached (uncached.c) */
+    unsigned uncached_count;
     struct block *short_block; /* counted: the last block of block_short, and the cache before and
                                   behind it */
     struct host_mark short_before, short_behind;
@@ -204,7 +206,8 @@ struct block *block_find(
  * block_find. */
 struct block *block_short(struct vcpu *v, uint64_t pc, uint32_t limit);
 void block_forget_short(struct accel *a); /* it has run: its room is used again if it is the last */
-void block_flush_range(struct accel *a, uint64_t pa, uint64_t bytes);
+/* Under the translate lock: blocks that rest on these physical bytes are gone. */
+void block_drop_range(struct accel *a, uint64_t pa, uint64_t bytes);
 void block_flush_all(struct accel *a); /* everybody is out */
 
 /* runtime.c */

@@ -74,6 +74,9 @@ struct cpu_class {
     /* Translation: everything that the code of a block depends on beside its bytes (exception
      * level, FP mode, …). */
     uint64_t (*mode_key)(struct vcpu *v);
+    /* Code of that mode is fetched from memory behind each context synchronization, which calls
+     * tcg_compare_code; may be NULL: it never is. */
+    bool (*fetches_uncached)(uint64_t mode_key);
     /* What people call the mode of a key ("EL1"), for names and logs; may be NULL. */
     void (*mode_name)(uint64_t mode_key, char *text, size_t size);
     /* Emits IR for one block that starts at b->pc; see tcg/ir.h. */

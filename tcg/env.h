@@ -129,6 +129,8 @@ bool tlb_sync(struct vcpu *v);
 /* Instruction cache maintenance: code translated from these physical bytes is stale (all vCPUs). */
 void tcg_flush_code(struct vcpu *v, uint64_t pa, uint64_t bytes);
 void tcg_flush_code_all(struct vcpu *v);
+/* Context synchronization of v, which fetches uncached: code that has changed is stale. */
+void tcg_compare_code(struct vcpu *v);
 
 /* Guest memory from run-time functions, with the MMU. false: an exception was recorded
  * (cpu_class->raise_memory). m: memop. */

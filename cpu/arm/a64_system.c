@@ -146,11 +146,23 @@ void a64_dsb(struct a64_block *c, const struct a64_dsb *a)
     ir_guard(c->b, some, &arm_row_tlb_sync, IR_NONE, IR_NONE, 0);
 }
 
-/* Later instructions are fetched anew: another block. */
+static uint64_t fetch_anew(struct vcpu *v, uint64_t pc, uint64_t y, uint64_t z, uint32_t aux)
+{
+    (void)y, (void)z, (void)aux;
+    tcg_compare_code(v);
+    return arm_next(arm_cpu(v), pc);
+}
+static const struct ir_call row_fetch_anew = A64_ROW(fetch_anew, IR_CALL_FULL);
+
+/* Later instructions are fetched anew: another block. What a cache may hold they still are. */
 void a64_isb(struct a64_block *c, const struct a64_isb *a)
 {
     (void)a;
-    branch_to(c, next_pc(c));
+    if (c->mode & MODE_UNCACHED) {
+        end_after(c, &row_fetch_anew, IR_NONE, 0);
+    } else {
+        branch_to(c, next_pc(c));
+    }
 }
 
 void a64_sb(struct a64_block *c, const struct a64_sb *a)

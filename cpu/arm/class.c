@@ -134,6 +134,11 @@ static uint64_t mode_key(struct vcpu *v)
     return arm_cpu(v)->mode;
 }
 
+static bool fetches_uncached(uint64_t mode_key)
+{
+    return mode_key & MODE_UNCACHED;
+}
+
 static void mode_name(uint64_t mode_key, char *text, size_t size)
 {
     snprintf(text, size, "EL%u", (unsigned)(mode_key >> MODE_EL_SHIFT & 3));
@@ -167,6 +172,7 @@ const struct cpu_class arm_cpu_class = {
     .pc = get_pc,
     .set_pc = set_pc,
     .mode_key = mode_key,
+    .fetches_uncached = fetches_uncached,
     .mode_name = mode_name,
     .translate = a64_translate_block,
     .disas = disas,

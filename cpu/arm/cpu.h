@@ -104,6 +104,7 @@ enum {
     MODE_BTI = 1u << 23,   /* guarded pages have been seen */
     MODE_BT = 1u << 24,    /* SCTLR_ELx.BT: PACIxSP is no landing pad for BTYPE 3 */
     MODE_KDE = 1u << 26,   /* MDSCR_EL1.KDE, with breakpoints or software step */
+    MODE_UNCACHED = 1u << 27, /* !SCTLR_ELx.I: nothing keeps old instructions from being changed */
     MODE_FP_SHIFT = 32,    /* IR_FP_ bits of FPCR, 8 bits */
     MODE_TRAPS_SHIFT = 40, /* ARM_TRAP_ bits, only at EL0 */
 };

@@ -31,6 +31,14 @@ static uint32_t saved_pstate(struct arm_cpu *cpu, uint64_t pc)
     return spsr;
 }
 
+/* Exceptions and returns from them are context synchronization events; for ISB see a64_isb. */
+static void synchronize(struct arm_cpu *cpu)
+{
+    if (cpu->mode & MODE_UNCACHED) {
+        tcg_compare_code(&cpu->vcpu);
+    }
+}
+
 /* Goes to EL1's vector of that kind; pc is the preferred return address. */
 static void enter(struct arm_cpu *cpu, uint64_t pc, unsigned kind)
 {
@@ -55,6 +63,7 @@ static void enter(struct arm_cpu *cpu, uint64_t pc, unsigned kind)
     arm_pmu_after_switch(cpu);
     cpu->pc = cpu->vbar[1] + offset;
     tcg_context_changed(&cpu->vcpu);
+    synchronize(cpu);
 }
 
 /* A class that has a form for exceptions from a lower exception level and one for the same. */
@@ -264,6 +273,7 @@ uint64_t arm_return(struct arm_cpu *cpu, uint64_t pc, uint64_t spsr64)
     cpu->vcpu.hot.excl_addr = UINT64_MAX;
     cpu->pc = pc;
     tcg_context_changed(&cpu->vcpu);
+    synchronize(cpu);
     return arm_look_for_interrupts(cpu, pc);
 }
 

@@ -181,6 +181,95 @@ TEST(data_in_a_page_of_code)
     CHECK_EQ(sum, 100000);
 }
 
+/* ---- without caches: nothing keeps an old instruction behind a context synchronization */
+
+enum {
+    SCTLR_M = 1,
+    SCTLR_C = 1 << 2,
+    SCTLR_I = 1 << 12
+};
+
+#define WITHOUT(bits)                                                                              \
+    u64 sctlr = READ(sctlr_el1);                                                                   \
+    WRITE(sctlr_el1, sctlr & ~(u64)(bits));                                                        \
+    isb()
+#define AGAIN                                                                                      \
+    WRITE(sctlr_el1, sctlr);                                                                       \
+    isb()
+
+/* Both of code's instructions change, in turn with one of another page, and one is changed back. */
+static u64 rewrite(volatile u32 *code)
+{
+    volatile u32 *other = code + 1024;
+    u64 wrong = 0;
+    code[1] = other[1] = RET;
+    for (u32 i = 0; i < 300; i++) {
+        code[0] = MOVZ(0, i);
+        other[i & 1 ? 0 : 2] = MOVZ(0, i & 2);
+        other[0] = i & 1 ? other[0] : MOVZ(0, i);
+        dsb();
+        isb();
+        wrong += call((const u32 *)(u64)code, 0) != i;
+        wrong += call((const u32 *)(u64)other, 0) != (i & 1 ? i & 2 : i);
+    }
+    return wrong;
+}
+
+TEST(changed_instruction_runs_without_mmu_and_caches)
+{
+    u64 pa = memory_new(8192);
+    WITHOUT(SCTLR_M | SCTLR_C | SCTLR_I);
+    u64 wrong = rewrite((u32 *)pa);
+    AGAIN;
+    CHECK_EQ(wrong, 0);
+}
+
+TEST(changed_instruction_runs_without_caches)
+{
+    u32 *code = (u32 *)code_page(2);
+    WITHOUT(SCTLR_C | SCTLR_I);
+    u64 wrong = rewrite(code);
+    AGAIN;
+    CHECK_EQ(wrong, 0);
+}
+
+/* ERET synchronizes as well, and so does an exception. */
+u64 eret_to(u64 pc);
+__asm__(".text\n"
+        "eret_to: adr x1, 1f\n msr elr_el1, x1\n mrs x1, spsel\n add x1, x1, #0x3c4\n"
+        "msr spsr_el1, x1\n"
+        "dsb sy\n eret\n 1: br x0\n");
+
+TEST(changed_instruction_runs_behind_eret_without_caches)
+{
+    volatile u32 *code = (u32 *)code_page(1);
+    u64 wrong = 0;
+    code[1] = RET;
+    WITHOUT(SCTLR_C | SCTLR_I);
+    for (u32 i = 0; i < 300; i++) {
+        code[0] = MOVZ(0, i);
+        wrong += eret_to((u64)code) != i;
+    }
+    AGAIN;
+    CHECK_EQ(wrong, 0);
+}
+
+/* Code that another CPU's cache would hold when this one is switched on again. */
+TEST(maintenance_is_needed_and_enough_when_the_cache_is_on_again)
+{
+    u32 *code = (u32 *)code_page(1);
+    code[1] = RET;
+    for (u32 i = 0; i < 100; i++) {
+        WITHOUT(SCTLR_I);
+        put(code, MOVZ(0, i));
+        u64 got = call(code, 0);
+        AGAIN;
+        CHECK_EQ(got, i);
+        put(code, MOVZ(0, i + 1));
+        CHECK_EQ(call(code, 0), i + 1);
+    }
+}
+
 /* ---- mappings */
 
 TEST(code_is_written_through_another_mapping)

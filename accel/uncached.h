@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* Code that is fetched without a cache; see accel/uncached.c. Under the translate lock. */
+#ifndef ACCEL_UNCACHED_H
+#define ACCEL_UNCACHED_H
+
+#include "accel/tcg.h"
+
+/* The bytes to translate from in place of those at host, where physical address pa is: they stay
+ * until everything is flushed. NULL: there is no room, everything must be flushed. */
+const uint8_t *uncached_code(struct accel *a, uint64_t pa, const uint8_t *host);
+void uncached_forget(struct accel *a); /* with all blocks */
+
+#endif
