@@ -68,6 +68,69 @@ static void s_arithmetic(struct steps *q, const struct ir_insn *in, unsigned r, 
     }
 }
 
+/* ---- cold: what NaNs become */
+
+/* A short jump forwards, to where land() is called. */
+static uint32_t jump_ahead(struct assembler *as, unsigned cc)
+{
+    emit_bytes(as, (const uint8_t[]){(uint8_t)(0x70 | cc), 0}, 2);
+    return as->cold;
+}
+
+static void land(struct assembler *as, uint32_t jump_end)
+{
+    as->rw[jump_end - 1] = (uint8_t)(as->cold - jump_end);
+}
+
+/* r = the default NaN */
+static void default_nan(struct assembler *as, bool f64, unsigned r)
+{
+    x_mov_imm(as, RAX, f64 ? UINT64_C(0x7ff8000000000000) : 0x7fc00000);
+    emit_rr(as, SSE_MOVD_TO_XMM | W(f64), r, RAX);
+}
+
+/*
+ * Of operands the host propagates the first that is a NaN, as Arm does, but for a signalling second
+ * one, which Arm prefers to a quiet first one. The NaN of an invalid operation has no sign on Arm.
+ * What remains, also the smallest normal number, is left to what is emitted next.
+ */
+static uint32_t nan_path(struct compiler *c, const struct ir_insn *in, const unsigned r_a_b[3],
+                         uint32_t resume)
+{
+    struct assembler *as = &c->as;
+    const bool f64 = in->type == T_F64;
+    const opcode compare = compare_op(in->type);
+    const unsigned r = r_a_b[0], a = r_a_b[1], b = r_a_b[2];
+
+    as->to_cold = true;
+    const uint32_t path = as->cold;
+    emit_rr(as, compare, r, r);
+    const uint32_t number = jump_ahead(as, CC_NP);
+    if (in->imm & IR_FP_DN) {
+        default_nan(as, f64, r);
+        x_jmp(as, resume);
+        land(as, number);
+        as->to_cold = false;
+        return path;
+    }
+    emit_rr(as, compare, a, b);
+    const uint32_t generated = jump_ahead(as, CC_NP);
+    emit_rr(as, compare, b, b);
+    x_jcc(as, CC_NP, resume);
+    emit_rr(as, SSE_MOVD_FROM_XMM | W(f64), b, RAX);
+    emit_x(as, OPC(0, MAP_0F, 0xba) | W(f64), 4, reg_operand(RAX), 1,
+           f64 ? 51 : 22); /* bt: quiet */
+    x_jcc(as, CC_B, resume);
+    const uint32_t signalling = jump_ahead(as, CC_AE);
+    land(as, generated);
+    default_nan(as, f64, r);
+    x_jmp(as, resume);
+    land(as, number);
+    land(as, signalling);
+    as->to_cold = false;
+    return path;
+}
+
 void emit_fp(struct compiler *c, const struct ir_insn *in)
 {
     if (!hostable(in) || (in->op == IR_fma && !c->h->fma)) {
@@ -82,7 +145,11 @@ void emit_fp(struct compiler *c, const struct ir_insn *in)
     struct steps q = {.c = c};
 
     copy(c, true, dst, r);
-    const uint32_t cold = cold_evaluate(c, in, r, c->as.hot);
+    const bool propagates = in->op != IR_fma || in->imm & IR_FP_DN;
+    const unsigned r_a_b[] = {r, ra, rb ? rb : ra};
+    const uint32_t nan = propagates ? nan_path(c, in, r_a_b, c->as.hot) : 0;
+    const uint32_t evaluate = cold_evaluate(c, in, r, c->as.hot);
+    const uint32_t cold = nan ? nan : evaluate;
     s_arithmetic(&q, in, r, (const unsigned[]){ra, rb, rc});
     s_check(&q, in->type, r, small, cold);
     steps_emit(&q);

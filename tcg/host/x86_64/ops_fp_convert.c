@@ -167,6 +167,21 @@ static void convert_half(struct compiler *c, const struct ir_insn *in)
     steps_emit(&q);
 }
 
+/* Cold: xmm0 is as it is if it is a NaN, and the default one is not asked for. Falls through. */
+static uint32_t keep_nan(struct compiler *c, const struct ir_insn *in, uint32_t resume)
+{
+    struct assembler *as = &c->as;
+
+    as->to_cold = true;
+    const uint32_t path = as->cold;
+    if (!(in->imm & IR_FP_DN)) {
+        emit_rr(as, OPC(packed(in->type), MAP_0F, 0x2e), X0, X0);
+        x_jcc(as, CC_P, resume);
+    }
+    as->to_cold = false;
+    return path;
+}
+
 static void emit_fcvt(struct compiler *c, const struct ir_insn *in)
 {
     const bool narrow = in->type == T_F32;
@@ -181,18 +196,20 @@ static void emit_fcvt(struct compiler *c, const struct ir_insn *in)
         return;
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0);
+    const opcode op = OPC(fp_prefix(in->src), MAP_0F, 0x5a);
     struct steps q = {.c = c};
 
     copy(c, true, dst, X0);
-    const uint32_t cold = cold_evaluate(c, in, X0, c->as.hot);
-    s_three(&q, OPC(fp_prefix(in->src), MAP_0F, 0x5a), X0, ra, ra);
-    if (narrow) {
-        s_const(&q, PAND, X1, X0, K_ABS_F32);
-        s_compare_const(&q, B0F(0x2e), X1, K_LEAST_F32);
-        s_jcc(&q, CC_E, cold); /* or not a number */
-    } else {
-        s_rr(&q, B66(0x2e), X0, X0);
-        s_jcc(&q, CC_P, cold);
+    if (narrow || in->imm & IR_FP_DN) {
+        const uint32_t cold = keep_nan(c, in, c->as.hot);
+        cold_evaluate(c, in, X0, c->as.hot);
+        s_three(&q, op, X0, ra, ra);
+        s_const(&q, PAND, X1, X0, narrow ? K_ABS_F32 : K_ABS_F64);
+        s_compare_const(&q, OPC(packed(in->type), MAP_0F, 0x2e), X1,
+                        narrow ? K_LEAST_F32 : K_LEAST_F64);
+        s_jcc(&q, narrow ? CC_E : CC_P, cold);
+    } else { /* a NaN keeps its sign and the rest, as on Arm */
+        s_three(&q, op, X0, ra, ra);
     }
     steps_emit(&q);
 }
