@@ -19,7 +19,7 @@ struct machine *machine_new(const struct machine_class *cls)
     m->board = mem_alloc(cls->board_size);
     m->config.ram_bytes = cls->default_ram_bytes;
     m->config.cpus = m->config.max_cpus = 1;
-    m->config.sockets = m->config.cores = m->config.threads = 1;
+    m->config.sockets = m->config.clusters = m->config.cores = m->config.threads = 1;
     props_init(cls->props, m->board);
     return m;
 }

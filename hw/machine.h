@@ -23,8 +23,9 @@ struct netdev;  /* net/net.h: a packet back end */
  * configuration. */
 struct machine_config {
     uint64_t ram_bytes;
-    unsigned cpus; /* present at start */
-    unsigned max_cpus, sockets, cores, threads;
+    unsigned cpus;     /* present at start */
+    unsigned max_cpus; /* as many as the topology has; those beyond cpus are absent */
+    unsigned sockets, clusters, cores, threads; /* clusters in a socket, and so on */
     const char *cpu; /* "-cpu" argument: model,feature=on|off… ; NULL: the machine's default */
     const char *kernel, *initrd, *append, *dtb, *bios;
     const char *dump_dtb; /* write the device tree here and exit */
@@ -87,6 +88,8 @@ struct machine {
 /* A machine option: -M name,prop=value. */
 struct machine_class {
     const char *name;
+    const char *const *also; /* other names of the same machine, oldest first, NULL at the end;
+                                NULL: none */
     const char *desc;
     const char *arch;                           /* "aarch64" */
     const struct cpu_class *const *cpu_classes; /* NULL-terminated */
@@ -112,6 +115,7 @@ struct machine_class {
 };
 
 extern const struct machine_class *const machine_classes[]; /* ends with NULL; from hw/classes.h */
+/* By its name or one of `also`. */
 const struct machine_class *machine_class_find(const char *arch, const char *name);
 
 /*

@@ -47,6 +47,19 @@ static const struct key_row machine_rows[] = {
     {"memory-backend", KEY_REFUSED, 0, "not in this build; -m sets the size", NULL},
     {0}};
 
+/* The oldest and the newest, since they are versions. */
+static void put_other_names(struct strbuf *s, const struct machine_class *m)
+{
+    size_t n = 0;
+    while (m->also && m->also[n]) {
+        n++;
+    }
+    if (n) {
+        strbuf_printf(s, "  %-20s the same machine, by the %zu names up to %s\n", m->also[0], n,
+                      m->also[n - 1]);
+    }
+}
+
 char *options_machines(const char *arch)
 {
     struct strbuf s = {0};
@@ -54,6 +67,7 @@ char *options_machines(const char *arch)
     for (const struct machine_class *const *m = machine_classes; *m; m++) {
         if (strcmp((*m)->arch, arch) == 0) {
             strbuf_printf(&s, "  %-20s %s\n", (*m)->name, (*m)->desc);
+            put_other_names(&s, *m);
         }
     }
     return strbuf_take(&s);
@@ -217,31 +231,40 @@ struct smp_group {
 static const struct key_row smp_rows[] = {
     {"cpus", KEY_U32, offsetof(struct smp_group, cpus), "CPUs (1)", NULL},
     {"sockets", KEY_U32, offsetof(struct smp_group, sockets), "sockets (1)", NULL},
-    {"cores", KEY_U32, offsetof(struct smp_group, cores), "cores in a socket (as many as it takes)",
-     NULL},
+    {"cores", KEY_U32, offsetof(struct smp_group, cores),
+     "cores in a cluster (as many as it takes)", NULL},
     {"threads", KEY_U32, offsetof(struct smp_group, threads), "threads of a core (1)", NULL},
-    {"maxcpus", KEY_U32, offsetof(struct smp_group, maxcpus), "the same as cpus", NULL},
+    {"maxcpus", KEY_U32, offsetof(struct smp_group, maxcpus),
+     "CPUs of the topology (as many as cpus); those beyond cpus stay absent", NULL},
     {"drawers", KEY_U32, offsetof(struct smp_group, drawers), "1", NULL},
     {"books", KEY_U32, offsetof(struct smp_group, books), "1", NULL},
     {"dies", KEY_U32, offsetof(struct smp_group, dies), "1", NULL},
-    {"clusters", KEY_U32, offsetof(struct smp_group, clusters), "1", NULL},
+    {"clusters", KEY_U32, offsetof(struct smp_group, clusters), "clusters in a socket (1)", NULL},
     {"modules", KEY_U32, offsetof(struct smp_group, modules), "1", NULL},
     {0}};
+
+/* a * b, or more than any machine has. */
+static uint32_t limited(uint64_t a, uint64_t b)
+{
+    const uint64_t most = UINT32_MAX;
+    return (uint32_t)(b && a > most / b ? most : a * b);
+}
 
 /* Numbers that are not given follow from those that are: first the cores, then the sockets. */
 static void complete_topology(struct smp_group *g)
 {
     uint32_t all = g->maxcpus ? g->maxcpus : g->cpus;
     g->threads = g->threads ? g->threads : 1;
+    g->clusters = g->clusters ? g->clusters : 1;
     if (!all) {
         g->sockets = g->sockets ? g->sockets : 1;
         g->cores = g->cores ? g->cores : 1;
-        all = (uint32_t)((uint64_t)g->sockets * g->cores * g->threads);
+        all = limited((uint64_t)g->sockets * g->clusters, (uint64_t)g->cores * g->threads);
     } else if (!g->cores) {
         g->sockets = g->sockets ? g->sockets : 1;
-        g->cores = (uint32_t)(all / ((uint64_t)g->sockets * g->threads));
+        g->cores = all / limited((uint64_t)g->sockets * g->clusters, g->threads);
     } else if (!g->sockets) {
-        g->sockets = (uint32_t)(all / ((uint64_t)g->cores * g->threads));
+        g->sockets = all / limited((uint64_t)g->clusters * g->cores, g->threads);
     }
     g->maxcpus = all;
     g->cpus = g->cpus ? g->cpus : all;
@@ -266,23 +289,25 @@ static bool check_smp(struct config *c, struct error *e)
     }
     complete_topology(&g);
     const char *where = k ? k->where : "-smp";
-    if (g.drawers > 1 || g.books > 1 || g.dies > 1 || g.clusters > 1 || g.modules > 1) {
-        return error_set(e,
-                         "%s: no machine of this build has more than sockets, cores and threads:"
-                         " 1 is accepted for other levels",
-                         where);
+    if (g.drawers > 1 || g.books > 1 || g.dies > 1 || g.modules > 1) {
+        return error_set(
+            e,
+            "%s: no machine of this build has more than sockets, clusters, cores and threads:"
+            " 1 is accepted for other levels",
+            where);
     }
-    if ((uint64_t)g.sockets * g.cores * g.threads != g.maxcpus) {
-        return error_set(e, "%s: %u sockets * %u cores * %u threads are not %u CPUs", where,
-                         g.sockets, g.cores, g.threads, g.maxcpus);
+    const uint32_t cores = limited((uint64_t)g.sockets * g.clusters, g.cores);
+    if (limited(cores, g.threads) != g.maxcpus) {
+        return error_set(e, "%s: %u sockets * %u clusters * %u cores * %u threads are not %u CPUs",
+                         where, g.sockets, g.clusters, g.cores, g.threads, g.maxcpus);
     }
-    if (g.maxcpus != g.cpus) {
-        return error_set(e, "%s: CPUs cannot be added while the machine runs: maxcpus must be %u",
-                         where, g.cpus);
+    if (g.maxcpus < g.cpus) {
+        return error_set(e, "%s: %u CPUs are more than maxcpus=%u", where, g.cpus, g.maxcpus);
     }
     c->machine.cpus = g.cpus;
     c->machine.max_cpus = g.maxcpus;
     c->machine.sockets = g.sockets;
+    c->machine.clusters = g.clusters;
     c->machine.cores = g.cores;
     c->machine.threads = g.threads;
     return true;

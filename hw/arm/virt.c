@@ -569,8 +569,18 @@ static struct bus *virt_default_bus(struct machine *m, enum bus_kind kind)
 
 static const struct cpu_class *const virt_cpus[] = {&arm_cpu_class, NULL};
 
+/* What QEMU calls the board as its versions had it. The map has been the same since the first of
+ * them; what differs are defaults that only a saved machine would notice. */
+static const char *const virt_versions[] = {
+    "virt-2.6",  "virt-2.7",  "virt-2.8", "virt-2.9", "virt-2.10", "virt-2.11", "virt-2.12",
+    "virt-3.0",  "virt-3.1",  "virt-4.0", "virt-4.1", "virt-4.2",  "virt-5.0",  "virt-5.1",
+    "virt-5.2",  "virt-6.0",  "virt-6.1", "virt-6.2", "virt-7.0",  "virt-7.1",  "virt-7.2",
+    "virt-8.0",  "virt-8.1",  "virt-8.2", "virt-9.0", "virt-9.1",  "virt-9.2",  "virt-10.0",
+    "virt-10.1", "virt-10.2", NULL};
+
 const struct machine_class virt_machine_class = {
     .name = "virt",
+    .also = virt_versions,
     .desc = "Arm virtual machine with QEMU's map",
     .arch = "aarch64",
     .cpu_classes = virt_cpus,

@@ -248,7 +248,7 @@ static void gicv3_parts(struct tree *t)
     struct fdt_writer *w = &t->w;
     const struct virt_row *dist = &virt_rows[VIRT_GIC_DIST], *low = &virt_rows[VIRT_GIC_REDIST];
     const struct virt_row *high = &virt_rows[VIRT_HIGH_REDIST];
-    bool two = t->m->config.max_cpus > virt_redists_low();
+    bool two = t->m->config.cpus > virt_redists_low();
     const uint32_t parts[] = {FDT_HI_LO(dist->base), FDT_HI_LO(dist->size), FDT_HI_LO(low->base),
                               FDT_HI_LO(low->size),  FDT_HI_LO(high->base), FDT_HI_LO(high->size)};
     fdt_text(w, "compatible", "arm,gic-v3");
@@ -294,37 +294,39 @@ static void flash_node(struct tree *t)
     fdt_node_end(&t->w);
 }
 
-/* Sockets of one cluster each, of cores, of threads; a core with one thread is that CPU. */
+/* A level of the topology: what its nodes are called, and how many CPUs one of them has. */
+struct level {
+    const char *name;
+    unsigned cpus;
+    unsigned in_parent;
+};
+
+/* Sockets of clusters of cores of threads; a core with one thread is that CPU. */
 static void cpu_map(struct tree *t)
 {
     struct fdt_writer *w = &t->w;
     const struct machine_config *c = &t->m->config;
-    unsigned threads = c->threads ? c->threads : 1, sockets = c->sockets ? c->sockets : 1;
-    unsigned cores = (c->max_cpus + sockets * threads - 1) / (sockets * threads);
-    cores = c->cores > cores ? c->cores : cores;
+    const unsigned threads = c->threads, per_cluster = c->cores * threads;
+    const struct level levels[] = {
+        {"socket", c->clusters * per_cluster, c->sockets},
+        {"cluster", per_cluster, c->clusters},
+        {"core", threads, c->cores},
+        {"thread", 1, threads},
+    };
+    const unsigned depth = threads > 1 ? 4 : 3;
+
     fdt_node(w, "cpu-map");
-    for (unsigned i = 0, per_socket = cores * threads; i < c->cpus; i++) {
-        unsigned core = i / threads % cores;
-        if (i % per_socket == 0) {
-            fdt_node(w, "socket%u", i / per_socket);
-            fdt_node(w, "cluster0");
-        }
-        if (i % threads == 0) {
-            fdt_node(w, "core%u", core);
-        }
-        if (threads > 1) {
-            fdt_node(w, "thread%u", i % threads);
+    for (unsigned i = 0; i < c->cpus; i++) {
+        for (unsigned k = 0; k < depth; k++) {
+            if (i % levels[k].cpus == 0) {
+                fdt_node(w, "%s%u", levels[k].name, i / levels[k].cpus % levels[k].in_parent);
+            }
         }
         fdt_u32(w, "cpu", PH_CPU + i);
-        if (threads > 1) {
-            fdt_node_end(w);
-        }
-        if (i % threads == threads - 1 || i == c->cpus - 1) {
-            fdt_node_end(w);
-        }
-        if (i % per_socket == per_socket - 1 || i == c->cpus - 1) {
-            fdt_node_end(w);
-            fdt_node_end(w);
+        for (unsigned k = depth; k-- > 0;) {
+            if ((i + 1) % levels[k].cpus == 0 || i + 1 == c->cpus) {
+                fdt_node_end(w);
+            }
         }
     }
     fdt_node_end(w);

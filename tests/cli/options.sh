@@ -53,6 +53,8 @@ shows help_lists_options_by_section '^Boot:$' -help
 shows help_takes_two_dashes '^  -kernel FILE +kernel' --help
 shows manual_page_has_the_same_options '^\.B \\-kernel FILE$' -man
 shows machines_are_listed '^  virt ' -M help
+shows versions_of_a_machine_are_listed '^  virt-2\.6 .* virt-[0-9.]+$' -M help
+shows version_of_a_machine_is_the_machine 'gic-version' -M virt-7.2,help
 shows properties_of_a_machine_are_listed 'gic-version' -M virt,help
 shows cpu_models_are_listed 'cortex-a57' -M virt -cpu help
 shows accelerators_are_listed '^  tcg ' -accel help
@@ -100,6 +102,7 @@ wrong interpreter_has_no_statistics 'engine=interp has nothing to measure' $V -a
 wrong bad_thread_choice 'accepted: single, multi' $V -accel tcg,thread=two
 wrong bad_memory_size "-m 1X: size: '1X' is not a size" $V -m 1X
 wrong more_memory_than_the_host '-m' $V -m 90T
+wrong version_of_a_machine_that_was_never 'there is no such machine; accepted: virt' -M virt-10.9 -display none
 wrong no_cpus '-smp 0: cpus: at least 1' $V -smp 0
 wrong too_many_cpus 'at most' $V -smp 100000
 wrong topology_that_does_not_fit 'are not 4 CPUs' $V -smp 4,sockets=3
@@ -118,7 +121,8 @@ wrong bad_switch_of_a_drive "'on' or 'off'" $V -drive if=none,readonly=maybe,fil
 wrong no_such_flash_bank 'no such flash bank' $V -drive if=pflash,unit=2,file=disk.img,format=raw
 wrong unknown_property_of_many 'lists them' $V -device virtio-blk-pci,zzzzzz=x
 wrong pauth_of_a_model_without_it 'no pointer authentication' $V -cpu cortex-a53,pauth=on
-wrong topology_level_that_is_not_there '1 is accepted' $V -smp 4,clusters=2
+wrong topology_level_that_is_not_there '1 is accepted' $V -smp 4,dies=2
+wrong topology_of_too_few_cpus '4 CPUs are more than maxcpus=2' $V -smp 4,maxcpus=2
 wrong drive_id_twice "the id 'a' is taken" $V -drive file=disk.img,id=a,if=none -drive file=disk.img,id=a,if=none
 wrong disk_is_locked 'disk.img' $V -drive file=disk.img,format=raw -drive file=disk.img,format=raw
 wrong unknown_device "did you mean 'virtio-blk-pci'?" $V -device virtio-blk-pc

@@ -39,6 +39,7 @@ static void bench_init(struct bench *b, unsigned cpus, uint64_t ram_mib)
                                           .cpus = cpus,
                                           .max_cpus = cpus,
                                           .sockets = 1,
+                                          .clusters = 1,
                                           .cores = cpus,
                                           .threads = 1};
     b->v = (struct virt){.gic = 3,
@@ -253,6 +254,25 @@ TEST(tree_with_threads_is_qemus)
     b.m.config.cores = 2;
     b.m.config.threads = 2;
     compare_with_qemu(&b, "gic-version=3", "-m 512M -smp 8,sockets=2,cores=2,threads=2");
+}
+
+TEST(tree_of_clusters_is_qemus)
+{
+    struct bench b;
+    bench_init(&b, 6, 512);
+    b.m.config.max_cpus = 8;
+    b.m.config.clusters = 2;
+    b.m.config.cores = 2;
+    b.m.config.threads = 2;
+    compare_with_qemu(&b, "gic-version=3", "-m 512M -smp 6,maxcpus=8,clusters=2,threads=2");
+}
+
+TEST(tree_of_cpus_that_are_absent_is_qemus)
+{
+    struct bench b;
+    bench_init(&b, 4, 512);
+    b.m.config.max_cpus = b.m.config.cores = 200;
+    compare_with_qemu(&b, "gic-version=3", "-m 512M -smp 4,maxcpus=200");
 }
 
 TEST(tree_without_randomness_is_qemus)
