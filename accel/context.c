@@ -228,6 +228,15 @@ static void make_current(struct vcpu *v, struct context *c)
     }
 }
 
+/* Mode bits that change often are low and high ones. */
+static unsigned recent_slot(uint64_t mode, uint32_t tag, bool high)
+{
+    const uint64_t mixed = ((mode ^ mode >> 32 ^ tag) * 2 + high) * UINT64_C(0x9e3779b97f4a7c15);
+
+    return (unsigned)(mixed >> 60);
+}
+_Static_assert(CONTEXT_CACHE == 16, "recent_slot gives 4 bits");
+
 void context_select(struct vcpu *v, uint64_t pc)
 {
     struct tcg_vcpu *t = tcg_of(v);
@@ -241,15 +250,15 @@ void context_select(struct vcpu *v, uint64_t pc)
         return;
     }
     if (t->context_dirty) {
-        t->context_dirty = false;
-        tlb_select(v);
+        tlb_select(v, t->space_dirty);
+        t->context_dirty = t->space_dirty = false;
     }
     const uint64_t mode = v->cls->mode_key(v);
     const unsigned idx = v->cls->mmu_index(v);
     const bool common = high && !atomic_load(&t->accel->nonglobal_high);
     const uint32_t tag = common ? TLB_ANY_TAG : tlb_tag_of(v->env.tlb, pc, idx);
     struct context **recent =
-        &t->recent[(hash_mix64(mode ^ (uint64_t)tag << 32) + high) % CONTEXT_CACHE];
+        &t->recent[recent_slot(mode, tag, high)];
     struct context *c = *recent;
     if (!c || c->mode_key != mode || c->tag != tag || c->high != high || c->retired ||
         atomic_load(&c->suspect)) {
@@ -410,7 +419,7 @@ void context_reset(struct accel *a)
     for (unsigned i = 0; i < a->count; i++) {
         struct tcg_vcpu *t = tcg_of(a->vcpus[i]);
         t->context = NULL;
-        t->context_dirty = true;
+        t->context_dirty = t->space_dirty = true;
         memset(t->recent, 0, sizeof(t->recent));
         memset(t->jumps, 0, JUMP_TABLE_ENTRIES * sizeof(*t->jumps));
     }

@@ -91,10 +91,18 @@ void vcpu_retry(struct vcpu *v)
     v->hot.raised = TCG_RETRY;
 }
 
+void tcg_mode_changed(struct vcpu *v)
+{
+    if (v->accel) {
+        tcg_of(v)->context_dirty = true;
+    }
+}
+
 void tcg_context_changed(struct vcpu *v)
 {
     if (v->accel) {
         tcg_of(v)->context_dirty = true;
+        tcg_of(v)->space_dirty = true;
     }
 }
 

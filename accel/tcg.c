@@ -254,7 +254,7 @@ static bool vcpu_setup(struct accel *a, struct vcpu *v, struct error *e)
 
     t->v = v;
     t->accel = a;
-    t->context_dirty = true;
+    t->context_dirty = t->space_dirty = true;
     t->stats.doing = DOING_RUN;
     t->jumps = mem_array(JUMP_TABLE_ENTRIES, sizeof(*t->jumps));
     os_mutex_init(&t->lock);
@@ -357,7 +357,7 @@ void accel_start(struct accel *a)
         counted_started(a);
     }
     for (unsigned i = 0; i < a->count; i++) {
-        tcg_of(a->vcpus[i])->context_dirty = true;
+        tcg_of(a->vcpus[i])->context_dirty = tcg_of(a->vcpus[i])->space_dirty = true;
     }
     os_mutex_lock(&a->lock);
     atomic_store(&a->running, true);

@@ -80,7 +80,8 @@ struct tcg_vcpu {
     struct jump_entry *jumps;
     void *code_stack;
     struct ir_builder builder;
-    bool context_dirty;
+    bool context_dirty; /* mode and MMU index may have changed; the address space as well: */
+    bool space_dirty;
     _Atomic bool in_guest; /* may use TLB contents and stale code */
     _Atomic bool sleeping; /* waits on wake */
     struct os_mutex lock;  /* guards queue, kicked */

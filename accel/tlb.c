@@ -141,11 +141,15 @@ static struct tlb_table *resident(struct tlb *t, const struct tlb_table *want)
 static void select_idx(struct vcpu *v, unsigned idx)
 {
     struct tlb *t = v->env.tlb;
-    const uint32_t low = v->cls->space_tag(v, 0, idx);
-    const uint32_t high = v->cls->space_tag(v, UINT64_MAX << 12, idx);
     const bool shared = idx != t->user_idx && !t->nonglobal_high;
     struct tlb_table *table = t->by_idx[idx];
 
+    if ((t->chosen >> idx & 1) && table->shared == shared) {
+        return;
+    }
+    const uint32_t low = v->cls->space_tag(v, 0, idx);
+    const uint32_t high = v->cls->space_tag(v, UINT64_MAX << 12, idx);
+    t->chosen |= 1u << idx;
     t->low_tag[idx] = low;
     t->high_tag[idx] = high;
     if (!table || !table->used || table->idx != idx || table->shared != shared ||
@@ -165,6 +169,7 @@ static void select_idx(struct vcpu *v, unsigned idx)
 static void unshare_tables(struct tlb *t)
 {
     t->nonglobal_high = true;
+    t->chosen = 0;
     for (unsigned i = 0; i < TLB_TABLES && t->tables[i]; i++) {
         struct tlb_table *table = t->tables[i];
         if (!table->shared) {
@@ -181,12 +186,13 @@ static void unshare_tables(struct tlb *t)
     }
 }
 
-void tlb_select(struct vcpu *v)
+void tlb_select(struct vcpu *v, bool space)
 {
     struct tlb *t = v->env.tlb;
     const unsigned idx = v->cls->mmu_index(v);
     const unsigned user = v->cls->mmu_index_user(v);
 
+    t->chosen = space ? 0 : t->chosen;
     t->user_idx = user;
     select_idx(v, idx);
     if (user != idx) {

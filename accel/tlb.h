@@ -92,6 +92,7 @@ struct tlb {
     struct tlb_table *by_idx[TLB_MMU_INDICES]; /* the table in use for each MMU index */
     uint32_t low_tag[TLB_MMU_INDICES];         /* address space tags in use, by half */
     uint32_t high_tag[TLB_MMU_INDICES];
+    uint32_t chosen; /* bit per MMU index: by_idx and the tags are those of the address space */
     unsigned user_idx;
     struct tlb_page *pages;
     struct tlb_large *large;
@@ -187,9 +188,9 @@ bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct
 struct tlb *tlb_create(struct vcpu *v);
 void tlb_destroy(struct tlb *t);
 
-/* MMU indices or address space tags may have changed: chooses the resident tables, sets
+/* MMU indices or (space) address space tags may have changed: chooses the resident tables, sets
  * hot.tlb_current and tlb_user. */
-void tlb_select(struct vcpu *v);
+void tlb_select(struct vcpu *v, bool space);
 
 /* Forgets all lines of a table; one that was hardly used becomes smaller. */
 void tlb_clear_table(struct tlb_table *t);

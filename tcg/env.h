@@ -112,6 +112,8 @@ void vcpu_yield(struct vcpu *v);
  * changed it, before it returns.
  */
 void tcg_context_changed(struct vcpu *v);
+/* The same when space_tag gives what it did (exception entry and return). */
+void tcg_mode_changed(struct vcpu *v);
 
 /*
  * TLB invalidation. tag is cpu_class->space_tag's; a range is that of the pages that hold its first

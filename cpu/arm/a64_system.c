@@ -188,7 +188,7 @@ static uint64_t change_pstate(struct vcpu *v, uint64_t pc, uint64_t bits, uint64
     (void)z;
     struct arm_cpu *cpu = arm_cpu(v);
     arm_set_pstate(cpu, (cpu->pstate & ~mask) | ((uint32_t)bits & mask));
-    tcg_context_changed(v);
+    tcg_mode_changed(v);
     return arm_look_for_interrupts(cpu, arm_next(cpu, pc));
 }
 static const struct ir_call row_change_pstate = A64_ROW(change_pstate, IR_CALL_FULL);

@@ -62,7 +62,7 @@ static void enter(struct arm_cpu *cpu, uint64_t pc, unsigned kind)
     arm_set_pstate(cpu, p);
     arm_pmu_after_switch(cpu);
     cpu->pc = cpu->vbar[1] + offset;
-    tcg_context_changed(&cpu->vcpu);
+    tcg_mode_changed(&cpu->vcpu);
     synchronize(cpu);
 }
 
@@ -229,7 +229,7 @@ uint64_t arm_next(struct arm_cpu *cpu, uint64_t pc)
 {
     if (unlikely(cpu->mode & MODE_STEP)) {
         arm_set_pstate(cpu, cpu->pstate & ~PSTATE_SS);
-        tcg_context_changed(&cpu->vcpu);
+        tcg_mode_changed(&cpu->vcpu);
     }
     cpu->pc = pc;
     return pc;
@@ -272,7 +272,7 @@ uint64_t arm_return(struct arm_cpu *cpu, uint64_t pc, uint64_t spsr64)
     cpu->branch_type = arm_has(cpu, ARM_HAS_bti) ? (spsr & PSTATE_BTYPE) >> PSTATE_BTYPE_SHIFT : 0;
     cpu->vcpu.hot.excl_addr = UINT64_MAX;
     cpu->pc = pc;
-    tcg_context_changed(&cpu->vcpu);
+    tcg_mode_changed(&cpu->vcpu);
     synchronize(cpu);
     return arm_look_for_interrupts(cpu, pc);
 }
