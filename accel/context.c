@@ -170,7 +170,7 @@ static void retire(struct accel *a, struct context *c)
     if (c->shares) {
         *at = c->next_sharing;
     }
-    c->retired = true;
+    atomic_set(&c->retired, true);
     c->next = a->retired;
     a->retired = c;
 }
@@ -242,8 +242,8 @@ void context_select(struct vcpu *v, uint64_t pc)
     struct tcg_vcpu *t = tcg_of(v);
     const bool high = pc >> 63;
 
-    if (!t->context_dirty && t->context && t->context->high == high && !t->context->retired &&
-        !atomic_load(&t->context->suspect)) {
+    if (!t->context_dirty && t->context && t->context->high == high &&
+        !atomic_get(&t->context->retired) && !atomic_load(&t->context->suspect)) {
         if (atomic_get(&v->hot.key) != t->context->key) {
             make_current(v, t->context);
         }
@@ -260,7 +260,7 @@ void context_select(struct vcpu *v, uint64_t pc)
     struct context **recent =
         &t->recent[recent_slot(mode, tag, high)];
     struct context *c = *recent;
-    if (!c || c->mode_key != mode || c->tag != tag || c->high != high || c->retired ||
+    if (!c || c->mode_key != mode || c->tag != tag || c->high != high || atomic_get(&c->retired) ||
         atomic_load(&c->suspect)) {
         c = *recent = lookup(v, mode, tag, high);
     }

@@ -205,7 +205,7 @@ static void run_all(void *arg)
             if (a->slice_of && a->slice_of != t->v) {
                 a->slice_of->hot.excl_addr = UINT64_MAX; /* nobody watches what others do to it */
             }
-            a->slice_of = t->v;
+            atomic_set(&a->slice_of, t->v);
             atomic_store(&a->slice_end_ns, os_now_ns() + SLICE_NS);
             tcg_run(t->v);
             after_round(t);
@@ -226,9 +226,9 @@ static void slice_timer(void *arg)
 
     while (!atomic_load(&a->quit)) {
         os_sleep_until_ns(os_now_ns() + SLICE_NS);
-        if (atomic_load(&a->running) && os_now_ns() >= atomic_load(&a->slice_end_ns) &&
-            a->slice_of) {
-            vcpu_kick(a->slice_of);
+        struct vcpu *v = atomic_get(&a->slice_of);
+        if (atomic_load(&a->running) && os_now_ns() >= atomic_load(&a->slice_end_ns) && v) {
+            vcpu_kick(v);
         }
     }
 }

@@ -107,8 +107,7 @@ static enum step run_time_function(struct interp *s, const struct ir_insn *in, u
             return STEP_NEXT;
         }
         call_integer(s, row, (const uint16_t[]){in->b, in->c, IR_NONE}, in->aux);
-        assert(vcpu_hot(s->v)->raised);
-        return STEP_RAISED;
+        return vcpu_hot(s->v)->raised ? STEP_RAISED : STEP_NEXT;
     }
     if (row->vector) {
         call_vector(s, row, in, d);

@@ -262,7 +262,7 @@ OP(barrier, NUL, STORES | LOADS, NOEVAL) /* aux: enum ir_barrier */
 /* ---- run-time functions: imm is the row (struct ir_call), aux a constant operand */
 OP(call, CALLS, NOEFFECT, NOEVAL) /* effects are the row's */
 OP(guard, CALLS, MAY_EXIT,
-   NOEVAL) /* a (boolean) true: the row's RAISES function runs, and the block is left */
+   NOEVAL) /* a (boolean) true: the row's RAISES function runs; if it raised, the block is left */
 
 /* ---- control: every block ends with one op that ENDS; a brcond may stand directly before it */
 OP(insn, PC, NOEFFECT, NOEVAL)   /* opens the guest instruction at imm */

@@ -69,8 +69,9 @@ struct host *host_create(const struct host_config *config, struct error *e)
     }
     h->rw = rw;
     h->rx = rx;
-    h->site_capacity = h->size / 64;
-    h->map_capacity = h->size / 32;
+    /* In the smallest cache as well there is room for the longest block: see host_compile. */
+    h->site_capacity = h->size / 64 > 2 * IR_MAX_INSNS ? h->size / 64 : 2 * IR_MAX_INSNS;
+    h->map_capacity = h->size / 32 > 64 * IR_MAX_INSNS ? h->size / 32 : 64 * IR_MAX_INSNS;
     h->link_capacity = h->size / 64;
     h->sites = os_map_ram((size_t)h->site_capacity * sizeof(*h->sites), e);
     h->maps = os_map_ram((size_t)h->map_capacity * sizeof(*h->maps), e);

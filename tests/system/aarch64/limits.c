@@ -136,6 +136,25 @@ TEST(many_small_blocks)
     }
 }
 
+/* The longest block there is must fit into the smallest cache. */
+TEST(page_of_straight_code)
+{
+    enum {
+        WORDS = 1024
+    };
+    u32 *code = code_new(4 * WORDS);
+    for (u32 kind = 0; kind < 2; kind++) {
+        for (u32 i = 0; i < WORDS; i++) {
+            code[i] = kind ? 0xf9000020u + (i << 10 & 0xff << 10) : ADD(0, 0, i);
+        }
+        code[WORDS - 1] = RET; /* the others: str x0, [x1, #8 * i] */
+        publish(code, 4 * WORDS);
+        const u64 memory = memory_new(4096);
+        CHECK_EQ(((u64(*)(u64, u64))(uintptr_t)code)(5, memory),
+                 kind ? 5 : 5 + (WORDS - 1) * (WORDS - 2) / 2);
+    }
+}
+
 /* One CPU takes code away that others run, which are filling the cache at the same time. */
 static u32 *rewritten;
 static u64 stop;
