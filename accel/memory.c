@@ -33,30 +33,41 @@ static bool bus_error(struct vcpu *v, uint64_t va, enum access a)
     return false;
 }
 
-/* A host access of 1 to 16 bytes; single-copy atomic where it is aligned. */
-static void read_host(const uint8_t *p, unsigned n, uint64_t *value)
+/* Host accesses of 1 to 8 bytes; those of a power of two are one access of the host's, which does
+ * them whole within 16 aligned bytes. */
+typedef volatile uint16_t any16 __attribute__((aligned(1), may_alias));
+typedef volatile uint32_t any32 __attribute__((aligned(1), may_alias));
+typedef volatile uint64_t any64 __attribute__((aligned(1), may_alias));
+
+static uint64_t read_host(const uint8_t *p, unsigned n)
 {
-    if (n == 8 && is_aligned((uintptr_t)p, 8)) {
-        *value = atomic_get_acquire((const uint64_t *)(const void *)p);
-    } else if (n == 4 && is_aligned((uintptr_t)p, 4)) {
-        *value = atomic_get_acquire((const uint32_t *)(const void *)p);
-    } else if (n == 2 && is_aligned((uintptr_t)p, 2)) {
-        *value = atomic_get_acquire((const uint16_t *)(const void *)p);
-    } else {
-        *value = load_le(p, n);
+    switch (n) {
+    case 2:
+        return *(const any16 *)(const void *)p;
+    case 4:
+        return *(const any32 *)(const void *)p;
+    case 8:
+        return *(const any64 *)(const void *)p;
+    default:
+        return load_le(p, n);
     }
 }
 
 static void write_host(uint8_t *p, unsigned n, uint64_t value)
 {
-    if (n == 8 && is_aligned((uintptr_t)p, 8)) {
-        atomic_set_release((uint64_t *)(void *)p, value);
-    } else if (n == 4 && is_aligned((uintptr_t)p, 4)) {
-        atomic_set_release((uint32_t *)(void *)p, (uint32_t)value);
-    } else if (n == 2 && is_aligned((uintptr_t)p, 2)) {
-        atomic_set_release((uint16_t *)(void *)p, (uint16_t)value);
-    } else {
+    switch (n) {
+    case 2:
+        *(any16 *)(void *)p = (uint16_t)value;
+        break;
+    case 4:
+        *(any32 *)(void *)p = (uint32_t)value;
+        break;
+    case 8:
+        *(any64 *)(void *)p = value;
+        break;
+    default:
         store_le(p, n, value);
+        break;
     }
 }
 
@@ -72,7 +83,7 @@ static bool load_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx, ui
         return false;
     }
     if (hit.host) {
-        read_host(hit.host, n, value);
+        *value = read_host(hit.host, n);
         return true;
     }
     if (is_pow2(n)) {
@@ -126,6 +137,42 @@ static unsigned left_in_page(uint64_t va)
     return GUEST_PAGE_SIZE - (unsigned)(va & (GUEST_PAGE_SIZE - 1));
 }
 
+/* Whether the access is one only where it is plain memory, and here it is not: two of half the
+ * size. */
+static bool is_halved(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
+{
+    uint64_t left;
+
+    return (m & MO_PAIR) &&
+           (!vcpu_host(v, va, a, idx_of(m), &left) || left < 1u << (m & MO_SIZE_LOG2));
+}
+
+/* One of MO_64 becomes one of MO_32. */
+static uint32_t half_of(uint32_t m)
+{
+    return (m & ~(MO_PAIR | MO_SIZE_LOG2)) | ((m & MO_SIZE_LOG2) - 1);
+}
+
+static bool load_halves(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
+{
+    const unsigned n = 1u << (half_of(m) & MO_SIZE_LOG2);
+    uint64_t low, high;
+
+    if (!vcpu_load(v, va, half_of(m), &low) || !vcpu_load(v, va + n, half_of(m), &high)) {
+        return false;
+    }
+    *value = low | high << (8 * n);
+    return true;
+}
+
+static bool store_halves(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value)
+{
+    const unsigned n = 1u << (half_of(m) & MO_SIZE_LOG2);
+
+    return vcpu_store(v, va, half_of(m), value & mask64(8 * n)) &&
+           vcpu_store(v, va + n, half_of(m), value >> (8 * n));
+}
+
 bool vcpu_load(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
 {
     const unsigned n = 1u << (m & MO_SIZE_LOG2), first = left_in_page(va);
@@ -133,6 +180,9 @@ bool vcpu_load(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
     assert(n <= 8);
     if (!aligned_enough(v, va, m, ACCESS_READ)) {
         return false;
+    }
+    if (is_halved(v, va, m, ACCESS_READ)) {
+        return load_halves(v, va, m, value);
     }
     if (n <= first) {
         if (!load_piece(v, va, n, idx_of(m), value)) {
@@ -161,6 +211,9 @@ bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value)
     struct tlb_hit hit, next;
 
     assert(n <= 8);
+    if (is_halved(v, va, m, ACCESS_WRITE)) {
+        return store_halves(v, va, m, value);
+    }
     if (m & MO_SWAP) {
         value = swap_of(value, n);
     }

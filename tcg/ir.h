@@ -102,6 +102,8 @@ typedef uint32_t memop;
 #define MO_IDX_SHIFT 9 /* MMU index, 3 bits */
 #define MO_IDX(i) ((memop)(i) << MO_IDX_SHIFT)
 #define MO_NONTEMPORAL (1u << 12)
+#define MO_PAIR                                                                                    \
+    (1u << 13) /* of 8 bytes, unaligned: two accesses of 4 bytes where it is not plain memory */
 
 enum ir_atomic {
     IR_ATOMIC_ADD,

@@ -22,9 +22,9 @@ const char *const ir_atomic_names[9] = {"add",  "clr",  "eor",  "set", "smax",
                                         "smin", "umax", "umin", "swp"};
 const char *const ir_barrier_names[3] = {"full", "load", "store"};
 const struct ir_memop_name ir_memop_names[IR_MEMOP_NAMES] = {
-    {"sext", MO_SIGN},   {"swap", MO_SWAP},     {"align", MO_ALIGN}, {"a16", MO_ATOMIC16},
-    {"acq", MO_ACQUIRE}, {"rel", MO_RELEASE},   {"idx1", MO_IDX(1)}, {"idx2", MO_IDX(2)},
-    {"idx4", MO_IDX(4)}, {"nt", MO_NONTEMPORAL}};
+    {"sext", MO_SIGN},   {"swap", MO_SWAP},      {"align", MO_ALIGN}, {"a16", MO_ATOMIC16},
+    {"acq", MO_ACQUIRE}, {"rel", MO_RELEASE},    {"idx1", MO_IDX(1)}, {"idx2", MO_IDX(2)},
+    {"idx4", MO_IDX(4)}, {"nt", MO_NONTEMPORAL}, {"pair", MO_PAIR}};
 
 enum ir_qualifier ir_qualifier(enum ir_op op)
 {

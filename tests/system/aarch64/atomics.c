@@ -287,12 +287,65 @@ TEST(pairs_are_updated_whole)
 
 /* ---- single-copy atomicity of plain accesses (FEAT_LSE2 from 16 bytes on) */
 
-static void write_or_read_pairs(u64 number)
+/* Two CPUs store values whose halves are equal, two look whether they are. */
+#define PAIR_RACE(name, at, store, load)                                                           \
+    static void race_##name(u64 number)                                                            \
+    {                                                                                              \
+        for (u64 i = 0; i < ROUNDS * 8; i++) {                                                     \
+            u64 a = (u32)(i * 2 + number), b, saved;                                               \
+            if (number < 2) {                                                                      \
+                __asm__ volatile(store                                                             \
+                                 : "+&r"(a), "=&r"(saved)                                          \
+                                 : "r"((u8 *)cell + at)                                            \
+                                 : "memory", "x16");                                               \
+            } else {                                                                               \
+                __asm__ volatile(load                                                              \
+                                 : "=&r"(a), "=&r"(b), "=&r"(saved)                                \
+                                 : "r"((u8 *)cell + at)                                            \
+                                 : "memory", "x16");                                               \
+                if (a != b) {                                                                      \
+                    test_equal(__FILE__, __LINE__, "half of a pair: " #name, a, b);                \
+                    return;                                                                        \
+                }                                                                                  \
+            }                                                                                      \
+        }                                                                                          \
+    }
+
+PAIR_RACE(x, 16, "stp %0, %0, [%2]", "ldp %0, %1, [%3]")
+PAIR_RACE(x_by_sp, 32, "mov %1, sp\n mov sp, %2\n stp %0, %0, [sp]\n mov sp, %1",
+          "mov %2, sp\n mov sp, %3\n ldp %0, %1, [sp]\n mov sp, %2")
+PAIR_RACE(x_by_fp, 48, "mov x16, x29\n mov x29, %2\n stp %0, %0, [x29]\n mov x29, x16",
+          "mov x16, x29\n mov x29, %3\n ldp %0, %1, [x29]\n mov x29, x16")
+PAIR_RACE(x_indexed, 64, "mov %1, %2\n stp %0, %0, [%1], #16",
+          "add %2, %3, #16\n ldp %0, %1, [%2, #-16]!")
+PAIR_RACE(w, 80, "stp %w0, %w0, [%2]", "ldp %w0, %w1, [%3]")
+PAIR_RACE(w_misaligned, 101, "stp %w0, %w0, [%2]", "ldp %w0, %w1, [%3]")
+
+static void race_pairs(u64 number)
 {
-    for (u64 i = 0; i < ROUNDS; i++) {
-        u64 a, b;
+    static void (*const races[])(u64) = {race_x,         race_x_by_sp, race_x_by_fp,
+                                         race_x_indexed, race_w,       race_w_misaligned};
+    for (unsigned n = 0; n < sizeof(races) / sizeof(races[0]); n++) {
+        cpus_meet(CPUS);
+        races[n](number);
+    }
+}
+
+TEST(aligned_pairs_are_not_torn)
+{
+    if ((READ(id_aa64mmfr2_el1) >> 32 & 15) == 0) {
+        SKIP("the CPU does not have FEAT_LSE2");
+    }
+    run(race_pairs);
+}
+
+/* Each access is the first behind a flush of the TLB. */
+static void race_without_tlb(u64 number)
+{
+    for (u64 i = 0; i < ROUNDS / 4; i++) {
+        u64 a = i * 2 + number, b;
+        __asm__ volatile("dsb nshst\n tlbi vmalle1\n dsb nsh\n isb" : : : "memory");
         if (number < 2) {
-            a = i * 2 + number;
             __asm__ volatile("stp %0, %0, [%1]" : : "r"(a), "r"(cell) : "memory");
         } else {
             __asm__ volatile("ldp %0, %1, [%2]" : "=&r"(a), "=&r"(b) : "r"(cell) : "memory");
@@ -304,15 +357,15 @@ static void write_or_read_pairs(u64 number)
     }
 }
 
-TEST(aligned_pairs_are_not_torn)
+TEST(aligned_pairs_are_not_torn_when_the_tlb_misses)
 {
     if ((READ(id_aa64mmfr2_el1) >> 32 & 15) == 0) {
         SKIP("the CPU does not have FEAT_LSE2");
     }
-    run(write_or_read_pairs);
+    run(race_without_tlb);
 }
 
-static void write_or_read_misaligned(u64 number)
+static void race_misaligned(u64 number)
 {
     u64 *p = (u64 *)((u64)cell + 3); /* within 16 bytes */
     for (u64 i = 0; i < ROUNDS; i++) {
@@ -335,7 +388,7 @@ TEST(misaligned_accesses_within_16_bytes_are_not_torn)
     if ((READ(id_aa64mmfr2_el1) >> 32 & 15) == 0) {
         SKIP("the CPU does not have FEAT_LSE2");
     }
-    run(write_or_read_misaligned);
+    run(race_misaligned);
 }
 
 /* ---- locks around plain memory */
