@@ -87,7 +87,8 @@ const struct mem_range *device_map(struct device *d, struct space *s, paddr base
         .opaque = d,
         .lock = d->lock,
     };
-    return space_add(s, &r);
+    d->window = space_add(s, &r);
+    return d->window;
 }
 
 /* ---- register windows */

@@ -60,7 +60,8 @@ struct prop {
     const char *name;
     enum prop_type type;
     size_t offset;       /* of the member in the device struct */
-    const char *initial; /* default as text, or NULL for zero */
+    const char *initial; /* default as text, or NULL for zero; of a number also a word, such as
+                            "auto", that stands for all ones */
     const char *desc;
     const char *const *choices; /* PROP_ENUM: NULL-terminated */
 };
@@ -187,8 +188,9 @@ struct device {
     struct os_mutex *lock; /* around its functions, unless DEVICE_THREAD_SAFE */
     struct clock *clock;
     struct dma dma;
-    struct irq irq[8];   /* output lines, connected by the board or the bus */
-    struct device *next; /* list of the machine */
+    struct irq irq[8];              /* output lines, connected by the board or the bus */
+    const struct mem_range *window; /* where device_map put it, or NULL */
+    struct device *next;            /* list of the machine */
     bool created;
 };
 

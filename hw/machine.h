@@ -155,6 +155,8 @@ struct bus {
     /* Gives d its place (address from its properties); false with an error when there is none. */
     bool (*attach)(struct bus *b, struct device *d, struct error *e);
     void (*detach)(struct bus *b, struct device *d);
+    /* Lines of d's place on the bus for `info qtree`, indented so far; or NULL. */
+    void (*describe)(const struct device *d, int indent, struct strbuf *out);
     struct bus *next;
 };
 

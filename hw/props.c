@@ -128,10 +128,46 @@ static bool parse_enum(const struct prop *p, const char *text, int *out)
 
 /* ---- the table */
 
+static size_t number_bytes(enum prop_type type)
+{
+    switch (type) {
+    case PROP_U8:
+        return 1;
+    case PROP_U16:
+        return 2;
+    case PROP_U32:
+    case PROP_PCI_ADDR:
+        return 4;
+    case PROP_U64:
+    case PROP_SIZE:
+        return 8;
+    default:
+        return 0;
+    }
+}
+
+/* The default of a number may be a word, which stands for all ones. */
+static bool is_default_word(const struct prop *p, const char *value)
+{
+    return number_bytes(p->type) && p->initial && strcmp(p->initial, value) == 0 &&
+           !(*value >= '0' && *value <= '9');
+}
+
+static bool is_default_number(const struct prop *p, const void *at)
+{
+    static const uint8_t ones[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    return p->initial && is_default_word(p, p->initial) &&
+           memcmp(at, ones, number_bytes(p->type)) == 0;
+}
+
 static const char *assign(const struct prop *p, void *at, const char *value)
 {
     const char *accepted = NULL;
     uint64_t n = 0;
+    if (is_default_word(p, value)) {
+        memset(at, 0xff, number_bytes(p->type));
+        return NULL;
+    }
     switch (p->type) {
     case PROP_BOOL:
         return parse_bool(value, at);
@@ -272,19 +308,14 @@ bool props_set(const struct prop *props, void *base, const char *what, const cha
 
 /* ---- values as text */
 
-static void describe_pci_addr(int32_t devfn, struct strbuf *out)
-{
-    if (devfn < 0) {
-        strbuf_puts(out, "any");
-    } else {
-        strbuf_printf(out, "%02x.%x", (unsigned)devfn >> 3, (unsigned)devfn & 7);
-    }
-}
-
 static void describe(const struct prop *p, const void *at, struct strbuf *out)
 {
     const uint8_t *mac = at;
     const char *text;
+    if (is_default_number(p, at)) {
+        strbuf_puts(out, p->initial);
+        return;
+    }
     switch (p->type) {
     case PROP_BOOL:
         strbuf_puts(out, *(const bool *)at ? "on" : "off");
@@ -310,7 +341,7 @@ static void describe(const struct prop *p, const void *at, struct strbuf *out)
                       mac[5]);
         break;
     case PROP_PCI_ADDR:
-        describe_pci_addr(*(const int32_t *)at, out);
+        strbuf_printf(out, "%02x.%x", *(const uint32_t *)at >> 3, *(const uint32_t *)at & 7);
         break;
     case PROP_STRING:
     case PROP_DRIVE:

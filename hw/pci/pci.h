@@ -103,7 +103,7 @@ struct pci_device {
 
 /* Rows for a class whose struct has a member (or is) a struct pci_device called pci. */
 #define PCI_PROPS(type, pci)                                                                       \
-    {"addr", PROP_PCI_ADDR, offsetof(struct type, pci.addr), "-1", "slot and function", NULL},     \
+    {"addr", PROP_PCI_ADDR, offsetof(struct type, pci.addr), "any", "slot and function", NULL},    \
         {"romfile",                                                                                \
          PROP_STRING,                                                                              \
          offsetof(struct type, pci.romfile),                                                       \

@@ -82,6 +82,7 @@ void pci_bus_init(struct pci_bus *b, struct machine *m, struct pci_host *host,
     b->bus.impl = b;
     b->bus.attach = pci_bus_attach;
     b->bus.detach = pci_bus_detach;
+    b->bus.describe = pci_describe;
     snprintf(b->bus.name, sizeof(b->bus.name), "%s", name);
 }
 

@@ -139,14 +139,14 @@ struct virtio_device {
         "ioeventfd", PROP_BOOL, offsetof(struct type, v.prop_ioeventfd), "on",                     \
             "accepted; doorbells never block a vCPU", NULL                                         \
     }
-#define VIRTIO_PCI_PROPS(type, v) VIRTIO_PCI_PROPS_WITH(type, v, "4294967295")
+#define VIRTIO_PCI_PROPS(type, v) VIRTIO_PCI_PROPS_WITH(type, v, "auto")
 #define VIRTIO_PCI_PROPS_WITH(type, v, vectors)                                                    \
     PCI_PROPS(type, v.pci),                                                                        \
         {"vectors",                                                                                \
          PROP_U32,                                                                                 \
          offsetof(struct type, v.prop_vectors),                                                    \
          vectors,                                                                                  \
-         "MSI-X vectors; 0 none, default as many as are useful",                                   \
+         "MSI-X vectors; 0 none, auto as many as are useful",                                      \
          NULL},                                                                                    \
         {"disable-legacy",                                                                         \
          PROP_ENUM,                                                                                \

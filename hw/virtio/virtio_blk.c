@@ -181,14 +181,14 @@ static const char *const error_actions[] = {"report", "enospc", "ignore", "stop"
 #define BLK_PROPS                                                                                  \
     P("drive", PROP_DRIVE, drive, NULL, "id of the -drive"),                                       \
         P("serial", PROP_STRING, serial, NULL, "serial number, up to 20 characters"),              \
-        P("num-queues", PROP_U16, num_queues, "65535", "queues; default one for each vCPU (PCI)"), \
+        P("num-queues", PROP_U16, num_queues, "auto", "queues; auto is one for each vCPU (PCI)"),  \
         P("queue-size", PROP_U16, queue_size, "256", "entries of a queue"),                        \
         P("logical_block_size", PROP_U32, logical_block_size, "512", "bytes"),                     \
         P("physical_block_size", PROP_U32, physical_block_size, "512", "bytes"),                   \
         P("min_io_size", PROP_U16, min_io_size, "0", "bytes"),                                     \
         P("opt_io_size", PROP_U32, opt_io_size, "0", "bytes"),                                     \
-        P("discard_granularity", PROP_U32, discard_granularity, "4294967295",                      \
-          "bytes; default the logical block size"),                                                \
+        P("discard_granularity", PROP_U32, discard_granularity, "auto",                            \
+          "bytes; auto is the logical block size"),                                                \
         P("discard", PROP_BOOL, discard, "on", "offer discards"),                                  \
         P("write-zeroes", PROP_BOOL, write_zeroes, "on", "offer write zeroes"),                    \
         P("max-discard-sectors", PROP_U32, max_discard_sectors, "4194303", "of one request"),      \

@@ -178,8 +178,7 @@ static const struct prop port_props[] = {
      NULL},
     {"name", PROP_STRING, offsetof(struct virtio_port, name), NULL,
      "what the guest finds it by (/dev/virtio-ports/NAME)", NULL},
-    {"nr", PROP_U32, offsetof(struct virtio_port, nr), "4294967295", "number; default a free one",
-     NULL},
+    {"nr", PROP_U32, offsetof(struct virtio_port, nr), "auto", "number; auto is a free one", NULL},
     PROP_END,
 };
 

@@ -288,7 +288,7 @@ static const struct virtio_class net_class = {
         P("rx_queue_size", PROP_U16, rx_queue_size, "256", "entries"),                             \
         P("tx_queue_size", PROP_U16, tx_queue_size, "256", "entries"),                             \
         P("host_mtu", PROP_U16, host_mtu, "0", "largest packet to tell the driver; 0: none"),      \
-        P("speed", PROP_U32, speed, "4294967295", "Mbit/s to tell the driver"),                    \
+        P("speed", PROP_U32, speed, "unknown", "Mbit/s to tell the driver"),                       \
         P("duplex", PROP_STRING, duplex, NULL, "half or full, to tell the driver"),                \
         P("bootindex", PROP_STRING, bootindex, NULL, "accepted"),                                  \
         P("tx", PROP_STRING, tx, NULL, "accepted"), OFFER("csum", csum),                           \

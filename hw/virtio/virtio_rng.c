@@ -342,7 +342,7 @@ static const struct virtio_class rng_class = {
         {"max-bytes",                                                                              \
          PROP_U64,                                                                                 \
          offsetof(struct virtio_rng, max_bytes),                                                   \
-         "18446744073709551615",                                                                   \
+         "unlimited",                                                                              \
          "at most so many bytes each period",                                                      \
          NULL},                                                                                    \
     {                                                                                              \

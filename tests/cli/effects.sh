@@ -111,6 +111,13 @@ printf 'quit\n' | timeout -s KILL 20 "$program" -M virt -display none -monitor s
 
 # ---- devices
 monitor device_is_there 'info qtree' 'virtio-rng-pci.*"mark"' -device virtio-rng-pci,id=mark
+monitor device_has_its_pci_address 'info qtree' '^        function 00:05.0, class 0200 \(Ethernet controller\), id 1af4:' \
+    -device virtio-net-pci,addr=5
+monitor device_behind_a_port_stands_below_it 'info qtree' '^          dev: virtio-rng-pci, id "mark"' \
+    -device pcie-root-port,id=port -device virtio-rng-pci,bus=port,id=mark
+monitor device_has_its_window 'info qtree' '^    window 0x9000000\.\.0x9000fff'
+no_monitor default_that_is_chosen_later_is_no_number 'info qtree' '4294967295|65535|18446744073709551615' \
+    -device virtio-rng-pci -device virtio-net-pci -device virtio-serial-pci,id=s -device virtconsole
 monitor global_is_the_default_of_a_property 'info qtree' 'serial = "?from-global' -global virtio-blk-pci.serial=from-global \
     -drive file=disk.img,format=raw,if=none,id=d -device virtio-blk-pci,drive=d
 

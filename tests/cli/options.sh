@@ -61,6 +61,12 @@ shows accelerators_are_listed '^  tcg ' -accel help
 shows keys_of_the_accelerator_are_listed '^  engine=jit\|interp ' -accel tcg,help
 shows devices_are_listed '^  virtio-blk-pci ' -device help
 shows properties_of_a_device_are_listed 'drive=' -device virtio-blk-pci,help
+for d in $("$program" -device help | sed -n 's/^  \([a-z][a-z0-9.-]*\) .*/\1/p'); do
+    "$program" -device "$d,help" 2>&1 | grep -E 'default: (-1|65535|4294967295|18446744073709551615)\)' | sed "s/^/$d: /"
+done > sentinels
+[ -s sentinels ] && echo "not ok defaults_are_what_they_mean: $(head -1 sentinels)" || echo "ok defaults_are_what_they_mean"
+rm sentinels
+shows number_may_have_a_word_for_its_default '^  vectors=.*default: auto' -device virtio-net-pci,help
 shows keys_behind_a_cpu_model_are_listed '^  pauth-impdef ' -M virt -cpu max,help
 shows keys_of_a_network_are_listed '^  hostfwd=TEXT$' -netdev user,help
 shows network_cards_are_listed '^  virtio-net-pci ' -nic model=help

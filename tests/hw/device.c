@@ -82,7 +82,7 @@ static const struct prop sample_props[] = {
     {"size", PROP_SIZE, offsetof(struct sample, size), "4K", "room", NULL},
     {"number", PROP_U32, offsetof(struct sample, number), "5", "how many", NULL},
     {"colour", PROP_ENUM, offsetof(struct sample, colour), "green", "its looks", colours},
-    {"addr", PROP_PCI_ADDR, offsetof(struct sample, addr), "-1", "its place", NULL},
+    {"addr", PROP_PCI_ADDR, offsetof(struct sample, addr), "any", "its place", NULL},
     {"half", PROP_U16, offsetof(struct sample, half), NULL, "16 bits", NULL},
     {"small", PROP_U8, offsetof(struct sample, small), NULL, "8 bits", NULL},
     {"mac", PROP_MAC, offsetof(struct sample, mac), NULL, "address", NULL},
@@ -319,7 +319,7 @@ TEST(failed_creation_leaves_nothing_behind)
     CHECK(device_create(d, &e));
     CHECK(machine_find_device(m, "x") == d);
     char *tree = machine_describe_tree(m);
-    CHECK(strstr(tree, "bus: main-system-bus\n  dev: sample, id \"x\"\n    text = \"hello\"\n") ==
+    CHECK(strstr(tree, "bus: main-system-bus\n  type system\n  dev: sample, id \"x\"\n    text = \"hello\"\n") ==
           tree);
     CHECK(strstr(tree, "\n    size = 4096\n") && strstr(tree, "\n    colour = green\n") &&
           strstr(tree, "\n    addr = any\n") && strstr(tree, "\n    flag = off\n") &&

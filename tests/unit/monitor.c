@@ -92,7 +92,7 @@ TEST(info_shows_registers_and_cpus)
               "  CPU #0: pc=0x0000000000000000\n* CPU #1: pc=0x0000000000000000 (halted)\n");
     CHECK_STR(say("cpu 2"), "the machine has CPUs 0 to 1\n");
     CHECK_STR(say("info jit"), "no translator\n");
-    CHECK_STR(say("info qtree"), "bus: main-system-bus\n");
+    CHECK_STR(say("info qtree"), "bus: main-system-bus\n  type system\n");
     CHECK_STR(say("info block"), "about block\n");
     CHECK(strstr(say("info mtree"), "ram") != NULL);
     end();
