@@ -171,6 +171,17 @@ static void reg_write(struct device *d, const struct reg *r, unsigned index, uin
     }
 }
 
+uint64_t device_unimp_read(struct device *d, const struct reg *r)
+{
+    log_unimp(d->cls->name, "read of %s, which is not modelled", r->name);
+    return 0;
+}
+
+void device_unimp_write(struct device *d, const struct reg *r, uint64_t value)
+{
+    log_unimp(d->cls->name, "write of 0x%" PRIx64 " to %s, which is not modelled", value, r->name);
+}
+
 static uint64_t table_read(void *opaque, uint64_t offset, unsigned size)
 {
     struct device *d = opaque;

@@ -99,6 +99,13 @@ struct reg {
     {                                                                                              \
         .offset = at, .name = label, .member = REG_NONE, .initial = value                          \
     }
+/* n registers that the hardware has and the model has not: they read 0, and who touches them is
+ * told of in the log as unimp. */
+#define REG_UNIMP(at, label, n)                                                                    \
+    {                                                                                              \
+        .offset = at, .name = label, .member = REG_NONE, .on_read = device_unimp_read,             \
+        .on_write = device_unimp_write, .count = n                                                 \
+    }
 #define REG_END                                                                                    \
     {                                                                                              \
         .name = NULL                                                                               \
@@ -217,6 +224,10 @@ void device_free(struct device *d); /* destroy and detach (if created) and free;
  * gives its part of the register, a narrower write at its start writes it zero-extended.
  */
 extern const struct mmio_ops device_mmio_ops;
+
+/* Functions of REG_UNIMP. */
+uint64_t device_unimp_read(struct device *d, const struct reg *r);
+void device_unimp_write(struct device *d, const struct reg *r, uint64_t value);
 
 /* Maps the device's main window at base in space, under the device's lock unless the class is
  * DEVICE_THREAD_SAFE. */

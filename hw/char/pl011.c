@@ -222,6 +222,7 @@ static const struct reg pl011_regs[] = {
     REG_FN(0x40, "MIS", mis_read, NULL),
     REG_FN(0x44, "ICR", NULL, icr_written),
     REG(pl011, 0x48, "DMACR", dmacr, 7, 0, NULL, NULL),
+    REG_UNIMP(0x80, "a test register", 4), /* TCR, ITIP, ITOP, TDR */
     REG_CONST(0xfe0, "PeriphID0", 0x11),
     REG_CONST(0xfe4, "PeriphID1", 0x10),
     REG_CONST(0xfe8, "PeriphID2", 0x14),

@@ -92,6 +92,7 @@ static const struct reg pl061_regs[] = {
     REG_FN(0x418, "MIS", mis_read, NULL),
     REG_FN(0x41c, "IC", NULL, ic_written),
     REG(pl061, 0x420, "AFSEL", afsel, 0xff, 0, NULL, NULL),
+    REG_UNIMP(0x600, "a test register", 6), /* ITCR, ITIP1, ITIP2, ITOP1 to ITOP3 */
     REG_CONST(0xfe0, "PeriphID0", 0x61),
     REG_CONST(0xfe4, "PeriphID1", 0x10),
     REG_CONST(0xfe8, "PeriphID2", 0x04),

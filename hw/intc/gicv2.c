@@ -38,7 +38,9 @@ enum { /* GICC */
     GICC_AEOIR = 0x24,
     GICC_AHPPIR = 0x28,
     GICC_APR0 = 0xd0,
+    GICC_APR3 = 0xdc,
     GICC_NSAPR0 = 0xe0,
+    GICC_NSAPR3 = 0xec,
     GICC_IIDR = 0xfc,
     GICC_DIR = 0x1000,
 };
@@ -378,6 +380,9 @@ static void cpu_write32(struct gic *g, unsigned cpu, uint64_t offset, uint32_t v
     case GICC_NSAPR0:
         c->apr[1] = value;
         break;
+    case GICC_APR0 + 1 ... GICC_APR3: /* one holds all 32 group priorities: RAZ/WI */
+    case GICC_NSAPR0 + 1 ... GICC_NSAPR3:
+        return;
     case GICC_DIR:
         if (c->ctlr & CTLR_EOIMODE) {
             gic_deactivate(g, cpu, value & 0x3ff);

@@ -118,6 +118,7 @@ static const struct reg pl031_regs[] = {
     REG(pl031, 0x14, "RIS", ris, 0, 0, NULL, NULL),
     REG_FN(0x18, "MIS", mis_read, NULL),
     REG_FN(0x1c, "ICR", NULL, icr_written),
+    REG_UNIMP(0x80, "a test register", 5), /* ITCR, ITIP, ITOP, TOFFSET, TCOUNT */
     REG_CONST(0xfe0, "PeriphID0", 0x31),
     REG_CONST(0xfe4, "PeriphID1", 0x10),
     REG_CONST(0xfe8, "PeriphID2", 0x14),

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* GICv2 and its GICv2m frame. */
 #include "base/bits.h"
+#include "base/mem.h"
 #include "hw/intc/gic.h"
+#include "tests/support/log.h"
 #include "tests/support/machine.h"
 #include "tests/test.h"
 
@@ -255,6 +257,23 @@ TEST(split_end_and_deactivation)
     CHECK_EQ(b.irq[0].level, 0);
     put(&b, 0, DIR, 60);
     CHECK_EQ(b.irq[0].level, 1);
+    end(&b);
+}
+
+TEST(priorities_beyond_the_first_32_read_zero_and_are_no_error)
+{
+    struct bench b;
+    begin(&b);
+    test_log_begin(LOG_GUEST_ERRORS);
+    for (unsigned i = 1; i < 4; i++) {
+        put(&b, 0, APR0 + 4 * i, UINT32_MAX);
+        put(&b, 0, APR0 + 0x10 + 4 * i, UINT32_MAX);
+        CHECK_EQ(get(&b, 0, APR0 + 4 * i), 0);
+        CHECK_EQ(get(&b, 0, APR0 + 0x10 + 4 * i), 0);
+    }
+    char *log = test_log_end();
+    CHECK_STR(log, "");
+    mem_free(log);
     end(&b);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The PL031 real time clock. */
+#include "base/mem.h"
 #include "hw/classes.h"
+#include "tests/support/log.h"
 #include "tests/support/machine.h"
 #include "tests/test.h"
 
@@ -133,5 +135,21 @@ TEST(state_survives_saving_and_loading_with_its_alarm)
     put(&b, ICR, 1);
     CHECK(test_round_trip(b.rtc)); /* the alarm that has rung does not again */
     CHECK_EQ(b.irq.level, 0);
+    end(&b);
+}
+
+TEST(test_registers_are_not_modelled_and_no_error)
+{
+    struct bench b;
+    begin(&b);
+    test_log_begin(LOG_UNIMP | LOG_GUEST_ERRORS);
+    CHECK_EQ(get(&b, 0x80), 0);
+    test_store32(b.m, RTC + 0x90, 1);
+    test_store32(b.m, RTC + 0x94, 1);
+    char *log = test_log_end();
+    CHECK_STR(log, "pl031: read of a test register, which is not modelled\n"
+                   "pl031: write of 0x1 to a test register, which is not modelled\n"
+                   "pl031: write of 4 bytes at 0x94: no register starts there\n");
+    mem_free(log);
     end(&b);
 }
