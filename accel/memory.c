@@ -245,6 +245,18 @@ void *vcpu_host(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_
     return hit.host;
 }
 
+bool vcpu_translate(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_t *pa,
+                    uint64_t *fault)
+{
+    struct tlb_hit hit;
+
+    if (!tlb_lookup(v, va, (enum access)kind, mmu_idx, &hit, fault)) {
+        return false;
+    }
+    *pa = hit.pa;
+    return true;
+}
+
 /* ---- debugger's view */
 
 static bool debug_piece(struct vcpu *v, uint64_t va, uint8_t *bytes, uint64_t n, bool write)

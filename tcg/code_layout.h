@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 #define LAYOUT_CODE_SLOTS 1024u
-#define LAYOUT_JUMP_ENTRIES 4096
+#define LAYOUT_JUMP_ENTRIES 32768
 #define LAYOUT_JUMP_MASK ((LAYOUT_JUMP_ENTRIES - 1) << 4)
 
 static inline unsigned layout_code_slot(uint64_t pc)

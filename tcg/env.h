@@ -142,6 +142,10 @@ bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value);
  * *bytes up to its page's end; NULL else (device, fault: nothing is recorded). Valid until the next
  * flush. */
 void *vcpu_host(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_t *bytes);
+/* Physical address of va for an access of that kind, from the TLB or by a walk. false: *fault says
+ * why, as cpu_class->walk does; nothing is recorded. */
+bool vcpu_translate(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_t *pa,
+                    uint64_t *fault);
 
 /*
  * Atomic accesses and exclusives, as the ops atomic, cas, load_excl and store_excl define them;

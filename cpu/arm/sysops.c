@@ -118,14 +118,13 @@ static uint64_t cache_op(struct vcpu *v, uint64_t va, uint64_t y, uint64_t z, ui
 {
     (void)y, (void)z;
     struct arm_cpu *cpu = arm_cpu(v);
-    struct translation t;
-    uint64_t fault;
+    uint64_t pa, fault;
     const enum access a = kind == CACHE_IVAC ? ACCESS_WRITE : ACCESS_READ;
-    if (!arm_walk(v, va, a, arm_el(cpu) ? ARM_MMU_EL1 : ARM_MMU_EL0, &t, &fault)) {
+    if (!vcpu_translate(v, va, a, arm_el(cpu) ? ARM_MMU_EL1 : ARM_MMU_EL0, &pa, &fault)) {
         arm_raise_far(cpu, arm_abort_syndrome(cpu, a, fault, true), va);
     } else if (kind == CODE_VA) {
         const uint64_t line = UINT64_C(4) << (cpu->id[ARM_ID_CTR] & 15); /* CTR_EL0.IminLine */
-        tcg_flush_code(v, t.pa & ~(line - 1), line);
+        tcg_flush_code(v, pa & ~(line - 1), line);
     }
     return 0;
 }
@@ -165,8 +164,8 @@ static uint64_t address_translate(struct vcpu *v, uint64_t va, uint64_t y, uint6
 }
 static const struct ir_call row_translate = A64_ROW(address_translate, IR_CALL_FULL);
 
-/* ---- TLBI: x is the PC of the next instruction, y the operand, aux the kind and whether the other vCPUs are
- * meant */
+/* ---- TLBI: x is the PC of the next instruction, y the operand, aux the kind and whether the other
+ * vCPUs are meant */
 
 static uint64_t tlb_va(uint64_t operand)
 {
