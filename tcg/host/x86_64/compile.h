@@ -294,8 +294,9 @@ bool has_table(const struct compiler *c, memop m); /* an inline table serves thi
 bool inline_access(const struct compiler *c,
                    const struct ir_insn *in); /* a plain load or store with an inline path */
 void emit_check(struct compiler *c, const struct check *k);
-struct operand host_place(
-    struct address a); /* once rcx is the addend (and holds the base of an indexed address) */
+/* Where the access goes once its check has put the addend into rcx (with an index: and the address
+ * into rdx, or the base onto the addend). */
+struct operand host_place(const struct compiler *c, struct address a, memop m);
 void full_barrier(struct compiler *c);
 
 /* ---- cold paths and calls (ops_call.c) */

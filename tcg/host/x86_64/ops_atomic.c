@@ -271,7 +271,7 @@ static void store_marked(struct compiler *c, const struct ir_insn *in, unsigned 
 static void store_exclusive(struct compiler *c, const struct ir_insn *in, struct address a,
                             unsigned dst, unsigned rc, uint32_t path)
 {
-    const struct operand place = host_place(a);
+    const struct operand place = host_place(c, a, memop_of(in));
     struct assembler *as = &c->as;
 
     x_mov(as, false, dst, RDX);
@@ -318,7 +318,7 @@ void emit_atomic(struct compiler *c, const struct ir_insn *in)
     const struct address a = address_of(c, in);
     const unsigned rb = in->op == IR_cas ? use(c, in->b, 0) : 0;
     const unsigned rc = in->c ? use(c, in->c, 0) : 0;
-    const struct operand place = host_place(a);
+    const struct operand place = host_place(c, a, memop_of(in));
     struct assembler *as = &c->as;
 
     const uint32_t path = cold(c, in, dst);

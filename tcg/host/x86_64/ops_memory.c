@@ -143,12 +143,18 @@ static void load_value(struct compiler *c, const struct ir_insn *in, unsigned ds
     }
 }
 
+/* The access is to another table than r15's. */
+static bool is_other_table(const struct compiler *c, memop m)
+{
+    return (m >> MO_IDX_SHIFT & 7) != c->b->mmu_current;
+}
+
 /* Forwards, in the cold area: the access of op i with a check of its own, then on to resume. */
 static void cold_checked(struct compiler *c, const struct check *k)
 {
     const struct ir_insn *in = &c->insns[c->i];
     const int32_t size = 1 << (k->m & MO_SIZE_LOG2), lines = k->write ? TLB_LAYOUT_WRITE : 0;
-    const bool user = (k->m >> MO_IDX_SHIFT & 7) != c->b->mmu_current;
+    const bool user = is_other_table(c, k->m);
     const unsigned table = user ? RDX : TLB_BASE;
     struct assembler *as = &c->as;
     const uint32_t again = as->cold;
@@ -217,18 +223,29 @@ static uint32_t cold_leader(struct compiler *c, const struct check *k, uint32_t 
     return path;
 }
 
+/* An indexed address is computed once, into rdx, where the check does not need rdx. */
+static bool address_in_rdx(const struct compiler *c, struct address a, memop m)
+{
+    return a.index != NO_REG && c->h->bmi2 && !is_other_table(c, m);
+}
+
 /*
  * rcx = address of the first byte >> 8, with bits beyond the mask's anything; rax = address of the
  * last byte. RORX does without a copy where the address is in a register.
  */
-static void bytes_of_check(struct compiler *c, struct operand first, struct operand last)
+static void bytes_of_check(struct compiler *c, struct operand first, struct operand last,
+                           bool in_rdx)
 {
     const unsigned by = GUEST_PAGE_BITS - TLB_LAYOUT_LINE_LOG2;
     const opcode rorx = OPC(PP_F2, MAP_0F3A, 0xf0) | OP_W;
     const bool plain = first.disp == 0 && first.index == NO_REG;
     struct assembler *as = &c->as;
 
-    if (c->h->bmi2 && (plain || first.disp == last.disp)) {
+    if (in_rdx) {
+        x_lea(as, true, RAX, at(RDX, last.disp - first.disp));
+        emit_v(as, rorx, RCX, 0, reg_operand(RDX), 1, by);
+        x_lea(as, true, RDX, first);
+    } else if (c->h->bmi2 && (plain || first.disp == last.disp)) {
         emit_v(as, rorx, RCX, 0, reg_operand(plain ? first.base : RAX), 1, by);
         x_lea(as, true, RAX, last);
     } else {
@@ -247,7 +264,7 @@ void emit_check(struct compiler *c, const struct check *k)
 {
     const int32_t size = 1 << (k->m & MO_SIZE_LOG2);
     const int32_t lines = k->write ? TLB_LAYOUT_WRITE : 0;
-    const bool user = (k->m >> MO_IDX_SHIFT & 7) != c->b->mmu_current;
+    const bool user = is_other_table(c, k->m);
     const bool window = k->low != k->high;
     struct assembler *as = &c->as;
     const unsigned table = user ? RDX : TLB_BASE;
@@ -259,7 +276,8 @@ void emit_check(struct compiler *c, const struct check *k)
     x_alu_imm(as, ALU_AND, true, reg_operand(RAX), -4096);
     x_alu_mem(as, ALU_AND, true, RCX, at(table, TLB_LAYOUT_MASK));
     bytes_of_check(c, plus(k->a, window ? k->low - k->a.disp : 0),
-                   plus(k->a, window ? k->high - 1 - k->a.disp : size - 1));
+                   plus(k->a, window ? k->high - 1 - k->a.disp : size - 1),
+                   address_in_rdx(c, k->a, k->m));
     if (user) {
         x_load(as, true, RDX, at(STATE, HOT(c->h, tlb_user)));
     }
@@ -307,16 +325,19 @@ static void always_slow(struct compiler *c, uint32_t site, uint32_t resume)
     x_jmp(as, path);
 }
 
-struct operand host_place(struct address a)
+struct operand host_place(const struct compiler *c, struct address a, memop m)
 {
+    if (address_in_rdx(c, a, m)) {
+        return at_index(RCX, RDX, 0, 0);
+    }
     /* rcx + address: three registers at most; an index needs an add of its own. */
     return a.index == NO_REG ? at_index(RCX, a.base, 0, a.disp)
                              : at_index(RCX, a.index, a.scale, a.disp);
 }
 
-static void add_base(struct compiler *c, struct address a)
+static void add_base(struct compiler *c, struct address a, memop m)
 {
-    if (a.index != NO_REG) {
+    if (a.index != NO_REG && !address_in_rdx(c, a, m)) {
         x_alu(&c->as, ALU_ADD, true, RCX, a.base);
     }
 }
@@ -383,7 +404,7 @@ static void check_access(struct compiler *c, struct check k, unsigned r, const s
     k.write = in->op == IR_store;
     k.aligned = k.m & MO_ALIGN;
     if (r == NO_REG) {
-        add_base(c, k.a);
+        add_base(c, k.a, k.m);
         emit_check(c, &k);
     } else if (g->leader == c->i) {
         k.low = g->low;
@@ -416,7 +437,9 @@ void emit_load(struct compiler *c, const struct ir_insn *in)
     if (!vec && (memop_of(in) & MO_SWAP)) {
         swap_loaded(c, in, dst);
     }
-    load_value(c, in, dst, shared == NO_REG ? host_place(a) : at_index(shared, a.base, 0, a.disp));
+    load_value(c, in, dst,
+               shared == NO_REG ? host_place(c, a, memop_of(in))
+                                : at_index(shared, a.base, 0, a.disp));
     check_access(c, (struct check){.a = a, .site = index, .resume = resume}, shared, g);
 }
 
@@ -453,8 +476,10 @@ void emit_store(struct compiler *c, const struct ir_insn *in)
         always_slow(c, index, resume);
         return;
     }
-    store_value(c, in, shared == NO_REG ? host_place(a) : at_index(shared, a.base, 0, a.disp), data,
-                k);
+    store_value(c, in,
+                shared == NO_REG ? host_place(c, a, memop_of(in))
+                                 : at_index(shared, a.base, 0, a.disp),
+                data, k);
     check_access(c, (struct check){.a = a, .site = index, .resume = resume}, shared, g);
 }
 
