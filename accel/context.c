@@ -244,7 +244,8 @@ void context_select(struct vcpu *v, uint64_t pc)
 
     if (!t->context_dirty && t->context && t->context->high == high &&
         !atomic_get(&t->context->retired) && !atomic_load(&t->context->suspect)) {
-        if (atomic_get(&v->hot.key) != t->context->key) {
+        if (atomic_get(&v->hot.key) != t->context->key ||
+            atomic_get(&v->hot.code_slots) != t->context->slots) {
             make_current(v, t->context);
         }
         return;
@@ -257,8 +258,7 @@ void context_select(struct vcpu *v, uint64_t pc)
     const unsigned idx = v->cls->mmu_index(v);
     const bool common = high && !atomic_load(&t->accel->nonglobal_high);
     const uint32_t tag = common ? TLB_ANY_TAG : tlb_tag_of(v->env.tlb, pc, idx);
-    struct context **recent =
-        &t->recent[recent_slot(mode, tag, high)];
+    struct context **recent = &t->recent[recent_slot(mode, tag, high)];
     struct context *c = *recent;
     if (!c || c->mode_key != mode || c->tag != tag || c->high != high || atomic_get(&c->retired) ||
         atomic_load(&c->suspect)) {

@@ -174,7 +174,7 @@ void counted_kick(struct vcpu *v)
 
     if (v == in_slice(t) && atomic_load(&tcg_of(v)->in_guest)) {
         t->kicked = true;
-        tcg_leave_soon(v);
+        tcg_leave_soon(v, EXIT_LEAVE);
         shorten(t, v, 0);
     } else {
         wake(t);

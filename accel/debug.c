@@ -97,7 +97,7 @@ bool tcg_watch(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind, un
         if (hit && va < w->va + w->bytes && w->va < va + bytes) {
             a->watch_hit = w->va;
             tcg_of(v)->watched = true;
-            atomic_store(&v->hot.exit_request, 1);
+            atomic_store(&v->hot.exit_request, EXIT_LEAVE);
         }
     }
     return true;

@@ -66,7 +66,7 @@ static void post(struct vcpu *other, const struct flush_request *r)
     atomic_fetch_add(&t->posted, 1);
     os_mutex_unlock(&t->lock);
     if (atomic_load(&t->in_guest)) {
-        vcpu_kick(other);
+        tcg_leave_soon(other, EXIT_FLUSH);
     }
 }
 
@@ -126,8 +126,7 @@ void tlb_flush_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint32_t tag, 
 #define SPINS_CROWDED 100u
 #define MAKE_ROOM_NS 100000
 
-/* More vCPUs than host CPUs to run them. */
-static bool is_crowded(const struct accel *a)
+bool tcg_is_crowded(const struct accel *a)
 {
     return a->count > a->host_cpus;
 }
@@ -152,7 +151,7 @@ void tcg_answered(struct tcg_vcpu *t)
  * that waited, which has more to flush, for some milliseconds. */
 void tcg_make_room(struct tcg_vcpu *t)
 {
-    if (is_crowded(t->accel) && atomic_load(&t->accel->syncing)) {
+    if (tcg_is_crowded(t->accel) && atomic_load(&t->accel->syncing)) {
         os_sleep_until_ns(os_now_ns() + MAKE_ROOM_NS);
     }
 }
@@ -175,7 +174,7 @@ static void sleep_until_answered(struct tcg_vcpu *t, uint64_t wanted)
 static void wait_for_others(struct vcpu *v)
 {
     struct tcg_vcpu *self = v->accel;
-    const unsigned most = is_crowded(self->accel) ? SPINS_CROWDED : SPINS;
+    const unsigned most = tcg_is_crowded(self->accel) ? SPINS_CROWDED : SPINS;
     unsigned spins = 0;
 
     for (unsigned i = 0; i < self->accel->count; i++) {

@@ -14,11 +14,11 @@
 #include "base/log.h"
 #include "tcg/interp.h"
 
-void tcg_leave_soon(struct vcpu *v)
+void tcg_leave_soon(struct vcpu *v, uint32_t why)
 {
     struct tcg_vcpu *t = v->accel;
 
-    atomic_store(&v->hot.exit_request, 1);
+    atomic_fetch_or(&v->hot.exit_request, why);
     __atomic_store_n(&v->hot.key, t->accel->spoiled_key, __ATOMIC_SEQ_CST);
     __atomic_store_n(&v->hot.code_slots, t->accel->null_slots, __ATOMIC_SEQ_CST);
 }
@@ -28,14 +28,14 @@ void vcpu_kick(struct vcpu *v)
     struct tcg_vcpu *t = v->accel;
 
     if (!t) {
-        atomic_store(&v->hot.exit_request, 1);
+        atomic_store(&v->hot.exit_request, EXIT_LEAVE);
         return;
     }
     if (t->accel->config.counted) {
         counted_kick(v);
         return;
     }
-    tcg_leave_soon(v);
+    tcg_leave_soon(v, EXIT_LEAVE);
     if (atomic_load(&t->sleeping) || t->accel->config.single_thread) {
         os_mutex_lock(&t->lock);
         t->kicked = true;

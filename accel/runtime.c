@@ -37,6 +37,18 @@ static void remember_jump(struct vcpu *v, struct jump_entry *j, const struct blo
     }
 }
 
+/* A flush that another vCPU has posted is no reason to leave, unless there is somebody to make room
+ * for. */
+static void attend(struct vcpu *v)
+{
+    uint32_t flush = EXIT_FLUSH;
+
+    if (atomic_load(&v->hot.exit_request) == EXIT_FLUSH && !tcg_is_crowded(tcg_of(v)->accel) &&
+        atomic_compare_exchange_strong(&v->hot.exit_request, &flush, 0)) {
+        tcg_process_requests(v);
+    }
+}
+
 /* Where to go on at pc, with the guest's registers in memory. */
 const void *runtime_go(struct vcpu *v, uint64_t pc)
 {
@@ -44,6 +56,7 @@ const void *runtime_go(struct vcpu *v, uint64_t pc)
     struct accel *a = t->accel;
 
     tcg_doing(v, DOING_LOOKUP);
+    attend(v);
     for (unsigned attempt = 0; attempt < 4; attempt++) {
         context_select(v, pc);
         if (must_leave(v, a) || t->step || (a->breakpoint_count && tcg_has_breakpoint(a, pc))) {
@@ -54,6 +67,7 @@ const void *runtime_go(struct vcpu *v, uint64_t pc)
         const bool traced = trace_entries();
         if (!traced && atomic_get(&j->key) == (pc ^ t->context->key)) {
             v->hot.pc = pc;
+            tcg_doing(v, DOING_LEAF);
             return atomic_get(&j->host);
         }
         struct block *b = block_find(v, pc);
@@ -114,6 +128,7 @@ static const void *link_block(struct vcpu *v, struct link *l)
 
     tcg_count(v, COUNT_LINK);
     tcg_doing(v, DOING_LOOKUP);
+    attend(v);
     context_select(v, l->pc);
     if ((must_leave(v, a) && !l->from->flags_dead) || t->step || a->breakpoint_count) {
         return runtime_go(v, l->pc);
@@ -136,6 +151,10 @@ static const void *poll(struct vcpu *v, uint64_t pc)
 {
     v->hot.pc = pc;
     tcg_count(v, COUNT_POLL);
+    attend(v);
+    if (!atomic_load(&v->hot.exit_request)) {
+        return runtime_go(v, pc);
+    }
     count_leave(v, tcg_of(v)->accel);
     return host_leave_address(tcg_of(v)->accel->host);
 }

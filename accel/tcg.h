@@ -169,6 +169,12 @@ struct accel {
     uint64_t translated_insns, translated_blocks, translate_ns, flushes;
 };
 
+/* tcg_hot.exit_request */
+enum {
+    EXIT_LEAVE = 1,
+    EXIT_FLUSH = 2
+};
+
 static inline struct tcg_vcpu *tcg_of(struct vcpu *v)
 {
     return v->accel;
@@ -220,8 +226,9 @@ bool atomic_site(struct vcpu *v, const struct site *s); /* operands and result i
 uint64_t *monitors_create(void);                        /* for mem_free */
 
 /* flush.c */
-void tcg_process_requests(struct vcpu *v); /* flushes that others posted */
-void tcg_answered(struct tcg_vcpu *t);     /* wakes who waits for that; t is outside or done */
+void tcg_process_requests(struct vcpu *v);  /* flushes that others posted */
+bool tcg_is_crowded(const struct accel *a); /* more vCPUs than host CPUs to run them */
+void tcg_answered(struct tcg_vcpu *t);      /* wakes who waits for that; t is outside or done */
 /* Lets others have the host CPU of t, which is outside, if they have yet to answer a flush. */
 void tcg_make_room(struct tcg_vcpu *t);
 void tcg_map_changed(struct accel *a); /* the map of physical memory has; any thread */
@@ -230,8 +237,9 @@ void tcg_map_changed(struct accel *a); /* the map of physical memory has; any th
 bool tcg_has_work(struct vcpu *v); /* may run: on, and not waiting or no longer */
 
 /* run.c */
-void tcg_leave_soon(
-    struct vcpu *v); /* generated code asks the run-time at its next poll; any thread */
+/* Generated code asks the run-time at its next poll, which leaves, or (EXIT_FLUSH alone) may
+ * process the queue of flushes there; any thread. */
+void tcg_leave_soon(struct vcpu *v, uint32_t why);
 /* Before the caller looks whether there is work, or somebody wants the thread, and then calls
  * tcg_run: a kick from here on is noticed. */
 void tcg_listen(struct vcpu *v);

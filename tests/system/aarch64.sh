@@ -20,6 +20,7 @@ mmu_granules      virt
 mmu_permissions   virt
 mmu_flags         virt
 tlb               virt                -smp 4
+tlb               virt,gic-version=3  -smp 2
 tlb_spaces        virt
 timer             virt                -smp 4
 gic               virt                -smp 4
