@@ -207,6 +207,6 @@ bool tlb_sync(struct vcpu *v)
         wait_for_others(v);
     }
     const struct context *c = t->context;
-    return !c || t->context_dirty || c->retired || atomic_load(&c->suspect) ||
+    return !c || t->context_dirty || atomic_get(&c->retired) || atomic_load(&c->suspect) ||
            atomic_load(&v->hot.exit_request);
 }
