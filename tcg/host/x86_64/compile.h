@@ -112,6 +112,8 @@ enum constant {
     K_ABS_F64,
     K_LEAST_F32, /* the smallest normal number */
     K_LEAST_F64,
+    K_INFINITY_F32,
+    K_INFINITY_F64,
     K_HALF_F32,
     K_HALF_F64,
     K_ONE_F32,

@@ -8,6 +8,7 @@
  * nothing is flushed to zero (FP_SPECIAL). MXCSR's sticky flags are the guest's.
  */
 #include "tcg/host/x86_64/simd.h"
+#include "tcg/opinfo.h"
 
 static bool hostable(const struct ir_insn *in)
 {
@@ -131,8 +132,107 @@ static uint32_t nan_path(struct compiler *c, const struct ir_insn *in, const uns
     return path;
 }
 
+/* ---- flushing to zero
+ *
+ * Denormal operands are evaluated. Of products, quotients and fused sums also what is zero or at
+ * the smallest normal number, since the host raises inexact for what is flushed: unless a factor
+ * is zero. MXCSR is kept where calls keep it.
+ */
+
+void flags_save(struct compiler *c)
+{
+    emit_x(&c->as, B0F(0xae), 3, at(STATE, HOT(c->h, guest_mxcsr)), 0, 0);
+}
+
+uint32_t flags_restore(struct compiler *c)
+{
+    struct assembler *as = &c->as;
+
+    as->to_cold = true;
+    const uint32_t path = as->cold;
+    emit_x(as, B0F(0xae), 2, at(STATE, HOT(c->h, guest_mxcsr)), 0, 0);
+    as->to_cold = false;
+    return path;
+}
+
+/* Twice the magnitude less 1 has no exponent if x is denormal, or the smallest normal number. */
+static void s_if_denormal(struct steps *q, ir_type t, unsigned x, uint32_t cold)
+{
+    const bool f64 = t == T_F64;
+
+    s_rr(q, SSE_MOVD_FROM_XMM | W(f64), x, RAX);
+    s_rr(q, OPC(0, 0, 0x03) | W(f64), RAX, RAX); /* add */
+    s_alu_imm(q, ALU_SUB, f64, RAX, 1);
+    s_rri(q, OPC(0, 0, 0xc1) | W(f64), SHIFT_SHR, RAX, f64 ? 53 : 24);
+    s_jcc(q, CC_E, cold);
+}
+
+/* Cold: a zero that came of a zero factor is exact. Falls through. */
+static uint32_t exact_zero(struct compiler *c, ir_type t, const unsigned r_a_b[3], uint32_t resume)
+{
+    const bool w = t == T_F64;
+    struct assembler *as = &c->as;
+
+    as->to_cold = true;
+    const uint32_t path = as->cold;
+    emit_rr(as, SSE_MOVD_FROM_XMM | W(w), r_a_b[0], RAX);
+    x_alu(as, ALU_ADD, w, RAX, RAX);
+    const uint32_t not_zero = jump_ahead(as, CC_NE);
+    for (unsigned n = 1; n < 3; n++) {
+        emit_rr(as, SSE_MOVD_FROM_XMM | W(w), r_a_b[n], RAX);
+        x_alu(as, ALU_ADD, w, RAX, RAX);
+        x_jcc(as, CC_E, resume);
+    }
+    land(as, not_zero);
+    as->to_cold = false;
+    return path;
+}
+
+static void emit_flushing(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned dst = def(c), ra = use(c, in->a, 0);
+    const unsigned rb = in->b ? use(c, in->b, 0) : ra, rc = in->c ? use(c, in->c, 0) : ra;
+    const bool small = in->op != IR_fadd && in->op != IR_fsub && in->op != IR_fsqrt;
+    const unsigned operands[] = {ra, rb, rc}, r_a_b[] = {X0, ra, rb};
+    struct steps q = {.c = c};
+
+    copy(c, true, dst, X0);
+    const uint32_t resume = c->as.hot;
+    const uint32_t zero = small ? exact_zero(c, in->type, r_a_b, resume) : 0;
+    const bool propagates = in->op != IR_fma || in->imm & IR_FP_DN;
+    const uint32_t nan = propagates ? nan_path(c, in, r_a_b, resume) : 0;
+    if (small) {
+        flags_restore(c);
+    }
+    const uint32_t evaluate = cold_evaluate(c, in, X0, resume);
+    s_arithmetic(&q, in, X0, operands);
+    if (small) {
+        s_const(&q, PAND, X1, X0, in->type == T_F64 ? K_ABS_F64 : K_ABS_F32);
+        s_compare_const(&q, compare_op(in->type), X1,
+                        in->type == T_F64 ? K_LEAST_F64 : K_LEAST_F32);
+        s_jcc(&q, CC_BE, zero);
+    } else {
+        s_rr(&q, compare_op(in->type), X0, X0);
+        s_jcc(&q, CC_P, nan);
+        s_if_denormal(&q, in->type, X0, evaluate);
+    }
+    steps_emit(&q);
+    if (small) {
+        flags_save(c);
+    }
+    for (unsigned n = 0; n < ir_ops[in->op].operands; n++) {
+        s_if_denormal(&q, in->type, operands[n], evaluate);
+    }
+    steps_emit(&q);
+}
+
 void emit_fp(struct compiler *c, const struct ir_insn *in)
 {
+    if (in->imm & IR_FP_FZ && !(in->imm & FP_BUT_FLUSH) &&
+        (in->type == T_F64 || in->type == T_F32) && (in->op != IR_fma || c->h->fma)) {
+        emit_flushing(c, in);
+        return;
+    }
     if (!hostable(in) || (in->op == IR_fma && !c->h->fma)) {
         fallback(c, in);
         return;

@@ -19,6 +19,12 @@ static bool hostable(const struct ir_insn *in, ir_type t)
     return (ir_lane(t) == L_F64 || ir_lane(t) == L_F32) && !(in->imm & FP_SPECIAL);
 }
 
+/* From integers: no result is denormal. */
+static bool hostable_flushing(const struct ir_insn *in)
+{
+    return (ir_lane(in->type) == L_F64 || ir_lane(in->type) == L_F32) && !(in->imm & FP_BUT_FLUSH);
+}
+
 static unsigned fp_prefix(ir_type t)
 {
     return t == T_F64 ? PP_F2 : PP_F3;
@@ -256,7 +262,7 @@ static void emit_itof(struct compiler *c, const struct ir_insn *in)
     const bool is_unsigned = in->aux & IR_ITOF_UNSIGNED, wide = in->src == T_I64;
     const unsigned fraction = in->aux >> 8;
 
-    if (!hostable(in, in->type) || (in->aux & 7) != IR_RDYN || (in->src != T_I32 && !wide)) {
+    if (!hostable_flushing(in) || (in->aux & 7) != IR_RDYN || (in->src != T_I32 && !wide)) {
         fallback(c, in);
         return;
     }
@@ -543,11 +549,11 @@ void emit_vector_convert(struct compiler *c, const struct ir_insn *in)
     const unsigned rounding = in->aux & 7, fraction = in->aux >> 8;
     const bool wide_unsigned = is_f64(in->type) && in->aux & IR_FTOI_UNSIGNED;
 
-    if (!hostable(in, in->type) || (wide_unsigned && !v4)) {
+    if (wide_unsigned && !v4) {
         fallback(c, in);
-    } else if (!to_int && rounding == IR_RDYN) {
+    } else if (!to_int && rounding == IR_RDYN && hostable_flushing(in)) {
         lanes_from_integers(c, in);
-    } else if (to_int && rounding != IR_RODD && rounding != IR_RODD + 1 &&
+    } else if (to_int && hostable(in, in->type) && rounding != IR_RODD && rounding != IR_RODD + 1 &&
                (!fraction || rounding == IR_RTZ)) {
         lanes_to_integers(c, in);
     } else {

@@ -5,6 +5,7 @@
  * is worked on twice, so that the upper one raises nothing of its own.
  */
 #include "tcg/host/x86_64/simd.h"
+#include "tcg/opinfo.h"
 
 static unsigned packed(ir_type t)
 {
@@ -89,10 +90,65 @@ static void s_arithmetic(struct steps *q, const struct ir_insn *in, unsigned r, 
     }
 }
 
+/* ---- flushing to zero: as scalars in ops_fp.c, but every zero of a product is evaluated */
+
+/* To cold if a lane of x is denormal: no exponent, but something. Uses xmm1, t. */
+static void s_if_denormal(struct steps *q, const struct ir_insn *in, const unsigned x_t[2],
+                          uint32_t cold)
+{
+    const bool f64 = ir_lane(in->type) == L_F64;
+    const opcode equal = lane_equal[f64 ? 3 : 2];
+    const unsigned t = x_t[1];
+
+    s_const(q, PAND, X1, x_t[0], f64 ? K_INFINITY_F64 : K_INFINITY_F32);
+    s_const(q, equal, X1, X1, K_ZERO);
+    s_three(q, lane_add[f64 ? 3 : 2], t, x_t[0], x_t[0]);
+    s_const(q, equal, t, t, K_ZERO);
+    s_rr(q, PANDN, t, X1);
+    s_jump_if_any(q, in->type, t, cold);
+}
+
+static void emit_flushing(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned dst = def(c), ra = use(c, in->a, 0), rb = in->b ? use(c, in->b, 0) : ra;
+    const unsigned rc = in->c ? use(c, in->c, 0) : ra, t = temp(c, true);
+    const unsigned operands[] = {ra, rb, rc};
+    const bool small = in->op != IR_fadd && in->op != IR_fsub && in->op != IR_fsqrt;
+    const bool f64 = ir_lane(in->type) == L_F64;
+    struct steps q = {.c = c};
+
+    copy(c, true, dst, X0);
+    const uint32_t resume = c->as.hot, restore = small ? flags_restore(c) : 0;
+    const uint32_t evaluate = cold_evaluate(c, in, X0, resume);
+    s_arithmetic(&q, in, X0, operands);
+    if (small) { /* not greater, or unordered */
+        s_const(&q, PAND, X1, X0, f64 ? K_ABS_F64 : K_ABS_F32);
+        s_const_imm(&q, OPC(packed(in->type), MAP_0F, 0xc2), (const unsigned[]){X1, X1},
+                    f64 ? K_LEAST_F64 : K_LEAST_F32, 0x1a);
+        s_jump_if_any(&q, in->type, X1, restore);
+    } else {
+        s_check_lanes(&q, in->type, (const unsigned[]){X0, t}, false, evaluate);
+        s_if_denormal(&q, in, (const unsigned[]){X0, t}, evaluate);
+    }
+    steps_emit(&q);
+    if (small) {
+        flags_save(c);
+    }
+    for (unsigned n = 0; n < ir_ops[in->op].operands; n++) {
+        s_if_denormal(&q, in, (const unsigned[]){operands[n], t}, evaluate);
+    }
+    steps_emit(&q);
+}
+
 void emit_vector_fp(struct compiler *c, const struct ir_insn *in)
 {
     if (!ir_is_vector(in->type)) {
         emit_fp(c, in);
+        return;
+    }
+    if (in->imm & IR_FP_FZ && !(in->imm & FP_BUT_FLUSH) && c->h->fma && !is_half(in) &&
+        (ir_lane(in->type) == L_F64 || ir_lane(in->type) == L_F32)) {
+        emit_flushing(c, in);
         return;
     }
     if (!hostable(in) || (in->op == IR_fma && !c->h->fma)) {
@@ -169,7 +225,7 @@ void emit_fp_minmax(struct compiler *c, const struct ir_insn *in)
 
 void emit_fsign(struct compiler *c, const struct ir_insn *in)
 {
-    if (!hostable(in)) {
+    if ((ir_lane(in->type) != L_F32 && ir_lane(in->type) != L_F64) || in->imm & FP_BUT_FLUSH) {
         fallback(c, in);
         return;
     }

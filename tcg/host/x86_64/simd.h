@@ -80,6 +80,13 @@ void s_jcc(struct steps *q, unsigned cc, uint32_t goal);
 
 /* ---- floating point, shared by its files (ops_fp_lanes.c) */
 
+/* Flushing alone: arithmetic stays on the host's unit as long as nothing is to be flushed. */
+#define FP_BUT_FLUSH (FP_SPECIAL & ~(unsigned)IR_FP_FZ)
+
+/* Cold: what was raised since flags_save() is taken back. Falls through to what is emitted next. */
+uint32_t flags_restore(struct compiler *c);
+void flags_save(struct compiler *c);
+
 /* Jumps to cold if a lane of r is a NaN, or with small also if one is the smallest normal number.
  * Uses rax, xmm1, and without AVX t. */
 void s_check_lanes(struct steps *q, ir_type t, const unsigned r_t[2], bool small, uint32_t cold);

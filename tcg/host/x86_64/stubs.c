@@ -319,6 +319,8 @@ static void constants(struct host *h)
     fill(h, K_ABS_F64, 8, INT64_MAX);
     fill(h, K_LEAST_F32, 4, 0x00800000);
     fill(h, K_LEAST_F64, 8, UINT64_C(0x0010000000000000));
+    fill(h, K_INFINITY_F32, 4, 0x7f800000);
+    fill(h, K_INFINITY_F64, 8, UINT64_C(0x7ff0000000000000));
     fill(h, K_HALF_F32, 4, 0x3f000000);
     fill(h, K_HALF_F64, 8, UINT64_C(0x3fe0000000000000));
     fill(h, K_ONE_F32, 4, 0x3f800000);
