@@ -26,6 +26,8 @@ void arm_set_pmu_irq(struct vcpu *v, struct irq irq);
 /* The affinity fields by which PSCI and the GIC name this vCPU. */
 uint64_t arm_mpidr(const struct vcpu *v);
 void arm_set_mpidr(struct vcpu *v, uint64_t mpidr);
+/* How many CPUs its cluster has, with itself; 1 at creation. */
+void arm_set_cluster_cpus(struct vcpu *v, unsigned n);
 /* HLT #0xf000 is a semihosting call. Off at creation. */
 void arm_set_semihosting(struct vcpu *v, bool on);
 /* The seed of RNDR; each vCPU draws its own sequence from it. */

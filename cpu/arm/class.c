@@ -40,6 +40,7 @@ static struct vcpu *create(const char *model, unsigned index, struct error *e)
     cpu->vcpu.cls = &arm_cpu_class;
     cpu->vcpu.index = index;
     cpu->vcpu.firmware_id = index;
+    cpu->cluster_cpus = 1;
     cpu->psci_by_hvc = true;
     rng_seed(&cpu->rng, index);
     return &cpu->vcpu;
@@ -95,6 +96,11 @@ void arm_set_pmu_irq(struct vcpu *v, struct irq irq)
 void arm_set_mpidr(struct vcpu *v, uint64_t mpidr)
 {
     v->firmware_id = mpidr & UINT64_C(0xff00ffffff);
+}
+
+void arm_set_cluster_cpus(struct vcpu *v, unsigned n)
+{
+    arm_cpu(v)->cluster_cpus = n;
 }
 
 uint64_t arm_mpidr(const struct vcpu *v)

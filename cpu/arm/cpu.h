@@ -47,6 +47,7 @@ enum arm_feature {
     ARM_HAS_fp16,
     ARM_HAS_pmu,
     ARM_HAS_lpa2,
+    ARM_HAS_l2ctlr, /* the product has L2CTLR_EL1, which no identification register says */
     ARM_FEATURE_COUNT
 };
 _Static_assert(ARM_FEATURE_COUNT <= 128, "struct arm_cpu.features");
@@ -101,12 +102,12 @@ enum {
     MODE_ENIB = 1u << 20,
     MODE_ENDA = 1u << 21,
     MODE_ENDB = 1u << 22,
-    MODE_BTI = 1u << 23,   /* guarded pages have been seen */
-    MODE_BT = 1u << 24,    /* SCTLR_ELx.BT: PACIxSP is no landing pad for BTYPE 3 */
-    MODE_KDE = 1u << 26,   /* MDSCR_EL1.KDE, with breakpoints or software step */
+    MODE_BTI = 1u << 23,      /* guarded pages have been seen */
+    MODE_BT = 1u << 24,       /* SCTLR_ELx.BT: PACIxSP is no landing pad for BTYPE 3 */
+    MODE_KDE = 1u << 26,      /* MDSCR_EL1.KDE, with breakpoints or software step */
     MODE_UNCACHED = 1u << 27, /* !SCTLR_ELx.I: nothing keeps old instructions from being changed */
-    MODE_FP_SHIFT = 32,    /* IR_FP_ bits of FPCR, 8 bits */
-    MODE_TRAPS_SHIFT = 40, /* ARM_TRAP_ bits, only at EL0 */
+    MODE_FP_SHIFT = 32,       /* IR_FP_ bits of FPCR, 8 bits */
+    MODE_TRAPS_SHIFT = 40,    /* ARM_TRAP_ bits, only at EL0 */
 };
 
 /* What EL0 may not do: traps to EL1, from SCTLR_EL1, CNTKCTL_EL1, PMUSERENR_EL0, MDSCR_EL1. */
@@ -288,7 +289,8 @@ struct arm_cpu {
                             FPACCOMBINE */
     struct qarma *qarma; /* of FEAT_PACQARMA5 and FEAT_PACQARMA3, else NULL; owned */
     uint64_t reset_sctlr;
-    struct rng rng; /* RNDR, RNDRRS */
+    struct rng rng;        /* RNDR, RNDRRS */
+    unsigned cluster_cpus; /* with this one */
     bool psci_by_hvc;
     bool semihosting;
 };

@@ -17,7 +17,7 @@
 
 /* Each field the most that is emulated. Also the model `max`. */
 static const uint64_t emulated[ARM_ID_COUNT] = {
-    [ARM_ID_PFR0] = U(0x1201000000110011), /* CSV3, CSV2_2, DIT, FP16, EL1 and EL0 AArch64 only */
+    [ARM_ID_PFR0] = U(0x1301000000110011), /* CSV3, CSV2_3, DIT, FP16, EL1 and EL0 AArch64 only */
     [ARM_ID_PFR1] = U(0x21),               /* SSBS2, BTI */
     [ARM_ID_DFR0] = U(
         0x10305408), /* 2 context breakpoints, 4 watchpoints, 6 breakpoints, PMUv3p1, v8.2 */
@@ -65,6 +65,7 @@ static const struct arm_model models[] = {
                [ARM_ID_ISAR0] = U(0x11120),
                [ARM_ID_MMFR0] = U(0x00101122)},
         .ccsidr = {U(0x700fe01a), U(0x200fe01a), U(0x703fe07a)},
+        .has_l2ctlr = true,
         .counter_hz = COUNTER_8_0,
         .pmu_id = 0x410a,
     },
@@ -79,6 +80,7 @@ static const struct arm_model models[] = {
                [ARM_ID_ISAR0] = U(0x11120),
                [ARM_ID_MMFR0] = U(0x1122)},
         .ccsidr = {U(0x700fe01a), U(0x203fe002), U(0x707fe07a)},
+        .has_l2ctlr = true,
         .counter_hz = COUNTER_8_0,
         .pmu_id = 0x4103,
     },
@@ -109,6 +111,7 @@ static const struct arm_model models[] = {
                [ARM_ID_ISAR0] = U(0x11120),
                [ARM_ID_MMFR0] = U(0x1124)},
         .ccsidr = {U(0x700fe01a), U(0x201fe012), U(0x70ffe07a)},
+        .has_l2ctlr = true,
         .counter_hz = COUNTER_8_0,
         .pmu_id = 0x4101,
     },
@@ -122,6 +125,7 @@ static const struct arm_model models[] = {
                [ARM_ID_ISAR0] = U(0x11120),
                [ARM_ID_MMFR0] = U(0x1124)},
         .ccsidr = {U(0x700fe01a), U(0x201fe012), U(0x707fe07a)},
+        .has_l2ctlr = true,
         .counter_hz = COUNTER_8_0,
         .pmu_id = 0x4102,
     },
@@ -246,6 +250,7 @@ static void derive_features(struct arm_cpu *cpu)
     set_feature(cpu, ARM_HAS_fp16, field(cpu, ARM_ID_PFR0, 16) == 1);
     set_feature(cpu, ARM_HAS_pmu, field(cpu, ARM_ID_DFR0, 8) > 0);
     set_feature(cpu, ARM_HAS_lpa2, field(cpu, ARM_ID_MMFR0, 28) == 1);
+    set_feature(cpu, ARM_HAS_l2ctlr, cpu->model->has_l2ctlr);
 }
 
 uint64_t arm_cache_geometry(const struct arm_cpu *cpu, unsigned csselr)

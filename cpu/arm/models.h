@@ -12,6 +12,7 @@ struct arm_model {
     uint64_t id[ARM_ID_COUNT];
     uint64_t ccsidr[ARM_CACHES];
     uint32_t counter_hz; /* of the generic timer */
+    bool has_l2ctlr;     /* L2CTLR_EL1 tells the number of cores */
     uint16_t pmu_id;     /* PMCR_EL0.IMP and IDCODE; 0: MIDR_EL1 says it */
 };
 

@@ -51,6 +51,15 @@ static uint64_t read_ccsidr(struct arm_cpu *cpu, const struct arm_sysreg *r)
     return arm_cache_geometry(cpu, cpu->csselr & 15);
 }
 
+/* Of the Technical Reference Manuals: the cores of the cluster less one, at most four. What RAM
+ * latencies the other bits set is nobody's concern. */
+static uint64_t read_l2ctlr(struct arm_cpu *cpu, const struct arm_sysreg *r)
+{
+    (void)r;
+    const unsigned n = cpu->cluster_cpus;
+    return (uint64_t)(n < 4 ? n - 1 : 3) << 24;
+}
+
 static uint64_t read_dczid(struct arm_cpu *cpu, const struct arm_sysreg *r)
 {
     (void)r;
@@ -286,6 +295,8 @@ const struct arm_sysreg arm_sysregs[] = {
     {KEY(3, 1, 0, 0, 0), .name = "CCSIDR_EL1", .flags = SR_R1, .read = read_ccsidr},
     {KEY(3, 1, 0, 0, 1), .name = "CLIDR_EL1", .flags = SR_R1, .read = read_id, .arg = ARM_ID_CLIDR},
     {KEY(3, 1, 0, 0, 7), .name = "AIDR_EL1", .flags = SR_R1, .read = read_zero},
+    {KEY(3, 1, 11, 0, 2), .name = "L2CTLR_EL1", .flags = SR_RW, .read = read_l2ctlr,
+     .write = ignore_write, WITH(l2ctlr)},
     FIELD(3, 2, 0, 0, 0, "CSSELR_EL1", SR_RW, csselr, 0xf, 0),
     {KEY(3, 3, 0, 0, 1), .name = "CTR_EL0", .flags = SR_RO0, .read = read_id, .arg = ARM_ID_CTR,
      .trap = ARM_TRAP_UCT},

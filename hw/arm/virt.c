@@ -436,6 +436,13 @@ static void connect_cpu(struct machine *m, unsigned i)
     arm_set_pmu_irq(cpu, gic_ppi(gic, i, PPI_PMU));
 }
 
+/* How many of n CPUs are in the cluster of CPU i, by affinity. */
+static unsigned cluster_cpus(unsigned n, unsigned i)
+{
+    const unsigned first = i / VIRT_CLUSTER_CPUS * VIRT_CLUSTER_CPUS, left = n - first;
+    return left < VIRT_CLUSTER_CPUS ? left : VIRT_CLUSTER_CPUS;
+}
+
 static bool add_cpus(struct machine *m, struct error *e)
 {
     const struct cpu_class *cls = m->cls->cpu_classes[0];
@@ -451,6 +458,7 @@ static bool add_cpus(struct machine *m, struct error *e)
         v->clock = m->clock;
         v->power = m->power;
         arm_set_mpidr(v, virt_affinity(i));
+        arm_set_cluster_cpus(v, cluster_cpus(m->config.cpus, i));
         arm_set_semihosting(v, m->config.semihosting);
         arm_set_seed(v, rng_u64(&m->rng));
     }

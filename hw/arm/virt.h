@@ -87,10 +87,12 @@ static inline struct virt *virt_of(const struct machine *m)
     return m->board;
 }
 
-/* MPIDR affinity of vCPU index: clusters of 16. */
+#define VIRT_CLUSTER_CPUS 16u
+
+/* MPIDR affinity of vCPU index. */
 static inline uint64_t virt_affinity(unsigned index)
 {
-    return (uint64_t)(index / 16) << 8 | index % 16;
+    return (uint64_t)(index / VIRT_CLUSTER_CPUS) << 8 | index % VIRT_CLUSTER_CPUS;
 }
 
 /* What PCIe uses, by the highmem properties. */

@@ -19,6 +19,7 @@ struct fake_arm {
     int line[2]; /* IRQ, FIQ */
     struct irq timer[ARM_TIMER_COUNT], pmu;
     unsigned resets;
+    unsigned cluster_cpus;
 };
 
 /* Whom vcpu_current() names. */
@@ -86,6 +87,11 @@ void arm_set_pmu_irq(struct vcpu *v, struct irq irq)
 void arm_set_mpidr(struct vcpu *v, uint64_t mpidr)
 {
     v->firmware_id = mpidr;
+}
+
+void arm_set_cluster_cpus(struct vcpu *v, unsigned n)
+{
+    ((struct fake_arm *)v)->cluster_cpus = n;
 }
 
 void arm_set_semihosting(struct vcpu *v, bool on)

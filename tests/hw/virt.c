@@ -136,6 +136,8 @@ TEST(vcpus_have_their_affinity_and_wait_for_psci)
     struct machine *m = board("3", 20);
     CHECK_EQ(m->vcpus[15]->firmware_id, 15);
     CHECK_EQ(m->vcpus[16]->firmware_id, 0x100);
+    CHECK_EQ(fake_arm(m, 15)->cluster_cpus, 16);
+    CHECK_EQ(fake_arm(m, 16)->cluster_cpus, m->vcpu_count - 16);
     CHECK(!m->vcpus[0]->powered_off && m->vcpus[1]->powered_off && m->vcpus[19]->powered_off);
     CHECK_EQ(test_load(m, REDIST + 16 * GICV3_REDIST_SIZE + 8, 8) >> 32, 0x100);
     CHECK(fake_arm(m, 0)->seed != fake_arm(m, 1)->seed);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The table of Arm's system registers, saving and loading, and PSTATE's banked stack pointers. */
 #include "accel/accel.h"
+#include "base/bits.h"
+#include "cpu/arm.h"
 #include "cpu/arm/cpu.h"
 #include "cpu/arm/sysregs.h"
 #include "tests/support/board.h"
@@ -138,6 +140,33 @@ TEST(monitors_of_a_product_name_it)
     const struct arm_sysreg *pmcr = arm_sysreg_find(r.cpu, SYSREG_A64(3, 3, 9, 12, 0));
     REQUIRE(pmcr != NULL);
     CHECK_EQ(pmcr->read(r.cpu, pmcr), 0x41023000); /* Arm, Cortex-A72, 6 counters */
+    rig_free(&r);
+}
+
+TEST(number_of_cores_is_told_where_the_product_has_a_register_for_it)
+{
+    static const char *const models[] = {"cortex-a35", "cortex-a53", "cortex-a57", "cortex-a72"};
+    for (unsigned i = 0; i < array_len(models); i++) {
+        struct rig r = rig_new(models[i]);
+        CHECK_EQ(get(&r, SYSREG_A64(3, 1, 11, 0, 2)), 0);
+        arm_set_cluster_cpus(&r.cpu->vcpu, 3);
+        set(&r, SYSREG_A64(3, 1, 11, 0, 2), 0);
+        CHECK_EQ(get(&r, SYSREG_A64(3, 1, 11, 0, 2)), 2 << 24);
+        arm_set_cluster_cpus(&r.cpu->vcpu, 9);
+        CHECK_EQ(get(&r, SYSREG_A64(3, 1, 11, 0, 2)), 3 << 24);
+        rig_free(&r);
+    }
+    struct rig r = rig_new("cortex-a76");
+    CHECK(arm_sysreg_find(r.cpu, SYSREG_A64(3, 1, 11, 0, 2)) == NULL);
+    rig_free(&r);
+}
+
+TEST(most_capable_model_keeps_branch_histories_apart)
+{
+    struct rig r = rig_new("max");
+    CHECK_EQ(r.cpu->id[ARM_ID_PFR0] >> 56 & 15, 3); /* CSV2_3 */
+    set(&r, SYSREG_A64(3, 0, 13, 0, 7), 5);         /* SCXTNUM_EL1 */
+    CHECK_EQ(get(&r, SYSREG_A64(3, 0, 13, 0, 7)), 5);
     rig_free(&r);
 }
 
