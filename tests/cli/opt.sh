@@ -12,7 +12,7 @@ tests/guests/bare.sh "$tmp/guest.elf" "$tmp/guest.S" || { echo "skip opt: the gu
 for opt in on off; do
     # it powers off if its sum is right
     if timeout -s KILL 60 "$program" -M virt -m 64 -nic none -display none -kernel "$tmp/guest.elf" -accel tcg,opt=$opt \
-        -d ir -D "$tmp/$opt"; then
+        -d opt -D "$tmp/$opt"; then
         echo "ok guest_runs_with_opt_$opt"
     else
         echo "not ok guest_runs_with_opt_$opt: exit status $?"

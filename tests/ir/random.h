@@ -231,7 +231,9 @@ static inline void random_call(struct random_block *s)
     if (row == RIG_RAISE) {
         const ir_val c = random_boolean(s);
         if (rng_below(s->r, 4) == 0) {
-            ir_guard(s->b, c, rig_calls[row], x, z, aux);
+            /* The one raises, the other does if the value is odd. */
+            const unsigned which = rng_below(s->r, 2) ? RIG_RAISE : RIG_RAISES_IF;
+            ir_guard(s->b, c, rig_calls[which], x, z, aux);
         }
         return;
     }
