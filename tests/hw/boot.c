@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "base/mem.h"
 #include "hw/elf.h"
+#include "tests/support/kernels.h"
 #include "tests/support/machine.h"
 #include "tests/test.h"
 
@@ -65,43 +66,12 @@ static void refuses(const void *bytes, size_t n, const char *part)
     end(&b);
 }
 
-/* ---- making kernels */
-
-enum {
-    IMAGE_BYTES = 8192
-};
-
-/* An Image of 8 KiB whose words behind the header count up. */
-static void make_image(uint8_t *image, uint64_t text_offset, uint64_t image_size)
-{
-    memset(image, 0, 64);
-    for (uint32_t i = 64; i < IMAGE_BYTES; i += 4) {
-        store_le32(image + i, i);
-    }
-    store_le64(image + 8, text_offset);
-    store_le64(image + 16, image_size);
-    store_le64(image + 24, 0xa);
-    memcpy(image + 56, "ARM\x64", 4);
-}
-
 static void is_loaded_at(struct bench *b, paddr a)
 {
     CHECK(b->boot.has_kernel);
     CHECK_EQ(b->boot.entry, a);
     CHECK_EQ(test_load32(b->m, a + 56), 0x644d5241);
     CHECK_EQ(test_load32(b->m, a + IMAGE_BYTES - 4), IMAGE_BYTES - 4);
-}
-
-static size_t pack_gzip(const void *bytes, size_t n, uint8_t *out, size_t room)
-{
-    z_stream z = {.next_in = (Bytef *)(uintptr_t)bytes,
-                  .avail_in = (uInt)n,
-                  .next_out = out,
-                  .avail_out = (uInt)room};
-    CHECK(deflateInit2(&z, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
-    CHECK(deflate(&z, Z_FINISH) == Z_STREAM_END);
-    deflateEnd(&z);
-    return z.total_out;
 }
 
 /* ---- Image */
@@ -168,21 +138,6 @@ TEST(big_endian_image_is_refused)
     refuses(image, sizeof(image), "big-endian");
 }
 
-/* Gives the image a PE header with one section that ends at end. */
-static void make_efi(uint8_t *image, uint32_t section_end)
-{
-    make_image(image, 0, MIB);
-    memcpy(image, "MZ", 2);
-    store_le32(image + 0x3c, 64);
-    uint8_t *pe = image + 64;
-    memset(pe, 0, 400);
-    memcpy(pe, "PE", 2);
-    store_le16(pe + 6, 1);    /* sections */
-    store_le16(pe + 20, 160); /* optional header */
-    store_le32(pe + 24 + 160 + 16, section_end - 4096);
-    store_le32(pe + 24 + 160 + 20, 4096);
-}
-
 TEST(image_whose_sections_are_not_all_there_is_truncated)
 {
     uint8_t image[IMAGE_BYTES];
@@ -231,18 +186,6 @@ TEST(bomb_stops_at_the_size_of_memory)
     mem_free(packed);
 }
 
-static size_t make_zboot(uint8_t *out, const char *type, const uint8_t *payload, size_t n)
-{
-    memset(out, 0, 4096);
-    memcpy(out, "MZ", 2);
-    memcpy(out + 4, "zimg", 4);
-    store_le32(out + 8, 4096);
-    store_le32(out + 12, (uint32_t)n);
-    strcpy((char *)out + 24, type);
-    memcpy(out + 4096, payload, n);
-    return 4096 + n;
-}
-
 TEST(efi_zboot_kernels_are_unpacked)
 {
     uint8_t image[IMAGE_BYTES], packed[2 * IMAGE_BYTES], zboot[4096 + 2 * IMAGE_BYTES];
@@ -268,23 +211,6 @@ TEST(efi_zboot_kernels_are_unpacked)
 }
 
 /* ---- uImage */
-
-static size_t make_uimage(uint8_t *out, uint8_t compression, const uint8_t *data, size_t n)
-{
-    memset(out, 0, 64);
-    store_be32(out, 0x27051956);
-    store_be32(out + 12, (uint32_t)n);
-    store_be32(out + 16, 0x40400000);
-    store_be32(out + 20, 0x40400040);
-    store_be32(out + 24, (uint32_t)crc32(0, data, (uInt)n));
-    out[28] = 5;
-    out[29] = 22;
-    out[30] = 2;
-    out[31] = compression;
-    store_be32(out + 4, (uint32_t)crc32(0, out, 64));
-    memcpy(out + 64, data, n);
-    return 64 + n;
-}
 
 TEST(uimage_goes_where_its_header_says)
 {
@@ -324,33 +250,6 @@ TEST(damaged_uimages_are_refused)
 }
 
 /* ---- ELF */
-
-struct elf_spec {
-    uint16_t machine;
-    uint64_t entry, vaddr, paddr, file_bytes, memory_bytes;
-};
-
-/* Header, one program header, and data of 0x33. */
-static size_t make_elf(uint8_t *out, const struct elf_spec *s)
-{
-    memset(out, 0, 120);
-    memcpy(out, "\177ELF\2\1\1", 7);
-    store_le16(out + 16, 2);
-    store_le16(out + 18, s->machine);
-    store_le64(out + 24, s->entry);
-    store_le64(out + 32, 64);
-    store_le16(out + 54, 56);
-    store_le16(out + 56, 1);
-    uint8_t *p = out + 64;
-    store_le32(p, 1);
-    store_le64(p + 8, 120);
-    store_le64(p + 16, s->vaddr);
-    store_le64(p + 24, s->paddr);
-    store_le64(p + 32, s->file_bytes);
-    store_le64(p + 40, s->memory_bytes);
-    memset(out + 120, 0x33, 64);
-    return 120 + 64;
-}
 
 TEST(elf_segments_go_to_their_physical_addresses_with_cleared_bss)
 {
