@@ -35,8 +35,14 @@ TEST(changed_trees_are_refused_or_usable)
     struct virt v = {
         .gic = 3, .has_its = true, .highmem = true, .dtb_randomness = true, .dtb_kaslr_seed = true};
     struct machine m = {.cls = &cls, .board = &v};
-    m.config = (struct machine_config){
-        .ram_bytes = 1 << 30, .cpus = 2, .max_cpus = 2, .cores = 2, .append = "console=ttyAMA0"};
+    m.config = (struct machine_config){.ram_bytes = 1 << 30,
+                                       .cpus = 2,
+                                       .max_cpus = 2,
+                                       .sockets = 1,
+                                       .clusters = 1,
+                                       .cores = 2,
+                                       .threads = 1,
+                                       .append = "console=ttyAMA0"};
     v.boot.initrd_start = 0x48000000;
     v.boot.initrd_end = 0x49000000;
 
