@@ -103,16 +103,18 @@ THREAD(mp_read_acquire, "ldar x5, [x3]\n ldr x6, [x2]\n stp x5, x6, [x4]")
 THREAD(mp_read_rcpc, "ldapr x5, [x3]\n ldr x6, [x2]\n stp x5, x6, [x4]")
 THREAD(mp_read_address, "ldr x5, [x3]\n eor x7, x5, x5\n ldr x6, [x2, x7]\n stp x5, x6, [x4]")
 THREAD(mp_read_control_isb, "ldr x5, [x3]\n cbnz x5, 1f\n1: isb\n ldr x6, [x2]\n stp x5, x6, [x4]")
+THREAD(mp_write_stlxr, "str x0, [x2]\n1: ldxr x5, [x3]\n stlxr w6, x0, [x3]\n cbnz w6, 1b")
+THREAD(mp_read_ldaxr, "ldaxr x5, [x3]\n ldr x6, [x2]\n stp x5, x6, [x4]")
 THREAD(mp_read_ldadda, "ldadda xzr, x5, [x3]\n ldr x6, [x2]\n stp x5, x6, [x4]")
 FORBIDDEN(mp_forbidden, r[0] == 1 && r[1] == 0)
 
 TEST(message_passing)
 {
-    static thread *const writers[] = {mp_write_dmb, mp_write_dmbst, mp_write_release,
-                                      mp_write_swpl};
-    static thread *const readers[] = {mp_read_dmb,   mp_read_dmbld,   mp_read_acquire,
-                                      mp_read_rcpc,  mp_read_address, mp_read_control_isb,
-                                      mp_read_ldadda};
+    static thread *const writers[] = {mp_write_dmb, mp_write_dmbst, mp_write_release, mp_write_swpl,
+                                      mp_write_stlxr};
+    static thread *const readers[] = {mp_read_dmb,    mp_read_dmbld,   mp_read_acquire,
+                                      mp_read_rcpc,   mp_read_address, mp_read_control_isb,
+                                      mp_read_ldadda, mp_read_ldaxr};
     for (unsigned w = 0; w < sizeof(writers) / sizeof(writers[0]); w++) {
         for (unsigned r = 0; r < sizeof(readers) / sizeof(readers[0]); r++) {
             run(&(struct litmus){{writers[w], readers[r]}, mp_forbidden});
@@ -128,6 +130,9 @@ THREAD(sb_x_sc, "stlr x0, [x2]\n ldar x5, [x3]\n str x5, [x4]")
 THREAD(sb_y_sc, "stlr x0, [x3]\n ldar x5, [x2]\n str x5, [x4, #8]")
 THREAD(sb_x_dsb, "str x0, [x2]\n dsb ish\n ldr x5, [x3]\n str x5, [x4]")
 THREAD(sb_y_swpal, "swpal x0, x7, [x3]\n ldar x5, [x2]\n str x5, [x4, #8]")
+THREAD(sb_x_stlxr, "1: ldxr x7, [x2]\n stlxr w8, x0, [x2]\n cbnz w8, 1b\n"
+                   " ldar x5, [x3]\n str x5, [x4]")
+THREAD(sb_y_staddl, "staddl x0, [x3]\n ldar x5, [x2]\n str x5, [x4, #8]")
 FORBIDDEN(sb_forbidden, r[0] == 0 && r[1] == 0)
 
 TEST(store_buffering_with_barriers)
@@ -140,6 +145,8 @@ TEST(store_buffering_with_release_and_acquire)
 {
     run(&(struct litmus){{sb_x_sc, sb_y_sc}, sb_forbidden});
     run(&(struct litmus){{sb_x_sc, sb_y_swpal}, sb_forbidden});
+    run(&(struct litmus){{sb_x_stlxr, sb_y_staddl}, sb_forbidden});
+    run(&(struct litmus){{sb_x_stlxr, sb_y_sc}, sb_forbidden});
 }
 
 /* ---- LB: each reads and then stores the other's */
