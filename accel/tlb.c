@@ -104,8 +104,9 @@ static bool in_use(const struct tlb *t, const struct tlb_table *table, unsigned 
     return false;
 }
 
-/* The table for what `want` says, which may be one that held something else. */
-static struct tlb_table *resident(struct tlb *t, const struct tlb_table *want)
+/* The table for these, which may be one that held something else. */
+static struct tlb_table *resident(struct tlb *t, unsigned idx, bool shared, uint32_t low,
+                                  uint32_t high)
 {
     unsigned slot = TLB_TABLES;
 
@@ -115,11 +116,11 @@ static struct tlb_table *resident(struct tlb *t, const struct tlb_table *want)
             slot = i;
             break;
         }
-        if (table->used && table->idx == want->idx && table->shared == want->shared &&
-            (table->shared || (table->low == want->low && table->high == want->high))) {
+        if (table->used && table->idx == idx && table->shared == shared &&
+            (table->shared || (table->low == low && table->high == high))) {
             return table;
         }
-        if (!in_use(t, table, want->idx) &&
+        if (!in_use(t, table, idx) &&
             (slot == TLB_TABLES || table->last_use < t->tables[slot]->last_use)) {
             slot = i;
         }
@@ -131,10 +132,10 @@ static struct tlb_table *resident(struct tlb *t, const struct tlb_table *want)
     struct tlb_table *table = t->tables[slot];
     tlb_clear_table(table);
     table->used = true;
-    table->idx = want->idx;
-    table->shared = want->shared;
-    table->low = want->low;
-    table->high = want->high;
+    table->idx = (uint8_t)idx;
+    table->shared = shared;
+    table->low = low;
+    table->high = high;
     return table;
 }
 
@@ -154,8 +155,7 @@ static void select_idx(struct vcpu *v, unsigned idx)
     t->high_tag[idx] = high;
     if (!table || !table->used || table->idx != idx || table->shared != shared ||
         (!shared && (table->low != low || table->high != high))) {
-        table = resident(t, &(struct tlb_table){
-                                .idx = (uint8_t)idx, .shared = shared, .low = low, .high = high});
+        table = resident(t, idx, shared, low, high);
         t->by_idx[idx] = table;
         table->last_use = ++t->tick;
     }

@@ -216,7 +216,7 @@ struct arm_regime {
     uint64_t start_mask;             /* of the first level's index */
     uint64_t start_table;            /* physical address */
     uint64_t top, top_value;         /* bits of an address that must be equal, and what to */
-    uint64_t mair;
+    uint64_t sctlr, tcr, ttbr, mair; /* what all this was made from */
 };
 
 /* RAM that translation tables were found in, valid for a generation of the memory map. */

@@ -106,6 +106,9 @@ static struct arm_regime regime_of(const struct arm_cpu *cpu, bool upper)
         .walk_disabled = tcr & (upper ? TCR_EPD1 : TCR_EPD0),
         .el0_disabled = tcr & (upper ? TCR_E0PD1 : TCR_E0PD0),
         .granule_bits = (uint8_t)granule_of(cpu, tcr, upper),
+        .sctlr = sctlr,
+        .tcr = tcr,
+        .ttbr = upper ? cpu->ttbr1[1] : cpu->ttbr0[1],
         .mair = cpu->mair[1],
     };
     g.ds = (tcr & TCR_DS) && g.granule_bits != 16;
@@ -118,15 +121,20 @@ static struct arm_regime regime_of(const struct arm_cpu *cpu, bool upper)
     g.top = mask64(g.tbi ? 56 : 64) & ~mask64(64 - tsz);
     g.top_value = upper ? g.top : 0;
     if (!g.bad_size) {
-        set_start(&g, 64 - tsz, upper ? cpu->ttbr1[1] : cpu->ttbr0[1]);
+        set_start(&g, 64 - tsz, g.ttbr);
     }
     return g;
 }
 
 void arm_update_regimes(struct arm_cpu *cpu)
 {
-    cpu->regime[0] = regime_of(cpu, false);
-    cpu->regime[1] = regime_of(cpu, true);
+    for (unsigned upper = 0; upper < 2; upper++) {
+        struct arm_regime *g = &cpu->regime[upper];
+        if (g->ttbr != (upper ? cpu->ttbr1[1] : cpu->ttbr0[1]) || g->sctlr != cpu->sctlr[1] ||
+            g->tcr != cpu->tcr[1] || g->mair != cpu->mair[1]) {
+            *g = regime_of(cpu, upper);
+        }
+    }
 }
 
 /* ---- the walk */
