@@ -56,7 +56,7 @@ SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 SCRIPTS := $(wildcard tests/boot/*.sh tests/system/*.sh tests/code/*.sh tests/monitor/*.t tests/cli/*.sh)
 # The sizes of the test run.
 QUICK := unit ir hw block net
-VARIANT_KINDS := unit ir hw block net
+VARIANT_KINDS := unit ir hw block net fuzz
 
 # ---- flags
 

@@ -8,8 +8,13 @@ program=${BUILD:-build}/dragoman-system-aarch64
 program=$(realpath -s "$program")
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
+tests/guests/bare.sh "$tmp/kernel.elf" tests/guests/hello.S || { echo "skip options: the guest does not assemble"; exit 0; }
 cd "$tmp" || exit 2
 truncate -s 1M disk.img
+truncate -s 200M large
+head -c 100 kernel.elf > truncated.elf
+perl -e 'print pack("a7 x9 S< S< x100", "\x7fELF\2\1\1", 2, 62)' > x86.elf
+gzip -c kernel.elf | head -c 300 > truncated.gz
 echo 'not a kernel' > text
 
 # wrong NAME TEXT ARGUMENT...: one line on standard error that contains TEXT, status 1, no new file
@@ -114,6 +119,15 @@ wrong too_many_cpus 'at most' $V -smp 100000
 wrong topology_that_does_not_fit 'are not 4 CPUs' $V -smp 4,sockets=3
 wrong kernel_is_missing '-kernel nothing: No such file' $V -kernel nothing
 wrong kernel_is_text 'text' $V -kernel text
+wrong kernel_is_truncated 'truncated.elf: the ELF file is truncated' $V -kernel truncated.elf
+wrong compressed_kernel_is_truncated 'truncated' $V -kernel truncated.gz
+wrong kernel_is_foreign 'an ELF file for x86-64, not for AArch64' $V -kernel x86.elf
+wrong initrd_is_missing '-initrd nothing: No such file' $V -kernel kernel.elf -initrd nothing
+wrong initrd_does_not_fit 'do not fit into 128 MiB of memory' $V -kernel kernel.elf -initrd large
+wrong device_tree_is_no_tree '-dtb text: ' $V -kernel kernel.elf -dtb text
+wrong device_tree_is_missing '-dtb nothing: No such file' $V -kernel kernel.elf -dtb nothing
+wrong flash_image_is_too_short 'disk.img: the flash has 67108864 bytes' $V -pflash disk.img
+wrong disk_is_a_folder 'Is a directory' $V -drive file=/,format=raw
 wrong initrd_without_kernel 'only with -kernel' $V -initrd text
 wrong device_tree_does_not_parse 'text' $V -kernel text -dtb text
 wrong firmware_is_not_installed 'package qemu-efi-aarch64' $V -bios nowhere/QEMU_EFI.fd
