@@ -319,8 +319,8 @@ TEST(failed_creation_leaves_nothing_behind)
     CHECK(device_create(d, &e));
     CHECK(machine_find_device(m, "x") == d);
     char *tree = machine_describe_tree(m);
-    CHECK(strstr(tree, "bus: main-system-bus\n  type system\n  dev: sample, id \"x\"\n    text = \"hello\"\n") ==
-          tree);
+    CHECK(strstr(tree, "bus: main-system-bus\n  type system\n  dev: sample, id \"x\"\n    text = "
+                       "\"hello\"\n") == tree);
     CHECK(strstr(tree, "\n    size = 4096\n") && strstr(tree, "\n    colour = green\n") &&
           strstr(tree, "\n    addr = any\n") && strstr(tree, "\n    flag = off\n") &&
           strstr(tree, "\n    mac = 00:00:00:00:00:00\n"));
