@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/atomic.h"
+#include "base/mem.h"
 #include "base/os.h"
 
 /* How many lines one device or unit has had in the second that runs. */
@@ -182,11 +184,22 @@ static void set_file(FILE *file)
     os_mutex_unlock(&log_state.lock);
 }
 
+/* path with the process id in the place of its first %d; allocated. */
+static char *with_pid(const char *path)
+{
+    const char *at = strstr(path, "%d");
+
+    return at ? mem_printf("%.*s%d%s", (int)(at - path), path, (int)getpid(), at + 2)
+              : mem_strdup(path);
+}
+
 bool log_open(const char *path, struct error *e)
 {
     FILE *file = NULL;
     if (path) {
-        file = fopen(path, "we");
+        char *name = with_pid(path);
+        file = fopen(name, "we");
+        mem_free(name);
         if (!file) {
             return error_set(e, "log file '%s': %s", path, strerror(errno));
         }

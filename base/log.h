@@ -74,7 +74,8 @@ bool log_category_at(size_t i, const char **name, const char **help);
 void log_set_mask(unsigned mask);
 unsigned log_mask(void);
 
-/* Sends the log to the file at path, which is truncated; NULL is standard error, as at start. */
+/* Sends the log to the file at path, which is truncated; %d in it stands for the process id. NULL
+ * is standard error, as at start. */
 bool log_open(const char *path, struct error *e);
 
 /* Writes what was held back and goes back to standard error. */

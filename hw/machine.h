@@ -155,6 +155,7 @@ struct bus {
     /* Gives d its place (address from its properties); false with an error when there is none. */
     bool (*attach)(struct bus *b, struct device *d, struct error *e);
     void (*detach)(struct bus *b, struct device *d);
+    bool (*is_full)(const struct bus *b); /* takes one device, and has it; NULL: takes many */
     /* Lines of d's place on the bus for `info qtree`, indented so far; or NULL. */
     void (*describe)(const struct device *d, int indent, struct strbuf *out);
     struct bus *next;
@@ -167,6 +168,7 @@ struct bus *machine_find_bus(struct machine *m, const char *name);
 /* Called by device_create and device_free. */
 void machine_add_device(struct machine *m, struct device *d);
 void machine_remove_device(struct machine *m, struct device *d);
+const char *bus_kind_name(enum bus_kind k);     /* "PCI" */
 char *machine_describe_tree(struct machine *m); /* `info qtree`; allocated */
 
 #endif

@@ -42,18 +42,23 @@ static void describe_devices(const struct machine *m, const struct bus *b, int i
     }
 }
 
-/* Recursion is as deep as the bridges that the command line stacked. */
-static void describe_bus(const struct machine *m, const struct bus *b, int indent,
-                         struct strbuf *out)
+const char *bus_kind_name(enum bus_kind k)
 {
-    static const char *const kinds[] = {[BUS_NONE] = "none", [BUS_SYSTEM] = "system",
+    static const char *const names[] = {[BUS_NONE] = "none", [BUS_SYSTEM] = "system",
                                         [BUS_PCI] = "PCI",   [BUS_VIRTIO] = "virtio",
                                         [BUS_USB] = "USB",   [BUS_ISA] = "ISA",
                                         [BUS_I2C] = "I2C",   [BUS_SPI] = "SPI",
                                         [BUS_SCSI] = "SCSI", [BUS_VIRTIO_SERIAL] = "virtio-serial"};
 
+    return names[k];
+}
+
+/* Recursion is as deep as the bridges that the command line stacked. */
+static void describe_bus(const struct machine *m, const struct bus *b, int indent,
+                         struct strbuf *out)
+{
     strbuf_printf(out, "%*sbus: %s\n%*stype %s\n", indent, "", b->name, indent + 2, "",
-                  kinds[b->kind]);
+                  bus_kind_name(b->kind));
     describe_devices(m, b, indent + 2, out);
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/mem.h"
 
 struct chardev {
@@ -218,6 +219,28 @@ static bool expand(const struct chardev_short *s, const char *text, struct strbu
         strbuf_printf(out, ",%s", s->extra);
     }
     return true;
+}
+
+char *chardevs_short_help(const char *option)
+{
+    static const char *const rows[][2] = {
+        {"stdio", "the terminal, or standard input and output"},
+        {"mon:stdio", "the same, shared with the monitor: ctrl-a c goes from one to the other"},
+        {"null", "nothing is read, what is written is lost"},
+        {"none", "there is no such line"},
+        {"pty", "a pseudo-terminal, whose name is told"},
+        {"file:PATH", "what is written goes into a file"},
+        {"pipe:PATH", "PATH.in and PATH.out, or PATH for both"},
+        {"unix:PATH", "a socket of the host; ,server=on,wait=off: it waits for peers"},
+        {"tcp:HOST:PORT", "a connection; ,server=on,wait=off: it waits for peers"},
+        {"chardev:ID", "the back end of a -chardev"},
+    };
+    struct strbuf s = {0};
+    strbuf_printf(&s, "Back ends of %s:\n", option);
+    for (size_t i = 0; i < array_len(rows); i++) {
+        strbuf_printf(&s, "  %-14s %s\n", rows[i][0], rows[i][1]);
+    }
+    return strbuf_take(&s);
 }
 
 static bool bad_short(const struct chardev_short *s, struct error *e)

@@ -62,6 +62,9 @@ struct chardev_short {
 bool chardevs_add_short(struct chardevs *c, const struct chardev_short *s, const char **id,
                         struct error *e);
 
+/* What -serial and the like take; allocated. */
+char *chardevs_short_help(const char *option);
+
 /* Says what is wrong with the argument of -serial and the like, as far as it can be said without
  * opening anything. */
 bool chardevs_check_short(const struct chardev_short *s, struct error *e);

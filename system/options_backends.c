@@ -412,9 +412,13 @@ static bool check_chardev(struct config *c, const struct keyvals *k, struct erro
     return chardevs_check(k, e);
 }
 
-static bool check_shorts(const char *option, const struct text_list *l, struct error *e)
+static bool check_shorts(struct config *c, const char *option, const struct text_list *l,
+                         struct error *e)
 {
     for (size_t i = 0; i < l->count; i++) {
+        if (is_help(l->items[i])) {
+            return give_help(c, chardevs_short_help(option));
+        }
         struct chardev_short s = {.option = option, .text = l->items[i], .id = "new"};
         if (!chardevs_check_short(&s, e)) {
             return false;
@@ -481,8 +485,8 @@ bool check_backends(struct config *c, struct error *e)
         }
     }
     struct text_list gdb = {&c->gdb, c->gdb ? 1 : 0};
-    return check_shorts("-serial", &c->serials, e) && check_shorts("-monitor", &c->monitors, e) &&
-           check_shorts("-gdb", &gdb, e);
+    return check_shorts(c, "-serial", &c->serials, e) &&
+           check_shorts(c, "-monitor", &c->monitors, e) && check_shorts(c, "-gdb", &gdb, e);
 }
 
 static void free_drives(struct drive *d)

@@ -8,16 +8,6 @@
 #include "hw/device.h"
 #include "system/options.h"
 
-static const char *bus_name(enum bus_kind k)
-{
-    static const char *const names[] = {[BUS_NONE] = "none", [BUS_SYSTEM] = "system",
-                                        [BUS_PCI] = "PCI",   [BUS_VIRTIO] = "virtio",
-                                        [BUS_USB] = "USB",   [BUS_ISA] = "ISA",
-                                        [BUS_I2C] = "I2C",   [BUS_SPI] = "SPI",
-                                        [BUS_SCSI] = "SCSI", [BUS_VIRTIO_SERIAL] = "virtio-serial"};
-    return names[k];
-}
-
 static bool listed(const struct device_class *d)
 {
     return (d->flags & DEVICE_PLUGGABLE) && !(d->flags & DEVICE_INTERNAL);
@@ -29,8 +19,8 @@ static char *devices_help(void)
     strbuf_puts(&s, "Devices:\n");
     for (const struct device_class *const *d = device_classes; *d; d++) {
         if (listed(*d)) {
-            strbuf_printf(&s, "  %-24s %-8s %s%s%s\n", (*d)->name, bus_name((*d)->bus), (*d)->desc,
-                          (*d)->alias ? "; also " : "", (*d)->alias ? (*d)->alias : "");
+            strbuf_printf(&s, "  %-24s %-8s %s%s%s\n", (*d)->name, bus_kind_name((*d)->bus),
+                          (*d)->desc, (*d)->alias ? "; also " : "", (*d)->alias ? (*d)->alias : "");
         }
     }
     return strbuf_take(&s);
@@ -93,10 +83,26 @@ static bool check_device(struct config *c, struct keyvals *k, struct error *e)
            error_set(e, "%s: '%s' is part of a machine and cannot be added", k->where, driver);
 }
 
+static char *globals_help(void)
+{
+    struct strbuf s = {0};
+    strbuf_puts(&s, "-global DRIVER.PROPERTY=VALUE sets a property of all devices of a driver.\n"
+                    "Drivers, whose properties -device DRIVER,help lists:\n");
+    for (const struct device_class *const *d = device_classes; *d; d++) {
+        if (listed(*d)) {
+            strbuf_printf(&s, "  %-26s %s\n", (*d)->name, (*d)->desc ? (*d)->desc : "");
+        }
+    }
+    return strbuf_take(&s);
+}
+
 bool take_global(struct config *c, const char *arg, struct error *e)
 {
     size_t n = strcspn(arg, ".=,");
     struct keyvals *k;
+    if (is_help(arg)) {
+        return give_help(c, globals_help());
+    }
     if (arg[n] == '.') { /* DRIVER.PROPERTY=VALUE */
         const char *equals = strchr(arg + n, '=');
         if (!equals || equals == arg + n + 1 || n == 0) {

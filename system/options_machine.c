@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/bits.h"
 #include "base/mem.h"
 #include "base/os.h"
 #include "cpu/cpu.h"
@@ -197,13 +198,11 @@ static bool check_memory(struct config *c, struct error *e)
 {
     struct memory_group g = {0};
     const struct keyvals *k = c->memory_group;
-    if (k && group_wants_help(k)) {
-        struct strbuf s = {0};
-        key_rows_help(memory_rows, &s);
-        return give_help(c, strbuf_take(&s));
-    }
     if (k && !keyvals_apply(k, memory_rows, NULL, &g, e)) {
         return false;
+    }
+    if (k && k->count == 0) {
+        return error_set(e, "%s: a size is missing", k->where);
     }
     uint64_t size = g.size ? g.size : c->machine_class->default_ram_bytes;
     size = size ? size : UINT64_C(128) << 20;
@@ -274,11 +273,6 @@ static bool check_smp(struct config *c, struct error *e)
 {
     struct smp_group g = {0};
     const struct keyvals *k = c->smp_group;
-    if (k && group_wants_help(k)) {
-        struct strbuf s = {0};
-        key_rows_help(smp_rows, &s);
-        return give_help(c, strbuf_take(&s));
-    }
     if (k && !keyvals_apply(k, smp_rows, NULL, &g, e)) {
         return false;
     }
@@ -406,8 +400,28 @@ static bool check_name(struct config *c, struct error *e)
     return true;
 }
 
+/* Help on the groups needs no machine. false: it was given. */
+static bool check_help(struct config *c)
+{
+    const struct {
+        const struct keyvals *group;
+        const struct key_row *rows;
+    } groups[] = {{c->memory_group, memory_rows},
+                  {c->smp_group, smp_rows},
+                  {c->rtc_group, rtc_rows},
+                  {c->name_group, name_rows}};
+    for (size_t i = 0; i < array_len(groups); i++) {
+        if (groups[i].group && group_wants_help(groups[i].group)) {
+            struct strbuf s = {0};
+            key_rows_help(groups[i].rows, &s);
+            return give_help(c, strbuf_take(&s));
+        }
+    }
+    return true;
+}
+
 bool check_machine(struct config *c, struct error *e)
 {
-    return check_cpu(c, e) && check_machine_group(c, e) && check_memory(c, e) && check_smp(c, e) &&
-           check_rtc(c, e) && check_uuid(c->machine.uuid, e) && check_name(c, e);
+    return check_help(c) && check_cpu(c, e) && check_machine_group(c, e) && check_memory(c, e) &&
+           check_smp(c, e) && check_rtc(c, e) && check_uuid(c->machine.uuid, e) && check_name(c, e);
 }

@@ -6,6 +6,7 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/os.h"
@@ -14,6 +15,22 @@
 #include "system/vm.h"
 
 /* ---- back ends */
+
+/* An earlier drive with d's file, or NULL. */
+static const struct drive *same_image(const struct vm *vm, const struct drive *d)
+{
+    struct stat wanted, other;
+    if (!d->image.file || stat(d->image.file, &wanted) != 0) {
+        return NULL;
+    }
+    for (const struct drive *k = vm->config->drive_list; k && k != d; k = k->next) {
+        if (k->block && stat(k->image.file, &other) == 0 && other.st_dev == wanted.st_dev &&
+            other.st_ino == wanted.st_ino) {
+            return k;
+        }
+    }
+    return NULL;
+}
 
 static bool open_drives(struct vm *vm, struct error *e)
 {
@@ -28,6 +45,13 @@ static bool open_drives(struct vm *vm, struct error *e)
         }
         d->block = block_open(&d->image, e);
         if (!d->block) {
+            const struct drive *same = same_image(vm, d);
+            if (same) {
+                error_set(e,
+                          "%s is the image of %s already; a second disk of it needs readonly=on "
+                          "for both, or locking=off",
+                          d->image.file, same->where);
+            }
             error_prefix(e, "%s: ", d->where);
             return false;
         }
@@ -264,8 +288,15 @@ static bool choose_bus(struct vm *vm, struct device *d, const struct request *r,
     }
     if (kind != BUS_NONE && kind != BUS_SYSTEM) {
         d->bus = m->cls->default_bus ? m->cls->default_bus(m, kind) : NULL;
+        unsigned full = 0;
         for (struct bus *b = m->buses; b && !d->bus; b = b->next) {
-            d->bus = b->kind == kind ? b : NULL; /* one that another device brought */
+            const bool is_full = b->kind == kind && b->is_full && b->is_full(b);
+            d->bus = b->kind == kind && !is_full ? b : NULL; /* one that another device brought */
+            full += is_full;
+        }
+        if (!d->bus && full) {
+            return error_set(e, "no free transport for %s: all %u have a device", d->cls->name,
+                             full);
         }
         return d->bus || error_set(e, "the machine has no bus for %s", d->cls->name);
     }

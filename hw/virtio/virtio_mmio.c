@@ -281,6 +281,11 @@ bool virtio_mmio_in_use(const struct device *d)
     return ((const struct virtio_mmio *)d)->plugged != NULL;
 }
 
+static bool mmio_is_full(const struct bus *b)
+{
+    return virtio_mmio_in_use(b->parent);
+}
+
 static bool mmio_create(struct device *d, struct error *e)
 {
     struct virtio_mmio *t = (struct virtio_mmio *)d;
@@ -294,6 +299,7 @@ static bool mmio_create(struct device *d, struct error *e)
         .impl = t,
         .attach = mmio_attach,
         .detach = mmio_detach,
+        .is_full = mmio_is_full,
     };
     snprintf(t->bus.name, sizeof(t->bus.name), "virtio-mmio-bus.%u", t->index);
     machine_add_bus(d->machine, &t->bus);

@@ -88,6 +88,10 @@ guest -kernel steps.elf -d opt -D opt
     grep -q 'cmp.i32.ne' opt || echo "opt has no comparison"
 } | verdict ir_is_what_was_asked_for_and_opt_what_is_compiled
 
+# ---- %d in the name of the file is the process
+guest -kernel steps.elf -d exec -D 'log.%d'
+echo log.* | grep -vE '^log\.[0-9]+$' | verdict file_is_named_after_the_process
+
 # ---- switched on while translated blocks run that lead to each other, and off again
 guest -kernel busy.elf -smp 4 -monitor unix:mon,server=on,wait=off -D got &
 for _ in {1..100}; do [ -S mon ] && break; sleep 0.1; done

@@ -81,6 +81,10 @@ shows keys_of_a_back_end_are_listed '^  server=on\|off ' -chardev socket,help
 shows objects_are_listed '^  filter-dump ' -object help
 shows drive_keys_are_listed '^  readonly=on\|off ' -drive help
 shows log_items_are_listed '^  in_asm ' -d help
+shows rtc_keys_are_listed '^  base=TEXT ' -rtc help
+shows serial_back_ends_are_listed '^  unix:PATH ' -M virt -serial help
+shows monitor_back_ends_are_listed '^  stdio ' -M virt -monitor help
+shows drivers_of_global_are_listed '^  virtio-blk-pci ' -global help
 shows icount_keys_are_listed '^  sleep=on\|off ' -icount help
 
 out=$("$program" 2>&1)
@@ -114,6 +118,11 @@ wrong bad_thread_choice 'accepted: single, multi' $V -accel tcg,thread=two
 wrong bad_memory_size "-m 1X: size: '1X' is not a size" $V -m 1X
 wrong more_memory_than_the_host '-m' $V -m 90T
 wrong version_of_a_machine_that_was_never 'there is no such machine; accepted: virt' -M virt-10.9 -display none
+wrong no_size_of_memory '-m : a size is missing' $V -m ''
+wrong image_that_is_a_disk_already 'disk.img is the image of -drive file=disk.img,format=raw already' $V \
+    -drive file=disk.img,format=raw -drive file=./disk.img,format=raw
+wrong transports_are_used_up 'no free transport for virtio-rng-device: all 32 have a device' $V \
+    $(for i in {1..33}; do echo -device virtio-rng-device; done)
 wrong no_cpus '-smp 0: cpus: at least 1' $V -smp 0
 wrong too_many_cpus 'at most' $V -smp 100000
 wrong topology_that_does_not_fit 'are not 4 CPUs' $V -smp 4,sockets=3
