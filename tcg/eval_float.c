@@ -103,6 +103,23 @@ EVALUATOR(eval_fsqrt)
     lanes1(e, d, a, fp_sqrt);
 }
 
+static fp_bits denormals_are_zeros(const struct fp_format *f, fp_bits a, struct fp_env *env)
+{
+    const fp_bits sign = a & (fp_bits)1 << (f->width - 1), magnitude = a ^ sign;
+    const unsigned flush = !f->is_half ? env->flush_inputs : env->flush_half ? FP_FLUSH : FP_KEEP;
+
+    if (magnitude == 0 || magnitude >> f->frac_bits || flush == FP_KEEP) {
+        return a;
+    }
+    env->flags |= flush == FP_FLUSH_FLAGGED ? FP_DENORMAL : 0;
+    return sign;
+}
+
+EVALUATOR(eval_fdaz)
+{
+    lanes1(e, d, a, denormals_are_zeros);
+}
+
 static fp_bits negate(const struct fp_format *f, fp_bits a, struct fp_env *env)
 {
     return fp_arm_neg(f, a, env);

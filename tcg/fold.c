@@ -453,7 +453,8 @@ enum family {
     FLAGS,
     VECTOR,
     ADDRESS,
-    CARRY
+    CARRY,
+    FLUSH
 };
 
 static const uint8_t families[IR_OP_COUNT] = {
@@ -517,6 +518,17 @@ static const uint8_t families[IR_OP_COUNT] = {
     [IR_bsel] = VECTOR,
     [IR_fneg] = VECTOR,
     [IR_fabs] = VECTOR,
+    [IR_fcmp] = FLUSH,
+    [IR_vfcmp] = FLUSH,
+    [IR_flags_fcmp] = FLUSH,
+    [IR_fmin] = FLUSH,
+    [IR_fmax] = FLUSH,
+    [IR_fminnm] = FLUSH,
+    [IR_fmaxnm] = FLUSH,
+    [IR_frint] = FLUSH,
+    [IR_ftoi] = FLUSH,
+    [IR_vftoi] = FLUSH,
+    [IR_fcvt] = FLUSH,
     [IR_load] = ADDRESS,
     [IR_store] = ADDRESS,
     [IR_load_excl] = ADDRESS,
@@ -558,6 +570,9 @@ ir_val ir_fold(struct ir_builder *b, struct ir_insn *in)
         return fold_carry(b, in);
     case ADDRESS:
         fold_address(b, in);
+        return IR_NONE;
+    case FLUSH:
+        fold_flush(b, in);
         return IR_NONE;
     }
     return IR_NONE;

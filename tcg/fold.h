@@ -23,6 +23,7 @@ ir_val fold_convert(struct ir_builder *b, struct ir_insn *in);
 ir_val fold_compare(struct ir_builder *b, struct ir_insn *in);
 ir_val fold_flags(struct ir_builder *b, struct ir_insn *in);
 ir_val fold_vector(struct ir_builder *b, struct ir_insn *in);
+void fold_flush(struct ir_builder *b, struct ir_insn *in);
 void fold_address(struct ir_builder *b, struct ir_insn *in);
 
 /* v is an I32 that is known to be 0 or 1. */

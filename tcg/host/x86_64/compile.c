@@ -173,6 +173,7 @@ const emitter emitters[IR_OP_COUNT] = {
     [IR_sshl] = emit_vector_variable_shift,
     [IR_ushl] = emit_vector_variable_shift,
     [IR_fcmp] = emit_fcmp,
+    [IR_fdaz] = emit_fdaz,
     [IR_fcvt] = emit_fp_convert,
     [IR_itof] = emit_fp_convert,
     [IR_ftoi] = emit_fp_convert,
@@ -213,6 +214,7 @@ static bool has_effect(const struct ir_insn *in)
     case IR_fmax:
     case IR_fminnm:
     case IR_fmaxnm:
+    case IR_fdaz:
     case IR_fcmp:
     case IR_vfcmp:
     case IR_flags_fcmp:

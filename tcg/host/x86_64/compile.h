@@ -356,6 +356,8 @@ void emit_vdup_lane(struct compiler *c, const struct ir_insn *in);
 void emit_vector_saturate(struct compiler *c, const struct ir_insn *in);
 void emit_vfcmp(struct compiler *c, const struct ir_insn *in);
 void emit_vector_convert(struct compiler *c, const struct ir_insn *in);
+void emit_fdaz(struct compiler *c, const struct ir_insn *in);
+void emit_fdaz_lanes(struct compiler *c, const struct ir_insn *in);
 void emit_fp_minmax(struct compiler *c, const struct ir_insn *in);
 void emit_frint(struct compiler *c, const struct ir_insn *in);
 void emit_vector_extreme(struct compiler *c, const struct ir_insn *in);

@@ -226,6 +226,25 @@ static void emit_flushing(struct compiler *c, const struct ir_insn *in)
     steps_emit(&q);
 }
 
+void emit_fdaz(struct compiler *c, const struct ir_insn *in)
+{
+    if (ir_is_vector(in->type)) {
+        emit_fdaz_lanes(c, in);
+        return;
+    }
+    if (!(in->imm & IR_FP_FZ) || (in->imm & FP_BUT_FLUSH) || in->type == T_F16) {
+        fallback(c, in);
+        return;
+    }
+    const unsigned dst = def(c), ra = use(c, in->a, 0);
+    struct steps q = {.c = c};
+    const uint32_t evaluate = cold_evaluate(c, in, dst, c->as.hot);
+
+    s_if_denormal(&q, in->type, ra, evaluate);
+    s_copy(&q, dst, ra);
+    steps_emit(&q);
+}
+
 void emit_fp(struct compiler *c, const struct ir_insn *in)
 {
     if (in->imm & IR_FP_FZ && !(in->imm & FP_BUT_FLUSH) &&

@@ -108,6 +108,22 @@ static void s_if_denormal(struct steps *q, const struct ir_insn *in, const unsig
     s_jump_if_any(q, in->type, t, cold);
 }
 
+void emit_fdaz_lanes(struct compiler *c, const struct ir_insn *in)
+{
+    if (!(in->imm & IR_FP_FZ) || (in->imm & FP_BUT_FLUSH) || is_half(in) ||
+        (ir_lane(in->type) != L_F32 && ir_lane(in->type) != L_F64)) {
+        fallback(c, in);
+        return;
+    }
+    const unsigned dst = def(c), ra = use(c, in->a, 0), t = temp(c, true);
+    struct steps q = {.c = c};
+    const uint32_t evaluate = cold_evaluate(c, in, dst, c->as.hot);
+
+    s_if_denormal(&q, in, (const unsigned[]){ra, t}, evaluate);
+    s_copy(&q, dst, ra);
+    steps_emit(&q);
+}
+
 static void emit_flushing(struct compiler *c, const struct ir_insn *in)
 {
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = in->b ? use(c, in->b, 0) : ra;

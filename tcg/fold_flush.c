@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Flushing of operands to zero (Arm's FZ) as an op of its own: what it is done for then needs no
+ * environment, and its result is never too small. Not for arithmetic, whose results are flushed as
+ * well.
+ */
+#include "tcg/fold.h"
+
+#define FLUSH_RULES (IR_FP_FZ | IR_FP_FIZ | IR_FP_AH | IR_FP_NEP | IR_FP_STD_NEON)
+
+/* No lane of v is denormal: an arithmetic result that is flushed, or a number. */
+static bool is_flushed(const struct ir_builder *b, ir_val v, ir_type t)
+{
+    const struct ir_insn *d = fold_def(b, v);
+    uint64_t k;
+
+    switch (d->op) {
+    case IR_fadd:
+    case IR_fsub:
+    case IR_fmul:
+    case IR_fdiv:
+    case IR_fsqrt:
+    case IR_fma:
+    case IR_fdaz:
+        return d->type == t && (d->imm & FLUSH_RULES) == IR_FP_FZ;
+    case IR_fmov_to_fp:
+        return (t == T_F32 || t == T_F64) && fold_is_const(b, d->a, &k) &&
+               (t == T_F64 ? k << 1 == 0 || k << 1 >> 53
+                           : (uint32_t)k << 1 == 0 || (uint32_t)k << 1 >> 24);
+    default:
+        return false;
+    }
+}
+
+static ir_val flushed(struct ir_builder *b, ir_val v, ir_type t)
+{
+    return is_flushed(b, v, t) ? v : ir_fp1(b, IR_fdaz, t, v, 0, IR_FP_FZ);
+}
+
+void fold_flush(struct ir_builder *b, struct ir_insn *in)
+{
+    const bool of_src = in->op == IR_fcmp || in->op == IR_flags_fcmp || in->op == IR_ftoi ||
+                        in->op == IR_fcvt;
+    const ir_type t = of_src ? in->src : in->type;
+    const bool widens = in->op != IR_fcvt || (in->src == T_F32 && in->type == T_F64);
+
+    if ((in->imm & FLUSH_RULES) == IR_FP_FZ && widens &&
+        (ir_lane(t) == L_F32 || ir_lane(t) == L_F64)) {
+        in->imm &= ~(uint64_t)IR_FP_FZ;
+        in->a = (uint16_t)flushed(b, in->a, t);
+        in->b = in->b ? (uint16_t)flushed(b, in->b, t) : 0;
+    }
+}
