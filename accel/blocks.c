@@ -257,11 +257,14 @@ struct block *block_find(struct vcpu *v, uint64_t pc)
     }
     const uint64_t pa = hit.pa;
     const bool kept = is_kept(tcg_of(v));
+    const uint32_t known = atomic_get(&a->block_count);
     struct block *blk = !kept ? NULL : find(a, pa, pc, tcg_of(v)->context->mode_key);
     os_mutex_lock(&a->translate);
     context_enter_page(v, pc, pa, hit.global);
     if (!blk) {
-        blk = !kept ? NULL : find(a, pa, pc, tcg_of(v)->context->mode_key);
+        if (kept && a->block_count != known) {
+            blk = find(a, pa, pc, tcg_of(v)->context->mode_key);
+        }
         if (!blk) {
             const int before = tcg_of(v)->stats.doing;
             tcg_count(v, COUNT_TRANSLATE);

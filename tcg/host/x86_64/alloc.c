@@ -90,8 +90,8 @@ static void load_row(struct compiler *c, unsigned row, unsigned r)
 
 static int home_row(const struct compiler *c, uint16_t v)
 {
-    if (v >= c->count) {
-        return v - c->count < IR_MAX_REGS ? (int)(v - c->count) : -1;
+    if (v >= FIRST_ROW_VALUE) {
+        return v < FIRST_GROUP_VALUE ? v - FIRST_ROW_VALUE : -1;
     }
     const struct ir_insn *in = &c->insns[v];
     return in->op == IR_get && c->h->home_of_row[in->aux] >= 0 ? (int)in->aux : -1;
@@ -99,10 +99,15 @@ static int home_row(const struct compiler *c, uint16_t v)
 
 static bool is_vec(const struct compiler *c, uint16_t v)
 {
-    if (v < c->count) {
+    if (v < FIRST_ROW_VALUE) {
         return class_of(c->insns[v].type);
     }
-    return v - c->count < IR_MAX_REGS && class_of(c->h->config.guest->regs[v - c->count].type);
+    return v < FIRST_GROUP_VALUE && class_of(c->h->config.guest->regs[v - FIRST_ROW_VALUE].type);
+}
+
+static void store_at_entry(struct compiler *c, unsigned row)
+{
+    c->rows_stored[row / 64] |= UINT64_C(1) << row % 64;
 }
 
 /* ---- eviction */
@@ -126,14 +131,14 @@ static void reload(struct compiler *c, uint16_t v, unsigned r)
     const int home = home_row(c, v);
 
     if (home >= 0) {
-        c->row_stored[home] = true;
+        store_at_entry(c, (unsigned)home);
         load_row(c, (unsigned)home, r);
         return;
     }
-    const struct ir_insn *in = &c->insns[v < c->count ? v : 0];
-    if (v < c->count && in->op == IR_konst) {
+    const struct ir_insn *in = &c->insns[v < FIRST_ROW_VALUE ? v : 0];
+    if (v < FIRST_ROW_VALUE && in->op == IR_konst) {
         x_mov_imm(&c->as, r, in->imm);
-    } else if (v < c->count && in->op == IR_get && c->i <= c->memory_until[v]) {
+    } else if (v < FIRST_ROW_VALUE && in->op == IR_get && c->i <= c->memory_until[v]) {
         load_row(c, in->aux, r);
     } else {
         const struct operand o = spill_place(c->h, take_slot(c, v));
@@ -156,7 +161,7 @@ void evict(struct compiler *c, bool vec, unsigned r)
  * are used later again. */
 static unsigned cost(const struct compiler *c, uint16_t v)
 {
-    if (v >= c->count) {
+    if (v >= FIRST_ROW_VALUE) {
         return 2;
     }
     const struct ir_insn *in = &c->insns[v];
@@ -189,7 +194,7 @@ static bool home_is_idle(const struct compiler *c, bool vec, unsigned r)
 {
     const unsigned row = c->h->row_of[vec][r];
 
-    return row == 0xff || c->row_value[row] < c->count;
+    return row == 0xff || c->row_value[row] < FIRST_ROW_VALUE;
 }
 
 static unsigned pick(struct compiler *c, bool vec, uint32_t exclude, unsigned prefer)
@@ -336,25 +341,28 @@ static void map_constant(struct compiler *c, unsigned row, uint64_t k)
     }
 }
 
-static void map_row(struct compiler *c, unsigned row)
+static void map_row(struct compiler *c, const struct home *h)
 {
+    const unsigned row = h->row, home = h->reg;
     const uint16_t v = c->row_value[row];
-    const bool vec = class_of(c->h->config.guest->regs[row].type);
-    const unsigned home = (unsigned)c->h->home_of_row[row];
+    const bool vec = h->vec;
 
+    if (c->reg[v] == (int)home) {
+        return;
+    }
     if (c->reg[v] < 0 && !c->spill[v]) {
-        if (v < c->count && c->insns[v].op == IR_konst) {
+        if (v < FIRST_ROW_VALUE && c->insns[v].op == IR_konst) {
             map_constant(c, row, c->insns[v].imm);
             return;
         }
         if (!c->owner[vec][home] && !(c->locked[vec] >> home & 1)) {
             own(c, vec, home, v);
         } else if (home_row(c, v) == (int)row) {
-            c->row_stored[row] = true;
+            store_at_entry(c, row);
             map_add(c, row, MAP_STATE, 0);
             return;
         } else if (home_row(c, v) >= 0) {
-            c->row_stored[home_row(c, v)] = true;
+            store_at_entry(c, (unsigned)home_row(c, v));
             map_add(c, row, MAP_ROW, (unsigned)home_row(c, v));
             return;
         } else {
@@ -376,12 +384,9 @@ uint32_t exit_map(struct compiler *c, uint16_t *count)
     const uint32_t first = c->h->map_count;
 
     c->map_count = 0;
-    for (unsigned cls = 0; cls < 2; cls++) {
-        for (unsigned n = 0; n < (cls ? VEC_HOMES : GPR_HOMES); n++) {
-            const unsigned row = c->h->row_of[cls][cls ? vec_homes[n] : gpr_homes[n]];
-            if (row != 0xff) {
-                map_row(c, row);
-            }
+    for (unsigned n = 0; n < GPR_HOMES + VEC_HOMES; n++) {
+        if (c->h->homes[n].row != 0xff) {
+            map_row(c, &c->h->homes[n]);
         }
     }
     *count = (uint16_t)c->map_count;
@@ -390,29 +395,38 @@ uint32_t exit_map(struct compiler *c, uint16_t *count)
 
 /* ---- the ends of a block */
 
+static void claim(struct compiler *c, const struct home *h, uint16_t v)
+{
+    if (c->reg[v] < 0 && !(v < FIRST_ROW_VALUE && c->insns[v].op == IR_konst)) {
+        own(c, h->vec, h->reg, v);
+    } else {
+        c->end_move[c->end_moves++] = (uint8_t)(h->reg | (h->vec ? 16 : 0));
+    }
+}
+
 /*
  * Claims the homes for the final values of their rows. A constant, or a value that two rows share,
  * is moved later: the homes of those moves stay reserved until block_end_moves.
  */
 void block_end_claim(struct compiler *c)
 {
+    uint8_t others[GPR_HOMES + VEC_HOMES];
+    unsigned count = 0;
+
     c->end_moves = 0;
-    for (unsigned pass = 0; pass < 2; pass++) {
-        for (unsigned n = 0; n < GPR_HOMES + VEC_HOMES; n++) {
-            const bool vec = n >= GPR_HOMES;
-            const unsigned home = vec ? vec_homes[n - GPR_HOMES] : gpr_homes[n];
-            const unsigned row = c->h->row_of[vec][home];
-            const uint16_t v = row == 0xff ? 0 : c->row_value[row];
-            /* First what is in its home from the start, so that a copy of it finds it there. */
-            if (!v || (home_row(c, v) == (int)row) != (pass == 0)) {
-                continue;
-            }
-            if (c->reg[v] < 0 && !(v < c->count && c->insns[v].op == IR_konst)) {
-                own(c, vec, home, v);
-            } else {
-                c->end_move[c->end_moves++] = (uint8_t)(home | (vec ? 16 : 0));
-            }
+    /* First what is in its home from the start, so that a copy of it finds it there. */
+    for (unsigned n = 0; n < GPR_HOMES + VEC_HOMES; n++) {
+        const struct home *h = &c->h->homes[n];
+        const uint16_t v = h->row == 0xff ? 0 : c->row_value[h->row];
+        if (v && home_row(c, v) == (int)h->row) {
+            claim(c, h, v);
+        } else if (v) {
+            others[count++] = (uint8_t)n;
         }
+    }
+    for (unsigned n = 0; n < count; n++) {
+        const struct home *h = &c->h->homes[others[n]];
+        claim(c, h, c->row_value[h->row]);
     }
 }
 
@@ -475,6 +489,8 @@ void block_start(struct compiler *c)
             if (v) {
                 const int row = home_row(c, v);
                 assert(row >= 0);
+                c->owner[cls][r] = 0;
+                c->reg[v] = -1;
                 if ((unsigned)c->h->home_of_row[row] != r) {
                     m[n++] = (struct move){.dst = (uint8_t)r,
                                            .src = (uint8_t)c->h->home_of_row[row]};
@@ -483,8 +499,9 @@ void block_start(struct compiler *c)
         }
         parallel_moves(c, cls, m, n);
     }
-    for (unsigned row = 0; row < c->h->config.guest->reg_count; row++) {
-        if (c->row_stored[row]) {
+    for (unsigned word = 0; word < IR_MAX_REGS / 64; word++) {
+        for (uint64_t set = c->rows_stored[word]; set; set &= set - 1) {
+            const unsigned row = word * 64 + ctz64(set);
             store_register(c, c->h->config.guest->regs[row].type, (unsigned)c->h->home_of_row[row],
                            row_place(c->h, row));
         }
@@ -602,26 +619,30 @@ void find_groups(struct compiler *c)
             add_to_group(c, i);
         }
     }
-    for (unsigned n = 0; n < c->group_count; n++) {
-        c->reg[group_value(c, n)] = -1;
-        c->spill[group_value(c, n)] = 0;
-        c->alias[group_value(c, n)] = group_value(c, n);
+}
+
+/* All values without a register or slot; those of rows and groups are themselves. A compiled block
+ * leaves it so. */
+void reset_values(struct compiler *c)
+{
+    memset(c->owner, 0, sizeof(c->owner));
+    memset(c->spill_used, 0, sizeof(c->spill_used));
+    for (unsigned v = FIRST_ROW_VALUE; v < MAX_VALUES; v++) {
+        c->alias[v] = (uint16_t)v;
+        c->reg[v] = -1;
+        c->spill[v] = 0;
     }
 }
 
 void prepare(struct compiler *c)
 {
     const struct ir_guest *g = c->h->config.guest;
-    uint16_t last_put[IR_MAX_REGS] = {0}, open_get[IR_MAX_REGS] = {0};
     uint32_t last_site = 0, offset = 0;
 
-    for (unsigned row = 0; row < g->reg_count; row++) {
-        c->row_value[row] = (uint16_t)(c->count + row);
-        c->row_stored[row] = false;
-        c->alias[c->count + row] = (uint16_t)(c->count + row);
-        c->reg[c->count + row] = -1;
-        c->spill[c->count + row] = 0;
-    }
+    memcpy(c->row_value, &c->alias[FIRST_ROW_VALUE], g->reg_count * sizeof(c->row_value[0]));
+    memset(c->rows_stored, 0, sizeof(c->rows_stored));
+    memset(c->last_put, 0, g->reg_count * sizeof(c->last_put[0]));
+    memset(c->open_get, 0, g->reg_count * sizeof(c->open_get[0]));
     for (uint32_t i = 1; i < c->count; i++) {
         const struct ir_insn *in = &c->insns[i];
         c->reg[i] = -1;
@@ -635,31 +656,31 @@ void prepare(struct compiler *c)
             last_site = i;
         } else if (in->op == IR_get) {
             c->memory_until[i] = UINT16_MAX;
-            if (c->row_value[in->aux] < c->count) {
+            if (c->row_value[in->aux] < FIRST_ROW_VALUE) {
                 c->alias[i] = c->row_value[in->aux]; /* read or written before in this block */
             } else {
-                open_get[in->aux] = (uint16_t)i;
+                c->open_get[in->aux] = (uint16_t)i;
                 c->row_value[in->aux] = (uint16_t)i;
             }
         } else if (in->op == IR_put) {
             const unsigned row = in->aux;
             c->previous[i] = c->row_value[row];
             c->row_value[row] = c->alias[in->a];
-            if (last_put[row]) {
-                c->keep_put[last_put[row]] = last_site > last_put[row];
+            if (c->last_put[row]) {
+                c->keep_put[c->last_put[row]] = last_site > c->last_put[row];
             }
             c->keep_put[i] = true;
-            last_put[row] = (uint16_t)i;
-            if (open_get[row]) {
-                c->memory_until[open_get[row]] = (uint16_t)(i - 1);
-                open_get[row] = 0;
+            c->last_put[row] = (uint16_t)i;
+            if (c->open_get[row]) {
+                c->memory_until[c->open_get[row]] = (uint16_t)(i - 1);
+                c->open_get[row] = 0;
             }
         }
     }
     find_groups(c);
     for (unsigned row = 0; row < g->reg_count; row++) {
-        if (g->regs[row].type == T_FLAGS && last_put[row] && c->b->flags_dead) {
-            c->keep_put[last_put[row]] = last_site > last_put[row];
+        if (g->regs[row].type == T_FLAGS && c->last_put[row] && c->b->flags_dead) {
+            c->keep_put[c->last_put[row]] = last_site > c->last_put[row];
         }
     }
 }

@@ -342,8 +342,6 @@ bool host_compile(struct host *h, struct ir_builder *b, struct block *blk)
     if (c->full) {
         return false;
     }
-    memset(c->owner, 0, sizeof(c->owner));
-    memset(c->spill_used, 0, sizeof(c->spill_used));
     c->pending.kind = FLAGS_NONE;
     prepare(c);
     c->insns_left = 1;
@@ -353,6 +351,7 @@ bool host_compile(struct host *h, struct ir_builder *b, struct block *blk)
         c->full |= c->as.hot - c->as.cold < ROOM;
     }
     if (c->full) {
+        reset_values(c);
         return false;
     }
     if (c->pending.kind) {

@@ -29,6 +29,9 @@
 #define X1 1
 #define MAX_GROUPS 64
 #define MAX_VALUES (IR_MAX_INSNS + IR_MAX_REGS + MAX_GROUPS)
+/* Values beyond the ops: what each row has on entry, and the addends of groups. */
+#define FIRST_ROW_VALUE IR_MAX_INSNS
+#define FIRST_GROUP_VALUE (IR_MAX_INSNS + IR_MAX_REGS)
 #define SPILL_SLOTS TCG_SPILL_SLOTS
 _Static_assert(SPILL_SLOTS >= MAX_VALUES && SPILL_SLOTS % 64 == 0,
                "every value of a block may need a slot");
@@ -82,9 +85,10 @@ struct compiler {
     uint16_t owner[2][16]; /* value in each register, 0: free */
     struct pending pending;
     uint64_t spill_used[SPILL_SLOTS / 64];
-    uint16_t row_value[IR_MAX_REGS]; /* current value of rows with a home; beyond count: the
-                                        untouched entry value */
-    bool row_stored[IR_MAX_REGS];    /* the entry value is needed in memory */
+    uint16_t row_value[IR_MAX_REGS];        /* current value of each row; FIRST_ROW_VALUE + row: the
+                                               untouched entry value */
+    uint64_t rows_stored[IR_MAX_REGS / 64]; /* the entry value is needed in memory */
+    uint16_t last_put[IR_MAX_REGS], open_get[IR_MAX_REGS]; /* of prepare */
     uint32_t map_count;
     uint8_t
         end_move[GPR_HOMES + VEC_HOMES]; /* homes to be filled at the block's end; bit 4: vector */
@@ -163,7 +167,14 @@ struct stubs {
     uint32_t enter, leave, link, go, poll, tail, mem, call, leaf, op, ret_miss, counted;
 };
 
+/* A register that is some row's at the blocks' boundaries. */
+struct home {
+    uint8_t row, reg; /* row 0xff: nobody's */
+    bool vec;
+};
+
 struct host {
+    struct home homes[GPR_HOMES + VEC_HOMES];
     struct host_config config;
     struct os_cpu_features cpu;
     bool avx, avx2, bmi1, bmi2, fma, lzcnt, popcnt, f16c, movbe, avx512;
@@ -246,6 +257,7 @@ void block_end_claim(struct compiler *c);
 void block_end_moves(struct compiler *c);
 void block_start(struct compiler *c);
 void prepare(struct compiler *c);
+void reset_values(struct compiler *c);
 bool is_site(const struct ir_insn *in); /* may leave the block in its middle */
 struct site *new_site(struct compiler *c, enum site_kind kind, bool exits,
                       uint32_t *index); /* exits: with a map */
@@ -269,9 +281,9 @@ struct address {
 };
 
 /* The value that a group's addend is, for the allocator. */
-static inline uint16_t group_value(const struct compiler *c, unsigned g)
+static inline uint16_t group_value(unsigned g)
 {
-    return (uint16_t)(c->count + IR_MAX_REGS + g);
+    return (uint16_t)(FIRST_GROUP_VALUE + g);
 }
 void find_groups(struct compiler *c);
 

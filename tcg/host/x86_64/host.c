@@ -53,6 +53,11 @@ static void assign_homes(struct host *h)
             h->row_of[vec][r] = (uint8_t)row;
         }
     }
+    for (unsigned n = 0; n < GPR_HOMES + VEC_HOMES; n++) {
+        const bool vec = n >= GPR_HOMES;
+        const uint8_t r = vec ? vec_homes[n - GPR_HOMES] : gpr_homes[n];
+        h->homes[n] = (struct home){.row = h->row_of[vec][r], .reg = r, .vec = vec};
+    }
 }
 
 struct host *host_create(const struct host_config *config, struct error *e)
@@ -81,6 +86,7 @@ struct host *host_create(const struct host_config *config, struct error *e)
         return NULL;
     }
     assign_homes(h);
+    reset_values(&h->c);
     stubs_create(h);
     host_reset(h);
     return h;

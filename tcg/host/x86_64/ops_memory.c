@@ -383,10 +383,10 @@ static unsigned group_register(struct compiler *c, const struct group **group, u
     }
     *group = &c->groups[n - 1];
     if ((*group)->leader != c->i) {
-        return use(c, group_value(c, n - 1), 0);
+        return use(c, group_value(n - 1), 0);
     }
     c->locked[0] |= exclude; /* the loaded value is live at the same time */
-    const unsigned r = define(c, group_value(c, n - 1));
+    const unsigned r = define(c, group_value(n - 1));
     c->locked[0] &= ~exclude;
     c->locked[0] |= 1u << r;
     return r;
