@@ -71,30 +71,61 @@ void os_discard(void *p, size_t size)
     }
 }
 
+/* By a file in memory: for hosts without mremap of 0 bytes (valgrind, some sandboxes). */
+static bool map_code_file(size_t size, void **rw, void **rx)
+{
+    const int fd = memfd_create("dragoman-code", MFD_CLOEXEC);
+
+    *rw = *rx = MAP_FAILED;
+    if (fd >= 0 && ftruncate(fd, (off_t)size) == 0) {
+        *rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        *rx = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    }
+    if (fd >= 0) {
+        close(fd); /* the mappings keep the memory */
+    }
+    return *rw != MAP_FAILED && *rx != MAP_FAILED;
+}
+
+/* mremap of 0 bytes maps shared memory once more (mremap(2)). */
+static bool map_code_twice(size_t size, void **rw, void **rx)
+{
+    *rx = MAP_FAILED;
+    *rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (*rw != MAP_FAILED) {
+        *rx = mremap(*rw, 0, size, MREMAP_MAYMOVE);
+    }
+    return *rx != MAP_FAILED && mprotect(*rx, size, PROT_READ | PROT_EXEC) == 0;
+}
+
+static void unmap_both(size_t size, void *rw, void *rx)
+{
+    if (rw != MAP_FAILED) {
+        munmap(rw, size);
+    }
+    if (rx != MAP_FAILED) {
+        munmap(rx, size);
+    }
+}
+
 /*
- * Anonymous shared memory, since perf looks into its map of names (/tmp/perf-PID.map) for code in
- * anonymous memory only. mremap of 0 bytes maps shared memory once more (mremap(2)).
+ * Anonymous memory first, since perf looks into its map of names (/tmp/perf-PID.map) for code in
+ * anonymous memory only.
  */
 bool os_map_code(size_t size, void **rw, void **rx, struct error *e)
 {
-    *rw = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (*rw == MAP_FAILED) {
-        map_failed(e, "code", size);
-        return false;
+    if (map_code_twice(size, rw, rx)) {
+        return true;
     }
-    *rx = mremap(*rw, 0, size, MREMAP_MAYMOVE);
-    if (*rx == MAP_FAILED) {
-        map_failed(e, "executable code", size);
-        munmap(*rw, size);
-        return false;
+    unmap_both(size, *rw, *rx);
+    if (map_code_file(size, rw, rx)) {
+        return true;
     }
-    if (mprotect(*rx, size, PROT_READ | PROT_EXEC) != 0) {
-        map_failed(e, "executable code", size);
-        munmap(*rw, size);
-        munmap(*rx, size);
-        return false;
-    }
-    return true;
+    const int why = errno;
+    unmap_both(size, *rw, *rx);
+    errno = why;
+    map_failed(e, "executable code", size);
+    return false;
 }
 
 void *os_map_executable(int fd, size_t size, struct error *e)

@@ -12,6 +12,8 @@
  * Every operand of an op must have its register before the op's first instruction is emitted, since
  * an eviction emits a reload that belongs behind the op.
  */
+#include <emmintrin.h>
+
 #include "tcg/host/x86_64/compile.h"
 
 const uint8_t gpr_homes[GPR_HOMES] = {RBX, RSI, RDI, R8, R14, R9, R10, R11};
@@ -379,14 +381,26 @@ static void map_row(struct compiler *c, const struct home *h)
     }
 }
 
+/* Bit n: the nth values differ. Most are in their homes: one comparison finds the others. */
+static uint32_t differing(const uint16_t *x, const uint16_t *y)
+{
+    const __m128i *a = (const __m128i *)x, *b = (const __m128i *)y;
+    const __m128i low = _mm_cmpeq_epi16(_mm_load_si128(a), _mm_load_si128(b));
+    const __m128i high = _mm_cmpeq_epi16(_mm_load_si128(a + 1), _mm_load_si128(b + 1));
+
+    return ~(uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high)) & 0xffff;
+}
+
 uint32_t exit_map(struct compiler *c, uint16_t *count)
 {
     const uint32_t first = c->h->map_count;
 
     c->map_count = 0;
-    for (unsigned n = 0; n < GPR_HOMES + VEC_HOMES; n++) {
-        if (c->h->homes[n].row != 0xff) {
-            map_row(c, &c->h->homes[n]);
+    for (unsigned vec = 0; vec < 2; vec++) {
+        uint32_t away = differing(c->owner[vec], c->home_value[vec]) & c->h->home_mask[vec];
+        for (; away; away &= away - 1) {
+            const unsigned r = ctz32(away);
+            map_row(c, &(struct home){.row = c->h->row_of[vec][r], .reg = (uint8_t)r, .vec = vec});
         }
     }
     *count = (uint16_t)c->map_count;
@@ -418,6 +432,7 @@ void block_end_claim(struct compiler *c)
     for (unsigned n = 0; n < GPR_HOMES + VEC_HOMES; n++) {
         const struct home *h = &c->h->homes[n];
         const uint16_t v = h->row == 0xff ? 0 : c->row_value[h->row];
+        c->home_value[h->vec][h->reg] = v;
         if (v && home_row(c, v) == (int)h->row) {
             claim(c, h, v);
         } else if (v) {

@@ -80,9 +80,10 @@ struct compiler {
     struct assembler as;
     const struct ir_insn *insns;
     uint32_t count, i;
-    uint32_t insns_left;   /* guest instructions from op i's to the end */
-    uint32_t locked[2];    /* registers in use by the current op, by class */
-    uint16_t owner[2][16]; /* value in each register, 0: free */
+    uint32_t insns_left;                     /* guest instructions from op i's to the end */
+    uint32_t locked[2];                      /* registers in use by the current op, by class */
+    _Alignas(16) uint16_t owner[2][16];      /* value in each register, 0: free */
+    _Alignas(16) uint16_t home_value[2][16]; /* row_value of the row whose home the register is */
     struct pending pending;
     uint64_t spill_used[SPILL_SLOTS / 64];
     uint16_t row_value[IR_MAX_REGS];        /* current value of each row; FIRST_ROW_VALUE + row: the
@@ -175,6 +176,7 @@ struct home {
 
 struct host {
     struct home homes[GPR_HOMES + VEC_HOMES];
+    uint32_t home_mask[2]; /* registers that are some row's home, by class */
     struct host_config config;
     struct os_cpu_features cpu;
     bool avx, avx2, bmi1, bmi2, fma, lzcnt, popcnt, f16c, movbe, avx512;

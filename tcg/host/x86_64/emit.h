@@ -94,40 +94,70 @@ static inline void emit_bytes(struct assembler *as, const uint8_t *bytes, unsign
     }
 }
 
-/* Appends ModRM, SIB and displacement for reg and o. Returns the new length. */
-static inline unsigned put_modrm(uint8_t *p, unsigned n, unsigned reg, struct operand o)
+/*
+ * An instruction under construction, first byte lowest: built in registers, since wide loads of
+ * what was just stored byte by byte would wait for the stores.
+ */
+struct encoding {
+    unsigned __int128 bytes;
+    unsigned n;
+};
+
+static inline void encode(struct encoding *e, uint64_t bytes, unsigned n)
 {
-    reg &= 7;
+    e->bytes |= (unsigned __int128)bytes << (8 * e->n);
+    e->n += n;
+}
+
+/* Writes 16 bytes: what is too much lies in the free space between hot and cold code. */
+static inline void emit_encoding(struct assembler *as, const struct encoding *e)
+{
+    if (as->to_cold) {
+        memcpy(as->rw + as->cold, &e->bytes, 16);
+        as->cold += e->n;
+    } else {
+        const unsigned __int128 bytes = e->bytes << (8 * (16 - e->n));
+        memcpy(as->rw + as->hot - 16, &bytes, 16);
+        as->hot -= e->n;
+    }
+}
+
+/* ModRM, SIB and displacement for reg and o. */
+static inline void encode_modrm(struct encoding *e, unsigned reg, struct operand o)
+{
+    const unsigned base = o.base & 7;
+
+    reg = (reg & 7) << 3;
     if (o.is_register) {
-        p[n++] = (uint8_t)(0xc0 | reg << 3 | (o.base & 7));
-        return n;
+        encode(e, 0xc0 | reg | base, 1);
+        return;
     }
     if (o.base == RIP) {
-        p[n++] = (uint8_t)(reg << 3 | 5);
-        memcpy(p + n, &o.disp, 4);
-        return n + 4;
+        encode(e, (uint64_t)(uint32_t)o.disp << 8 | reg | 5, 5);
+        return;
     }
-    const bool sib = o.index != NO_REG || (o.base & 7) == RSP || o.base == NO_REG;
+    const bool sib = o.index != NO_REG || base == RSP || o.base == NO_REG;
     unsigned mod = 0;
-    if (o.base == NO_REG) {
-        mod = 0;
-    } else if (o.disp == 0 && (o.base & 7) != RBP) {
-        mod = 0;
-    } else {
+    if (o.base != NO_REG && (o.disp != 0 || base == RBP)) {
         mod = o.disp == (int8_t)o.disp ? 1 : 2;
     }
-    p[n++] = (uint8_t)(mod << 6 | reg << 3 | (sib ? 4 : o.base & 7));
     if (sib) {
         const unsigned index = o.index == NO_REG ? 4 : o.index & 7;
-        p[n++] = (uint8_t)(o.scale << 6 | index << 3 | (o.base == NO_REG ? 5 : o.base & 7));
+        const unsigned second = o.scale << 6 | index << 3 | (o.base == NO_REG ? 5 : base);
+        encode(e, second << 8 | mod << 6 | reg | 4, 2);
+    } else {
+        encode(e, mod << 6 | reg | base, 1);
     }
     if (mod == 1) {
-        p[n++] = (uint8_t)o.disp;
+        encode(e, (uint8_t)o.disp, 1);
     } else if (mod == 2 || o.base == NO_REG) {
-        memcpy(p + n, &o.disp, 4);
-        n += 4;
+        encode(e, (uint32_t)o.disp, 4);
     }
-    return n;
+}
+
+static inline uint64_t low_bytes(uint64_t x, unsigned n)
+{
+    return n == 0 ? 0 : x & UINT64_MAX >> (64 - 8 * n);
 }
 
 /* One instruction with a ModRM byte, legacy encoding; imm_bytes of imm at the end. */
@@ -135,12 +165,11 @@ static inline void emit_x(struct assembler *as, opcode op, unsigned reg, struct 
                           unsigned imm_bytes, uint64_t imm)
 {
     static const uint8_t prefix[] = {0, 0x66, 0xf3, 0xf2};
-    uint8_t p[24];
-    unsigned n = 0;
+    struct encoding e = {0, 0};
     const unsigned pp = op >> 16 & 3, map = op >> 8 & 3;
 
     if (pp) {
-        p[n++] = prefix[pp];
+        encode(&e, prefix[pp], 1);
     }
     unsigned rex = op & OP_W ? 0x48 : 0;
     rex |= reg & 8 ? 0x44 : 0;
@@ -151,43 +180,39 @@ static inline void emit_x(struct assembler *as, opcode op, unsigned reg, struct 
         rex |= 0x40;
     }
     if (rex) {
-        p[n++] = (uint8_t)rex;
+        encode(&e, rex, 1);
     }
-    if (map) {
-        p[n++] = 0x0f;
+    if (map == MAP_0F) {
+        encode(&e, 0x0f | (op & 0xff) << 8, 2);
+    } else if (map) {
+        encode(&e, 0x0f | (map == MAP_0F38 ? 0x3800u : 0x3a00u) | (op & 0xff) << 16, 3);
+    } else {
+        encode(&e, op & 0xff, 1);
     }
-    if (map == MAP_0F38) {
-        p[n++] = 0x38;
-    } else if (map == MAP_0F3A) {
-        p[n++] = 0x3a;
-    }
-    p[n++] = (uint8_t)op;
-    n = put_modrm(p, n, reg, o);
-    memcpy(p + n, &imm, 8);
-    emit_bytes(as, p, n + imm_bytes);
+    encode_modrm(&e, reg, o);
+    encode(&e, low_bytes(imm, imm_bytes), imm_bytes);
+    emit_encoding(as, &e);
 }
 
 /* VEX encoding: reg, vvvv, o. l: 256 bits. */
 static inline void emit_v(struct assembler *as, opcode op, unsigned reg, unsigned vvvv,
                           struct operand o, unsigned imm_bytes, uint64_t imm)
 {
-    uint8_t p[24];
-    unsigned n = 0;
+    struct encoding e = {0, 0};
     const unsigned pp = op >> 16 & 3, map = op >> 8 & 3;
     const bool x = o.index != NO_REG && (o.index & 8), b = o.base < RIP && (o.base & 8);
 
     if (map == MAP_0F && !x && !b && !(op & OP_W)) {
-        p[n++] = 0xc5;
-        p[n++] = (uint8_t)((reg & 8 ? 0 : 0x80) | (~vvvv & 15) << 3 | pp);
+        encode(&e, 0xc5 | ((reg & 8 ? 0 : 0x80) | (~vvvv & 15) << 3 | pp) << 8, 2);
     } else {
-        p[n++] = 0xc4;
-        p[n++] = (uint8_t)((reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | map);
-        p[n++] = (uint8_t)((op & OP_W ? 0x80 : 0) | (~vvvv & 15) << 3 | pp);
+        encode(&e, 0xc4, 1);
+        encode(&e, (reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | map, 1);
+        encode(&e, (op & OP_W ? 0x80 : 0) | (~vvvv & 15) << 3 | pp, 1);
     }
-    p[n++] = (uint8_t)op;
-    n = put_modrm(p, n, reg, o);
-    memcpy(p + n, &imm, 8);
-    emit_bytes(as, p, n + imm_bytes);
+    encode(&e, op & 0xff, 1);
+    encode_modrm(&e, reg, o);
+    encode(&e, low_bytes(imm, imm_bytes), imm_bytes);
+    emit_encoding(as, &e);
 }
 
 static inline void emit_rr(struct assembler *as, opcode op, unsigned reg, unsigned rm)

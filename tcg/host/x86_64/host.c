@@ -51,6 +51,7 @@ static void assign_homes(struct host *h)
             const unsigned r = vec ? vec_homes[home] : gpr_homes[home];
             h->home_of_row[row] = (int8_t)r;
             h->row_of[vec][r] = (uint8_t)row;
+            h->home_mask[vec] |= 1u << r;
         }
     }
     for (unsigned n = 0; n < GPR_HOMES + VEC_HOMES; n++) {

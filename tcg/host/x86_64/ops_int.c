@@ -637,7 +637,9 @@ void emit_put(struct compiler *c, const struct ir_insn *in)
     const unsigned row = in->aux;
 
     if (c->h->home_of_row[row] >= 0) {
+        const bool vec = class_of(c->h->config.guest->regs[row].type);
         c->row_value[row] = c->previous[c->i];
+        c->home_value[vec][c->h->home_of_row[row]] = c->previous[c->i];
         return;
     }
     if (!c->keep_put[c->i]) {
