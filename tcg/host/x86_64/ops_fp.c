@@ -10,16 +10,6 @@
 #include "tcg/host/x86_64/simd.h"
 #include "tcg/opinfo.h"
 
-static bool hostable(const struct ir_insn *in)
-{
-    return (in->type == T_F64 || in->type == T_F32) && !(in->imm & FP_SPECIAL);
-}
-
-static unsigned fp_prefix(ir_type t)
-{
-    return t == T_F64 ? PP_F2 : PP_F3;
-}
-
 static opcode compare_op(ir_type t)
 {
     return OPC(t == T_F64 ? PP_66 : PP_NONE, MAP_0F, 0x2e);
@@ -40,19 +30,24 @@ static void s_check(struct steps *q, ir_type t, unsigned r, bool small, uint32_t
     s_jcc(q, CC_E, cold);
 }
 
-static void s_arithmetic(struct steps *q, const struct ir_insn *in, unsigned r, const unsigned x[3])
+void s_arithmetic(struct steps *q, const struct ir_insn *in, unsigned r, const unsigned x[3])
 {
     static const uint8_t fmas[] = {
-        [0] = 0xb9, [1] = 0xbd, [2] = 0xbb, [3] = 0xbf}; /* 231: madd, nmadd, msub, nmsub */
-    const unsigned pp = fp_prefix(in->type);
+        [0] = 0xb8, [1] = 0xbc, [2] = 0xba, [3] = 0xbe}; /* 231: madd, nmadd, msub, nmsub */
+    const bool scalar = !ir_is_vector(in->type);
+    const unsigned pp = scalar ? scalar_prefix(in->type) : packed_prefix(in->type);
 
     switch (in->op) {
     case IR_fsqrt:
-        s_three(q, OPC(pp, MAP_0F, 0x51), r, x[0], x[0]);
+        if (scalar) {
+            s_three(q, OPC(pp, MAP_0F, 0x51), r, x[0], x[0]);
+        } else {
+            s_rr(q, OPC(pp, MAP_0F, 0x51), r, x[0]);
+        }
         break;
     case IR_fma: /* the form that multiplies the first two */
         s_copy(q, r, x[2]);
-        s_three(q, B38(fmas[in->aux & 3]) | W(in->type == T_F64), r, x[0], x[1]);
+        s_three(q, B38(fmas[in->aux & 3] | scalar) | W(is_f64(in->type)), r, x[0], x[1]);
         break;
     case IR_fadd:
         s_three(q, OPC(pp, MAP_0F, 0x58), r, x[0], x[1]);
@@ -252,7 +247,7 @@ void emit_fp(struct compiler *c, const struct ir_insn *in)
         emit_flushing(c, in);
         return;
     }
-    if (!hostable(in) || (in->op == IR_fma && !c->h->fma)) {
+    if (!is_hostable(in, in->type) || (in->op == IR_fma && !c->h->fma)) {
         fallback(c, in);
         return;
     }

@@ -9,35 +9,10 @@
  */
 #include "tcg/host/x86_64/simd.h"
 
-static bool is_f64(ir_type t)
-{
-    return ir_lane(t) == L_F64;
-}
-
-static bool hostable(const struct ir_insn *in, ir_type t)
-{
-    return (ir_lane(t) == L_F64 || ir_lane(t) == L_F32) && !(in->imm & FP_SPECIAL);
-}
-
 /* From integers: no result is denormal. */
 static bool hostable_flushing(const struct ir_insn *in)
 {
-    return (ir_lane(in->type) == L_F64 || ir_lane(in->type) == L_F32) && !(in->imm & FP_BUT_FLUSH);
-}
-
-static unsigned fp_prefix(ir_type t)
-{
-    return t == T_F64 ? PP_F2 : PP_F3;
-}
-
-static unsigned packed(ir_type t)
-{
-    return is_f64(t) ? PP_66 : PP_NONE;
-}
-
-static bool is_half(const struct ir_insn *in)
-{
-    return ir_is_vector(in->type) && ir_type_bits(in->type) == 64;
+    return (is_f64(in->type) || ir_lane(in->type) == L_F32) && !(in->imm & FP_BUT_FLUSH);
 }
 
 static void finish(struct compiler *c, const struct ir_insn *in, unsigned dst)
@@ -76,19 +51,20 @@ static void s_round(struct steps *q, ir_type t, unsigned dst, unsigned src, unsi
 static void s_round_away(struct steps *q, ir_type type, const unsigned src_t[2], uint32_t cold)
 {
     const bool f64 = is_f64(type), vector = ir_is_vector(type);
-    const unsigned pp = vector ? packed(type) : fp_prefix(type), src = src_t[0], t = src_t[1];
+    const unsigned pp = vector ? packed_prefix(type) : scalar_prefix(type), src = src_t[0],
+                   t = src_t[1];
     const enum constant integral = f64 ? K_INTEGRAL_F64 : K_INTEGRAL_F32;
     const enum constant abs = f64 ? K_ABS_F64 : K_ABS_F32;
 
     s_const(q, PAND, X0, src, abs);
     if (vector) {
         s_const(q, f64 ? B38(0x37) : B66(0x66), X0, X0, integral);
-        s_rr(q, OPC(packed(type), MAP_0F, 0x50), RAX, X0);
+        s_rr(q, OPC(packed_prefix(type), MAP_0F, 0x50), RAX, X0);
         s_rr(q, OPC(0, 0, 0x85), RAX, RAX);
         s_jcc(q, CC_NE, cold);
     } else {
         s_load(q, X1, integral);
-        s_rr(q, OPC(packed(type), MAP_0F, 0x2e), X1, X0);
+        s_rr(q, OPC(packed_prefix(type), MAP_0F, 0x2e), X1, X0);
         s_jcc(q, CC_BE, cold);
     }
     s_round(q, type, X0, src, 3 | 8);
@@ -107,7 +83,7 @@ void emit_frint(struct compiler *c, const struct ir_insn *in)
     const unsigned rounding = in->aux & 7;
     const bool away = rounding == IR_RNA;
 
-    if (!hostable(in, in->type) || (away && in->aux & IR_FRINT_EXACT) || rounding == IR_RODD ||
+    if (!is_hostable(in, in->type) || (away && in->aux & IR_FRINT_EXACT) || rounding == IR_RODD ||
         rounding == IR_RODD + 1) {
         fallback(c, in);
         return;
@@ -132,7 +108,7 @@ void emit_frint(struct compiler *c, const struct ir_insn *in)
     if (vector) {
         s_check_lanes(&q, in->type, (const unsigned[]){X0, t}, false, cold);
     } else {
-        s_rr(&q, OPC(packed(in->type), MAP_0F, 0x2e), X0, X0);
+        s_rr(&q, OPC(packed_prefix(in->type), MAP_0F, 0x2e), X0, X0);
         s_jcc(&q, CC_P, cold);
     }
     steps_emit(&q);
@@ -181,7 +157,7 @@ static uint32_t keep_nan(struct compiler *c, const struct ir_insn *in, uint32_t 
     as->to_cold = true;
     const uint32_t path = as->cold;
     if (!(in->imm & IR_FP_DN)) {
-        emit_rr(as, OPC(packed(in->type), MAP_0F, 0x2e), X0, X0);
+        emit_rr(as, OPC(packed_prefix(in->type), MAP_0F, 0x2e), X0, X0);
         x_jcc(as, CC_P, resume);
     }
     as->to_cold = false;
@@ -193,16 +169,17 @@ static void emit_fcvt(struct compiler *c, const struct ir_insn *in)
     const bool narrow = in->type == T_F32;
 
     if (c->h->f16c && !(in->imm & (FP_SPECIAL | IR_FP_AHP | IR_FP_FZ16)) &&
-        ((in->type == T_F16 && in->src == T_F32) || (in->src == T_F16 && hostable(in, in->type)))) {
+        ((in->type == T_F16 && in->src == T_F32) ||
+         (in->src == T_F16 && is_hostable(in, in->type)))) {
         convert_half(c, in);
         return;
     }
-    if (!hostable(in, in->type) || !hostable(in, in->src) || in->src == in->type) {
+    if (!is_hostable(in, in->type) || !is_hostable(in, in->src) || in->src == in->type) {
         fallback(c, in);
         return;
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0);
-    const opcode op = OPC(fp_prefix(in->src), MAP_0F, 0x5a);
+    const opcode op = OPC(scalar_prefix(in->src), MAP_0F, 0x5a);
     struct steps q = {.c = c};
 
     copy(c, true, dst, X0);
@@ -211,7 +188,7 @@ static void emit_fcvt(struct compiler *c, const struct ir_insn *in)
         cold_evaluate(c, in, X0, c->as.hot);
         s_three(&q, op, X0, ra, ra);
         s_const(&q, PAND, X1, X0, narrow ? K_ABS_F32 : K_ABS_F64);
-        s_compare_const(&q, OPC(packed(in->type), MAP_0F, 0x2e), X1,
+        s_compare_const(&q, OPC(packed_prefix(in->type), MAP_0F, 0x2e), X1,
                         narrow ? K_LEAST_F32 : K_LEAST_F64);
         s_jcc(&q, narrow ? CC_E : CC_P, cold);
     } else { /* a NaN keeps its sign and the rest, as on Arm */
@@ -240,7 +217,7 @@ static uint32_t large_unsigned(struct compiler *c, const struct ir_insn *in, uns
                                uint32_t resume)
 {
     struct assembler *as = &c->as;
-    const unsigned pp = fp_prefix(in->type);
+    const unsigned pp = scalar_prefix(in->type);
 
     as->to_cold = true;
     const uint32_t path = as->cold;
@@ -267,13 +244,13 @@ static void emit_itof(struct compiler *c, const struct ir_insn *in)
         return;
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0);
-    const opcode op = OPC(fp_prefix(in->type), MAP_0F, 0x2a);
+    const opcode op = OPC(scalar_prefix(in->type), MAP_0F, 0x2a);
     struct steps q = {.c = c};
 
     copy(c, true, dst, X0);
     if (fraction) {
         s_power_of_2(&q, in->type, X1, -(int)fraction);
-        s_rr(&q, OPC(fp_prefix(in->type), MAP_0F, 0x59), X0, X1);
+        s_rr(&q, OPC(scalar_prefix(in->type), MAP_0F, 0x59), X0, X1);
         steps_emit(&q);
     }
     const uint32_t large = wide && is_unsigned ? large_unsigned(c, in, ra, c->as.hot) : 0;
@@ -312,7 +289,7 @@ static unsigned s_prepare(struct steps *q, const struct ir_insn *in, const unsig
         s_alu_imm(q, ALU_CMP, false, RAX, in->src == T_F64 ? 0x43e00000 : 0x5f000000);
         s_jcc(q, CC_AE, cold);
         s_power_of_2(q, in->src, X1, (int)fraction);
-        s_three(q, OPC(fp_prefix(in->src), MAP_0F, 0x59), X0, src, X1);
+        s_three(q, OPC(scalar_prefix(in->src), MAP_0F, 0x59), X0, src, X1);
         return X0;
     }
     if (rounding == IR_RNA) {
@@ -333,7 +310,7 @@ static unsigned s_prepare(struct steps *q, const struct ir_insn *in, const unsig
 static void s_to_integer(struct steps *q, const struct ir_insn *in, unsigned x, uint32_t cold)
 {
     const bool wide = in->type == T_I64;
-    const opcode op = OPC(fp_prefix(in->src), MAP_0F, 0x2c);
+    const opcode op = OPC(scalar_prefix(in->src), MAP_0F, 0x2c);
 
     if (in->aux & IR_FTOI_UNSIGNED) {
         s_upper_bits(q, in->src, x);
@@ -353,7 +330,7 @@ static void emit_ftoi(struct compiler *c, const struct ir_insn *in)
 {
     const unsigned rounding = in->aux & 7, fraction = in->aux >> 8;
 
-    if (!hostable(in, in->src) || (in->type != T_I32 && in->type != T_I64) ||
+    if (!is_hostable(in, in->src) || (in->type != T_I32 && in->type != T_I64) ||
         in->aux & IR_FTOI_JS || rounding == IR_RODD || rounding == IR_RODD + 1 ||
         (fraction && rounding != IR_RTZ)) {
         fallback(c, in);
@@ -368,7 +345,7 @@ static void emit_ftoi(struct compiler *c, const struct ir_insn *in)
     const unsigned x = s_prepare(&q, in, (const unsigned[]){ra, t}, cold);
     s_to_integer(&q, in, x, cold);
     if (rounding != IR_RTZ) {
-        s_rr(&q, OPC(fp_prefix(in->src), MAP_0F, 0x2c) | OP_W, RCX, ra); /* inexact */
+        s_rr(&q, OPC(scalar_prefix(in->src), MAP_0F, 0x2c) | OP_W, RCX, ra); /* inexact */
     }
     steps_emit(&q);
 }
@@ -447,7 +424,7 @@ static void s_lanes_to_integers(struct steps *q, const struct ir_insn *in, unsig
         }
         s_const(q, lane_equal[f64 ? 3 : 2], X1, X0, f64 ? K_SIGN_F64 : K_SIGN_F32);
     }
-    s_rr(q, OPC(packed(in->type), MAP_0F, 0x50), RAX, X1);
+    s_rr(q, OPC(packed_prefix(in->type), MAP_0F, 0x50), RAX, X1);
     s_rr(q, OPC(0, 0, 0x85), RAX, RAX);
     s_jcc(q, CC_NE, cold);
 }
@@ -463,11 +440,11 @@ static unsigned s_prepare_lanes(struct steps *q, const struct ir_insn *in, const
     if (fraction) {
         s_const(q, PAND, X1, src, f64 ? K_ABS_F64 : K_ABS_F32);
         s_const(q, lane_greater[f64 ? 3 : 2], X1, X1, f64 ? K_FIXED_F64 : K_FIXED_F32);
-        s_rr(q, OPC(packed(in->type), MAP_0F, 0x50), RAX, X1);
+        s_rr(q, OPC(packed_prefix(in->type), MAP_0F, 0x50), RAX, X1);
         s_rr(q, OPC(0, 0, 0x85), RAX, RAX);
         s_jcc(q, CC_NE, cold);
         s_power_of_2(q, in->type, X1, (int)fraction);
-        s_three(q, OPC(packed(in->type), MAP_0F, 0x59), X0, src, X1);
+        s_three(q, OPC(packed_prefix(in->type), MAP_0F, 0x59), X0, src, X1);
         return X0;
     }
     if (rounding == IR_RNA) {
@@ -538,7 +515,7 @@ static void lanes_from_integers(struct compiler *c, const struct ir_insn *in)
     }
     if (fraction) {
         s_power_of_2(&q, in->type, X1, -(int)fraction);
-        s_rr(&q, OPC(packed(in->type), MAP_0F, 0x59), X0, X1);
+        s_rr(&q, OPC(packed_prefix(in->type), MAP_0F, 0x59), X0, X1);
     }
     steps_emit(&q);
 }
@@ -553,8 +530,8 @@ void emit_vector_convert(struct compiler *c, const struct ir_insn *in)
         fallback(c, in);
     } else if (!to_int && rounding == IR_RDYN && hostable_flushing(in)) {
         lanes_from_integers(c, in);
-    } else if (to_int && hostable(in, in->type) && rounding != IR_RODD && rounding != IR_RODD + 1 &&
-               (!fraction || rounding == IR_RTZ)) {
+    } else if (to_int && is_hostable(in, in->type) && rounding != IR_RODD &&
+               rounding != IR_RODD + 1 && (!fraction || rounding == IR_RTZ)) {
         lanes_to_integers(c, in);
     } else {
         fallback(c, in);

@@ -7,21 +7,6 @@
 #include "tcg/host/x86_64/simd.h"
 #include "tcg/opinfo.h"
 
-static unsigned packed(ir_type t)
-{
-    return ir_lane(t) == L_F64 ? PP_66 : PP_NONE;
-}
-
-static bool hostable(const struct ir_insn *in)
-{
-    return (ir_lane(in->type) == L_F32 || ir_lane(in->type) == L_F64) && !(in->imm & FP_SPECIAL);
-}
-
-static bool is_half(const struct ir_insn *in)
-{
-    return ir_is_vector(in->type) && ir_type_bits(in->type) == 64;
-}
-
 /* dst = r; of a 64-bit vector the lower half. Emitted at once: it is what follows. */
 static void finish(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned r)
 {
@@ -35,15 +20,15 @@ static void finish(struct compiler *c, const struct ir_insn *in, unsigned dst, u
 /* eax = the signs of r's lanes; jumps to cold if there is one */
 static void s_jump_if_any(struct steps *q, ir_type t, unsigned r, uint32_t cold)
 {
-    s_rr(q, OPC(packed(t), MAP_0F, 0x50), RAX, r); /* movmskps */
-    s_rr(q, OPC(0, 0, 0x85), RAX, RAX);            /* test */
+    s_rr(q, OPC(packed_prefix(t), MAP_0F, 0x50), RAX, r); /* movmskps */
+    s_rr(q, OPC(0, 0, 0x85), RAX, RAX);                   /* test */
     s_jcc(q, CC_NE, cold);
 }
 
 void s_check_lanes(struct steps *q, ir_type t, const unsigned r_t[2], bool small, uint32_t cold)
 {
     const bool f64 = ir_lane(t) == L_F64;
-    const opcode compare = OPC(packed(t), MAP_0F, 0xc2);
+    const opcode compare = OPC(packed_prefix(t), MAP_0F, 0xc2);
     const enum constant abs = f64 ? K_ABS_F64 : K_ABS_F32, least = f64 ? K_LEAST_F64 : K_LEAST_F32;
 
     if (!small) {
@@ -58,36 +43,6 @@ void s_check_lanes(struct steps *q, ir_type t, const unsigned r_t[2], bool small
         s_rr(q, POR, X1, r_t[1]);
     }
     s_jump_if_any(q, t, X1, cold);
-}
-
-/* ---- arithmetic */
-
-static void s_arithmetic(struct steps *q, const struct ir_insn *in, unsigned r, const unsigned x[3])
-{
-    static const uint8_t fmas[] = {0xb8, 0xbc, 0xba, 0xbe};
-    const unsigned pp = packed(in->type);
-
-    switch (in->op) {
-    case IR_fsqrt:
-        s_rr(q, OPC(pp, MAP_0F, 0x51), r, x[0]);
-        break;
-    case IR_fma:
-        s_copy(q, r, x[2]);
-        s_three(q, B38(fmas[in->aux & 3]) | W(pp == PP_66), r, x[0], x[1]);
-        break;
-    case IR_fadd:
-        s_three(q, OPC(pp, MAP_0F, 0x58), r, x[0], x[1]);
-        break;
-    case IR_fsub:
-        s_three(q, OPC(pp, MAP_0F, 0x5c), r, x[0], x[1]);
-        break;
-    case IR_fmul:
-        s_three(q, OPC(pp, MAP_0F, 0x59), r, x[0], x[1]);
-        break;
-    default:
-        s_three(q, OPC(pp, MAP_0F, 0x5e), r, x[0], x[1]);
-        break;
-    }
 }
 
 /* ---- flushing to zero: as scalars in ops_fp.c, but every zero of a product is evaluated */
@@ -139,7 +94,7 @@ static void emit_flushing(struct compiler *c, const struct ir_insn *in)
     s_arithmetic(&q, in, X0, operands);
     if (small) { /* not greater, or unordered */
         s_const(&q, PAND, X1, X0, f64 ? K_ABS_F64 : K_ABS_F32);
-        s_const_imm(&q, OPC(packed(in->type), MAP_0F, 0xc2), (const unsigned[]){X1, X1},
+        s_const_imm(&q, OPC(packed_prefix(in->type), MAP_0F, 0xc2), (const unsigned[]){X1, X1},
                     f64 ? K_LEAST_F64 : K_LEAST_F32, 0x1a);
         s_jump_if_any(&q, in->type, X1, restore);
     } else {
@@ -167,7 +122,7 @@ void emit_vector_fp(struct compiler *c, const struct ir_insn *in)
         emit_flushing(c, in);
         return;
     }
-    if (!hostable(in) || (in->op == IR_fma && !c->h->fma)) {
+    if (!is_hostable(in, in->type) || (in->op == IR_fma && !c->h->fma)) {
         fallback(c, in);
         return;
     }
@@ -205,7 +160,7 @@ void emit_vector_fp(struct compiler *c, const struct ir_insn *in)
  */
 void emit_fp_minmax(struct compiler *c, const struct ir_insn *in)
 {
-    if (!hostable(in)) {
+    if (!is_hostable(in, in->type)) {
         fallback(c, in);
         return;
     }
@@ -213,7 +168,7 @@ void emit_fp_minmax(struct compiler *c, const struct ir_insn *in)
     const bool half = is_half(in), f64 = ir_lane(in->type) == L_F64;
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
     const unsigned t = half ? temp(c, true) : 0, a = half ? X0 : ra, b = half ? X1 : rb;
-    const opcode op = OPC(scalar ? (f64 ? PP_F2 : PP_F3) : packed(in->type), MAP_0F,
+    const opcode op = OPC(scalar ? (f64 ? PP_F2 : PP_F3) : packed_prefix(in->type), MAP_0F,
                           max ? 0x5f : 0x5d);
     struct steps q = {.c = c};
 
@@ -224,11 +179,12 @@ void emit_fp_minmax(struct compiler *c, const struct ir_insn *in)
         s_rr(&q, MOVDDUP, X1, rb);
     }
     if (scalar) {
-        s_rr(&q, OPC(packed(in->type), MAP_0F, 0x2e), ra, rb); /* ucomiss */
+        s_rr(&q, OPC(packed_prefix(in->type), MAP_0F, 0x2e), ra, rb); /* ucomiss */
         s_jcc(&q, CC_P, cold);
     } else {
         const unsigned mask = half ? t : X0;
-        s_three_imm(&q, OPC(packed(in->type), MAP_0F, 0xc2), (const unsigned[]){mask, a, b}, 3);
+        s_three_imm(&q, OPC(packed_prefix(in->type), MAP_0F, 0xc2), (const unsigned[]){mask, a, b},
+                    3);
         s_jump_if_any(&q, in->type, mask, cold);
     }
     s_three(&q, op, half ? t : X0, a, b);
@@ -269,7 +225,7 @@ void emit_vfcmp(struct compiler *c, const struct ir_insn *in)
                                         set == (IR_FLT | IR_FEQ)
                                   : set == IR_FEQ;
 
-    if (!hostable(in) || !known) {
+    if (!is_hostable(in, in->type) || !known) {
         fallback(c, in);
         return;
     }
@@ -285,7 +241,7 @@ void emit_vfcmp(struct compiler *c, const struct ir_insn *in)
         a = X0;
         b = X1;
     }
-    s_three_imm(&q, OPC(packed(in->type), MAP_0F, 0xc2), (const unsigned[]){X0, a, b},
+    s_three_imm(&q, OPC(packed_prefix(in->type), MAP_0F, 0xc2), (const unsigned[]){X0, a, b},
                 set == IR_FEQ  ? 0
                 : set & IR_FEQ ? 2
                                : 1);

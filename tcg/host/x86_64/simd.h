@@ -83,6 +83,37 @@ void s_jcc(struct steps *q, unsigned cc, uint32_t goal);
 /* Flushing alone: arithmetic stays on the host's unit as long as nothing is to be flushed. */
 #define FP_BUT_FLUSH (FP_SPECIAL & ~(unsigned)IR_FP_FZ)
 
+static inline bool is_f64(ir_type t) /* its lanes are */
+{
+    return ir_lane(t) == L_F64;
+}
+
+/* A vector of 64 bits. */
+static inline bool is_half(const struct ir_insn *in)
+{
+    return ir_is_vector(in->type) && ir_type_bits(in->type) == 64;
+}
+
+/* The prefixes that choose between single and double precision. */
+static inline unsigned scalar_prefix(ir_type t)
+{
+    return is_f64(t) ? PP_F2 : PP_F3;
+}
+
+static inline unsigned packed_prefix(ir_type t)
+{
+    return is_f64(t) ? PP_66 : PP_NONE;
+}
+
+/* Operands of type t in the environment of in are the host unit's business. */
+static inline bool is_hostable(const struct ir_insn *in, ir_type t)
+{
+    return (is_f64(t) || ir_lane(t) == L_F32) && !(in->imm & FP_SPECIAL);
+}
+
+/* r = in of x, scalar or by lane: fadd, fsub, fmul, fdiv, fsqrt, fma. Nothing is checked. */
+void s_arithmetic(struct steps *q, const struct ir_insn *in, unsigned r, const unsigned x[3]);
+
 /* Cold: what was raised since flags_save() is taken back. Falls through to what is emitted next. */
 uint32_t flags_restore(struct compiler *c);
 void flags_save(struct compiler *c);
