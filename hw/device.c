@@ -405,25 +405,17 @@ static void mark(uint8_t *listed, const struct device_class *cls, size_t offset,
 
 static size_t prop_size(enum prop_type type)
 {
+    const size_t number = prop_number_bytes(type);
+
     switch (type) {
     case PROP_BOOL:
         return sizeof(bool);
-    case PROP_U8:
-        return 1;
-    case PROP_U16:
-        return 2;
-    case PROP_U32:
-    case PROP_PCI_ADDR:
-        return 4;
-    case PROP_U64:
-    case PROP_SIZE:
-        return 8;
     case PROP_ENUM:
         return sizeof(int);
     case PROP_MAC:
         return 6;
     default:
-        return sizeof(char *);
+        return number ? number : sizeof(char *);
     }
 }
 

@@ -240,6 +240,7 @@ bool device_load(struct device *d, const void *bytes, size_t n, struct error *e)
 
 /* Property tables of anything else than a device (a machine's board): base is the struct, what
  * names it in errors ("machine 'virt'"). */
+size_t prop_number_bytes(enum prop_type type); /* 0: no number */
 void props_init(const struct prop *props, void *base);
 bool props_set(const struct prop *props, void *base, const char *what, const char *prop,
                const char *value, struct error *e);
