@@ -7,6 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/support/console.sh
 . tests/support/initrd.sh
+. tests/support/loaded.sh
 need_guest counted_arm64
 rm -rf "$work"
 mkdir -p "$work/tree" || exit 2
@@ -35,20 +36,6 @@ run() {
         -seed 42 -rtc base=2024-02-29T12:00:00 -kernel "$kernel" -initrd "$work/initrd" \
         -append "console=ttyAMA0 rdinit=/test/init" -device virtio-rng-pci \
         -drive "file=$to.disk,format=raw,if=none,id=d" -device virtio-blk-pci,drive=d "$@" < /dev/null > "$to" 2> "$to.err"
-}
-
-# Runs the rest of the arguments on a host whose CPUs have something else to do as well.
-loaded() {
-    local hogs=() i rc
-    for ((i = 0; i <= $(nproc); i++)); do
-        (while :; do :; done) &
-        hogs+=($!)
-    done
-    "$@"
-    rc=$?
-    kill "${hogs[@]}"
-    wait "${hogs[@]}" 2> /dev/null
-    return $rc
 }
 
 # ends_alike NAME PATTERN OPTION...: two runs, the second on a loaded host

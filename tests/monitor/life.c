@@ -4,22 +4,9 @@
 
 static struct session s;
 
-#define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
-
 static bool start(const char *const *more)
 {
-    const char *argv[40] = {
-        "-M", "virt", "-nic", "none", "-nographic", "-kernel", session_guest("life")};
-    int n = 7;
-    if (!argv[6]) {
-        test_fail(__FILE__, __LINE__, "the guest does not assemble");
-        return false;
-    }
-    while (more && *more) {
-        argv[n++] = *more++;
-    }
-    session_start(&s, argv);
-    return session_expect(&s, "ready");
+    return session_start_guest(&s, "life", "-nographic", more, "ready");
 }
 
 static void finish(int status)

@@ -181,6 +181,30 @@ __attribute__((unused)) static void session_close(struct session *s)
     close(s->master);
 }
 
+#define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* Starts the guest on virt, with an option and more arguments (or NULL), and waits for its
+ * greeting. */
+__attribute__((unused)) static bool session_start_guest(struct session *s, const char *guest,
+                                                        const char *option, const char *const *more,
+                                                        const char *greeting)
+{
+    const char *argv[40] = {"-M", "virt", "-nic", "none", "-kernel", session_guest(guest)};
+    int n = 6;
+    if (!argv[5]) {
+        test_fail(__FILE__, __LINE__, "the guest does not assemble");
+        return false;
+    }
+    if (option) {
+        argv[n++] = option;
+    }
+    while (more && *more) {
+        argv[n++] = *more++;
+    }
+    session_start(s, argv);
+    return session_expect(s, greeting);
+}
+
 #define NEEDS_PROGRAM()                                                                            \
     do {                                                                                           \
         if (!session_program()) {                                                                  \

@@ -11,17 +11,7 @@ static struct session s;
  * greeted. */
 static bool start_hello(const char *const *more)
 {
-    const char *argv[40] = {"-M", "virt", "-nic", "none", "-kernel", session_guest("hello")};
-    int n = 6;
-    if (!argv[5]) {
-        test_fail(__FILE__, __LINE__, "the guest does not assemble");
-        return false;
-    }
-    while (more && *more) {
-        argv[n++] = *more++;
-    }
-    session_start(&s, argv);
-    return session_expect(&s, "ctrl-d powers off.");
+    return session_start_guest(&s, "hello", NULL, more, "ctrl-d powers off.");
 }
 
 static void finish(int status)
@@ -30,8 +20,6 @@ static void finish(int status)
     CHECK(session_terminal_is_cooked(&s));
     session_close(&s);
 }
-
-#define ARGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 TEST(console_is_on_the_terminal_and_power_off_ends_with_status_0)
 {

@@ -5,6 +5,7 @@
 # each time, on an idle and on a loaded host, with host code and with the interpreter.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
+. tests/support/loaded.sh
 dragoman=${DRAGOMAN:-${BUILD:-build}/dragoman}
 case ${dragoman##*/} in dragoman) dragoman=$dragoman-system-aarch64 ;; esac
 out=${BUILD:-build}/tests/system/counted
@@ -69,20 +70,6 @@ clock_is_exact() {
 # same TEST FILE FILE
 same() {
     cmp -s "$2" "$3" || { echo "not ok $1: $2 and $3 differ"; return 1; }
-}
-
-# Runs the rest of the arguments on a host whose CPUs have something else to do as well.
-loaded() {
-    local hogs=() i rc
-    for ((i = 0; i <= $(nproc); i++)); do
-        (while :; do :; done) &
-        hogs+=($!)
-    done
-    "$@"
-    rc=$?
-    kill "${hogs[@]}"
-    wait "${hogs[@]}" 2> /dev/null
-    return $rc
 }
 
 # Nobody's registers are nothing, which would be the same each time, too.
