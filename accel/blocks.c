@@ -200,7 +200,6 @@ static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const u
                           .mode_key = b->mode_key,
                           .pa = pa,
                           .bytes = rests_on(b),
-                          .flags_dead = b->flags_dead,
                           .guest_insns = b->guest_insns,
                           .valid = is_kept(tcg_of(v))};
     const struct host_mark before = mark(a);

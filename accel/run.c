@@ -147,6 +147,8 @@ static uint64_t interpret_block(struct vcpu *v, const struct block *b)
         v->hot.raised = 0;
         v->cls->take_exception(v);
         pc = v->cls->pc(v);
+    } else if (v->env.insns_left > 1) {
+        v->hot.countdown += v->env.insns_left - 1; /* left by a branch in the middle */
     }
     v->env.insns_left = 0;
     return pc;

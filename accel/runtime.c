@@ -130,7 +130,7 @@ static const void *link_block(struct vcpu *v, struct link *l)
     tcg_doing(v, DOING_LOOKUP);
     attend(v);
     context_select(v, l->pc);
-    if ((must_leave(v, a) && !l->from->flags_dead) || t->step || a->breakpoint_count) {
+    if ((must_leave(v, a) && !l->flags_dead) || t->step || a->breakpoint_count) {
         return runtime_go(v, l->pc);
     }
     struct block *b = block_find(v, l->pc);

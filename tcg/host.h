@@ -26,6 +26,7 @@ struct link {
     uint32_t page_check;  /* offset of the immediate compared with the code slot; 0: same page, no
                              check */
     uint32_t stub;        /* offset of the cold path that asks the run-time */
+    bool flags_dead;      /* the guest goes on to the goal without being looked at */
 };
 
 enum site_kind {
@@ -62,13 +63,33 @@ enum map_kind {
     MAP_SPILL,
     MAP_CONST,
     MAP_STATE,
-    MAP_ROW
+    MAP_ROW,
+    MAP_FLAGS,     /* made again from two operands */
+    MAP_HOST_FLAGS /* within a back end */
 };
 struct map_entry {
     uint8_t row, kind;
     uint16_t where; /* register number, spill slot; MAP_ROW: the row whose value on entry, in
-                       memory, it is; MAP_CONST: index of a 64-bit constant in the next entries */
+                       memory, it is; MAP_CONST: a 64-bit constant is in the next entries;
+                       MAP_FLAGS: enum flags_recipe_bits, and two operands follow, each an entry
+                       (general register, spill slot or constant) and 64 bits for a constant */
 };
+enum flags_recipe_bits {
+    RECIPE_SUB,
+    RECIPE_ADD,
+    RECIPE_AND,
+    RECIPE_KIND = 3,
+    RECIPE_64 = 4,
+    RECIPE_CMC = 8
+};
+#define MAP_CONST_ENTRIES 3u
+#define MAP_FLAGS_ENTRIES 7u
+
+/* Entries from m to the next row's. */
+static inline unsigned map_entries(const struct map_entry *m)
+{
+    return m->kind == MAP_CONST ? MAP_CONST_ENTRIES : m->kind == MAP_FLAGS ? MAP_FLAGS_ENTRIES : 1;
+}
 
 /* One compiled block. Links and sites are allocated by the owner through host_runtime's arenas. */
 struct block {
@@ -78,11 +99,9 @@ struct block {
     uint32_t guest_insns;
     uint32_t code_bytes;
     bool valid;
-    bool flags_dead;   /* at its end: the guest goes on to the successor without being looked at */
     const void *entry; /* executable address */
     struct block *hash_next, *page_next;
     struct link *in;
-    struct link *out[3];
     struct ir_builder *ir; /* the reference interpreter's copy, or NULL */
 };
 
@@ -135,7 +154,7 @@ uint32_t host_elf_machine(void);
 /* Arenas of the cache; all emptied by host_reset (nobody may run generated code then). */
 const struct map_entry *host_map(struct host *h, uint32_t index);
 
-/* Compiles b into blk (entry, out[], code_bytes). false: the cache is full. The caller holds the
+/* Compiles b into blk (entry, code_bytes). false: the cache is full. The caller holds the
  * translation lock. */
 bool host_compile(struct host *h, struct ir_builder *b, struct block *blk);
 void host_reset(struct host *h);

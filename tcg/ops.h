@@ -266,9 +266,9 @@ OP(call, CALLS, NOEFFECT, NOEVAL) /* effects are the row's */
 OP(guard, CALLS, MAY_EXIT,
    NOEVAL) /* a (boolean) true: the row's RAISES function runs; if it raised, the block is left */
 
-/* ---- control: every block ends with one op that ENDS; a brcond may stand directly before it */
+/* ---- control: every block ends with one op that ENDS; a brcond leaves it before */
 OP(insn, PC, NOEFFECT, NOEVAL)   /* opens the guest instruction at imm */
-OP(brcond, PC, NOEFFECT, NOEVAL) /* if boolean a: go to the block at imm */
+OP(brcond, PC, NOEFFECT, NOEVAL) /* if boolean a: go to the block at imm, with what was put so far */
 OP(br, END, ENDS, NOEVAL)        /* direct: to the block at imm */
 OP(brcall, END, ENDS, NOEVAL)    /* guest call of imm; a: the return address (konst) */
 OP(jump, END, ENDS, NOEVAL)      /* indirect: to a */

@@ -520,9 +520,7 @@ static bool verify_control(struct verifier *c)
     case IR_br:
         return check(c, in->a == IR_NONE, "too many operands");
     case IR_brcond:
-        return operand_is(c, in->a, T_I32) &&
-               check(c, c->v + 1 < c->b->count && ir_ops[in[1].op].effects & IR_ENDS,
-                     "brcond does not stand before the end");
+        return operand_is(c, in->a, T_I32);
     case IR_brcall:
         return check(c, is_pc_constant(c, in->a), "the return address is not a konst");
     case IR_jumpcall:

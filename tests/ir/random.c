@@ -52,9 +52,12 @@ static bool is_wrong(const struct engine *e, const char *text, bool fold,
     if (want.pc == RIG_PC && !want.raised) {
         return false; /* it leads to itself for ever */
     }
-    folded.flags_dead = (start->x[0] & 1) && folded.insns[folded.count - 1].op == IR_br;
+    const struct ir_insn *end = &folded.insns[folded.count - 1];
+
+    folded.flags_dead = (start->x[0] & 1) && end->op == IR_br;
     rig_run(e->rig, &folded, &got);
-    const bool dead = folded.flags_dead && !want.raised;
+    const bool at_end = want.pc == end->imm || (end[-1].op == IR_brcond && want.pc == end[-1].imm);
+    const bool dead = folded.flags_dead && !want.raised && at_end;
     return rig_differs(&got, &want, dead ? 0 : CERTAIN_FLAGS, why, size);
 }
 

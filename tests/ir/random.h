@@ -261,7 +261,18 @@ static inline void random_put(struct random_block *s)
     static const ir_type types[] = {T_I64, T_I64, T_I64, T_I32, T_FLAGS, T_V128, T_F64, T_I8};
 
     form_put(s->b, random_value(s, types[rng_below(s->r, array_len(types))]),
-             (unsigned)rng_below(s->r, 8));
+             (unsigned)rng_below(s->r, 15)); /* row 15 is a base address */
+}
+
+/* A branch that leaves in the middle; seldom to this block itself. */
+static inline void random_branch(struct random_block *s)
+{
+    static const uint64_t goals[] = {0x7000, RIG_PC + 0x40, RIG_PC + 0x80, RIG_PC};
+
+    ir_brcond(s->b, random_boolean(s), goals[rng_below(s->r, rng_below(s->r, 8) ? 3 : 4)]);
+    if (rng_below(s->r, 4)) {
+        ir_insn_start(s->b, RIG_PC + 4 * s->b->guest_insns);
+    }
 }
 
 static inline void random_end(struct random_block *s)
@@ -327,6 +338,9 @@ static inline void random_block(struct ir_builder *b, struct rng *r, unsigned le
         case 4:
         case 5:
             random_put(&s);
+            break;
+        case 7:
+            random_branch(&s);
             break;
         case 6:
             ir_insn_start(b, RIG_PC + 4 * b->guest_insns);

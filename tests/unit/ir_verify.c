@@ -101,7 +101,6 @@ TEST(each_rule_is_enforced)
         {"guard w, @full(x, x) #0\n", "not a row for a guard"},
         {"a = call.i64 @full(v, x, x) #0\n", "a vector for a function of integers"},
         {"tail @raises(x, x, x) #0\n", "not a row for tail"},
-        {"brcond 0x2000, w\na = add.i64 x, x\n", "before the end"},
         {"br 0x2000\n", "the block goes on"},
         {"brcall 0x2000, x\n", "not a konst"},
         {"jump w\n", "an operand does not have the type"},

@@ -12,8 +12,6 @@
  * Every operand of an op must have its register before the op's first instruction is emitted, since
  * an eviction emits a reload that belongs behind the op.
  */
-#include <emmintrin.h>
-
 #include "tcg/host/x86_64/compile.h"
 
 const uint8_t gpr_homes[GPR_HOMES] = {RBX, RSI, RDI, R8, R14, R9, R10, R11};
@@ -57,7 +55,7 @@ void copy(struct compiler *c, bool vec, unsigned dst, unsigned src)
     }
 }
 
-static void load_register(struct compiler *c, ir_type t, unsigned r, struct operand o)
+void load_register(struct compiler *c, ir_type t, unsigned r, struct operand o)
 {
     if (class_of(t)) {
         emit_rm(&c->as, SSE_MOVUPS_LOAD, r, o);
@@ -66,7 +64,7 @@ static void load_register(struct compiler *c, ir_type t, unsigned r, struct oper
     }
 }
 
-static void store_register(struct compiler *c, ir_type t, unsigned r, struct operand o)
+void store_register(struct compiler *c, ir_type t, unsigned r, struct operand o)
 {
     if (class_of(t)) {
         emit_rm(&c->as, SSE_MOVUPS_STORE, r, o);
@@ -77,7 +75,7 @@ static void store_register(struct compiler *c, ir_type t, unsigned r, struct ope
     }
 }
 
-static void load_row(struct compiler *c, unsigned row, unsigned r)
+void load_row(struct compiler *c, unsigned row, unsigned r)
 {
     const ir_type t = c->h->config.guest->regs[row].type;
 
@@ -90,7 +88,7 @@ static void load_row(struct compiler *c, unsigned row, unsigned r)
 
 /* ---- values that are on entry: rows with a home, read or untouched */
 
-static int home_row(const struct compiler *c, uint16_t v)
+int home_row(const struct compiler *c, uint16_t v)
 {
     if (v >= FIRST_ROW_VALUE) {
         return v < FIRST_GROUP_VALUE ? v - FIRST_ROW_VALUE : -1;
@@ -99,7 +97,7 @@ static int home_row(const struct compiler *c, uint16_t v)
     return in->op == IR_get && c->h->home_of_row[in->aux] >= 0 ? (int)in->aux : -1;
 }
 
-static bool is_vec(const struct compiler *c, uint16_t v)
+bool is_vec(const struct compiler *c, uint16_t v)
 {
     if (v < FIRST_ROW_VALUE) {
         return class_of(c->insns[v].type);
@@ -107,14 +105,14 @@ static bool is_vec(const struct compiler *c, uint16_t v)
     return v < FIRST_GROUP_VALUE && class_of(c->h->config.guest->regs[v - FIRST_ROW_VALUE].type);
 }
 
-static void store_at_entry(struct compiler *c, unsigned row)
+void store_at_entry(struct compiler *c, unsigned row)
 {
     c->rows_stored[row / 64] |= UINT64_C(1) << row % 64;
 }
 
 /* ---- eviction */
 
-static unsigned take_slot(struct compiler *c, uint16_t v)
+unsigned take_slot(struct compiler *c, uint16_t v)
 {
     if (!c->spill[v]) {
         unsigned slot = 0;
@@ -228,7 +226,7 @@ static unsigned pick(struct compiler *c, bool vec, uint32_t exclude, unsigned pr
     return r;
 }
 
-static void own(struct compiler *c, bool vec, unsigned r, uint16_t v)
+void own(struct compiler *c, bool vec, unsigned r, uint16_t v)
 {
     c->owner[vec][r] = v;
     c->reg[v] = (int8_t)r;
@@ -316,97 +314,6 @@ void move_to(struct compiler *c, bool vec, unsigned dst, ir_val v)
     }
 }
 
-/* ---- exit maps */
-
-static void map_add(struct compiler *c, unsigned row, enum map_kind kind, unsigned where)
-{
-    struct host *h = c->h;
-
-    if (h->map_count + 4 > h->map_capacity) {
-        c->full = true;
-        return;
-    }
-    h->maps[h->map_count++] = (struct map_entry){
-        .row = (uint8_t)row, .kind = (uint8_t)kind, .where = (uint16_t)where};
-    c->map_count++;
-}
-
-static void map_constant(struct compiler *c, unsigned row, uint64_t k)
-{
-    struct host *h = c->h;
-
-    map_add(c, row, MAP_CONST, 0);
-    if (!c->full) {
-        memcpy(&h->maps[h->map_count], &k, 8);
-        h->map_count += 2;
-        c->map_count += 2;
-    }
-}
-
-static void map_row(struct compiler *c, const struct home *h)
-{
-    const unsigned row = h->row, home = h->reg;
-    const uint16_t v = c->row_value[row];
-    const bool vec = h->vec;
-
-    if (c->reg[v] == (int)home) {
-        return;
-    }
-    if (c->reg[v] < 0 && !c->spill[v]) {
-        if (v < FIRST_ROW_VALUE && c->insns[v].op == IR_konst) {
-            map_constant(c, row, c->insns[v].imm);
-            return;
-        }
-        if (!c->owner[vec][home] && !(c->locked[vec] >> home & 1)) {
-            own(c, vec, home, v);
-        } else if (home_row(c, v) == (int)row) {
-            store_at_entry(c, row);
-            map_add(c, row, MAP_STATE, 0);
-            return;
-        } else if (home_row(c, v) >= 0) {
-            store_at_entry(c, (unsigned)home_row(c, v));
-            map_add(c, row, MAP_ROW, (unsigned)home_row(c, v));
-            return;
-        } else {
-            take_slot(c, v);
-        }
-    }
-    if (c->reg[v] == (int)home) {
-        return;
-    }
-    if (c->reg[v] >= 0) {
-        map_add(c, row, vec ? MAP_VEC : MAP_GPR, (unsigned)c->reg[v]);
-    } else {
-        map_add(c, row, MAP_SPILL, c->spill[v] - 1u);
-    }
-}
-
-/* Bit n: the nth values differ. Most are in their homes: one comparison finds the others. */
-static uint32_t differing(const uint16_t *x, const uint16_t *y)
-{
-    const __m128i *a = (const __m128i *)x, *b = (const __m128i *)y;
-    const __m128i low = _mm_cmpeq_epi16(_mm_load_si128(a), _mm_load_si128(b));
-    const __m128i high = _mm_cmpeq_epi16(_mm_load_si128(a + 1), _mm_load_si128(b + 1));
-
-    return ~(uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high)) & 0xffff;
-}
-
-uint32_t exit_map(struct compiler *c, uint16_t *count)
-{
-    const uint32_t first = c->h->map_count;
-
-    c->map_count = 0;
-    for (unsigned vec = 0; vec < 2; vec++) {
-        uint32_t away = differing(c->owner[vec], c->home_value[vec]) & c->h->home_mask[vec];
-        for (; away; away &= away - 1) {
-            const unsigned r = ctz32(away);
-            map_row(c, &(struct home){.row = c->h->row_of[vec][r], .reg = (uint8_t)r, .vec = vec});
-        }
-    }
-    *count = (uint16_t)c->map_count;
-    return first;
-}
-
 /* ---- the ends of a block */
 
 static void claim(struct compiler *c, const struct home *h, uint16_t v)
@@ -453,12 +360,8 @@ void block_end_moves(struct compiler *c)
     }
 }
 
-struct move {
-    uint8_t dst, src;
-};
-
-/* dst[k] = src[k] all at once. Emitted backwards: the last move first. */
-static void parallel_moves(struct compiler *c, bool vec, struct move *m, unsigned n)
+/* dst[k] = src[k] all at once, by way of rax or xmm0. */
+void parallel_moves(struct compiler *c, bool vec, struct move *m, unsigned n)
 {
     struct move ordered[32];
     unsigned done = 0;
@@ -488,8 +391,9 @@ static void parallel_moves(struct compiler *c, bool vec, struct move *m, unsigne
         ordered[done++] = m[k];
         m[k] = m[--n];
     }
-    while (done-- > 0) {
-        copy(c, vec, ordered[done].dst, ordered[done].src);
+    for (unsigned k = 0; k < done; k++) {
+        const struct move *next = &ordered[c->as.to_cold ? k : done - 1 - k];
+        copy(c, vec, next->dst, next->src);
     }
 }
 
@@ -557,6 +461,7 @@ bool is_site(const struct ir_insn *in)
     case IR_atomic:
     case IR_cas:
     case IR_guard:
+    case IR_brcond:
         return true;
     case IR_call:
         return ((const struct ir_call *)(uintptr_t)in->imm)->class == IR_CALL_RAISES;
@@ -649,6 +554,39 @@ void reset_values(struct compiler *c)
     }
 }
 
+/* Op i puts the row: what was put before need not be in memory if nobody looks in between. */
+static void prepare_put(struct compiler *c, uint32_t i, uint32_t last_site)
+{
+    const unsigned row = c->insns[i].aux;
+    const uint16_t before = c->last_put[row];
+
+    c->previous[i] = c->row_value[row];
+    c->row_value[row] = c->alias[c->insns[i].a];
+    c->put_before[i] = before;
+    if (before) {
+        c->keep_put[before] = last_site > before ? PUT_ASK : PUT_DEAD;
+    }
+    c->keep_put[i] = PUT_KEPT;
+    c->last_put[row] = (uint16_t)i;
+    if (c->open_get[row]) {
+        c->memory_until[c->open_get[row]] = (uint16_t)(i - 1);
+        c->open_get[row] = 0;
+    }
+}
+
+static void prepare_get(struct compiler *c, uint32_t i)
+{
+    const unsigned row = c->insns[i].aux;
+
+    c->memory_until[i] = UINT16_MAX;
+    if (c->row_value[row] < FIRST_ROW_VALUE) {
+        c->alias[i] = c->row_value[row]; /* read or written before in this block */
+    } else {
+        c->open_get[row] = (uint16_t)i;
+        c->row_value[row] = (uint16_t)i;
+    }
+}
+
 void prepare(struct compiler *c)
 {
     const struct ir_guest *g = c->h->config.guest;
@@ -656,6 +594,7 @@ void prepare(struct compiler *c)
 
     memcpy(c->row_value, &c->alias[FIRST_ROW_VALUE], g->reg_count * sizeof(c->row_value[0]));
     memset(c->rows_stored, 0, sizeof(c->rows_stored));
+    memset(c->floating, 0, sizeof(c->floating));
     memset(c->last_put, 0, g->reg_count * sizeof(c->last_put[0]));
     memset(c->open_get, 0, g->reg_count * sizeof(c->open_get[0]));
     for (uint32_t i = 1; i < c->count; i++) {
@@ -667,35 +606,20 @@ void prepare(struct compiler *c)
         c->insn_of[i] = offset;
         if (in->op == IR_insn) {
             offset = (uint32_t)(in->imm - c->b->pc);
-        } else if (is_site(in)) {
+        } else if (is_site(in) && !is_final_branch(c, i)) {
             last_site = i;
         } else if (in->op == IR_get) {
-            c->memory_until[i] = UINT16_MAX;
-            if (c->row_value[in->aux] < FIRST_ROW_VALUE) {
-                c->alias[i] = c->row_value[in->aux]; /* read or written before in this block */
-            } else {
-                c->open_get[in->aux] = (uint16_t)i;
-                c->row_value[in->aux] = (uint16_t)i;
-            }
+            prepare_get(c, i);
         } else if (in->op == IR_put) {
-            const unsigned row = in->aux;
-            c->previous[i] = c->row_value[row];
-            c->row_value[row] = c->alias[in->a];
-            if (c->last_put[row]) {
-                c->keep_put[c->last_put[row]] = last_site > c->last_put[row];
-            }
-            c->keep_put[i] = true;
-            c->last_put[row] = (uint16_t)i;
-            if (c->open_get[row]) {
-                c->memory_until[c->open_get[row]] = (uint16_t)(i - 1);
-                c->open_get[row] = 0;
-            }
+            prepare_put(c, i, last_site);
         }
     }
     find_groups(c);
     for (unsigned row = 0; row < g->reg_count; row++) {
-        if (g->regs[row].type == T_FLAGS && c->last_put[row] && c->b->flags_dead) {
-            c->keep_put[c->last_put[row]] = last_site > c->last_put[row];
+        const uint16_t last = c->last_put[row];
+        if (g->regs[row].type == T_FLAGS && last && c->b->flags_dead) {
+            c->keep_put[last] = last_site > last ? PUT_ASK : PUT_DEAD;
+            row_floats(c, row, last);
         }
     }
 }
@@ -718,7 +642,7 @@ struct site *new_site(struct compiler *c, enum site_kind kind, bool exits, uint3
                        .insn = c->insn_of[c->i],
                        .insns_left = (uint16_t)c->insns_left};
     if (exits) {
-        s->map_first = exit_map(c, &s->map_count);
+        s->map_first = exit_map(c, NULL, &s->map_count);
     }
     return s;
 }

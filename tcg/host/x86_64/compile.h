@@ -73,6 +73,13 @@ struct group {
     int32_t low, high; /* displacements: first byte, behind the last byte */
 };
 
+/* Whether a put of a row without a home is a store. */
+enum put_kept {
+    PUT_DEAD, /* overwritten before anybody can look */
+    PUT_ASK,  /* the exits before the next put may say where the value is; then it is dead, too */
+    PUT_KEPT
+};
+
 struct compiler {
     struct host *h;
     struct ir_builder *b;
@@ -98,8 +105,13 @@ struct compiler {
     uint16_t alias[MAX_VALUES];
     uint16_t previous[MAX_VALUES]; /* of a put: the row's value before */
     uint16_t
-        memory_until[MAX_VALUES]; /* of a get: the row's memory holds the value up to this op */
-    uint8_t keep_put[MAX_VALUES]; /* of a put: memory must be written */
+        memory_until[MAX_VALUES];    /* of a get: the row's memory holds the value up to this op */
+    uint16_t put_before[MAX_VALUES]; /* of a put: the put of its row before it, or 0 */
+    uint8_t keep_put[MAX_VALUES];    /* of a put: enum put_kept */
+    /* Rows without a home whose value here may not be in memory, and the put that would store it.
+     */
+    uint64_t floating[IR_MAX_REGS / 64];
+    uint16_t float_put[IR_MAX_REGS];
     struct group groups[MAX_GROUPS];
     unsigned group_count;
     uint8_t group_of[MAX_VALUES]; /* of a memory op: group + 1 */
@@ -254,7 +266,20 @@ bool constant(const struct compiler *c, ir_val v, uint64_t *k);
 void move_to(struct compiler *c, bool vec, unsigned dst,
              ir_val v); /* emits dst = v; v allocated or constant */
 void copy(struct compiler *c, bool vec, unsigned dst, unsigned src);
-uint32_t exit_map(struct compiler *c, uint16_t *count); /* describes the rows with a home at op i */
+struct move {
+    uint8_t dst, src;
+};
+void parallel_moves(struct compiler *c, bool vec, struct move *m, unsigned n);
+void own(struct compiler *c, bool vec, unsigned r, uint16_t v); /* v is in r from here on down */
+unsigned take_slot(struct compiler *c, uint16_t v);             /* spill slot of v */
+int home_row(const struct compiler *c,
+             uint16_t v); /* the row with a home whose value on entry v is, or -1 */
+bool is_vec(const struct compiler *c, uint16_t v);
+void store_at_entry(struct compiler *c,
+                    unsigned row); /* memory must hold the row's value on entry */
+void store_register(struct compiler *c, ir_type t, unsigned r, struct operand o);
+void load_register(struct compiler *c, ir_type t, unsigned r, struct operand o);
+void load_row(struct compiler *c, unsigned row, unsigned r);
 void block_end_claim(struct compiler *c);
 void block_end_moves(struct compiler *c);
 void block_start(struct compiler *c);
@@ -263,6 +288,22 @@ void reset_values(struct compiler *c);
 bool is_site(const struct ir_insn *in); /* may leave the block in its middle */
 struct site *new_site(struct compiler *c, enum site_kind kind, bool exits,
                       uint32_t *index); /* exits: with a map */
+
+/* ---- exits (exits.c) */
+/* Says where the rows are at op i, for the run-time. flags: those that the host will have there
+ * (which then are asked for whole), or NULL. */
+uint32_t exit_map(struct compiler *c, struct pending *flags, uint16_t *count);
+/* The value that the row has from here on up, until put `by`, may not be in memory. */
+void row_floats(struct compiler *c, unsigned row, uint16_t by);
+void row_sinks(struct compiler *c, unsigned row); /* its put has been reached */
+/* Op i is the branch of a block's end; others leave in the middle. */
+static inline bool is_final_branch(const struct compiler *c, uint32_t i)
+{
+    return c->insns[i].op == IR_brcond && i + 2 == c->count;
+}
+/* Cold: puts every row in its place, for a branch in the middle; the place of the path. flags: as
+ * exit_map's. */
+uint32_t exit_places(struct compiler *c, struct pending *flags);
 
 /* ---- flags (ops_flags.c) */
 unsigned condition(struct compiler *c,
@@ -275,6 +316,16 @@ void flush_flags(struct compiler *c);                  /* produces what is pendi
 bool flags_from_alu(struct compiler *c,
                     const struct ir_insn *in); /* op i's own instruction produces what is pending */
 void put_flags(struct compiler *c, ir_val f, struct operand place);
+
+/* How packed flags are made of two operands (MAP_FLAGS). */
+struct flags_recipe {
+    uint16_t what; /* enum flags_recipe_bits */
+    uint16_t operand[2];
+};
+bool flags_recipe(const struct compiler *c, ir_val f, struct flags_recipe *r);
+bool flags_are(const struct compiler *c, ir_val f, const struct pending *p); /* f's producer is p */
+bool flags_complemented(const struct compiler *c, ir_val f);                 /* but for the carry */
+bool flags_constant(const struct compiler *c, ir_val f, uint32_t *packed);
 
 /* ---- guest memory (ops_memory.c) */
 struct address {

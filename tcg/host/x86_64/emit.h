@@ -394,8 +394,9 @@ static inline uint32_t emit_rel32(struct assembler *as, const uint8_t *op, unsig
         }
         end = as->cold + n + 4;
     } else {
-        while (as->hot & 3) {
-            x_byte(as, 0x90);
+        static const uint8_t nops[3][3] = {{0x90}, {0x66, 0x90}, {0x0f, 0x1f, 0x00}};
+        if (as->hot & 3) {
+            emit_bytes(as, nops[(as->hot & 3) - 1], as->hot & 3);
         }
         end = as->hot;
     }

@@ -7,6 +7,7 @@
 #include <ucontext.h>
 
 #include "base/mem.h"
+#include "tcg/eval.h"
 #include "tcg/host/x86_64/compile.h"
 
 #define SENTINELS 8
@@ -193,6 +194,46 @@ static void set_row(struct vcpu *v, const struct ir_reg *row, const void *from)
     memcpy((char *)v + row->offset, from, bits / 8);
 }
 
+static uint64_t recipe_operand(struct vcpu *v, const struct map_entry *m)
+{
+    uint64_t k;
+
+    switch (m->kind) {
+    case MAP_GPR:
+        return vcpu_env(v)->gpr[m->where];
+    case MAP_SPILL:
+        memcpy(&k, vcpu_env(v)->spill[m->where], sizeof(k));
+        return k;
+    default:
+        memcpy(&k, m + 1, sizeof(k));
+        return k;
+    }
+}
+
+/* Packed flags, as the evaluators make them. */
+static void make_flags(struct host *h, struct vcpu *v, const struct map_entry *m)
+{
+    static const uint8_t ops[] = {
+        [RECIPE_SUB] = IR_flags_sub, [RECIPE_ADD] = IR_flags_add, [RECIPE_AND] = IR_flags_logic};
+    const unsigned kind = m->where & RECIPE_KIND;
+    const uint64_t width = m->where & RECIPE_64 ? UINT64_MAX : UINT32_MAX;
+    union ir_vec x = {.u64 = {recipe_operand(v, &m[1]) & width}},
+                 y = {.u64 = {recipe_operand(v, &m[4]) & width}}, d;
+    struct ir_insn in = {
+        .op = ops[kind], .type = T_FLAGS, .src = m->where & RECIPE_64 ? T_I64 : T_I32};
+
+    if (kind == RECIPE_AND) {
+        x.u64[0] &= y.u64[0];
+    }
+    ir_eval_op(v, h->config.guest, &in, &d, (const union ir_vec *const[]){&x, &y, &y});
+    if (m->where & RECIPE_CMC) {
+        x = d;
+        in = (struct ir_insn){.op = IR_flags_cmc, .type = T_FLAGS};
+        ir_eval_op(v, h->config.guest, &in, &d, (const union ir_vec *const[]){&x, &y, &y});
+    }
+    set_row(v, &h->config.guest->regs[m->row], &d);
+}
+
 static void apply(struct host *h, struct vcpu *v, const struct map_entry *m,
                   const union ir_vec *entry)
 {
@@ -211,6 +252,9 @@ static void apply(struct host *h, struct vcpu *v, const struct map_entry *m,
     case MAP_CONST:
         set_row(v, row, m + 1);
         break;
+    case MAP_FLAGS:
+        make_flags(h, v, m);
+        break;
     case MAP_ROW:
         set_row(v, row, entry);
         break;
@@ -227,7 +271,7 @@ void host_sync(struct host *h, struct vcpu *v, const struct site *s)
     bool done[IR_MAX_REGS] = {false};
 
     /* Values on entry are read before any row is written. */
-    for (const struct map_entry *m = first; m < end; m += m->kind == MAP_CONST ? 3 : 1) {
+    for (const struct map_entry *m = first; m < end; m += map_entries(m)) {
         done[m->row] = true;
         if (m->kind == MAP_ROW) {
             memcpy(&entry[m->row], (const char *)v + rows[m->where].offset,
@@ -243,7 +287,7 @@ void host_sync(struct host *h, struct vcpu *v, const struct site *s)
             }
         }
     }
-    for (const struct map_entry *m = first; m < end; m += m->kind == MAP_CONST ? 3 : 1) {
+    for (const struct map_entry *m = first; m < end; m += map_entries(m)) {
         apply(h, v, m, &entry[m->row]);
     }
 }

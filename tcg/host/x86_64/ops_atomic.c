@@ -198,7 +198,7 @@ static bool same_access(const struct compiler *c, const struct ir_insn *x, const
 
 static bool touches_memory(const struct ir_insn *in)
 {
-    return in->op == IR_call || in->op == IR_env_store ||
+    return in->op == IR_call || in->op == IR_env_store || in->op == IR_brcond ||
            (ir_ops[in->op].effects & (IR_LOADS | IR_STORES | IR_MAY_EXIT | IR_ENDS));
 }
 

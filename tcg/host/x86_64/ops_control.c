@@ -11,19 +11,18 @@
 #include "tcg/code_layout.h"
 #include "tcg/host/x86_64/compile.h"
 
-static struct link *new_link(struct compiler *c, uint64_t pc)
+/* A link of the block's end, or (final: false) of a branch in its middle, where flags are stored.
+ */
+static struct link *new_link(struct compiler *c, uint64_t pc, bool final)
 {
     struct host *h = c->h;
 
-    assert(h->link_count < h->link_capacity);
-    struct link *l = &h->links[h->link_count++];
-    *l = (struct link){.pc = pc, .from = c->blk};
-    for (unsigned n = 0; n < array_len(c->blk->out); n++) {
-        if (!c->blk->out[n]) {
-            c->blk->out[n] = l;
-            break;
-        }
+    if (h->link_count == h->link_capacity) {
+        c->full = true;
+        h->link_count--;
     }
+    struct link *l = &h->links[h->link_count++];
+    *l = (struct link){.pc = pc, .from = c->blk, .flags_dead = final && c->b->flags_dead};
     return l;
 }
 
@@ -80,7 +79,8 @@ static void page_check(struct compiler *c, struct link *l)
     x_load(as, true, RAX, at(STATE, HOT(c->h, code_slots)));
 }
 
-static void poll(struct compiler *c, uint64_t pc)
+/* The cold path of a poll that saw something. */
+static uint32_t poll_path(struct compiler *c, uint64_t pc)
 {
     struct assembler *as = &c->as;
 
@@ -89,14 +89,24 @@ static void poll(struct compiler *c, uint64_t pc)
     x_mov_imm(as, RAX, pc);
     x_jmp(as, c->h->stubs.poll);
     as->to_cold = false;
-    x_jcc(as, CC_NE, path);
-    emit_x(as, OPC(0, 0, 0x83), ALU_CMP, at(STATE, HOT(c->h, exit_request)), 1, 0);
+    return path;
+}
+
+static void look_at_request(struct compiler *c)
+{
+    emit_x(&c->as, OPC(0, 0, 0x83), ALU_CMP, at(STATE, HOT(c->h, exit_request)), 1, 0);
+}
+
+static void poll(struct compiler *c, uint64_t pc)
+{
+    x_jcc(&c->as, CC_NE, poll_path(c, pc));
+    look_at_request(c);
 }
 
 /* A jump to pc with all that it needs. */
 static void go_to(struct compiler *c, uint64_t pc)
 {
-    struct link *l = new_link(c, pc);
+    struct link *l = new_link(c, pc, true);
 
     link_stub(c, l);
     l->patch = x_jmp_patchable(&c->as, l->stub);
@@ -147,7 +157,8 @@ static void finish_end(struct compiler *c, const struct ir_insn *end)
     }
 }
 
-void emit_brcond(struct compiler *c, const struct ir_insn *in)
+/* The two ways on at a block's end. */
+static void final_branch(struct compiler *c, const struct ir_insn *in)
 {
     const uint64_t pc = in->imm;
     const unsigned cc = condition(c, in->a);
@@ -158,11 +169,59 @@ void emit_brcond(struct compiler *c, const struct ir_insn *in)
         go_to(c, pc);
         x_jcc(as, cc ^ 1, over);
     } else {
-        struct link *l = new_link(c, pc);
+        struct link *l = new_link(c, pc, true);
         link_stub(c, l);
         l->patch = x_jcc_patchable(as, cc, l->stub);
     }
     finish_end(c, &c->insns[c->i + 1]);
+}
+
+/* Forwards, in the cold area: what a branch in the middle does once all rows are in their places.
+ */
+static void leave_by(struct compiler *c, struct link *l, uint32_t poll_at)
+{
+    struct assembler *as = &c->as;
+
+    as->to_cold = true;
+    if (c->h->config.counted && c->insns_left > 1) {
+        x_alu_imm(as, ALU_ADD, true, at(STATE, HOT(c->h, countdown)), (int32_t)c->insns_left - 1);
+    }
+    if (crosses(c, l->pc)) {
+        page_check(c, l);
+    } else if (poll_at) {
+        look_at_request(c);
+        x_jcc(as, CC_NE, poll_at);
+    }
+    l->patch = x_jmp_patchable(as, l->stub);
+    as->to_cold = false;
+}
+
+/* A branch that the block goes on behind: by a cold path, unless there is nothing to do on it. */
+static void side_exit(struct compiler *c, const struct ir_insn *in)
+{
+    const uint64_t pc = in->imm;
+    const unsigned cc = condition(c, in->a);
+    const bool polls = !crosses(c, pc) && backward(c, pc);
+    struct link *l = new_link(c, pc, false);
+
+    link_stub(c, l);
+    const uint32_t poll_at = polls ? poll_path(c, pc) : 0;
+    const uint32_t path = exit_places(c, &c->pending);
+    if (path == c->as.cold && !crosses(c, pc) && !polls && !c->h->config.counted) {
+        l->patch = x_jcc_patchable(&c->as, cc, l->stub);
+        return;
+    }
+    leave_by(c, l, poll_at);
+    x_jcc(&c->as, cc, path);
+}
+
+void emit_brcond(struct compiler *c, const struct ir_insn *in)
+{
+    if (is_final_branch(c, c->i)) {
+        final_branch(c, in);
+    } else {
+        side_exit(c, in);
+    }
 }
 
 /* rcx = rax ^ key, rdx = the jump table's entry for rax */
@@ -219,7 +278,7 @@ static void emit_brcall(struct compiler *c, uint64_t pc, uint64_t return_pc)
     struct assembler *as = &c->as;
 
     return_site(c, return_pc);
-    struct link *l = new_link(c, pc);
+    struct link *l = new_link(c, pc, true);
     link_stub(c, l);
     if (crosses(c, pc)) {
         as->to_cold = true;

@@ -69,6 +69,40 @@ static struct pending producer(const struct compiler *c, ir_val f, bool *cmc)
     }
 }
 
+bool flags_recipe(const struct compiler *c, ir_val f, struct flags_recipe *r)
+{
+    bool cmc;
+    const struct pending p = producer(c, f, &cmc);
+
+    if ((p.type != T_I32 && p.type != T_I64) ||
+        (p.kind != FLAGS_SUB && p.kind != FLAGS_ADD && p.kind != FLAGS_TEST)) {
+        return false;
+    }
+    r->what = (uint16_t)((p.kind == FLAGS_SUB   ? RECIPE_SUB
+                          : p.kind == FLAGS_ADD ? RECIPE_ADD
+                                                : RECIPE_AND) |
+                         (p.type == T_I64 ? RECIPE_64 : 0) | (cmc ? RECIPE_CMC : 0));
+    r->operand[0] = p.a;
+    r->operand[1] = p.b;
+    return true;
+}
+
+bool flags_are(const struct compiler *c, ir_val f, const struct pending *p)
+{
+    bool cmc;
+    const struct pending q = producer(c, f, &cmc);
+
+    return q.kind != FLAGS_PACKED && same_pending(&q, p);
+}
+
+bool flags_complemented(const struct compiler *c, ir_val f)
+{
+    bool cmc;
+
+    producer(c, f, &cmc);
+    return cmc;
+}
+
 /* Makes want the pending flags; what was pending and differs is produced first (behind). */
 static void ask(struct compiler *c, struct pending want, bool only_zs)
 {
@@ -415,7 +449,7 @@ static void pack(struct compiler *c, unsigned dst, bool cmc)
     }
 }
 
-static bool is_constant_flags(const struct compiler *c, ir_val f, uint32_t *k)
+bool flags_constant(const struct compiler *c, ir_val f, uint32_t *k)
 {
     const struct ir_insn *in = &c->insns[value(c, f)];
     uint64_t x;
@@ -432,7 +466,7 @@ void put_flags(struct compiler *c, ir_val f, struct operand place)
     uint32_t k;
     bool cmc;
 
-    if (is_constant_flags(c, f, &k)) {
+    if (flags_constant(c, f, &k)) {
         emit_x(&c->as, OPC(PP_66, 0, 0xc7), 0, place, 2, k);
         return;
     }
@@ -464,7 +498,7 @@ void emit_flags(struct compiler *c, const struct ir_insn *in)
     uint32_t k;
     const unsigned dst = def(c);
 
-    if (is_constant_flags(c, c->i, &k)) {
+    if (flags_constant(c, c->i, &k)) {
         x_mov_imm(&c->as, dst, k);
         return;
     }
@@ -509,7 +543,7 @@ void emit_flags_bits(struct compiler *c, const struct ir_insn *in)
     uint32_t k;
     const unsigned dst = def(c);
 
-    if (is_constant_flags(c, in->a, &k)) {
+    if (flags_constant(c, in->a, &k)) {
         x_mov_imm(&c->as, dst, k);
         return;
     }
@@ -532,7 +566,7 @@ static void packed_into(struct compiler *c, unsigned dst, ir_val f)
     uint32_t k;
     bool cmc;
 
-    if (is_constant_flags(c, f, &k)) {
+    if (flags_constant(c, f, &k)) {
         x_mov_imm(&c->as, dst, k);
         return;
     }
@@ -551,7 +585,7 @@ static void claim_operands(struct compiler *c, ir_val f, uint32_t exclude)
     uint32_t k;
     bool cmc;
 
-    if (is_constant_flags(c, f, &k)) {
+    if (flags_constant(c, f, &k)) {
         return;
     }
     const struct pending p = producer(c, f, &cmc);

@@ -636,13 +636,17 @@ void emit_put(struct compiler *c, const struct ir_insn *in)
 {
     const unsigned row = in->aux;
 
+    c->row_value[row] = c->previous[c->i];
     if (c->h->home_of_row[row] >= 0) {
         const bool vec = class_of(c->h->config.guest->regs[row].type);
-        c->row_value[row] = c->previous[c->i];
         c->home_value[vec][c->h->home_of_row[row]] = c->previous[c->i];
         return;
     }
-    if (!c->keep_put[c->i]) {
+    row_sinks(c, row);
+    if (c->put_before[c->i]) {
+        row_floats(c, row, c->put_before[c->i]);
+    }
+    if (c->keep_put[c->i] != PUT_KEPT) {
         return;
     }
     if (c->h->config.guest->regs[row].type == T_FLAGS) {

@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Leaving a block in its middle: what the run-time, or a cold path, must know to put every row in
+ * its place.
+ *
+ * A row with a home has its place in that register, any other in memory. Where a block is left, an
+ * *exit map* says of each row that is not in its place where its value is. The run-time reads the
+ * map of a site when something has happened; a conditional branch that the block goes on behind
+ * has the map turned into a cold path of moves and stores. A map must not cost registers: a value
+ * that is nowhere is given its home if that is free, else a spill slot.
+ *
+ * Rows without a home *float* between a put and the next put of the same row: the first needs no
+ * store if every exit in between can say where the value is. An exit that cannot makes it a store
+ * (PUT_KEPT). Flags are nowhere as a rule; a map tells how to make them again (MAP_FLAGS).
+ */
+#include <emmintrin.h>
+
+#include "tcg/host/x86_64/compile.h"
+
+/* ---- rows without a home */
+
+void row_floats(struct compiler *c, unsigned row, uint16_t by)
+{
+    if (c->keep_put[by] == PUT_ASK) {
+        c->floating[row / 64] |= UINT64_C(1) << row % 64;
+        c->float_put[row] = by;
+    }
+}
+
+void row_sinks(struct compiler *c, unsigned row)
+{
+    c->floating[row / 64] &= ~(UINT64_C(1) << row % 64);
+}
+
+static void keep_in_memory(struct compiler *c, unsigned row)
+{
+    c->keep_put[c->float_put[row]] = PUT_KEPT;
+    row_sinks(c, row);
+}
+
+/* ---- entries */
+
+static struct map_entry *map_room(struct compiler *c, unsigned entries)
+{
+    struct host *h = c->h;
+
+    if (h->map_count + entries > h->map_capacity) {
+        c->full = true;
+        return NULL;
+    }
+    struct map_entry *m = &h->maps[h->map_count];
+    h->map_count += entries;
+    c->map_count += entries;
+    return m;
+}
+
+static void map_add(struct compiler *c, unsigned row, enum map_kind kind, unsigned where)
+{
+    struct map_entry *m = map_room(c, 1);
+
+    if (m) {
+        *m = (struct map_entry){
+            .row = (uint8_t)row, .kind = (uint8_t)kind, .where = (uint16_t)where};
+    }
+}
+
+static void map_constant(struct compiler *c, unsigned row, uint64_t k)
+{
+    struct map_entry *m = map_room(c, MAP_CONST_ENTRIES);
+
+    if (m) {
+        *m = (struct map_entry){.row = (uint8_t)row, .kind = MAP_CONST};
+        memcpy(m + 1, &k, sizeof(k));
+    }
+}
+
+/* Gives v, which is on entry in its home and nowhere now, that home again. */
+static bool claim_home(struct compiler *c, uint16_t v)
+{
+    const int row = home_row(c, v);
+
+    if (row < 0) {
+        return false;
+    }
+    const unsigned home = (unsigned)c->h->home_of_row[row];
+    const bool vec = is_vec(c, v);
+    if (c->owner[vec][home] || (c->locked[vec] >> home & 1)) {
+        return false;
+    }
+    own(c, vec, home, v);
+    return true;
+}
+
+/* A row that is away from its home. */
+static void map_home(struct compiler *c, unsigned row, unsigned home, bool vec)
+{
+    const uint16_t v = c->row_value[row];
+
+    if (c->reg[v] < 0 && !c->spill[v]) {
+        if (v < FIRST_ROW_VALUE && c->insns[v].op == IR_konst) {
+            map_constant(c, row, c->insns[v].imm);
+            return;
+        }
+        if (!c->owner[vec][home] && !(c->locked[vec] >> home & 1)) {
+            own(c, vec, home, v);
+            return;
+        }
+        if (home_row(c, v) == (int)row) {
+            store_at_entry(c, row);
+            map_add(c, row, MAP_STATE, 0);
+            return;
+        }
+        if (home_row(c, v) >= 0) {
+            store_at_entry(c, (unsigned)home_row(c, v));
+            map_add(c, row, MAP_ROW, (unsigned)home_row(c, v));
+            return;
+        }
+        take_slot(c, v);
+    }
+    if (c->reg[v] >= 0) {
+        map_add(c, row, vec ? MAP_VEC : MAP_GPR, (unsigned)c->reg[v]);
+    } else {
+        map_add(c, row, MAP_SPILL, c->spill[v] - 1u);
+    }
+}
+
+/* Where an operand of flags, or a floating row, is; false: nowhere. */
+static bool place_of(struct compiler *c, uint16_t v, struct map_entry *m, uint64_t *k)
+{
+    *k = 0;
+    if (v < FIRST_ROW_VALUE && c->insns[v].op == IR_konst) {
+        *k = c->insns[v].imm;
+        m->kind = MAP_CONST;
+        return true;
+    }
+    if (c->reg[v] < 0 && c->spill[v]) {
+        m->kind = MAP_SPILL;
+        m->where = (uint16_t)(c->spill[v] - 1);
+        return true;
+    }
+    if (c->reg[v] < 0 && !claim_home(c, v)) {
+        return false;
+    }
+    m->kind = is_vec(c, v) ? MAP_VEC : MAP_GPR;
+    m->where = (uint16_t)c->reg[v];
+    return true;
+}
+
+/* How the packed flags v are made again: from two operands, which must be somewhere. */
+static bool map_flags(struct compiler *c, unsigned row, uint16_t v)
+{
+    struct flags_recipe recipe;
+    struct map_entry place[2] = {{0}, {0}};
+    uint64_t k[2];
+
+    if (!flags_recipe(c, v, &recipe)) {
+        return false;
+    }
+    for (unsigned n = 0; n < 2; n++) {
+        if (!place_of(c, recipe.operand[n], &place[n], &k[n])) {
+            return false;
+        }
+    }
+    struct map_entry *m = map_room(c, MAP_FLAGS_ENTRIES);
+    if (m) {
+        *m = (struct map_entry){.row = (uint8_t)row, .kind = MAP_FLAGS, .where = recipe.what};
+        for (unsigned n = 0; n < 2; n++) {
+            m[1 + 3 * n] = place[n];
+            memcpy(&m[2 + 3 * n], &k[n], sizeof(k[n]));
+        }
+    }
+    return true;
+}
+
+static void map_floating(struct compiler *c, unsigned row, struct pending *flags)
+{
+    const uint16_t v = c->row_value[row];
+    struct map_entry m = {.row = (uint8_t)row};
+    uint64_t k;
+    uint32_t bits;
+
+    if (c->h->config.guest->regs[row].type != T_FLAGS) {
+        if (!place_of(c, v, &m, &k)) {
+            keep_in_memory(c, row);
+        } else if (m.kind == MAP_CONST) {
+            map_constant(c, row, k);
+        } else {
+            map_add(c, row, m.kind, m.where);
+        }
+    } else if (c->reg[v] >= 0 || c->spill[v]) {
+        place_of(c, v, &m, &k);
+        map_add(c, row, m.kind, m.where);
+    } else if (flags && flags_are(c, v, flags)) {
+        flags->only_zs = false;
+        map_add(c, row, MAP_HOST_FLAGS, flags_complemented(c, v));
+    } else if (flags_constant(c, v, &bits)) {
+        map_constant(c, row, bits);
+    } else if (!map_flags(c, row, v)) {
+        keep_in_memory(c, row);
+    }
+}
+
+/* Bit n: the nth values differ. Most are in their homes: one comparison finds the others. */
+static uint32_t differing(const uint16_t *x, const uint16_t *y)
+{
+    const __m128i *a = (const __m128i *)x, *b = (const __m128i *)y;
+    const __m128i low = _mm_cmpeq_epi16(_mm_load_si128(a), _mm_load_si128(b));
+    const __m128i high = _mm_cmpeq_epi16(_mm_load_si128(a + 1), _mm_load_si128(b + 1));
+
+    return ~(uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high)) & 0xffff;
+}
+
+/* Rows that float come first: an operand of theirs may claim a home, which then is not away. */
+uint32_t exit_map(struct compiler *c, struct pending *flags, uint16_t *count)
+{
+    const uint32_t first = c->h->map_count;
+
+    c->map_count = 0;
+    for (unsigned word = 0; word < IR_MAX_REGS / 64; word++) {
+        for (uint64_t set = c->floating[word]; set; set &= set - 1) {
+            map_floating(c, word * 64 + ctz64(set), flags);
+        }
+    }
+    for (unsigned vec = 0; vec < 2; vec++) {
+        uint32_t away = differing(c->owner[vec], c->home_value[vec]) & c->h->home_mask[vec];
+        for (; away; away &= away - 1) {
+            const unsigned home = ctz32(away);
+            map_home(c, c->h->row_of[vec][home], home, vec);
+        }
+    }
+    *count = (uint16_t)c->map_count;
+    return first;
+}
+
+/* ---- the cold path of a branch in the middle */
+
+/* rax or rcx = an operand of flags. */
+static void load_place(struct compiler *c, unsigned r, const struct map_entry *m)
+{
+    struct assembler *as = &c->as;
+    uint64_t k;
+
+    switch (m->kind) {
+    case MAP_GPR:
+        x_mov(as, true, r, m->where);
+        break;
+    case MAP_SPILL:
+        x_load(as, true, r, spill_place(c->h, m->where));
+        break;
+    default:
+        memcpy(&k, m + 1, sizeof(k));
+        x_mov_imm(as, r, k);
+        break;
+    }
+}
+
+/* Stores the flags that the host has. */
+static void store_host_flags(struct compiler *c, unsigned row, bool complemented)
+{
+    struct assembler *as = &c->as;
+
+    if (complemented) {
+        x_byte(as, 0xf5); /* cmc */
+    }
+    x_byte(as, 0x9f); /* lahf */
+    x_setcc(as, CC_O, RAX);
+    emit_rm(as, OPC(PP_66, 0, 0x89), RAX, row_place(c->h, row));
+}
+
+static void make_flags(struct compiler *c, const struct map_entry *m)
+{
+    static const uint8_t ops[] = {
+        [RECIPE_SUB] = ALU_CMP, [RECIPE_ADD] = ALU_ADD, [RECIPE_AND] = ALU_AND};
+    const unsigned kind = m->where & RECIPE_KIND;
+
+    load_place(c, RAX, &m[1]);
+    load_place(c, RCX, &m[4]);
+    x_alu(&c->as, ops[kind], m->where & RECIPE_64, RAX, RCX);
+    store_host_flags(c, m->row, m->where & RECIPE_CMC);
+}
+
+/* A row without a home goes to memory. */
+static void store_floating(struct compiler *c, const struct map_entry *m)
+{
+    const ir_type t = c->h->config.guest->regs[m->row].type;
+    struct assembler *as = &c->as;
+    unsigned r = class_of(t) ? X0 : RAX;
+
+    switch (m->kind) {
+    case MAP_HOST_FLAGS:
+        store_host_flags(c, m->row, m->where);
+        return;
+    case MAP_FLAGS:
+        make_flags(c, m);
+        return;
+    case MAP_GPR:
+    case MAP_VEC:
+        r = m->where;
+        break;
+    case MAP_SPILL:
+        load_register(c, class_of(t) ? T_V128 : T_I64, r, spill_place(c->h, m->where));
+        break;
+    default: {
+        uint64_t k;
+        memcpy(&k, m + 1, sizeof(k));
+        x_mov_imm(as, r, k);
+        break;
+    }
+    }
+    store_register(c, t, r, row_place(c->h, m->row));
+}
+
+/* What is in no register goes to its home once nobody needs what the home held. */
+static void load_home(struct compiler *c, const struct map_entry *m)
+{
+    const unsigned home = (unsigned)c->h->home_of_row[m->row];
+    const ir_type t = c->h->config.guest->regs[m->row].type;
+    uint64_t k;
+
+    switch (m->kind) {
+    case MAP_SPILL:
+        load_register(c, class_of(t) ? T_V128 : T_I64, home, spill_place(c->h, m->where));
+        break;
+    case MAP_CONST:
+        memcpy(&k, m + 1, sizeof(k));
+        x_mov_imm(&c->as, home, k);
+        break;
+    case MAP_STATE:
+        load_row(c, m->row, home);
+        break;
+    case MAP_ROW:
+        load_row(c, m->where, home);
+        break;
+    default:
+        break;
+    }
+}
+
+static void move_homes(struct compiler *c, const struct map_entry *first,
+                       const struct map_entry *end)
+{
+    struct move moves[2][16];
+    unsigned count[2] = {0, 0};
+
+    for (const struct map_entry *m = first; m < end; m += map_entries(m)) {
+        const int home = c->h->home_of_row[m->row];
+        if (home >= 0 && (m->kind == MAP_GPR || m->kind == MAP_VEC)) {
+            const bool vec = m->kind == MAP_VEC;
+            moves[vec][count[vec]++] = (struct move){.dst = (uint8_t)home,
+                                                     .src = (uint8_t)m->where};
+        }
+    }
+    parallel_moves(c, false, moves[0], count[0]);
+    parallel_moves(c, true, moves[1], count[1]);
+}
+
+uint32_t exit_places(struct compiler *c, struct pending *flags)
+{
+    struct host *h = c->h;
+    const uint32_t before = h->map_count;
+    uint16_t count;
+    const struct map_entry *first = &h->maps[exit_map(c, flags, &count)], *end = first + count;
+
+    c->as.to_cold = true;
+    const uint32_t path = c->as.cold;
+    for (const struct map_entry *m = first; m < end; m += map_entries(m)) {
+        if (m->kind == MAP_HOST_FLAGS) {
+            store_floating(c, m);
+        }
+    }
+    for (const struct map_entry *m = first; m < end; m += map_entries(m)) {
+        if (m->kind != MAP_HOST_FLAGS && h->home_of_row[m->row] < 0) {
+            store_floating(c, m);
+        }
+    }
+    move_homes(c, first, end);
+    for (const struct map_entry *m = first; m < end; m += map_entries(m)) {
+        if (h->home_of_row[m->row] >= 0) {
+            load_home(c, m);
+        }
+    }
+    c->as.to_cold = false;
+    h->map_count = before;
+    return path;
+}
