@@ -63,9 +63,18 @@ static void log_unfolded(struct vcpu *v, const struct ir_builder *b)
     asked.mmu_user = b->mmu_user;
     asked.parallel = b->parallel;
     asked.look_ahead = b->look_ahead;
+    asked.branches_left = 0; /* up to its first branch */
     v->cls->translate(v, &asked);
     log_ir(LOG_IR, &asked);
     ir_builder_free(&asked);
+}
+
+static void log_instruction(struct vcpu *v, const struct ir_builder *b, uint32_t at)
+{
+    char text[128];
+
+    v->cls->disas(b->code + at, b->guest_bytes - at, b->pc + at, text, sizeof(text));
+    log_print(LOG_IN_ASM, "%#018" PRIx64 "  %s\n", b->pc + at, text);
 }
 
 static void log_block(struct vcpu *v, const struct ir_builder *b, const struct block *blk)
@@ -81,12 +90,10 @@ static void log_block(struct vcpu *v, const struct ir_builder *b, const struct b
             v->cls->mode_name(b->mode_key, mode, sizeof(mode));
         }
         log_print(LOG_IN_ASM, "IN: %#" PRIx64 " %s\n", b->pc, mode);
-        for (uint32_t at = 0; at < b->guest_bytes;) {
-            char text[128];
-            const unsigned n = v->cls->disas(b->code + at, b->guest_bytes - at, b->pc + at, text,
-                                             sizeof(text));
-            log_print(LOG_IN_ASM, "%#018" PRIx64 "  %s\n", b->pc + at, text);
-            at += n ? n : 4;
+        for (uint32_t i = 1; i < b->count; i++) {
+            if (b->insns[i].op == IR_insn) {
+                log_instruction(v, b, (uint32_t)(b->insns[i].imm - b->pc));
+            }
         }
     }
     if (log_enabled(LOG_IR)) {
@@ -168,6 +175,18 @@ static uint32_t rests_on(const struct ir_builder *b)
     return b->flags_dead && b->look_bytes > b->guest_bytes ? b->look_bytes : b->guest_bytes;
 }
 
+#define BRANCHES_AT_MOST 6 /* that a block goes on behind: more is seldom reached */
+
+/* How far a block may go. Unfolded blocks are for looking at; a breakpoint cuts blocks by counting
+ * from their start, which a jump would upset. */
+static void set_extent(const struct tcg_vcpu *t, struct ir_builder *b)
+{
+    const bool long_ones = is_kept(t) && !t->accel->config.no_opt;
+
+    b->branches_left = long_ones ? BRANCHES_AT_MOST : 0;
+    b->follows = long_ones && !t->accel->breakpoint_count;
+}
+
 /* Under the translate lock. NULL: the cache is full, everybody must leave. */
 static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const uint8_t *host)
 {
@@ -194,6 +213,7 @@ static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const u
                     !a->config.no_opt && !trace_entries();
     b->flags_dead = false;
     b->look_bytes = 0;
+    set_extent(tcg_of(v), b);
     v->cls->translate(v, b);
     struct block *blk = &a->blocks[a->block_count];
     *blk = (struct block){.pc = pc,

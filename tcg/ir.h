@@ -210,6 +210,8 @@ struct ir_builder {
     bool parallel; /* other vCPUs run at the same time: what must be one access for them, is */
     uint32_t look_bytes; /* set by translate: bytes at pc that flags_dead rests on, 0 without */
     bool look_ahead;     /* flags_dead may be set */
+    uint8_t branches_left; /* conditional branches that the block may go on behind */
+    bool follows;          /* it may go on at the goal of a jump forwards within the page */
     bool flags_dead;     /* FLAGS rows are overwritten by the successors before anybody can look */
     bool no_fold;        /* to find faults: append as told */
     bool ended;

@@ -31,6 +31,7 @@ struct a64_block {
                           IR_NONE:   interrupts are looked at before the next one */
     bool sp_written;   /* by this instruction */
     ir_val aligned_sp; /* a value of SP that is known to be aligned, or IR_NONE */
+    uint64_t jump;     /* the block goes on there, not at the next instruction; 0: it does not */
 };
 
 /* ---- features */
@@ -191,7 +192,8 @@ static inline uint64_t next_pc(const struct a64_block *c)
 {
     return c->pc + 4;
 }
-void branch_to(struct a64_block *c, uint64_t pc);
+void branch_to(struct a64_block *c, uint64_t pc); /* ends the block */
+void branch_along(struct a64_block *c, uint64_t pc); /* a jump, which the block may follow */
 void branch_if(struct a64_block *c, ir_val condition, uint64_t pc);
 void branch_call(struct a64_block *c, uint64_t pc);
 enum a64_branch_kind {

@@ -18,7 +18,7 @@ static uint64_t relative(const struct a64_block *c, int32_t off)
 
 void a64_b(struct a64_block *c, const struct a64_b *a)
 {
-    branch_to(c, relative(c, a->off));
+    branch_along(c, relative(c, a->off));
 }
 
 void a64_bl(struct a64_block *c, const struct a64_bl *a)

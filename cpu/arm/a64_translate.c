@@ -163,6 +163,16 @@ static bool is_stepping(const struct a64_block *c)
     return c->mode & MODE_STEP;
 }
 
+/* The block may have another instruction at pc, behind this one within the page. */
+static bool has_room(const struct a64_block *c, uint64_t pc)
+{
+    const struct ir_builder *b = c->b;
+    return pc > c->pc && pc - b->pc + 4 <= b->code_bytes && !ir_full(b) &&
+           b->guest_insns < b->max_guest_insns && !c->sp_written;
+}
+
+#define FOLLOW_AT_MOST 1024 /* bytes: a write to what is jumped over drops the block, too */
+
 void branch_to(struct a64_block *c, uint64_t pc)
 {
     if (is_stepping(c)) {
@@ -172,14 +182,31 @@ void branch_to(struct a64_block *c, uint64_t pc)
     }
 }
 
+void branch_along(struct a64_block *c, uint64_t pc)
+{
+    if (c->b->follows && !is_stepping(c) && has_room(c, pc) && pc - c->pc <= FOLLOW_AT_MOST) {
+        c->jump = pc;
+    } else {
+        branch_to(c, pc);
+    }
+}
+
 void branch_if(struct a64_block *c, ir_val condition, uint64_t pc)
 {
     if (is_stepping(c)) {
         const ir_val taken = ir_konst(c->b, T_I64, pc),
                      not_taken = ir_konst(c->b, T_I64, next_pc(c));
         end_with(c, &arm_row_step_done, ir_select(c->b, condition, taken, not_taken), IR_NONE, 0);
+        return;
+    }
+    ir_brcond(c->b, condition, pc);
+    if (c->b->ended) {
+        return; /* always taken */
+    }
+    /* A branch back is a loop's, which is left seldom: what follows is another block. */
+    if (pc > c->pc && c->b->branches_left && has_room(c, next_pc(c))) {
+        c->b->branches_left--;
     } else {
-        ir_brcond(c->b, condition, pc);
         ir_br(c->b, next_pc(c));
     }
 }
@@ -299,6 +326,12 @@ void a64_translate_block(struct vcpu *v, struct ir_builder *b)
         b->guest_bytes = (uint32_t)(c.pc - b->pc);
         if (b->ended) {
             break;
+        }
+        if (c.jump) {
+            c.pc = c.jump;
+            c.jump = 0;
+            ir_insn_start(b, c.pc);
+            continue;
         }
         if (b->guest_bytes + 4 > b->code_bytes || ir_full(b) ||
             b->guest_insns >= b->max_guest_insns) {
