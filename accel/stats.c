@@ -348,13 +348,17 @@ void stats_info(struct accel *a, struct strbuf *out)
 {
     struct sums *m = mem_alloc(sizeof(*m));
     const uint64_t insns = stats_instructions(a);
+    uint64_t entries = 0;
 
     for (unsigned i = 0; i < a->count; i++) {
         add_vcpu(m, a->vcpus[i]);
+        entries += atomic_get(&a->vcpus[i]->env.entries);
     }
     m->thousands = (double)(insns ? insns : 1) / 1000;
     strbuf_printf(out, "measured            %" PRIu64 " guest instructions, %.3f ns each\n", insns,
                   (double)m->total_ns / (m->thousands * 1000));
+    strbuf_printf(out, "blocks entered      %" PRIu64 ", %.2f guest instructions each\n", entries,
+                  m->thousands * 1000 / (double)(entries ? entries : 1));
     put_times(m, out);
     put_events(m, out);
     put_rows(m, out);

@@ -82,6 +82,7 @@ struct tcg_env {
      */
     uint64_t *monitors;
     uint64_t excl_mark;
+    uint64_t entries;    /* of blocks, where instructions are counted */
     uint32_t insns_left; /* of the block that runs, instructions not completed; kept where the
                             run-time is called */
     int32_t yields_left; /* a guest that gives way counts this down, and calls vcpu_yield below 0 */

@@ -320,6 +320,7 @@ static void count_down(struct compiler *c)
     x_mov_imm(as, RCX, c->b->guest_insns);
     x_jmp(as, c->h->stubs.counted);
     as->to_cold = false;
+    x_alu_imm(as, ALU_ADD, true, at(STATE, ENV(c->h, entries)), 1);
     x_jcc(as, CC_S, path);
     x_alu_imm(as, ALU_SUB, true, at(STATE, HOT(c->h, countdown)), (int32_t)c->b->guest_insns);
 }
