@@ -270,6 +270,10 @@ static ir_val fold_tst(struct ir_builder *b, struct ir_insn *in)
     if (fold_is_const(b, in->b, &k) && k == 0) {
         return boolean(b, in->aux == IR_EQ || in->aux == IR_PL);
     }
+    if (fold_is_const(b, in->b, &k) && k == UINT64_C(1) << (ir_lane_bits(in->src) - 1) &&
+        (in->aux == IR_EQ || in->aux == IR_NE)) {
+        return ir_cmp(b, in->aux == IR_EQ ? IR_SGE : IR_SLT, in->a, ir_konst(b, in->src, 0));
+    }
     return IR_NONE;
 }
 

@@ -49,13 +49,14 @@ enum pending_kind {
     FLAGS_SBB,
     FLAGS_PACKED,
     FLAGS_BIT,
+    FLAGS_CARRY, /* C is bit `mask` of a */
     FLAGS_FCMP
 };
 struct pending {
     uint8_t kind;
     ir_type type;     /* of the operands */
     uint16_t a, b, c; /* values */
-    uint32_t mask;    /* FLAGS_BIT: of the packed value */
+    uint32_t mask;    /* FLAGS_BIT: of the packed value; FLAGS_CARRY: number of the bit */
     bool only_zs;     /* consumers look at Z and S only */
     bool signalling;
 };

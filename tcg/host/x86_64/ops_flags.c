@@ -196,10 +196,24 @@ static unsigned condition_of_fcmp(struct compiler *c, uint16_t v)
     return code & 15;
 }
 
+/* A test of one bit that no immediate of `test` reaches: `bt`. */
+static bool tests_high_bit(const struct compiler *c, const struct ir_insn *in, uint32_t *bit)
+{
+    uint64_t k;
+
+    if (!constant(c, in->b, &k) || k <= INT32_MAX || (k & (k - 1)) || in->src != T_I64 ||
+        (in->aux != IR_EQ && in->aux != IR_NE)) {
+        return false;
+    }
+    *bit = ctz64(k);
+    return true;
+}
+
 unsigned condition(struct compiler *c, ir_val boolean)
 {
     const uint16_t v = value(c, boolean);
     const struct ir_insn *in = &c->insns[v];
+    struct pending bit = request(FLAGS_CARRY, T_I64, value(c, in->a), 0);
 
     switch (in->op) {
     case IR_cmp:
@@ -207,6 +221,10 @@ unsigned condition(struct compiler *c, ir_val boolean)
             in->aux >> 1 == 2 || in->aux >> 1 == 4);
         return in->aux;
     case IR_tst:
+        if (tests_high_bit(c, in, &bit.mask)) {
+            ask(c, bit, false);
+            return in->aux == IR_NE ? CC_B : CC_AE;
+        }
         ask(c, request(FLAGS_TEST, in->src, value(c, in->a), value(c, in->b)), true);
         return in->aux;
     case IR_flags_test:
@@ -390,6 +408,9 @@ void flush_flags(struct compiler *c)
         break;
     case FLAGS_BIT:
         test_packed(c, p.a, p.mask);
+        break;
+    case FLAGS_CARRY:
+        emit_x(&c->as, OPC(0, 1, 0xba) | OP_W, 4, reg_operand(use(c, p.a, 0)), 1, p.mask);
         break;
     case FLAGS_FCMP: {
         const unsigned ra = use(c, p.a, 0), rb = use(c, p.b, 0);

@@ -277,6 +277,19 @@ void emit_bits(struct compiler *c, const struct ir_insn *in)
 
 /* ---- shifts */
 
+/* The count without a mask that the host's shift applies itself. */
+static ir_val unmasked_count(const struct compiler *c, ir_val b, unsigned width)
+{
+    const struct ir_insn *in = &c->insns[value(c, b)];
+    uint64_t k;
+
+    if (in->op == IR_and && constant(c, in->b, &k) && (k & (width - 1)) == width - 1 &&
+        (in->type == T_I64 || in->type == T_I32)) {
+        return in->a;
+    }
+    return b;
+}
+
 /* The count is known to be below the width: a constant, or masked by the guest. */
 static bool count_in_range(const struct compiler *c, ir_val b, unsigned width)
 {
@@ -297,6 +310,11 @@ static void shift_by_constant(struct compiler *c, const struct ir_insn *in, unsi
     }
     if (n >= width && in->op != IR_sar) {
         x_mov_imm(&c->as, dst, 0);
+        return;
+    }
+    if (in->op == IR_rotr && c->h->bmi2) {
+        emit_v(&c->as, OPC(PP_F2, MAP_0F3A, 0xf0) | W(is64(in)), dst, 0,
+               reg_operand(use(c, in->a, 0)), 1, n);
         return;
     }
     claim_first(c, dst, in->a);
@@ -354,7 +372,8 @@ void emit_shift(struct compiler *c, const struct ir_insn *in)
     const unsigned dst = def(c);
     if (c->h->bmi2 && in->op != IR_rotr && count_in_range(c, in->b, ir_type_bits(in->type))) {
         static const uint8_t pp[] = {[SHIFT_SHL] = PP_66, [SHIFT_SHR] = PP_F2, [SHIFT_SAR] = PP_F3};
-        const unsigned ra = use(c, in->a, 0), rb = use(c, in->b, 0);
+        const unsigned ra = use(c, in->a, 0),
+                       rb = use(c, unmasked_count(c, in->b, ir_type_bits(in->type)), 0);
         emit_v(&c->as, OPC(pp[kind], MAP_0F38, 0xf7) | W(is64(in)), dst, rb, reg_operand(ra), 0, 0);
         return;
     }
