@@ -212,10 +212,12 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
     const uint32_t tag = tr->global ? UINT32_MAX : tlb_tag_of(t, a, idx);
     const struct accel *accel = v->accel ? tcg_of(v)->accel : NULL;
     const bool watched = accel && accel->watchpoint_count && tcg_page_watched(accel, va);
+    /* Generated code takes the lines for writes for loads, too. */
+    const bool slow = tr->slow || watched || (tr->write && !tr->read);
     const uint32_t gen = tlb_gen(t, a, tag, tr->global);
     const uint32_t flags = (tr->read ? TLB_READ : 0) | (tr->write ? TLB_WRITE : 0) |
                            (tr->exec ? TLB_EXEC : 0) | (tr->global ? TLB_GLOBAL : 0) |
-                           (tr->slow || watched ? TLB_SLOW : 0) | (tr->device ? TLB_DEVICE : 0);
+                           (slow ? TLB_SLOW : 0) | (tr->device ? TLB_DEVICE : 0);
 
     if (!tr->global && a >> 63 && !t->nonglobal_high) {
         unshare_tables(t);

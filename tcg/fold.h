@@ -26,8 +26,6 @@ ir_val fold_vector(struct ir_builder *b, struct ir_insn *in);
 void fold_flush(struct ir_builder *b, struct ir_insn *in);
 void fold_address(struct ir_builder *b, struct ir_insn *in);
 
-/* v is an I32 that is known to be 0 or 1. */
-bool fold_is_boolean(const struct ir_builder *b, ir_val v);
 /* The boolean that is 1 where v is 0. */
 ir_val fold_invert(struct ir_builder *b, ir_val v);
 

@@ -37,7 +37,7 @@ static bool is_boolean(const struct ir_builder *b, ir_val v, unsigned depth)
     }
 }
 
-bool fold_is_boolean(const struct ir_builder *b, ir_val v)
+bool ir_is_boolean(const struct ir_builder *b, ir_val v)
 {
     return is_boolean(b, v, 2);
 }
@@ -110,7 +110,7 @@ static ir_val fold_cmp_zero(struct ir_builder *b, enum ir_cond c, ir_val x)
     const struct ir_insn *d = fold_def(b, x);
     uint64_t k;
 
-    if (fold_is_boolean(b, x)) {
+    if (ir_is_boolean(b, x)) {
         return c == IR_NE ? x : fold_invert(b, x);
     }
     switch (d->op) {
@@ -160,7 +160,7 @@ static ir_val fold_cmp_constant(struct ir_builder *b, struct ir_insn *in, uint64
     const enum ir_cond c = (enum ir_cond)in->aux;
 
     /* Other extensions stay, so that flags of the same operands share the comparison. */
-    if (x->op == IR_zext && is_unsigned(c) && k <= 1 && fold_is_boolean(b, x->a)) {
+    if (x->op == IR_zext && is_unsigned(c) && k <= 1 && ir_is_boolean(b, x->a)) {
         return ir_cmp(b, c, x->a, ir_konst(b, T_I32, k));
     }
     if (k == 0) {
@@ -186,7 +186,7 @@ static ir_val fold_cmp_constant(struct ir_builder *b, struct ir_insn *in, uint64
         }
         return fold_cmp_and(b, c, x, 0);
     }
-    if (k == 1 && (c == IR_EQ || c == IR_NE) && fold_is_boolean(b, in->a)) {
+    if (k == 1 && (c == IR_EQ || c == IR_NE) && ir_is_boolean(b, in->a)) {
         return c == IR_EQ ? in->a : fold_invert(b, in->a);
     }
     if (k == 1 && (c == IR_ULT || c == IR_UGE)) {
@@ -284,8 +284,8 @@ static ir_val fold_select_boolean(struct ir_builder *b, struct ir_insn *in)
 {
     const struct ir_insn *y = fold_def(b, in->b), *z = fold_def(b, in->c);
 
-    if (in->type != T_I32 || !fold_is_boolean(b, in->a) || !fold_is_boolean(b, in->b) ||
-        !fold_is_boolean(b, in->c)) {
+    if (in->type != T_I32 || !ir_is_boolean(b, in->a) || !ir_is_boolean(b, in->b) ||
+        !ir_is_boolean(b, in->c)) {
         return IR_NONE;
     }
     if (y->op == IR_konst && z->op == IR_konst) {

@@ -208,12 +208,12 @@ struct ir_builder {
         fp_mark; /* equal STICKY ops merge from here on: a run-time function may reset the flags */
     uint8_t mmu_current, mmu_user; /* MMU indices that have an inline table; others are slow */
     bool parallel; /* other vCPUs run at the same time: what must be one access for them, is */
-    uint32_t look_bytes; /* set by translate: bytes at pc that flags_dead rests on, 0 without */
-    bool look_ahead;     /* flags_dead may be set */
+    uint32_t look_bytes;   /* set by translate: bytes at pc that flags_dead rests on, 0 without */
+    bool look_ahead;       /* flags_dead may be set */
     uint8_t branches_left; /* conditional branches that the block may go on behind */
     bool follows;          /* it may go on at the goal of a jump forwards within the page */
-    bool flags_dead;     /* FLAGS rows are overwritten by the successors before anybody can look */
-    bool no_fold;        /* to find faults: append as told */
+    bool flags_dead; /* FLAGS rows are overwritten by the successors before anybody can look */
+    bool no_fold;    /* to find faults: append as told */
     bool ended;
 };
 
@@ -243,6 +243,9 @@ static inline ir_type ir_type_of(const struct ir_builder *b, ir_val v)
 }
 /* The constant value of v in *k if it is one. */
 bool ir_const_value(const struct ir_builder *b, ir_val v, uint64_t *k);
+
+/* v is known to be 0 or 1 (comparisons and logic of them). */
+bool ir_is_boolean(const struct ir_builder *b, ir_val v);
 
 /* ---- typed builders (tcg/build.h has one for each plain op: ir_add(b, x, y), ir_fneg(b, x) …) */
 ir_val ir_konst(struct ir_builder *b, ir_type t, uint64_t k);

@@ -192,9 +192,10 @@ static inline uint64_t next_pc(const struct a64_block *c)
 {
     return c->pc + 4;
 }
-void branch_to(struct a64_block *c, uint64_t pc); /* ends the block */
+void branch_to(struct a64_block *c, uint64_t pc);    /* ends the block */
 void branch_along(struct a64_block *c, uint64_t pc); /* a jump, which the block may follow */
 void branch_if(struct a64_block *c, ir_val condition, uint64_t pc);
+void branch_flags(struct a64_block *c, unsigned cond, uint64_t pc); /* B.cond */
 void branch_call(struct a64_block *c, uint64_t pc);
 enum a64_branch_kind {
     A64_JUMP,

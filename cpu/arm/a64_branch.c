@@ -29,7 +29,7 @@ void a64_bl(struct a64_block *c, const struct a64_bl *a)
 
 void a64_b_cond(struct a64_block *c, const struct a64_b_cond *a)
 {
-    branch_if(c, cond_holds(c, a->cond), relative(c, a->off));
+    branch_flags(c, a->cond, relative(c, a->off));
 }
 
 void a64_cbz(struct a64_block *c, const struct a64_cbz *a)

@@ -100,14 +100,19 @@ ir_val flags_const(struct a64_block *c, unsigned nzcv)
     return ir_flags_from(c->b, ir_konst(c->b, T_I32, bits));
 }
 
-ir_val cond_holds(struct a64_block *c, unsigned cond)
+static ir_val cond_of(struct a64_block *c, unsigned cond, ir_val nzcv)
 {
     static const uint8_t conds[] = {IR_EQ, IR_NE,  IR_UGE, IR_ULT, IR_MI,  IR_PL,  IR_VS,
                                     IR_VC, IR_UGT, IR_ULE, IR_SGE, IR_SLT, IR_SGT, IR_SLE};
     if (cond >= 14) {
         return ir_konst(c->b, T_I32, 1);
     }
-    return ir_flags_test(c->b, conds[cond], get_nzcv(c));
+    return ir_flags_test(c->b, conds[cond], nzcv);
+}
+
+ir_val cond_holds(struct a64_block *c, unsigned cond)
+{
+    return cond_of(c, cond, get_nzcv(c));
 }
 
 ir_val extend_x(struct a64_block *c, unsigned rm, unsigned option, unsigned shift)
@@ -208,6 +213,53 @@ void branch_if(struct a64_block *c, ir_val condition, uint64_t pc)
         c->b->branches_left--;
     } else {
         ir_br(c->b, next_pc(c));
+    }
+}
+
+/* Leaves the block for pc unless the boolean v holds; a conjunction is a branch for each part. */
+static void leave_unless(struct a64_block *c, ir_val v, uint64_t pc)
+{
+    struct ir_builder *b = c->b;
+    const struct ir_insn in = b->insns[v];
+    if (in.op == IR_and && ir_is_boolean(b, in.a) && ir_is_boolean(b, in.b)) {
+        leave_unless(c, in.a, pc);
+        leave_unless(c, in.b, pc);
+    } else {
+        ir_brcond(b, ir_xor(b, v, ir_konst(b, T_I32, 1)), pc);
+    }
+}
+
+/*
+ * B.cond behind CCMP, whose flags are a selection: c ? those of its comparison : a constant. Two
+ * branches in place of it: where c does not hold the constant says where to go on, else the
+ * comparison does, and behind them the flags are the comparison's. false: not such a case.
+ */
+static bool branch_selected(struct a64_block *c, unsigned cond, uint64_t pc)
+{
+    struct ir_builder *b = c->b;
+    const struct ir_insn select = b->insns[get_nzcv(c)];
+    const ir_val compared = select.b, otherwise = select.c;
+    uint64_t k, goes;
+    if (select.op != IR_flags_select || b->branches_left < 2 || pc <= c->pc ||
+        !has_room(c, next_pc(c)) || b->insns[otherwise].op != IR_flags_from ||
+        !ir_const_value(b, b->insns[otherwise].a, &k)) {
+        return false;
+    }
+    if (!ir_const_value(b, cond_of(c, cond, otherwise), &goes)) {
+        return false;
+    }
+    put_nzcv(c, otherwise);
+    leave_unless(c, select.a, goes ? pc : next_pc(c));
+    put_nzcv(c, compared);
+    b->branches_left--;
+    branch_if(c, cond_holds(c, cond), pc);
+    return true;
+}
+
+void branch_flags(struct a64_block *c, unsigned cond, uint64_t pc)
+{
+    if (is_stepping(c) || !branch_selected(c, cond, pc)) {
+        branch_if(c, cond_holds(c, cond), pc);
     }
 }
 

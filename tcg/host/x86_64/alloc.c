@@ -474,19 +474,20 @@ static bool groupable(const struct compiler *c, const struct ir_insn *in)
 {
     const memop m = memop_of(in);
 
-    return (in->op == IR_load || in->op == IR_store) && !in->b && inline_access(c, in) &&
+    return (in->op == IR_load || in->op == IR_store) && inline_access(c, in) &&
            !(m & (MO_ALIGN | MO_SWAP));
 }
 
 #define GROUP_WINDOW 512 /* bytes; a wider one would often cross a page */
 
-static bool joins(const struct group *g, uint16_t base, unsigned idx, bool write, int32_t low,
-                  int32_t high)
+/* Whether g may have an access like `of`, which is a group of its own. */
+static bool joins(const struct group *g, const struct group *of)
 {
-    const int32_t l = low < g->low ? low : g->low, h = high > g->high ? high : g->high;
+    const int32_t low = of->low < g->low ? of->low : g->low,
+                  high = of->high > g->high ? of->high : g->high;
 
-    return g->open && g->base == base && g->idx == idx && g->write == write &&
-           h - l <= GROUP_WINDOW;
+    return g->open && g->base == of->base && g->index == of->index && g->scale == of->scale &&
+           g->idx == of->idx && high - low <= GROUP_WINDOW;
 }
 
 static void add_to_group(struct compiler *c, uint32_t i)
@@ -494,32 +495,33 @@ static void add_to_group(struct compiler *c, uint32_t i)
     const struct ir_insn *in = &c->insns[i];
     const int32_t low = (int32_t)in->imm;
     const memop m = memop_of(in);
-    const unsigned idx = m >> MO_IDX_SHIFT & 7;
-    const bool write = in->op == IR_store;
 
     if (low > INT32_MAX / 2 || low < INT32_MIN / 2) {
         return;
     }
-    const int32_t high = low + (1 << (m & MO_SIZE_LOG2));
+    const struct group of = {.base = c->alias[in->a],
+                             .index = in->b ? c->alias[in->b] : 0,
+                             .leader = (uint16_t)i,
+                             .members = 1,
+                             .idx = m >> MO_IDX_SHIFT & 7,
+                             .scale = in->b ? in->aux >> 8 & 7 : 0,
+                             .write = in->op == IR_store,
+                             .open = true,
+                             .low = low,
+                             .high = low + (1 << (m & MO_SIZE_LOG2))};
     for (unsigned n = 0; n < c->group_count; n++) {
         struct group *g = &c->groups[n];
-        if (joins(g, c->alias[in->a], idx, write, low, high)) {
-            g->low = low < g->low ? low : g->low;
-            g->high = high > g->high ? high : g->high;
+        if (joins(g, &of)) {
+            g->low = of.low < g->low ? of.low : g->low;
+            g->high = of.high > g->high ? of.high : g->high;
+            g->write |= of.write;
             g->members++;
             c->group_of[i] = (uint8_t)(n + 1);
             return;
         }
     }
     if (c->group_count < MAX_GROUPS) {
-        c->groups[c->group_count] = (struct group){.base = c->alias[in->a],
-                                                   .leader = (uint16_t)i,
-                                                   .members = 1,
-                                                   .idx = (uint8_t)idx,
-                                                   .write = write,
-                                                   .open = true,
-                                                   .low = low,
-                                                   .high = high};
+        c->groups[c->group_count] = of;
         c->group_of[i] = (uint8_t)++c->group_count;
     }
 }

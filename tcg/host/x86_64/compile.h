@@ -62,14 +62,15 @@ struct pending {
 };
 
 /*
- * Accesses with one base and displacements close together: the first checks that all of them are on
- * one page and keeps the addend, or 1 if they are not; the others only look whether it is good.
+ * Accesses with one base and index and displacements close together: the first checks that all of
+ * them are on one page, which may be written if one of them does, and keeps the addend, or 1 if
+ * that is not so; the others only look whether it is good.
  */
 struct group {
-    uint16_t base;   /* value */
-    uint16_t leader; /* op */
+    uint16_t base, index; /* values; index 0: none */
+    uint16_t leader;      /* op */
     uint16_t members;
-    uint8_t idx;
+    uint8_t idx, scale;
     bool write, open;
     int32_t low, high; /* displacements: first byte, behind the last byte */
 };
@@ -345,7 +346,9 @@ void find_groups(struct compiler *c);
 struct check {
     struct address a;
     memop m;
-    bool write, aligned;
+    bool write; /* the lines for writes are looked into */
+    bool aligned;
+    bool mixed;            /* a load that looks there for the stores of its group */
     uint32_t site, resume; /* the cold path is made by cold_access, */
     uint32_t path;         /* or is this one */
     int32_t low, high;     /* bytes covered, as displacements; both 0: the access alone */

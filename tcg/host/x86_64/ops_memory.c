@@ -153,7 +153,8 @@ static bool is_other_table(const struct compiler *c, memop m)
 static void cold_checked(struct compiler *c, const struct check *k)
 {
     const struct ir_insn *in = &c->insns[c->i];
-    const int32_t size = 1 << (k->m & MO_SIZE_LOG2), lines = k->write ? TLB_LAYOUT_WRITE : 0;
+    const bool store = in->op == IR_store;
+    const int32_t size = 1 << (k->m & MO_SIZE_LOG2), lines = store ? TLB_LAYOUT_WRITE : 0;
     const bool user = is_other_table(c, k->m);
     const unsigned table = user ? RDX : TLB_BASE;
     struct assembler *as = &c->as;
@@ -176,8 +177,12 @@ static void cold_checked(struct compiler *c, const struct check *k)
     x_jmp(as, k->resume);
     as->rw[hit - 1] = (uint8_t)(as->cold - hit);
     x_load(as, true, RCX, at_index(table, RCX, 0, lines + 8));
-    const struct operand place = at_index(RCX, k->a.base, 0, k->a.disp);
-    if (k->write) {
+    struct operand place = at_index(RCX, k->a.base, 0, k->a.disp);
+    if (k->a.index != NO_REG) {
+        x_lea(as, true, RDX, plus(k->a, 0));
+        place = at_index(RCX, RDX, 0, 0);
+    }
+    if (store) {
         const unsigned data = c->h->sites[k->site].data;
         store_value(c, in, place, data, c->h->sites[k->site].aux);
     } else {
@@ -196,12 +201,20 @@ static uint32_t cold_follower(struct compiler *c, const struct check *k)
     return path;
 }
 
-/* The group's page is not in the inline TLB: refill and try again; or it is on two pages: every
- * access for itself. */
+/* The group's page is not in the inline TLB: refill and try again; or it is on two pages, or
+ * (mixed) may not be writable: every access for itself. */
 static uint32_t cold_leader(struct compiler *c, const struct check *k, uint32_t retry)
 {
     struct assembler *as = &c->as;
 
+    if (k->mixed) {
+        as->to_cold = true;
+        const uint32_t alone = as->cold;
+        x_mov_imm(as, k->addend, 1);
+        cold_checked(c, k);
+        as->to_cold = false;
+        return alone;
+    }
     as->to_cold = true;
     const uint32_t path = as->cold;
     x_lea(as, true, RCX, plus(k->a, k->low - k->a.disp));
@@ -407,6 +420,8 @@ static void check_access(struct compiler *c, struct check k, unsigned r, const s
         add_base(c, k.a, k.m);
         emit_check(c, &k);
     } else if (g->leader == c->i) {
+        k.mixed = g->write && !k.write;
+        k.write = g->write;
         k.low = g->low;
         k.high = g->high;
         k.addend = r;
@@ -414,6 +429,23 @@ static void check_access(struct compiler *c, struct check k, unsigned r, const s
     } else {
         x_jcc(&c->as, CC_NE, cold_follower(c, &k));
         emit_x(&c->as, OPC(0, 0, 0xf6) | OP_BYTE_RM, 0, reg_operand(r), 1, 1);
+    }
+}
+
+/* Where an access is: of a group, whose addend is in `shared`, or (NO_REG) alone. */
+static struct operand access_place(const struct compiler *c, struct address a, unsigned shared)
+{
+    if (shared == NO_REG) {
+        return host_place(c, a, memop_of(&c->insns[c->i]));
+    }
+    return a.index == NO_REG ? at_index(shared, a.base, 0, a.disp) : at_index(shared, RDX, 0, 0);
+}
+
+/* rdx = the address of an indexed access of a group, after the check and before the access. */
+static void address_of_member(struct compiler *c, struct address a, unsigned shared)
+{
+    if (shared != NO_REG && a.index != NO_REG) {
+        x_lea(&c->as, true, RDX, plus(a, 0));
     }
 }
 
@@ -437,9 +469,8 @@ void emit_load(struct compiler *c, const struct ir_insn *in)
     if (!vec && (memop_of(in) & MO_SWAP)) {
         swap_loaded(c, in, dst);
     }
-    load_value(c, in, dst,
-               shared == NO_REG ? host_place(c, a, memop_of(in))
-                                : at_index(shared, a.base, 0, a.disp));
+    load_value(c, in, dst, access_place(c, a, shared));
+    address_of_member(c, a, shared);
     check_access(c, (struct check){.a = a, .site = index, .resume = resume}, shared, g);
 }
 
@@ -476,10 +507,8 @@ void emit_store(struct compiler *c, const struct ir_insn *in)
         always_slow(c, index, resume);
         return;
     }
-    store_value(c, in,
-                shared == NO_REG ? host_place(c, a, memop_of(in))
-                                 : at_index(shared, a.base, 0, a.disp),
-                data, k);
+    store_value(c, in, access_place(c, a, shared), data, k);
+    address_of_member(c, a, shared);
     check_access(c, (struct check){.a = a, .site = index, .resume = resume}, shared, g);
 }
 
