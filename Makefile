@@ -52,6 +52,7 @@ MAIN_OBJECT := $(MAIN:%.c=$(BUILD)/%.o)
 # Each tests/KIND/NAME.c is a program; what several share is in tests/support/.
 TEST_SOURCES := $(filter-out tests/support/% tests/bench/%,$(wildcard tests/*/*.c tests/insn/*/*.c))
 TESTS := $(TEST_SOURCES:%.c=$(BUILD)/%)
+BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
 SCRIPTS := $(wildcard tests/boot/*.sh tests/system/*.sh tests/code/*.sh tests/monitor/*.t tests/cli/*.sh)
 # The sizes of the test run.
@@ -124,7 +125,7 @@ $(BUILD)/docs/ir.md: tcg/ops.h $(BUILD)/tools/irdocgen
 .PHONY: tests variant-tests check check-quick check-all guests oracle lint format code-expect
 tests: $(TESTS) all
 
-$(TESTS): $(BUILD)/tests/%: tests/%.c $(BUILD)/libsupport.a $(BUILD)/libcore.a | $(GEN_HEADERS)
+$(TESTS) $(BENCHES): $(BUILD)/tests/%: tests/%.c $(BUILD)/libsupport.a $(BUILD)/libcore.a | $(GEN_HEADERS)
 	@mkdir -p $(@D)
 	$(call QUIET,TEST)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ \
 		$(filter %.c %.o %.a,$^) $(LIB_LIBS) $(TEST_LIBS) -lm
@@ -182,7 +183,7 @@ code-expect: tests
 demo: all
 	@BUILD=$(BUILD) tests/guests/demo.sh $(CACHE)
 
-bench: all
+bench: all $(BENCHES)
 	@BUILD=$(BUILD) tests/bench/run.sh $(CACHE)
 
 # ---- installing and cleaning
@@ -225,5 +226,5 @@ export HELP
 help:
 	@echo "$$HELP"
 
--include $(OBJECTS:.o=.d) $(MAIN_OBJECT:.o=.d) $(SUPPORT_OBJECTS:.o=.d) $(TESTS:=.d)
+-include $(OBJECTS:.o=.d) $(MAIN_OBJECT:.o=.d) $(SUPPORT_OBJECTS:.o=.d) $(TESTS:=.d) $(BENCHES:=.d)
 -include $(wildcard $(BUILD)/tools/*.d)

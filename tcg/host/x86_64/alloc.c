@@ -316,39 +316,47 @@ void move_to(struct compiler *c, bool vec, unsigned dst, ir_val v)
 
 /* ---- the ends of a block */
 
-static void claim(struct compiler *c, const struct home *h, uint16_t v)
+static void claim(struct compiler *c, bool vec, unsigned r, uint16_t v)
 {
     if (c->reg[v] < 0 && !(v < FIRST_ROW_VALUE && c->insns[v].op == IR_konst)) {
-        own(c, h->vec, h->reg, v);
+        own(c, vec, r, v);
     } else {
-        c->end_move[c->end_moves++] = (uint8_t)(h->reg | (h->vec ? 16 : 0));
+        c->end_move[c->end_moves++] = (uint8_t)(r | (vec ? 16 : 0));
     }
 }
 
 /*
  * Claims the homes for the final values of their rows. A constant, or a value that two rows share,
- * is moved later: the homes of those moves stay reserved until block_end_moves.
+ * is moved later: the homes of those moves stay reserved until block_end_moves. Most rows are not
+ * touched: those have their homes from a template.
  */
 void block_end_claim(struct compiler *c)
 {
-    uint8_t others[GPR_HOMES + VEC_HOMES];
-    unsigned count = 0;
+    const struct host *h = c->h;
 
     c->end_moves = 0;
-    /* First what is in its home from the start, so that a copy of it finds it there. */
-    for (unsigned n = 0; n < GPR_HOMES + VEC_HOMES; n++) {
-        const struct home *h = &c->h->homes[n];
-        const uint16_t v = h->row == 0xff ? 0 : c->row_value[h->row];
-        c->home_value[h->vec][h->reg] = v;
-        if (v && home_row(c, v) == (int)h->row) {
-            claim(c, h, v);
-        } else if (v) {
-            others[count++] = (uint8_t)n;
+    memcpy(c->owner, h->entry_owner, sizeof(c->owner));
+    memcpy(c->home_value, h->entry_owner, sizeof(c->home_value));
+    memcpy(&c->reg[FIRST_ROW_VALUE], h->home_of_row, sizeof(h->home_of_row));
+    for (unsigned vec = 0; vec < 2; vec++) {
+        for (uint32_t set = c->touched[vec]; set; set &= set - 1) {
+            const unsigned r = ctz32(set), row = h->row_of[vec][r];
+            c->owner[vec][r] = 0;
+            c->reg[FIRST_ROW_VALUE + row] = -1;
+            c->home_value[vec][r] = c->row_value[row];
         }
     }
-    for (unsigned n = 0; n < count; n++) {
-        const struct home *h = &c->h->homes[others[n]];
-        claim(c, h, c->row_value[h->row]);
+    /* First what is in its home from the start, so that a copy of it finds it there. */
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (unsigned vec = 0; vec < 2; vec++) {
+            for (uint32_t set = c->touched[vec]; set; set &= set - 1) {
+                const unsigned r = ctz32(set), row = h->row_of[vec][r];
+                const uint16_t v = c->row_value[row];
+                if ((home_row(c, v) == (int)row) == (pass == 0)) {
+                    claim(c, vec, r, v);
+                }
+            }
+        }
     }
 }
 
@@ -403,17 +411,14 @@ void block_start(struct compiler *c)
     for (unsigned cls = 0; cls < 2; cls++) {
         struct move m[16];
         unsigned n = 0;
-        for (unsigned r = 0; r < 16; r++) {
+        uint32_t away = differing(c->owner[cls], c->h->entry_owner[cls]);
+        for (; away; away &= away - 1) {
+            const unsigned r = ctz32(away);
             const uint16_t v = c->owner[cls][r];
-            if (v) {
-                const int row = home_row(c, v);
-                assert(row >= 0);
-                c->owner[cls][r] = 0;
-                c->reg[v] = -1;
-                if ((unsigned)c->h->home_of_row[row] != r) {
-                    m[n++] = (struct move){.dst = (uint8_t)r,
-                                           .src = (uint8_t)c->h->home_of_row[row]};
-                }
+            const int row = v ? home_row(c, v) : -1;
+            assert(!v || row >= 0);
+            if (v && (unsigned)c->h->home_of_row[row] != r) {
+                m[n++] = (struct move){.dst = (uint8_t)r, .src = (uint8_t)c->h->home_of_row[row]};
             }
         }
         parallel_moves(c, cls, m, n);
@@ -556,6 +561,15 @@ void reset_values(struct compiler *c)
     }
 }
 
+static void touch(struct compiler *c, unsigned row)
+{
+    const int home = c->h->home_of_row[row];
+
+    if (home >= 0) {
+        c->touched[class_of(c->h->config.guest->regs[row].type)] |= 1u << home;
+    }
+}
+
 /* Op i puts the row: what was put before need not be in memory if nobody looks in between. */
 static void prepare_put(struct compiler *c, uint32_t i, uint32_t last_site)
 {
@@ -565,6 +579,7 @@ static void prepare_put(struct compiler *c, uint32_t i, uint32_t last_site)
     c->previous[i] = c->row_value[row];
     c->row_value[row] = c->alias[c->insns[i].a];
     c->put_before[i] = before;
+    touch(c, row);
     if (before) {
         c->keep_put[before] = last_site > before ? PUT_ASK : PUT_DEAD;
     }
@@ -586,6 +601,7 @@ static void prepare_get(struct compiler *c, uint32_t i)
     } else {
         c->open_get[row] = (uint16_t)i;
         c->row_value[row] = (uint16_t)i;
+        touch(c, row);
     }
 }
 
@@ -597,6 +613,7 @@ void prepare(struct compiler *c)
     memcpy(c->row_value, &c->alias[FIRST_ROW_VALUE], g->reg_count * sizeof(c->row_value[0]));
     memset(c->rows_stored, 0, sizeof(c->rows_stored));
     memset(c->floating, 0, sizeof(c->floating));
+    c->touched[0] = c->touched[1] = 0;
     memset(c->last_put, 0, g->reg_count * sizeof(c->last_put[0]));
     memset(c->open_get, 0, g->reg_count * sizeof(c->open_get[0]));
     for (uint32_t i = 1; i < c->count; i++) {
@@ -617,9 +634,9 @@ void prepare(struct compiler *c)
         }
     }
     find_groups(c);
-    for (unsigned row = 0; row < g->reg_count; row++) {
+    for (unsigned row = 0; c->b->flags_dead && row < g->reg_count; row++) {
         const uint16_t last = c->last_put[row];
-        if (g->regs[row].type == T_FLAGS && last && c->b->flags_dead) {
+        if (g->regs[row].type == T_FLAGS && last) {
             c->keep_put[last] = last_site > last ? PUT_ASK : PUT_DEAD;
             row_floats(c, row, last);
         }

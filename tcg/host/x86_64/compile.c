@@ -9,6 +9,7 @@
  * them produced first, unless its own instruction is what does.
  */
 #include "tcg/host/x86_64/compile.h"
+#include "tcg/opinfo.h"
 
 const emitter emitters[IR_OP_COUNT] = {
     [IR_konst] = emit_konst,
@@ -182,82 +183,28 @@ const emitter emitters[IR_OP_COUNT] = {
 /* Ops that have effects beside their value are emitted even if nobody uses it. */
 static bool has_effect(const struct ir_insn *in)
 {
-    switch (in->op) {
-    case IR_put:
-    case IR_env_store:
-    case IR_load:
-    case IR_store:
-    case IR_load_excl:
-    case IR_store_excl:
-    case IR_atomic:
-    case IR_cas:
-    case IR_barrier:
-    case IR_guard:
-    case IR_brcond:
-    case IR_br:
-    case IR_brcall:
-    case IR_jump:
-    case IR_jumpcall:
-    case IR_ret:
-    case IR_tail:
-        return true;
-    case IR_call:
+    const unsigned effects = IR_WRITES_STATE | IR_LOADS | IR_STORES | IR_MAY_EXIT | IR_ENDS |
+                             IR_STICKY;
+
+    if (in->op == IR_call) {
         return !((const struct ir_call *)(uintptr_t)in->imm)->pure;
-    case IR_fadd:
-    case IR_fsub:
-    case IR_fmul:
-    case IR_fmulx:
-    case IR_fdiv:
-    case IR_fsqrt:
-    case IR_fma:
-    case IR_fmin:
-    case IR_fmax:
-    case IR_fminnm:
-    case IR_fmaxnm:
-    case IR_fdaz:
-    case IR_fcmp:
-    case IR_vfcmp:
-    case IR_flags_fcmp:
-    case IR_fcvt:
-    case IR_frint:
-    case IR_ftoi:
-    case IR_itof:
-    case IR_vftoi:
-    case IR_vitof:
-        return true; /* cumulative flags */
-    default:
-        return false;
     }
+    return ir_ops[in->op].effects & effects || in->op == IR_brcond;
 }
 
 /* Ops whose code leaves the flags alone, or that deal with pending flags themselves. */
+static const bool flags_kept[IR_OP_COUNT] = {
+    [IR_insn] = true,     [IR_put] = true,       [IR_get] = true,  [IR_konst] = true,
+    [IR_env_load] = true, [IR_env_store] = true, [IR_zext] = true, [IR_sext] = true,
+    [IR_add] = true,      [IR_sub] = true,       [IR_and] = true,  [IR_or] = true,
+    [IR_xor] = true,      [IR_adc] = true,       [IR_sbb] = true,  [IR_brcond] = true,
+};
+
 bool keeps_flags(const struct compiler *c, const struct ir_insn *in)
 {
-    switch (in->op) {
-    case IR_insn:
-        return true;
-    case IR_mul:
-    case IR_umulh:
-        return in->type == T_I64 && c->h->bmi2; /* mulx */
-    case IR_put:
-    case IR_get:
-    case IR_konst:
-    case IR_env_load:
-    case IR_env_store:
-    case IR_zext:
-    case IR_sext:
-    case IR_add:
-    case IR_sub:
-    case IR_and:
-    case IR_or:
-    case IR_xor:
-    case IR_adc:
-    case IR_sbb:
-    case IR_brcond:
-        return true;
-    default:
-        return false;
-    }
+    const bool mulx = (in->op == IR_mul || in->op == IR_umulh) && in->type == T_I64 && c->h->bmi2;
+
+    return flags_kept[in->op] || mulx;
 }
 
 /* An op whose value the pending flags are made of must not pass for dead: they are produced behind
@@ -268,7 +215,7 @@ static void settle_flags(struct compiler *c, const struct ir_insn *in)
     const bool alu = in->op == IR_add || in->op == IR_sub || in->op == IR_and || in->op == IR_or ||
                      in->op == IR_xor;
 
-    if (!p->kind || !flags_need(c, c->i)) {
+    if (!flags_need(c, c->i)) {
         return;
     }
     if (p->kind == FLAGS_TEST && alu && p->a == c->i && p->b == c->i && p->type == in->type &&
@@ -290,13 +237,15 @@ static void compile_op(struct compiler *c)
 {
     const struct ir_insn *in = &c->insns[c->i];
 
-    c->locked[0] = c->locked[1] = 0;
-    settle_flags(c, in);
-    c->locked[0] = c->locked[1] = 0;
+    if (c->pending.kind) {
+        c->locked[0] = c->locked[1] = 0;
+        settle_flags(c, in);
+    }
     if (c->alias[c->i] != c->i || in->op == IR_insn ||
-        ((!has_effect(in) || c->fused[c->i]) && !wanted(c))) {
+        (!wanted(c) && (!has_effect(in) || c->fused[c->i]))) {
         return;
     }
+    c->locked[0] = c->locked[1] = 0;
     if (c->pending.kind && !keeps_flags(c, in)) {
         flush_flags(c);
         c->locked[0] = c->locked[1] = 0;

@@ -15,6 +15,8 @@
 #ifndef TCG_HOST_X86_64_COMPILE_H
 #define TCG_HOST_X86_64_COMPILE_H
 
+#include <emmintrin.h>
+
 #include "base/os.h"
 #include "tcg/host.h"
 #include "tcg/host/x86_64/emit.h"
@@ -93,6 +95,7 @@ struct compiler {
     uint32_t locked[2];                      /* registers in use by the current op, by class */
     _Alignas(16) uint16_t owner[2][16];      /* value in each register, 0: free */
     _Alignas(16) uint16_t home_value[2][16]; /* row_value of the row whose home the register is */
+    uint32_t touched[2]; /* homes, by class, of the rows that the block reads or writes */
     struct pending pending;
     uint64_t spill_used[SPILL_SLOTS / 64];
     uint16_t row_value[IR_MAX_REGS];        /* current value of each row; FIRST_ROW_VALUE + row: the
@@ -182,14 +185,7 @@ struct stubs {
     uint32_t enter, leave, link, go, poll, tail, mem, call, leaf, op, ret_miss, counted;
 };
 
-/* A register that is some row's at the blocks' boundaries. */
-struct home {
-    uint8_t row, reg; /* row 0xff: nobody's */
-    bool vec;
-};
-
 struct host {
-    struct home homes[GPR_HOMES + VEC_HOMES];
     uint32_t home_mask[2]; /* registers that are some row's home, by class */
     struct host_config config;
     struct os_cpu_features cpu;
@@ -210,6 +206,8 @@ struct host {
     uint32_t link_count, link_capacity;
     int8_t home_of_row[IR_MAX_REGS]; /* host register, or -1 */
     uint8_t row_of[2][16];           /* row of each home register, 0xff none */
+    /* FIRST_ROW_VALUE + the row of each home register, 0: none; as struct compiler's owner */
+    _Alignas(16) uint16_t entry_owner[2][16];
     struct compiler c;
 };
 
@@ -268,6 +266,16 @@ bool constant(const struct compiler *c, ir_val v, uint64_t *k);
 void move_to(struct compiler *c, bool vec, unsigned dst,
              ir_val v); /* emits dst = v; v allocated or constant */
 void copy(struct compiler *c, bool vec, unsigned dst, unsigned src);
+/* Bit n: the nth values differ. Most are in their homes: one comparison finds the others. */
+static inline uint32_t differing(const uint16_t *x, const uint16_t *y)
+{
+    const __m128i *a = (const __m128i *)x, *b = (const __m128i *)y;
+    const __m128i low = _mm_cmpeq_epi16(_mm_load_si128(a), _mm_load_si128(b));
+    const __m128i high = _mm_cmpeq_epi16(_mm_load_si128(a + 1), _mm_load_si128(b + 1));
+
+    return ~(uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high)) & 0xffff;
+}
+
 struct move {
     uint8_t dst, src;
 };

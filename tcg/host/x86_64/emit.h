@@ -96,30 +96,42 @@ static inline void emit_bytes(struct assembler *as, const uint8_t *bytes, unsign
 
 /*
  * An instruction under construction, first byte lowest: built in registers, since wide loads of
- * what was just stored byte by byte would wait for the stores.
+ * what was just stored byte by byte would wait for the stores. Its head (prefixes, opcode, ModRM
+ * and SIB: at most 8 bytes of what we emit) and its tail (displacement and immediate) are each a
+ * word.
  */
 struct encoding {
-    unsigned __int128 bytes;
-    unsigned n;
+    uint64_t head, tail;
+    unsigned head_bytes, tail_bytes;
 };
 
 static inline void encode(struct encoding *e, uint64_t bytes, unsigned n)
 {
-    e->bytes |= (unsigned __int128)bytes << (8 * e->n);
-    e->n += n;
+    e->head |= bytes << (8 * e->head_bytes);
+    e->head_bytes += n;
+}
+
+static inline void encode_tail(struct encoding *e, uint64_t bytes, unsigned n)
+{
+    e->tail |= bytes << (8 * e->tail_bytes);
+    e->tail_bytes += n;
 }
 
 /* Writes 16 bytes: what is too much lies in the free space between hot and cold code. */
 static inline void emit_encoding(struct assembler *as, const struct encoding *e)
 {
+    const unsigned n = e->head_bytes + e->tail_bytes;
+
     if (as->to_cold) {
-        memcpy(as->rw + as->cold, &e->bytes, 16);
-        as->cold += e->n;
-    } else {
-        const unsigned __int128 bytes = e->bytes << (8 * (16 - e->n));
-        memcpy(as->rw + as->hot - 16, &bytes, 16);
-        as->hot -= e->n;
+        memcpy(as->rw + as->cold, &e->head, 8);
+        memcpy(as->rw + as->cold + e->head_bytes, &e->tail, 8);
+        as->cold += n;
+        return;
     }
+    unsigned __int128 bytes = (unsigned __int128)e->tail << (8 * e->head_bytes) | e->head;
+    bytes <<= 8 * (16 - n);
+    memcpy(as->rw + as->hot - 16, &bytes, 16);
+    as->hot -= n;
 }
 
 /* ModRM, SIB and displacement for reg and o. */
@@ -133,25 +145,27 @@ static inline void encode_modrm(struct encoding *e, unsigned reg, struct operand
         return;
     }
     if (o.base == RIP) {
-        encode(e, (uint64_t)(uint32_t)o.disp << 8 | reg | 5, 5);
+        encode(e, reg | 5, 1);
+        encode_tail(e, (uint32_t)o.disp, 4);
         return;
     }
-    const bool sib = o.index != NO_REG || base == RSP || o.base == NO_REG;
     unsigned mod = 0;
-    if (o.base != NO_REG && (o.disp != 0 || base == RBP)) {
+    if (o.base == NO_REG) {
+        encode_tail(e, (uint32_t)o.disp, 4);
+    } else if (o.disp != 0 || base == RBP) {
         mod = o.disp == (int8_t)o.disp ? 1 : 2;
+        if (mod == 1) {
+            encode_tail(e, (uint8_t)o.disp, 1);
+        } else {
+            encode_tail(e, (uint32_t)o.disp, 4);
+        }
     }
-    if (sib) {
+    if (o.index != NO_REG || base == RSP || o.base == NO_REG) {
         const unsigned index = o.index == NO_REG ? 4 : o.index & 7;
         const unsigned second = o.scale << 6 | index << 3 | (o.base == NO_REG ? 5 : base);
         encode(e, second << 8 | mod << 6 | reg | 4, 2);
     } else {
         encode(e, mod << 6 | reg | base, 1);
-    }
-    if (mod == 1) {
-        encode(e, (uint8_t)o.disp, 1);
-    } else if (mod == 2 || o.base == NO_REG) {
-        encode(e, (uint32_t)o.disp, 4);
     }
 }
 
@@ -160,37 +174,55 @@ static inline uint64_t low_bytes(uint64_t x, unsigned n)
     return n == 0 ? 0 : x & UINT64_MAX >> (64 - 8 * n);
 }
 
+/* The opcode's map and byte. */
+static inline void encode_opcode(struct encoding *e, opcode op)
+{
+    const unsigned map = op >> 8 & 3, byte = op & 0xff;
+
+    if (map == MAP_ONE) {
+        encode(e, byte, 1);
+    } else if (map == MAP_0F) {
+        encode(e, 0x0f | byte << 8, 2);
+    } else {
+        encode(e, 0x0f | (map == MAP_0F38 ? 0x3800u : 0x3a00u) | byte << 16, 3);
+    }
+}
+
+/* The bits of REX that op, reg and o ask for, with 0x40 if any. */
+static inline unsigned rex_of(opcode op, unsigned reg, struct operand o)
+{
+    unsigned rex = op & OP_W ? 0x48 : 0;
+
+    rex |= reg & 8 ? 0x44 : 0;
+    rex |= o.base < RIP && (o.base & 8) ? 0x41 : 0;
+    rex |= o.index != NO_REG && (o.index & 8) ? 0x42 : 0;
+    if (op & (OP_BYTE_REG | OP_BYTE_RM)) {
+        const bool reg_byte = (op & OP_BYTE_REG) && reg >= RSP && reg <= RDI;
+        const bool rm_byte = (op & OP_BYTE_RM) && o.is_register && o.base >= RSP && o.base <= RDI;
+        rex |= reg_byte || rm_byte ? 0x40 : 0;
+    }
+    return rex;
+}
+
 /* One instruction with a ModRM byte, legacy encoding; imm_bytes of imm at the end. */
 static inline void emit_x(struct assembler *as, opcode op, unsigned reg, struct operand o,
                           unsigned imm_bytes, uint64_t imm)
 {
     static const uint8_t prefix[] = {0, 0x66, 0xf3, 0xf2};
-    struct encoding e = {0, 0};
-    const unsigned pp = op >> 16 & 3, map = op >> 8 & 3;
+    struct encoding e = {0};
+    const unsigned pp = op >> 16 & 3, rex = rex_of(op, reg, o);
 
     if (pp) {
         encode(&e, prefix[pp], 1);
     }
-    unsigned rex = op & OP_W ? 0x48 : 0;
-    rex |= reg & 8 ? 0x44 : 0;
-    rex |= o.base < RIP && (o.base & 8) ? 0x41 : 0;
-    rex |= o.index != NO_REG && (o.index & 8) ? 0x42 : 0;
-    if (((op & OP_BYTE_REG) && reg >= RSP && reg <= RDI) ||
-        ((op & OP_BYTE_RM) && o.is_register && o.base >= RSP && o.base <= RDI)) {
-        rex |= 0x40;
-    }
     if (rex) {
         encode(&e, rex, 1);
     }
-    if (map == MAP_0F) {
-        encode(&e, 0x0f | (op & 0xff) << 8, 2);
-    } else if (map) {
-        encode(&e, 0x0f | (map == MAP_0F38 ? 0x3800u : 0x3a00u) | (op & 0xff) << 16, 3);
-    } else {
-        encode(&e, op & 0xff, 1);
-    }
+    encode_opcode(&e, op);
     encode_modrm(&e, reg, o);
-    encode(&e, low_bytes(imm, imm_bytes), imm_bytes);
+    if (imm_bytes) {
+        encode_tail(&e, low_bytes(imm, imm_bytes), imm_bytes);
+    }
     emit_encoding(as, &e);
 }
 
@@ -198,7 +230,7 @@ static inline void emit_x(struct assembler *as, opcode op, unsigned reg, struct 
 static inline void emit_v(struct assembler *as, opcode op, unsigned reg, unsigned vvvv,
                           struct operand o, unsigned imm_bytes, uint64_t imm)
 {
-    struct encoding e = {0, 0};
+    struct encoding e = {0};
     const unsigned pp = op >> 16 & 3, map = op >> 8 & 3;
     const bool x = o.index != NO_REG && (o.index & 8), b = o.base < RIP && (o.base & 8);
 
@@ -211,7 +243,23 @@ static inline void emit_v(struct assembler *as, opcode op, unsigned reg, unsigne
     }
     encode(&e, op & 0xff, 1);
     encode_modrm(&e, reg, o);
-    encode(&e, low_bytes(imm, imm_bytes), imm_bytes);
+    if (imm_bytes) {
+        encode_tail(&e, low_bytes(imm, imm_bytes), imm_bytes);
+    }
+    emit_encoding(as, &e);
+}
+
+/* A register and a register or memory, without a prefix or immediate: most of what is emitted. */
+static inline void emit_short(struct assembler *as, opcode op, unsigned reg, struct operand o)
+{
+    struct encoding e = {0};
+    const unsigned rex = rex_of(op, reg, o);
+
+    if (rex) {
+        encode(&e, rex, 1);
+    }
+    encode(&e, op & 0xff, 1);
+    encode_modrm(&e, reg, o);
     emit_encoding(as, &e);
 }
 
@@ -254,13 +302,13 @@ enum {
 
 static inline void x_alu(struct assembler *as, unsigned alu, bool w, unsigned dst, unsigned src)
 {
-    emit_rr(as, OPC(0, 0, alu << 3 | 3) | W(w), dst, src);
+    emit_short(as, OPC(0, 0, alu << 3 | 3) | W(w), dst, reg_operand(src));
 }
 
 static inline void x_alu_mem(struct assembler *as, unsigned alu, bool w, unsigned dst,
                              struct operand o)
 {
-    emit_rm(as, OPC(0, 0, alu << 3 | 3) | W(w), dst, o);
+    emit_short(as, OPC(0, 0, alu << 3 | 3) | W(w), dst, o);
 }
 
 static inline void x_alu_imm(struct assembler *as, unsigned alu, bool w, struct operand o,
@@ -275,17 +323,17 @@ static inline void x_alu_imm(struct assembler *as, unsigned alu, bool w, struct 
 
 static inline void x_mov(struct assembler *as, bool w, unsigned dst, unsigned src)
 {
-    emit_rr(as, OPC(0, 0, 0x8b) | W(w), dst, src);
+    emit_short(as, OPC(0, 0, 0x8b) | W(w), dst, reg_operand(src));
 }
 
 static inline void x_load(struct assembler *as, bool w, unsigned dst, struct operand o)
 {
-    emit_rm(as, OPC(0, 0, 0x8b) | W(w), dst, o);
+    emit_short(as, OPC(0, 0, 0x8b) | W(w), dst, o);
 }
 
 static inline void x_store(struct assembler *as, bool w, unsigned src, struct operand o)
 {
-    emit_rm(as, OPC(0, 0, 0x89) | W(w), src, o);
+    emit_short(as, OPC(0, 0, 0x89) | W(w), src, o);
 }
 
 static inline void x_store_imm(struct assembler *as, bool w, struct operand o, int32_t imm)

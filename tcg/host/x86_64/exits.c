@@ -13,8 +13,6 @@
  * store if every exit in between can say where the value is. An exit that cannot makes it a store
  * (PUT_KEPT). Flags are nowhere as a rule; a map tells how to make them again (MAP_FLAGS).
  */
-#include <emmintrin.h>
-
 #include "tcg/host/x86_64/compile.h"
 
 /* ---- rows without a home */
@@ -198,16 +196,6 @@ static void map_floating(struct compiler *c, unsigned row, struct pending *flags
     } else if (!map_flags(c, row, v)) {
         keep_in_memory(c, row);
     }
-}
-
-/* Bit n: the nth values differ. Most are in their homes: one comparison finds the others. */
-static uint32_t differing(const uint16_t *x, const uint16_t *y)
-{
-    const __m128i *a = (const __m128i *)x, *b = (const __m128i *)y;
-    const __m128i low = _mm_cmpeq_epi16(_mm_load_si128(a), _mm_load_si128(b));
-    const __m128i high = _mm_cmpeq_epi16(_mm_load_si128(a + 1), _mm_load_si128(b + 1));
-
-    return ~(uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high)) & 0xffff;
 }
 
 /* Rows that float come first: an operand of theirs may claim a home, which then is not away. */

@@ -52,13 +52,9 @@ static void assign_homes(struct host *h)
             const unsigned r = vec ? vec_homes[home] : gpr_homes[home];
             h->home_of_row[row] = (int8_t)r;
             h->row_of[vec][r] = (uint8_t)row;
+            h->entry_owner[vec][r] = (uint16_t)(FIRST_ROW_VALUE + row);
             h->home_mask[vec] |= 1u << r;
         }
-    }
-    for (unsigned n = 0; n < GPR_HOMES + VEC_HOMES; n++) {
-        const bool vec = n >= GPR_HOMES;
-        const uint8_t r = vec ? vec_homes[n - GPR_HOMES] : gpr_homes[n];
-        h->homes[n] = (struct home){.row = h->row_of[vec][r], .reg = r, .vec = vec};
     }
 }
 
