@@ -67,6 +67,7 @@ enum {
 struct tcg_env {
     uint64_t gpr[16]; /* host registers at the last call of a FULL or RAISES function */
     uint8_t vec[32][16];
+    uint64_t member[4];      /* of the stub that checks an access of a group */
     uint64_t args[4];        /* operands of a call out of generated code; [0] is also the result */
     uint8_t vec_args[4][16]; /* the same for vector functions; [3] is the result */
     uint8_t spill[TCG_SPILL_SLOTS][16]; /* values that found no register */

@@ -182,7 +182,8 @@ enum constant {
 };
 
 struct stubs {
-    uint32_t enter, leave, link, go, poll, tail, mem, call, leaf, op, ret_miss, counted;
+    uint32_t enter, leave, link, go, poll, tail, mem, member_load, member_store, call, leaf, op,
+        ret_miss, counted;
 };
 
 struct host {

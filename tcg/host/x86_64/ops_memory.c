@@ -49,18 +49,28 @@ static void fill_site(struct site *s, const struct ir_insn *in, struct address a
     s->type = in->op == IR_store ? in->src : in->type;
 }
 
+/* Forwards: mov ecx, site; call mem; jmp retry (skipped when the access has been done); jmp resume */
+static void ask_run_time(struct compiler *c, uint32_t site, uint32_t retry, uint32_t resume)
+{
+    struct assembler *as = &c->as;
+    uint8_t p[20] = {0xb9, [5] = 0xe8, [10] = 0xe9, [15] = 0xe9};
+    const uint32_t at = as->cold;
+    const uint32_t rels[] = {c->h->stubs.mem - (at + 10), retry - (at + 15), resume - (at + 20)};
+
+    memcpy(p + 1, &site, 4);
+    for (unsigned n = 0; n < array_len(rels); n++) {
+        memcpy(p + 6 + 5 * n, &rels[n], 4);
+    }
+    memcpy(as->rw + at, p, sizeof(p));
+    as->cold += sizeof(p);
+}
+
 /* The cold path: refill and retry, or the whole access by the run-time. */
 static uint32_t cold_access(struct compiler *c, uint32_t site, uint32_t retry, uint32_t resume)
 {
-    struct assembler *as = &c->as;
+    const uint32_t path = c->as.cold;
 
-    as->to_cold = true;
-    const uint32_t path = as->cold;
-    x_mov_imm(as, RCX, site);
-    x_call(as, c->h->stubs.mem);
-    x_jmp_long(as, retry); /* 5 bytes: skipped when the access has been done */
-    x_jmp(as, resume);
-    as->to_cold = false;
+    ask_run_time(c, site, retry, resume);
     return path;
 }
 
@@ -149,44 +159,51 @@ static bool is_other_table(const struct compiler *c, memop m)
     return (m >> MO_IDX_SHIFT & 7) != c->b->mmu_current;
 }
 
-/* Forwards, in the cold area: the access of op i with a check of its own, then on to resume. */
+/* Forwards: the check of op i's access in another table than r15's; rcx = the addend, rdx = the
+ * address. */
+static void cold_check_user(struct compiler *c, const struct check *k, bool store)
+{
+    const int32_t size = 1 << (k->m & MO_SIZE_LOG2), lines = store ? TLB_LAYOUT_WRITE : 0;
+    struct assembler *as = &c->as;
+    const uint32_t again = as->cold;
+
+    x_load(as, true, RDX, at(STATE, HOT(c->h, tlb_user)));
+    x_lea(as, true, RCX, plus(k->a, 0));
+    x_lea(as, true, RAX, plus(k->a, size - 1));
+    x_shift_imm(as, SHIFT_SHR, true, RCX, GUEST_PAGE_BITS - TLB_LAYOUT_LINE_LOG2);
+    x_alu_mem(as, ALU_AND, true, RCX, at(RDX, TLB_LAYOUT_MASK));
+    x_alu_imm(as, ALU_AND, true, reg_operand(RAX), -4096);
+    x_alu_mem(as, ALU_CMP, true, RAX, at_index(RDX, RCX, 0, lines));
+    emit_bytes(as, (const uint8_t[]){0x70 | CC_E, 0}, 2);
+    const uint32_t hit = as->cold;
+    ask_run_time(c, k->site, again, k->resume);
+    as->rw[hit - 1] = (uint8_t)(as->cold - hit);
+    x_load(as, true, RCX, at_index(RDX, RCX, 0, lines + 8));
+    x_lea(as, true, RDX, plus(k->a, 0));
+}
+
+/* Forwards, in the cold area: the access of op i with a check of its own, then on to resume. The
+ * check is a stub's, which says by the carry that the run-time has done the access. */
 static void cold_checked(struct compiler *c, const struct check *k)
 {
     const struct ir_insn *in = &c->insns[c->i];
     const bool store = in->op == IR_store;
-    const int32_t size = 1 << (k->m & MO_SIZE_LOG2), lines = store ? TLB_LAYOUT_WRITE : 0;
-    const bool user = is_other_table(c, k->m);
-    const unsigned table = user ? RDX : TLB_BASE;
+    const struct site *site = &c->h->sites[k->site];
     struct assembler *as = &c->as;
-    const uint32_t again = as->cold;
 
-    if (user) {
-        x_load(as, true, RDX, at(STATE, HOT(c->h, tlb_user)));
-    }
-    x_lea(as, true, RCX, plus(k->a, 0));
-    x_lea(as, true, RAX, plus(k->a, size - 1));
-    x_shift_imm(as, SHIFT_SHR, true, RCX, GUEST_PAGE_BITS - TLB_LAYOUT_LINE_LOG2);
-    x_alu_mem(as, ALU_AND, true, RCX, at(table, TLB_LAYOUT_MASK));
-    x_alu_imm(as, ALU_AND, true, reg_operand(RAX), -4096);
-    x_alu_mem(as, ALU_CMP, true, RAX, at_index(table, RCX, 0, lines));
-    emit_bytes(as, (const uint8_t[]){0x70 | CC_E, 0}, 2);
-    const uint32_t hit = as->cold;
-    x_mov_imm(as, RCX, k->site);
-    x_call(as, c->h->stubs.mem);
-    x_jmp_long(as, again);
-    x_jmp(as, k->resume);
-    as->rw[hit - 1] = (uint8_t)(as->cold - hit);
-    x_load(as, true, RCX, at_index(table, RCX, 0, lines + 8));
-    struct operand place = at_index(RCX, k->a.base, 0, k->a.disp);
-    if (k->a.index != NO_REG) {
+    if (is_other_table(c, k->m)) {
+        cold_check_user(c, k, store);
+    } else {
         x_lea(as, true, RDX, plus(k->a, 0));
-        place = at_index(RCX, RDX, 0, 0);
+        x_lea(as, true, RAX, at(RDX, (1 << (k->m & MO_SIZE_LOG2)) - 1));
+        x_mov_imm(as, RCX, k->site);
+        x_call(as, store ? c->h->stubs.member_store : c->h->stubs.member_load);
+        x_jcc(as, CC_B, k->resume);
     }
     if (store) {
-        const unsigned data = c->h->sites[k->site].data;
-        store_value(c, in, place, data, c->h->sites[k->site].aux);
+        store_value(c, in, at_index(RCX, RDX, 0, 0), site->data, site->aux);
     } else {
-        load_value(c, in, c->h->sites[k->site].data, place);
+        load_value(c, in, site->data, at_index(RCX, RDX, 0, 0));
     }
     x_jmp(as, k->resume);
 }
@@ -223,9 +240,7 @@ static uint32_t cold_leader(struct compiler *c, const struct check *k, uint32_t 
     x_shift_imm(as, SHIFT_SHR, true, RAX, GUEST_PAGE_BITS);
     emit_bytes(as, (const uint8_t[]){0x0f, 0x80 | CC_NE, 0, 0, 0, 0}, 6);
     const uint32_t crossing = as->cold;
-    x_mov_imm(as, RCX, k->site);
-    x_call(as, c->h->stubs.mem);
-    x_jmp_long(as, retry);
+    ask_run_time(c, k->site, retry, as->cold + 20);
     x_mov_imm(as, k->addend, 1);
     x_jmp(as, k->resume);
     const uint32_t rel = as->cold - crossing;
@@ -269,6 +284,51 @@ static void bytes_of_check(struct compiler *c, struct operand first, struct oper
 }
 
 /*
+ * The part of a check that is always the same, as bytes: it stands before every other access.
+ *
+ *     and rcx, [r15 - 8]; and rax, -4096; cmp rax, [r15 + rcx + lines]; jne; mov reg, [.. + 8]
+ *
+ * Gives the place behind the jump, which the caller aims.
+ */
+static uint32_t look_up(struct compiler *c, const struct check *k)
+{
+    static const uint8_t reads[] = {0x49, 0x23, 0x4f, 0xf8, 0x48, 0x25, 0x00, 0xf0, 0xff,
+                                    0xff, 0x49, 0x3b, 0x04, 0x0f, 0x0f, 0x85, 0,    0,
+                                    0,    0,    0x49, 0x8b, 0x44, 0x0f, 0x08};
+    static const uint8_t writes[] = {0x49, 0x23, 0x4f, 0xf8, 0x48, 0x25, 0x00, 0xf0,
+                                     0xff, 0xff, 0x49, 0x3b, 0x84, 0x0f, 0x00, 0x00,
+                                     0x04, 0x00, 0x0f, 0x85, 0,    0,    0,    0,
+                                     0x49, 0x8b, 0x84, 0x0f, 0x08, 0x00, 0x04, 0x00};
+    const unsigned n = k->write ? sizeof(writes) : sizeof(reads), load = k->write ? 8 : 5;
+    const unsigned r = k->addend ? k->addend : RCX;
+    struct assembler *as = &c->as;
+    const uint32_t jump_end = as->hot - load;
+
+    as->hot -= n;
+    memcpy(as->rw + as->hot, k->write ? writes : reads, n);
+    as->rw[jump_end] |= r & 8 ? 4 : 0;
+    as->rw[jump_end + 2] |= (r & 7) << 3;
+    return jump_end;
+}
+_Static_assert(TLB_LAYOUT_MASK == -8 && TLB_LAYOUT_WRITE == 0x40000 && GUEST_PAGE_BITS == 12,
+               "as in look_up's bytes");
+
+/* The same in the table of rdx. */
+static uint32_t look_up_user(struct compiler *c, const struct check *k)
+{
+    const int32_t lines = k->write ? TLB_LAYOUT_WRITE : 0;
+    struct assembler *as = &c->as;
+
+    x_load(as, true, k->addend ? k->addend : RCX, at_index(RDX, RCX, 0, lines + 8));
+    const uint32_t jump_end = as->hot;
+    as->hot -= 6; /* jne, filled in by the caller */
+    x_alu_mem(as, ALU_CMP, true, RAX, at_index(RDX, RCX, 0, lines));
+    x_alu_imm(as, ALU_AND, true, reg_operand(RAX), -4096);
+    x_alu_mem(as, ALU_AND, true, RCX, at(RDX, TLB_LAYOUT_MASK));
+    return jump_end;
+}
+
+/*
  * The check, emitted backwards: afterwards the addend is in its register. The cold path needs the
  * place of its own retry, which is where the check begins, so its jump is emitted once the check's
  * length is known.
@@ -276,18 +336,10 @@ static void bytes_of_check(struct compiler *c, struct operand first, struct oper
 void emit_check(struct compiler *c, const struct check *k)
 {
     const int32_t size = 1 << (k->m & MO_SIZE_LOG2);
-    const int32_t lines = k->write ? TLB_LAYOUT_WRITE : 0;
     const bool user = is_other_table(c, k->m);
     const bool window = k->low != k->high;
     struct assembler *as = &c->as;
-    const unsigned table = user ? RDX : TLB_BASE;
-
-    x_load(as, true, k->addend ? k->addend : RCX, at_index(table, RCX, 0, lines + 8));
-    const uint32_t jump_end = as->hot;
-    as->hot -= 6; /* jne cold, filled in below */
-    x_alu_mem(as, ALU_CMP, true, RAX, at_index(table, RCX, 0, lines));
-    x_alu_imm(as, ALU_AND, true, reg_operand(RAX), -4096);
-    x_alu_mem(as, ALU_AND, true, RCX, at(table, TLB_LAYOUT_MASK));
+    const uint32_t jump_end = user ? look_up_user(c, k) : look_up(c, k);
     bytes_of_check(c, plus(k->a, window ? k->low - k->a.disp : 0),
                    plus(k->a, window ? k->high - 1 - k->a.disp : size - 1),
                    address_in_rdx(c, k->a, k->m));

@@ -7,8 +7,10 @@
  * where it was told. In the middle of a block every register may hold anything: the stub saves all
  * to env.gpr and env.vec, and restores them unless the guest leaves the block.
  */
+#include "memory/space.h"
 #include "tcg/code_layout.h"
 #include "tcg/host/x86_64/compile.h"
+#include "tcg/tlb_layout.h"
 
 static const uint8_t saved_gprs[] = {RBX, RSI, RDI, R8, R9, R10, R11, R12, R13, R14};
 
@@ -239,6 +241,54 @@ static uint32_t mem_stub(struct host *h, struct assembler *as)
     return start;
 }
 
+static struct operand member_place(const struct host *h, unsigned n)
+{
+    return at(STATE, ENV(h, member) + 8 * (int32_t)n);
+}
+
+/*
+ * The look-up of an access whose group is not on one page. rdx = its first byte, rax = its last,
+ * ecx = site. Returns with the carry clear, the addend in rcx and rdx as it was; or, when the
+ * run-time has done the access, with the carry set. While the run-time is asked the return address
+ * is not on the code stack, where frames would no longer match if the guest left from here.
+ */
+static uint32_t member_stub(struct host *h, struct assembler *as, int32_t lines)
+{
+    static const uint8_t kept[] = {RCX, RDX, RAX};
+    const uint32_t start = as->cold;
+
+    for (unsigned n = 0; n < array_len(kept); n++) {
+        x_store(as, true, kept[n], member_place(h, n));
+    }
+    const uint32_t again = as->cold;
+    x_mov(as, true, RCX, RDX);
+    x_shift_imm(as, SHIFT_SHR, true, RCX, GUEST_PAGE_BITS - TLB_LAYOUT_LINE_LOG2);
+    x_alu_mem(as, ALU_AND, true, RCX, at(TLB_BASE, TLB_LAYOUT_MASK));
+    x_alu_imm(as, ALU_AND, true, reg_operand(RAX), -GUEST_PAGE_SIZE);
+    x_alu_mem(as, ALU_CMP, true, RAX, at_index(TLB_BASE, RCX, 0, lines));
+    const uint32_t miss = forward_jcc(as, CC_NE);
+    x_load(as, true, RCX, at_index(TLB_BASE, RCX, 0, lines + 8));
+    x_byte(as, 0xc3); /* equal: the carry is clear */
+    land(as, miss);
+    emit_x(as, OPC(0, 0, 0x8f), 0, member_place(h, 3), 0, 0); /* pop */
+    x_load(as, false, RCX, member_place(h, 0));
+    x_call(as, h->stubs.mem);
+    const uint32_t retry = as->cold + 5 + 1 + 7;
+    x_jmp_long(as, retry);
+    x_byte(as, 0xf9); /* stc */
+    emit_x(as, OPC(0, 0, 0xff), 4, member_place(h, 3), 0, 0);
+    while (as->cold < retry) {
+        x_byte(as, 0x90);
+    }
+    assert(as->cold == retry);
+    emit_x(as, OPC(0, 0, 0xff), 6, member_place(h, 3), 0, 0); /* push */
+    for (unsigned n = 0; n < array_len(kept); n++) {
+        x_load(as, true, kept[n], member_place(h, n));
+    }
+    x_jmp(as, again);
+    return start;
+}
+
 /* rax = guest PC, rcx = rax ^ key. A frame below the top may match; else as an indirect jump. */
 static uint32_t ret_miss_stub(struct host *h, struct assembler *as)
 {
@@ -377,6 +427,8 @@ void stubs_create(struct host *h)
     h->stubs.poll = boundary_stub(h, &as, (uintptr_t)r->poll);
     h->stubs.tail = boundary_stub(h, &as, (uintptr_t)r->tail);
     h->stubs.mem = mem_stub(h, &as);
+    h->stubs.member_load = member_stub(h, &as, 0);
+    h->stubs.member_store = member_stub(h, &as, TLB_LAYOUT_WRITE);
     h->stubs.call = call_stub(h, &as);
     h->stubs.leaf = leaf_stub(h, &as);
     h->stubs.op = op_stub(h, &as);
@@ -393,8 +445,9 @@ void stubs_create(struct host *h)
 static const struct {
     const char *name;
     size_t member;
-} stub_names[] = {STUB(enter), STUB(leave), STUB(link), STUB(go), STUB(poll),     STUB(tail),
-                  STUB(mem),   STUB(call),  STUB(leaf), STUB(op), STUB(ret_miss), STUB(counted)};
+} stub_names[] = {STUB(enter), STUB(leave), STUB(link), STUB(go), STUB(poll), STUB(tail), STUB(mem),
+                  STUB(member_load), STUB(member_store), STUB(call), STUB(leaf), STUB(op),
+                  STUB(ret_miss), STUB(counted)};
 _Static_assert(array_len(stub_names) == sizeof(struct stubs) / sizeof(uint32_t),
                "each stub has a name");
 
