@@ -71,6 +71,19 @@ void os_discard(void *p, size_t size)
     }
 }
 
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* Linux 5.14 */
+#define MADV_POPULATE_WRITE 23
+#endif
+
+void os_populate(const void *p, size_t size, bool write)
+{
+    const uintptr_t page = os_page_size(), first = (uintptr_t)p & ~(page - 1);
+
+    madvise((void *)first, align_up((uintptr_t)p + size, page) - first,
+            write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+}
+
 /* By a file in memory: for hosts without mremap of 0 bytes (valgrind, some sandboxes). */
 static bool map_code_file(size_t size, void **rw, void **rx)
 {

@@ -292,6 +292,7 @@ bool host_compile(struct host *h, struct ir_builder *b, struct block *blk)
     if (c->full) {
         return false;
     }
+    host_make_room_resident(h);
     c->pending.kind = FLAGS_NONE;
     prepare(c);
     c->insns_left = 1;

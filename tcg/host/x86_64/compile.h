@@ -197,7 +197,8 @@ struct host {
     uint32_t size;
     uint32_t hot_start, cold_start; /* free space is [cold_start, hot_start) */
     uint32_t first_cold;            /* behind the stubs */
-    uint32_t top;
+    uint32_t hot_ready, cold_ready; /* resident: [hot_ready, size), [0, cold_ready) */
+    size_t sites_ready, maps_ready, links_ready;
     struct stubs stubs;
     struct site *sites;
     uint32_t site_count, site_capacity;
@@ -452,6 +453,9 @@ void emit_fp_convert(struct compiler *c, const struct ir_insn *in);
 void emit_fcmp(struct compiler *c, const struct ir_insn *in);
 void emit_fsign(struct compiler *c, const struct ir_insn *in);
 void emit_vector_variable_shift(struct compiler *c, const struct ir_insn *in);
+
+/* ---- host.c */
+void host_make_room_resident(struct host *h);
 
 /* ---- stubs.c */
 void stubs_create(struct host *h);
