@@ -177,11 +177,11 @@ static uint32_t rests_on(const struct ir_builder *b)
 
 #define BRANCHES_AT_MOST 6 /* that a block goes on behind: more is seldom reached */
 
-/* How far a block may go. Unfolded blocks are for looking at; a breakpoint cuts blocks by counting
- * from their start, which a jump would upset. */
+/* How far a block may go. Unfolded blocks are for looking at, as are those whose entries are
+ * logged; a breakpoint cuts blocks by counting from their start, which a jump would upset. */
 static void set_extent(const struct tcg_vcpu *t, struct ir_builder *b)
 {
-    const bool long_ones = is_kept(t) && !t->accel->config.no_opt;
+    const bool long_ones = is_kept(t) && !t->accel->config.no_opt && !trace_entries();
 
     b->branches_left = long_ones ? BRANCHES_AT_MOST : 0;
     b->follows = long_ones && !t->accel->breakpoint_count;

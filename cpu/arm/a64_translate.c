@@ -176,7 +176,9 @@ static bool has_room(const struct a64_block *c, uint64_t pc)
            b->guest_insns < b->max_guest_insns && !c->sp_written;
 }
 
-#define FOLLOW_AT_MOST 1024 /* bytes: a write to what is jumped over drops the block, too */
+/* A jump of so many bytes is followed: a write to what is jumped over drops the block, too. One to
+ * the next instruction, which no compiler writes, parts blocks (tests/code). */
+#define FOLLOW_AT_MOST 1024
 
 void branch_to(struct a64_block *c, uint64_t pc)
 {
@@ -189,7 +191,8 @@ void branch_to(struct a64_block *c, uint64_t pc)
 
 void branch_along(struct a64_block *c, uint64_t pc)
 {
-    if (c->b->follows && !is_stepping(c) && has_room(c, pc) && pc - c->pc <= FOLLOW_AT_MOST) {
+    if (c->b->follows && !is_stepping(c) && has_room(c, pc) && pc != next_pc(c) &&
+        pc - c->pc <= FOLLOW_AT_MOST) {
         c->jump = pc;
     } else {
         branch_to(c, pc);

@@ -52,10 +52,8 @@ int main(int argc, char **argv)
 {
     struct error e;
     const struct accel_config config = {.cache_bytes = 256u << 20};
-    struct test_board *b =
-        test_board_new(&arm_cpu_class, "max", 1, BASE, RAM_BYTES, &e);
-    struct accel *a =
-        b ? accel_create(&config, b->vcpus, 1, exited, NULL, &e) : NULL;
+    struct test_board *b = test_board_new(&arm_cpu_class, "max", 1, BASE, RAM_BYTES, &e);
+    struct accel *a = b ? accel_create(&config, b->vcpus, 1, exited, NULL, &e) : NULL;
 
     if (argc < 2 || !a) {
         fprintf(stderr, "usage: translate FILE [KIB] (%s)\n", a ? "FILE: code" : e.text);

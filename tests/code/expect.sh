@@ -67,7 +67,7 @@ for level in v3 v4; do
         echo "$expect: $(counts $expect | awk '{ n += $2 } END { print NR " idioms, " n " host instructions" }')"
         continue
     fi
-    worse=$(join -a 2 <(counts $expect) <(counts "$out/$level") | awk 'NF < 3 || $3 > $2 { print $1 ": " $2 " -> " $3 }')
+    worse=$(join -a 1 -a 2 <(counts $expect) <(counts "$out/$level") | awk 'NF < 3 || $3 > $2 { print $1 ": " $2 " -> " $3 }')
     if [ -n "$worse" ]; then
         echo "$worse" | sed 's/^/# /'
         echo "not ok $test: longer than in $expect: $(echo "$worse" | head -1) (and $(($(echo "$worse" | wc -l) - 1)) more)"

@@ -69,10 +69,24 @@ static struct pending producer(const struct compiler *c, ir_val f, bool *cmc)
     }
 }
 
+/* As producer, but the flags of a conjunction are a test of its operands. */
+static struct pending plain_producer(const struct compiler *c, ir_val f, bool *cmc)
+{
+    struct pending p = producer(c, f, cmc);
+    const struct ir_insn *in = &c->insns[p.a];
+
+    if (p.kind == FLAGS_TEST && p.a == p.b && p.a < FIRST_ROW_VALUE && in->op == IR_and &&
+        in->type == p.type) {
+        p.a = value(c, in->a);
+        p.b = value(c, in->b);
+    }
+    return p;
+}
+
 bool flags_recipe(const struct compiler *c, ir_val f, struct flags_recipe *r)
 {
     bool cmc;
-    const struct pending p = producer(c, f, &cmc);
+    const struct pending p = plain_producer(c, f, &cmc);
 
     if ((p.type != T_I32 && p.type != T_I64) ||
         (p.kind != FLAGS_SUB && p.kind != FLAGS_ADD && p.kind != FLAGS_TEST)) {
@@ -90,7 +104,7 @@ bool flags_recipe(const struct compiler *c, ir_val f, struct flags_recipe *r)
 bool flags_are(const struct compiler *c, ir_val f, const struct pending *p)
 {
     bool cmc;
-    const struct pending q = producer(c, f, &cmc);
+    const struct pending q = plain_producer(c, f, &cmc);
 
     return q.kind != FLAGS_PACKED && same_pending(&q, p);
 }

@@ -49,7 +49,8 @@ static void fill_site(struct site *s, const struct ir_insn *in, struct address a
     s->type = in->op == IR_store ? in->src : in->type;
 }
 
-/* Forwards: mov ecx, site; call mem; jmp retry (skipped when the access has been done); jmp resume */
+/* Forwards: mov ecx, site; call mem; jmp retry (skipped when the access has been done); jmp resume
+ */
 static void ask_run_time(struct compiler *c, uint32_t site, uint32_t retry, uint32_t resume)
 {
     struct assembler *as = &c->as;

@@ -445,9 +445,9 @@ void stubs_create(struct host *h)
 static const struct {
     const char *name;
     size_t member;
-} stub_names[] = {STUB(enter), STUB(leave), STUB(link), STUB(go), STUB(poll), STUB(tail), STUB(mem),
-                  STUB(member_load), STUB(member_store), STUB(call), STUB(leaf), STUB(op),
-                  STUB(ret_miss), STUB(counted)};
+} stub_names[] = {STUB(enter), STUB(leave), STUB(link),        STUB(go),           STUB(poll),
+                  STUB(tail),  STUB(mem),   STUB(member_load), STUB(member_store), STUB(call),
+                  STUB(leaf),  STUB(op),    STUB(ret_miss),    STUB(counted)};
 _Static_assert(array_len(stub_names) == sizeof(struct stubs) / sizeof(uint32_t),
                "each stub has a name");
 
