@@ -317,6 +317,10 @@ static inline bool is_final_branch(const struct compiler *c, uint32_t i)
  * exit_map's. */
 uint32_t exit_places(struct compiler *c, struct pending *flags);
 
+/* ---- pairs of rows in memory (ops_pair.c); false: not such a case, nothing is emitted */
+bool put_pair(struct compiler *c, const struct ir_insn *in);
+bool set_pair(struct compiler *c, const struct ir_insn *in);
+
 /* ---- flags (ops_flags.c) */
 unsigned condition(struct compiler *c,
                    ir_val boolean); /* asks for flags; the condition code that means true */

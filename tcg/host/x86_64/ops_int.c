@@ -670,7 +670,7 @@ void emit_put(struct compiler *c, const struct ir_insn *in)
     }
     if (c->h->config.guest->regs[row].type == T_FLAGS) {
         put_flags(c, in->a, row_place(c->h, row));
-    } else {
+    } else if (!put_pair(c, in)) {
         store_operand(c, in->a, row_place(c->h, row));
     }
 }

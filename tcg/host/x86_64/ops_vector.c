@@ -157,6 +157,9 @@ static void insert(struct compiler *c, opcode op, const unsigned r_a_from[3], un
 
 static void emit_vset(struct compiler *c, const struct ir_insn *in)
 {
+    if (set_pair(c, in)) {
+        return;
+    }
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
     const unsigned n = in->aux, bits = ir_lane_bits(in->type), r = c->h->avx ? dst : X0;
     const bool from_vector = class_of(c->insns[in->b].type);
