@@ -15,18 +15,48 @@ static void note(struct fdt_writer *w, int status)
     }
 }
 
+#define FIRST_BYTES 16384 /* what most trees need; libfdt clears all that it is given */
+
+/* Makes room for what did not find it. false: there is no more to be had. */
+static bool grow(struct fdt_writer *w)
+{
+    const int bytes = w->bytes > w->max / 2 ? w->max : w->bytes * 2;
+
+    if (w->bytes == w->max) {
+        return false;
+    }
+    void *tree = mem_alloc((size_t)bytes);
+    note(w, fdt_resize(w->tree, tree, bytes));
+    mem_free(w->tree);
+    w->tree = tree;
+    w->bytes = bytes;
+    return w->status == 0;
+}
+
+/* Does what `call` says, once more when the tree has grown. */
+#define WRITE(w, call)                                                                             \
+    do {                                                                                           \
+        int status_ = (call);                                                                      \
+        while (status_ == -FDT_ERR_NOSPACE && grow(w)) {                                           \
+            status_ = (call);                                                                      \
+        }                                                                                          \
+        note(w, status_);                                                                          \
+    } while (0)
+
 void fdt_writer_begin(struct fdt_writer *w, int max)
 {
-    *w = (struct fdt_writer){.tree = mem_alloc((size_t)max)};
-    note(w, fdt_create(w->tree, max));
+    const int bytes = max < FIRST_BYTES ? max : FIRST_BYTES;
+
+    *w = (struct fdt_writer){.tree = mem_alloc((size_t)bytes), .bytes = bytes, .max = max};
+    note(w, fdt_create(w->tree, bytes));
     note(w, fdt_finish_reservemap(w->tree));
     note(w, fdt_begin_node(w->tree, ""));
 }
 
 void *fdt_writer_finish(struct fdt_writer *w, size_t *bytes, struct error *e)
 {
-    note(w, fdt_end_node(w->tree));
-    note(w, fdt_finish(w->tree));
+    WRITE(w, fdt_end_node(w->tree));
+    WRITE(w, fdt_finish(w->tree));
     if (w->status) {
         error_set(e, "the device tree cannot be written: %s", fdt_strerror(w->status));
         mem_free(w->tree);
@@ -43,7 +73,7 @@ void fdt_node(struct fdt_writer *w, const char *fmt, ...)
     char *name = mem_vprintf(fmt, ap);
     va_end(ap);
     if (w->status == 0) {
-        note(w, fdt_begin_node(w->tree, name));
+        WRITE(w, fdt_begin_node(w->tree, name));
     }
     mem_free(name);
 }
@@ -51,14 +81,14 @@ void fdt_node(struct fdt_writer *w, const char *fmt, ...)
 void fdt_node_end(struct fdt_writer *w)
 {
     if (w->status == 0) {
-        note(w, fdt_end_node(w->tree));
+        WRITE(w, fdt_end_node(w->tree));
     }
 }
 
 void fdt_bytes(struct fdt_writer *w, const char *name, const void *bytes, int n)
 {
     if (w->status == 0) {
-        note(w, fdt_property(w->tree, name, bytes, n));
+        WRITE(w, fdt_property(w->tree, name, bytes, n));
     }
 }
 
@@ -99,7 +129,7 @@ void fdt_cells(struct fdt_writer *w, const char *name, const uint32_t *cells, in
 {
     void *at = NULL;
     if (w->status == 0) {
-        note(w, fdt_property_placeholder(w->tree, name, 4 * n, &at));
+        WRITE(w, fdt_property_placeholder(w->tree, name, 4 * n, &at));
     }
     for (int i = 0; at && i < n; i++) {
         store_be32((uint8_t *)at + 4 * i, cells[i]);

@@ -14,7 +14,8 @@
 
 struct fdt_writer {
     void *tree;
-    int status; /* 0, or the first error of libfdt */
+    int bytes, max; /* of the tree's memory: now, and at most */
+    int status;     /* 0, or the first error of libfdt */
 };
 
 /* Begins a tree of at most max bytes, and its root node. */

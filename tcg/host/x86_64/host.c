@@ -2,7 +2,6 @@
 /* The x86-64 back end's life: cache, levels, links, entry, exit maps, faults. */
 #include "tcg/host.h"
 
-#include <capstone/capstone.h>
 #include <elf.h>
 #include <ucontext.h>
 
@@ -114,10 +113,17 @@ void host_destroy(struct host *h)
 #define CHUNK (128u << 10)
 #define MARGIN (16u << 10) /* more than nearly any block needs */
 
+/* How much at a time: little at first, for programs that are little. */
+static size_t chunk_of(size_t ready)
+{
+    return ready >= CHUNK ? CHUNK : ready >= MARGIN ? ready : MARGIN;
+}
+
 static void make_resident(void *table, size_t used, size_t *ready, size_t size)
 {
-    if (used + MARGIN > *ready && *ready < size) {
-        const size_t bytes = size - *ready < CHUNK ? size - *ready : CHUNK;
+    if (used + MARGIN / 2 > *ready && *ready < size) {
+        const size_t chunk = chunk_of(*ready);
+        const size_t bytes = size - *ready < chunk ? size - *ready : chunk;
         os_populate((uint8_t *)table + *ready, bytes, true);
         *ready += bytes;
     }
@@ -131,13 +137,15 @@ static void make_code_resident(struct host *h, uint32_t at, uint32_t bytes)
 
 void host_make_room_resident(struct host *h)
 {
-    if (h->hot_start < h->hot_ready + MARGIN && h->hot_ready >= CHUNK) {
-        h->hot_ready -= CHUNK;
-        make_code_resident(h, h->hot_ready, CHUNK);
+    if (h->hot_start < h->hot_ready + MARGIN / 2 && h->hot_ready >= CHUNK) {
+        const uint32_t bytes = (uint32_t)chunk_of(h->size - h->hot_ready);
+        h->hot_ready -= bytes;
+        make_code_resident(h, h->hot_ready, bytes);
     }
-    if (h->cold_start + MARGIN > h->cold_ready && h->cold_ready + CHUNK <= h->size) {
-        make_code_resident(h, h->cold_ready, CHUNK);
-        h->cold_ready += CHUNK;
+    if (h->cold_start + MARGIN / 2 > h->cold_ready && h->cold_ready + CHUNK <= h->size) {
+        const uint32_t bytes = (uint32_t)chunk_of(h->cold_ready);
+        make_code_resident(h, h->cold_ready, bytes);
+        h->cold_ready += bytes;
     }
     make_resident(h->sites, h->site_count * sizeof(*h->sites), &h->sites_ready,
                   h->site_capacity * sizeof(*h->sites));
@@ -371,24 +379,4 @@ uint64_t host_cache_size(const struct host *h)
 const char *host_level_name(const struct host *h)
 {
     return h->level_name;
-}
-
-void host_print(struct host *h, const struct block *blk, struct strbuf *out)
-{
-    (void)h;
-    csh cs;
-    cs_insn *insns;
-
-    if (cs_open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK) {
-        return;
-    }
-    const size_t n = cs_disasm(cs, blk->entry, blk->code_bytes, (uintptr_t)blk->entry, 0, &insns);
-    for (size_t i = 0; i < n; i++) {
-        strbuf_printf(out, "  %#llx  %s %s\n", (unsigned long long)insns[i].address,
-                      insns[i].mnemonic, insns[i].op_str);
-    }
-    if (n) {
-        cs_free(insns, n);
-    }
-    cs_close(&cs);
 }
