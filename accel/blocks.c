@@ -184,6 +184,7 @@ static void set_extent(const struct tcg_vcpu *t, struct ir_builder *b)
     const bool long_ones = is_kept(t) && !t->accel->config.no_opt && !trace_entries();
 
     b->branches_left = long_ones ? BRANCHES_AT_MOST : 0;
+    b->loops = long_ones;
     b->follows = long_ones && !t->accel->breakpoint_count;
 }
 

@@ -211,6 +211,7 @@ struct ir_builder {
     uint32_t look_bytes;   /* set by translate: bytes at pc that flags_dead rests on, 0 without */
     bool look_ahead;       /* flags_dead may be set */
     uint8_t branches_left; /* conditional branches that the block may go on behind */
+    bool loops;            /* a loop that is one block may be compiled as one */
     bool follows;          /* it may go on at the goal of a jump forwards within the page */
     bool flags_dead; /* FLAGS rows are overwritten by the successors before anybody can look */
     bool no_fold;    /* to find faults: append as told */

@@ -70,7 +70,10 @@ static inline ir_val random_value(struct random_block *s, ir_type t)
         return random_konst(s, t);
     }
     if (p->count == 0 || rng_below(s->r, 12) == 0) {
-        const ir_val v = form_value(s->b, t, (unsigned)rng_below(s->r, 4));
+        const unsigned row = (unsigned)rng_below(s->r, t == T_I32           ? 4
+                                                       : rng_below(s->r, 2) ? 15
+                                                                            : 4);
+        const ir_val v = form_value(s->b, t, row);
         random_add(s, p, v);
         return v;
     }
@@ -281,7 +284,7 @@ static inline void random_end(struct random_block *s)
     const ir_val back = ir_konst(s->b, T_I64, 0x1234);
 
     if (rng_below(s->r, 2)) {
-        ir_brcond(s->b, random_boolean(s), 0x3000);
+        ir_brcond(s->b, random_boolean(s), rng_below(s->r, 3) ? 0x3000 : RIG_PC);
     }
     switch (rng_below(s->r, 6)) {
     case 0:

@@ -94,7 +94,7 @@ int home_row(const struct compiler *c, uint16_t v)
         return v < FIRST_GROUP_VALUE ? v - FIRST_ROW_VALUE : -1;
     }
     const struct ir_insn *in = &c->insns[v];
-    return in->op == IR_get && c->h->home_of_row[in->aux] >= 0 ? (int)in->aux : -1;
+    return in->op == IR_get && c->homes->of_row[in->aux] >= 0 ? (int)in->aux : -1;
 }
 
 bool is_vec(const struct compiler *c, uint16_t v)
@@ -112,16 +112,22 @@ void store_at_entry(struct compiler *c, unsigned row)
 
 /* ---- eviction */
 
+unsigned free_slot(struct compiler *c)
+{
+    unsigned slot = 0;
+
+    while (slot < SPILL_SLOTS && (c->spill_used[slot / 64] >> slot % 64 & 1)) {
+        slot++;
+    }
+    assert(slot < SPILL_SLOTS);
+    c->spill_used[slot / 64] |= UINT64_C(1) << slot % 64;
+    return slot;
+}
+
 unsigned take_slot(struct compiler *c, uint16_t v)
 {
     if (!c->spill[v]) {
-        unsigned slot = 0;
-        while (slot < SPILL_SLOTS && (c->spill_used[slot / 64] >> slot % 64 & 1)) {
-            slot++;
-        }
-        assert(slot < SPILL_SLOTS);
-        c->spill_used[slot / 64] |= UINT64_C(1) << slot % 64;
-        c->spill[v] = (uint16_t)(slot + 1);
+        c->spill[v] = (uint16_t)(free_slot(c) + 1);
     }
     return c->spill[v] - 1u;
 }
@@ -192,7 +198,7 @@ static unsigned choose_victim(const struct compiler *c, bool vec, uint32_t allow
  * before. */
 static bool home_is_idle(const struct compiler *c, bool vec, unsigned r)
 {
-    const unsigned row = c->h->row_of[vec][r];
+    const unsigned row = c->homes->row_of[vec][r];
 
     return row == 0xff || c->row_value[row] < FIRST_ROW_VALUE;
 }
@@ -240,7 +246,7 @@ unsigned use_here(struct compiler *c, ir_val operand, unsigned prefer)
     if (c->reg[v] < 0) {
         const int row = home_row(c, v);
         if (row >= 0 && prefer == NO_REG) {
-            prefer = (unsigned)c->h->home_of_row[row];
+            prefer = (unsigned)c->homes->of_row[row];
         }
         own(c, vec, pick(c, vec, 0, prefer), v);
     }
@@ -258,7 +264,7 @@ unsigned use(struct compiler *c, ir_val operand, uint32_t exclude)
     }
     if (c->reg[v] < 0) {
         const int row = home_row(c, v);
-        own(c, vec, pick(c, vec, exclude, row >= 0 ? (unsigned)c->h->home_of_row[row] : NO_REG), v);
+        own(c, vec, pick(c, vec, exclude, row >= 0 ? (unsigned)c->homes->of_row[row] : NO_REG), v);
     }
     c->locked[vec] |= 1u << c->reg[v];
     return (unsigned)c->reg[v];
@@ -332,12 +338,12 @@ static void claim(struct compiler *c, bool vec, unsigned r, uint16_t v)
  */
 void block_end_claim(struct compiler *c)
 {
-    const struct host *h = c->h;
+    const struct home_set *h = c->homes;
 
     c->end_moves = 0;
     memcpy(c->owner, h->entry_owner, sizeof(c->owner));
     memcpy(c->home_value, h->entry_owner, sizeof(c->home_value));
-    memcpy(&c->reg[FIRST_ROW_VALUE], h->home_of_row, sizeof(h->home_of_row));
+    memcpy(&c->reg[FIRST_ROW_VALUE], h->of_row, sizeof(h->of_row));
     for (unsigned vec = 0; vec < 2; vec++) {
         for (uint32_t set = c->touched[vec]; set; set &= set - 1) {
             const unsigned r = ctz32(set), row = h->row_of[vec][r];
@@ -364,7 +370,7 @@ void block_end_moves(struct compiler *c)
 {
     while (c->end_moves > 0) {
         const unsigned m = c->end_move[--c->end_moves];
-        move_to(c, m & 16, m & 15, c->row_value[c->h->row_of[m >> 4][m & 15]]);
+        move_to(c, m & 16, m & 15, c->row_value[c->homes->row_of[m >> 4][m & 15]]);
     }
 }
 
@@ -411,14 +417,14 @@ void block_start(struct compiler *c)
     for (unsigned cls = 0; cls < 2; cls++) {
         struct move m[16];
         unsigned n = 0;
-        uint32_t away = differing(c->owner[cls], c->h->entry_owner[cls]);
+        uint32_t away = differing(c->owner[cls], c->homes->entry_owner[cls]);
         for (; away; away &= away - 1) {
             const unsigned r = ctz32(away);
             const uint16_t v = c->owner[cls][r];
             const int row = v ? home_row(c, v) : -1;
             assert(!v || row >= 0);
-            if (v && (unsigned)c->h->home_of_row[row] != r) {
-                m[n++] = (struct move){.dst = (uint8_t)r, .src = (uint8_t)c->h->home_of_row[row]};
+            if (v && (unsigned)c->homes->of_row[row] != r) {
+                m[n++] = (struct move){.dst = (uint8_t)r, .src = (uint8_t)c->homes->of_row[row]};
             }
         }
         parallel_moves(c, cls, m, n);
@@ -426,7 +432,7 @@ void block_start(struct compiler *c)
     for (unsigned word = 0; word < IR_MAX_REGS / 64; word++) {
         for (uint64_t set = c->rows_stored[word]; set; set &= set - 1) {
             const unsigned row = word * 64 + ctz64(set);
-            store_register(c, c->h->config.guest->regs[row].type, (unsigned)c->h->home_of_row[row],
+            store_register(c, c->h->config.guest->regs[row].type, (unsigned)c->homes->of_row[row],
                            row_place(c->h, row));
         }
     }
@@ -563,7 +569,7 @@ void reset_values(struct compiler *c)
 
 static void touch(struct compiler *c, unsigned row)
 {
-    const int home = c->h->home_of_row[row];
+    const int home = c->homes->of_row[row];
 
     if (home >= 0) {
         c->touched[class_of(c->h->config.guest->regs[row].type)] |= 1u << home;
@@ -614,6 +620,7 @@ void prepare(struct compiler *c)
     memset(c->rows_stored, 0, sizeof(c->rows_stored));
     memset(c->floating, 0, sizeof(c->floating));
     c->touched[0] = c->touched[1] = 0;
+    loop_choose(c);
     memset(c->last_put, 0, g->reg_count * sizeof(c->last_put[0]));
     memset(c->open_get, 0, g->reg_count * sizeof(c->open_get[0]));
     for (uint32_t i = 1; i < c->count; i++) {

@@ -274,6 +274,14 @@ static void count_down(struct compiler *c)
     x_alu_imm(as, ALU_SUB, true, at(STATE, HOT(c->h, countdown)), (int32_t)c->b->guest_insns);
 }
 
+/* The loop's head is known now. */
+static void aim_loop(struct compiler *c)
+{
+    const uint32_t rel = c->as.hot - (c->loop_patch + 4);
+
+    memcpy(c->as.rw + c->loop_patch, &rel, sizeof(rel));
+}
+
 #define ROOM 65536u /* bytes that one block may need at most, checked as it goes */
 
 bool host_compile(struct host *h, struct ir_builder *b, struct block *blk)
@@ -309,6 +317,10 @@ bool host_compile(struct host *h, struct ir_builder *b, struct block *blk)
         flush_flags(c);
     }
     block_start(c);
+    if (c->loops) {
+        aim_loop(c);
+        loop_enter(c);
+    }
     if (h->config.counted) {
         count_down(c);
     }

@@ -77,6 +77,22 @@ struct group {
     int32_t low, high; /* displacements: first byte, behind the last byte */
 };
 
+/* Which registers are homes of which rows, by class. */
+struct home_set {
+    int8_t of_row[IR_MAX_REGS]; /* host register, or -1 */
+    uint8_t row_of[2][16];      /* row of each home register, 0xff none */
+    uint32_t mask[2];           /* registers that are some row's home */
+    /* FIRST_ROW_VALUE + the row of each home register, 0: none; as struct compiler's owner */
+    _Alignas(16) uint16_t entry_owner[2][16];
+};
+
+/* A register that is another row's home while a loop runs: see loops.c. */
+struct swap {
+    uint8_t reg, outer, inner; /* rows, outside and inside */
+    bool vec;
+};
+#define MAX_SWAPS (GPR_HOMES + VEC_HOMES)
+
 /* Whether a put of a row without a home is a store. */
 enum put_kept {
     PUT_DEAD, /* overwritten before anybody can look */
@@ -95,6 +111,13 @@ struct compiler {
     uint32_t locked[2];                      /* registers in use by the current op, by class */
     _Alignas(16) uint16_t owner[2][16];      /* value in each register, 0: free */
     _Alignas(16) uint16_t home_value[2][16]; /* row_value of the row whose home the register is */
+    const struct home_set *homes;            /* the host's, or the loop's: */
+    struct home_set loop_homes;
+    bool loops; /* the block leads to itself */
+    struct swap swaps[MAX_SWAPS];
+    unsigned swap_count;
+    uint32_t swapped[2]; /* their registers, by class */
+    uint32_t loop_patch; /* displacement of the jump to the loop's head */
     uint32_t touched[2]; /* homes, by class, of the rows that the block reads or writes */
     struct pending pending;
     uint64_t spill_used[SPILL_SLOTS / 64];
@@ -187,7 +210,7 @@ struct stubs {
 };
 
 struct host {
-    uint32_t home_mask[2]; /* registers that are some row's home, by class */
+    struct home_set homes; /* at the blocks' boundaries */
     struct host_config config;
     struct os_cpu_features cpu;
     bool avx, avx2, bmi1, bmi2, fma, lzcnt, popcnt, f16c, movbe, avx512;
@@ -206,10 +229,6 @@ struct host {
     uint32_t map_count, map_capacity;
     struct link *links;
     uint32_t link_count, link_capacity;
-    int8_t home_of_row[IR_MAX_REGS]; /* host register, or -1 */
-    uint8_t row_of[2][16];           /* row of each home register, 0xff none */
-    /* FIRST_ROW_VALUE + the row of each home register, 0: none; as struct compiler's owner */
-    _Alignas(16) uint16_t entry_owner[2][16];
     struct compiler c;
 };
 
@@ -283,6 +302,7 @@ struct move {
 };
 void parallel_moves(struct compiler *c, bool vec, struct move *m, unsigned n);
 void own(struct compiler *c, bool vec, unsigned r, uint16_t v); /* v is in r from here on down */
+unsigned free_slot(struct compiler *c);                         /* a spill slot, from here on */
 unsigned take_slot(struct compiler *c, uint16_t v);             /* spill slot of v */
 int home_row(const struct compiler *c,
              uint16_t v); /* the row with a home whose value on entry v is, or -1 */
@@ -320,6 +340,12 @@ uint32_t exit_places(struct compiler *c, struct pending *flags);
 /* ---- pairs of rows in memory (ops_pair.c); false: not such a case, nothing is emitted */
 bool put_pair(struct compiler *c, const struct ir_insn *in);
 bool set_pair(struct compiler *c, const struct ir_insn *in);
+
+/* ---- loops (loops.c) */
+void loop_choose(struct compiler *c); /* before anything else is known of the block */
+/* From the loop's places to those of the blocks' boundaries, as the assembler stands. */
+void loop_leave(struct compiler *c);
+void loop_enter(struct compiler *c); /* backwards, before everything else */
 
 /* ---- flags (ops_flags.c) */
 unsigned condition(struct compiler *c,

@@ -80,7 +80,7 @@ static bool claim_home(struct compiler *c, uint16_t v)
     if (row < 0) {
         return false;
     }
-    const unsigned home = (unsigned)c->h->home_of_row[row];
+    const unsigned home = (unsigned)c->homes->of_row[row];
     const bool vec = is_vec(c, v);
     if (c->owner[vec][home] || (c->locked[vec] >> home & 1)) {
         return false;
@@ -94,6 +94,9 @@ static void map_home(struct compiler *c, unsigned row, unsigned home, bool vec)
 {
     const uint16_t v = c->row_value[row];
 
+    if (c->reg[v] == (int)home) {
+        return;
+    }
     if (c->reg[v] < 0 && !c->spill[v]) {
         if (v < FIRST_ROW_VALUE && c->insns[v].op == IR_konst) {
             map_constant(c, row, c->insns[v].imm);
@@ -198,6 +201,21 @@ static void map_floating(struct compiler *c, unsigned row, struct pending *flags
     }
 }
 
+/* The row that has a home in the loop only, if it is ever put, and the one whose home that is. */
+static void map_swap(struct compiler *c, const struct swap *s)
+{
+    const uint32_t before = c->map_count;
+
+    map_add(c, s->outer, MAP_STATE, 0);
+    if (!c->last_put[s->inner]) {
+        return;
+    }
+    map_home(c, s->inner, s->reg, s->vec);
+    if (c->map_count == before + 1) { /* it is in its home */
+        map_add(c, s->inner, s->vec ? MAP_VEC : MAP_GPR, s->reg);
+    }
+}
+
 /* Rows that float come first: an operand of theirs may claim a home, which then is not away. */
 uint32_t exit_map(struct compiler *c, struct pending *flags, uint16_t *count)
 {
@@ -210,11 +228,15 @@ uint32_t exit_map(struct compiler *c, struct pending *flags, uint16_t *count)
         }
     }
     for (unsigned vec = 0; vec < 2; vec++) {
-        uint32_t away = differing(c->owner[vec], c->home_value[vec]) & c->h->home_mask[vec];
+        uint32_t away = differing(c->owner[vec], c->home_value[vec]) & c->homes->mask[vec] &
+                        ~c->swapped[vec];
         for (; away; away &= away - 1) {
             const unsigned home = ctz32(away);
-            map_home(c, c->h->row_of[vec][home], home, vec);
+            map_home(c, c->homes->row_of[vec][home], home, vec);
         }
+    }
+    for (unsigned n = 0; n < c->swap_count; n++) {
+        map_swap(c, &c->swaps[n]);
     }
     *count = (uint16_t)c->map_count;
     return first;
@@ -281,6 +303,11 @@ static void store_floating(struct compiler *c, const struct map_entry *m)
     case MAP_FLAGS:
         make_flags(c, m);
         return;
+    case MAP_STATE:
+        return;
+    case MAP_ROW:
+        load_row(c, m->where, r);
+        break;
     case MAP_GPR:
     case MAP_VEC:
         r = m->where;
@@ -301,7 +328,7 @@ static void store_floating(struct compiler *c, const struct map_entry *m)
 /* What is in no register goes to its home once nobody needs what the home held. */
 static void load_home(struct compiler *c, const struct map_entry *m)
 {
-    const unsigned home = (unsigned)c->h->home_of_row[m->row];
+    const unsigned home = (unsigned)c->h->homes.of_row[m->row];
     const ir_type t = c->h->config.guest->regs[m->row].type;
     uint64_t k;
 
@@ -331,7 +358,7 @@ static void move_homes(struct compiler *c, const struct map_entry *first,
     unsigned count[2] = {0, 0};
 
     for (const struct map_entry *m = first; m < end; m += map_entries(m)) {
-        const int home = c->h->home_of_row[m->row];
+        const int home = c->h->homes.of_row[m->row];
         if (home >= 0 && (m->kind == MAP_GPR || m->kind == MAP_VEC)) {
             const bool vec = m->kind == MAP_VEC;
             moves[vec][count[vec]++] = (struct move){.dst = (uint8_t)home,
@@ -340,6 +367,23 @@ static void move_homes(struct compiler *c, const struct map_entry *first,
     }
     parallel_moves(c, false, moves[0], count[0]);
     parallel_moves(c, true, moves[1], count[1]);
+}
+
+/* Values on entry of rows that the path itself stores are read before it does, into slots. */
+static void keep_entry_values(struct compiler *c, struct map_entry *first,
+                              const struct map_entry *end)
+{
+    for (struct map_entry *m = first; m < end; m += map_entries(m)) {
+        const bool stored = m->kind == MAP_ROW && c->h->homes.of_row[m->where] < 0;
+        if (stored) {
+            const ir_type t = c->h->config.guest->regs[m->where].type;
+            const unsigned slot = free_slot(c), r = class_of(t) ? X0 : RAX;
+            load_row(c, m->where, r);
+            store_register(c, class_of(t) ? T_V128 : T_I64, r, spill_place(c->h, slot));
+            m->kind = MAP_SPILL;
+            m->where = (uint16_t)slot;
+        }
+    }
 }
 
 uint32_t exit_places(struct compiler *c, struct pending *flags)
@@ -356,14 +400,15 @@ uint32_t exit_places(struct compiler *c, struct pending *flags)
             store_floating(c, m);
         }
     }
+    keep_entry_values(c, &h->maps[before], end);
     for (const struct map_entry *m = first; m < end; m += map_entries(m)) {
-        if (m->kind != MAP_HOST_FLAGS && h->home_of_row[m->row] < 0) {
+        if (m->kind != MAP_HOST_FLAGS && h->homes.of_row[m->row] < 0) {
             store_floating(c, m);
         }
     }
     move_homes(c, first, end);
     for (const struct map_entry *m = first; m < end; m += map_entries(m)) {
-        if (h->home_of_row[m->row] >= 0) {
+        if (h->homes.of_row[m->row] >= 0) {
             load_home(c, m);
         }
     }

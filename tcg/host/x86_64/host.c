@@ -42,17 +42,19 @@ static void assign_homes(struct host *h)
 {
     const struct ir_guest *g = h->config.guest;
 
-    memset(h->home_of_row, -1, sizeof(h->home_of_row));
-    memset(h->row_of, 0xff, sizeof(h->row_of));
+    struct home_set *s = &h->homes;
+
+    memset(s->of_row, -1, sizeof(s->of_row));
+    memset(s->row_of, 0xff, sizeof(s->row_of));
     for (unsigned row = 0; row < g->reg_count; row++) {
         const bool vec = class_of(g->regs[row].type);
         const int home = g->regs[row].home;
         if (home >= 0 && home < (vec ? VEC_HOMES : GPR_HOMES)) {
             const unsigned r = vec ? vec_homes[home] : gpr_homes[home];
-            h->home_of_row[row] = (int8_t)r;
-            h->row_of[vec][r] = (uint8_t)row;
-            h->entry_owner[vec][r] = (uint16_t)(FIRST_ROW_VALUE + row);
-            h->home_mask[vec] |= 1u << r;
+            s->of_row[row] = (int8_t)r;
+            s->row_of[vec][r] = (uint8_t)row;
+            s->entry_owner[vec][r] = (uint16_t)(FIRST_ROW_VALUE + row);
+            s->mask[vec] |= 1u << r;
         }
     }
 }
@@ -325,7 +327,7 @@ void host_sync(struct host *h, struct vcpu *v, const struct site *s)
     }
     for (unsigned r = 0; r < 16; r++) {
         for (unsigned cls = 0; cls < 2; cls++) {
-            const unsigned row = h->row_of[cls][r];
+            const unsigned row = h->homes.row_of[cls][r];
             if (row != 0xff && !done[row]) {
                 set_row(v, &rows[row],
                         cls ? (const void *)vcpu_env(v)->vec[r] : &vcpu_env(v)->gpr[r]);

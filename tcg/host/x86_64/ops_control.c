@@ -103,9 +103,42 @@ static void poll(struct compiler *c, uint64_t pc)
     look_at_request(c);
 }
 
+/*
+ * The jump back to the head of a loop that is this block, with its poll. Two links: `back`, which
+ * is made already, and by the cold path that it leads to when the block is invalid, an ordinary
+ * one.
+ */
+static void loop_back(struct compiler *c)
+{
+    struct assembler *as = &c->as;
+    struct link *back = new_link(c, c->b->pc, true), *on = new_link(c, c->b->pc, true);
+
+    link_stub(c, on);
+    as->to_cold = true;
+    back->stub = as->cold;
+    loop_leave(c);
+    on->patch = x_jmp_patchable(as, on->stub);
+    const uint32_t poll_at = as->cold;
+    loop_leave(c);
+    x_mov_imm(as, RAX, c->b->pc);
+    x_jmp(as, c->h->stubs.poll);
+    as->to_cold = false;
+    back->patch = x_jmp_patchable(as, back->stub);
+    back->to = c->blk;
+    back->next_in = c->blk->in;
+    c->blk->in = back;
+    c->loop_patch = back->patch;
+    x_jcc(as, CC_NE, poll_at);
+    look_at_request(c);
+}
+
 /* A jump to pc with all that it needs. */
 static void go_to(struct compiler *c, uint64_t pc)
 {
+    if (c->loops && pc == c->b->pc) {
+        loop_back(c);
+        return;
+    }
     struct link *l = new_link(c, pc, true);
 
     link_stub(c, l);
@@ -114,6 +147,9 @@ static void go_to(struct compiler *c, uint64_t pc)
         page_check(c, l);
     } else if (backward(c, pc)) {
         poll(c, pc);
+    }
+    if (c->loops) {
+        loop_leave(c);
     }
 }
 
@@ -164,7 +200,7 @@ static void final_branch(struct compiler *c, const struct ir_insn *in)
     const unsigned cc = condition(c, in->a);
     struct assembler *as = &c->as;
 
-    if (crosses(c, pc) || backward(c, pc)) {
+    if (crosses(c, pc) || backward(c, pc) || c->loops) {
         const uint32_t over = as->hot;
         go_to(c, pc);
         x_jcc(as, cc ^ 1, over);

@@ -644,7 +644,7 @@ void emit_konst(struct compiler *c, const struct ir_insn *in)
 
 void emit_get(struct compiler *c, const struct ir_insn *in)
 {
-    if (c->h->home_of_row[in->aux] >= 0) {
+    if (c->homes->of_row[in->aux] >= 0) {
         return; /* stays in its register up to the block's start */
     }
     const unsigned r = def(c);
@@ -656,9 +656,9 @@ void emit_put(struct compiler *c, const struct ir_insn *in)
     const unsigned row = in->aux;
 
     c->row_value[row] = c->previous[c->i];
-    if (c->h->home_of_row[row] >= 0) {
+    if (c->homes->of_row[row] >= 0) {
         const bool vec = class_of(c->h->config.guest->regs[row].type);
-        c->home_value[vec][c->h->home_of_row[row]] = c->previous[c->i];
+        c->home_value[vec][c->homes->of_row[row]] = c->previous[c->i];
         return;
     }
     row_sinks(c, row);

@@ -14,7 +14,7 @@ static bool side_by_side(const struct compiler *c, unsigned row)
 {
     const struct ir_guest *g = c->h->config.guest;
 
-    return row + 1 < g->reg_count && c->h->home_of_row[row] < 0 && c->h->home_of_row[row + 1] < 0 &&
+    return row + 1 < g->reg_count && c->homes->of_row[row] < 0 && c->homes->of_row[row + 1] < 0 &&
            g->regs[row].type == T_I64 && g->regs[row + 1].type == T_I64 &&
            g->regs[row + 1].offset == g->regs[row].offset + 8;
 }

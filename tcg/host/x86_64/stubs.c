@@ -27,12 +27,13 @@ static struct operand vec_place(const struct host *h, unsigned r)
 static void homes(struct host *h, struct assembler *as, bool load)
 {
     for (unsigned r = 0; r < 16; r++) {
-        if (h->row_of[0][r] != 0xff) {
-            emit_rm(as, OPC(0, 0, load ? 0x8b : 0x89) | OP_W, r, row_place(h, h->row_of[0][r]));
+        if (h->homes.row_of[0][r] != 0xff) {
+            emit_rm(as, OPC(0, 0, load ? 0x8b : 0x89) | OP_W, r,
+                    row_place(h, h->homes.row_of[0][r]));
         }
-        if (h->row_of[1][r] != 0xff) {
+        if (h->homes.row_of[1][r] != 0xff) {
             emit_rm(as, load ? SSE_MOVUPS_LOAD : SSE_MOVUPS_STORE, r,
-                    row_place(h, h->row_of[1][r]));
+                    row_place(h, h->homes.row_of[1][r]));
         }
     }
 }

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Blocks that lead to themselves. Such a loop chooses homes of its own: registers whose rows it
+ * does not touch are homes of rows that it does and that have none at the blocks' boundaries.
+ *
+ * The block's entry stores what the registers hold to its rows (`outer`) and loads theirs
+ * (`inner`); the loop's head is behind that. Inside, `outer` rows are in memory, and `inner` ones
+ * are in memory only as far as the loop does not put them. Every way out brings both back: exits by
+ * their maps (exits.c), the block's end by loop_leave.
+ *
+ * The jump back goes to the head. It is in the list of links that lead to the block, so that it
+ * ends when the block is invalidated: it then leads to a cold path, which leaves the loop's places
+ * and goes on by an ordinary link.
+ */
+#include "tcg/host/x86_64/compile.h"
+
+static bool leads_to_itself(const struct compiler *c)
+{
+    const struct ir_insn *end = &c->insns[c->count - 1];
+
+    return c->b->loops && !c->h->config.counted && end->op == IR_br &&
+           (end->imm == c->b->pc || (end[-1].op == IR_brcond && end[-1].imm == c->b->pc));
+}
+
+/* How often the block reads or writes each row; rows that are halves of vectors do better in memory
+ * (ops_pair.c). */
+static void count_uses(const struct compiler *c, uint16_t *uses)
+{
+    for (uint32_t i = 1; i < c->count; i++) {
+        const struct ir_insn *in = &c->insns[i];
+        if (in->op == IR_get || in->op == IR_put) {
+            uses[in->aux] += uses[in->aux] < INT16_MAX;
+        }
+        if (in->op == IR_put && c->insns[in->a].op == IR_vget) {
+            uses[in->aux] = UINT16_MAX;
+        }
+    }
+}
+
+/* The row without a home that is used most, or -1. */
+static int most_used(const struct compiler *c, const uint16_t *uses, bool vec)
+{
+    const struct ir_guest *g = c->h->config.guest;
+    int best = -1;
+
+    for (unsigned row = 0; row < g->reg_count; row++) {
+        const bool fits = g->regs[row].type == (vec ? T_V128 : T_I64);
+        if (fits && c->loop_homes.of_row[row] < 0 && uses[row] && uses[row] != UINT16_MAX &&
+            (best < 0 || uses[row] > uses[best])) {
+            best = (int)row;
+        }
+    }
+    return best;
+}
+
+static void add_swap(struct compiler *c, const struct swap *s)
+{
+    struct home_set *h = &c->loop_homes;
+
+    c->swaps[c->swap_count++] = *s;
+    c->swapped[s->vec] |= 1u << s->reg;
+    h->of_row[s->outer] = -1;
+    h->of_row[s->inner] = (int8_t)s->reg;
+    h->row_of[s->vec][s->reg] = s->inner;
+    h->entry_owner[s->vec][s->reg] = (uint16_t)(FIRST_ROW_VALUE + s->inner);
+}
+
+void loop_choose(struct compiler *c)
+{
+    uint16_t uses[IR_MAX_REGS] = {0};
+
+    c->homes = &c->h->homes;
+    c->swap_count = 0;
+    c->swapped[0] = c->swapped[1] = 0;
+    c->loops = leads_to_itself(c);
+    if (!c->loops) {
+        return;
+    }
+    count_uses(c, uses);
+    c->loop_homes = c->h->homes;
+    c->homes = &c->loop_homes;
+    for (unsigned vec = 0; vec < 2; vec++) {
+        for (uint32_t set = c->h->homes.mask[vec]; set; set &= set - 1) {
+            const unsigned r = ctz32(set), outer = c->h->homes.row_of[vec][r];
+            const int inner = uses[outer] ? -1 : most_used(c, uses, vec);
+            if (inner >= 0) {
+                add_swap(c, &(struct swap){.reg = (uint8_t)r,
+                                           .outer = (uint8_t)outer,
+                                           .inner = (uint8_t)inner,
+                                           .vec = vec});
+            }
+        }
+    }
+}
+
+static void load(struct compiler *c, const struct swap *s, unsigned row)
+{
+    load_register(c, c->h->config.guest->regs[row].type, s->reg, row_place(c->h, row));
+}
+
+static void store(struct compiler *c, const struct swap *s, unsigned row)
+{
+    store_register(c, c->h->config.guest->regs[row].type, s->reg, row_place(c->h, row));
+}
+
+void loop_enter(struct compiler *c)
+{
+    for (unsigned n = 0; n < c->swap_count; n++) {
+        load(c, &c->swaps[n], c->swaps[n].inner);
+        store(c, &c->swaps[n], c->swaps[n].outer);
+    }
+}
+
+void loop_leave(struct compiler *c)
+{
+    for (unsigned n = 0; n < c->swap_count; n++) {
+        const struct swap *s = &c->swaps[n];
+        const bool put = c->last_put[s->inner] != 0;
+        if (c->as.to_cold && put) {
+            store(c, s, s->inner);
+        }
+        load(c, s, s->outer);
+        if (!c->as.to_cold && put) {
+            store(c, s, s->inner);
+        }
+    }
+}
