@@ -1,28 +1,37 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * decgen: reads the instruction rows of an architecture with 32-bit instructions and writes C.
+ * decgen: reads the instruction rows of an architecture and writes C.
  *
  *     decgen FILE... -o PREFIX
  *
- * writes PREFIX.h (operand structs, prototypes of the semantic functions, row numbers),
- * PREFIX.c (the rows as a table, the look-up, the text for the disassembler) and
+ * writes PREFIX.h (operand structs, prototypes of the semantic functions, row numbers, coverage
+ * map), PREFIX.c (the rows as a table, the look-up, the text for the disassembler),
  * PREFIX_translate.c (calls the semantic function of an instruction; apart from the others, so that
- * the decoder links without the semantics) and PREFIX.md (the rows as a table for readers).
+ * the decoder links without the semantics), PREFIX_random.c (random instructions of each row, for
+ * tests) and PREFIX.md (the rows as a table for readers).
  *
  * The input is made of lines; an indented line continues the one above; # starts a comment.
  *
- *     isa NAME                    prefix of all names; the context is struct NAME_block
+ *     isa NAME                    rows are words; NAME is the prefix of all names, the context is
+ *                                 struct NAME_block
+ *     opmap NAME                  rows are of an x86 opcode map instead: see below
  *     include "FILE"              header with the functions that texts and conditions call
  *     feature NAME "TEXT"         a feature that rows may ask for; "base" always exists
+ *     units BITS little|big|either    instructions are made of units of 16 or 32 bits; either: the
+ *                                 guest chooses the order of bytes. Else: 32 little
+ *     length BITS PATTERN...      one whose first unit begins with the bits PATTERN is so long
+ *     length BITS otherwise       all others; the last of the lengths. Else: one unit
  *     NAME[/FORM] BITS... [OPERAND=PARTS]... "TEXT" FEATURES [where COND] [over NAME...]
  *         [alias COND "TEXT"]...
  *
- * BITS, from bit 31 down: 0 and 1 are fixed, a dot is ignored; name:W is an unsigned operand of W
- * bits, name:sW a signed one. OPERAND=PARTS makes an operand of earlier ones and constants, most
- * significant first, as in off=s(immhi:immlo:00), s() meaning signed; what it is made of is then no
- * operand of its own, unless written +name; !name is its complement. name:W[L..H], L and H + 1
- * powers of two, stands for a row for each power of two that the operand may have as its highest
- * bit. Rows of one NAME share operands and semantic function; FORM tells them apart.
+ * BITS, from the first unit's highest bit on: 0 and 1 are fixed, so are 0xB9 (four bits a digit)
+ * and =31:6 (number and width); a dot is ignored; name:W is an unsigned operand of W bits, name:sW
+ * a signed one. A row is as long as its bits, which must agree with the lengths declared.
+ * OPERAND=PARTS makes an operand of earlier ones and constants, most significant first, as in
+ * off=s(immhi:immlo:00), s() meaning signed; what it is made of is then no operand of its own,
+ * unless written +name; !name is its complement. name:W[L..H], L and H + 1 powers of two, stands
+ * for a row for each power of two that the operand may have as its highest bit. Rows of one NAME
+ * share operands and semantic function; FORM tells them apart.
  *
  * TEXT is copied, but {f(x, y)} calls ISA_fmt_f(out, x, y), {r} calls ISA_fmt_r(out).
  * COND is a C expression of operands; f(x) in it calls ISA_fn_f(x).
@@ -31,6 +40,36 @@
  *
  * Refused: rows that overlap, unless one is "over" the other and fixes strictly more bits; rows
  * that can never apply because others cover them; rows of one name with different operands.
+ *
+ * Rows of an opcode map are written as in the Intel SDM, volume 2:
+ *
+ *     NAME[/FORM] ENCODING [OPERAND, ...] ["TEXT"] [ATTRIBUTE...] FEATURES [where COND]
+ *         [over NAME...] [alias COND "TEXT" [N]]...
+ *
+ *     add       01 /r                         Ev, Gv          lock    base
+ *     addps     VEX.NP.0F.WIG 58 /r           Vps, Hps, Wps           avx
+ *
+ * ENCODING, as in section 3.1.1.1: prefixes, opcode, ModRM.
+ *     NP (none of 66, F2, F3), NFx (neither F2 nor F3), 66, F3, F2: mandatory prefixes; without
+ * any, 66 is the operand size and F2 and F3 are ignored or repeat. REX.W or W0: asked for.
+ *     VEX.128.66.0F38.W0: 128, 256, LIG, LZ, L0, L1; NP, 66, F3, F2; 0F, 0F38, 0F3A; W0, W1, WIG.
+ * No prefix means NP; no length or W, either. 0F, 0F 38, 0F 3A and the opcode byte, with +r (a
+ * register in its low three bits) or +cc (a condition in its low four). /r (ModRM follows), /0 to
+ * /7 (its reg field), D0 (all of it), C0+i (rm is a register number), 11:rrr:bbb and !(11):rrr:bbb
+ * (registers only, memory only; or bits for rrr and bbb). OPERAND, as in appendix A.2: Ev, Gb, Iz,
+ * Vps and so on, and what an opcode implies: AL, CL, DX, eAX, rAX, 1, CS, ST, STi, XMM0.
+ * Immediates, offsets and is4 bytes are read in the order of the operands that need them. Not of
+ * the manual: Zv is the register of +r, sIb a byte extended by its sign, vm32x VSIB as in the
+ * instructions' pages, Ux/Mq one type for registers and another for memory, type t ten bytes.
+ * cpu/x86/insn.h lists all. name=Ev gives the operand's name in the operand struct; else they are
+ * dst, src, src2, src3. TEXT is the mnemonic, NAME if there is none; operands follow it by
+ * themselves, the first N if an alias says so. COND is about members of struct x86_insn; functions
+ * in both are x86_. ATTRIBUTE: lock (allowed, with a memory operand), rep, repz (F3 and F2 repeat;
+ * also by ZF); i64, o64, d64, f64 as in appendix A.2.5; os16, os32, os64, as16, as32, as64 (only
+ * with this operand or address size); modreg (ModRM.mod is ignored: rm is a register).
+ *
+ * What is refused is the same: two rows may not apply to one instruction unless one is over the
+ * other and asks for strictly more.
  */
 #include "tools/decgen.h"
 
@@ -87,6 +126,11 @@ static void write_all(const struct isa *isa, const char *prefix)
     path = mem_printf("%s_translate.c", prefix);
     f = create(path);
     decgen_emit_translate(isa, f, header);
+    finish(f, path);
+
+    path = mem_printf("%s_random.c", prefix);
+    f = create(path);
+    decgen_emit_random(isa, f, header);
     finish(f, path);
 
     path = mem_printf("%s.md", prefix);

@@ -8,8 +8,8 @@
 /* What decgen printed last. */
 static char said[2000];
 
-/* Runs decgen on rows and returns its exit status. */
-static int generate(const char *rows)
+/* Runs decgen on rows behind the line `isa` and returns its exit status. */
+static int generate_for(const char *isa, const char *rows)
 {
     char dir[] = "/tmp/decode_gen.XXXXXX", command[400];
     const char *build = getenv("BUILD");
@@ -24,7 +24,7 @@ static int generate(const char *rows)
     if (!f) {
         return -1;
     }
-    fprintf(f, "isa toy\nfeature extra \"more\"\n%s", rows);
+    fprintf(f, "%s\nfeature extra \"more\"\n%s", isa, rows);
     int status = pclose(f);
     snprintf(command, sizeof(command), "%s/said", dir);
     f = fopen(command, "r");
@@ -35,6 +35,11 @@ static int generate(const char *rows)
     }
     snprintf(command, sizeof(command), "rm -r %s", dir);
     return system(command) == 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int generate(const char *rows)
+{
+    return generate_for("isa toy", rows);
 }
 
 #define ACCEPTS(rows) CHECK_MSG(generate(rows) == 0, "refused: %s", said)
@@ -143,4 +148,53 @@ TEST(range_must_be_made_of_powers_of_two)
             "row one_8 overlaps row two");
     REFUSES("one " ZEROS16 " a:8[9..127] b:8 \"one\" base\n", "range of a");
     REFUSES("one " ZEROS16 " a:8[8..511] b:8 \"one\" base\n", "range of a");
+}
+
+TEST(fixed_bits_have_three_notations)
+{
+    ACCEPTS("one 0x0000 a:16 \"one\" base\n"
+            "two 0000000000000001 a:16 \"two\" base\n"
+            "three =2:16 a:16 \"three\" base\n");
+    REFUSES("one 0x0002 a:16 \"one\" base\n"
+            "two =2:16 a:16 \"two\" base\n",
+            "row one overlaps row two of line 4 at 0x00020000");
+    REFUSES("one =4:2 a:30 \"one\" base\n", "=NUMBER:WIDTH expected");
+    REFUSES("one 0x a:24 \"one\" base\n", "a constant of one to eight digits expected");
+}
+
+TEST(rows_have_the_lengths_declared)
+{
+    const char *mixed = "isa toy\nunits 16 big\nlength 32 01 10\nlength 48 11\nlength 16 otherwise";
+    CHECK_EQ(generate_for(mixed, "one 0x00 a:8 \"one\" base\n"
+                                 "two 0x40 a:24 \"two\" base\n"
+                                 "three 0xC0 a:32 b:s8 \"three\" base\n"),
+             0);
+    CHECK_EQ(generate_for(mixed, "one 0x00 a:16 \"one\" base\n"), 1);
+    CHECK_MSG(strstr(said, "24 bits, not 32 or 48 or 16"), "%s", said);
+    CHECK_EQ(generate_for(mixed, "one 0x40 a:8 \"one\" base\n"), 1);
+    CHECK_MSG(strstr(said, "another length than its 16"), "%s", said);
+    CHECK_EQ(generate_for(mixed, "one a:1 0000000 b:24 \"one\" base\n"), 1);
+    CHECK_MSG(strstr(said, "another length than its 32"), "%s", said);
+    CHECK_EQ(generate_for(mixed, "one 0x00 a:32 b:16 \"one\" base\n"), 1);
+    CHECK_MSG(strstr(said, "more than 48 bits") || strstr(said, "no width that fits"), "%s", said);
+}
+
+TEST(overlap_names_the_bits_of_the_length)
+{
+    CHECK_EQ(generate_for("isa toy\nunits 16 little\nlength 32 111\nlength 16 otherwise",
+                          "one 0x12 a:8 \"one\" base\ntwo 0x1234 \"two\" base\n"),
+             1);
+    CHECK_MSG(strstr(said, "row one overlaps row two of line 7 at 0x1234"), "%s", said);
+}
+
+TEST(shape_is_declared_completely_and_before_rows)
+{
+    CHECK_EQ(generate_for("isa toy\nunits 16 little\nlength 32 111", "one 0x1234 \"one\" base\n"),
+             1);
+    CHECK_MSG(strstr(said, "\"length BITS otherwise\" is missing"), "%s", said);
+    CHECK_EQ(generate_for("isa toy\nunits 16", "one 0x1234 \"one\" base\n"), 1);
+    CHECK_MSG(strstr(said, "byte order expected"), "%s", said);
+    CHECK_EQ(generate_for("isa toy\nunits 16 little\nlength 24 1", ""), 1);
+    CHECK_MSG(strstr(said, "multiples of the unit"), "%s", said);
+    REFUSES("one " ZEROS16 " a:16 \"one\" base\nunits 16 little\n", "before the rows");
 }
