@@ -63,7 +63,7 @@
  * instructions' pages, Ux/Mq one type for registers and another for memory, type t ten bytes.
  * cpu/x86/insn.h lists all. name=Ev gives the operand's name in the operand struct; else they are
  * dst, src, src2, src3. TEXT is the mnemonic, NAME if there is none; operands follow it by
- * themselves, the first N if an alias says so. COND is about members of struct x86_insn; functions
+ * themselves, the first N if an alias says so. COND is about members of struct x86_instr; functions
  * in both are x86_. ATTRIBUTE: lock (allowed, with a memory operand), rep, repz (F3 and F2 repeat;
  * also by ZF); i64, o64, d64, f64 as in appendix A.2.5; os16, os32, os64, as16, as32, as64 (only
  * with this operand or address size); modreg (ModRM.mod is ignored: rm is a register).

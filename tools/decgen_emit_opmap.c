@@ -21,7 +21,7 @@ static void emit_struct(const struct isa *isa, FILE *f, const struct row *r)
     }
     fprintf(
         f,
-        "};\nvoid %s_%s(struct %s_block *c, const struct x86_insn *i, const struct %s_%s *a);\n\n",
+        "};\nvoid %s_%s(struct %s_block *c, const struct x86_instr *i, const struct %s_%s *a);\n\n",
         isa->name, r->name, isa->name, isa->name, r->name);
 }
 
@@ -36,7 +36,7 @@ static const char header_text[] =
     "*i,\n"
     " * see cpu/x86/insn.h. mode is 2, 4 or 8: 16-, 32- or 64-bit code. Any thread.\n"
     " */\n"
-    "enum x86_status $_decode(unsigned mode, const uint8_t *p, size_t n, struct x86_insn *i);\n"
+    "enum x86_status $_decode(unsigned mode, const uint8_t *p, size_t n, struct x86_instr *i);\n"
     "\n"
     "/*\n"
     " * The same, with the features that $_feature() says are there; when it is X86_OK, the "
@@ -44,19 +44,19 @@ static const char header_text[] =
     " * function has been called and i->row is the row (for coverage).\n"
     " */\n"
     "enum x86_status $_translate(struct $_block *c, unsigned mode, const uint8_t *p, size_t n,\n"
-    "                            struct x86_insn *i);\n"
+    "                            struct x86_instr *i);\n"
     "\n"
     "/* The top of the chain of rows that may match, of an instruction up to its ModRM byte. */\n"
-    "unsigned $_decode_top(const struct x86_insn *i);\n"
+    "unsigned $_decode_top(const struct x86_instr *i);\n"
     "\n"
     "/* Has the instruction the row's fixed parts, and is it allocated by the row's condition? */\n"
-    "bool $_row_matches(unsigned row, const struct x86_insn *i);\n"
+    "bool $_row_matches(unsigned row, const struct x86_instr *i);\n"
     "\n"
     "/* Is feature needed by the instruction, which the row matches? */\n"
-    "bool $_row_needs(unsigned row, const struct x86_insn *i, enum $_feat feat);\n"
+    "bool $_row_needs(unsigned row, const struct x86_instr *i, enum $_feat feat);\n"
     "\n"
     "/* Prints the mnemonic and operands of the instruction, which has been decoded. */\n"
-    "void $_row_print(struct x86_out *out, const struct x86_insn *i);\n"
+    "void $_row_print(struct x86_out *out, const struct x86_instr *i);\n"
     "\n"
     "/*\n"
     " * For tests: puts a random instruction of the row, as code of the mode, at p, where there "
@@ -121,7 +121,7 @@ static void emit_modrm(const struct isa *isa, FILE *f)
 
 static void emit_where(const struct isa *isa, FILE *f)
 {
-    fprintf(f, "static bool where_holds(unsigned row, const struct x86_insn *i)\n{\n"
+    fprintf(f, "static bool where_holds(unsigned row, const struct x86_instr *i)\n{\n"
                "    switch (row) {\n");
     for (unsigned i = 0; i < isa->rows; i++) {
         const struct row *r = &isa->row[i];
@@ -137,7 +137,7 @@ static void emit_needs(const struct isa *isa, FILE *f)
 {
     decgen_emit_template(
         isa, f,
-        "bool $_row_needs(unsigned row, const struct x86_insn *i, enum $_feat feat)\n{\n"
+        "bool $_row_needs(unsigned row, const struct x86_instr *i, enum $_feat feat)\n{\n"
         "    switch (row) {\n");
     for (unsigned i = 0; i < isa->rows; i++) {
         const struct row *r = &isa->row[i];
@@ -156,7 +156,7 @@ static void emit_print(const struct isa *isa, FILE *f)
 {
     decgen_emit_template(
         isa, f,
-        "void $_row_print(struct x86_out *out, const struct x86_insn *i)\n{\n"
+        "void $_row_print(struct x86_out *out, const struct x86_instr *i)\n{\n"
         "    x86_fmt_prefixes(out, i, $_rows[i->row].flags);\n    switch (i->row) {\n");
     for (unsigned i = 0; i < isa->rows; i++) {
         const struct row *r = &isa->row[i];
@@ -174,18 +174,18 @@ static void emit_print(const struct isa *isa, FILE *f)
 }
 
 static const char decode_text[] =
-    "unsigned $_decode_top(const struct x86_insn *i)\n"
+    "unsigned $_decode_top(const struct x86_instr *i)\n"
     "{\n"
     "    return top_of(key_of(i));\n"
     "}\n"
     "\n"
-    "bool $_row_matches(unsigned row, const struct x86_insn *i)\n"
+    "bool $_row_matches(unsigned row, const struct x86_instr *i)\n"
     "{\n"
     "    const struct x86_row *r = &$_rows[row];\n"
     "    return (key_of(i) & r->mask) == r->value && (!r->has_where || where_holds(row, i));\n"
     "}\n"
     "\n"
-    "enum x86_status $_decode(unsigned mode, const uint8_t *p, size_t n, struct x86_insn *i)\n"
+    "enum x86_status $_decode(unsigned mode, const uint8_t *p, size_t n, struct x86_instr *i)\n"
     "{\n"
     "    enum x86_status status = x86_begin(i, &$_map, mode, p, n);\n"
     "    if (status != X86_OK) {\n"
@@ -211,7 +211,7 @@ void decgen_opmap_rows(const struct isa *isa, FILE *f)
     decgen_emit_feature_names(isa, f);
     decgen_emit_tree(isa, f);
     emit_modrm(isa, f);
-    fprintf(f, "static uint64_t key_of(const struct x86_insn *i)\n{\n    return ");
+    fprintf(f, "static uint64_t key_of(const struct x86_instr *i)\n{\n    return ");
     decgen_key_emit(f);
     fprintf(f, ";\n}\n\n");
     emit_where(isa, f);
@@ -224,7 +224,7 @@ static void emit_applies(const struct isa *isa, FILE *f)
 {
     decgen_emit_template(isa, f,
                          "static bool applies(struct $_block *c, unsigned row, const struct "
-                         "x86_insn *i)\n{\n"
+                         "x86_instr *i)\n{\n"
                          "    if (!$_row_matches(row, i)) {\n        return false;\n    }\n"
                          "    switch (row) {\n");
     for (unsigned i = 0; i < isa->rows; i++) {
@@ -242,7 +242,7 @@ static void emit_applies(const struct isa *isa, FILE *f)
 static void emit_calls(const struct isa *isa, FILE *f)
 {
     decgen_emit_template(isa, f,
-                         "static void call(struct $_block *c, const struct x86_insn *i)\n{\n"
+                         "static void call(struct $_block *c, const struct x86_instr *i)\n{\n"
                          "    switch (i->row) {\n");
     for (unsigned k = 0; k < isa->rows; k++) {
         const struct row *first = &isa->row[k];
@@ -266,7 +266,7 @@ static void emit_calls(const struct isa *isa, FILE *f)
 
 static const char translate_text[] =
     "enum x86_status $_translate(struct $_block *c, unsigned mode, const uint8_t *p, size_t n,\n"
-    "                            struct x86_insn *i)\n"
+    "                            struct x86_instr *i)\n"
     "{\n"
     "    enum x86_status status = x86_begin(i, &$_map, mode, p, n);\n"
     "    if (status != X86_OK) {\n"

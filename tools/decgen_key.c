@@ -2,7 +2,7 @@
 /*
  * The key by which rows of an opcode map are found: all of an x86 instruction that decides which
  * one it is, as one word, so that rows are sets of words here as elsewhere. Only this table knows
- * where in the key a field stands, and what it is in struct x86_insn of cpu/x86/insn.h.
+ * where in the key a field stands, and what it is in struct x86_instr of cpu/x86/insn.h.
  */
 #include "tools/decgen.h"
 
