@@ -46,30 +46,42 @@
  *     NAME[/FORM] ENCODING [OPERAND, ...] ["TEXT"] [ATTRIBUTE...] FEATURES [where COND]
  *         [over NAME...] [alias COND "TEXT" [N]]...
  *
- *     add       01 /r                         Ev, Gv          lock    base
- *     addps     VEX.NP.0F.WIG 58 /r           Vps, Hps, Wps           avx
+ *     add      01 /r                      Ev, Gv             lock   base
+ *     vaddps   VEX.NP.0F.WIG 58 /r        Vps, Hps, Wps             avx
  *
  * ENCODING, as in section 3.1.1.1: prefixes, opcode, ModRM.
- *     NP (none of 66, F2, F3), NFx (neither F2 nor F3), 66, F3, F2: mandatory prefixes; without
- * any, 66 is the operand size and F2 and F3 are ignored or repeat. REX.W or W0: asked for.
- *     VEX.128.66.0F38.W0: 128, 256, LIG, LZ, L0, L1; NP, 66, F3, F2; 0F, 0F38, 0F3A; W0, W1, WIG.
- * No prefix means NP; no length or W, either. 0F, 0F 38, 0F 3A and the opcode byte, with +r (a
- * register in its low three bits) or +cc (a condition in its low four). /r (ModRM follows), /0 to
- * /7 (its reg field), D0 (all of it), C0+i (rm is a register number), 11:rrr:bbb and !(11):rrr:bbb
- * (registers only, memory only; or bits for rrr and bbb). OPERAND, as in appendix A.2: Ev, Gb, Iz,
- * Vps and so on, and what an opcode implies: AL, CL, DX, eAX, rAX, 1, CS, ST, STi, XMM0.
- * Immediates, offsets and is4 bytes are read in the order of the operands that need them. Not of
- * the manual: Zv is the register of +r, sIb a byte extended by its sign, vm32x VSIB as in the
- * instructions' pages, Ux/Mq one type for registers and another for memory, type t ten bytes.
- * cpu/x86/insn.h lists all. name=Ev gives the operand's name in the operand struct; else they are
- * dst, src, src2, src3. TEXT is the mnemonic, NAME if there is none; operands follow it by
- * themselves, the first N if an alias says so. COND is about members of struct x86_instr; functions
- * in both are x86_. ATTRIBUTE: lock (allowed, with a memory operand), rep, repz (F3 and F2 repeat;
- * also by ZF); i64, o64, d64, f64 as in appendix A.2.5; os16, os32, os64, as16, as32, as64 (only
- * with this operand or address size); modreg (ModRM.mod is ignored: rm is a register).
  *
- * What is refused is the same: two rows may not apply to one instruction unless one is over the
- * other and asks for strictly more.
+ *     NP, NFx, 66, F3, F2     none of the mandatory prefixes, neither F2 nor F3, this one; if
+ *                             nothing is said, 66 is the operand size, F2 and F3 are ignored
+ *     REX.W, W0               REX.W must be set, or not
+ *     VEX.128.66.0F38.W0      128, 256, LIG, LZ, L0, L1; NP, 66, F3, F2; 0F, 0F38, 0F3A; W0, W1,
+ *                             WIG. No prefix is as NP; no length, no W: any
+ *     0F 38 40+cc             the opcode behind its escapes; +cc: its low four bits are a
+ *                             condition; +r: its low three a register
+ *     /r, /0 to /7            ModRM follows; its reg field is this
+ *     D0, C0+i                ModRM is this; its rm field is a register number
+ *     11:rrr:bbb, !(11):rrr:bbb   ModRM has mod 3, or not; or with bits instead of rrr and bbb
+ *
+ * OPERAND, as in appendix A.2: Ev, Gb, Iz, Vps, and what an opcode implies: AL, CL, DX, eAX, rAX,
+ * 1, CS, ST, STi, XMM0; all are listed in cpu/x86/insn.h. Immediates, offsets and is4 bytes are
+ * read in the order of the operands that need them. In the operand struct they are dst, src, src2,
+ * src3, or as name=Ev says. Written otherwise than in the manual:
+ *
+ *     Zv, sIb                 the register of +r; a byte that is extended by its sign
+ *     Ux/Mq                   of one type as a register, of another in memory
+ *     vm32x                   VSIB, as in the instructions' pages
+ *     Mt                      ten bytes
+ *
+ * TEXT is the mnemonic (else it is NAME); the operands follow it by themselves, N of them if an
+ * alias says so. COND is made of members of struct x86_instr, in where and in features only of
+ * those that are known after ModRM. Functions in TEXT and COND are x86_fmt_f() and x86_fn_f().
+ *
+ * ATTRIBUTE: lock (LOCK is allowed, with a memory operand), rep, repz (F3 and F2 repeat; also by
+ * ZF); i64, o64, d64, f64 as in appendix A.2.5; os16, os32, os64, as16, as32, as64 (with this
+ * operand or address size only); modreg (ModRM.mod is ignored, rm is a register).
+ *
+ * What is refused is the same: two rows may not be for one instruction unless one is over the
+ * other and asks for strictly more. All rows of an opcode must agree on whether ModRM follows.
  */
 #include "tools/decgen.h"
 

@@ -275,7 +275,10 @@ void decgen_opcode(struct reader *r, struct row *row)
     }
     row->shown = mem_printf("%s%s%s", text, *row->operand_text ? " " : "", row->operand_text);
     row->text = decgen_text(r, row, text);
+    decgen_skip_space(r);
+    start = r->p;
     parse_attributes(r, row);
+    row->bits = mem_printf("%s %.*s", row->bits, (int)(r->p - start), start);
     check_operands(r, row);
 }
 
