@@ -76,13 +76,29 @@ void decgen_opmap_header(const struct isa *isa, FILE *f)
     }
 }
 
+static bool asks_for(const struct row *r, enum key_field field, unsigned value)
+{
+    return decgen_key_mask(r, field) && decgen_key_value(r, field) == value;
+}
+
+/* The modes that have the row: 2, 4 and 8 (bytes of their operands) as bits. */
+static unsigned modes_of(const struct row *r)
+{
+    const bool rex = !decgen_key_value(r, KEY_VEX) && asks_for(r, KEY_W, 1);
+    if (rex || asks_for(r, KEY_LONG, 1) || asks_for(r, KEY_OS, 2) || asks_for(r, KEY_AS, 2)) {
+        return 8;
+    }
+    return asks_for(r, KEY_LONG, 0) || asks_for(r, KEY_AS, 0) ? 2 | 4 : 2 | 4 | 8;
+}
+
 static void emit_row(const struct isa *isa, FILE *f, const struct row *r)
 {
     const enum key_field shown[] = {KEY_OPCODE, KEY_MODRM};
-    fprintf(f, "    {%s, %s,\n     0x%04x, %u, %d, %s, %u, %u, %u", decgen_word(isa, r->mask),
+    fprintf(f, "    {%s, %s,\n     0x%04x, %u, %d, %s, %u, %u, %u, %u", decgen_word(isa, r->mask),
             decgen_word(isa, r->value), r->next == NO_ROW ? 0xffff : r->next, r->feat[0].feat,
-            r->where.c != NULL, r->flags ? r->flags : "0", decgen_key_value(r, KEY_MAP),
-            decgen_key_value(r, KEY_VEX), decgen_key_value(r, KEY_PP));
+            r->where.c != NULL, r->flags ? r->flags : "0", modes_of(r),
+            decgen_key_value(r, KEY_MAP), decgen_key_value(r, KEY_VEX),
+            decgen_key_value(r, KEY_PP));
     for (int i = 0; i < 2; i++) {
         fprintf(f, ", 0x%02x, 0x%02x", decgen_key_mask(r, shown[i]), decgen_key_value(r, shown[i]));
     }

@@ -23,18 +23,36 @@ struct method {
     enum mod mod;
     bool vvvv;         /* named by VEX.vvvv */
     const char *mixed; /* of Ux/Mq and its like: the method that allows registers and memory */
+    const char *types; /* that there are; NULL: all of the list below */
 };
 
+/* sI: an immediate that is extended by its sign. */
 static const struct method methods[] = {
-    {"A", NO_MODRM, false, NULL},  {"B", NO_MODRM, true, NULL},  {"C", ANY, false, NULL},
-    {"D", ANY, false, NULL},       {"E", ANY, false, "E"},       {"F", NO_MODRM, false, NULL},
-    {"G", ANY, false, NULL},       {"H", NO_MODRM, true, NULL},  {"I", NO_MODRM, false, NULL},
-    {"sI", NO_MODRM, false, NULL}, /* an immediate that is extended by its sign */
-    {"J", NO_MODRM, false, NULL},  {"L", NO_MODRM, false, NULL}, {"M", MEMORY, false, NULL},
-    {"N", REGISTER, false, "Q"},   {"O", NO_MODRM, false, NULL}, {"P", ANY, false, NULL},
-    {"Q", ANY, false, "Q"},        {"R", REGISTER, false, "E"},  {"S", ANY, false, NULL},
-    {"U", REGISTER, false, "W"},   {"V", ANY, false, NULL},      {"W", ANY, false, "W"},
-    {"X", NO_MODRM, false, NULL},  {"Y", NO_MODRM, false, NULL}, {"Z", NO_MODRM, false, NULL},
+    {"A", NO_MODRM, false, NULL, "p"},
+    {"B", NO_MODRM, true, NULL, NULL},
+    {"C", ANY, false, NULL, NULL},
+    {"D", ANY, false, NULL, NULL},
+    {"E", ANY, false, "E", NULL},
+    {"F", NO_MODRM, false, NULL, NULL},
+    {"G", ANY, false, NULL, NULL},
+    {"H", NO_MODRM, true, NULL, NULL},
+    {"I", NO_MODRM, false, NULL, "b w d q v z"},
+    {"sI", NO_MODRM, false, NULL, "b"},
+    {"J", NO_MODRM, false, NULL, "b z"},
+    {"L", NO_MODRM, false, NULL, NULL},
+    {"M", MEMORY, false, NULL, NULL},
+    {"N", REGISTER, false, "Q", NULL},
+    {"O", NO_MODRM, false, NULL, NULL},
+    {"P", ANY, false, NULL, NULL},
+    {"Q", ANY, false, "Q", NULL},
+    {"R", REGISTER, false, "E", NULL},
+    {"S", ANY, false, NULL, NULL},
+    {"U", REGISTER, false, "W", NULL},
+    {"V", ANY, false, NULL, NULL},
+    {"W", ANY, false, "W", NULL},
+    {"X", NO_MODRM, false, NULL, NULL},
+    {"Y", NO_MODRM, false, NULL, NULL},
+    {"Z", NO_MODRM, false, NULL, NULL},
 };
 
 /* Those of the manual; t is ten bytes, and none (as in M) is no type at all. */
@@ -61,6 +79,21 @@ static const struct fixed {
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+/* Has the method operands of the type? An address alone, without type, is memory. */
+static bool has_type(const struct method *m, const char *type)
+{
+    const size_t n = strlen(type);
+    if (!n || !m->types) {
+        return n || m->mod == MEMORY;
+    }
+    for (const char *p = m->types; *p; p += strcspn(p, " "), p += *p == ' ') {
+        if (strcspn(p, " ") == n && strncmp(p, type, n) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Splits an appendix-A notation; NULL if its letters mean nothing. */
 static const struct method *split(const char *s, const char **type)
 {
@@ -68,7 +101,7 @@ static const struct method *split(const char *s, const char **type)
     for (size_t i = 0; i < COUNT(methods); i++) {
         if (strlen(methods[i].name) == n && strncmp(s, methods[i].name, n) == 0) {
             for (size_t k = 0; k < COUNT(types); k++) {
-                if (strcmp(s + n, types[k]) == 0) {
+                if (strcmp(s + n, types[k]) == 0 && has_type(&methods[i], types[k])) {
                     *type = *types[k] ? types[k] : "none";
                     return &methods[i];
                 }

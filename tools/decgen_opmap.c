@@ -100,6 +100,16 @@ static const struct word *take_word(struct reader *r, const struct word *words, 
     return NULL;
 }
 
+bool decgen_is_attribute(const char *name)
+{
+    for (size_t i = 0; i < COUNT(attributes); i++) {
+        if (strcmp(attributes[i].text, name) == 0) {
+            return true;
+        }
+    }
+    return strcmp(name, "lock") == 0;
+}
+
 static void parse_vex(struct reader *r, struct row *row)
 {
     ask(r, row, KEY_VEX, 1, 1);

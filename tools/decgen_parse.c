@@ -122,6 +122,9 @@ static void parse_line(struct reader *r)
         isa->include = decgen_need_string(r, "header");
     } else if (decgen_take_keyword(r, "feature")) {
         char *name = decgen_need_name(r, "name");
+        if (isa->opmap && (!islower((unsigned char)*name) || decgen_is_attribute(name))) {
+            FAIL(r, "feature %s: a small letter comes first, and it is no attribute", name);
+        }
         add_feature(isa, name, decgen_need_string(r, "description"));
     } else {
         if (!isa->name) {

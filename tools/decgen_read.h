@@ -58,6 +58,9 @@ void decgen_add_row(struct isa *isa, const struct row *row);
 /* The encoding and operands of a row of an opcode map, up to its attributes and features. */
 void decgen_opcode(struct reader *r, struct row *row);
 
+/* Is the word an attribute of such a row? */
+bool decgen_is_attribute(const char *name);
+
 /* The operands of such a row, and what they ask of its ModRM byte. */
 void decgen_operands(struct reader *r, struct row *row);
 

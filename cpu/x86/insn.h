@@ -168,6 +168,7 @@ struct x86_row {
     uint8_t feat;         /* the first feature named in the row */
     bool has_where;
     uint8_t flags;
+    uint8_t modes; /* that have it: 2, 4 and 8 as bits */
     uint8_t map, vex, pp;
     uint8_t opcode_mask, opcode, modrm_mask, modrm;
     struct x86_notation op[X86_MAX_OPERANDS];

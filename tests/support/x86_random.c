@@ -80,7 +80,7 @@ unsigned x86_random_row(struct rng *rng, const struct x86_map *map, unsigned row
                         uint8_t *p)
 {
     const struct x86_row *r = &map->rows[row];
-    for (unsigned tries = 0; tries < 5000; tries++) {
+    for (unsigned tries = 0; tries < (r->modes & mode ? 5000 : 0); tries++) {
         struct guess g = {.rng = rng};
         struct x86_instr i;
         add_legacy_prefixes(&g, r);

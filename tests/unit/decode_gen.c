@@ -258,6 +258,10 @@ TEST(wrong_notation_is_refused)
 {
     OPMAP_REFUSES("one 01 /r Kv, Gv base\n", "\"Kv\" is no notation of an operand");
     OPMAP_REFUSES("one 01 /r Evv, Gv base\n", "\"Evv\" is no notation of an operand");
+    OPMAP_REFUSES("one 01 Ix base\n", "\"Ix\" is no notation of an operand");
+    OPMAP_REFUSES("one 01 I base\n", "\"I\" is no notation of an operand");
+    OPMAP_REFUSES("feature SSE \"x\"\n", "a small letter comes first");
+    OPMAP_REFUSES("feature lock \"x\"\n", "it is no attribute");
     OPMAP_REFUSES("one /r Ev base\n", "opcode byte expected");
     OPMAP_REFUSES("one 01 /8 Ev base\n", "/r or /0 to /7 expected");
     OPMAP_REFUSES("one 51+r Zv base\n", "opcode 51 is no first one of a group");

@@ -54,7 +54,6 @@ static const char *text_of(unsigned mode, const char *bytes, size_t n, struct x8
 
 #define TEXT(mode, bytes) text_of((mode) / 8, bytes, sizeof(bytes) - 1, &i)
 
-/* Rows that only some modes have; each row is in at least one. */
 TEST(each_row_decodes_instructions_of_its_own)
 {
     struct rng rng;
@@ -66,6 +65,8 @@ TEST(each_row_decodes_instructions_of_its_own)
         struct x86_instr i;
         uint8_t bytes[15];
         const unsigned n = xs_random_row(&rng, row, mode, bytes);
+        CHECK_MSG((n != 0) == ((xs_rows[row].modes & mode) != 0), "%s in %u-bit code: %u bytes",
+                  xs_rows[row].name, 8 * mode, n);
         if (n) {
             CHECK_EQ(xs_translate(&c, mode, bytes, n, &i), X86_OK);
             CHECK_EQ(i.row, row);

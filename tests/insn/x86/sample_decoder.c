@@ -296,7 +296,7 @@ static struct cases make_cases(unsigned mode, unsigned scale)
     add_random(&c, &rng, mode, 60 * scale);
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         if (mode == 8 || (prefixes[i][0] & 0xf0) != 0x40) {
-            add_exhaustive(&c, &rng, prefixes[i], scale > 12 ? 1 : 12 / scale);
+            add_exhaustive(&c, &rng, prefixes[i], scale > 20 ? 1 : 20 / scale);
         }
     }
     return c;
