@@ -240,6 +240,24 @@ static void add_exhaustive(struct cases *c, struct rng *rng, const char *prefixe
     }
 }
 
+/* All SIB bytes with all sizes of displacements and both address sizes that have them. */
+static void add_sib(struct cases *c, struct rng *rng, unsigned mode)
+{
+    for (unsigned n = 0; n < 3 * 256 * 4; n++) {
+        uint8_t *p = add_case(c);
+        if (n & 1 || mode == 2) {
+            *p++ = 0x67;
+        }
+        if (n & 2 && mode == 8) {
+            *p++ = 0x40 | (uint8_t)rng_below(rng, 16);
+        }
+        p[0] = 0x8b;
+        p[1] = (uint8_t)((n >> 2) / 256 << 6 | rng_below(rng, 8) << 3 | 4);
+        p[2] = (uint8_t)(n >> 2);
+        rng_bytes(rng, p + 3, 4);
+    }
+}
+
 static struct cases make_cases(unsigned mode, unsigned scale)
 {
     static const char *const prefixes[] = {"",
@@ -294,6 +312,7 @@ static struct cases make_cases(unsigned mode, unsigned scale)
     rng_seed(&rng, test_seed() + mode);
     add_examples(&c, mode);
     add_random(&c, &rng, mode, 60 * scale);
+    add_sib(&c, &rng, mode);
     for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
         if (mode == 8 || (prefixes[i][0] & 0xf0) != 0x40) {
             add_exhaustive(&c, &rng, prefixes[i], scale > 20 ? 1 : 20 / scale);
