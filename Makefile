@@ -40,9 +40,14 @@ SOURCES := $(filter-out system/main.c $(OTHER_HOSTS),$(wildcard $(FOLDERS:%=%/*.
 # The program links when the floors below system/ are all there.
 MAIN := $(if $(and $(wildcard accel/tcg.c),$(wildcard net/*.c),$(wildcard cpu/classes.c)),system/main.c)
 
-DECODES := $(wildcard cpu/*/*.decode)
-GEN_SOURCES := $(DECODES:%.decode=$(BUILD)/gen/%_decode.c) $(DECODES:%.decode=$(BUILD)/gen/%_decode_translate.c)
-GEN_HEADERS := $(DECODES:%.decode=$(BUILD)/gen/%_decode.h)
+# What decgen makes of a.decode or a.opmap begins with a_decode. The samples in tests/decode/ are no part of the program.
+decoders = $(basename $(wildcard $(1)/*.decode $(1)/*.opmap))
+DECODERS := $(call decoders,cpu/*)
+TEST_DECODERS := $(call decoders,tests/decode)
+GEN_SOURCES := $(DECODERS:%=$(BUILD)/gen/%_decode.c) $(DECODERS:%=$(BUILD)/gen/%_decode_translate.c)
+GEN_TEST_SOURCES := $(DECODERS:%=$(BUILD)/gen/%_decode_random.c) $(foreach part,.c _translate.c _random.c,\
+	$(TEST_DECODERS:%=$(BUILD)/gen/%_decode$(part)))
+GEN_HEADERS := $(DECODERS:%=$(BUILD)/gen/%_decode.h) $(TEST_DECODERS:%=$(BUILD)/gen/%_decode.h)
 
 BASE_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter base/%,$(SOURCES)))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(GEN_SOURCES:.c=.o)
@@ -53,7 +58,7 @@ MAIN_OBJECT := $(MAIN:%.c=$(BUILD)/%.o)
 TEST_SOURCES := $(filter-out tests/support/% tests/bench/%,$(wildcard tests/*/*.c tests/insn/*/*.c))
 TESTS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
-SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c))
+SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c)) $(GEN_TEST_SOURCES:.c=.o)
 SCRIPTS := $(wildcard tests/boot/*.sh tests/system/*.sh tests/code/*.sh tests/monitor/*.t tests/cli/*.sh)
 # The sizes of the test run.
 QUICK := unit ir hw block net
@@ -107,9 +112,15 @@ tool_objects = $(patsubst %.c,$(BUILD)/%.o,$(1).c $(wildcard $(1)_*.c))
 $(TOOLS): $(BUILD)/%: $$(call tool_objects,$$*) $(BUILD)/libbase.a
 	$(call QUIET,LINK)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lm
 
-$(BUILD)/gen/%_decode.c $(BUILD)/gen/%_decode_translate.c $(BUILD)/gen/%_decode.h: %.decode $(BUILD)/tools/decgen
+GENERATED := $(addprefix $(BUILD)/gen/%_decode,.c _translate.c _random.c .h)
+define DECGEN
 	@mkdir -p $(@D)
 	$(call QUIET,GEN)ASAN_OPTIONS=detect_leaks=0 $(BUILD)/tools/decgen $< -o $(BUILD)/gen/$*_decode
+endef
+$(GENERATED): %.decode $(BUILD)/tools/decgen
+	$(DECGEN)
+$(GENERATED): %.opmap $(BUILD)/tools/decgen
+	$(DECGEN)
 
 # ---- references that are derived from tables
 

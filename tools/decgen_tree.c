@@ -7,7 +7,8 @@
  * to find the top of a chain only: what follows is checked by mask at run time.
  *
  * A tree entry is a leaf (bit 31 set, the row in the low bits, LEAF_NONE if there is none) or an
- * inner node: shift (5 bits), width (4 bits) and the index of its 2^width entries.
+ * inner node: shift (5 bits, 6 for words of 64), width (4 bits) and the index of its 2^width
+ * entries.
  */
 #include "tools/decgen.h"
 
@@ -80,6 +81,20 @@ static void check_same_operands(const struct row *first, const struct row *b)
     }
 }
 
+/* Rows of one name of an opcode map: as many operands, of the same names. */
+static void check_same_args(const struct row *first, const struct row *b)
+{
+    for (int i = 0; i < MAX_ARGS; i++) {
+        const char *want = i < first->args ? first->arg[i].member : "";
+        const char *have = i < b->args ? b->arg[i].member : "";
+        if (strcmp(want, have) != 0) {
+            decgen_fail(b->file, b->line,
+                        "operand %d of row %s, \"%s\", is not that of row %s in line %d, \"%s\"",
+                        i + 1, b->id, have, first->id, first->line, want);
+        }
+    }
+}
+
 static void check_names(struct isa *isa)
 {
     for (unsigned i = 0; i < isa->rows; i++) {
@@ -93,6 +108,7 @@ static void check_names(struct isa *isa)
             if (b->first && strcmp(a->name, b->name) == 0) {
                 b->first = false;
                 check_same_operands(a, b);
+                check_same_args(a, b);
             }
         }
         for (int n = 0; n < b->overs; n++) {
@@ -119,6 +135,16 @@ static void link_below(struct isa *isa, struct row *a, uint32_t below)
     }
 }
 
+_Noreturn static void fail_overlap(const struct isa *isa, const struct row *a, const struct row *b)
+{
+    char *where = isa->opmap ? mem_printf("%s", "")
+                             : mem_printf(" at 0x%0*llx", a->length / 4,
+                                          (unsigned long long)(a->value | b->value) >>
+                                              (isa->width - a->length));
+    decgen_fail(a->file, a->line, "row %s overlaps row %s of line %d%s", a->id, b->id, b->line,
+                where);
+}
+
 static void check_overlaps(struct isa *isa)
 {
     for (unsigned i = 0; i < isa->rows; i++) {
@@ -133,8 +159,7 @@ static void check_overlaps(struct isa *isa)
             if (is_over(a, b) && more_specific(a, b)) {
                 link_below(isa, a, k);
             } else if (!(is_over(b, a) && more_specific(b, a))) {
-                decgen_fail(a->file, a->line, "row %s overlaps row %s of line %d at 0x%08x", a->id,
-                            b->id, b->line, a->value | b->value);
+                fail_overlap(isa, a, b);
             }
         }
     }
@@ -150,7 +175,7 @@ static bool always_applies(const struct row *r)
 }
 
 /* Is every word with the bits `value` under `mask` taken by a row over `below`? */
-static bool covered(const struct isa *isa, uint32_t mask, uint32_t value, unsigned below)
+static bool covered(const struct isa *isa, uint64_t mask, uint64_t value, unsigned below)
 {
     const struct row *split = NULL;
     for (unsigned i = 0; i < isa->rows; i++) {
@@ -167,7 +192,7 @@ static bool covered(const struct isa *isa, uint32_t mask, uint32_t value, unsign
     if (!split) {
         return false;
     }
-    uint32_t bit = split->mask & ~mask;
+    uint64_t bit = split->mask & ~mask;
     bit &= -bit;
     return covered(isa, mask | bit, value, below) && covered(isa, mask | bit, value | bit, below);
 }
@@ -183,8 +208,8 @@ static void check_reachable(const struct isa *isa)
     }
 }
 
-static struct row_set select_rows(const struct isa *isa, const struct row_set *s, uint32_t mask,
-                                  uint32_t value)
+static struct row_set select_rows(const struct isa *isa, const struct row_set *s, uint64_t mask,
+                                  uint64_t value)
 {
     struct row_set t = {.index = mem_alloc(s->count * sizeof(*t.index))};
     for (unsigned i = 0; i < s->count; i++) {
@@ -221,11 +246,11 @@ static uint32_t chain_top(const struct isa *isa, const struct row_set *s)
 static double split_cost(const struct isa *isa, const struct row_set *s, int shift, int width)
 {
     double left = 0;
-    for (uint32_t v = 0; v < UINT32_C(1) << width; v++) {
+    const uint64_t mask = decgen_ones(width) << shift;
+    for (uint64_t v = 0; v < UINT64_C(1) << width; v++) {
         unsigned n = 0;
         for (unsigned i = 0; i < s->count; i++) {
             const struct row *r = &isa->row[s->index[i]];
-            uint32_t mask = ((UINT32_C(1) << width) - 1) << shift;
             n += ((r->value ^ v << shift) & r->mask & mask) == 0;
         }
         left += (double)n * n;
@@ -253,7 +278,7 @@ static uint32_t share(struct isa *isa, uint32_t base, uint32_t entries)
     return base;
 }
 
-static uint32_t build(struct isa *isa, const struct row_set *s, uint32_t decided, uint32_t value)
+static uint32_t build(struct isa *isa, const struct row_set *s, uint64_t decided)
 {
     if (s->count == 0) {
         return LEAF_NONE;
@@ -264,10 +289,14 @@ static uint32_t build(struct isa *isa, const struct row_set *s, uint32_t decided
     }
     int shift = 0, width = 0;
     double best = 0;
+    uint64_t some = 0; /* bits that any row looks at */
+    for (unsigned i = 0; i < s->count; i++) {
+        some |= isa->row[s->index[i]].mask;
+    }
     for (int w = 1; w <= MAX_WIDTH; w++) {
-        for (int at = 0; at + w <= 32; at++) {
-            uint32_t bits = ((UINT32_C(1) << w) - 1) << at;
-            if (bits & decided) {
+        for (int at = 0; at + w <= isa->width; at++) {
+            const uint64_t bits = decgen_ones(w) << at;
+            if ((bits & decided) || !(bits & some)) {
                 continue;
             }
             double cost = split_cost(isa, s, at, w);
@@ -278,29 +307,34 @@ static uint32_t build(struct isa *isa, const struct row_set *s, uint32_t decided
             }
         }
     }
-    uint32_t bits = ((UINT32_C(1) << width) - 1) << shift, entries = UINT32_C(1) << width;
+    const uint64_t bits = decgen_ones(width) << shift;
+    const uint32_t entries = UINT32_C(1) << width;
     uint32_t *child = mem_alloc(entries * sizeof(*child));
     for (uint32_t v = 0; v < entries; v++) {
-        struct row_set t = select_rows(isa, s, bits, v << shift);
-        child[v] = build(isa, &t, decided | bits, value | v << shift);
+        struct row_set t = select_rows(isa, s, bits, (uint64_t)v << shift);
+        child[v] = build(isa, &t, decided | bits);
         mem_free(t.index);
     }
     uint32_t base = reserve(isa, entries);
     memcpy(&isa->tree[base], child, entries * sizeof(*child));
     mem_free(child);
     base = share(isa, base, entries);
-    return (uint32_t)shift | (uint32_t)width << 5 | base << 9;
+    const int at = isa->width == 64 ? 6 : 5; /* of the width, above the shift */
+    return (uint32_t)shift | (uint32_t)width << at | base << (at + 4);
 }
 
 void decgen_tree(struct isa *isa)
 {
     check_names(isa);
+    if (isa->opmap) {
+        decgen_check_modrm(isa);
+    }
     check_overlaps(isa);
     check_reachable(isa);
     struct row_set all = {.count = isa->rows, .index = mem_alloc(isa->rows * sizeof(*all.index))};
     for (unsigned i = 0; i < isa->rows; i++) {
         all.index[i] = i;
     }
-    isa->tree_root = build(isa, &all, 0, 0);
+    isa->tree_root = build(isa, &all, 0);
     mem_free(all.index);
 }
