@@ -79,6 +79,16 @@ static unsigned thread_count(const struct accel *a)
     return a->config.single_thread ? 1 : a->count;
 }
 
+static void flush_wanted(struct accel *a)
+{
+    if (atomic_load(&a->flush_wanted) & FLUSH_CODE) {
+        block_flush_all(a);
+    } else {
+        context_reset(a);
+        atomic_store(&a->flush_wanted, 0);
+    }
+}
+
 static void meet_for_flush(struct accel *a)
 {
     kick_all(a);
@@ -87,7 +97,7 @@ static void meet_for_flush(struct accel *a)
     while (atomic_load(&a->flush_wanted)) {
         if (a->outside == thread_count(a)) {
             os_mutex_lock(&a->translate);
-            block_flush_all(a);
+            flush_wanted(a);
             os_mutex_unlock(&a->translate);
             os_cond_broadcast(&a->changed);
         } else {
@@ -329,7 +339,8 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
         accel_destroy(a);
         return NULL;
     }
-    a->block_capacity = (uint32_t)(cache_bytes(a) / CACHE_BYTES_A_BLOCK);
+    const uint64_t blocks = cache_bytes(a) / CACHE_BYTES_A_BLOCK;
+    a->block_capacity = blocks < LAYOUT_MOVED_IDS ? (uint32_t)blocks : LAYOUT_MOVED_IDS - 1;
     a->monitors = a->config.single_thread || count == 1 ? NULL : monitors_create();
     a->blocks = os_map_ram(a->block_capacity * sizeof(*a->blocks), e);
     bool ok = a->blocks != NULL;
@@ -446,6 +457,7 @@ void accel_destroy(struct accel *a)
     a->perf = NULL;
     if (a->blocks) {
         block_flush_all(a);
+        context_free_spare(a);
         os_unmap(a->blocks, a->block_capacity * sizeof(*a->blocks));
     }
     for (unsigned i = 0; i < a->count; i++) {

@@ -41,7 +41,7 @@ struct tcg_hot {
     uint64_t excl_value[2];
     int64_t countdown; /* counted mode: guest instructions left in the slice */
     uint64_t pc;       /* where to go on, when generated code leaves */
-    uint64_t scratch[2];
+    uint64_t page; /* virtual address of the page of the movable block that runs; kicks leave it */
 };
 
 /*

@@ -64,6 +64,9 @@
 /* ---- constants and guest state */
 OP(konst, CONST, PURE, imm)              /* scalar integer */
 OP(vkonst, CONST, PURE, EV(eval_vkonst)) /* 128 bits: imm repeated twice */
+/* an address: imm (32 bits, signed) bytes behind the start of the page where the block, a movable
+ * one, runs */
+OP(page, CONST, PURE, NOEVAL)
 OP(get, GET, READS_STATE, NOEVAL)        /* register row */
 OP(put, PUT, WRITES_STATE, NOEVAL)
 OP(env_load, ENV, READS_STATE,

@@ -69,6 +69,9 @@ static inline ir_val random_value(struct random_block *s, ir_type t)
     if (is_int && rng_below(s->r, 5) == 0) {
         return random_konst(s, t);
     }
+    if (t == T_I64 && s->b->movable && rng_below(s->r, 6) == 0) {
+        return ir_address(s->b, RIG_PC + (uint64_t)(int64_t)(int32_t)rng_u32(s->r));
+    }
     if (p->count == 0 || rng_below(s->r, 12) == 0) {
         const unsigned row = (unsigned)rng_below(s->r, t == T_I32           ? 4
                                                        : rng_below(s->r, 2) ? 15

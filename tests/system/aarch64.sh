@@ -30,6 +30,12 @@ atomics           virt                -smp 4
 turns             virt                -smp 4 -accel tcg,thread=single
 litmus            virt                -smp 4
 code              virt                -smp 4
+aliases           virt                -smp 4
+!aliases          virt                -smp 4 -accel tcg,movable=always
+!aliases          virt                -smp 4 -accel tcg,movable=off
+!aliases          virt                -smp 4 -accel tcg,tb-size=1
+!aliases          virt                -smp 4 -accel tcg,engine=interp
+!code             virt                -smp 4 -accel tcg,movable=always
 faults            virt
 pauth             virt                -cpu max,sve=off,sme=off,pauth-impdef=on
 pauth             virt                -cpu max,sve=off,sme=off,pauth-qarma5=on
@@ -45,6 +51,7 @@ its               virt,gic-version=3  -smp 4
 limits            virt                -smp 4 -accel tcg,tb-size=1
 limits            virt                -smp 4 -accel tcg,tb-size=1,thread=single
 limits            virt                -smp 4
+!limits           virt                -smp 4 -accel tcg,tb-size=1,movable=always
 '
 
 command -v clang-14 > /dev/null || { echo "skip aarch64: clang-14, which compiles the guests, is not installed"; exit 0; }

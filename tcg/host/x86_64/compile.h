@@ -410,6 +410,14 @@ void emit_check(struct compiler *c, const struct check *k);
 struct operand host_place(const struct compiler *c, struct address a, memop m);
 void full_barrier(struct compiler *c);
 
+/* ---- control (ops_control.c) */
+/* r = the start of the page that the movable block runs at, plus off; here or in the cold path. The
+ * flags stay. */
+void load_address(struct compiler *c, unsigned r, uint64_t off);
+void load_pc(struct compiler *c, unsigned r, uint64_t pc); /* the guest address pc, wherever the
+                                                              block runs */
+void block_entry(struct compiler *c); /* in front of all: how jumps that are no links arrive */
+
 /* ---- cold paths and calls (ops_call.c) */
 void load_result(struct compiler *c, unsigned dst, ir_type t, struct operand place);
 void store_operand(struct compiler *c, ir_val v, struct operand place);
@@ -444,6 +452,7 @@ void emit_carry_op(struct compiler *c, const struct ir_insn *in);
 void emit_get(struct compiler *c, const struct ir_insn *in);
 void emit_put(struct compiler *c, const struct ir_insn *in);
 void emit_konst(struct compiler *c, const struct ir_insn *in);
+void emit_page(struct compiler *c, const struct ir_insn *in);
 void emit_env(struct compiler *c, const struct ir_insn *in);
 void emit_load(struct compiler *c, const struct ir_insn *in);
 void emit_store(struct compiler *c, const struct ir_insn *in);

@@ -82,6 +82,13 @@ static void to_c_stack(struct host *h, struct assembler *as)
     x_load(as, true, RSP, at(STATE, HOT(h, c_stack)));
 }
 
+/* On to where C said, with rax the guest's PC. */
+static void go_on(struct host *h, struct assembler *as)
+{
+    x_load(as, true, RAX, at(STATE, HOT(h, pc)));
+    emit_x(as, OPC(0, 0, 0xff), 4, reg_operand(RCX), 0, 0);
+}
+
 /* rax = first argument, ecx = second, rdx = third; the run-time returns where to go on. */
 static uint32_t boundary_stub(struct host *h, struct assembler *as, uintptr_t fn)
 {
@@ -99,8 +106,9 @@ static uint32_t boundary_stub(struct host *h, struct assembler *as, uintptr_t fn
     x_mov(as, true, RSP, RBX);
     mxcsr(h, as, true);
     x_load(as, true, TLB_BASE, at(STATE, HOT(h, tlb_current)));
+    x_mov(as, true, RCX, RAX);
     homes(h, as, true);
-    emit_x(as, OPC(0, 0, 0xff), 4, reg_operand(RAX), 0, 0);
+    go_on(h, as);
     return start;
 }
 
@@ -135,8 +143,9 @@ static void finish_middle(struct host *h, struct assembler *as, bool skip_jump)
     land(as, leaves);
     x_lea(as, true, RSP, at(RSP, 8));
     x_load(as, true, TLB_BASE, at(STATE, HOT(h, tlb_current)));
+    x_mov(as, true, RCX, RAX);
     homes(h, as, true);
-    emit_x(as, OPC(0, 0, 0xff), 4, reg_operand(RAX), 0, 0);
+    go_on(h, as);
 }
 
 /* rsi = the site whose index is in ecx */
@@ -311,6 +320,37 @@ static uint32_t ret_miss_stub(struct host *h, struct assembler *as)
     return start;
 }
 
+/* rcx = the goal of the link at rax */
+static void goal_of_link(struct host *h, struct assembler *as)
+{
+    x_load(as, true, RCX, at(STATE, HOT(h, page)));
+    x_alu_mem(as, ALU_AND, true, RCX, at(RAX, offsetof(struct link, page_mask)));
+    x_alu_mem(as, ALU_ADD, true, RCX, at(RAX, offsetof(struct link, goal)));
+}
+
+/* rax = a link. One that is never patched is an indirect jump that knows where it goes. */
+static uint32_t link_stub(struct host *h, struct assembler *as)
+{
+    const uint32_t start = as->cold;
+
+    emit_x(as, OPC(0, 0, 0x83), ALU_CMP, at(RAX, offsetof(struct link, by_table)), 1, 0);
+    const uint32_t asks = forward_jcc(as, CC_E);
+    goal_of_link(h, as);
+    x_lea(as, false, RDX, at_index(NO_REG, RCX, 2, 0));
+    x_alu_imm(as, ALU_AND, false, reg_operand(RDX), LAYOUT_JUMP_MASK);
+    x_alu_mem(as, ALU_ADD, true, RDX, at(STATE, HOT(h, jump_table)));
+    x_alu_mem(as, ALU_XOR, true, RCX, at(STATE, HOT(h, key)));
+    x_alu_mem(as, ALU_CMP, true, RCX, at(RDX, 0));
+    const uint32_t misses = forward_jcc(as, CC_NE);
+    goal_of_link(h, as);
+    x_mov(as, true, RAX, RCX);
+    emit_x(as, OPC(0, 0, 0xff), 4, at(RDX, 8), 0, 0);
+    land(as, asks);
+    land(as, misses);
+    boundary_stub(h, as, (uintptr_t)h->config.runtime.link);
+    return start;
+}
+
 static const uint8_t callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
 
 /* void enter(state in rdi, entry in rsi) */
@@ -323,14 +363,14 @@ static uint32_t enter_stub(struct host *h, struct assembler *as)
     }
     x_lea(as, true, RSP, at(RSP, -8));
     x_mov(as, true, STATE, RDI);
-    x_mov(as, true, RAX, RSI);
+    x_mov(as, true, RCX, RSI);
     x_store(as, true, RSP, at(STATE, HOT(h, c_stack)));
     emit_x(as, OPC(0, 1, 0xae), 3, at(STATE, HOT(h, host_mxcsr)), 0, 0);
     mxcsr(h, as, true);
     x_load(as, true, RSP, at(STATE, HOT(h, code_stack)));
     x_load(as, true, TLB_BASE, at(STATE, HOT(h, tlb_current)));
     homes(h, as, true);
-    emit_x(as, OPC(0, 0, 0xff), 4, reg_operand(RAX), 0, 0);
+    go_on(h, as);
     return start;
 }
 
@@ -423,7 +463,7 @@ void stubs_create(struct host *h)
     constants(h);
     h->stubs.enter = enter_stub(h, &as);
     h->stubs.leave = leave_stub(h, &as);
-    h->stubs.link = boundary_stub(h, &as, (uintptr_t)r->link);
+    h->stubs.link = link_stub(h, &as);
     h->stubs.go = boundary_stub(h, &as, (uintptr_t)r->go);
     h->stubs.poll = boundary_stub(h, &as, (uintptr_t)r->poll);
     h->stubs.tail = boundary_stub(h, &as, (uintptr_t)r->tail);
