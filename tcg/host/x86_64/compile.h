@@ -107,12 +107,17 @@ struct compiler {
     int8_t reg[MAX_VALUES];
     uint16_t spill[MAX_VALUES];   /* slot + 1 */
     uint32_t insn_of[MAX_VALUES]; /* guest byte offset of each op */
+    /* Of what is in vector registers, by upper.c. */
+    uint8_t width[MAX_VALUES]; /* bits that may be other than 0 */
+    bool cleared[MAX_VALUES];  /* the op clears what is above its scalar */
 };
 
 /* Vector constants at the bottom of the cache. */
 enum constant {
     K_SIGN_F32,
     K_SIGN_F64,
+    K_SIGN_ONE_F32, /* of the lowest lane alone */
+    K_SIGN_ONE_F64,
     K_ABS_F32,
     K_ABS_F64,
     K_LEAST_F32, /* the smallest normal number */
@@ -263,6 +268,11 @@ void reset_values(struct compiler *c);
 bool is_site(const struct ir_insn *in); /* may leave the block in its middle */
 struct site *new_site(struct compiler *c, enum site_kind kind, bool exits,
                       uint32_t *index); /* exits: with a map */
+
+/* ---- what is above values in vector registers (upper.c) */
+void upper_track(struct compiler *c, uint32_t i); /* of the forward pass, once op i has its alias */
+/* Emits dst = r, op i's scalar result, with what is above it cleared if that is asked for. */
+void upper_move(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned r);
 
 /* ---- flags (ops_flags.c) */
 unsigned condition(struct compiler *c,

@@ -133,7 +133,7 @@ void fallback(struct compiler *c, const struct ir_insn *in)
     struct site *s = new_site(c, SITE_OTHER, memory, &index);
     fill_op(s, in);
     if (value_used) {
-        load_result(c, dst, class_of(in->type) ? T_V128 : in->type, vec_arg_place(c->h, 3));
+        load_result(c, dst, ir_is_vector(in->type) ? T_V128 : in->type, vec_arg_place(c->h, 3));
     }
     call_stub(c, c->h->stubs.op, index);
     const uint16_t operands[3] = {in->a, in->b, in->c};
@@ -207,7 +207,7 @@ static uint32_t cold_op(struct compiler *c, const struct ir_insn *in, unsigned d
     x_mov_imm(as, RCX, index);
     x_call(as, c->h->stubs.op);
     if (class_of(in->type)) {
-        emit_rm(as, SSE_MOVUPS_LOAD, dst, vec_arg_place(c->h, 3));
+        load_result(c, dst, in->type, vec_arg_place(c->h, 3));
     } else {
         x_load(as, true, dst, vec_arg_place(c->h, 3));
     }

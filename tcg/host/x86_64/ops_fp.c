@@ -191,7 +191,7 @@ static void emit_flushing(struct compiler *c, const struct ir_insn *in)
     const unsigned operands[] = {ra, rb, rc}, r_a_b[] = {X0, ra, rb};
     struct steps q = {.c = c};
 
-    copy(c, true, dst, X0);
+    upper_move(c, in, dst, X0);
     const uint32_t resume = c->as.hot;
     const uint32_t zero = small ? exact_zero(c, in->type, r_a_b, resume) : 0;
     const bool propagates = in->op != IR_fma || in->imm & IR_FP_DN;
@@ -254,11 +254,11 @@ void emit_fp(struct compiler *c, const struct ir_insn *in)
     const unsigned dst = def(c), ra = use(c, in->a, 0);
     const unsigned rb = in->b ? use(c, in->b, 0) : 0, rc = in->c ? use(c, in->c, 0) : 0;
     const bool small = in->op != IR_fadd && in->op != IR_fsub && in->op != IR_fsqrt;
-    const bool direct = c->h->avx && dst != ra && dst != rb && dst != rc;
+    const bool direct = c->h->avx && dst != ra && dst != rb && dst != rc && !c->cleared[c->i];
     const unsigned r = direct ? dst : X0;
     struct steps q = {.c = c};
 
-    copy(c, true, dst, r);
+    upper_move(c, in, dst, r);
     const bool propagates = in->op != IR_fma || in->imm & IR_FP_DN;
     const unsigned r_a_b[] = {r, ra, rb ? rb : ra};
     const uint32_t nan = propagates ? nan_path(c, in, r_a_b, c->as.hot) : 0;

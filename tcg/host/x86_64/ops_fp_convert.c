@@ -20,7 +20,7 @@ static void finish(struct compiler *c, const struct ir_insn *in, unsigned dst)
     if (is_half(in)) {
         emit_rr(&c->as, SSE_MOVQ_LOAD, dst, X0);
     } else {
-        copy(c, true, dst, X0);
+        upper_move(c, in, dst, X0);
     }
 }
 
@@ -186,13 +186,15 @@ static void emit_fcvt(struct compiler *c, const struct ir_insn *in)
     if (narrow || in->imm & IR_FP_DN) {
         const uint32_t cold = keep_nan(c, in, c->as.hot);
         cold_evaluate(c, in, X0, c->as.hot);
-        s_three(&q, op, X0, ra, ra);
+        s_rr(&q, B0F(0x57), X0, X0); /* what the host leaves above the result is 0 */
+        s_rr(&q, op, X0, ra);
         s_const(&q, PAND, X1, X0, narrow ? K_ABS_F32 : K_ABS_F64);
         s_compare_const(&q, OPC(packed_prefix(in->type), MAP_0F, 0x2e), X1,
                         narrow ? K_LEAST_F32 : K_LEAST_F64);
         s_jcc(&q, narrow ? CC_E : CC_P, cold);
     } else { /* a NaN keeps its sign and the rest, as on Arm */
-        s_three(&q, op, X0, ra, ra);
+        s_rr(&q, B0F(0x57), X0, X0); /* what the host leaves above the result is 0 */
+        s_rr(&q, op, X0, ra);
     }
     steps_emit(&q);
 }

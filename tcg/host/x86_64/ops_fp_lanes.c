@@ -13,7 +13,7 @@ static void finish(struct compiler *c, const struct ir_insn *in, unsigned dst, u
     if (is_half(in)) {
         emit_rr(&c->as, SSE_MOVQ_LOAD, dst, r);
     } else {
-        copy(c, true, dst, r);
+        upper_move(c, in, dst, r);
     }
 }
 
@@ -204,7 +204,8 @@ void emit_fsign(struct compiler *c, const struct ir_insn *in)
     const unsigned dst = def(c), ra = use(c, in->a, 0);
     const bool f64 = ir_lane(in->type) == L_F64;
     const enum constant k = in->op == IR_fabs ? (f64 ? K_ABS_F64 : K_ABS_F32)
-                                              : (f64 ? K_SIGN_F64 : K_SIGN_F32);
+                       : ir_is_vector(in->type) ? (f64 ? K_SIGN_F64 : K_SIGN_F32)
+                                                : (f64 ? K_SIGN_ONE_F64 : K_SIGN_ONE_F32);
     struct steps q = {.c = c};
 
     s_const(&q, in->op == IR_fabs ? PAND : PXOR, dst, ra, k);

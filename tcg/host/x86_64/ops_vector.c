@@ -110,6 +110,10 @@ static void emit_vget(struct compiler *c, const struct ir_insn *in)
     if (class_of(in->type)) {
         if (n == 0) {
             copy(c, true, dst, ra);
+        } else if (bits == 64 && c->h->avx) { /* vpsrldq */
+            emit_v(as, B66(0x73), 3, dst, reg_operand(ra), 1, 8);
+        } else if (bits == 32 && c->h->avx) { /* vinsertps: zeros above */
+            emit_v(as, OPC(PP_66, MAP_0F3A, 0x21), dst, ra, reg_operand(ra), 1, n << 6 | 0x0e);
         } else if (bits == 64) {
             emit_x(as, B66(0x70), dst, reg_operand(ra), 1, 0xee); /* pshufd: the upper half */
         } else if (bits == 32) {
@@ -197,12 +201,16 @@ static void emit_vzext(struct compiler *c, const struct ir_insn *in)
         }
     } else if (bits == 64) {
         emit_rr(as, SSE_MOVQ_LOAD, dst, ra);
+    } else if (bits == 32) { /* insertps: lane 0, and zeros */
+        const opcode op = OPC(PP_66, MAP_0F3A, 0x21);
+        if (c->h->avx) {
+            emit_v(as, op, dst, ra, reg_operand(ra), 1, 0x0e);
+        } else {
+            emit_x(as, op, dst, reg_operand(ra), 1, 0x0e);
+        }
     } else {
         emit_rr(as, SSE_MOVD_TO_XMM, dst, RAX);
-        if (bits == 16) {
-            emit_rr(as, OPC(0, 1, 0xb7), RAX, RAX);
-        }
-        emit_rr(as, SSE_MOVD_FROM_XMM, ra, RAX);
+        emit_x(as, B66(0xc5), RAX, reg_operand(ra), 1, 0); /* pextrw */
     }
 }
 
