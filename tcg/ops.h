@@ -228,7 +228,8 @@ OP(fmin, BIN, STICKY | LIFTS, EV(eval_fmin)) /* Arm FMIN: NaN if either is, -0 <
 OP(fmax, BIN, STICKY | LIFTS, EV(eval_fmax))
 OP(fminnm, BIN, STICKY | LIFTS, EV(eval_fminnm)) /* IEEE 754-2008 minNum */
 OP(fmaxnm, BIN, STICKY | LIFTS, EV(eval_fmaxnm))
-/* What reading an operand does: a denormal is as the IR_FP_ bits say a zero of its sign, and flagged. */
+/* What reading an operand does: a denormal is as the IR_FP_ bits say a zero of its sign, and flagged; a
+ * signalling NaN is flagged and becomes quiet. */
 OP(fdaz, UN, STICKY | LIFTS, EV(eval_fdaz))
 OP(fabs, UN, PURE | LIFTS, EV(eval_fabs)) /* sign bits only */
 OP(fneg, UN, PURE | LIFTS, EV(eval_fneg))

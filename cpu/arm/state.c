@@ -179,6 +179,7 @@ void arm_set_fpcr(struct arm_cpu *cpu, uint64_t value)
 {
     cpu->fpcr = (uint32_t)value & arm_fpcr_mask(cpu);
     tcg_fp_set_rounding(&cpu->vcpu, cpu->fpcr >> FPCR_RMODE_SHIFT & 3);
+    tcg_fp_set_flush(&cpu->vcpu, (cpu->fpcr & (FPCR_FZ | FPCR_AH | FPCR_FIZ)) == FPCR_FZ);
 }
 
 /* The cumulative bits of FPSR are where softfloat has its flags. */

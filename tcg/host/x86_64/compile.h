@@ -179,6 +179,11 @@ struct home {
     bool vec;
 };
 
+/* Host code, from start to end, whose floating-point traps are evaluated at path. */
+struct trap {
+    uint32_t start, end, path;
+};
+
 struct host {
     struct home homes[GPR_HOMES + VEC_HOMES];
     uint32_t home_mask[2]; /* registers that are some row's home, by class */
@@ -199,6 +204,8 @@ struct host {
     uint32_t map_count, map_capacity;
     struct link *links;
     uint32_t link_count, link_capacity;
+    struct trap *traps; /* from the highest address to the lowest, as code is emitted */
+    uint32_t trap_count, trap_capacity;
     int8_t home_of_row[IR_MAX_REGS]; /* host register, or -1 */
     uint8_t row_of[2][16];           /* row of each home register, 0xff none */
     struct compiler c;
@@ -336,6 +343,9 @@ uint32_t cold_evaluate(struct compiler *c, const struct ir_insn *in, unsigned ds
 /* The same for an access that may leave the block. */
 uint32_t cold_memory(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume);
 
+/* Where hot code from here to resume traps (host_fp_fault), path evaluates op i. */
+void trap_range(struct compiler *c, uint32_t resume, uint32_t path);
+
 typedef void (*emitter)(struct compiler *c, const struct ir_insn *in);
 extern const emitter emitters[IR_OP_COUNT];
 
@@ -381,7 +391,6 @@ void emit_vector_saturate(struct compiler *c, const struct ir_insn *in);
 void emit_vfcmp(struct compiler *c, const struct ir_insn *in);
 void emit_vector_convert(struct compiler *c, const struct ir_insn *in);
 void emit_fdaz(struct compiler *c, const struct ir_insn *in);
-void emit_fdaz_lanes(struct compiler *c, const struct ir_insn *in);
 void emit_fp_minmax(struct compiler *c, const struct ir_insn *in);
 void emit_frint(struct compiler *c, const struct ir_insn *in);
 void emit_vector_extreme(struct compiler *c, const struct ir_insn *in);

@@ -221,6 +221,18 @@ uint32_t cold_evaluate(struct compiler *c, const struct ir_insn *in, unsigned ds
     return cold_op(c, in, dst, resume, false);
 }
 
+void trap_range(struct compiler *c, uint32_t resume, uint32_t path)
+{
+    struct host *h = c->h;
+
+    if (h->trap_count == h->trap_capacity) {
+        c->full = true;
+        return;
+    }
+    h->traps[h->trap_count] = (struct trap){.start = c->as.hot, .end = resume, .path = path};
+    __atomic_store_n(&h->trap_count, h->trap_count + 1, __ATOMIC_RELEASE);
+}
+
 uint32_t cold_memory(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume)
 {
     return cold_op(c, in, dst, resume, true);

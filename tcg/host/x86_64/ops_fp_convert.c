@@ -174,7 +174,9 @@ static void emit_fcvt(struct compiler *c, const struct ir_insn *in)
         convert_half(c, in);
         return;
     }
-    if (!is_hostable(in, in->type) || !is_hostable(in, in->src) || in->src == in->type) {
+    const bool flushes = narrow && in->src == T_F64 && is_flushing(in);
+    if ((!flushes && (!is_hostable(in, in->type) || !is_hostable(in, in->src))) ||
+        in->src == in->type) {
         fallback(c, in);
         return;
     }
@@ -184,14 +186,18 @@ static void emit_fcvt(struct compiler *c, const struct ir_insn *in)
 
     copy(c, true, dst, X0);
     if (narrow || in->imm & IR_FP_DN) {
-        const uint32_t cold = keep_nan(c, in, c->as.hot);
-        cold_evaluate(c, in, X0, c->as.hot);
+        const uint32_t resume = c->as.hot, keeps = flushes ? 0 : keep_nan(c, in, resume);
+        const uint32_t evaluate = cold_evaluate(c, in, X0, resume), cold = flushes ? evaluate : keeps;
         s_rr(&q, B0F(0x57), X0, X0); /* what the host leaves above the result is 0 */
         s_rr(&q, op, X0, ra);
         s_const(&q, PAND, X1, X0, narrow ? K_ABS_F32 : K_ABS_F64);
         s_compare_const(&q, OPC(packed_prefix(in->type), MAP_0F, 0x2e), X1,
                         narrow ? K_LEAST_F32 : K_LEAST_F64);
         s_jcc(&q, narrow ? CC_E : CC_P, cold);
+        steps_emit(&q);
+        if (flushes) {
+            trap_range(c, resume, evaluate);
+        }
     } else { /* a NaN keeps its sign and the rest, as on Arm */
         s_rr(&q, B0F(0x57), X0, X0); /* what the host leaves above the result is 0 */
         s_rr(&q, op, X0, ra);

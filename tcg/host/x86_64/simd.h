@@ -105,6 +105,12 @@ static inline unsigned packed_prefix(ir_type t)
     return is_f64(t) ? PP_66 : PP_NONE;
 }
 
+/* The host's unit flushes to zero, as op in wants it. */
+static inline bool is_flushing(const struct ir_insn *in)
+{
+    return (in->imm & FP_SPECIAL) == IR_FP_FZ;
+}
+
 /* Operands of type t in the environment of in are the host unit's business. */
 static inline bool is_hostable(const struct ir_insn *in, ir_type t)
 {
@@ -113,10 +119,6 @@ static inline bool is_hostable(const struct ir_insn *in, ir_type t)
 
 /* r = in of x, scalar or by lane: fadd, fsub, fmul, fdiv, fsqrt, fma. Nothing is checked. */
 void s_arithmetic(struct steps *q, const struct ir_insn *in, unsigned r, const unsigned x[3]);
-
-/* Cold: what was raised since flags_save() is taken back. Falls through to what is emitted next. */
-uint32_t flags_restore(struct compiler *c);
-void flags_save(struct compiler *c);
 
 /* Jumps to cold if a lane of r is a NaN, or with small also if one is the smallest normal number.
  * Uses rax, xmm1, and without AVX t. */
