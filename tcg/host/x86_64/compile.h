@@ -401,6 +401,10 @@ void emit_rbit(struct compiler *c, const struct ir_insn *in);
 void emit_sha1(struct compiler *c, const struct ir_insn *in);
 void three(struct compiler *c, opcode op, unsigned dst, unsigned a,
            unsigned b); /* dst = a op b, by AVX or SSE */
+/* v is a vector constant: its halves in k. */
+bool vector_constant(const struct compiler *c, ir_val v, uint64_t k[2]);
+/* A vector constant of op i's own, for the very next hot instruction: 16 bytes, aligned. */
+struct operand vector_constant_place(struct compiler *c, const uint64_t k[2]);
 void emit_vector_move(struct compiler *c, const struct ir_insn *in);
 void emit_fp(struct compiler *c, const struct ir_insn *in);
 void emit_fp_convert(struct compiler *c, const struct ir_insn *in);

@@ -277,6 +277,30 @@ static void shuffle(struct steps *q, const struct ir_insn *in, const unsigned ds
     }
 }
 
+/* Where the bytes come from is known: pshufb's own indices. */
+static bool by_constant(struct compiler *c, const struct ir_insn *in)
+{
+    uint64_t k[2];
+    uint8_t index[16];
+
+    if (in->op != IR_vtbl || !vector_constant(c, in->b, k)) {
+        return false;
+    }
+    memcpy(index, k, 16);
+    for (unsigned i = 0; i < 16; i++) {
+        index[i] = index[i] < 16 ? index[i] : 0x80;
+    }
+    memcpy(k, index, 16);
+    const unsigned dst = def(c), ra = use(c, in->a, 0);
+    if (c->h->avx) {
+        emit_v(&c->as, PSHUFB, dst, ra, vector_constant_place(c, k), 0, 0);
+    } else {
+        emit_rm(&c->as, PSHUFB, dst, vector_constant_place(c, k));
+        copy(c, true, dst, ra);
+    }
+    return true;
+}
+
 void emit_vector_shuffle(struct compiler *c, const struct ir_insn *in)
 {
     enum constant k = K_REV16;
@@ -293,6 +317,9 @@ void emit_vector_shuffle(struct compiler *c, const struct ir_insn *in)
     if ((unzips || transposes || in->op == IR_vzip1 || in->op == IR_vzip2) &&
         (bits == 64 || in->op == IR_vzip1 || in->op == IR_vzip2)) {
         emit_vector(c, in);
+        return;
+    }
+    if (by_constant(c, in)) {
         return;
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = in->b ? use(c, in->b, 0) : 0;

@@ -64,6 +64,21 @@ void three(struct compiler *c, opcode op, unsigned dst, unsigned a, unsigned b)
     }
 }
 
+/* A half of a below zeros. */
+static void emit_half(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned dst = def(c), ra = use(c, in->a, 0);
+
+    if (in->op == IR_vzip1) {
+        emit_rr(&c->as, SSE_MOVQ_LOAD, dst, ra);
+    } else if (c->h->avx) { /* vpsrldq */
+        emit_v(&c->as, B66(0x73), 3, dst, reg_operand(ra), 1, 8);
+    } else {
+        emit_x(&c->as, B66(0x73), 3, reg_operand(dst), 1, 8);
+        copy(c, true, dst, ra);
+    }
+}
+
 void emit_vector(struct compiler *c, const struct ir_insn *in)
 {
     const struct vector_row *row = find(in);
@@ -76,8 +91,42 @@ void emit_vector(struct compiler *c, const struct ir_insn *in)
         fallback(c, in);
         return;
     }
+    const bool half = (in->op == IR_vzip1 || in->op == IR_vzip2) && ir_lane_bits(in->type) == 64;
+    if (half && c->insns[value(c, in->b)].op == IR_vkonst && !c->insns[value(c, in->b)].imm) {
+        emit_half(c, in);
+        return;
+    }
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
     three(c, row->code, dst, row->swap ? rb : ra, row->swap ? ra : rb);
+}
+
+/* ---- constants */
+
+bool vector_constant(const struct compiler *c, ir_val v, uint64_t k[2])
+{
+    const struct ir_insn *in = &c->insns[value(c, v)];
+
+    k[0] = k[1] = in->imm;
+    if (in->op == IR_vkonst) {
+        return true;
+    }
+    if (in->op != IR_vset || in->type != T_I64X2 || c->insns[value(c, in->a)].op != IR_vkonst) {
+        return false;
+    }
+    k[!in->aux] = c->insns[value(c, in->a)].imm;
+    return constant(c, in->b, &k[in->aux]);
+}
+
+struct operand vector_constant_place(struct compiler *c, const uint64_t k[2])
+{
+    static const uint8_t padding[16] = {0};
+    const uint32_t place = (c->as.cold + 15u) & ~15u;
+
+    c->as.to_cold = true;
+    emit_bytes(&c->as, padding, place - c->as.cold);
+    emit_bytes(&c->as, (const uint8_t *)k, 16);
+    c->as.to_cold = false;
+    return at_constant(&c->as, place);
 }
 
 /* ---- moves */
@@ -161,6 +210,13 @@ static void insert(struct compiler *c, opcode op, const unsigned r_a_from[3], un
 
 static void emit_vset(struct compiler *c, const struct ir_insn *in)
 {
+    uint64_t k[2];
+
+    if (vector_constant(c, c->i, k)) {
+        const unsigned r = def(c);
+        emit_rm(&c->as, SSE_MOVAPS, r, vector_constant_place(c, k));
+        return;
+    }
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
     const unsigned n = in->aux, bits = ir_lane_bits(in->type), r = c->h->avx ? dst : X0;
     const bool from_vector = class_of(c->insns[in->b].type);

@@ -88,6 +88,7 @@ static unsigned scalar_width(const struct compiler *c, const struct ir_insn *in)
 static unsigned vector_width(const struct compiler *c, const struct ir_insn *in)
 {
     const unsigned a = in->a ? width_of(c, in->a) : 128, b = in->b ? width_of(c, in->b) : 128;
+    uint64_t k[2];
 
     switch (in->op) {
     case IR_load: {
@@ -96,6 +97,11 @@ static unsigned vector_width(const struct compiler *c, const struct ir_insn *in)
     }
     case IR_vkonst:
         return in->imm ? 128 : 0;
+    case IR_vzip1:
+    case IR_vzip2: /* of doublewords: the upper one is b's */
+        return ir_lane_bits(in->type) == 64 && b == 0 ? 64 : 128;
+    case IR_vtbl:
+        return vector_constant(c, in->b, k) && !(~k[1] & UINT64_C(0x8080808080808080)) ? 64 : 128;
     case IR_vzext:
         return ir_lane_bits(in->src);
     case IR_vlow64:
