@@ -149,6 +149,7 @@ enum constant {
     K_LOW_16,
     K_CLZ_NIBBLE,
     K_ZERO,
+    K_ALL_ONES,
     K_CRC32,
     K_LOW_32,
     K_LANES_7F_8,
@@ -278,6 +279,8 @@ struct site *new_site(struct compiler *c, enum site_kind kind, bool exits,
 
 /* ---- what is above values in vector registers (upper.c) */
 void upper_track(struct compiler *c, uint32_t i); /* of the forward pass, once op i has its alias */
+/* A scalar sum or product takes what is above it from its second operand, where nothing is. */
+bool upper_swaps(const struct compiler *c, const struct ir_insn *in);
 /* Emits dst = r, op i's scalar result, with what is above it cleared if that is asked for. */
 void upper_move(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned r);
 
@@ -385,6 +388,8 @@ void emit_vector_shuffle(struct compiler *c, const struct ir_insn *in);
 void emit_vector_misc(struct compiler *c, const struct ir_insn *in);
 void emit_vector_fp(struct compiler *c, const struct ir_insn *in);
 void emit_crypto(struct compiler *c, const struct ir_insn *in);
+bool emit_aes_with_key(struct compiler *c,
+                       const struct ir_insn *in); /* in adds a key to half a round or a whole one */
 void emit_sha256(struct compiler *c, const struct ir_insn *in);
 void emit_vdup_lane(struct compiler *c, const struct ir_insn *in);
 void emit_vector_saturate(struct compiler *c, const struct ir_insn *in);

@@ -163,7 +163,8 @@ void emit_fdaz(struct compiler *c, const struct ir_insn *in)
 static uint32_t cold_result(struct compiler *c, const struct ir_insn *in, const unsigned r_a_b[3],
                             uint32_t *evaluate)
 {
-    const bool propagates = in->op != IR_fma || in->imm & IR_FP_DN;
+    const bool own_order = in->op == IR_fma || upper_swaps(c, in); /* of NaNs */
+    const bool propagates = !own_order || in->imm & IR_FP_DN;
     const uint32_t resume = c->as.hot;
     const uint32_t nan = propagates && !is_flushing(in) ? nan_path(c, in, r_a_b, resume) : 0;
 
@@ -192,7 +193,8 @@ void emit_fp(struct compiler *c, const struct ir_insn *in)
     if (is_flushing(in) && (in->op == IR_fsqrt || in->op == IR_fdiv)) {
         s_touch(&q, in->type, ra);
     }
-    s_arithmetic(&q, in, r, (const unsigned[]){ra, rb, rc});
+    const bool swap = upper_swaps(c, in);
+    s_arithmetic(&q, in, r, (const unsigned[]){swap ? rb : ra, swap ? ra : rb, rc});
     s_check(&q, in->type, r, small, cold);
     steps_emit(&q);
     if (is_flushing(in)) {

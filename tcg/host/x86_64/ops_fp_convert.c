@@ -315,8 +315,10 @@ static unsigned s_prepare(struct steps *q, const struct ir_insn *in, const unsig
  * Unsigned: only what is positive and in the range, or below 2^63, goes on. Signed: the host's
  * answer to everything out of range is the least integer: subtracting 1 overflows for it alone.
  */
-static void s_to_integer(struct steps *q, const struct ir_insn *in, unsigned x, uint32_t cold)
+static void s_to_integer(struct steps *q, const struct ir_insn *in, const unsigned dst_x[2],
+                         uint32_t cold)
 {
+    const unsigned dst = dst_x[0], x = dst_x[1];
     const bool wide = in->type == T_I64;
     const opcode op = OPC(scalar_prefix(in->src), MAP_0F, 0x2c);
 
@@ -326,11 +328,11 @@ static void s_to_integer(struct steps *q, const struct ir_insn *in, unsigned x, 
                   in->src == T_F64 ? (wide ? 0x43e00000 : 0x41f00000)
                                    : (wide ? 0x5f000000 : 0x4f800000));
         s_jcc(q, CC_AE, cold);
-        s_rr(q, op | OP_W, RAX, x);
+        s_rr(q, op | OP_W, dst, x);
         return;
     }
-    s_rr(q, op | W(wide), RAX, x);
-    s_alu_imm(q, ALU_CMP, wide, RAX, 1);
+    s_rr(q, op | W(wide), dst, x);
+    s_alu_imm(q, ALU_CMP, wide, dst, 1);
     s_jcc(q, CC_O, cold);
 }
 
@@ -348,10 +350,9 @@ static void emit_ftoi(struct compiler *c, const struct ir_insn *in)
     const unsigned t = rounding == IR_RNA ? temp(c, true) : 0;
     struct steps q = {.c = c};
 
-    x_mov(&c->as, true, dst, RAX);
-    const uint32_t cold = cold_evaluate(c, in, RAX, c->as.hot);
+    const uint32_t cold = cold_evaluate(c, in, dst, c->as.hot);
     const unsigned x = s_prepare(&q, in, (const unsigned[]){ra, t}, cold);
-    s_to_integer(&q, in, x, cold);
+    s_to_integer(&q, in, (const unsigned[]){dst, x}, cold);
     if (rounding != IR_RTZ) {
         s_rr(&q, OPC(scalar_prefix(in->src), MAP_0F, 0x2c) | OP_W, RCX, ra); /* inexact */
     }

@@ -400,9 +400,7 @@ static void one_operand(struct steps *q, const struct ir_insn *in, unsigned dst,
 {
     switch (in->op) {
     case IR_not:
-        s_ones(q, X0);
-        s_rr(q, PXOR, X0, a);
-        s_copy(q, dst, X0);
+        s_const(q, PXOR, dst, a, K_ALL_ONES);
         break;
     case IR_neg:
         s_zero(q, X0);

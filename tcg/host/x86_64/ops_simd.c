@@ -19,11 +19,6 @@ static void with_constant(struct compiler *c, opcode op, unsigned dst, unsigned 
     }
 }
 
-static void ones(struct compiler *c, unsigned r)
-{
-    emit_rr(&c->as, B66(0x76), r, r); /* pcmpeqd */
-}
-
 static void zero(struct compiler *c, unsigned r)
 {
     emit_rr(&c->as, B66(0xef), r, r);
@@ -40,8 +35,25 @@ static const enum constant signs[] = {
 
 static void invert(struct compiler *c, unsigned r)
 {
-    emit_rr(&c->as, B66(0xef), r, X1);
-    ones(c, X1);
+    emit_rm(&c->as, PXOR, r, constant_place(c, K_ALL_ONES));
+}
+
+/* a >= b: the greater one is a. */
+static bool greater_or_equal(struct compiler *c, const struct ir_insn *in, const unsigned r_a_b[3])
+{
+    static const opcode greatest[2][3] = {{B38(0x3c), B66(0xee), B38(0x3d)},
+                                          {B66(0xde), B38(0x3e), B38(0x3f)}};
+    const unsigned cond = in->aux, lane = ir_lane(in->type) - L_I8, r = r_a_b[0];
+    const bool least = cond == IR_ULE || cond == IR_SLE;
+    const bool is_unsigned = cond == IR_ULE || cond == IR_UGE;
+
+    if ((!least && cond != IR_UGE && cond != IR_SGE) || lane > 2) {
+        return false;
+    }
+    const unsigned a = r_a_b[least ? 2 : 1], b = r_a_b[least ? 1 : 2];
+    emit_rr(&c->as, lane_equal[lane], r, a);
+    three(c, greatest[is_unsigned][lane], r, a, b);
+    return true;
 }
 
 /* xmm0 = a > b by lane; unsigned by flipping the signs of both */
@@ -71,9 +83,11 @@ void emit_vector_compare(struct compiler *c, const struct ir_insn *in)
     copy(c, true, dst, X0);
     if (in->op == IR_vtst) {
         invert(c, X0);
-        emit_rr(&c->as, equal[lane], X0, X1);
-        zero(c, X1);
+        emit_rm(&c->as, equal[lane], X0, constant_place(c, K_ZERO));
         three(c, B66(0xdb), X0, ra, rb);
+        return;
+    }
+    if (greater_or_equal(c, in, (const unsigned[]){X0, ra, rb})) {
         return;
     }
     if (cond == IR_EQ || cond == IR_NE) {
@@ -98,20 +112,15 @@ static void shift_bytes(struct compiler *c, const struct ir_insn *in, unsigned d
 {
     /* 16-bit shifts, and a mask for what came from the neighbour. */
     const bool left = in->op == IR_shli;
-    const uint64_t mask = (left ? (0xffu << n) & 0xff : 0xffu >> n) * UINT64_C(0x0101010101010101);
+    const uint64_t repeated = UINT64_C(0x0101010101010101);
+    const uint64_t mask = (left ? (0xffu << n) & 0xff : 0xffu >> n) * repeated;
+    const uint64_t sign = (0x80u >> n) * repeated;
 
-    if (in->op == IR_sari) {
-        /* ((x >> n) ^ m) - m with m = 0x80 >> n */
-        emit_rr(&c->as, B66(0xf8), dst, X1);
-        emit_rr(&c->as, B66(0xef), dst, X1);
-        emit_rr(&c->as, B66(0x6c), X1, X1);
-        emit_rr(&c->as, SSE_MOVD_TO_XMM | OP_W, X1, RAX);
-        x_mov_imm(&c->as, RAX, (0x80u >> n) * UINT64_C(0x0101010101010101));
+    if (in->op == IR_sari) { /* ((x >> n) ^ m) - m with m = 0x80 >> n */
+        emit_rm(&c->as, B66(0xf8), dst, vector_constant_place(c, (const uint64_t[]){sign, sign}));
+        emit_rm(&c->as, PXOR, dst, vector_constant_place(c, (const uint64_t[]){sign, sign}));
     }
-    emit_rr(&c->as, B66(0xdb), dst, X1);
-    emit_rr(&c->as, B66(0x6c), X1, X1);
-    emit_rr(&c->as, SSE_MOVD_TO_XMM | OP_W, X1, RAX);
-    x_mov_imm(&c->as, RAX, mask);
+    emit_rm(&c->as, PAND, dst, vector_constant_place(c, (const uint64_t[]){mask, mask}));
     emit_x(&c->as, B66(0x71), left ? 6 : 2, reg_operand(dst), 1, n);
 }
 

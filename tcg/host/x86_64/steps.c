@@ -143,11 +143,13 @@ void s_imm(struct steps *q, unsigned r, uint64_t imm)
 
 void s_alu_imm(struct steps *q, unsigned alu, bool w, unsigned r, uint32_t imm)
 {
+    const bool byte = (int32_t)imm == (int8_t)imm;
+
     add(q, (struct step){.kind = STEP_RR,
-                         .op = OPC(0, 0, 0x81) | W(w),
+                         .op = OPC(0, 0, byte ? 0x83 : 0x81) | W(w),
                          .reg = (uint8_t)alu,
                          .rm = (uint8_t)r,
-                         .imm_bytes = 4,
+                         .imm_bytes = byte ? 1 : 4,
                          .imm = imm});
 }
 

@@ -57,15 +57,16 @@ static unsigned scalar_width(const struct compiler *c, const struct ir_insn *in)
     switch (in->op) {
     case IR_load:
         return bits;
+    case IR_fadd:
+    case IR_fmul: /* in the order that upper_swaps tells */
+        return bits >= 32 && (a <= bits || width_of(c, in->b) <= bits) ? bits : 128;
     case IR_vget:
         return c->h->avx && in->aux && bits >= 32 ? bits : 128;
     case IR_fmov_to_fp:
     case IR_itof:
     case IR_fcvt:
         return bits >= 32 ? bits : 128;
-    case IR_fadd:
     case IR_fsub:
-    case IR_fmul:
     case IR_fdiv:
     case IR_fsqrt:
     case IR_frint:
@@ -171,6 +172,14 @@ void upper_track(struct compiler *c, uint32_t i)
     if (c->width[v] <= bits) {
         c->alias[i] = v;
     }
+}
+
+bool upper_swaps(const struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned bits = ir_type_bits(in->type);
+
+    return (in->op == IR_fadd || in->op == IR_fmul) && width_of(c, in->a) > bits &&
+           width_of(c, in->b) <= bits;
 }
 
 void upper_move(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned r)
