@@ -183,6 +183,9 @@ OP(srhadd, BIN, PURE | COMMUTES | LIFTS, EV(eval_srhadd)) /* and rounding up */
 OP(urhadd, BIN, PURE | COMMUTES | LIFTS, EV(eval_urhadd))
 OP(shsub, BIN, PURE | LIFTS, EV(eval_shsub))
 OP(uhsub, BIN, PURE | LIFTS, EV(eval_uhsub))
+OP(sdmulh, BIN, PURE | COMMUTES | LIFTS,
+   EV(eval_sdmulh)) /* high half of the doubled product, saturating */
+OP(srdmulh, BIN, PURE | COMMUTES | LIFTS, EV(eval_srdmulh)) /* and rounded */
 OP(sabd, BIN, PURE | COMMUTES | LIFTS, EV(eval_sabd)) /* absolute difference */
 OP(uabd, BIN, PURE | COMMUTES | LIFTS, EV(eval_uabd))
 OP(sshl, BIN, PURE | LIFTS,

@@ -148,6 +148,7 @@ enum constant {
     K_LOW_8,
     K_LOW_16,
     K_CLZ_NIBBLE,
+    K_HALF_OF_2_31, /* in lanes of 64 bits */
     K_ZERO,
     K_ALL_ONES,
     K_CRC32,
@@ -402,6 +403,7 @@ void emit_vector_extreme(struct compiler *c, const struct ir_insn *in);
 void emit_vector_saturating(struct compiler *c, const struct ir_insn *in);
 void emit_vector_halving(struct compiler *c, const struct ir_insn *in);
 void emit_vector_dot(struct compiler *c, const struct ir_insn *in);
+void emit_vector_doubled(struct compiler *c, const struct ir_insn *in);
 void emit_rbit(struct compiler *c, const struct ir_insn *in);
 void emit_sha1(struct compiler *c, const struct ir_insn *in);
 void three(struct compiler *c, opcode op, unsigned dst, unsigned a,

@@ -333,6 +333,7 @@ static void constants(struct host *h)
     fill(h, K_FIXED_F64, 8, UINT64_C(0x43e0000000000000));
     fill(h, K_BELOW_I32_F32, 4, 0x4effffff);
     fill(h, K_65536_F32, 4, 0x47800000);
+    fill(h, K_HALF_OF_2_31, 8, UINT64_C(1) << 30);
     fill(h, K_ALL_ONES, 8, UINT64_MAX);
     fill(h, K_SIGN_I8, 1, 0x80);
     fill(h, K_SIGN_I16, 2, 0x8000);
