@@ -126,6 +126,8 @@ enum constant {
     K_INFINITY_F64,
     K_HALF_F32,
     K_HALF_F64,
+    K_BELOW_HALF_F32, /* the greatest number below a half */
+    K_BELOW_HALF_F64,
     K_ONE_F32,
     K_ONE_F64,
     K_INTEGRAL_F32, /* from here on numbers have no fraction */

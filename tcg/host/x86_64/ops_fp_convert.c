@@ -44,6 +44,21 @@ static void s_round(struct steps *q, ir_type t, unsigned dst, unsigned src, unsi
 }
 
 /*
+ * xmm0 = src to nearest, ties away from zero, quietly, where a sum can be rounded to nearest
+ * whatever the guest's mode is: src and almost a half more are truncated. A tie gives the next
+ * number, anything less does not reach it, and what has no fraction stays. A NaN stays one.
+ */
+static void s_round_away_by_sum(struct steps *q, ir_type type, unsigned src)
+{
+    const bool f64 = is_f64(type);
+
+    s_const(q, PAND, X0, src, f64 ? K_SIGN_F64 : K_SIGN_F32);
+    s_const(q, POR, X0, X0, f64 ? K_BELOW_HALF_F64 : K_BELOW_HALF_F32);
+    s_evex_nearest(q, OPC(scalar_prefix(type), MAP_0F, 0x58) | W(f64), X0, src, X0);
+    s_round(q, type, X0, X0, 3 | 8);
+}
+
+/*
  * xmm0 = src to nearest, ties away from zero, quietly: truncated, and one more where what was cut
  * off is a half or more; both are exact. To cold if a number is too large to have a fraction, or
  * not a number. src is not xmm0; uses t, xmm1, rax.
@@ -56,6 +71,10 @@ static void s_round_away(struct steps *q, ir_type type, const unsigned src_t[2],
     const enum constant integral = f64 ? K_INTEGRAL_F64 : K_INTEGRAL_F32;
     const enum constant abs = f64 ? K_ABS_F64 : K_ABS_F32;
 
+    if (!vector && q->c->h->avx512) {
+        s_round_away_by_sum(q, type, src);
+        return;
+    }
     s_const(q, PAND, X0, src, abs);
     if (vector) {
         s_const(q, f64 ? B38(0x37) : B66(0x66), X0, X0, integral);
@@ -101,10 +120,13 @@ void emit_frint(struct compiler *c, const struct ir_insn *in)
     }
     if (away) {
         s_round_away(&q, in->type, (const unsigned[]){src, t}, cold);
+    } else {
+        s_round(&q, in->type, X0, src, rounding_imm(rounding) | (in->aux & IR_FRINT_EXACT ? 0 : 8));
+    }
+    if (vector && away) { /* NaNs have gone to cold with large numbers */
         steps_emit(&q);
         return;
     }
-    s_round(&q, in->type, X0, src, rounding_imm(rounding) | (in->aux & IR_FRINT_EXACT ? 0 : 8));
     if (vector) {
         s_check_lanes(&q, in->type, (const unsigned[]){X0, t}, false, cold);
     } else {

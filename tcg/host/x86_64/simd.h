@@ -35,6 +35,7 @@ struct step {
         STEP_VEX,
         STEP_VEX_RM,
         STEP_EVEX,
+        STEP_EVEX_NEAREST,
         STEP_IMM,
         STEP_JCC
     } kind;
@@ -73,6 +74,8 @@ void s_zero(struct steps *q, unsigned r);
 void s_ones(struct steps *q, unsigned r);
 /* EVEX.128 of registers below 16; vvvv 0 if the instruction has none */
 void s_evex(struct steps *q, opcode op, unsigned reg, unsigned vvvv, unsigned rm);
+/* The same, of scalars or 512 bits, rounded to nearest and raising nothing. */
+void s_evex_nearest(struct steps *q, opcode op, unsigned reg, unsigned vvvv, unsigned rm);
 /* General registers. */
 void s_imm(struct steps *q, unsigned r, uint64_t imm);
 void s_alu_imm(struct steps *q, unsigned alu, bool w, unsigned r, uint32_t imm);

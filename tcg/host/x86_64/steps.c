@@ -136,6 +136,12 @@ void s_evex(struct steps *q, opcode op, unsigned reg, unsigned vvvv, unsigned rm
                          .rm = (uint8_t)rm});
 }
 
+void s_evex_nearest(struct steps *q, opcode op, unsigned reg, unsigned vvvv, unsigned rm)
+{
+    s_evex(q, op, reg, vvvv, rm);
+    q->step[q->count - 1].kind = STEP_EVEX_NEAREST;
+}
+
 void s_imm(struct steps *q, unsigned r, uint64_t imm)
 {
     add(q, (struct step){.kind = STEP_IMM, .reg = (uint8_t)r, .imm = imm});
@@ -165,7 +171,7 @@ static void emit_evex(struct assembler *as, const struct step *s)
         0x62,
         (uint8_t)((reg & 8 ? 0 : 0x80) | 0x40 | (rm & 8 ? 0 : 0x20) | 0x10 | (s->op >> 8 & 3)),
         (uint8_t)((s->op & OP_W ? 0x80 : 0) | (~s->vvvv & 15) << 3 | 4 | (s->op >> 16 & 3)),
-        0x08,
+        s->kind == STEP_EVEX_NEAREST ? 0x18 : 0x08,
         (uint8_t)s->op,
         (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7))};
 
@@ -194,6 +200,7 @@ static void emit_step(struct assembler *as, const struct step *s)
         emit_v(as, s->op, s->reg, s->vvvv, constant_of(s, as), s->imm_bytes, s->imm);
         break;
     case STEP_EVEX:
+    case STEP_EVEX_NEAREST:
         emit_evex(as, s);
         break;
     case STEP_IMM:

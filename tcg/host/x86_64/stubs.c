@@ -325,6 +325,8 @@ static void constants(struct host *h)
     fill(h, K_INFINITY_F64, 8, UINT64_C(0x7ff0000000000000));
     fill(h, K_HALF_F32, 4, 0x3f000000);
     fill(h, K_HALF_F64, 8, UINT64_C(0x3fe0000000000000));
+    fill(h, K_BELOW_HALF_F32, 4, 0x3effffff);
+    fill(h, K_BELOW_HALF_F64, 8, UINT64_C(0x3fdfffffffffffff));
     fill(h, K_ONE_F32, 4, 0x3f800000);
     fill(h, K_ONE_F64, 8, UINT64_C(0x3ff0000000000000));
     fill(h, K_INTEGRAL_F32, 4, 0x4b000000);
