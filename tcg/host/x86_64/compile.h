@@ -151,6 +151,13 @@ enum constant {
     K_LOW_16,
     K_CLZ_NIBBLE,
     K_HALF_OF_2_31, /* in lanes of 64 bits */
+    K_LOWEST_16, /* of the whole vector */
+    K_ABS_F16,
+    K_LEAST_F16,
+    K_INFINITY_F16,
+    K_HALF_REST, /* of a single, what a half has no bits for, and half of the last one's value */
+    K_HALF_MIDDLE,
+    K_HALF_DENORMAL, /* a single's bits less 1 up to here: its half is denormal */
     K_ZERO,
     K_ALL_ONES,
     K_CRC32,
@@ -416,6 +423,8 @@ bool vector_constant(const struct compiler *c, ir_val v, uint64_t k[2]);
 struct operand vector_constant_place(struct compiler *c, const uint64_t k[2]);
 void emit_vector_move(struct compiler *c, const struct ir_insn *in);
 void emit_fp(struct compiler *c, const struct ir_insn *in);
+bool emit_fp_half(struct compiler *c,
+                  const struct ir_insn *in); /* arithmetic; false: none of half precision */
 void emit_fp_convert(struct compiler *c, const struct ir_insn *in);
 void emit_fcmp(struct compiler *c, const struct ir_insn *in);
 void emit_fsign(struct compiler *c, const struct ir_insn *in);

@@ -57,6 +57,9 @@ static void s_touch_lanes(struct steps *q, const struct ir_insn *in, unsigned x)
 
 void emit_vector_fp(struct compiler *c, const struct ir_insn *in)
 {
+    if (emit_fp_half(c, in)) {
+        return;
+    }
     if (!ir_is_vector(in->type)) {
         emit_fp(c, in);
         return;

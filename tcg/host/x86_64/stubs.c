@@ -336,6 +336,13 @@ static void constants(struct host *h)
     fill(h, K_BELOW_I32_F32, 4, 0x4effffff);
     fill(h, K_65536_F32, 4, 0x47800000);
     fill(h, K_HALF_OF_2_31, 8, UINT64_C(1) << 30);
+    bytes(h, K_LOWEST_16, 0xffff, 0);
+    fill(h, K_ABS_F16, 2, 0x7fff);
+    fill(h, K_LEAST_F16, 2, 0x0400);
+    fill(h, K_INFINITY_F16, 2, 0x7c00);
+    fill(h, K_HALF_REST, 4, 0x1fff);
+    fill(h, K_HALF_MIDDLE, 4, 0x1000);
+    fill(h, K_HALF_DENORMAL, 4, 0x387ffffe);
     fill(h, K_ALL_ONES, 8, UINT64_MAX);
     fill(h, K_SIGN_I8, 1, 0x80);
     fill(h, K_SIGN_I16, 2, 0x8000);
