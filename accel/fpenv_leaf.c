@@ -5,8 +5,9 @@
  * hot.guest_mxcsr and put it back afterwards.
  *
  * Flushing to zero (Arm's FZ) is done by the host's own DAZ and FTZ, which tell less than the guest
- * wants to know: a denormal operand is not told at all, and what is flushed counts as inexact, which
- * it is not for the guest. So these exceptions are not masked until what they would tell is known:
+ * wants to know: a denormal operand is not told at all, and what is flushed counts as inexact,
+ * which it is not for the guest. So these exceptions are not masked until what they would tell is
+ * known:
  *
  *   denormal operand   until the guest's flag for it is set; then DAZ
  *   underflow          until the guest's flags for it and for inexact are set; then FTZ acts
@@ -90,7 +91,8 @@ bool tcg_fp_trap(struct vcpu *v, uint32_t *mxcsr, bool can_evaluate)
 {
     struct tcg_env *env = &v->env;
     const uint32_t both = FP_UNDERFLOW | FP_INEXACT;
-    const uint32_t unmasked = ~(*mxcsr >> MXCSR_MASK_SHIFT) & MXCSR_FLAGS, traps = *mxcsr & unmasked;
+    const uint32_t unmasked = ~(*mxcsr >> MXCSR_MASK_SHIFT) & MXCSR_FLAGS,
+                   traps = *mxcsr & unmasked;
     const uint32_t known = env->fp_flags | from_mxcsr(*mxcsr & ~unmasked);
     bool evaluate = false;
 

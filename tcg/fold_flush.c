@@ -23,8 +23,8 @@ static bool is_flushed(const struct ir_builder *b, ir_val v, ir_type t)
     case IR_frint:
         return d->type == t;
     case IR_fcvt:
-        return d->type == t && (ir_lane_bits(d->src) < ir_lane_bits(t) ||
-                                (d->imm & FLUSH_RULES) == IR_FP_FZ);
+        return d->type == t &&
+               (ir_lane_bits(d->src) < ir_lane_bits(t) || (d->imm & FLUSH_RULES) == IR_FP_FZ);
     case IR_fmin:
     case IR_fmax:
     case IR_fminnm:

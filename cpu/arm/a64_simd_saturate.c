@@ -122,8 +122,8 @@ enum {
 };
 
 /*
- * With a third operand, half of the elements: (±2nm + (d << bits) + rounding) >> bits, all of it halved so that it fits
- * an element of double width.
+ * With a third operand, half of the elements: (±2nm + (d << bits) + rounding) >> bits, all of it
+ * halved so that it fits an element of double width.
  */
 static ir_val doubling_high_half(struct a64_block *c, unsigned esz, const ir_val dnm[3],
                                  unsigned upper, unsigned flags)

@@ -146,9 +146,7 @@ static void check_codes(struct rig *r, struct rng *rng)
     for (unsigned n = 0; n < 2000; n++) {
         const enum arm_pac_key_id key = n % 4;
         const uint64_t modifier = rng_u64(rng), low = rng_u64(rng) & mask64(48);
-        const uint64_t pointer = n & 8    ? rng_u64(rng)
-                                 : n & 16 ? low | ~mask64(48)
-                                          : low;
+        const uint64_t pointer = n & 8 ? rng_u64(rng) : n & 16 ? low | ~mask64(48) : low;
         uint64_t x = pointer, want = arm_pac_add(r->cpu, key, pointer, modifier);
         CHECK(runs(r, 0xdac10041 | key << 10, &x, modifier)); /* PACIA x1, x2 */
         CHECK_EQ(x, want);

@@ -271,8 +271,8 @@ bool host_fault(struct host *h, struct vcpu *v, uintptr_t address, void *context
     return true;
 }
 
-/* Where software evaluates what trapped at offset at of the code, or 0. Others may add to the end of
- * the table meanwhile. */
+/* Where software evaluates what trapped at offset at of the code, or 0. Others may add to the end
+ * of the table meanwhile. */
 static uint32_t trap_path(const struct host *h, uint32_t at)
 {
     uint32_t low = 0, high = __atomic_load_n(&h->trap_count, __ATOMIC_ACQUIRE);

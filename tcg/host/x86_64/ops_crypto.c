@@ -129,7 +129,8 @@ void emit_sha1(struct compiler *c, const struct ir_insn *in)
 /* ---- AES. The host's instructions do a round and add a key: of the guest's, which do half a round
  * each and add the key first, several are one. */
 
-/* The host's instruction for v, but for the key that it adds, and what it works on; 0 if v is none. */
+/* The host's instruction for v, but for the key that it adds, and what it works on; 0 if v is none.
+ */
 static opcode aes_round(const struct compiler *c, ir_val v, ir_val *state)
 {
     const struct ir_insn *in = &c->insns[value(c, v)], *x = &c->insns[value(c, in->a)];

@@ -209,7 +209,8 @@ static void emit_fcvt(struct compiler *c, const struct ir_insn *in)
     copy(c, true, dst, X0);
     if (narrow || in->imm & IR_FP_DN) {
         const uint32_t resume = c->as.hot, keeps = flushes ? 0 : keep_nan(c, in, resume);
-        const uint32_t evaluate = cold_evaluate(c, in, X0, resume), cold = flushes ? evaluate : keeps;
+        const uint32_t evaluate = cold_evaluate(c, in, X0, resume),
+                       cold = flushes ? evaluate : keeps;
         s_rr(&q, B0F(0x57), X0, X0); /* what the host leaves above the result is 0 */
         s_rr(&q, op, X0, ra);
         s_const(&q, PAND, X1, X0, narrow ? K_ABS_F32 : K_ABS_F64);
@@ -220,7 +221,7 @@ static void emit_fcvt(struct compiler *c, const struct ir_insn *in)
         if (flushes) {
             trap_range(c, resume, evaluate);
         }
-    } else { /* a NaN keeps its sign and the rest, as on Arm */
+    } else {                         /* a NaN keeps its sign and the rest, as on Arm */
         s_rr(&q, B0F(0x57), X0, X0); /* what the host leaves above the result is 0 */
         s_rr(&q, op, X0, ra);
     }

@@ -58,9 +58,8 @@ static void s_suspect(struct steps *q, const unsigned suspect_t[2])
 static void s_group(struct steps *q, const struct ir_insn *in, const unsigned operands[3],
                     const struct halves *h, unsigned group)
 {
-    const struct ir_insn single = {.op = in->op,
-                                   .type = ir_is_vector(in->type) ? T_F32X4 : T_F32,
-                                   .aux = in->aux};
+    const struct ir_insn single = {
+        .op = in->op, .type = ir_is_vector(in->type) ? T_F32X4 : T_F32, .aux = in->aux};
 
     s_widen(q, in, (const unsigned[]){h->a, operands[0]}, group);
     if (in->b) {

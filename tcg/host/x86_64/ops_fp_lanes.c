@@ -45,7 +45,8 @@ void s_check_lanes(struct steps *q, ir_type t, const unsigned r_t[2], bool small
     s_jump_if_any(q, t, X1, cold);
 }
 
-/* Raises what denormal lanes of x raise, before an operation that would put something else first. */
+/* Raises what denormal lanes of x raise, before an operation that would put something else first.
+ */
 static void s_touch_lanes(struct steps *q, const struct ir_insn *in, unsigned x)
 {
     if (is_half(in)) {
@@ -157,9 +158,9 @@ void emit_fsign(struct compiler *c, const struct ir_insn *in)
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0);
     const bool f64 = ir_lane(in->type) == L_F64;
-    const enum constant k = in->op == IR_fabs ? (f64 ? K_ABS_F64 : K_ABS_F32)
-                       : ir_is_vector(in->type) ? (f64 ? K_SIGN_F64 : K_SIGN_F32)
-                                                : (f64 ? K_SIGN_ONE_F64 : K_SIGN_ONE_F32);
+    const enum constant k = in->op == IR_fabs        ? (f64 ? K_ABS_F64 : K_ABS_F32)
+                            : ir_is_vector(in->type) ? (f64 ? K_SIGN_F64 : K_SIGN_F32)
+                                                     : (f64 ? K_SIGN_ONE_F64 : K_SIGN_ONE_F32);
     struct steps q = {.c = c};
 
     s_const(&q, in->op == IR_fabs ? PAND : PXOR, dst, ra, k);
