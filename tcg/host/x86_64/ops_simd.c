@@ -33,40 +33,41 @@ static const opcode greater[] = {
 static const enum constant signs[] = {
     [L_I8] = K_SIGN_I8, [L_I16] = K_SIGN_I16, [L_I32] = K_SIGN_I32, [L_I64] = K_SIGN_I64};
 
-static void invert(struct compiler *c, unsigned r)
+static void invert(struct compiler *c, unsigned dst, unsigned r)
 {
-    emit_rm(&c->as, PXOR, r, constant_place(c, K_ALL_ONES));
+    with_constant(c, PXOR, dst, r, K_ALL_ONES);
 }
 
 /* a >= b: the greater one is a. */
-static bool greater_or_equal(struct compiler *c, const struct ir_insn *in, const unsigned r_a_b[3])
+static bool greater_or_equal(struct compiler *c, const struct ir_insn *in,
+                             const unsigned dst_a_b[3])
 {
     static const opcode greatest[2][3] = {{B38(0x3c), B66(0xee), B38(0x3d)},
                                           {B66(0xde), B38(0x3e), B38(0x3f)}};
-    const unsigned cond = in->aux, lane = ir_lane(in->type) - L_I8, r = r_a_b[0];
+    const unsigned cond = in->aux, lane = ir_lane(in->type) - L_I8;
     const bool least = cond == IR_ULE || cond == IR_SLE;
     const bool is_unsigned = cond == IR_ULE || cond == IR_UGE;
 
     if ((!least && cond != IR_UGE && cond != IR_SGE) || lane > 2) {
         return false;
     }
-    const unsigned a = r_a_b[least ? 2 : 1], b = r_a_b[least ? 1 : 2];
-    emit_rr(&c->as, lane_equal[lane], r, a);
-    three(c, greatest[is_unsigned][lane], r, a, b);
+    const unsigned a = dst_a_b[least ? 2 : 1], b = dst_a_b[least ? 1 : 2];
+    three(c, lane_equal[lane], dst_a_b[0], X0, a);
+    three(c, greatest[is_unsigned][lane], X0, a, b);
     return true;
 }
 
-/* xmm0 = a > b by lane; unsigned by flipping the signs of both */
-static void greater_than(struct compiler *c, enum ir_lane lane, bool is_unsigned, unsigned a,
-                         unsigned b)
+/* r = a > b by lane; unsigned by flipping the signs of both */
+static void greater_than(struct compiler *c, enum ir_lane lane, bool is_unsigned,
+                         const unsigned r_a_b[3])
 {
     if (!is_unsigned) {
-        three(c, greater[lane], X0, a, b);
+        three(c, greater[lane], r_a_b[0], r_a_b[1], r_a_b[2]);
         return;
     }
-    emit_rr(&c->as, greater[lane], X0, X1);
-    with_constant(c, B66(0xef), X1, b, signs[lane]);
-    with_constant(c, B66(0xef), X0, a, signs[lane]);
+    three(c, greater[lane], r_a_b[0], X0, X1);
+    with_constant(c, PXOR, X1, r_a_b[2], signs[lane]);
+    with_constant(c, PXOR, X0, r_a_b[1], signs[lane]);
 }
 
 void emit_vector_compare(struct compiler *c, const struct ir_insn *in)
@@ -80,30 +81,30 @@ void emit_vector_compare(struct compiler *c, const struct ir_insn *in)
         return;
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
-    copy(c, true, dst, X0);
     if (in->op == IR_vtst) {
-        invert(c, X0);
+        invert(c, dst, X0);
         emit_rm(&c->as, equal[lane], X0, constant_place(c, K_ZERO));
-        three(c, B66(0xdb), X0, ra, rb);
+        three(c, PAND, X0, ra, rb);
         return;
     }
-    if (greater_or_equal(c, in, (const unsigned[]){X0, ra, rb})) {
+    if (greater_or_equal(c, in, (const unsigned[]){dst, ra, rb})) {
         return;
     }
     if (cond == IR_EQ || cond == IR_NE) {
         if (cond == IR_NE) {
-            invert(c, X0);
+            invert(c, dst, X0);
         }
-        three(c, equal[lane], X0, ra, rb);
+        three(c, equal[lane], cond == IR_NE ? X0 : dst, ra, rb);
         return;
     }
     const bool is_unsigned = cond <= IR_UGT;
     const bool swap = cond == IR_ULT || cond == IR_SLT || cond == IR_UGE || cond == IR_SGE;
     const bool negate = cond == IR_ULE || cond == IR_SLE || cond == IR_UGE || cond == IR_SGE;
     if (negate) {
-        invert(c, X0);
+        invert(c, dst, X0);
     }
-    greater_than(c, lane, is_unsigned, swap ? rb : ra, swap ? ra : rb);
+    greater_than(c, lane, is_unsigned,
+                 (const unsigned[]){negate ? X0 : dst, swap ? rb : ra, swap ? ra : rb});
 }
 
 /* ---- shifts by a constant */
@@ -145,7 +146,8 @@ void emit_vector_shift(struct compiler *c, const struct ir_insn *in)
         fallback(c, in);
         return;
     }
-    const unsigned dst = def(c), ra = use_here(c, in->a, dst);
+    const bool copies = !c->h->avx || lane == L_I8 || (lane == L_I64 && in->op == IR_sari);
+    const unsigned dst = def(c), ra = copies ? use_here(c, in->a, dst) : use(c, in->a, 0);
     if (in->op == IR_sari && n >= width) {
         n = width - 1;
     }
@@ -158,6 +160,14 @@ void emit_vector_shift(struct compiler *c, const struct ir_insn *in)
         return;
     }
     static const uint8_t ops[] = {[L_I16] = 0x71, [L_I32] = 0x72, [L_I64] = 0x73};
+    if (!copies) {
+        emit_v(&c->as, B66(ops[lane]),
+               in->op == IR_shli   ? SHIFT_LEFT
+               : in->op == IR_shri ? SHIFT_RIGHT
+                                   : SHIFT_ARITHMETIC,
+               dst, reg_operand(ra), 1, n);
+        return;
+    }
     if (lane == L_I8) {
         shift_bytes(c, in, dst, n);
     } else if (lane == L_I64 && in->op == IR_sari) {
@@ -197,22 +207,28 @@ static bool reverse_constant(ir_type t, unsigned group, enum constant *k)
     }
 }
 
+/* The register that an instruction of three operands may write: with AVX dst itself. */
+static unsigned result(const struct compiler *c, unsigned dst)
+{
+    return c->h->avx ? dst : X0;
+}
+
 /* Even or odd lanes of both operands. */
 static void unzip(struct steps *q, const struct ir_insn *in, const unsigned dst_a_b[3])
 {
     const bool odd = in->op == IR_vuzp2;
-    const unsigned a = dst_a_b[1], b = dst_a_b[2];
+    const unsigned a = dst_a_b[1], b = dst_a_b[2], r = result(q->c, dst_a_b[0]);
 
     if (ir_lane_bits(in->type) == 32) {
-        s_three_imm(q, B0F(0xc6), (const unsigned[]){X0, a, b}, odd ? 0xdd : 0x88); /* shufps */
+        s_three_imm(q, B0F(0xc6), (const unsigned[]){r, a, b}, odd ? 0xdd : 0x88); /* shufps */
     } else {
         const enum constant k = ir_lane_bits(in->type) == 8 ? (odd ? K_ODD_8 : K_EVEN_8)
                                                             : (odd ? K_ODD_16 : K_EVEN_16);
         s_const(q, PSHUFB, X0, a, k);
         s_const(q, PSHUFB, X1, b, k);
-        s_three(q, B66(0x6c), X0, X0, X1);
+        s_three(q, B66(0x6c), r, X0, X1);
     }
-    s_copy(q, dst_a_b[0], X0);
+    s_copy(q, dst_a_b[0], r);
 }
 
 static void transpose(struct steps *q, const struct ir_insn *in, const unsigned dst_a_b[3])
@@ -245,12 +261,6 @@ static void transpose(struct steps *q, const struct ir_insn *in, const unsigned 
         s_rr(q, B66(0x62), X0, X1); /* punpckldq */
     }
     s_copy(q, dst_a_b[0], X0);
-}
-
-/* The register that an instruction of three operands may write: with AVX dst itself. */
-static unsigned result(const struct compiler *c, unsigned dst)
-{
-    return c->h->avx ? dst : X0;
 }
 
 static void shuffle(struct steps *q, const struct ir_insn *in, const unsigned dst_a_b[3],

@@ -2,6 +2,7 @@
 /* Vector ops that have one host instruction, and moves between lanes, vectors and general
  * registers. */
 #include "tcg/host/x86_64/compile.h"
+#include "tcg/opinfo.h"
 
 struct vector_row {
     uint8_t op, lane;
@@ -64,6 +65,28 @@ void three(struct compiler *c, opcode op, unsigned dst, unsigned a, unsigned b)
     }
 }
 
+/* A constant as the second operand of the host's instruction is read from memory, unless it is in a
+ * register for somebody else. */
+static bool with_constant(struct compiler *c, const struct ir_insn *in,
+                          const struct vector_row *row)
+{
+    const bool commutes = ir_ops[in->op].effects & IR_COMMUTES;
+    ir_val x = row->swap ? in->b : in->a, y = row->swap ? in->a : in->b;
+    uint64_t k[2];
+
+    if (commutes && vector_constant(c, x, k)) {
+        const ir_val other = x;
+        x = y;
+        y = other;
+    }
+    if (!c->h->avx || c->reg[value(c, y)] >= 0 || !vector_constant(c, y, k)) {
+        return false;
+    }
+    const unsigned dst = def(c), rx = use(c, x, 0);
+    emit_v(&c->as, row->code, dst, rx, vector_constant_place(c, k), 0, 0);
+    return true;
+}
+
 /* A half of a below zeros. */
 static void emit_half(struct compiler *c, const struct ir_insn *in)
 {
@@ -97,6 +120,9 @@ void emit_vector(struct compiler *c, const struct ir_insn *in)
     const bool half = (in->op == IR_vzip1 || in->op == IR_vzip2) && ir_lane_bits(in->type) == 64;
     if (half && c->insns[value(c, in->b)].op == IR_vkonst && !c->insns[value(c, in->b)].imm) {
         emit_half(c, in);
+        return;
+    }
+    if (with_constant(c, in, row)) {
         return;
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
