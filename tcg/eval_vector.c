@@ -286,6 +286,31 @@ static void widen(const struct ir_eval *e, union ir_vec *d, const union ir_vec *
     *d = r;
 }
 
+static void add_neighbours(const struct ir_eval *e, union ir_vec *d, const union ir_vec *a,
+                           bool sign)
+{
+    const unsigned w = ir_lane_bits(e->in->type), half = w / 2;
+    union ir_vec r = {.u64 = {0, 0}};
+
+    for (unsigned i = 0; i < 128 / w; i++) {
+        eval_set_lane(&r, w, i,
+                      sign ? (uint64_t)eval_signed_lane(a, half, 2 * i) +
+                                 (uint64_t)eval_signed_lane(a, half, 2 * i + 1)
+                           : eval_lane(a, half, 2 * i) + eval_lane(a, half, 2 * i + 1));
+    }
+    *d = r;
+}
+
+EVALUATOR(eval_vsaddlp)
+{
+    add_neighbours(e, d, a, true);
+}
+
+EVALUATOR(eval_vuaddlp)
+{
+    add_neighbours(e, d, a, false);
+}
+
 EVALUATOR(eval_vsxtl)
 {
     widen(e, d, a, true, false);

@@ -158,6 +158,9 @@ OP(vtrn2, BIN, PURE, EV(eval_vtrn2))
 OP(vrev, UNI, PURE, EV(eval_vrev))   /* reverses the lanes within groups of aux bits */
 OP(vtbl, BIN, PURE, EV(eval_vtbl))   /* bytes of a picked by the bytes of b; 0 where b >= 16 */
 OP(vpadd, BIN, PURE, EV(eval_vpadd)) /* sums of neighbours of a, then of b */
+OP(vsaddlp, UN, PURE,
+   EV(eval_vsaddlp)) /* sums of neighbours of half the width, signed, in this type's lanes */
+OP(vuaddlp, UN, PURE, EV(eval_vuaddlp))
 OP(vaddv, UN, PURE, EV(eval_vaddv))  /* sum of all lanes, in lane 0, the rest 0 */
 OP(vsminv, UN, PURE, EV(eval_vsminv))
 OP(vsmaxv, UN, PURE, EV(eval_vsmaxv))

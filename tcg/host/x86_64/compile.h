@@ -165,6 +165,7 @@ enum constant {
     K_LANES_7F_8,
     K_LANES_7FFF_16,
     K_LANES_1_8,
+    K_LANES_1_16,
     K_MAX_I32,
     K_MIN_I32,
     K_RBIT_NIBBLE,
@@ -412,6 +413,7 @@ void emit_vector_extreme(struct compiler *c, const struct ir_insn *in);
 void emit_vector_saturating(struct compiler *c, const struct ir_insn *in);
 void emit_vector_halving(struct compiler *c, const struct ir_insn *in);
 void emit_vector_dot(struct compiler *c, const struct ir_insn *in);
+void emit_vector_neighbours(struct compiler *c, const struct ir_insn *in);
 void emit_vector_doubled(struct compiler *c, const struct ir_insn *in);
 void emit_rbit(struct compiler *c, const struct ir_insn *in);
 void emit_sha1(struct compiler *c, const struct ir_insn *in);

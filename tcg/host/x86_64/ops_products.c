@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The high halves of doubled products by lane. The one product that does not fit, of the least
- * number with itself, is the least number again, which no other product gives. */
+/* High halves of doubled products by lane, and sums of neighbours, which are products with ones. */
 #include "tcg/host/x86_64/simd.h"
+
+/* ---- high halves. The one product that does not fit, of the least number with itself, is the least
+ * number again, which no other product gives. */
 
 static void s_words(struct steps *q, bool rounded, unsigned a, unsigned b)
 {
@@ -53,5 +55,45 @@ void emit_vector_doubled(struct compiler *c, const struct ir_insn *in)
     s_const(&q, lane_equal[words ? 1 : 2], X1, X0, words ? K_SIGN_I16 : K_SIGN_I32);
     s_rr(&q, PXOR, X0, X1);
     s_copy(&q, dst, X0);
+    steps_emit(&q);
+}
+
+/* ---- sums of neighbours */
+
+/* Of 32 and 64 bits, unsigned, or signed of 64: both halves brought to the lane's width. */
+static void s_sum_of_halves(struct steps *q, const struct ir_insn *in, const unsigned dst_a[2])
+{
+    const unsigned wide = ir_lane(in->type) - L_I8, bits = ir_lane_bits(in->type) / 2, a = dst_a[1];
+
+    s_shift(q, lane_shift[wide], SHIFT_RIGHT, (const unsigned[]){X0, a}, bits);
+    s_shift(q, lane_shift[wide], SHIFT_LEFT, (const unsigned[]){X1, a}, bits);
+    s_shift(q, lane_shift[wide], SHIFT_RIGHT, (const unsigned[]){X1, X1}, bits);
+    s_rr(q, lane_add[wide], X0, X1);
+    s_copy(q, dst_a[0], X0);
+}
+
+void emit_vector_neighbours(struct compiler *c, const struct ir_insn *in)
+{
+    const bool sign = in->op == IR_vsaddlp;
+    const unsigned bits = ir_lane_bits(in->type);
+
+    if (bits < 16 || (sign && bits == 64)) {
+        fallback(c, in);
+        return;
+    }
+    const unsigned dst = def(c), ra = use(c, in->a, 0);
+    struct steps q = {.c = c};
+
+    if (bits == 16 && sign) { /* pmaddubsw: unsigned by signed */
+        s_load(&q, X0, K_LANES_1_8);
+        s_rr(&q, B38(0x04), X0, ra);
+        s_copy(&q, dst, X0);
+    } else if (bits == 16) {
+        s_const(&q, B38(0x04), dst, ra, K_LANES_1_8);
+    } else if (sign) {
+        s_const(&q, B66(0xf5), dst, ra, K_LANES_1_16); /* pmaddwd */
+    } else {
+        s_sum_of_halves(&q, in, (const unsigned[]){dst, ra});
+    }
     steps_emit(&q);
 }

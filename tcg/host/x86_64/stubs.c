@@ -359,6 +359,7 @@ static void constants(struct host *h)
     fill(h, K_LANES_7F_8, 1, 0x7f);
     fill(h, K_LANES_7FFF_16, 2, 0x7fff);
     fill(h, K_LANES_1_8, 1, 1);
+    fill(h, K_LANES_1_16, 2, 1);
     fill(h, K_MAX_I32, 8, INT32_MAX);
     fill(h, K_MIN_I32, 8, (uint64_t)INT32_MIN);
     bytes(h, K_RBIT_NIBBLE, UINT64_C(0x0e060a020c040800), UINT64_C(0x0f070b030d050901));

@@ -140,6 +140,8 @@ static unsigned vector_width(const struct compiler *c, const struct ir_insn *in)
     case IR_shsub:
     case IR_uhsub:
         return by_lane(in, max2(a, b));
+    case IR_vsaddlp:
+    case IR_vuaddlp:
     case IR_shli:
     case IR_shri:
     case IR_sari:
