@@ -118,6 +118,8 @@ enum constant {
     K_SIGN_F64,
     K_SIGN_ONE_F32, /* of the lowest lane alone */
     K_SIGN_ONE_F64,
+    K_ABS_ONE_F32,
+    K_ABS_ONE_F64,
     K_ABS_F32,
     K_ABS_F64,
     K_LEAST_F32, /* the smallest normal number */

@@ -158,9 +158,10 @@ void emit_fsign(struct compiler *c, const struct ir_insn *in)
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0);
     const bool f64 = ir_lane(in->type) == L_F64;
-    const enum constant k = in->op == IR_fabs        ? (f64 ? K_ABS_F64 : K_ABS_F32)
-                            : ir_is_vector(in->type) ? (f64 ? K_SIGN_F64 : K_SIGN_F32)
-                                                     : (f64 ? K_SIGN_ONE_F64 : K_SIGN_ONE_F32);
+    const bool one = !ir_is_vector(in->type);
+    const enum constant abs[] = {K_ABS_F32, K_ABS_F64, K_ABS_ONE_F32, K_ABS_ONE_F64};
+    const enum constant sign[] = {K_SIGN_F32, K_SIGN_F64, K_SIGN_ONE_F32, K_SIGN_ONE_F64};
+    const enum constant k = (in->op == IR_fabs ? abs : sign)[2 * one + f64];
     struct steps q = {.c = c};
 
     s_const(&q, in->op == IR_fabs ? PAND : PXOR, dst, ra, k);

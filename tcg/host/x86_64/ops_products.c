@@ -2,8 +2,8 @@
 /* High halves of doubled products by lane, and sums of neighbours, which are products with ones. */
 #include "tcg/host/x86_64/simd.h"
 
-/* ---- high halves. The one product that does not fit, of the least number with itself, is the least
- * number again, which no other product gives. */
+/* ---- high halves. The one product that does not fit, of the least number with itself, is the
+ * least number again, which no other product gives. */
 
 static void s_words(struct steps *q, bool rounded, unsigned a, unsigned b)
 {

@@ -272,8 +272,34 @@ static void emit_vset(struct compiler *c, const struct ir_insn *in)
     }
 }
 
+/* dst = a scalar that is a constant and in no register, zeros above. */
+static bool load_constant(struct compiler *c, ir_val v, unsigned bits)
+{
+    const uint32_t place = (c->as.cold + 7u) & ~7u;
+    uint64_t k;
+
+    if (bits < 32 || !constant(c, v, &k) || c->reg[value(c, v)] >= 0) {
+        return false;
+    }
+    const unsigned dst = def(c);
+    const uint64_t padding_and_k[2] = {0, bits == 32 ? (uint32_t)k : k};
+    if (padding_and_k[1] == 0) {
+        three(c, B66(0xef), dst, dst, dst);
+        return true;
+    }
+    const unsigned padding = place - c->as.cold;
+    c->as.to_cold = true;
+    emit_bytes(&c->as, (const uint8_t *)padding_and_k + 8 - padding, padding + 8);
+    c->as.to_cold = false;
+    emit_rm(&c->as, SSE_MOVQ_LOAD, dst, at_constant(&c->as, place));
+    return true;
+}
+
 static void emit_vzext(struct compiler *c, const struct ir_insn *in)
 {
+    if (!class_of(in->src) && load_constant(c, in->a, ir_type_bits(in->src))) {
+        return;
+    }
     const unsigned dst = def(c), ra = use(c, in->a, 0), bits = ir_type_bits(in->src);
     struct assembler *as = &c->as;
 
@@ -327,6 +353,9 @@ static void emit_vdup(struct compiler *c, const struct ir_insn *in)
 
 static void emit_fmov(struct compiler *c, const struct ir_insn *in)
 {
+    if (in->op == IR_fmov_to_fp && load_constant(c, in->a, ir_type_bits(in->type))) {
+        return;
+    }
     const unsigned dst = def(c), ra = use(c, in->a, 0), bits = ir_type_bits(in->type);
     struct assembler *as = &c->as;
 

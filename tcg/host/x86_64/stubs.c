@@ -317,6 +317,8 @@ static void constants(struct host *h)
     fill(h, K_SIGN_F64, 8, UINT64_C(1) << 63);
     bytes(h, K_SIGN_ONE_F32, UINT64_C(1) << 31, 0);
     bytes(h, K_SIGN_ONE_F64, UINT64_C(1) << 63, 0);
+    bytes(h, K_ABS_ONE_F32, INT32_MAX, 0);
+    bytes(h, K_ABS_ONE_F64, INT64_MAX, 0);
     fill(h, K_ABS_F32, 4, 0x7fffffff);
     fill(h, K_ABS_F64, 8, INT64_MAX);
     fill(h, K_LEAST_F32, 4, 0x00800000);

@@ -62,6 +62,9 @@ static unsigned scalar_width(const struct compiler *c, const struct ir_insn *in)
         return bits >= 32 && (a <= bits || width_of(c, in->b) <= bits) ? bits : 128;
     case IR_vget:
         return c->h->avx && in->aux && bits >= 32 ? bits : 128;
+    case IR_select:
+        return max2(width_of(c, in->b), width_of(c, in->c));
+    case IR_fabs: /* by a mask that has nothing above */
     case IR_fmov_to_fp:
     case IR_itof:
     case IR_fcvt:
@@ -70,7 +73,6 @@ static unsigned scalar_width(const struct compiler *c, const struct ir_insn *in)
     case IR_fdiv:
     case IR_fsqrt:
     case IR_frint:
-    case IR_fabs:
     case IR_fneg:
     case IR_fdaz:
         return bits >= 32 && a <= bits ? bits : 128;
@@ -92,6 +94,8 @@ static unsigned vector_width(const struct compiler *c, const struct ir_insn *in)
     uint64_t k[2];
 
     switch (in->op) {
+    case IR_select:
+        return max2(b, width_of(c, in->c));
     case IR_load: {
         const unsigned bits = 8u << (in->imm >> 32 & MO_SIZE_LOG2);
         return bits < 128 ? bits : 128;
