@@ -286,6 +286,19 @@ TEST(operands_that_cannot_be_denormal_are_not_flushed)
     CHECK_EQ(builder.insns[builder.insns[test].a].a, kept);
 }
 
+TEST(masks_of_what_a_shift_has_left_do_nothing)
+{
+    struct ir_builder *b = block();
+    const ir_val v = ir_get(b, V0);
+    const ir_val right = ir_v1(b, IR_shri, T_I32X4, v, 20), left = ir_v1(b, IR_shli, T_I16X8, v, 4);
+    const ir_val low = ir_vkonst(b, UINT64_C(0x00000fff00000fff));
+    const ir_val high = ir_vkonst(b, UINT64_C(0xfff0fff0fff0fff0));
+    CHECK_EQ(ir_v2(b, IR_and, T_V128, right, low, 0), right);
+    CHECK_EQ(ir_v2(b, IR_and, T_V128, high, left, 0), left);
+    CHECK(ir_v2(b, IR_and, T_V128, left, low, 0) != left);
+    CHECK(ir_v2(b, IR_and, T_V128, right, ir_vkonst(b, UINT64_C(0x7ff00000fff)), 0) != right);
+}
+
 TEST(inverting_any_boolean_ends)
 {
     struct ir_builder *b = block();

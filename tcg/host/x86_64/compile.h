@@ -416,6 +416,8 @@ void emit_vector_saturating(struct compiler *c, const struct ir_insn *in);
 void emit_vector_halving(struct compiler *c, const struct ir_insn *in);
 void emit_vector_dot(struct compiler *c, const struct ir_insn *in);
 void emit_vector_neighbours(struct compiler *c, const struct ir_insn *in);
+bool emit_vector_rotation(struct compiler *c,
+                          const struct ir_insn *in); /* in is the or of two shifts */
 void emit_vector_doubled(struct compiler *c, const struct ir_insn *in);
 void emit_rbit(struct compiler *c, const struct ir_insn *in);
 void emit_sha1(struct compiler *c, const struct ir_insn *in);

@@ -154,7 +154,7 @@ static opcode aes_round(const struct compiler *c, ir_val v, ir_val *state)
 
 bool emit_aes_with_key(struct compiler *c, const struct ir_insn *in)
 {
-    if (in->op != IR_xor || !c->h->cpu.aes) {
+    if (in->op != IR_xor || ir_type_bits(in->type) != 128 || !c->h->cpu.aes) {
         return false;
     }
     ir_val state, key = in->b;

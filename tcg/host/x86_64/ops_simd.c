@@ -182,6 +182,49 @@ void emit_vector_shift(struct compiler *c, const struct ir_insn *in)
     copy(c, true, dst, ra);
 }
 
+/* ---- rotations */
+
+/* Bytes of each lane turned to the left by n of them. */
+static void turned_bytes(unsigned bits, unsigned n, uint64_t k[2])
+{
+    uint8_t index[16];
+
+    for (unsigned i = 0; i < 16; i++) {
+        const unsigned lane = i & ~(bits / 8 - 1);
+        index[i] = (uint8_t)(lane | ((i - n) & (bits / 8 - 1)));
+    }
+    memcpy(k, index, 16);
+}
+
+bool emit_vector_rotation(struct compiler *c, const struct ir_insn *in)
+{
+    const struct ir_insn *x = &c->insns[value(c, in->a)], *y = &c->insns[value(c, in->b)];
+
+    if (x->op == IR_shri) {
+        const struct ir_insn *left = y;
+        y = x;
+        x = left;
+    }
+    const unsigned bits = ir_lane_bits(x->type), n = x->aux;
+    if (in->op != IR_or || x->op != IR_shli || y->op != IR_shri || x->type != y->type ||
+        ir_type_bits(in->type) != 128 || ir_type_bits(x->type) != 128 || n + y->aux != bits || !n ||
+        bits < 32 || !c->h->avx || value(c, x->a) != value(c, y->a) || (n % 8 && !c->h->avx512)) {
+        return false;
+    }
+    const unsigned dst = def(c), ra = use(c, x->a, 0);
+    struct steps q = {.c = c};
+
+    if (c->h->avx512) { /* vprold, vprolq */
+        s_evex_imm(&q, B66(0x72) | W(bits == 64), (const unsigned[]){1, dst, ra}, n);
+        steps_emit(&q);
+    } else {
+        uint64_t k[2];
+        turned_bytes(bits, n / 8, k);
+        emit_v(&c->as, PSHUFB, dst, ra, vector_constant_place(c, k), 0, 0);
+    }
+    return true;
+}
+
 /* ---- shuffles */
 
 static bool reverse_constant(ir_type t, unsigned group, enum constant *k)

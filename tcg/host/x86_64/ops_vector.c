@@ -106,7 +106,7 @@ void emit_vector(struct compiler *c, const struct ir_insn *in)
 {
     const struct vector_row *row = find(in);
 
-    if (emit_aes_with_key(c, in)) {
+    if (emit_aes_with_key(c, in) || emit_vector_rotation(c, in)) {
         return;
     }
     if (in->op == IR_mul && in->type == T_I8X16) {

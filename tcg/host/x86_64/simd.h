@@ -74,7 +74,8 @@ void s_zero(struct steps *q, unsigned r);
 void s_ones(struct steps *q, unsigned r);
 /* EVEX.128 of registers below 16; vvvv 0 if the instruction has none */
 void s_evex(struct steps *q, opcode op, unsigned reg, unsigned vvvv, unsigned rm);
-/* The same, of scalars or 512 bits, rounded to nearest and raising nothing. */
+void s_evex_imm(struct steps *q, opcode op, const unsigned reg_vvvv_rm[3], unsigned imm);
+/* The same as s_evex, of scalars or 512 bits, rounded to nearest and raising nothing. */
 void s_evex_nearest(struct steps *q, opcode op, unsigned reg, unsigned vvvv, unsigned rm);
 /* General registers. */
 void s_imm(struct steps *q, unsigned r, uint64_t imm);
