@@ -153,7 +153,8 @@ enum constant {
     K_LOW_16,
     K_CLZ_NIBBLE,
     K_HALF_OF_2_31, /* in lanes of 64 bits */
-    K_LOWEST_16,    /* of the whole vector */
+    K_LOWEST_8,     /* of the whole vector */
+    K_LOWEST_16,
     K_ABS_F16,
     K_LEAST_F16,
     K_INFINITY_F16,

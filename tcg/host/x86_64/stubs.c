@@ -338,6 +338,7 @@ static void constants(struct host *h)
     fill(h, K_BELOW_I32_F32, 4, 0x4effffff);
     fill(h, K_65536_F32, 4, 0x47800000);
     fill(h, K_HALF_OF_2_31, 8, UINT64_C(1) << 30);
+    bytes(h, K_LOWEST_8, 0xff, 0);
     bytes(h, K_LOWEST_16, 0xffff, 0);
     fill(h, K_ABS_F16, 2, 0x7fff);
     fill(h, K_LEAST_F16, 2, 0x0400);
