@@ -22,7 +22,6 @@
 #define CODE_STACK_GUARD 65536u
 #define CODE_STACK_HEADROOM                                                                        \
     128u /* bytes above the first frame, read by returns that look for theirs */
-#define MXCSR_INITIAL 0x1f80u /* round to nearest, all exceptions masked */
 
 bool tcg_has_work(struct vcpu *v)
 {
@@ -254,7 +253,7 @@ static bool code_stack_setup(struct tcg_vcpu *t, struct error *e)
     uint8_t *top = (uint8_t *)t->code_stack + HOST_CODE_STACK_BYTES - CODE_STACK_HEADROOM;
     memset(top, 0xff, CODE_STACK_HEADROOM); /* no frame matches */
     t->v->hot.code_stack = top;
-    t->v->hot.guest_mxcsr = (t->v->hot.guest_mxcsr & ~0x3fu) | MXCSR_INITIAL;
+    tcg_fp_set_flags(t->v, tcg_fp_flags(t->v));
     return true;
 }
 

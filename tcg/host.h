@@ -174,7 +174,7 @@ void host_reset(struct host *h);
 /* How full the cache and its tables are. What was compiled last can be taken back, when nothing
  * leads to it any more. */
 struct host_mark {
-    uint32_t hot, cold, sites, maps, links;
+    uint32_t hot, cold, sites, maps, links, traps;
 };
 struct host_mark host_mark(const struct host *h);
 void host_release(struct host *h, const struct host_mark *m);
@@ -220,6 +220,9 @@ enum host_place host_place_of(const struct host *h, const void *context);
 /* A fault in generated code's guard pages: true if fixed (the code stack was reset). context is the
  * signal's ucontext. */
 bool host_fault(struct host *h, struct vcpu *v, uintptr_t address, void *context);
+/* A floating-point exception of generated code that is not masked, while the guest flushes to zero:
+ * true if it was dealt with. */
+bool host_fp_fault(struct host *h, struct vcpu *v, void *context);
 
 uint64_t host_cache_used(const struct host *h);
 uint64_t host_cache_size(const struct host *h);

@@ -257,6 +257,8 @@ static bool verify_lane_width(struct verifier *c)
     case IR_vsxth:
     case IR_vuxtl:
     case IR_vuxth:
+    case IR_vsaddlp:
+    case IR_vuaddlp:
     case IR_vsmull:
     case IR_vsmulh:
     case IR_vumull:

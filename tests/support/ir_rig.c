@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "tcg/interp.h"
+#include "tcg/opinfo.h"
 #include "tests/support/ir_rig.h"
 
 /* Guest physical memory; code is at its beginning. */
@@ -407,6 +408,17 @@ static void execute(struct rig *r)
     accel_stop(r->accel);
 }
 
+/* Flushing to zero is the environment's for a whole block. */
+static bool flushes(const struct ir_builder *b)
+{
+    for (uint32_t i = 1; i < b->count; i++) {
+        if (ir_ops[b->insns[i].op].effects & IR_STICKY && b->insns[i].imm & IR_FP_FZ) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void rig_run(struct rig *r, const struct ir_builder *b, struct rig_state *s)
 {
     struct vcpu *v = &r->vcpu;
@@ -417,6 +429,7 @@ void rig_run(struct rig *r, const struct ir_builder *b, struct rig_state *s)
     memcpy(r->ram + RIG_BASE, s->memory, RIG_BYTES);
     tcg_fp_set_flags(v, s->fp_flags);
     tcg_fp_set_rounding(v, s->rounding);
+    tcg_fp_set_flush(v, flushes(b));
     v->hot.excl_addr = s->monitor;
     if (r->host) {
         execute(r);

@@ -8,7 +8,9 @@
 #include "cpu/arm/a64_decode.h"
 #include "cpu/arm/cpu.h"
 #include "cpu/arm/exception.h"
+#include "cpu/arm/pauth.h"
 #include "cpu/arm/sysregs.h"
+#include "tcg/interp.h"
 #include "tests/test.h"
 
 #define PC UINT64_C(0xffff000012345000)
@@ -214,6 +216,63 @@ TEST(block_at_a_tagged_address_is_not_movable)
     CHECK(!r->b.movable);
     CHECK_EQ(r->b.insns[r->b.count - 1].imm, 0x401000);
     rig_free(r);
+}
+
+#define MODE_KEYS (MODE_ENIA | MODE_ENIB | MODE_ENDA | MODE_ENDB)
+
+/* Runs one instruction with x1 = *x and x2 = modifier, which leaves its result in x1. */
+static bool runs(struct rig *r, uint32_t insn, uint64_t *x, uint64_t modifier)
+{
+    put(r, 0, insn);
+    translate(r, PC, MODE_PLAIN | MODE_KEYS, 4);
+    r->cpu->x[1] = *x;
+    r->cpu->x[2] = modifier;
+    r->cpu->vcpu.hot.raised = 0;
+    ir_interpret(&r->cpu->vcpu, &r->b);
+    *x = r->cpu->x[1];
+    return !r->cpu->vcpu.hot.raised;
+}
+
+/* Codes made by IR are those of the functions in C (pauth_leaf.c). */
+static void check_codes(struct rig *r, struct rng *rng)
+{
+    for (unsigned n = 0; n < 2000; n++) {
+        const enum arm_pac_key_id key = n % 4;
+        const uint64_t modifier = rng_u64(rng), low = rng_u64(rng) & mask64(48);
+        const uint64_t pointer = n & 8 ? rng_u64(rng) : n & 16 ? low | ~mask64(48) : low;
+        uint64_t x = pointer, want = arm_pac_add(r->cpu, key, pointer, modifier);
+        CHECK(runs(r, 0xdac10041 | key << 10, &x, modifier)); /* PACIA x1, x2 */
+        CHECK_EQ(x, want);
+        want = x = rng_below(rng, 4) ? x : x ^ UINT64_C(1) << rng_below(rng, 64);
+        const bool right = arm_pac_check(r->cpu, key, &want, modifier);
+        uint64_t y = x;
+        CHECK_EQ(runs(r, 0xdac11041 | key << 10, &y, modifier), right); /* AUTIA x1, x2 */
+        CHECK_EQ(y, right ? want : x);
+        want = arm_pac_strip(r->cpu, x, key >= ARM_KEY_DA);
+        CHECK(runs(r, 0xdac143e1 | (key & 2) << 9, &x, 0)); /* XPACI x1 */
+        CHECK_EQ(x, want);
+    }
+}
+
+TEST(pointers_are_signed_inline_as_by_functions)
+{
+    static const char *const models[] = {"max", "max,pauth-qarma5=on"};
+    static const uint64_t tcrs[] = {0, TCR_TBI0, TCR_TBI0 | TCR_TBID0, TCR_TBI0 | TCR_TBI1,
+                                    TCR_TBI1 | TCR_TBID0};
+    struct rng rng;
+    rng_seed(&rng, test_seed());
+    for (unsigned m = 0; m < 2; m++) {
+        struct rig *r = rig_new(models[m]);
+        for (unsigned i = 0; i < array_len(tcrs); i++) {
+            r->cpu->tcr[1] = UINT64_C(0x80100010) | tcrs[i]; /* 48-bit addresses, pages of 4 KB */
+            arm_update_mode(r->cpu);
+            for (unsigned key = 0; key < ARM_KEY_COUNT; key++) {
+                r->cpu->key[key] = (struct arm_pac_key){rng_u64(&rng), rng_u64(&rng)};
+            }
+            check_codes(r, &rng);
+        }
+        rig_free(r);
+    }
 }
 
 TEST(block_ends_with_its_page)

@@ -631,6 +631,9 @@ void prepare(struct compiler *c)
         c->spill[i] = 0;
         c->fused[i] = false;
         c->alias[i] = alias_of(c, i);
+        if (class_of(in->type)) {
+            upper_track(c, i);
+        }
         c->insn_of[i] = offset;
         if (in->op == IR_insn) {
             offset = (uint32_t)(in->imm - c->b->pc);

@@ -406,6 +406,10 @@ static void constants(struct host *h)
 {
     fill(h, K_SIGN_F32, 4, UINT64_C(1) << 31);
     fill(h, K_SIGN_F64, 8, UINT64_C(1) << 63);
+    bytes(h, K_SIGN_ONE_F32, UINT64_C(1) << 31, 0);
+    bytes(h, K_SIGN_ONE_F64, UINT64_C(1) << 63, 0);
+    bytes(h, K_ABS_ONE_F32, INT32_MAX, 0);
+    bytes(h, K_ABS_ONE_F64, INT64_MAX, 0);
     fill(h, K_ABS_F32, 4, 0x7fffffff);
     fill(h, K_ABS_F64, 8, INT64_MAX);
     fill(h, K_LEAST_F32, 4, 0x00800000);
@@ -414,6 +418,8 @@ static void constants(struct host *h)
     fill(h, K_INFINITY_F64, 8, UINT64_C(0x7ff0000000000000));
     fill(h, K_HALF_F32, 4, 0x3f000000);
     fill(h, K_HALF_F64, 8, UINT64_C(0x3fe0000000000000));
+    fill(h, K_BELOW_HALF_F32, 4, 0x3effffff);
+    fill(h, K_BELOW_HALF_F64, 8, UINT64_C(0x3fdfffffffffffff));
     fill(h, K_ONE_F32, 4, 0x3f800000);
     fill(h, K_ONE_F64, 8, UINT64_C(0x3ff0000000000000));
     fill(h, K_INTEGRAL_F32, 4, 0x4b000000);
@@ -422,6 +428,16 @@ static void constants(struct host *h)
     fill(h, K_FIXED_F64, 8, UINT64_C(0x43e0000000000000));
     fill(h, K_BELOW_I32_F32, 4, 0x4effffff);
     fill(h, K_65536_F32, 4, 0x47800000);
+    fill(h, K_HALF_OF_2_31, 8, UINT64_C(1) << 30);
+    bytes(h, K_LOWEST_8, 0xff, 0);
+    bytes(h, K_LOWEST_16, 0xffff, 0);
+    fill(h, K_ABS_F16, 2, 0x7fff);
+    fill(h, K_LEAST_F16, 2, 0x0400);
+    fill(h, K_INFINITY_F16, 2, 0x7c00);
+    fill(h, K_HALF_REST, 4, 0x1fff);
+    fill(h, K_HALF_MIDDLE, 4, 0x1000);
+    fill(h, K_HALF_DENORMAL, 4, 0x387ffffe);
+    fill(h, K_ALL_ONES, 8, UINT64_MAX);
     fill(h, K_SIGN_I8, 1, 0x80);
     fill(h, K_SIGN_I16, 2, 0x8000);
     fill(h, K_SIGN_I32, 4, UINT64_C(1) << 31);
@@ -437,6 +453,7 @@ static void constants(struct host *h)
     fill(h, K_LANES_7F_8, 1, 0x7f);
     fill(h, K_LANES_7FFF_16, 2, 0x7fff);
     fill(h, K_LANES_1_8, 1, 1);
+    fill(h, K_LANES_1_16, 2, 1);
     fill(h, K_MAX_I32, 8, INT32_MAX);
     fill(h, K_MIN_I32, 8, (uint64_t)INT32_MIN);
     bytes(h, K_RBIT_NIBBLE, UINT64_C(0x0e060a020c040800), UINT64_C(0x0f070b030d050901));
