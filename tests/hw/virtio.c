@@ -6,6 +6,7 @@
 #include "hw/virtio/virtio.h"
 #include "base/bits.h"
 #include "hw/pci/pci_regs.h"
+#include "hw/state.h"
 #include "tests/support/virtio_rig.h"
 #include "tests/test.h"
 
@@ -97,7 +98,10 @@ static const struct device_class echo_pci_class = {
     .create = virtio_pci_create,
     .reset = virtio_device_reset,
     .destroy = virtio_device_destroy,
+    .settle = virtio_device_settle,
+    .check = virtio_device_check,
     .loaded = virtio_device_loaded,
+    .resume = virtio_device_resume,
     .flags = DEVICE_THREAD_SAFE,
     .kind = &echo_pci,
 };
@@ -111,7 +115,10 @@ static const struct device_class echo_device_class = {
     .create = virtio_mmio_plug,
     .reset = virtio_device_reset,
     .destroy = virtio_device_destroy,
+    .settle = virtio_device_settle,
+    .check = virtio_device_check,
     .loaded = virtio_device_loaded,
+    .resume = virtio_device_resume,
     .flags = DEVICE_THREAD_SAFE,
     .kind = &echo_virtio,
 };

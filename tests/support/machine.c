@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A machine without CPUs: see machine.h. */
+#include "hw/state.h"
 #include "tests/support/machine.h"
 
 #include <stdio.h>
