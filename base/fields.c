@@ -211,39 +211,47 @@ void fields_write(const struct field *rows, const void *base, struct strbuf *out
 
 /* ---- reading */
 
-static bool read_timer(const struct field *f, void *base, struct cursor *c, bool store,
-                       struct error *e)
+struct reading {
+    struct cursor *c;
+    unsigned version;
+    bool store;
+    struct error *e;
+};
+
+static bool read_rows(const struct reading *r, const struct field *rows, void *base);
+
+static bool read_timer(const struct reading *r, const struct field *f, void *base)
 {
     struct clock_timer *t = *(struct clock_timer **)member(f, base);
     uint64_t due_ns;
-    if (!cursor_le64(c, &due_ns)) {
-        return cut_short(e);
+    if (!cursor_le64(r->c, &due_ns)) {
+        return cut_short(r->e);
     }
     if (!t && due_ns != CLOCK_NEVER) {
-        return error_set(e, "it is set, and there is none here");
+        return error_set(r->e, "it is set, and there is none here");
     }
-    if (store && t) {
+    if (r->store && t) {
         clock_timer_set(t, due_ns);
     }
     return true;
 }
 
 /* The length of a buffer or list, which is made; *p is its elements. */
-static bool read_length(const struct field *f, void *base, struct cursor *c, bool store, void **p,
-                        size_t *count, struct error *e)
+static bool read_length(const struct reading *r, const struct field *f, void *base, void **p,
+                        size_t *count)
 {
     uint64_t n;
-    if (!cursor_le64(c, &n)) {
-        return cut_short(e);
+    if (!cursor_le64(r->c, &n)) {
+        return cut_short(r->e);
     }
     if (f->kind == FIELD_BUFFER && n != *count) {
-        return error_set(e, "it has %" PRIu64 " elements, and here it has %zu", n, *count);
+        return error_set(r->e, "it has %" PRIu64 " elements, and here it has %zu", n, *count);
     }
     if (f->kind == FIELD_LIST && n > f->most) {
-        return error_set(e, "it has %" PRIu64 " elements, and at most %" PRIu64 " are possible", n,
-                         f->most);
+        return error_set(r->e, "it has %" PRIu64 " elements, and at most %" PRIu64 " are possible",
+                         n, f->most);
     }
-    if (f->kind == FIELD_LIST && store) {
+    if (f->kind == FIELD_LIST && r->store) {
         void **list = member(f, base);
         mem_free(*list);
         *list = n ? mem_array((size_t)n, element_size(f)) : NULL;
@@ -254,17 +262,15 @@ static bool read_length(const struct field *f, void *base, struct cursor *c, boo
     return true;
 }
 
-static bool read_parts(const struct field *f, uint8_t *p, size_t count, struct cursor *c,
-                       unsigned version, bool store, struct error *e)
+static bool read_parts(const struct reading *r, const struct field *f, uint8_t *p, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         /* A list that is only looked at has no elements yet. */
-        void *at = p ? p + i * f->part_size : NULL;
-        if (!fields_read(f->parts, at, c, version, store, e)) {
+        if (!read_rows(r, f->parts, p ? p + i * f->part_size : NULL)) {
             if (count > 1) {
-                error_prefix(e, "[%zu].", i);
+                error_prefix(r->e, "[%zu].", i);
             } else {
-                error_prefix(e, ".");
+                error_prefix(r->e, ".");
             }
             return false;
         }
@@ -272,8 +278,7 @@ static bool read_parts(const struct field *f, uint8_t *p, size_t count, struct c
     return true;
 }
 
-static bool read_elements(const struct field *f, void *base, struct cursor *c, unsigned version,
-                          bool store, struct error *e)
+static bool read_elements(const struct reading *r, const struct field *f, void *base)
 {
     size_t count;
     void *p = NULL;
@@ -282,17 +287,17 @@ static bool read_elements(const struct field *f, void *base, struct cursor *c, u
         p = base ? member(f, base) : NULL;
     } else {
         p = elements(f, base, &count);
-        if (!read_length(f, base, c, store, &p, &count, e)) {
-            error_prefix(e, ": ");
+        if (!read_length(r, f, base, &p, &count)) {
+            error_prefix(r->e, ": ");
             return false;
         }
-        p = f->kind == FIELD_LIST && !store ? NULL : p;
+        p = f->kind == FIELD_LIST && !r->store ? NULL : p;
     }
     if (f->type == FIELD_STRUCT) {
-        return read_parts(f, p, count, c, version, store, e);
+        return read_parts(r, f, p, count);
     }
-    if (!take(c, f, p, count, store, e)) {
-        error_prefix(e, e->text[0] == '[' ? "" : ": ");
+    if (!take(r->c, f, p, count, r->store, r->e)) {
+        error_prefix(r->e, r->e->text[0] == '[' ? "" : ": ");
         return false;
     }
     return true;
@@ -324,32 +329,40 @@ static void set_initial(const struct field *f, void *base)
     }
 }
 
-bool fields_read(const struct field *rows, void *base, struct cursor *c, unsigned version,
-                 bool store, struct error *e)
+static bool read_row(const struct reading *r, const struct field *f, void *base)
+{
+    if (f->kind != FIELD_TIMER) {
+        return read_elements(r, f, base);
+    }
+    if (read_timer(r, f, base)) {
+        return true;
+    }
+    error_prefix(r->e, ": ");
+    return false;
+}
+
+static bool read_rows(const struct reading *r, const struct field *rows, void *base)
 {
     for (const struct field *f = rows; f && f->name; f++) {
-        bool good = true;
         if (f->kind != FIELD_TIMER && !is_array(f)) {
             continue;
         }
-        if (f->since > version) {
-            if (store) {
-                set_initial(f, base);
+        if (f->since <= r->version) {
+            if (!read_row(r, f, base)) {
+                error_prefix(r->e, "%s", f->name);
+                return false;
             }
-        } else if (f->kind == FIELD_TIMER) {
-            good = read_timer(f, base, c, store, e);
-            if (!good) {
-                error_prefix(e, ": ");
-            }
-        } else {
-            good = read_elements(f, base, c, version, store, e);
-        }
-        if (!good) {
-            error_prefix(e, "%s", f->name);
-            return false;
+        } else if (r->store) {
+            set_initial(f, base);
         }
     }
     return true;
+}
+
+bool fields_read(const struct field *rows, void *base, struct cursor *c, unsigned version,
+                 bool store, struct error *e)
+{
+    return read_rows(&(struct reading){c, version, store, e}, rows, base);
 }
 
 /* ---- reset and end */

@@ -191,6 +191,7 @@ static void serial_stop(struct virtio_device *v)
 {
     struct virtio_serial *s = as_serial(v);
     os_mutex_lock(&v->work_lock);
+    s->settled = false;
     for (unsigned i = 0; i < s->max_ports; i++) {
         if (s->port[i]) {
             port_stop(s->port[i], false);
