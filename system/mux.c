@@ -342,7 +342,9 @@ bool mux_set_front(struct mux *m, unsigned port)
     }
     if (port != m->front) {
         m->front = port;
-        event(&m->ports[port], STREAM_OPENED);
+        if (m->open) {
+            event(&m->ports[port], STREAM_OPENED);
+        }
     }
     return true;
 }
