@@ -40,8 +40,8 @@ struct accel_config {
 struct counted *counted_create(const struct accel_config *c);
 struct clock *counted_clock(const struct counted *t);
 void counted_destroy(struct counted *t); /* NULL: nothing */
-/* Its state, while the vCPUs are stopped: time, count, whose turn it is. read touches nothing
- * without store. */
+/* Its state, once it has an accelerator, and while the vCPUs are stopped: time, count, whose turn
+ * it is, exclusive monitors. read touches nothing without store. */
 void counted_write(const struct counted *t, struct strbuf *out);
 bool counted_read(struct counted *t, struct cursor *c, unsigned version, bool store,
                   struct error *e);

@@ -431,6 +431,13 @@ static const struct field state_fields[] = {
     FIELD(counted_state, gave_way),   FIELD_END,
 };
 
+/* The exclusive monitor, which is state like a register where turns are counted. */
+static const struct field monitor_fields[] = {
+    FIELD(vcpu, hot.excl_addr),
+    FIELD(vcpu, hot.excl_value),
+    FIELD_END,
+};
+
 void counted_write(const struct counted *t, struct strbuf *out)
 {
     const struct counted_state s = {.count = t->count,
@@ -441,11 +448,14 @@ void counted_write(const struct counted *t, struct strbuf *out)
                                     .turn = t->turn,
                                     .gave_way = t->gave_way ? t->gave_way->index : NOBODY};
     fields_write(state_fields, &s, out);
+    for (unsigned i = 0; i < t->accel->count; i++) {
+        fields_write(monitor_fields, t->accel->vcpus[i], out);
+    }
 }
 
 static bool check_state(const struct counted *t, const struct counted_state *s, struct error *e)
 {
-    const unsigned vcpus = t->accel ? t->accel->count : 1;
+    const unsigned vcpus = t->accel->count;
     const u128 ns = s->base_ns + ((u128)(s->count - s->base_count) * s->scale >> SCALE_BITS);
 
     if (!t->follows && s->scale != t->scale) {
@@ -476,6 +486,11 @@ bool counted_read(struct counted *t, struct cursor *c, unsigned version, bool st
         t->turn = s.turn;
         t->gave_way = s.gave_way == NOBODY ? NULL : t->accel->vcpus[s.gave_way];
         atomic_set(&t->now_ns, time_at(t, t->count));
+    }
+    for (unsigned i = 0; i < t->accel->count; i++) {
+        if (!fields_read(monitor_fields, t->accel->vcpus[i], c, version, store, e)) {
+            return false;
+        }
     }
     return true;
 }
