@@ -409,3 +409,47 @@ TEST(paths_tell_the_devices_of_a_machine_apart)
     mem_free(path);
     test_machine_free(m);
 }
+
+/* One that ends what is under way when it settles, and raises the other one's line. */
+static struct sample *told;
+static unsigned settles, resumes;
+
+static void busy_settle(struct device *d)
+{
+    (void)d;
+    told->count++;
+    settles++;
+}
+
+static void busy_resume(struct device *d)
+{
+    (void)d;
+    resumes++;
+}
+
+TEST(no_device_is_written_before_all_have_settled)
+{
+    struct device_class busy = sample_class;
+    struct machine *m = test_machine_new(4096);
+    struct strbuf state = {0}, again = {0};
+    busy.settle = busy_settle;
+    busy.resume = busy_resume;
+    told = (struct sample *)test_device(m, &sample_class, "small=4", NULL); /* the older one */
+    struct device *d = test_device(m, &busy, "small=4", NULL);
+    settles = resumes = 0;
+    machine_settle(m);
+    device_write(&told->dev, &state);
+    CHECK_EQ(told->count, 1);
+    machine_settle(m); /* once more: nothing is left to settle */
+    CHECK_EQ(settles, 1);
+    device_write(&told->dev, &again);
+    CHECK_EQ(state.len, again.len);
+    CHECK_MEM(state.text, again.text, state.len);
+    machine_resume(m);
+    machine_resume(m);
+    CHECK_EQ(resumes, 1);
+    strbuf_free(&state);
+    strbuf_free(&again);
+    device_free(d);
+    test_machine_free(m);
+}
