@@ -152,9 +152,19 @@ static bool flush_disks(struct vm *vm, struct error *e)
     return true;
 }
 
+/* A step that is under way would become a run. */
+static bool is_possible(const struct vm *vm, struct error *e)
+{
+    return !(vm->stepping && vm->control.state == RUN_RUNNING) ||
+           error_set(e, "a debugger's step is under way");
+}
+
 bool vm_save_state(struct control *c, const char *path, struct error *e)
 {
     struct vm *vm = (struct vm *)c;
+    if (!is_possible(vm, e)) {
+        return false;
+    }
     const bool running = c->state == RUN_RUNNING;
     struct display d = {.what = "saving"};
     struct state_progress progress = {.at = show, .opaque = &d};
@@ -184,6 +194,9 @@ static void after_load(struct vm *vm, bool running)
 bool vm_load_state(struct control *c, const char *path, struct error *e)
 {
     struct vm *vm = (struct vm *)c;
+    if (!is_possible(vm, e)) {
+        return false;
+    }
     const bool running = c->state == RUN_RUNNING;
     struct display d = {.what = "loading"};
     struct state_progress progress = {.at = show, .opaque = &d};
