@@ -384,8 +384,9 @@ static void park(struct blk_request *r, struct blk_parked *p)
                              .id = r->chain.id,
                              .descriptors = r->chain.descriptors,
                              .failed = r->status < 0};
-    const bool found = space_find_host(r->d->v.pci.dev.dma.space, r->status_byte, &p->status_at);
-    assert(found); /* RAM is never unmapped */
+    if (!space_find_host(r->d->v.pci.dev.dma.space, r->status_byte, &p->status_at)) {
+        p->status_at = UINT64_MAX; /* something lies over it now: such a state is refused */
+    }
 }
 
 void blk_drop_parked(struct virtio_blk *d)
