@@ -158,8 +158,8 @@ static void carry_over(struct machine *a, struct machine *b)
         CHECK_STR(path, same);
         device_write(d, &s);
         device_write(t, &u);
-        CHECK_MSG(s.len == u.len && memcmp(s.text, u.text, s.len) == 0, "%s (%s)", path,
-                  d->cls->name);
+        CHECK_MSG(s.len == u.len && memcmp(strbuf_text(&s), strbuf_text(&u), s.len) == 0, "%s (%s)",
+                  path, d->cls->name);
         strbuf_free(&s);
         strbuf_free(&u);
         mem_free(path);
