@@ -46,15 +46,16 @@ left_alone() {
     timeout -s KILL 300 "$dragoman" "${options[@]}" < /dev/null > "$work/$1" 2> "$work/$1.err"
 }
 
-# piecewise NAME CPUS: with the monitor on a pipe, from state to state; $rounds is how many it took
+# piecewise NAME CPUS: with the monitor on a pipe, from state to state, which are further apart each time, so that a busy
+# host gets on as well; $rounds is how many it took
 piecewise() {
     local name=$1 state=$work/$1.state load=()
     options "$name" "$2"
     cp "$work/disk" "$work/$name.disk"
-    for ((rounds = 0; rounds < 60; rounds++)); do
+    for ((rounds = 0; rounds < 30; rounds++)); do
         rm -f "$state.next"
         # The last words are printed at the end, behind the monitor's; a machine that has ended does not hear it.
-        (sleep "1.$((RANDOM % 10))$((RANDOM % 10))"; printf 'stop\nsavevm %s.next\nquit\n' "$state") |
+        (sleep "$((1 + rounds / 2)).$((RANDOM % 10))$((RANDOM % 10))"; printf 'stop\nsavevm %s.next\nquit\n' "$state") |
             timeout -s KILL 300 "$dragoman" "${options[@]}" -monitor stdio "${load[@]}" > "$work/$name.out" 2> "$work/$name.err"
         grep -aq 'stopped after' "$work/$name.out" && return
         [ -e "$state.next" ] || { cat "$work/$name.out" "$work/$name.err" >&2; return 1; }
