@@ -11,6 +11,7 @@
 
 struct clock;
 struct counted;
+struct cursor;
 struct vcpu;
 
 /* Settings from -accel and -icount. */
@@ -46,6 +47,11 @@ struct accel_config {
 struct counted *counted_create(const struct accel_config *c);
 struct clock *counted_clock(const struct counted *t);
 void counted_destroy(struct counted *t); /* NULL: nothing */
+/* Its state, once it has an accelerator, and while the vCPUs are stopped: time, count, whose turn
+ * it is, exclusive monitors. read touches nothing without store. */
+void counted_write(const struct counted *t, struct strbuf *out);
+bool counted_read(struct counted *t, struct cursor *c, unsigned version, bool store,
+                  struct error *e);
 
 enum accel_exit {
     ACCEL_STOPPED, /* accel_stop was asked for */
@@ -71,6 +77,10 @@ bool accel_running(const struct accel *a);
 /* Counted: no vCPU goes on behind what v does now, until accel_start. On v's thread, from guest
  * code. */
 void accel_hold(struct accel *a, struct vcpu *v);
+
+/* While stopped, after registers and memory were replaced by a loaded state: nothing that follows
+ * from the old ones is left. */
+void accel_state_loaded(struct accel *a);
 
 /* Debugging; only while stopped. Addresses are virtual. */
 bool accel_breakpoint(struct accel *a, uint64_t pc, bool insert);

@@ -35,6 +35,7 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
+#include "base/fields.h"
 #include "base/mem.h"
 
 #define SLICE_INSNS 50000       /* at most: what a kick from outside has to wait */
@@ -412,6 +413,86 @@ void counted_left_block(struct vcpu *v)
 {
     v->hot.countdown += (int64_t)v->env.insns_left - (v->hot.raised == TCG_RETRY ? 0 : 1);
     v->env.insns_left = 0;
+}
+
+/* ---- state: between slices, so that nothing of a slice is in it */
+
+#define NOBODY UINT32_MAX
+
+struct counted_state {
+    uint64_t count, base_ns, base_count, scale, turn_left;
+    uint32_t turn, gave_way;
+};
+
+static const struct field state_fields[] = {
+    FIELD(counted_state, count),      FIELD(counted_state, base_ns),
+    FIELD(counted_state, base_count), FIELD(counted_state, scale),
+    FIELD(counted_state, turn_left),  FIELD(counted_state, turn),
+    FIELD(counted_state, gave_way),   FIELD_END,
+};
+
+/* The exclusive monitor, which is state like a register where turns are counted. */
+static const struct field monitor_fields[] = {
+    FIELD(vcpu, hot.excl_addr),
+    FIELD(vcpu, hot.excl_value),
+    FIELD_END,
+};
+
+void counted_write(const struct counted *t, struct strbuf *out)
+{
+    const struct counted_state s = {.count = t->count,
+                                    .base_ns = t->base_ns,
+                                    .base_count = t->base_count,
+                                    .scale = t->scale,
+                                    .turn_left = (uint64_t)t->turn_left,
+                                    .turn = t->turn,
+                                    .gave_way = t->gave_way ? t->gave_way->index : NOBODY};
+    fields_write(state_fields, &s, out);
+    for (unsigned i = 0; i < t->accel->count; i++) {
+        fields_write(monitor_fields, t->accel->vcpus[i], out);
+    }
+}
+
+static bool check_state(const struct counted *t, const struct counted_state *s, struct error *e)
+{
+    const unsigned vcpus = t->accel->count;
+    const u128 ns = s->base_ns + ((u128)(s->count - s->base_count) * s->scale >> SCALE_BITS);
+
+    if (!t->follows && s->scale != t->scale) {
+        return error_set(e, "an instruction takes %llu/65536 ns, and by -icount here %llu/65536",
+                         (unsigned long long)s->scale, (unsigned long long)t->scale);
+    }
+    return (s->scale >= 1 && s->scale <= SCALE_MAX && s->base_count <= s->count &&
+            ns <= INT64_MAX / 2 && s->turn < vcpus &&
+            (s->gave_way == NOBODY || s->gave_way < vcpus) &&
+            (int64_t)s->turn_left <= SLICE_INSNS) ||
+           error_set(e, "its numbers are none that a run can have come to");
+}
+
+bool counted_read(struct counted *t, struct cursor *c, unsigned version, bool store,
+                  struct error *e)
+{
+    struct counted_state s = {0};
+
+    if (!fields_read(state_fields, &s, c, version, true, e) || !check_state(t, &s, e)) {
+        return false;
+    }
+    if (store) {
+        t->count = s.count;
+        t->base_ns = s.base_ns;
+        t->base_count = s.base_count;
+        t->scale = s.scale;
+        t->turn_left = (int64_t)s.turn_left;
+        t->turn = s.turn;
+        t->gave_way = s.gave_way == NOBODY ? NULL : t->accel->vcpus[s.gave_way];
+        atomic_set(&t->now_ns, time_at(t, t->count));
+    }
+    for (unsigned i = 0; i < t->accel->count; i++) {
+        if (!fields_read(monitor_fields, t->accel->vcpus[i], c, version, store, e)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* ---- life */

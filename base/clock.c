@@ -251,3 +251,8 @@ void clock_manual_advance(struct clock *c, uint64_t ns)
     }
     atomic_set(&c->manual_now_ns, end);
 }
+
+void clock_manual_set(struct clock *c, uint64_t ns)
+{
+    atomic_set(&c->manual_now_ns, ns);
+}

@@ -48,5 +48,6 @@ void clock_run_due(
 struct clock *clock_manual_create(void);
 void clock_manual_advance(struct clock *c,
                           uint64_t ns); /* moves and runs what became due, each at its own time */
+void clock_manual_set(struct clock *c, uint64_t ns); /* also back; runs nothing */
 
 #endif

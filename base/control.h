@@ -44,6 +44,13 @@ struct control {
     void (*reset)(struct control *c);
     bool (*power_button)(struct control *c);     /* false: the machine has none */
     void (*quit)(struct control *c, int status); /* ends the process with status, from the loop */
+    /*
+     * The machine's state to a file, and from one. It goes on afterwards if it was running. false:
+     * e says why; a save has left no new file, a load the machine as it was, or (e says so)
+     * stopped, in need of a reset.
+     */
+    bool (*save)(struct control *c, const char *path, struct error *e);
+    bool (*load)(struct control *c, const char *path, struct error *e);
     /* Text of what system/ owns: "chardev", "block", "network", "version". false: no such topic. */
     bool (*describe)(struct control *c, const char *topic, struct strbuf *out);
 };

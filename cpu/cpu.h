@@ -21,6 +21,7 @@
 #include "memory/space.h"
 #include "tcg/env.h"
 
+struct cursor;
 struct vcpu;
 struct ir_builder;
 struct ir_guest;
@@ -62,8 +63,13 @@ struct cpu_class {
     void (*reset)(struct vcpu *v);
     char *(*describe_models)(void);                        /* -cpu help, allocated */
     void (*registers)(struct vcpu *v, struct strbuf *out); /* info registers: a line CPU#N first */
+    /* The class's part of a section of cpu/state.h. load takes its bytes off c and touches nothing
+     * without store; with it bytes that passed before are good. check_state: see vcpu_check. */
+    unsigned state_version;
     void (*save)(struct vcpu *v, struct strbuf *out);
-    bool (*load)(struct vcpu *v, const void *bytes, size_t n, struct error *e);
+    bool (*load)(struct vcpu *v, struct cursor *c, unsigned version, bool store, struct error *e);
+    bool (*check_state)(struct vcpu *v, struct error *e);
+    void (*loaded)(struct vcpu *v);
     void (*boot)(struct vcpu *v, uint64_t entry,
                  uint64_t arg); /* first vCPU's start state for a kernel */
 

@@ -6,8 +6,6 @@
 #include <stdio.h>
 
 #include "base/bits.h"
-#include "base/cursor.h"
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "hw/machine.h"
@@ -66,6 +64,7 @@ void device_free(struct device *d)
             d->bus->detach(d->bus, d);
         }
     }
+    fields_free_lists(d->cls->fields, d);
     props_free(d->cls->props, d);
     mem_free(d->id);
     mem_free(d);
@@ -227,23 +226,6 @@ const struct mmio_ops device_mmio_ops = {table_read, table_write, 0};
 
 /* ---- reset */
 
-static void *field_at(const struct device *d, const struct field *f)
-{
-    return (char *)(uintptr_t)d + f->offset;
-}
-
-/* The bytes of f's state and their number. */
-static void *field_bytes(const struct device *d, const struct field *f, size_t *n)
-{
-    if (f->kind == FIELD_BUFFER) {
-        void *p = *(void **)field_at(d, f);
-        *n = p ? *(const size_t *)((const char *)d + f->size) : 0;
-        return p;
-    }
-    *n = f->size;
-    return field_at(d, f);
-}
-
 void device_reset(struct device *d)
 {
     for (const struct reg *r = d->cls->regs; r && r->name; r++) {
@@ -251,148 +233,10 @@ void device_reset(struct device *d)
             member_set(d, r, i, r->initial);
         }
     }
-    for (const struct field *f = d->cls->fields; f && f->name; f++) {
-        size_t n;
-        void *p = field_bytes(d, f, &n);
-        if (f->kind != FIELD_TRANSIENT && !f->keep_at_reset && n) {
-            memset(p, 0, n);
-        }
-    }
+    fields_reset(d->cls->fields, d);
     if (d->cls->reset) {
         d->cls->reset(d);
     }
-}
-
-/* ---- saving and loading: class name, layout, then the bytes of each register member and field */
-
-#define STATE_MAGIC 0x64656764 /* "dged" */
-
-static uint64_t layout_of(const struct device_class *cls)
-{
-    struct strbuf text = {0};
-    for (const struct reg *r = cls->regs; r && r->name; r++) {
-        if (r->member != REG_NONE) {
-            strbuf_printf(&text, "%s:%zux%u ", r->name, member_size(r), reg_count(r));
-        }
-    }
-    for (const struct field *f = cls->fields; f && f->name; f++) {
-        if (f->kind != FIELD_TRANSIENT) {
-            strbuf_printf(&text, "%s:%zu ", f->name, f->kind == FIELD_DATA ? f->size : 0);
-        }
-    }
-    uint64_t hash = hash_bytes(strbuf_text(&text), text.len);
-    strbuf_free(&text);
-    return hash;
-}
-
-static void put_u32(struct strbuf *out, uint32_t v)
-{
-    uint8_t bytes[4];
-    store_le32(bytes, v);
-    strbuf_bytes(out, bytes, 4);
-}
-
-static void put_u64(struct strbuf *out, uint64_t v)
-{
-    uint8_t bytes[8];
-    store_le64(bytes, v);
-    strbuf_bytes(out, bytes, 8);
-}
-
-void device_save(struct device *d, struct strbuf *out)
-{
-    const struct device_class *cls = d->cls;
-    if (cls->saving) {
-        cls->saving(d);
-    }
-    put_u32(out, STATE_MAGIC);
-    put_u32(out, (uint32_t)strlen(cls->name));
-    strbuf_puts(out, cls->name);
-    put_u64(out, layout_of(cls));
-    for (const struct reg *r = cls->regs; r && r->name; r++) {
-        if (r->member != REG_NONE) {
-            strbuf_bytes(out, (const char *)d + r->member, reg_count(r) * member_size(r));
-        }
-    }
-    for (const struct field *f = cls->fields; f && f->name; f++) {
-        size_t n;
-        const void *p = field_bytes(d, f, &n);
-        if (f->kind == FIELD_BUFFER) {
-            put_u64(out, n);
-        }
-        if (f->kind != FIELD_TRANSIENT) {
-            strbuf_bytes(out, p, n);
-        }
-    }
-    if (cls->saved) {
-        cls->saved(d);
-    }
-}
-
-static bool check_header(const struct device *d, struct cursor *c, struct error *e)
-{
-    const char *name = d->cls->name;
-    char saved[64] = "";
-    uint32_t magic, length;
-    uint64_t layout;
-    if (!cursor_le32(c, &magic) || magic != STATE_MAGIC || !cursor_le32(c, &length) ||
-        length >= sizeof(saved) || !cursor_bytes(c, saved, length) || !cursor_le64(c, &layout)) {
-        return error_set(e, "state of device '%s': not a saved device", name);
-    }
-    if (strcmp(saved, name) != 0) {
-        return error_set(e, "state of device '%s': it is of a '%s'", name, saved);
-    }
-    if (layout != layout_of(d->cls)) {
-        return error_set(e, "state of device '%s': saved by another version of it", name);
-    }
-    return true;
-}
-
-/* Walks over the saved bytes; copies them only if store is set. */
-static bool walk_state(struct device *d, struct cursor c, bool store)
-{
-    for (const struct reg *r = d->cls->regs; r && r->name; r++) {
-        size_t n = reg_count(r) * member_size(r);
-        if (r->member == REG_NONE) {
-            continue;
-        }
-        if (!(store ? cursor_bytes(&c, (char *)d + r->member, n) : cursor_skip(&c, n))) {
-            return false;
-        }
-    }
-    for (const struct field *f = d->cls->fields; f && f->name; f++) {
-        size_t n;
-        void *p = field_bytes(d, f, &n);
-        uint64_t saved = n;
-        if (f->kind == FIELD_TRANSIENT) {
-            continue;
-        }
-        if (f->kind == FIELD_BUFFER && (!cursor_le64(&c, &saved) || saved != n)) {
-            return false;
-        }
-        if (!(store ? cursor_bytes(&c, p, n) : cursor_skip(&c, n))) {
-            return false;
-        }
-    }
-    return cursor_left(&c) == 0;
-}
-
-bool device_load(struct device *d, const void *bytes, size_t n, struct error *e)
-{
-    struct cursor c;
-    cursor_init(&c, bytes, n);
-    if (!check_header(d, &c, e)) {
-        return false;
-    }
-    if (!walk_state(d, c, false)) {
-        return error_set(e, "state of device '%s': truncated, or of one with other properties",
-                         d->cls->name);
-    }
-    walk_state(d, c, true);
-    if (d->cls->loaded) {
-        d->cls->loaded(d);
-    }
-    return true;
 }
 
 /* ---- the check of the tables */
@@ -431,27 +275,9 @@ bool device_check_class(const struct device_class *cls, struct error *e)
             mark(listed, cls, r->member, reg_count(r) * member_size(r));
         }
     }
-    for (const struct field *f = cls->fields; f && f->name; f++) {
-        if (f->kind == FIELD_BUFFER) {
-            mark(listed, cls, f->offset, sizeof(void *));
-            mark(listed, cls, f->size, sizeof(size_t));
-        } else {
-            mark(listed, cls, f->offset, f->size);
-        }
-    }
-    bool complete = true;
-    for (size_t i = 0, gap = 0; i <= cls->size && complete; i++) {
-        if (i < cls->size && !listed[i]) {
-            gap++;
-        } else {
-            complete = gap <= 3;
-            if (!complete) {
-                error_set(e, "device class '%s': bytes %zu to %zu are in no table", cls->name,
-                          i - gap, i - 1);
-            }
-            gap = 0;
-        }
-    }
+    char what[80];
+    snprintf(what, sizeof(what), "device class '%s'", cls->name);
+    const bool complete = fields_check(cls->fields, listed, cls->size, what, e);
     mem_free(listed);
     return complete;
 }

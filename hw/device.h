@@ -4,8 +4,8 @@
  *
  * Life: properties set, create once (false with an error: nothing left behind), reset any number of
  * times, destroy. props[], regs[] and fields[] together list every byte of the struct behind struct
- * device (device_check_class), and regs[] and fields[] its state, from which reset, save and load
- * derive.
+ * device (device_check_class), and regs[] and fields[] (base/fields.h) its state, from which reset,
+ * saving and loading (hw/state.h) derive.
  */
 #ifndef HW_DEVICE_H
 #define HW_DEVICE_H
@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fields.h"
 #include "base/irq.h"
 #include "base/os.h"
 #include "base/strbuf.h"
@@ -79,6 +80,7 @@ struct reg {
     void (*on_write)(struct device *d, const struct reg *r,
                      uint64_t value); /* called after the member was changed; value as written */
     uint8_t size;
+    uint8_t since; /* version of the class's section that has the member first, see base/fields.h */
     uint16_t count,
         stride; /* an array of registers: member[i] at offset + i*stride; 0 and 1 mean one */
 };
@@ -110,51 +112,9 @@ struct reg {
     {                                                                                              \
         .name = NULL                                                                               \
     }
-#define FIELD_END                                                                                  \
-    {                                                                                              \
-        .name = NULL                                                                               \
-    }
 #define PROP_END                                                                                   \
     {                                                                                              \
         .name = NULL                                                                               \
-    }
-
-/*
- * FIELD_DATA: fixed bytes of the struct. FIELD_BUFFER: bytes that a pointer member owns, as many as
- * a size_t member says; NULL and 0 are allowed, and a state is loaded only into a device whose
- * buffer has the saved size. FIELD_TRANSIENT: not state.
- */
-enum field_kind {
-    FIELD_DATA,
-    FIELD_BUFFER,
-    FIELD_TRANSIENT
-};
-
-struct field {
-    const char *name;
-    size_t offset;
-    size_t size; /* FIELD_BUFFER: the offset of the size_t member */
-    enum field_kind kind;
-    bool keep_at_reset; /* else zeroed at reset before class->reset; never zeroed if transient */
-};
-#define FIELD(type, m)                                                                             \
-    {                                                                                              \
-        .name = #m, .offset = offsetof(struct type, m), .size = sizeof(((struct type *)0)->m)      \
-    }
-#define FIELD_SKIP(type, m)                                                                        \
-    {                                                                                              \
-        .name = #m, .offset = offsetof(struct type, m), .size = sizeof(((struct type *)0)->m),     \
-        .kind = FIELD_TRANSIENT                                                                    \
-    }
-#define FIELD_KEEP(type, m)                                                                        \
-    {                                                                                              \
-        .name = #m, .offset = offsetof(struct type, m), .size = sizeof(((struct type *)0)->m),     \
-        .keep_at_reset = true                                                                      \
-    }
-#define FIELD_BUF(type, pointer, bytes)                                                            \
-    {                                                                                              \
-        .name = #pointer, .offset = offsetof(struct type, pointer),                                \
-        .size = offsetof(struct type, bytes), .kind = FIELD_BUFFER                                 \
     }
 
 enum {
@@ -178,11 +138,20 @@ struct device_class {
     bool (*create)(struct device *d, struct error *e);
     void (*reset)(struct device *d);
     void (*destroy)(struct device *d);
-    /* Around saving, with the vCPUs stopped: finishes what is under way and keeps still; goes on.
+    uint8_t version; /* of the section that holds the state; 0 means 1 */
+    /*
+     * Saving and loading, with the vCPUs stopped: the passes of hw/state.h, each over all devices.
+     * settle finishes what is under way, or parks it in the state, and returns when no thread will
+     * touch the state or guest memory; twice is as good as once. check looks at fields that were
+     * just loaded, before anything follows from them: false, with what is wrong. loaded redoes what
+     * follows from them (lines, mappings) and leaves the device settled. resume lets it go on, also
+     * with what loaded gave it. settle and resume are also the places where who owns threads or
+     * kernel objects can let go of them and make them anew, around a fork.
      */
-    void (*saving)(struct device *d);
-    void (*saved)(struct device *d);
-    void (*loaded)(struct device *d); /* after state was loaded: redo timers, lines */
+    void (*settle)(struct device *d);
+    bool (*check)(struct device *d, struct error *e);
+    void (*loaded)(struct device *d);
+    void (*resume)(struct device *d);
     unsigned flags;
     const void *kind; /* class data of its bus: struct pci_class, struct virtio_class … */
 };
@@ -233,11 +202,6 @@ void device_unimp_write(struct device *d, const struct reg *r, uint64_t value);
  * DEVICE_THREAD_SAFE. */
 const struct mem_range *device_map(struct device *d, struct space *s, paddr base);
 
-/* State in memory: appends to out; load checks class name, version of the layout and every length.
- */
-void device_save(struct device *d, struct strbuf *out);
-bool device_load(struct device *d, const void *bytes, size_t n, struct error *e);
-
 /* Property tables of anything else than a device (a machine's board): base is the struct, what
  * names it in errors ("machine 'virt'"). */
 size_t prop_number_bytes(enum prop_type type); /* 0: no number */
@@ -249,8 +213,8 @@ char *props_help(const struct prop *props, const char *what); /* one line a prop
 /* Appends a line "NAME = VALUE" for each property, as it was set or is by default. */
 void props_describe(const struct prop *props, const void *base, int indent, struct strbuf *out);
 
-/* false, with the first one in e, if the struct has a byte that no prop, reg or field lists (gaps
- * of 1 to 3 bytes are padding). */
+/* false, with the first one in e, if the struct has a byte that no prop, reg or field lists;
+ * padding is a member as well. */
 bool device_check_class(const struct device_class *cls, struct error *e);
 
 /* Text of `-device X,help` (allocated) and the class by name or alias, or NULL. */

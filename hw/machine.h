@@ -83,6 +83,7 @@ struct machine {
     struct bus *buses;      /* list */
     struct device *devices; /* list, in order of creation */
     struct os_mutex *lock;  /* default device lock */
+    bool settled;           /* devices keep still: see hw/state.h */
 };
 
 /* A machine option: -M name,prop=value. */
@@ -158,6 +159,8 @@ struct bus {
     bool (*is_full)(const struct bus *b); /* takes one device, and has it; NULL: takes many */
     /* Lines of d's place on the bus for `info qtree`, indented so far; or NULL. */
     void (*describe)(const struct device *d, int indent, struct strbuf *out);
+    /* The place in a word, as far as the bus has several; or NULL. */
+    void (*place)(const struct device *d, char *text, size_t size);
     struct bus *next;
 };
 

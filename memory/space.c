@@ -384,6 +384,24 @@ bool space_find(struct space *s, paddr a, struct mem_view *v)
     }
 }
 
+bool space_find_host(struct space *s, const void *host, paddr *a)
+{
+    bool found = false;
+    os_mutex_lock(&s->lock);
+    const struct flat *f = s->current;
+    for (size_t i = 0; f && i < f->count && !found; i++) {
+        const struct mem_view *v = &f->view[i];
+        const uint8_t *first = v->range->host ? v->range->host + v->offset : NULL;
+        found = first && v->range->kind == RANGE_RAM && (const uint8_t *)host >= first &&
+                (uint64_t)((const uint8_t *)host - first) < v->size;
+        if (found) {
+            *a = v->base + (uint64_t)((const uint8_t *)host - first);
+        }
+    }
+    os_mutex_unlock(&s->lock);
+    return found;
+}
+
 char *space_describe(struct space *s)
 {
     static const char *const kinds[] = {"ram", "rom", "romd", "i/o"};

@@ -120,6 +120,9 @@ void range_store(const struct mem_range *r, uint64_t offset, unsigned size, uint
 /* Host pointer to n bytes of RAM at a (one range), or NULL. writable refuses ROM. */
 uint8_t *space_host(struct space *s, paddr a, size_t n, bool writable);
 
+/* The address that shows the byte of RAM at host; false: none does. */
+bool space_find_host(struct space *s, const void *host, paddr *a);
+
 /* Text for `info mtree`, one line a view. Allocated. */
 char *space_describe(struct space *s);
 

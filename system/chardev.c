@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/fields.h"
 #include "base/mem.h"
 
 struct chardev {
@@ -344,4 +345,36 @@ void chardevs_describe(const struct chardevs *c, struct strbuf *out)
         strbuf_printf(out, "%s: %s%s, %u user%s\n", d->config.id, d->kind->name,
                       d->mux ? " (mux)" : "", d->users, d->users == 1 ? "" : "s");
     }
+}
+
+/* ---- state */
+
+void chardevs_write(const struct chardevs *c, struct strbuf *out)
+{
+    uint32_t n = 0;
+    for (const struct chardev *d = c->list; d; d = d->next) {
+        n += d->mux != NULL;
+    }
+    fields_put_u32(out, n);
+    for (const struct chardev *d = c->list; d; d = d->next) {
+        if (d->mux) {
+            fields_put_text(out, d->config.id);
+            fields_put_u32(out, mux_front(d->mux));
+        }
+    }
+}
+
+bool chardevs_read(struct chardevs *c, struct cursor *in, bool store, struct error *e)
+{
+    uint32_t n, front;
+    bool good = cursor_le32(in, &n);
+    for (uint32_t i = 0; good && i < n; i++) {
+        char id[256];
+        good = fields_take_text(in, id, sizeof(id)) && cursor_le32(in, &front);
+        struct chardev *d = good && store ? find(c, id) : NULL;
+        if (d && d->mux) {
+            mux_set_front(d->mux, front);
+        }
+    }
+    return good || error_set(e, "it ends too early");
 }

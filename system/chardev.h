@@ -6,6 +6,7 @@
 #ifndef SYSTEM_CHARDEV_H
 #define SYSTEM_CHARDEV_H
 
+#include "base/cursor.h"
 #include "base/loop.h"
 #include "base/stream.h"
 #include "system/keyval.h"
@@ -77,6 +78,11 @@ bool chardevs_check(const struct keyvals *k, struct error *e);
  * and an error if there is none of that id or it has a user.
  */
 struct stream *chardevs_use(struct chardevs *c, const char *id, struct error *e);
+
+/* Who is in front of each multiplexed back end, by its id, in a saved state. What is not there now
+ * is passed over: back ends are the user's, and may be other ones. */
+void chardevs_write(const struct chardevs *c, struct strbuf *out);
+bool chardevs_read(struct chardevs *c, struct cursor *in, bool store, struct error *e);
 
 /* One line a back end. */
 void chardevs_describe(const struct chardevs *c, struct strbuf *out);

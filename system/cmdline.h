@@ -63,6 +63,7 @@ struct config {
     const char *display, *vga, *parallel;
     const char *log_items, *log_file, *log_filter;
     const char *pidfile;
+    const char *load_state; /* -loadvm; NULL: the machine begins with a reset */
     const char *semihosting_chardev;
     const char *seed, *escape_char;
 

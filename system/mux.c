@@ -87,8 +87,7 @@ static void key_break(struct mux *m)
 static void key_switch(struct mux *m)
 {
     if (m->count > 1) {
-        m->front = (m->front + 1) % m->count;
-        event(&m->ports[m->front], STREAM_OPENED);
+        mux_set_front(m, (m->front + 1) % m->count);
     }
 }
 
@@ -329,6 +328,25 @@ struct stream *mux_port(struct mux *m)
     p->stream.ops = &port_ops;
     p->mux = m;
     return &p->stream;
+}
+
+unsigned mux_front(const struct mux *m)
+{
+    return m->front;
+}
+
+bool mux_set_front(struct mux *m, unsigned port)
+{
+    if (port >= m->count) {
+        return false;
+    }
+    if (port != m->front) {
+        m->front = port;
+        if (m->open) {
+            event(&m->ports[port], STREAM_OPENED);
+        }
+    }
+    return true;
 }
 
 struct mux *mux_create(struct stream *under, struct loop *l, const struct mux_actions *a)

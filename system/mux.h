@@ -29,6 +29,10 @@ struct mux *mux_create(struct stream *under, struct loop *l, const struct mux_ac
 /* Closes the stream too; no port is used afterwards. */
 void mux_destroy(struct mux *m);
 
+/* Which port is in front; another one comes there. false: there is no such port. */
+unsigned mux_front(const struct mux *m);
+bool mux_set_front(struct mux *m, unsigned port);
+
 /* A further user's stream, which stays the multiplexer's; NULL when there are too many. The first
  * one is in front. */
 struct stream *mux_port(struct mux *m);

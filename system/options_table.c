@@ -129,6 +129,8 @@ const struct option options[] = {
          "no network card, serial line or monitor that was not asked for"),
 
     FLAG("S", R, paused, "wait for the monitor's cont before the first instruction"),
+    TEXT("loadvm", "FILE", R, load_state,
+         "begin with the state that the monitor's savevm has written into that file"),
     FLAG("no-reboot", R, no_reboot, "end where the guest reboots"),
     FLAG("no-shutdown", R, no_shutdown, "stop where the guest powers off"),
     GROUP("action", NULL, "EVENT=ACTION[,...]", R, action_group, NULL,
@@ -165,7 +167,6 @@ const struct option options[] = {
     REFUSED("vnc", "DISPLAY", "this build has no window"),
     REFUSED("spice", "GROUP", "this build has no window"),
     REFUSED("incoming", "URI", "there is no migration yet"),
-    REFUSED("loadvm", "NAME", "there are no snapshots yet"),
     REFUSED("boot", "ORDER", "the order is the firmware's own; -kernel starts a kernel"),
     REFUSED("usb", NULL, "there is no USB yet"),
     REFUSED("sandbox", "on", "not there yet"),

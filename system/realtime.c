@@ -126,6 +126,14 @@ static void set_running(struct realtime *r, bool running)
     arm(r);
 }
 
+void realtime_set(struct realtime *r, uint64_t ns)
+{
+    assert(!r->running);
+    r->sequence++;
+    r->offset_ns = (int64_t)ns;
+    r->sequence++;
+}
+
 void realtime_start(struct realtime *r)
 {
     set_running(r, true);

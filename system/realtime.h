@@ -18,6 +18,9 @@ void realtime_destroy(struct realtime *r);
 
 struct clock *realtime_clock(struct realtime *r);
 
+/* Moves the clock, which stands still, to another time: a loaded state's. */
+void realtime_set(struct realtime *r, uint64_t ns);
+
 /* Lets the clock run or stand still; nothing happens if it does already. Loop thread. */
 void realtime_start(struct realtime *r);
 void realtime_stop(struct realtime *r);

@@ -10,6 +10,7 @@
 
 #include "base/mem.h"
 #include "cpu/cpu.h"
+#include "hw/state.h"
 #include "system/loop.h"
 #include "system/say.h"
 #include "system/version.h"
@@ -31,7 +32,7 @@ static void tell(struct vm *vm, enum run_state s)
     }
 }
 
-static void halt(struct vm *vm)
+void vm_halt(struct vm *vm)
 {
     if (vm->accel) {
         accel_stop(vm->accel); /* also after a report, to wait until all have left */
@@ -41,18 +42,19 @@ static void halt(struct vm *vm)
     }
 }
 
-static void go(struct vm *vm)
+void vm_go(struct vm *vm)
 {
     if (vm->realtime) {
         realtime_start(vm->realtime);
     }
+    machine_resume(vm->machine);
     accel_start(vm->accel);
 }
 
 static void vm_stop(struct control *c, enum run_state why)
 {
     struct vm *vm = vm_of(c);
-    halt(vm);
+    vm_halt(vm);
     vm->stepping = false;
     if (why != RUN_DEBUG) {
         c->debug_vcpu = NULL;
@@ -73,7 +75,7 @@ static bool vm_cont(struct control *c, struct error *e)
     }
     c->debug_vcpu = NULL;
     tell(vm, RUN_RUNNING);
-    go(vm);
+    vm_go(vm);
     return true;
 }
 
@@ -85,6 +87,7 @@ static void vm_step(struct control *c, struct vcpu *v)
     if (vm->realtime) {
         realtime_start(vm->realtime);
     }
+    machine_resume(vm->machine);
     accel_step(vm->accel, v);
 }
 
@@ -92,12 +95,12 @@ static void vm_reset(struct control *c)
 {
     struct vm *vm = vm_of(c);
     bool running = c->state == RUN_RUNNING;
-    halt(vm);
+    vm_halt(vm);
     vm->requests = 0; /* those of the time before */
     machine_reset(vm->machine);
     vm->needs_reset = false;
     if (running) {
-        go(vm);
+        vm_go(vm);
     }
 }
 
@@ -116,7 +119,7 @@ static void vm_quit(struct control *c, int status)
     struct vm *vm = vm_of(c);
     vm->status = status;
     c->ending = true;
-    halt(vm);
+    vm_halt(vm);
     loop_stop(vm->loop);
 }
 
@@ -169,7 +172,7 @@ static void reached_count(void *opaque)
     if (vm->control.ending) {
         return;
     }
-    halt(vm);
+    vm_halt(vm);
     describe_registers(vm);
     vm_quit(&vm->control, 0);
 }
@@ -206,6 +209,8 @@ static void init_control(struct vm *vm)
                                    .reset = vm_reset,
                                    .power_button = vm_power_button,
                                    .quit = vm_quit,
+                                   .save = vm_save_state,
+                                   .load = vm_load_state,
                                    .describe = vm_describe};
 }
 
@@ -219,6 +224,16 @@ static void make_clock(struct vm *vm)
         vm->realtime = realtime_create(vm->loop);
         vm->clock = realtime_clock(vm->realtime);
     }
+}
+
+/* -loadvm */
+static bool load_state(struct vm *vm, struct error *e)
+{
+    if (!vm->config->load_state || vm_load_state(&vm->control, vm->config->load_state, e)) {
+        return true;
+    }
+    error_prefix(e, "-loadvm: ");
+    return false;
 }
 
 static bool build(struct vm *vm, bool *done, struct error *e)
@@ -238,7 +253,7 @@ static bool build(struct vm *vm, bool *done, struct error *e)
         return false;
     }
     machine_reset(m);
-    return vm_open_steering(vm, e);
+    return vm_open_steering(vm, e) && load_state(vm, e);
 }
 
 struct vm *vm_create(struct config *c, struct loop *l, bool *done, struct error *e)
@@ -258,7 +273,7 @@ struct vm *vm_create(struct config *c, struct loop *l, bool *done, struct error 
 
 int vm_run(struct vm *vm)
 {
-    if (!vm->config->paused) {
+    if (!vm->config->paused && !vm->needs_reset) {
         vm_cont(&vm->control, NULL);
     }
     loop_run(vm->loop);
@@ -270,7 +285,7 @@ void vm_destroy(struct vm *vm)
     if (!vm) {
         return;
     }
-    halt(vm);
+    vm_halt(vm);
     vm->control.state = RUN_PAUSED;
     vm->requests = 0;
     vm->guest_ends = false;

@@ -83,7 +83,16 @@ bool vm_open_consoles(struct vm *vm, struct error *e);
 bool vm_open_steering(struct vm *vm, struct error *e);
 void vm_close_consoles(struct vm *vm);
 
-/* vm_power.c: struct power, for the guest's side. */
+/* vm_power.c: struct power, for the guest's side; has the loop carry out what was asked for. */
 void vm_power_init(struct vm *vm);
+void vm_power_post(struct vm *vm);
+
+/* vm.c: out of guest code with the clock standing still, and back. */
+void vm_halt(struct vm *vm);
+void vm_go(struct vm *vm);
+
+/* vm_state.c: control.save and .load. */
+bool vm_save_state(struct control *c, const char *path, struct error *e);
+bool vm_load_state(struct control *c, const char *path, struct error *e);
 
 #endif

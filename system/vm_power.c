@@ -61,6 +61,11 @@ static void carry_out(void *opaque)
     }
 }
 
+void vm_power_post(struct vm *vm)
+{
+    loop_post(vm->loop, carry_out, vm);
+}
+
 /* With counted time the guest stands still until the loop has done what it asked for: how long that
  * takes must not decide how far the guest gets. */
 static void hold(struct vm *vm)
@@ -75,7 +80,7 @@ static void request(struct power *p, enum power_request r)
     struct vm *vm = vm_of(p);
     hold(vm);
     atomic_fetch_or(&vm->requests, 1u << r);
-    loop_post(vm->loop, carry_out, vm);
+    vm_power_post(vm);
 }
 
 static void exit_status(struct power *p, int status)
@@ -84,7 +89,7 @@ static void exit_status(struct power *p, int status)
     hold(vm);
     vm->guest_status = status;
     vm->guest_ends = true;
-    loop_post(vm->loop, carry_out, vm);
+    vm_power_post(vm);
 }
 
 static struct vcpu *find_cpu(struct vm *vm, uint64_t id)

@@ -181,6 +181,7 @@ struct arm_timer_state {
     uint64_t cval;
     uint32_t ctl; /* ENABLE and IMASK; ISTATUS is computed */
     bool level;   /* of the line */
+    uint8_t pad[3];
     struct irq irq;
     struct clock_timer *timer;
 };
@@ -192,6 +193,7 @@ struct arm_pmu {
     uint64_t base[ARM_PMU_COUNTERS + 1];  /* what the counted event stood at; see pmu.c */
     bool filtered;                        /* some counter counts at one exception level only */
     bool level;
+    uint8_t pad[6];
     struct irq irq;
     struct clock_timer *timer;
 };
@@ -252,8 +254,10 @@ struct arm_cpu {
     bool sp_misaligned;
     bool off_pending;  /* switched off; its thread has not seen that yet */
     bool tlbi_pending; /* TLB invalidations since the last DSB */
+    uint8_t pad1[2];
 
     uint32_t fpcr;
+    uint32_t pad2;
     uint64_t sp_el[4]; /* stack pointers that are not the current one */
     uint64_t elr[4], spsr[4], esr[4], far[4];
     uint64_t tpidr[4], tpidrro_el0, contextidr[4], scxtnum[4];
@@ -269,10 +273,12 @@ struct arm_cpu {
     /* timers; counters run at cntfrq_hz, which the model gives, whatever CNTFRQ_EL0 says */
     uint64_t cntfrq, cntkctl;
     uint32_t cntfrq_hz;
+    uint32_t pad3;
     struct arm_timer_state timer[ARM_TIMER_COUNT];
     struct clock_timer *wfit_timer;
     /* Set by the clock's thread, which then kicks the vCPU; its own thread looks at the timers. */
     _Atomic bool timer_due, pmu_due, wfit_due;
+    uint8_t pad4[5];
     struct arm_pmu pmu;
 
     struct arm_exception exception; /* recorded by arm_raise() */
@@ -294,12 +300,14 @@ struct arm_cpu {
     uint64_t id[ARM_ID_COUNT];
     uint8_t pauth_level; /* of the algorithm's identification field: 2 EPAC, 3 PAuth2, 4 FPAC, 5
                             FPACCOMBINE */
+    uint8_t pad5[7];
     struct qarma *qarma; /* of FEAT_PACQARMA5 and FEAT_PACQARMA3, else NULL; owned */
     uint64_t reset_sctlr;
     struct rng rng;        /* RNDR, RNDRRS */
     unsigned cluster_cpus; /* with this one */
     bool psci_by_hvc;
     bool semihosting;
+    uint8_t pad6[58]; /* to the end of a multiple of 64 bytes */
 };
 
 static inline struct arm_cpu *arm_cpu(struct vcpu *v)

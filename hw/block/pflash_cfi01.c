@@ -7,8 +7,7 @@
  * In read-array mode guests read and execute from it like from memory; any write makes it a device
  * until the next read-array command. Programming clears bits only, erasing sets those of a block.
  * Both take no time. The contents come from an image at creation and changes stay in memory. Not
- * modelled: suspending, protection registers, block locks that hold. The contents are no device
- * state but memory of the machine, like RAM.
+ * modelled: suspending, protection registers, block locks that hold.
  */
 #include "hw/block/pflash_cfi01.h"
 
@@ -480,11 +479,25 @@ static void pflash_reset(struct device *d)
     p->status = ST_READY;
 }
 
+static bool pflash_check(struct device *d, struct error *e)
+{
+    const struct pflash *p = (const struct pflash *)d;
+    const bool known = p->reading == CMD_READ_ARRAY || p->reading == CMD_READ_STATUS ||
+                       p->reading == CMD_READ_ID || p->reading == CMD_CFI;
+    if (!known) {
+        return error_set(e, "it reads as 0x%02x says, which is no command", p->reading);
+    }
+    if (p->buffer_base != UINT64_MAX && !is_aligned(p->buffer_base, BUFFER_BYTES)) {
+        return error_set(e, "its buffer is for 0x%" PRIx64 ", where none begins", p->buffer_base);
+    }
+    return p->step != STEP_DATA || (p->left >= 1 && p->left <= BUFFER_BYTES / BANK_BYTES) ||
+           error_set(e, "it waits for %u words of a buffer of %u", p->left,
+                     BUFFER_BYTES / BANK_BYTES);
+}
+
 static void pflash_loaded(struct device *d)
 {
     struct pflash *p = (struct pflash *)d;
-    p->buffer_base = p->buffer_base == UINT64_MAX ? UINT64_MAX
-                                                  : align_down(p->buffer_base, BUFFER_BYTES);
     if (p->range) {
         space_set_kind(p->space, p->range, p->reading == CMD_READ_ARRAY ? RANGE_ROMD : RANGE_MMIO);
     }
@@ -500,11 +513,20 @@ static const struct prop pflash_props[] = {
 };
 
 static const struct field pflash_fields[] = {
-    FIELD_KEEP(pflash, reading), FIELD(pflash, step),          FIELD(pflash, status),
-    FIELD(pflash, left),         FIELD(pflash, buffer_base),   FIELD(pflash, buffer),
-    FIELD(pflash, given),        FIELD_SKIP(pflash, pad),      FIELD_SKIP(pflash, block),
-    FIELD_SKIP(pflash, file),    FIELD_SKIP(pflash, contents), FIELD_SKIP(pflash, bytes),
-    FIELD_SKIP(pflash, range),   FIELD_SKIP(pflash, space),    FIELD_END,
+    FIELD_KEEP(pflash, reading),
+    FIELD_MOST(pflash, step, STEP_CONFIRM),
+    FIELD_MOST(pflash, status, 0xff),
+    FIELD(pflash, left),
+    FIELD(pflash, buffer_base),
+    FIELD(pflash, buffer),
+    FIELD(pflash, given),
+    FIELD_PAGES(pflash, contents, bytes),
+    FIELD_SKIP(pflash, pad),
+    FIELD_SKIP(pflash, block),
+    FIELD_SKIP(pflash, file),
+    FIELD_SKIP(pflash, range),
+    FIELD_SKIP(pflash, space),
+    FIELD_END,
 };
 
 const struct device_class pflash_cfi01_class = {
@@ -517,5 +539,6 @@ const struct device_class pflash_cfi01_class = {
     .create = pflash_create,
     .reset = pflash_reset,
     .destroy = pflash_destroy,
+    .check = pflash_check,
     .loaded = pflash_loaded,
 };

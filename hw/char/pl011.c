@@ -236,8 +236,8 @@ static const struct reg pl011_regs[] = {
 
 static const struct field pl011_fields[] = {
     FIELD(pl011, fifo),
-    FIELD(pl011, head),
-    FIELD(pl011, count),
+    FIELD_MOST(pl011, head, FIFO_DEPTH - 1),
+    FIELD_MOST(pl011, count, FIFO_DEPTH),
     FIELD(pl011, fen_before),
     FIELD_SKIP(pl011, pad),
     FIELD_SKIP(pl011, stream),
@@ -323,12 +323,7 @@ static void pl011_reset(struct device *d)
 
 static void pl011_loaded(struct device *d)
 {
-    struct pl011 *u = (struct pl011 *)d;
-    u->head %= FIFO_DEPTH;
-    if (u->count > FIFO_DEPTH) {
-        u->count = FIFO_DEPTH;
-    }
-    update(u);
+    update((struct pl011 *)d);
 }
 
 const struct device_class pl011_class = {

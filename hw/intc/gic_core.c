@@ -445,16 +445,58 @@ void gic_reset(struct gic *g)
     os_mutex_unlock(&g->mutex);
 }
 
-/* Makes a loaded owner one that exists, and the routing bits agree with it. */
-static void check_owner(struct gic *g, unsigned intid)
+/* ---- loaded state */
+
+static bool check_word(const struct gic *g, const struct gic_word *w, unsigned n, struct error *e)
 {
-    unsigned owner = g->owner[intid];
+    const uint32_t bits = w->enabled | w->latch | w->line | w->active | w->group | w->edge;
+    return !(bits & ~existing(g, 32 * n)) ||
+           error_set(e, "it has interrupts from %u on that are not there", 32 * n);
+}
+
+static bool check_cpu(const struct gic *g, const struct gic_cpu *c, struct error *e)
+{
+    if (!check_word(g, &c->own, 0, e)) {
+        return false;
+    }
+    for (unsigned group = 0; group < 2; group++) {
+        if (c->bpr[group] > 7 || c->bpr[group] < GIC_MIN_BPR + group) {
+            return error_set(e, "its binary point %u is %u, and %u to 7 are possible", group,
+                             c->bpr[group], GIC_MIN_BPR + group);
+        }
+    }
+    return g->has_lpi || !c->redist_ctlr ||
+           error_set(e, "it takes LPIs, which this machine has not");
+}
+
+bool gic_check(struct gic *g, struct error *e)
+{
+    for (unsigned i = 0; i < g->num_cpu; i++) {
+        if (!check_cpu(g, &g->cpu[i], e)) {
+            error_prefix(e, "vCPU %u: ", i);
+            return false;
+        }
+    }
+    for (unsigned i = 1; i < GIC_WORDS; i++) {
+        if (!check_word(g, &g->spi[i], i, e)) {
+            return false;
+        }
+    }
+    for (unsigned i = 32; g->v3 && i < g->num_irq; i++) {
+        if (g->owner[i] >= g->num_cpu && g->owner[i] != GIC_NO_CPU) {
+            return error_set(e, "interrupt %u goes to vCPU %u, of %u", i, g->owner[i], g->num_cpu);
+        }
+    }
+    return true;
+}
+
+/* The routing bits follow from the owners. */
+static void route_to_owner(struct gic *g, unsigned intid)
+{
     for (unsigned i = 0; i < g->num_cpu; i++) {
         uint32_t *routed = &g->cpu[i].routed[intid / 32];
-        *routed = (*routed & ~(1u << (intid % 32))) | (uint32_t)(i == owner) << (intid % 32);
-    }
-    if (owner >= g->num_cpu) {
-        g->owner[intid] = GIC_NO_CPU;
+        *routed = (*routed & ~(1u << (intid % 32))) | (uint32_t)(i == g->owner[intid])
+                                                          << (intid % 32);
     }
 }
 
@@ -466,17 +508,13 @@ void gic_loaded(struct gic *g)
         irq_set(&g->wire[i].irq, 0);
         irq_set(&g->wire[i].fiq, 0);
         c->out = 0;
-        for (unsigned group = 0; group < 2; group++) {
-            unsigned low = GIC_MIN_BPR + group;
-            c->bpr[group] = c->bpr[group] > 7 ? 7 : c->bpr[group] < low ? low : c->bpr[group];
-        }
         c->lpi_best = INTID_NONE;
         if (g->has_lpi) {
             gicv3_lpi_loaded(g, i);
         }
     }
     for (unsigned i = 32; g->v3 && i < g->num_irq; i++) {
-        check_owner(g, i);
+        route_to_owner(g, i);
     }
     gic_update_all(g);
     os_mutex_unlock(&g->mutex);
@@ -490,19 +528,52 @@ const struct prop gic_props[] = {
     PROP_END,
 };
 
+static const struct field word_fields[] = {
+    FIELD(gic_word, enabled),
+    FIELD(gic_word, latch),
+    FIELD(gic_word, line),
+    FIELD(gic_word, active),
+    FIELD(gic_word, group),
+    FIELD(gic_word, edge),
+    FIELD_END,
+};
+
+static const struct field cpu_fields[] = {
+    FIELD_PARTS(gic_cpu, own, word_fields, gic_word),
+    FIELD(gic_cpu, prio),
+    FIELD(gic_cpu, routed),
+    FIELD(gic_cpu, sgi_source),
+    FIELD(gic_cpu, apr),
+    FIELD(gic_cpu, ctlr),
+    FIELD(gic_cpu, pmr),
+    FIELD(gic_cpu, bpr),
+    FIELD_MOST(gic_cpu, group_enabled, 1),
+    FIELD_SKIP(gic_cpu, pad),
+    FIELD(gic_cpu, redist_ctlr),
+    FIELD(gic_cpu, waker),
+    FIELD_SKIP(gic_cpu, pad1),
+    FIELD(gic_cpu, propbase),
+    FIELD(gic_cpu, pendbase),
+    FIELD_SKIP(gic_cpu, best),
+    FIELD_SKIP(gic_cpu, best_prio),
+    FIELD_SKIP(gic_cpu, best_group),
+    FIELD_SKIP(gic_cpu, out),
+    FIELD_SKIP(gic_cpu, lpi_best),
+    FIELD_SKIP(gic_cpu, lpi_best_prio),
+    FIELD_SKIP(gic_cpu, pad2),
+    FIELD_SKIP(gic_cpu, lpi_summary),
+    FIELD_END,
+};
+
 const struct field gic_fields[] = {
-    FIELD(gic, ctlr),
+    FIELD_MOST(gic, ctlr, 3),
     FIELD(gic, statusr),
-    FIELD_KEEP(gic, spi),
+    FIELD_KEEP_PARTS(gic, spi, word_fields, gic_word),
     FIELD(gic, prio),
     FIELD(gic, mask),
     FIELD(gic, router),
     FIELD_KEEP(gic, owner),
-    {.name = "cpu",
-     .offset = offsetof(struct gic, cpu),
-     .size = offsetof(struct gic, cpu_bytes),
-     .kind = FIELD_BUFFER,
-     .keep_at_reset = true},
+    FIELD_KEEP_BUF_PARTS(gic, cpu, cpu_bytes, cpu_fields, gic_cpu),
     FIELD_BUF(gic, lpi_config, lpi_config_bytes),
     FIELD_BUF(gic, lpi_pending, lpi_pending_bytes),
     FIELD_SKIP(gic, v3),

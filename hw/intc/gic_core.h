@@ -57,6 +57,7 @@ struct gic_cpu {
     uint8_t pad[3];
 
     uint32_t redist_ctlr, waker; /* GICv3 */
+    uint32_t pad1;
     uint64_t propbase, pendbase;
 
     /* Follows from the rest. */
@@ -123,6 +124,7 @@ extern const struct field gic_fields[];
 bool gic_create(struct gic *g, unsigned max_cpus, struct error *e);
 void gic_destroy(struct gic *g);
 void gic_reset(struct gic *g);
+bool gic_check(struct gic *g, struct error *e);
 void gic_loaded(struct gic *g);
 
 /* ---- with g->mutex held */

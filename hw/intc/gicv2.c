@@ -474,6 +474,11 @@ static void gicv2_reset(struct device *d)
     os_mutex_unlock(&g->mutex);
 }
 
+static bool gicv2_check(struct device *d, struct error *e)
+{
+    return gic_check((struct gic *)d, e);
+}
+
 static void gicv2_loaded(struct device *d)
 {
     gic_loaded((struct gic *)d);
@@ -489,6 +494,7 @@ const struct device_class arm_gic_class = {
     .create = gicv2_create,
     .reset = gicv2_reset,
     .destroy = gicv2_destroy,
+    .check = gicv2_check,
     .loaded = gicv2_loaded,
     .flags = DEVICE_THREAD_SAFE,
 };

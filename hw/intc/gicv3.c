@@ -585,6 +585,11 @@ static void gicv3_reset(struct device *d)
     gic_reset((struct gic *)d);
 }
 
+static bool gicv3_check(struct device *d, struct error *e)
+{
+    return gic_check((struct gic *)d, e);
+}
+
 static void gicv3_loaded(struct device *d)
 {
     gic_loaded((struct gic *)d);
@@ -600,6 +605,7 @@ const struct device_class arm_gicv3_class = {
     .create = gicv3_create,
     .reset = gicv3_reset,
     .destroy = gicv3_destroy,
+    .check = gicv3_check,
     .loaded = gicv3_loaded,
     .flags = DEVICE_THREAD_SAFE,
 };

@@ -547,19 +547,20 @@ static void its_reset(struct device *d)
     }
 }
 
-/* Commands that were left for the timer are gone on with. */
-static void its_loaded(struct device *d)
+static bool its_check(struct device *d, struct error *e)
 {
-    struct its *s = (struct its *)d;
-    s->creadr &= QUEUE_OFFSET;
-    s->cwriter &= QUEUE_OFFSET;
-    clock_timer_set(s->timer, s->creadr != s->cwriter ? clock_now_ns(d->clock) + 1 : CLOCK_NEVER);
+    const struct its *s = (const struct its *)d;
+    return !((s->creadr | s->cwriter) & ~QUEUE_OFFSET) ||
+           error_set(e,
+                     "its places in the command queue, 0x%" PRIx64 " and 0x%" PRIx64
+                     ", are none of commands",
+                     s->creadr, s->cwriter);
 }
 
 static const struct field its_fields[] = {
-    FIELD(its, ctlr),       FIELD(its, cbaser),     FIELD(its, cwriter),
-    FIELD(its, creadr),     FIELD(its, baser),      FIELD_SKIP(its, gic),
-    FIELD_SKIP(its, mutex), FIELD_SKIP(its, timer), FIELD_END,
+    FIELD(its, ctlr),       FIELD(its, cbaser),    FIELD(its, cwriter),
+    FIELD(its, creadr),     FIELD(its, baser),     FIELD_SKIP(its, gic),
+    FIELD_SKIP(its, mutex), FIELD_DUE(its, timer), FIELD_END,
 };
 
 const struct device_class arm_gicv3_its_class = {
@@ -573,6 +574,6 @@ const struct device_class arm_gicv3_its_class = {
     .create = its_create,
     .reset = its_reset,
     .destroy = its_destroy,
-    .loaded = its_loaded,
+    .check = its_check,
     .flags = DEVICE_THREAD_SAFE,
 };

@@ -90,6 +90,11 @@ static void root_destroy(struct device *d)
     pci_device_fini((struct pci_device *)d);
 }
 
+static bool root_check(struct device *d, struct error *e)
+{
+    return pci_device_check((struct pci_device *)d, e);
+}
+
 static void root_loaded(struct device *d)
 {
     pci_device_loaded((struct pci_device *)d);
@@ -112,6 +117,7 @@ const struct device_class gpex_root_class = {
     .create = root_create,
     .reset = root_reset,
     .destroy = root_destroy,
+    .check = root_check,
     .loaded = root_loaded,
     .flags = DEVICE_THREAD_SAFE | DEVICE_INTERNAL,
     .kind = &root_pci_class,

@@ -95,6 +95,33 @@ void pci_device_reset(struct pci_device *p)
     pci_bars_update(p);
 }
 
+const struct field pci_msix_fields[] = {
+    FIELD(pci_msix_entry, address),
+    FIELD(pci_msix_entry, data),
+    FIELD_MOST(pci_msix_entry, control, PCI_MSIX_ENTRY_MASKED),
+    FIELD_END,
+};
+
+bool pci_device_check(const struct pci_device *p, struct error *e)
+{
+    for (unsigned i = 0; i < PCI_CONFIG_BYTES; i++) {
+        const uint8_t fixed = (uint8_t) ~(p->writable[i] | p->clearable[i]);
+        if ((p->config[i] ^ p->initial[i]) & fixed) {
+            return error_set(e,
+                             "byte 0x%02x of its configuration space is 0x%02x in the state, and "
+                             "0x%02x here: it is another device, or has other properties",
+                             i, p->config[i], p->initial[i]);
+        }
+    }
+    for (unsigned v = 0; v < PCI_MSIX_MAX; v++) {
+        if (p->msix[v].address & 3) {
+            return error_set(e, "the address of MSI-X vector %u, 0x%llx, is not aligned", v,
+                             (unsigned long long)p->msix[v].address);
+        }
+    }
+    return true;
+}
+
 void pci_device_loaded(struct pci_device *p)
 {
     pci_bars_update(p);

@@ -84,8 +84,9 @@ struct pci_device {
     uint64_t msix_pending[PCI_MSIX_MAX / 64];
     bool intx_level;    /* as the function drives its pin */
     bool multifunction; /* property */
+    uint8_t state_pad[6];
 
-    /* From here to the end: no state. */
+    /* No state. */
     uint8_t writable[PCI_CONFIG_BYTES];  /* bits that a write changes */
     uint8_t clearable[PCI_CONFIG_BYTES]; /* bits that writing 1 clears */
     uint8_t initial[PCI_CONFIG_BYTES];   /* values at reset */
@@ -94,11 +95,12 @@ struct pci_device {
     unsigned cap_end;               /* first free byte for a capability */
     unsigned express_cap, msix_cap; /* offsets, or 0 */
     unsigned msix_vectors;
+    uint8_t devfn;
+    bool intx_seen; /* as the bus sees it: level and not disabled */
+    uint8_t pad[6];
     struct os_mutex irq_lock;  /* a leaf, but for the interrupt sinks */
-    bool intx_seen;            /* as the bus sees it: level and not disabled */
     struct pci_bus *bus;       /* NULL until attached */
     struct pci_bus *secondary; /* of a bridge: the bus behind it */
-    uint8_t devfn;
 };
 
 /* Rows for a class whose struct has a member (or is) a struct pci_device called pci. */
@@ -121,27 +123,22 @@ struct pci_device {
             "other functions may share the slot", NULL                                             \
     }
 
-#define PCI_STATE_(type, m)                                                                        \
-    {                                                                                              \
-        .name = #m, .offset = offsetof(struct type, m), .size = sizeof(((struct type *)0)->m),     \
-        .keep_at_reset = true                                                                      \
-    }
-/* The bytes of members first to before (not including it), which are no state. */
-#define PCI_SKIP_(type, label, first, before)                                                      \
-    {                                                                                              \
-        .name = label, .offset = offsetof(struct type, first), .kind = FIELD_TRANSIENT,            \
-        .size = offsetof(struct type, before) - offsetof(struct type, first)                       \
-    }
+extern const struct field pci_msix_fields[]; /* of a struct pci_msix_entry */
+
+/* Rows of a class whose struct has such a member; those of the properties are for classes that do
+ * not offer them. */
 #define PCI_FIELDS(type, pci)                                                                      \
-    PCI_SKIP_(type, "pci.props", pci.romfile, pci.config), PCI_STATE_(type, pci.config),           \
-        PCI_STATE_(type, pci.msix), PCI_STATE_(type, pci.msix_pending),                            \
-        PCI_STATE_(type, pci.intx_level),                                                          \
-    {                                                                                              \
-        .name = "pci", .offset = offsetof(struct type, pci.multifunction),                         \
-        .kind = FIELD_TRANSIENT,                                                                   \
-        .size = offsetof(struct type, pci) + sizeof(struct pci_device) -                           \
-                offsetof(struct type, pci.multifunction)                                           \
-    }
+    FIELD_SKIP(type, pci.romfile), FIELD_SKIP(type, pci.addr), FIELD_SKIP(type, pci.rombar),       \
+        FIELD_SKIP(type, pci.multifunction), FIELD_KEEP(type, pci.config),                         \
+        FIELD_KEEP_PARTS(type, pci.msix, pci_msix_fields, pci_msix_entry),                         \
+        FIELD_KEEP(type, pci.msix_pending), FIELD_KEEP(type, pci.intx_level),                      \
+        FIELD_SKIP(type, pci.writable), FIELD_SKIP(type, pci.clearable),                           \
+        FIELD_SKIP(type, pci.initial), FIELD_SKIP(type, pci.cls), FIELD_SKIP(type, pci.bar),       \
+        FIELD_SKIP(type, pci.cap_end), FIELD_SKIP(type, pci.express_cap),                          \
+        FIELD_SKIP(type, pci.msix_cap), FIELD_SKIP(type, pci.msix_vectors),                        \
+        FIELD_SKIP(type, pci.devfn), FIELD_SKIP(type, pci.intx_seen), FIELD_SKIP(type, pci.pad),   \
+        FIELD_SKIP(type, pci.irq_lock), FIELD_SKIP(type, pci.bus),                                 \
+        FIELD_SKIP(type, pci.secondary), FIELD_SKIP(type, pci.state_pad)
 
 /* ---- for functions */
 
@@ -151,6 +148,8 @@ void pci_device_init(struct pci_device *p, const struct pci_class *c);
 void pci_device_fini(struct pci_device *p);
 /* The function's state after reset; part of the class's reset. Lowers INTx, unmaps BARs. */
 void pci_device_reset(struct pci_device *p);
+/* Part of the class's check: the fixed bits of the configuration are those of this function. */
+bool pci_device_check(const struct pci_device *p, struct error *e);
 /* After the state was loaded: maps BARs again, drives INTx. */
 void pci_device_loaded(struct pci_device *p);
 

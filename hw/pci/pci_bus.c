@@ -71,6 +71,12 @@ static void pci_bus_detach(struct bus *bus, struct device *d)
     }
 }
 
+static void pci_place(const struct device *d, char *text, size_t size)
+{
+    const unsigned devfn = ((const struct pci_device *)d)->devfn;
+    snprintf(text, size, "%02x.%x", devfn >> 3, devfn & 7);
+}
+
 void pci_bus_init(struct pci_bus *b, struct machine *m, struct pci_host *host,
                   struct pci_device *bridge, const char *name)
 {
@@ -83,6 +89,7 @@ void pci_bus_init(struct pci_bus *b, struct machine *m, struct pci_host *host,
     b->bus.attach = pci_bus_attach;
     b->bus.detach = pci_bus_detach;
     b->bus.describe = pci_describe;
+    b->bus.place = pci_place;
     snprintf(b->bus.name, sizeof(b->bus.name), "%s", name);
 }
 

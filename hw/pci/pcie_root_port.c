@@ -16,6 +16,7 @@
 struct pcie_root_port {
     struct pci_device pci; /* first */
     uint8_t chassis, port;
+    uint16_t pad;
     uint32_t slot;
     struct pci_bus secondary;
 };
@@ -85,10 +86,14 @@ static void port_reset(struct device *d)
     pci_device_reset(&r->pci);
     if (r->secondary.slot[0]) {
         /* 7.5.3.11: presence detect state. */
-        unsigned at = r->pci.express_cap + PCI_EXP_SLTSTA;
-        store_le16(r->pci.config + at, 1u << 6);
+        pci_config_set16(&r->pci, r->pci.express_cap + PCI_EXP_SLTSTA, 1u << 6);
     }
     pci_bus_update(&r->secondary);
+}
+
+static bool port_check(struct device *d, struct error *e)
+{
+    return pci_device_check((struct pci_device *)d, e);
 }
 
 static void port_loaded(struct device *d)
@@ -116,6 +121,7 @@ static const struct prop port_props[] = {
 
 static const struct field port_fields[] = {
     PCI_FIELDS(pcie_root_port, pci),
+    FIELD_SKIP(pcie_root_port, pad),
     FIELD_SKIP(pcie_root_port, secondary),
     {.name = NULL},
 };
@@ -130,6 +136,7 @@ const struct device_class pcie_root_port_class = {
     .create = port_create,
     .reset = port_reset,
     .destroy = port_destroy,
+    .check = port_check,
     .loaded = port_loaded,
     .flags = DEVICE_THREAD_SAFE | DEVICE_PLUGGABLE,
     .kind = &port_pci_class,

@@ -133,7 +133,7 @@ static const struct reg pl031_regs[] = {
 /* The time goes on through a reset, as the battery of a real one sees to. */
 static const struct field pl031_fields[] = {
     FIELD_KEEP(pl031, offset),
-    FIELD_SKIP(pl031, alarm),
+    FIELD_DUE(pl031, alarm),
     FIELD_SKIP(pl031, pad),
     FIELD_END,
 };
@@ -159,13 +159,9 @@ static void pl031_reset(struct device *d)
     update(r);
 }
 
-/* An alarm that was due at the time of saving has set RIS then. */
 static void pl031_loaded(struct device *d)
 {
-    struct pl031 *r = (struct pl031 *)d;
-    uint32_t left = r->match - now(r);
-    clock_timer_set(r->alarm, (clock_seconds(r) + (left ? left : UINT64_C(1) << 32)) * NS_PER_S);
-    update(r);
+    update((struct pl031 *)d);
 }
 
 const struct device_class pl031_class = {

@@ -146,7 +146,10 @@ static void start(struct virtio_device *v)
     os_mutex_lock(&v->work_lock);
     atomic_set(&v->running, true);
     os_mutex_unlock(&v->work_lock);
-    /* What the driver offered before it was ready. */
+}
+
+static void ring_all(struct virtio_device *v)
+{
     for (unsigned i = 0; i < v->queue_count; i++) {
         if (v->queue[i].s->enabled) {
             virtio_notify(v, i);
@@ -176,6 +179,7 @@ void virtio_set_status(struct virtio_device *v, uint32_t status)
     }
     if (news & VIRTIO_STATUS_DRIVER_OK) {
         start(v);
+        ring_all(v); /* what the driver offered before it was ready */
     }
 }
 
@@ -367,7 +371,7 @@ void virtio_device_destroy(struct device *d)
     }
 }
 
-void virtio_device_saving(struct device *d)
+void virtio_device_settle(struct device *d)
 {
     struct virtio_device *v = (struct virtio_device *)d;
     if (v->running && v->cls->settle) {
@@ -375,25 +379,61 @@ void virtio_device_saving(struct device *d)
     }
 }
 
-void virtio_device_saved(struct device *d)
+static bool check_status(const struct virtio_device *v, struct error *e)
 {
-    struct virtio_device *v = (struct virtio_device *)d;
-    if (v->running && v->cls->resume) {
-        v->cls->resume(v);
+    if ((v->status & VIRTIO_STATUS_DRIVER_OK) && !(v->status & VIRTIO_STATUS_FEATURES_OK)) {
+        return error_set(e, "its driver is ready, and has agreed on no features");
     }
+    if (!(v->status & VIRTIO_STATUS_FEATURES_OK)) {
+        return true;
+    }
+    if ((v->accepted & ~v->offered) || !(v->accepted & VIRTIO_F_VERSION_1)) {
+        return error_set(e,
+                         "its driver has agreed on features 0x%llx, and the device of this machine "
+                         "offers 0x%llx: its properties, or its back end, are other ones",
+                         (unsigned long long)v->accepted, (unsigned long long)v->offered);
+    }
+    return true;
 }
 
+bool virtio_device_check(struct device *d, struct error *e)
+{
+    struct virtio_device *v = (struct virtio_device *)d;
+    if ((d->cls->bus == BUS_PCI && !pci_device_check(&v->pci, e)) || !check_status(v, e)) {
+        return false;
+    }
+    for (unsigned i = 0; i < v->queue_count; i++) {
+        if (!virtqueue_check(&v->queue[i], virtio_has(v, VIRTIO_F_RING_PACKED), e)) {
+            error_prefix(e, "queue %u: ", i);
+            return false;
+        }
+    }
+    return !v->cls->check || v->cls->check(v, e);
+}
+
+/* What ran before ends; what was loaded begins with resume. */
 void virtio_device_loaded(struct device *d)
 {
     struct virtio_device *v = (struct virtio_device *)d;
-    bool was_ready = v->status & VIRTIO_STATUS_DRIVER_OK;
-    if (d->cls->bus == BUS_PCI) {
-        pci_device_loaded(&v->pci);
-    }
+    stop(v);
     if (v->cls->loaded) {
         v->cls->loaded(v);
     }
-    if (was_ready) {
+    v->transport->loaded(v);
+}
+
+void virtio_device_resume(struct device *d)
+{
+    struct virtio_device *v = (struct virtio_device *)d;
+    const bool begins = !v->running && (v->status & VIRTIO_STATUS_DRIVER_OK);
+    if (begins) {
         start(v);
+    }
+    if (v->running && v->cls->resume) {
+        v->cls->resume(v);
+    }
+    /* No doorbell was lost. But a look too many does no harm where it is not counted. */
+    if (begins && !d->machine->config.counted) {
+        ring_all(v);
     }
 }

@@ -67,11 +67,13 @@ struct virtio_class {
     void (*negotiated)(struct virtio_device *v); /* FEATURES_OK was accepted */
     void (*start)(struct virtio_device *v);      /* the driver is ready; queues are started */
     void (*stop)(struct virtio_device *v); /* after start; on return no thread touches a queue */
-    /* Around saving, vCPUs stopped: finishes what is under way and keeps still; goes on. */
+    /* As those of struct device_class, of a running device; start comes before resume if the state
+     * was loaded. */
     void (*settle)(struct virtio_device *v);
     void (*resume)(struct virtio_device *v);
-    void (*reset)(struct virtio_device *v);  /* stopped; back to the first state */
-    void (*loaded)(struct virtio_device *v); /* the state was loaded; before start */
+    void (*reset)(struct virtio_device *v); /* stopped; back to the first state */
+    bool (*check)(struct virtio_device *v, struct error *e);
+    void (*loaded)(struct virtio_device *v); /* stopped; before start */
     /* The driver wrote bytes [offset, offset + size) of v->config, which has them already. */
     void (*config_written)(struct virtio_device *v, unsigned offset, unsigned size);
 };
@@ -80,7 +82,8 @@ struct virtio_class {
 struct virtio_transport {
     void (*queue_interrupt)(struct virtio_device *v, unsigned queue);
     void (*config_interrupt)(struct virtio_device *v);
-    void (*reset)(struct virtio_device *v); /* lowers lines */
+    void (*reset)(struct virtio_device *v);  /* lowers lines */
+    void (*loaded)(struct virtio_device *v); /* lines and mappings follow from the state */
 };
 
 struct virtio_device {
@@ -103,17 +106,18 @@ struct virtio_device {
     uint8_t config[VIRTIO_CONFIG_MAX]; /* guarded by leaf */
     struct virtqueue_state queue_state[VIRTIO_QUEUES_MAX];
 
-    /* From here to the end: no state. */
+    /* No state. */
     bool running; /* start() was called; written under work_lock */
+    uint8_t pad[3];
+    unsigned pci_cfg_cap; /* PCI: where the configuration access capability is */
+    unsigned config_bytes;
+    unsigned queue_count;
     const struct virtio_class *cls;
     const struct virtio_transport *transport;
     void *transport_opaque; /* the virtio-mmio device */
-    unsigned pci_cfg_cap;   /* PCI: where the configuration access capability is */
     uint64_t offered;       /* features */
-    unsigned config_bytes;
     uint8_t config_writable[VIRTIO_CONFIG_MAX];
     struct os_mutex lock, work_lock, leaf;
-    unsigned queue_count;
     struct virtqueue queue[VIRTIO_QUEUES_MAX];
 };
 
@@ -159,17 +163,23 @@ struct virtio_device {
             "refused when on", NULL                                                                \
     }
 #define VIRTIO_FIELDS(type, v)                                                                     \
-    PCI_FIELDS(type, v.pci), PCI_SKIP_(type, "virtio.props", v.prop_vectors, v.config_vector),     \
-        {.name = "virtio",                                                                         \
-         .offset = offsetof(struct type, v.config_vector),                                         \
-         .size = offsetof(struct type, v.running) - offsetof(struct type, v.config_vector),        \
-         .keep_at_reset = true},                                                                   \
-    {                                                                                              \
-        .name = "virtio-running", .offset = offsetof(struct type, v.running),                      \
-        .kind = FIELD_TRANSIENT,                                                                   \
-        .size = offsetof(struct type, v) + sizeof(struct virtio_device) -                          \
-                offsetof(struct type, v.running)                                                   \
-    }
+    PCI_FIELDS(type, v.pci), FIELD_SKIP(type, v.prop_vectors),                                     \
+        FIELD_SKIP(type, v.prop_disable_legacy), FIELD_SKIP(type, v.prop_indirect),                \
+        FIELD_SKIP(type, v.prop_event_idx), FIELD_SKIP(type, v.prop_packed),                       \
+        FIELD_SKIP(type, v.prop_iommu_platform), FIELD_SKIP(type, v.prop_disable_modern),          \
+        FIELD_SKIP(type, v.prop_ioeventfd), FIELD_KEEP(type, v.config_vector),                     \
+        FIELD_KEEP(type, v.accepted), FIELD_KEEP(type, v.feature_select),                          \
+        FIELD_KEEP(type, v.driver_feature_select), FIELD_KEEP(type, v.queue_select),               \
+        FIELD_KEEP_MOST(type, v.status, 0xff),                                                     \
+        FIELD_KEEP_MOST(type, v.isr, VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG),                        \
+        FIELD_KEEP(type, v.generation), FIELD_KEEP(type, v.config),                                \
+        FIELD_KEEP_PARTS(type, v.queue_state, virtqueue_fields, virtqueue_state),                  \
+        FIELD_SKIP(type, v.running), FIELD_SKIP(type, v.pad), FIELD_SKIP(type, v.pci_cfg_cap),     \
+        FIELD_SKIP(type, v.config_bytes), FIELD_SKIP(type, v.queue_count),                         \
+        FIELD_SKIP(type, v.cls), FIELD_SKIP(type, v.transport),                                    \
+        FIELD_SKIP(type, v.transport_opaque), FIELD_SKIP(type, v.offered),                         \
+        FIELD_SKIP(type, v.config_writable), FIELD_SKIP(type, v.lock),                             \
+        FIELD_SKIP(type, v.work_lock), FIELD_SKIP(type, v.leaf), FIELD_SKIP(type, v.queue)
 
 extern const char *const virtio_on_off_auto[];
 
@@ -202,9 +212,9 @@ struct virtio_pci_class {
         .props = props_, .fields = fields_,                                                        \
         .create = bus_ == BUS_PCI ? virtio_pci_create : virtio_mmio_plug,                          \
         .reset = virtio_device_reset, .destroy = virtio_device_destroy,                            \
-        .saving = virtio_device_saving, .saved = virtio_device_saved,                              \
-        .loaded = virtio_device_loaded, .flags = DEVICE_THREAD_SAFE | DEVICE_PLUGGABLE,            \
-        .kind = kind_                                                                              \
+        .settle = virtio_device_settle, .check = virtio_device_check,                              \
+        .loaded = virtio_device_loaded, .resume = virtio_device_resume,                            \
+        .flags = DEVICE_THREAD_SAFE | DEVICE_PLUGGABLE, .kind = kind_                              \
     }
 
 /* Functions for the rows of both device classes; the mmio class's kind is the struct virtio_class.
@@ -213,9 +223,10 @@ bool virtio_pci_create(struct device *d, struct error *e);
 bool virtio_mmio_plug(struct device *d, struct error *e);
 void virtio_device_reset(struct device *d);
 void virtio_device_destroy(struct device *d);
-void virtio_device_saving(struct device *d);
-void virtio_device_saved(struct device *d);
+void virtio_device_settle(struct device *d);
+bool virtio_device_check(struct device *d, struct error *e);
 void virtio_device_loaded(struct device *d);
+void virtio_device_resume(struct device *d);
 void virtio_pci_config_reading(struct device *d, unsigned offset, unsigned size);
 void virtio_pci_config_written(struct device *d, unsigned offset, unsigned size);
 

@@ -31,6 +31,7 @@ enum {
 struct virtio_balloon {
     struct virtio_device v;
     bool deflate_on_oom, free_page_reporting; /* properties */
+    uint8_t pad[6];
     struct balloon balloon;
     struct virtq_chain chain;
 };
@@ -210,10 +211,9 @@ static const struct prop balloon_device_props[] = {BALLOON_PROPS, VIRTIO_PROPS(v
                                                    PROP_END};
 static const struct field balloon_fields[] = {
     VIRTIO_FIELDS(virtio_balloon, v),
-    {.name = "run-time",
-     .offset = offsetof(struct virtio_balloon, deflate_on_oom),
-     .size = sizeof(struct virtio_balloon) - offsetof(struct virtio_balloon, deflate_on_oom),
-     .kind = FIELD_TRANSIENT},
+    FIELD_SKIP(virtio_balloon, pad),
+    FIELD_SKIP(virtio_balloon, balloon),
+    FIELD_SKIP(virtio_balloon, chain),
     FIELD_END,
 };
 

@@ -54,6 +54,21 @@ static void blk_reset(struct virtio_device *v)
     os_mutex_lock(&v->leaf);
     v->config[CONFIG_WRITEBACK] = cached;
     os_mutex_unlock(&v->leaf);
+    blk_drop_parked(d);
+    d->latest_due_ns = 0;
+}
+
+static bool blk_check(struct virtio_device *v, struct error *e)
+{
+    struct virtio_blk *d = as_blk(v);
+    const uint64_t sectors = load_le64(v->config + CONFIG_CAPACITY);
+    const uint64_t here = block_size_bytes(d->block) / BLOCK_SECTOR;
+    if (sectors != here) {
+        return error_set(e, "its disk has %llu sectors in the state, and %s has %llu",
+                         (unsigned long long)sectors, block_file(d->block),
+                         (unsigned long long)here);
+    }
+    return blk_check_parked(d, e);
 }
 
 static uint64_t features(const struct virtio_blk *d)
@@ -160,7 +175,9 @@ static const struct virtio_class blk_class = {
     .start = blk_start,
     .stop = blk_stop,
     .settle = blk_settle,
+    .resume = blk_resume,
     .reset = blk_reset,
+    .check = blk_check,
     .notify = blk_notify,
 };
 
@@ -208,12 +225,34 @@ static const char *const error_actions[] = {"report", "enospc", "ignore", "stop"
 static const struct prop blk_pci_props[] = {BLK_PROPS, VIRTIO_PROPS(virtio_blk, v),
                                             VIRTIO_PCI_PROPS(virtio_blk, v), PROP_END};
 static const struct prop blk_device_props[] = {BLK_PROPS, VIRTIO_PROPS(virtio_blk, v), PROP_END};
+static const struct field parked_fields[] = {
+    FIELD(blk_parked, due_ns),         FIELD(blk_parked, status_at), FIELD(blk_parked, queue),
+    FIELD(blk_parked, written),        FIELD(blk_parked, id),        FIELD(blk_parked, descriptors),
+    FIELD_MOST(blk_parked, failed, 1), FIELD_SKIP(blk_parked, pad),  FIELD_END,
+};
+
 static const struct field blk_fields[] = {
     VIRTIO_FIELDS(virtio_blk, v),
-    {.name = "run-time",
-     .offset = offsetof(struct virtio_blk, discard),
-     .size = sizeof(struct virtio_blk) - offsetof(struct virtio_blk, discard),
-     .kind = FIELD_TRANSIENT},
+    FIELD_LIST_PARTS(virtio_blk, parked, parked_count, parked_fields, blk_parked,
+                     VIRTIO_QUEUES_MAX *VIRTQ_SIZE_MAX),
+    FIELD(virtio_blk, latest_due_ns),
+    FIELD_SKIP(virtio_blk, pad),
+    FIELD_SKIP(virtio_blk, pad2),
+    FIELD_SKIP(virtio_blk, block),
+    FIELD_SKIP(virtio_blk, requests),
+    FIELD_SKIP(virtio_blk, spare),
+    FIELD_SKIP(virtio_blk, waiting),
+    FIELD_SKIP(virtio_blk, answered),
+    FIELD_SKIP(virtio_blk, timer),
+    FIELD_SKIP(virtio_blk, first_due),
+    FIELD_SKIP(virtio_blk, last_due),
+    FIELD_SKIP(virtio_blk, thread),
+    FIELD_SKIP(virtio_blk, idle_lock),
+    FIELD_SKIP(virtio_blk, became_idle),
+    FIELD_SKIP(virtio_blk, stopping),
+    FIELD_SKIP(virtio_blk, has_thread),
+    FIELD_SKIP(virtio_blk, idle),
+    FIELD_SKIP(virtio_blk, pad3),
     FIELD_END,
 };
 

@@ -42,6 +42,16 @@ enum {
     CONFIG_BYTES = 60,
 };
 
+/* Counted time: a request that the host has done, and that the driver is told of later. */
+struct blk_parked {
+    uint64_t due_ns;
+    uint64_t status_at; /* guest address of the status byte */
+    uint32_t queue, written;
+    uint16_t id, descriptors;
+    uint8_t failed;
+    uint8_t pad[3];
+};
+
 struct virtio_blk {
     struct virtio_device v;
 
@@ -49,27 +59,31 @@ struct virtio_blk {
     char *drive, *serial, *iothread, *bootindex;
     uint32_t logical_block_size, physical_block_size, opt_io_size, discard_granularity;
     uint32_t max_discard_sectors, max_write_zeroes_sectors;
-    uint16_t num_queues, queue_size, min_io_size;
+    uint16_t num_queues, queue_size, min_io_size, pad;
     int write_cache, rerror, werror;
     bool discard, write_zeroes, config_wce, seg_max_adjust, request_merging, share_rw;
+    uint8_t pad2[6];
 
-    /* No state: what is under way is finished before the state is saved. */
+    /* State, in counted time; else what is under way is finished before the state is saved. */
+    struct blk_parked *parked; /* what is due, while the device is settled; owned */
+    size_t parked_count;
+    uint64_t latest_due_ns;
+
+    /* No state. */
     struct block *block;
     struct block_queue *requests;
     struct blk_request *spare;                 /* list of requests not in use */
     uint64_t waiting[VIRTIO_QUEUES_MAX / 64];  /* queues whose doorbell rang; any thread */
     uint64_t answered[VIRTIO_QUEUES_MAX / 64]; /* queues with completions to be shown */
+    struct clock_timer *timer;                 /* counted time */
+    struct blk_request *first_due, *last_due;
 
     struct os_thread thread;
-    bool has_thread;
-    uint32_t stopping;         /* any thread */
     struct os_mutex idle_lock; /* guards idle */
     struct os_cond became_idle;
-    bool idle;
-
-    struct clock_timer *timer; /* counted time */
-    struct blk_request *first_due, *last_due;
-    uint64_t latest_due_ns;
+    uint32_t stopping; /* any thread */
+    bool has_thread, idle;
+    uint16_t pad3;
 };
 
 static inline struct virtio_blk *as_blk(struct virtio_device *v)
@@ -87,6 +101,9 @@ void blk_notify(struct virtio_device *v, unsigned queue);
 void blk_start(struct virtio_device *v);
 void blk_stop(struct virtio_device *v);
 void blk_settle(struct virtio_device *v);
+void blk_resume(struct virtio_device *v);
+bool blk_check_parked(struct virtio_blk *d, struct error *e);
+void blk_drop_parked(struct virtio_blk *d);
 /* The other half of create and destroy. */
 void blk_io_create(struct virtio_blk *d);
 void blk_io_destroy(struct virtio_blk *d);

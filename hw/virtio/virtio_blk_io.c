@@ -64,8 +64,8 @@ static void put_back(struct blk_request *r)
 static void answer(struct blk_request *r, uint8_t status)
 {
     struct virtio_blk *d = r->d;
-    *r->status_byte = status;
     if (!atomic_get(&d->stopping)) {
+        *r->status_byte = status;
         virtio_complete(&d->v, r->queue, &r->chain, status == S_OK ? r->written : 1);
         d->answered[r->queue / 64] |= UINT64_C(1) << r->queue % 64;
     }
@@ -96,12 +96,10 @@ static void request_done(struct block_request *b, int status)
 
 /* ---- counted time */
 
-static void add_due(struct blk_request *r)
+/* In order: a later request is never told of first. */
+static void append_due(struct blk_request *r)
 {
     struct virtio_blk *d = r->d;
-    uint64_t due = clock_now_ns(d->v.pci.dev.clock) + COUNTED_LATENCY_NS + r->b.bytes;
-    /* In order: a later request is never told of first. */
-    d->latest_due_ns = r->due_ns = due > d->latest_due_ns ? due : d->latest_due_ns;
     r->next = NULL;
     if (d->last_due) {
         d->last_due->next = r;
@@ -112,6 +110,21 @@ static void add_due(struct blk_request *r)
     d->last_due = r;
 }
 
+static void add_due(struct blk_request *r)
+{
+    struct virtio_blk *d = r->d;
+    uint64_t due = clock_now_ns(d->v.pci.dev.clock) + COUNTED_LATENCY_NS + r->b.bytes;
+    d->latest_due_ns = r->due_ns = due > d->latest_due_ns ? due : d->latest_due_ns;
+    append_due(r);
+}
+
+static void wait_finished(struct blk_request *r)
+{
+    while (!r->finished) {
+        block_queue_wait(r->d->requests);
+    }
+}
+
 static struct blk_request *take_due(struct virtio_blk *d)
 {
     struct blk_request *r = d->first_due;
@@ -119,9 +132,7 @@ static struct blk_request *take_due(struct virtio_blk *d)
     if (!r->next) {
         d->last_due = NULL;
     }
-    while (!r->finished) {
-        block_queue_wait(d->requests);
-    }
+    wait_finished(r);
     return r;
 }
 
@@ -362,7 +373,33 @@ static bool anything_waits(const struct virtio_blk *d)
     return false;
 }
 
-/* Waits until all that was asked for is answered. The vCPUs stand still. */
+/* ---- saving and loading; the vCPUs stand still */
+
+static void park(struct blk_request *r, struct blk_parked *p)
+{
+    wait_finished(r);
+    *p = (struct blk_parked){.due_ns = r->due_ns,
+                             .queue = r->queue,
+                             .written = r->written,
+                             .id = r->chain.id,
+                             .descriptors = r->chain.descriptors,
+                             .failed = r->status < 0};
+    if (!space_find_host(r->d->v.pci.dev.dma.space, r->status_byte, &p->status_at)) {
+        p->status_at = UINT64_MAX; /* something lies over it now: such a state is refused */
+    }
+}
+
+void blk_drop_parked(struct virtio_blk *d)
+{
+    mem_free(d->parked);
+    d->parked = NULL;
+    d->parked_count = 0;
+}
+
+/*
+ * Waits until all that was asked for is answered; in counted time, until the host has done it, and
+ * what the driver is not to know yet is written down.
+ */
 void blk_settle(struct virtio_device *v)
 {
     struct virtio_blk *d = as_blk(v);
@@ -373,11 +410,65 @@ void blk_settle(struct virtio_device *v)
         }
         os_mutex_unlock(&d->idle_lock);
     }
-    while (d->first_due) {
-        struct blk_request *r = take_due(d);
-        answer(r, r->status < 0 ? S_IOERR : S_OK);
+    blk_drop_parked(d);
+    for (struct blk_request *r = d->first_due; r; r = r->next) {
+        d->parked_count++;
     }
-    show_answers(d);
+    d->parked = d->parked_count ? mem_array(d->parked_count, sizeof(*d->parked)) : NULL;
+    size_t n = 0;
+    for (struct blk_request *r = d->first_due; r; r = r->next) {
+        park(r, &d->parked[n++]);
+    }
+}
+
+void blk_resume(struct virtio_device *v)
+{
+    blk_drop_parked(as_blk(v));
+}
+
+static bool can_park(struct virtio_blk *d, const struct blk_parked *p)
+{
+    size_t n = 1;
+    return p->queue < d->v.queue_count && p->descriptors >= 1 &&
+           p->descriptors <= d->v.queue_state[p->queue].size &&
+           dma_map(&d->v.pci.dev.dma, p->status_at, &n, true);
+}
+
+bool blk_check_parked(struct virtio_blk *d, struct error *e)
+{
+    uint64_t before_ns = 0;
+    if (d->parked_count && !is_counted(d)) {
+        return error_set(e, "it has requests of counted time");
+    }
+    for (size_t i = 0; i < d->parked_count; i++) {
+        const struct blk_parked *p = &d->parked[i];
+        if (!can_park(d, p) || p->due_ns < before_ns || p->due_ns == CLOCK_NEVER) {
+            return error_set(e, "its request %zu under way is none that a driver can have made", i);
+        }
+        before_ns = p->due_ns;
+    }
+    return d->latest_due_ns != CLOCK_NEVER && d->latest_due_ns >= before_ns
+               ? true
+               : error_set(e, "its requests under way are not in the order of their times");
+}
+
+/* What a loaded state says is due. */
+static void unpark(struct virtio_blk *d)
+{
+    for (size_t i = 0; i < d->parked_count; i++) {
+        const struct blk_parked *p = &d->parked[i];
+        struct blk_request *r = new_request(d);
+        size_t n = 1;
+        r->status_byte = dma_map(&d->v.pci.dev.dma, p->status_at, &n, true);
+        r->queue = p->queue;
+        r->written = p->written;
+        r->chain.id = p->id;
+        r->chain.descriptors = p->descriptors;
+        r->due_ns = p->due_ns;
+        r->finished = true;
+        r->status = p->failed ? -1 : 0;
+        append_due(r);
+    }
 }
 
 void blk_start(struct virtio_device *v)
@@ -392,7 +483,7 @@ void blk_start(struct virtio_device *v)
     if (!d->requests) {
         virtio_broken(v, "no disk queue: %s", e.text);
     } else if (is_counted(d)) {
-        d->latest_due_ns = 0;
+        unpark(d);
     } else if (os_thread_start(&d->thread, "virtio-blk", io_thread, d, &e)) {
         d->has_thread = true;
     } else {
@@ -432,6 +523,7 @@ void blk_io_create(struct virtio_blk *d)
 void blk_io_destroy(struct virtio_blk *d)
 {
     block_queue_destroy(d->requests);
+    blk_drop_parked(d);
     for (struct blk_request *r = d->spare; r; r = d->spare) {
         d->spare = r->next;
         virtq_chain_free(&r->chain);

@@ -191,6 +191,7 @@ static void serial_stop(struct virtio_device *v)
 {
     struct virtio_serial *s = as_serial(v);
     os_mutex_lock(&v->work_lock);
+    s->settled = false;
     for (unsigned i = 0; i < s->max_ports; i++) {
         if (s->port[i]) {
             port_stop(s->port[i], false);
@@ -203,12 +204,31 @@ static void serial_settle(struct virtio_device *v)
 {
     struct virtio_serial *s = as_serial(v);
     os_mutex_lock(&v->work_lock);
+    s->settled = true;
     for (unsigned i = 0; i < s->max_ports; i++) {
         if (s->port[i]) {
             port_stop(s->port[i], true);
         }
     }
     os_mutex_unlock(&v->work_lock);
+}
+
+static void serial_resume(struct virtio_device *v)
+{
+    struct virtio_serial *s = as_serial(v);
+    os_mutex_lock(&v->work_lock);
+    s->settled = false;
+    for (unsigned i = 0; i < s->max_ports; i++) {
+        if (s->port[i]) {
+            port_tell_connected(s->port[i]);
+        }
+    }
+    os_mutex_unlock(&v->work_lock);
+    for (unsigned i = 0; i < s->max_ports; i++) {
+        if (s->port[i]) {
+            port_more_room(s->port[i]);
+        }
+    }
 }
 
 static void serial_reset(struct virtio_device *v)
@@ -223,14 +243,6 @@ static void serial_reset(struct virtio_device *v)
         }
     }
     os_mutex_unlock(&v->work_lock);
-}
-
-static void serial_loaded(struct virtio_device *v)
-{
-    struct virtio_serial *s = as_serial(v);
-    if (s->pending_count > SERIAL_PENDING_MAX) {
-        s->pending_count = 0;
-    }
 }
 
 /* 5.3.4: a byte for the first port, without queues. */
@@ -284,6 +296,11 @@ static void bus_detach(struct bus *b, struct device *d)
     }
 }
 
+static void bus_place(const struct device *d, char *text, size_t size)
+{
+    snprintf(text, size, "port-%u", ((const struct virtio_port *)d)->nr);
+}
+
 static void make_bus(struct virtio_serial *s)
 {
     struct device *d = &s->v.pci.dev;
@@ -295,6 +312,7 @@ static void make_bus(struct virtio_serial *s)
         .impl = s,
         .attach = bus_attach,
         .detach = bus_detach,
+        .place = bus_place,
     };
     if (d->id) {
         snprintf(s->bus.name, sizeof(s->bus.name), "%.24s.0", d->id);
@@ -345,8 +363,8 @@ static const struct virtio_class serial_class = {
     .destroy = serial_destroy,
     .stop = serial_stop,
     .settle = serial_settle,
+    .resume = serial_resume,
     .reset = serial_reset,
-    .loaded = serial_loaded,
     .notify = serial_notify,
     .config_written = serial_config_written,
 };
@@ -368,11 +386,20 @@ static const struct prop serial_pci_props[] = {SERIAL_PROPS, VIRTIO_PROPS(virtio
                                                PROP_END};
 static const struct prop serial_device_props[] = {SERIAL_PROPS, VIRTIO_PROPS(virtio_serial, v),
                                                   PROP_END};
+static const struct field message_fields[] = {
+    FIELD(serial_message, port),
+    FIELD(serial_message, event),
+    FIELD(serial_message, value),
+    FIELD_END,
+};
+
 static const struct field serial_fields[] = {
     VIRTIO_FIELDS(virtio_serial, v),
     FIELD_KEEP(virtio_serial, driver_ready),
-    FIELD_KEEP(virtio_serial, pending_count),
-    FIELD_KEEP(virtio_serial, pending),
+    FIELD_KEEP_MOST(virtio_serial, pending_count, SERIAL_PENDING_MAX),
+    FIELD_KEEP_PARTS(virtio_serial, pending, message_fields, serial_message),
+    FIELD_SKIP(virtio_serial, settled),
+    FIELD_SKIP(virtio_serial, pad),
     FIELD_SKIP(virtio_serial, bus),
     FIELD_SKIP(virtio_serial, port),
     FIELD_SKIP(virtio_serial, control_in),

@@ -38,11 +38,14 @@ struct virtio_port {
     uint32_t nr; /* UINT32_MAX: the first free one */
 
     /* State. */
-    bool guest_open, host_open;
+    bool guest_open;
+    bool host_open; /* as the driver was told */
 
     /* No state. */
     bool held; /* a receive buffer is taken from the queue: chain has room from used on */
     bool console;
+    bool connected; /* somebody is at the stream's other end */
+    uint8_t pad[3];
     uint32_t used;
     struct virtio_serial *serial;
     struct stream *stream;
@@ -69,6 +72,8 @@ struct virtio_serial {
     struct serial_message pending[SERIAL_PENDING_MAX];
 
     /* No state. */
+    bool settled; /* nothing is taken from streams */
+    uint8_t pad[7];
     struct bus bus;
     struct virtio_port *port[SERIAL_PORTS_MAX];
     struct virtq_chain control_in, control_out;
@@ -95,6 +100,7 @@ bool serial_multiport(const struct virtio_serial *s);
 void port_transmit(struct virtio_port *p); /* what the guest writes */
 void port_set_guest_open(struct virtio_port *p, bool open);
 void port_stop(struct virtio_port *p, bool keep); /* keep: buffers go back to the queue */
+void port_tell_connected(struct virtio_port *p);  /* tells the driver, if it does not know */
 /* The guest can take more. Without the lock. */
 void port_more_room(struct virtio_port *p);
 

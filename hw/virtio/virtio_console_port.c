@@ -37,7 +37,8 @@ void port_transmit(struct virtio_port *p)
 /* The driver reads: a console without the control queues always does. */
 static bool is_open(const struct virtio_port *p)
 {
-    return p->serial->v.running && (p->guest_open || !serial_multiport(p->serial));
+    return p->serial->v.running && !p->serial->settled &&
+           (p->guest_open || !serial_multiport(p->serial));
 }
 
 /* Takes a buffer, if none is held. */
@@ -104,14 +105,21 @@ static void port_event(void *opaque, enum stream_event e)
         return;
     }
     os_mutex_lock(&v->work_lock);
-    bool open = e == STREAM_OPENED;
-    if (p->host_open != open) {
-        p->host_open = open;
-        if (p->serial->driver_ready) {
-            serial_tell(p->serial, p->nr, SERIAL_PORT_OPEN, open);
-        }
+    p->connected = e == STREAM_OPENED;
+    if (!p->serial->settled) {
+        port_tell_connected(p);
     }
     os_mutex_unlock(&v->work_lock);
+}
+
+void port_tell_connected(struct virtio_port *p)
+{
+    if (p->host_open != p->connected) {
+        p->host_open = p->connected;
+        if (p->serial->driver_ready) {
+            serial_tell(p->serial, p->nr, SERIAL_PORT_OPEN, p->connected);
+        }
+    }
 }
 
 void port_more_room(struct virtio_port *p)
@@ -185,10 +193,16 @@ static const struct prop port_props[] = {
 static const struct field port_fields[] = {
     FIELD_KEEP(virtio_port, guest_open),
     FIELD_KEEP(virtio_port, host_open),
-    {.name = "run-time",
-     .offset = offsetof(struct virtio_port, held),
-     .size = sizeof(struct virtio_port) - offsetof(struct virtio_port, held),
-     .kind = FIELD_TRANSIENT},
+    FIELD_SKIP(virtio_port, held),
+    FIELD_SKIP(virtio_port, console),
+    FIELD_SKIP(virtio_port, connected),
+    FIELD_SKIP(virtio_port, pad),
+    FIELD_SKIP(virtio_port, used),
+    FIELD_SKIP(virtio_port, serial),
+    FIELD_SKIP(virtio_port, stream),
+    FIELD_SKIP(virtio_port, reader),
+    FIELD_SKIP(virtio_port, in),
+    FIELD_SKIP(virtio_port, out),
     FIELD_END,
 };
 

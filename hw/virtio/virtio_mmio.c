@@ -45,6 +45,7 @@ enum {
 struct virtio_mmio {
     struct device dev; /* first */
     bool force_legacy; /* property */
+    uint8_t pad[3];
     unsigned index;
     struct bus bus;
     struct virtio_device *plugged; /* or NULL */
@@ -76,8 +77,14 @@ static void reset_lines(struct virtio_device *v)
     irq_set(&t->dev.irq[0], 0);
 }
 
+static void loaded(struct virtio_device *v)
+{
+    struct virtio_mmio *t = v->transport_opaque;
+    irq_set(&t->dev.irq[0], v->isr != 0);
+}
+
 static const struct virtio_transport mmio_transport = {queue_interrupt, config_interrupt,
-                                                       reset_lines};
+                                                       reset_lines, loaded};
 
 static void acknowledge(struct virtio_mmio *t, uint32_t bits)
 {
@@ -318,6 +325,7 @@ static const struct prop mmio_props[] = {
 };
 
 static const struct field mmio_fields[] = {
+    FIELD_SKIP(virtio_mmio, pad),
     FIELD_SKIP(virtio_mmio, index),
     FIELD_SKIP(virtio_mmio, bus),
     FIELD_SKIP(virtio_mmio, plugged),

@@ -75,24 +75,37 @@ static void net_settle(struct virtio_device *v)
     net_device_unlock(d);
 }
 
+/* ---- link */
+
+/* Of bits of the status in the configuration. The netdev's lock is held. */
+static void change_status(struct virtio_net *d, uint8_t clear, uint8_t set)
+{
+    const uint8_t status = (uint8_t)((d->v.config[NET_CONFIG_STATUS] & ~clear) | set);
+    virtio_config_update(&d->v, NET_CONFIG_STATUS, &status, 1);
+}
+
+static void link_changed(void *opaque, bool up)
+{
+    struct virtio_net *d = opaque;
+    if (!d->paused) { /* else it is looked at when the device goes on */
+        change_status(d, NET_STATUS_LINK_UP, up ? NET_STATUS_LINK_UP : 0);
+    }
+}
+
 static void net_resume(struct virtio_device *v)
 {
     struct virtio_net *d = as_net(v);
     net_device_lock(d);
     d->paused = false;
+    link_changed(d, !d->netdev || netdev_link_up(d->netdev));
+    if (d->announces) {
+        change_status(d, 0, NET_STATUS_ANNOUNCE);
+    }
+    d->announces = false;
     net_device_unlock(d);
     if (d->netdev) {
         netdev_wake(d->netdev);
     }
-}
-
-/* ---- link */
-
-static void link_changed(void *opaque, bool up)
-{
-    struct virtio_net *d = opaque;
-    uint8_t status = up ? NET_STATUS_LINK_UP : 0;
-    virtio_config_update(&d->v, NET_CONFIG_STATUS, &status, 1);
 }
 
 static void net_reset(struct virtio_device *v)
@@ -118,20 +131,28 @@ static void net_negotiated(struct virtio_device *v)
                                        VIRTIO_F(NET_F_GUEST_TSO6) | VIRTIO_F(NET_F_GUEST_ECN));
 }
 
-/* The machine may be somewhere else now: switches are to learn where. */
+static bool net_check(struct virtio_device *v, struct error *e)
+{
+    const struct virtio_net *d = as_net(v);
+    const struct net_filter *f = &d->filter;
+    if (d->pairs < 1 || d->pairs > d->max_pairs) {
+        return error_set(e, "its driver uses %u pairs of queues, and here it has %u", d->pairs,
+                         d->max_pairs);
+    }
+    if (f->unicast + f->multicast > NET_MAC_TABLE) {
+        return error_set(e, "its filter has %u addresses, of at most %u", f->unicast + f->multicast,
+                         NET_MAC_TABLE);
+    }
+    return !(d->guest_offloads & ~v->accepted) ||
+           error_set(e, "its driver has turned offloads on that it has not agreed on");
+}
+
+/* The machine may be somewhere else now: switches are to learn where. On a counted machine there is
+ * nothing that the state does not say. */
 static void net_loaded(struct virtio_device *v)
 {
-    struct virtio_net *d = as_net(v);
-    if (d->pairs < 1 || d->pairs > d->max_pairs) {
-        d->pairs = 1;
-    }
-    if (d->filter.unicast + d->filter.multicast > NET_MAC_TABLE) {
-        net_filter_reset(d);
-    }
-    if (virtio_has(v, VIRTIO_F(NET_F_GUEST_ANNOUNCE))) {
-        uint8_t status = v->config[NET_CONFIG_STATUS] | NET_STATUS_ANNOUNCE;
-        virtio_config_update(v, NET_CONFIG_STATUS, &status, 1);
-    }
+    as_net(v)->announces = virtio_has(v, VIRTIO_F(NET_F_GUEST_ANNOUNCE)) &&
+                           !v->pci.dev.machine->config.counted;
 }
 
 /* ---- features and configuration */
@@ -269,6 +290,7 @@ static const struct virtio_class net_class = {
     .reset = net_reset,
     .settle = net_settle,
     .resume = net_resume,
+    .check = net_check,
     .loaded = net_loaded,
     .notify = net_notify,
 };
@@ -305,16 +327,39 @@ static const struct virtio_class net_class = {
 static const struct prop net_pci_props[] = {NET_PROPS, VIRTIO_PROPS(virtio_net, v),
                                             VIRTIO_PCI_PROPS(virtio_net, v), PROP_END};
 static const struct prop net_device_props[] = {NET_PROPS, VIRTIO_PROPS(virtio_net, v), PROP_END};
+static const struct field filter_fields[] = {
+    FIELD_MOST(net_filter, promiscuous, 1),
+    FIELD_MOST(net_filter, all_multicast, 1),
+    FIELD_MOST(net_filter, all_unicast, 1),
+    FIELD_MOST(net_filter, no_multicast, 1),
+    FIELD_MOST(net_filter, no_unicast, 1),
+    FIELD_MOST(net_filter, no_broadcast, 1),
+    FIELD_MOST(net_filter, unicast_overflow, 1),
+    FIELD_MOST(net_filter, multicast_overflow, 1),
+    FIELD_MOST(net_filter, unicast, NET_MAC_TABLE),
+    FIELD_MOST(net_filter, multicast, NET_MAC_TABLE),
+    FIELD_KEEP_BYTES(net_filter, mac),
+    FIELD(net_filter, vlans),
+    FIELD_END,
+};
+
 static const struct field net_fields[] = {
     VIRTIO_FIELDS(virtio_net, v),
     FIELD_KEEP(virtio_net, pairs),
     FIELD_KEEP(virtio_net, guest_offloads),
-    FIELD_KEEP(virtio_net, filter),
-    {.name = "run-time",
-     .offset = offsetof(struct virtio_net, filter) + sizeof(struct net_filter),
-     .size = sizeof(struct virtio_net) - offsetof(struct virtio_net, filter) -
-             sizeof(struct net_filter),
-     .kind = FIELD_TRANSIENT},
+    FIELD_KEEP_PARTS(virtio_net, filter, filter_fields, net_filter),
+    FIELD_SKIP(virtio_net, pad),
+    FIELD_SKIP(virtio_net, pad2),
+    FIELD_SKIP(virtio_net, netdev),
+    FIELD_SKIP(virtio_net, client),
+    FIELD_SKIP(virtio_net, live),
+    FIELD_SKIP(virtio_net, paused),
+    FIELD_SKIP(virtio_net, announces),
+    FIELD_SKIP(virtio_net, pad3),
+    FIELD_SKIP(virtio_net, max_pairs),
+    FIELD_SKIP(virtio_net, tx_chain),
+    FIELD_SKIP(virtio_net, ctrl_chain),
+    FIELD_SKIP(virtio_net, rx_chain),
     FIELD_END,
 };
 

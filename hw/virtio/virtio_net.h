@@ -77,15 +77,19 @@ struct virtio_net {
     bool host_tso4, host_tso6, host_ecn, host_ufo, mrg_rxbuf, status;
     bool ctrl_vq, ctrl_rx, ctrl_vlan, ctrl_rx_extra, ctrl_mac_addr, ctrl_guest_offloads;
     bool guest_announce;
+    uint8_t pad;
 
     /* State. */
     uint16_t pairs; /* that the driver uses */
     struct net_filter filter;
+    uint8_t pad2[4];
 
-    /* From here on: no state. */
+    /* No state. */
     struct netdev *netdev; /* or NULL */
     struct net_client client;
     bool live, paused;
+    bool announces; /* once it goes on: the machine may be somewhere else */
+    uint8_t pad3;
     unsigned max_pairs;
     struct virtq_chain tx_chain, ctrl_chain;
     struct virtq_chain *rx_chain; /* [VIRTQ_SIZE_MAX]: the buffers of one packet */

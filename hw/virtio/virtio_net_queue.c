@@ -209,11 +209,11 @@ bool net_deliver_to_guest(void *opaque, unsigned unused, const struct net_packet
     uint8_t head[64];
     size_t n = peek(p, head, sizeof(head));
     (void)unused;
+    if (d->live && d->paused) {
+        return false;
+    }
     if (!d->live || !net_filter_accepts(d, head, n)) {
         return true; /* dropped */
-    }
-    if (d->paused) {
-        return false;
     }
     unsigned queue = 2 * pair_of(d, head, n);
     struct virtqueue *q = &d->v.queue[queue];

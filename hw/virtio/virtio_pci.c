@@ -100,8 +100,13 @@ static void reset_lines(struct virtio_device *v)
     pci_intx_set(&v->pci, false);
 }
 
+static void loaded(struct virtio_device *v)
+{
+    pci_device_loaded(&v->pci);
+}
+
 static const struct virtio_transport pci_transport = {queue_interrupt, config_interrupt,
-                                                      reset_lines};
+                                                      reset_lines, loaded};
 
 /* ---- common configuration */
 

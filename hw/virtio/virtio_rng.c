@@ -29,14 +29,16 @@ struct virtio_rng {
 
     /* State; under v.work_lock. */
     bool limited; /* quota is what is left until the period ends */
+    uint8_t pad[3];
     uint64_t quota;
+    struct clock_timer *timer; /* the period's end; NULL: there are none */
 
     /* No state. */
-    struct clock_timer *timer;
     struct virtq_chain chain;
     int file, wake; /* -1: none */
     struct os_thread thread;
     bool has_thread, paused;
+    uint16_t pad2;
     uint32_t stopping; /* any thread */
 };
 
@@ -235,7 +237,9 @@ static void rng_resume(struct virtio_device *v)
     os_mutex_lock(&v->work_lock);
     as_rng(v)->paused = false;
     os_mutex_unlock(&v->work_lock);
-    virtio_notify(v, 0);
+    if (as_rng(v)->file >= 0) {
+        virtio_notify(v, 0);
+    }
 }
 
 static void rng_reset(struct virtio_device *v)
@@ -247,13 +251,15 @@ static void rng_reset(struct virtio_device *v)
     }
 }
 
-static void rng_loaded(struct virtio_device *v)
+static bool rng_check(struct virtio_device *v, struct error *e)
 {
-    struct virtio_rng *d = as_rng(v);
-    if (d->limited && d->timer) { /* a new period: late rather than early */
-        clock_timer_set(d->timer,
-                        clock_now_ns(v->pci.dev.clock) + (uint64_t)d->period_ms * 1000000);
+    const struct virtio_rng *d = as_rng(v);
+    const bool ends = d->timer && clock_timer_due_ns(d->timer) != CLOCK_NEVER;
+    if (d->limited && (!ends || d->quota > d->max_bytes)) {
+        return error_set(e, "it has %llu bytes left of a period %s", (unsigned long long)d->quota,
+                         ends ? "that allows fewer" : "that never ends");
     }
+    return true;
 }
 
 static bool open_source(struct virtio_rng *d, struct error *e)
@@ -328,7 +334,7 @@ static const struct virtio_class rng_class = {
     .settle = rng_settle,
     .resume = rng_resume,
     .reset = rng_reset,
-    .loaded = rng_loaded,
+    .check = rng_check,
     .notify = rng_notify,
 };
 
@@ -353,16 +359,13 @@ static const struct prop rng_pci_props[] = {RNG_PROPS, VIRTIO_PROPS(virtio_rng, 
                                             VIRTIO_PCI_PROPS(virtio_rng, v), PROP_END};
 static const struct prop rng_device_props[] = {RNG_PROPS, VIRTIO_PROPS(virtio_rng, v), PROP_END};
 static const struct field rng_fields[] = {
-    VIRTIO_FIELDS(virtio_rng, v),
-    {.name = "limit",
-     .offset = offsetof(struct virtio_rng, limited),
-     .size = offsetof(struct virtio_rng, timer) - offsetof(struct virtio_rng, limited),
-     .keep_at_reset = true},
-    {.name = "run-time",
-     .offset = offsetof(struct virtio_rng, timer),
-     .size = sizeof(struct virtio_rng) - offsetof(struct virtio_rng, timer),
-     .kind = FIELD_TRANSIENT},
-    FIELD_END,
+    VIRTIO_FIELDS(virtio_rng, v),     FIELD_KEEP(virtio_rng, limited),
+    FIELD_KEEP(virtio_rng, quota),    FIELD_DUE(virtio_rng, timer),
+    FIELD_SKIP(virtio_rng, pad),      FIELD_SKIP(virtio_rng, chain),
+    FIELD_SKIP(virtio_rng, file),     FIELD_SKIP(virtio_rng, wake),
+    FIELD_SKIP(virtio_rng, thread),   FIELD_SKIP(virtio_rng, has_thread),
+    FIELD_SKIP(virtio_rng, paused),   FIELD_SKIP(virtio_rng, pad2),
+    FIELD_SKIP(virtio_rng, stopping), FIELD_END,
 };
 
 static const struct virtio_pci_class rng_pci = VIRTIO_PCI_CLASS(&rng_class, VIRTIO_ID_RNG,

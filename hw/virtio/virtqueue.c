@@ -259,11 +259,45 @@ static bool split_has_work(const struct virtqueue *q)
 
 /* ---- either kind */
 
+const struct field virtqueue_fields[] = {
+    FIELD(virtqueue_state, desc),
+    FIELD(virtqueue_state, driver),
+    FIELD(virtqueue_state, device),
+    FIELD_MOST(virtqueue_state, size, VIRTQ_SIZE_MAX),
+    FIELD(virtqueue_state, vector),
+    FIELD(virtqueue_state, last_avail),
+    FIELD(virtqueue_state, used),
+    FIELD(virtqueue_state, signalled),
+    FIELD_MOST(virtqueue_state, in_flight, 2 * VIRTQ_SIZE_MAX),
+    FIELD(virtqueue_state, enabled),
+    FIELD(virtqueue_state, avail_wrap),
+    FIELD(virtqueue_state, used_wrap),
+    FIELD_SKIP(virtqueue_state, pad),
+    FIELD_END,
+};
+
+bool virtqueue_check(const struct virtqueue *q, bool packed, struct error *e)
+{
+    const struct virtqueue_state *s = q->s;
+    if (s->size < 1 || s->size > q->size_max) {
+        return error_set(e, "it has %u entries, and 1 to %u are possible", s->size, q->size_max);
+    }
+    if (packed && (s->last_avail >= s->size || s->used >= s->size)) {
+        return error_set(e, "its positions, %u and %u, are not within its %u entries",
+                         s->last_avail, s->used, s->size);
+    }
+    return true;
+}
+
 bool virtqueue_start(struct virtqueue *q)
 {
+    struct error e;
     q->batch_chains = q->batch_entries = 0;
     q->broken = false;
-    assert(q->s->size >= 1 && q->s->size <= VIRTQ_SIZE_MAX);
+    if (!virtqueue_check(q, q->packed, &e)) {
+        virtqueue_broken(q, "%s", e.text);
+        return false;
+    }
     return q->packed ? packed_map(q) : split_map(q);
 }
 

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "base/error.h"
+#include "base/fields.h"
 #include "memory/dma.h"
 
 #define VIRTQ_SIZE_MAX 1024u /* entries of a queue, and descriptors of a chain */
@@ -32,7 +34,10 @@ struct virtqueue_state {
     uint16_t in_flight;  /* ring entries of the chains that were taken and not given back */
     bool enabled;
     bool avail_wrap, used_wrap; /* packed: the wrap counters */
+    uint8_t pad;
 };
+
+extern const struct field virtqueue_fields[]; /* of a struct virtqueue_state */
 
 /* The queue of a running device. */
 struct virtqueue {
@@ -73,6 +78,9 @@ enum virtq_result {
     VIRTQ_BROKEN
 };
 
+/* A loaded state is one that a driver could have brought about; false: e says what is wrong. packed
+ * is the kind of ring that the driver agreed to. */
+bool virtqueue_check(const struct virtqueue *q, bool packed, struct error *e);
 /* Maps the rings that q->s names. false (and q is broken) when they are not in RAM or misaligned.
  */
 bool virtqueue_start(struct virtqueue *q);

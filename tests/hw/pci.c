@@ -3,6 +3,7 @@
 #include "hw/pci/pci.h"
 #include "base/bits.h"
 #include "hw/pci/pci_regs.h"
+#include "hw/state.h"
 #include "tests/support/virtio_rig.h"
 #include "tests/test.h"
 
@@ -67,6 +68,11 @@ static void probe_destroy(struct device *d)
     pci_device_fini((struct pci_device *)d);
 }
 
+static bool probe_check(struct device *d, struct error *e)
+{
+    return pci_device_check((struct pci_device *)d, e);
+}
+
 static void probe_loaded(struct device *d)
 {
     pci_device_loaded((struct pci_device *)d);
@@ -84,6 +90,7 @@ static const struct device_class probe_class = {
     .create = probe_create,
     .reset = probe_reset,
     .destroy = probe_destroy,
+    .check = probe_check,
     .loaded = probe_loaded,
     .flags = DEVICE_THREAD_SAFE,
     .kind = &probe_pci,

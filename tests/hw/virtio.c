@@ -6,6 +6,7 @@
 #include "hw/virtio/virtio.h"
 #include "base/bits.h"
 #include "hw/pci/pci_regs.h"
+#include "hw/state.h"
 #include "tests/support/virtio_rig.h"
 #include "tests/test.h"
 
@@ -97,7 +98,10 @@ static const struct device_class echo_pci_class = {
     .create = virtio_pci_create,
     .reset = virtio_device_reset,
     .destroy = virtio_device_destroy,
+    .settle = virtio_device_settle,
+    .check = virtio_device_check,
     .loaded = virtio_device_loaded,
+    .resume = virtio_device_resume,
     .flags = DEVICE_THREAD_SAFE,
     .kind = &echo_pci,
 };
@@ -111,7 +115,10 @@ static const struct device_class echo_device_class = {
     .create = virtio_mmio_plug,
     .reset = virtio_device_reset,
     .destroy = virtio_device_destroy,
+    .settle = virtio_device_settle,
+    .check = virtio_device_check,
     .loaded = virtio_device_loaded,
+    .resume = virtio_device_resume,
     .flags = DEVICE_THREAD_SAFE,
     .kind = &echo_virtio,
 };
@@ -424,6 +431,83 @@ TEST(state_survives_saving)
         rig_close(&s.r);
         rig_close(&t.r);
     }
+}
+
+/* What the change makes of the state of a device at work is refused with these words. */
+static void refused(void (*change)(struct virtio_device *v), uint64_t features, const char *why)
+{
+    struct scene s, t;
+    struct ring q;
+    struct error e = {{0}};
+    struct strbuf out = {0};
+    open_scene(&s, true);
+    start_scene(&s, &q, features);
+    echo_once(&s, &q, "work", false);
+    device_save(&s.dev->v.pci.dev, &out);
+    open_scene(&t, true);
+    CHECK_MSG(device_load(&t.dev->v.pci.dev, out.text, out.len, &e), "%s", e.text);
+    const uint32_t status = drv_status(&t.d);
+    strbuf_clear(&out);
+    change(&s.dev->v);
+    device_save(&s.dev->v.pci.dev, &out);
+    CHECK(!device_load(&t.dev->v.pci.dev, out.text, out.len, &e));
+    CHECK_MSG(strstr(e.text, why), "not \"%s\" but: %s", why, e.text);
+    CHECK_EQ(drv_status(&t.d), status);
+    strbuf_free(&out);
+    rig_close(&s.r);
+    rig_close(&t.r);
+}
+
+static void no_entries(struct virtio_device *v)
+{
+    v->queue_state[0].size = 0;
+}
+
+static void too_many_entries(struct virtio_device *v)
+{
+    v->queue_state[0].size = VIRTQ_SIZE_MAX;
+}
+
+static void outside(struct virtio_device *v)
+{
+    v->queue_state[0].last_avail = v->queue_state[0].size;
+}
+
+static void used_outside(struct virtio_device *v)
+{
+    v->queue_state[0].used = 0xffff;
+}
+
+static void not_offered(struct virtio_device *v)
+{
+    v->accepted |= VIRTIO_F(50);
+}
+
+static void not_agreed(struct virtio_device *v)
+{
+    v->status = VIRTIO_STATUS_DRIVER_OK;
+}
+
+static void another_function(struct virtio_device *v)
+{
+    v->pci.config[2] ^= 1;
+}
+
+static void crooked_message(struct virtio_device *v)
+{
+    v->pci.msix[0].address = 2;
+}
+
+TEST(states_that_no_driver_can_have_made_are_refused)
+{
+    refused(no_entries, 0, "queue 0: it has 0 entries, and 1 to ");
+    refused(too_many_entries, 0, "queue 0: it has 1024 entries, and 1 to ");
+    refused(outside, VIRTIO_F_RING_PACKED, "are not within its ");
+    refused(used_outside, VIRTIO_F_RING_PACKED, "are not within its ");
+    refused(not_offered, 0, "its driver has agreed on features 0x4");
+    refused(not_agreed, 0, "its driver is ready, and has agreed on no features");
+    refused(another_function, 0, "byte 0x02 of its configuration space is 0x");
+    refused(crooked_message, 0, "the address of MSI-X vector 0, 0x2, is not aligned");
 }
 
 TEST(tables_list_every_byte)

@@ -2,6 +2,7 @@
 /* The virtio memory balloon. */
 #include "base/bits.h"
 #include "hw/balloon.h"
+#include "hw/state.h"
 #include "hw/virtio/virtio.h"
 #include "tests/support/virtio_rig.h"
 #include "tests/test.h"

@@ -7,6 +7,7 @@
 #include "base/bits.h"
 #include "base/mem.h"
 #include "block/block.h"
+#include "hw/state.h"
 #include "hw/virtio/virtio_blk.h"
 #include "tests/support/virtio_rig.h"
 #include "tests/test.h"

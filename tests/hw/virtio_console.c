@@ -2,6 +2,7 @@
 /* The virtio console and its ports; the streams are the test's. */
 #include "hw/virtio/virtio_console.h"
 #include "base/bits.h"
+#include "hw/state.h"
 #include "tests/support/virtio_rig.h"
 #include "tests/test.h"
 

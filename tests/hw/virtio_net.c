@@ -8,6 +8,7 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
+#include "hw/state.h"
 #include "hw/virtio/virtio_net.h"
 #include "tests/support/frames.h"
 #include "tests/support/virtio_rig.h"

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "hw/state.h"
 #include "hw/virtio/virtio.h"
 #include "tests/support/virtio_rig.h"
 #include "tests/test.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A machine without CPUs: see machine.h. */
 #include "tests/support/machine.h"
+#include "hw/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>

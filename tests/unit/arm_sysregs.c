@@ -5,6 +5,7 @@
 #include "cpu/arm.h"
 #include "cpu/arm/cpu.h"
 #include "cpu/arm/sysregs.h"
+#include "cpu/state.h"
 #include "tests/support/board.h"
 #include "tests/test.h"
 
@@ -265,6 +266,17 @@ TEST(fpcr_keeps_only_what_the_model_has)
     rig_free(&max);
 }
 
+static bool load_state(struct vcpu *v, const char *bytes, size_t n, struct error *e)
+{
+    const unsigned version = vcpu_version(v);
+    const bool good = vcpu_read(v, bytes, n, version, false, e) &&
+                      vcpu_read(v, bytes, n, version, true, e) && vcpu_check(v, e);
+    if (good) {
+        vcpu_loaded(v);
+    }
+    return good;
+}
+
 TEST(state_is_the_same_after_saving_and_loading)
 {
     struct rig r = rig_new("max"), other = rig_new("max");
@@ -283,9 +295,9 @@ TEST(state_is_the_same_after_saving_and_loading)
     set(&r, VBAR, 0x800);
     set(&r, CNTV_CVAL, 1234);
     set(&r, SYSREG_A64(3, 0, 2, 1, 0), 99); /* APIAKeyLo */
-    arm_cpu_class.save(&r.cpu->vcpu, &saved);
-    CHECK_MSG(arm_cpu_class.load(&other.cpu->vcpu, saved.text, saved.len, &e), "%s", e.text);
-    arm_cpu_class.save(&other.cpu->vcpu, &again);
+    vcpu_write(&r.cpu->vcpu, &saved);
+    CHECK_MSG(load_state(&other.cpu->vcpu, saved.text, saved.len, &e), "%s", e.text);
+    vcpu_write(&other.cpu->vcpu, &again);
     CHECK_EQ(saved.len, again.len);
     CHECK_MEM(saved.text, again.text, saved.len);
     CHECK_EQ(other.cpu->x[30], r.cpu->x[30]);
@@ -303,12 +315,12 @@ TEST(state_of_another_model_is_refused)
     struct rig r = rig_new("max"), other = rig_new("cortex-a57");
     struct error e = {""};
     struct strbuf saved = {0};
-    arm_cpu_class.save(&r.cpu->vcpu, &saved);
+    vcpu_write(&r.cpu->vcpu, &saved);
     const uint64_t before = other.cpu->pstate;
-    CHECK(!arm_cpu_class.load(&other.cpu->vcpu, saved.text, saved.len, &e));
+    CHECK(!load_state(&other.cpu->vcpu, saved.text, saved.len, &e));
     CHECK(strstr(e.text, "max") != NULL);
-    CHECK(!arm_cpu_class.load(&other.cpu->vcpu, saved.text, saved.len - 1, &e));
-    CHECK(!arm_cpu_class.load(&other.cpu->vcpu, "short", 5, &e));
+    CHECK(!load_state(&other.cpu->vcpu, saved.text, saved.len - 1, &e));
+    CHECK(!load_state(&other.cpu->vcpu, "short", 5, &e));
     CHECK_EQ(other.cpu->pstate, before);
     strbuf_free(&saved);
     rig_free(&r);

@@ -79,7 +79,13 @@ TEST(higher_priority_hides_lower_and_comes_back_when_removed)
     CHECK_EQ(v.offset, 0x2000);
     CHECK(v.range->kind == RANGE_RAM);
     CHECK_EQ(load(s, 0x11004, 4), 0x07060504);
+    paddr a;
+    CHECK(space_find_host(s, host + 0x2345, &a));
+    CHECK_EQ(a, 0x12345);
+    CHECK(!space_find_host(s, host + 0x1000, &a));
+    CHECK(!space_find_host(s, host + 0x4000, &a));
     space_remove(s, added);
+    CHECK(space_find_host(s, host + 0x1000, &a) && a == 0x11000);
     CHECK_EQ(load(s, 0x11000, 1), 0x5a);
     CHECK_EQ(p.reads, 1);
     space_destroy(s);

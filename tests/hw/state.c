@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state of every class of device: what one machine saves another one has after loading,
+ * whatever was done to the first one's registers.
+ */
+#include "hw/state.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/log.h"
+#include "block/block.h"
+#include "tests/hw/fake_arm.h"
+#include "tests/support/machine.h"
+#include "tests/test.h"
+
+enum {
+    WINDOWS_MAX = 256,
+    CLASSES_MAX = 64
+};
+
+static struct block *disk;
+static struct test_stream line;
+
+static struct block *give_disk(void *opaque, const char *id, struct error *e)
+{
+    (void)opaque, (void)id, (void)e;
+    return disk;
+}
+
+static struct stream *give_line(void *opaque, const char *id, struct error *e)
+{
+    (void)opaque, (void)id, (void)e;
+    return &line.stream;
+}
+
+static void open_disk(void)
+{
+    char path[] = "/var/tmp/dragoman-state.XXXXXX";
+    struct error e = {"no disk"};
+    const int fd = mkstemp(path);
+    CHECK(fd >= 0 && ftruncate(fd, 1 << 20) == 0);
+    close(fd);
+    disk = block_open(&(struct block_options){.file = path, .format = "raw"}, &e);
+    CHECK_MSG(disk, "%s", e.text);
+    unlink(path);
+}
+
+/* "CLASS,property=value": a device of each class that a board has not by itself. */
+static const char *const extras[] = {
+    "virtio-blk-device,drive=d",
+    "virtio-net-device",
+    "virtio-rng-device,max-bytes=100",
+
+    "virtio-serial-device",
+    "virtconsole,chardev=c",
+    "virtserialport,chardev=c",
+    "virtio-blk-pci,drive=d",
+    "virtio-net-pci,mq=on",
+    "virtio-rng-pci,packed=on",
+
+    "virtio-serial-pci",
+    "pcie-root-port",
+    "loader,addr=0x40300000,data=1,data-len=4",
+};
+
+static void plug(struct machine *m, const char *text)
+{
+    char copy[100], *save = NULL;
+    struct error e = {""};
+    snprintf(copy, sizeof(copy), "%s", text);
+    const char *name = strtok_r(copy, ",", &save);
+    const struct device_class *cls = device_class_find(name);
+    REQUIRE(cls);
+    struct device *d = device_new(cls, m, NULL);
+    for (char *pair; (pair = strtok_r(NULL, ",", &save));) {
+        char *value = strchr(pair, '=');
+        *value++ = '\0';
+        CHECK_MSG(device_set(d, pair, value, &e), "%s", e.text);
+    }
+    for (struct bus *b = m->buses; b && !d->bus; b = b->next) {
+        const bool full = b->is_full && b->is_full(b);
+        d->bus = b->kind == cls->bus && !full ? b : NULL;
+    }
+    CHECK_MSG(device_create(d, &e), "%s: %s", name, e.text);
+}
+
+static struct machine *board(const char *gic)
+{
+    struct machine *m = fake_virt_new();
+    struct error e = {""};
+    fake_virt_cpus(m, 3);
+    m->config.ram_bytes = 4 << 20;
+    m->backends = (struct machine_backends){.drive = give_disk, .chardev = give_line};
+    CHECK(machine_set(m, "gic-version", gic, &e));
+    CHECK_MSG(machine_build(m, &e), "%s", e.text);
+    for (unsigned i = 0; i < array_len(extras); i++) {
+        plug(m, extras[i]);
+    }
+    plug(m, gic[0] == '2' ? "virtio-balloon-pci" : "virtio-balloon-device"); /* one in a machine */
+    CHECK_MSG(machine_finish(m, &e), "%s", e.text);
+    machine_reset(m);
+    return m;
+}
+
+static void hammer(struct machine *m, struct rng *g)
+{
+    struct mem_view views[WINDOWS_MAX];
+    unsigned n = 0;
+    for (paddr a = 0; a < UINT64_C(0x5000000000) && n < WINDOWS_MAX;) {
+        struct mem_view v;
+        const bool found = space_find(m->memory, a, &v);
+        if (found && v.range->kind != RANGE_RAM) {
+            views[n++] = v;
+        }
+        a = found ? v.base + v.size : a + (a < 0x40000000 ? 0x200 : 0x1000000);
+    }
+    for (unsigned i = 0; i < 60000; i++) {
+        const struct mem_view *v = &views[rng_below(g, n)];
+        const unsigned size = 1u << rng_below(g, 4);
+        const uint64_t near = rng_below(g, 2) ? 0x200 : 0x10000;
+        const paddr at = v->base + align_down(rng_below(g, near < v->size ? near : v->size), size);
+        uint64_t value = rng_below(g, 2) ? rng_below(g, 256) : rng_u64(g);
+        fake_current = m->vcpus[rng_below(g, m->vcpu_count)];
+        if (rng_below(g, 3)) {
+            space_store(m->memory, at, size, value);
+        } else {
+            space_load(m->memory, at, size, &value);
+        }
+        if (i % 1000 == 0) {
+            clock_manual_advance(m->clock, 1000000);
+        }
+    }
+    fake_current = NULL;
+}
+
+/* Loads a's state into b and compares what b then has. */
+static void carry_over(struct machine *a, struct machine *b)
+{
+    struct error e = {""};
+    machine_settle(a);
+    machine_settle(b);
+    clock_manual_set(b->clock, clock_now_ns(a->clock));
+    for (struct device *d = a->devices, *t = b->devices; d; d = d->next, t = t->next) {
+        struct strbuf s = {0};
+        device_write(d, &s);
+        CHECK(device_read(t, s.text, s.len, device_version(d), false, &e));
+        CHECK_MSG(device_read(t, s.text, s.len, device_version(d), true, &e), "%s: %s",
+                  d->cls->name, e.text);
+        strbuf_free(&s);
+    }
+    CHECK_MSG(machine_check(b, &e), "%s", e.text);
+    machine_loaded(b);
+    for (struct device *d = a->devices, *t = b->devices; d; d = d->next, t = t->next) {
+        struct strbuf s = {0}, u = {0};
+        char *path = device_path(d), *same = device_path(t);
+        CHECK_STR(path, same);
+        device_write(d, &s);
+        device_write(t, &u);
+        CHECK_MSG(s.len == u.len && memcmp(strbuf_text(&s), strbuf_text(&u), s.len) == 0, "%s (%s)",
+                  path, d->cls->name);
+        strbuf_free(&s);
+        strbuf_free(&u);
+        mem_free(path);
+        mem_free(same);
+    }
+    for (unsigned i = 0; i < a->vcpu_count; i++) {
+        CHECK_EQ(fake_arm(a, i)->line[0], fake_arm(b, i)->line[0]);
+        CHECK_EQ(fake_arm(a, i)->line[1], fake_arm(b, i)->line[1]);
+    }
+    machine_resume(a);
+    machine_resume(b);
+}
+
+static void run(const char *gic, bool *seen)
+{
+    struct rng g;
+    struct machine *a = board(gic), *b = board(gic);
+    rng_seed(&g, test_seed());
+    carry_over(a, b);
+    for (unsigned i = 0; i < 3 * test_scale(); i++) {
+        hammer(a, &g);
+        hammer(b, &g);
+        carry_over(a, b);
+    }
+    for (const struct device *d = a->devices; d; d = d->next) {
+        for (unsigned i = 0; device_classes[i]; i++) {
+            seen[i] |= device_classes[i] == d->cls;
+        }
+    }
+    fake_virt_free(a);
+    fake_virt_free(b);
+}
+
+TEST(every_class_has_the_same_state_after_loading_into_another_machine)
+{
+    bool seen[CLASSES_MAX] = {false};
+    log_set_mask(0);
+    test_stream_init(&line);
+    open_disk();
+    run("2", seen);
+    run("3", seen);
+    for (unsigned i = 0; device_classes[i]; i++) {
+        CHECK_MSG(seen[i], "no %s was tested", device_classes[i]->name);
+    }
+    block_close(disk);
+    strbuf_free(&line.written);
+}
