@@ -207,6 +207,26 @@ unsigned os_cpu_count(void)
     return n > 0 ? (unsigned)n : 1;
 }
 
+char *os_cpu_names(void)
+{
+    FILE *f = fopen("/proc/cpuinfo", "re");
+    char *line = NULL, *names = NULL;
+    size_t room = 0;
+    if (!f) {
+        return NULL; /* /proc is not there */
+    }
+    while (!names && getline(&line, &room, f) > 0) {
+        const char *colon = strchr(line, ':');
+        if (colon && strncmp(line, "flags", 5) == 0) { /* of the first CPU */
+            names = mem_strdup(colon + 1);
+            names[strcspn(names, "\n")] = ' ';
+        }
+    }
+    free(line);
+    fclose(f);
+    return names;
+}
+
 static int64_t read_clock(clockid_t id)
 {
     struct timespec t;
