@@ -417,7 +417,10 @@ void context_reset(struct accel *a)
     a->mappings = 0;
     memset(a->code_filter, 0, sizeof(a->code_filter));
     for (unsigned i = 0; i < a->count; i++) {
-        struct tcg_vcpu *t = tcg_of(a->vcpus[i]);
+        struct tcg_vcpu *t = a->vcpus[i]->accel;
+        if (!t) {
+            continue; /* it has not been set up: something failed before */
+        }
         t->context = NULL;
         t->context_dirty = t->space_dirty = true;
         memset(t->recent, 0, sizeof(t->recent));

@@ -75,6 +75,7 @@ struct tcg_vcpu {
     struct vcpu *v;
     struct accel *accel;
     struct os_thread thread;
+    bool has_thread;
     struct context *context;
     struct context *recent[CONTEXT_CACHE];
     struct jump_entry *jumps;
@@ -119,7 +120,7 @@ struct accel {
     struct os_mutex lock; /* guards the next four, parked, and reports */
     struct os_cond changed;
     _Atomic bool running, quit;
-    bool started;          /* the threads exist */
+    bool started;          /* all threads exist */
     struct vcpu *slice_of; /* thread=single: whose turn it is, and until when */
     _Atomic int64_t slice_end_ns;
     struct os_thread timer;

@@ -40,9 +40,13 @@ void tlb_clear_table(struct tlb_table *t)
 static struct tlb_table *table_create(void)
 {
     void *map = os_map_ram(TABLE_BYTES, NULL);
-    struct tlb_table *t = (struct tlb_table *)((char *)map + GUEST_PAGE_SIZE) - 1;
 
-    assert(map && offsetof(struct tlb_table, mask) + 8 == sizeof(struct tlb_table));
+    if (!map) {
+        mem_end(TABLE_BYTES);
+    }
+    struct tlb_table *t = (struct tlb_table *)((char *)map + GUEST_PAGE_SIZE) - 1;
+    _Static_assert(offsetof(struct tlb_table, mask) + 8 == sizeof(struct tlb_table),
+                   "generated code finds the mask before the lines");
     t->map = map;
     set_lines(t, TLB_MIN_LINES);
     return t;

@@ -68,7 +68,7 @@ struct host *host_create(const struct host_config *config, struct error *e)
     h->cpu = os_cpu_features();
     h->size = (uint32_t)(config->cache_bytes < (1u << 30) ? config->cache_bytes : 1u << 30);
     if (!choose_level(h, config->level, e) || !os_map_code(h->size, &rw, &rx, e)) {
-        mem_free(h);
+        host_destroy(h);
         return NULL;
     }
     h->rw = rw;
@@ -78,10 +78,9 @@ struct host *host_create(const struct host_config *config, struct error *e)
     h->site_capacity = h->size / 64 > 2 * IR_MAX_INSNS ? h->size / 64 : 2 * IR_MAX_INSNS;
     h->map_capacity = h->size / 32 > 64 * IR_MAX_INSNS ? h->size / 32 : 64 * IR_MAX_INSNS;
     h->link_capacity = h->size / 64;
-    h->sites = os_map_ram((size_t)h->site_capacity * sizeof(*h->sites), e);
-    h->maps = os_map_ram((size_t)h->map_capacity * sizeof(*h->maps), e);
-    h->links = os_map_ram((size_t)h->link_capacity * sizeof(*h->links), e);
-    if (!h->sites || !h->maps || !h->links) {
+    if (!(h->sites = os_map_ram((size_t)h->site_capacity * sizeof(*h->sites), e)) ||
+        !(h->maps = os_map_ram((size_t)h->map_capacity * sizeof(*h->maps), e)) ||
+        !(h->links = os_map_ram((size_t)h->link_capacity * sizeof(*h->links), e))) {
         host_destroy(h);
         return NULL;
     }
@@ -92,10 +91,13 @@ struct host *host_create(const struct host_config *config, struct error *e)
     return h;
 }
 
+/* Also of one that was made in part. */
 void host_destroy(struct host *h)
 {
-    os_unmap(h->rw, h->size);
-    os_unmap((void *)(uintptr_t)h->rx, h->size);
+    if (h->rw) {
+        os_unmap(h->rw, h->size);
+        os_unmap((void *)(uintptr_t)h->rx, h->size);
+    }
     if (h->sites) {
         os_unmap(h->sites, (size_t)h->site_capacity * sizeof(*h->sites));
     }
