@@ -410,7 +410,7 @@ struct block *counted_find(struct vcpu *v, uint64_t pc)
 
 void counted_left_block(struct vcpu *v)
 {
-    v->hot.countdown += (int64_t)v->env.insns_left - (v->hot.raised == TCG_RETRY ? 0 : 1);
+    v->hot.countdown += (int64_t)v->env.insns_left - (v->hot.raised == TCG_RAISED);
     v->env.insns_left = 0;
 }
 

@@ -125,7 +125,9 @@ static void report(struct tcg_vcpu *t, enum accel_exit why)
 
     atomic_store(&a->running, false);
     kick_all(a);
-    a->exited(a->opaque, t->v, why);
+    if (!atomic_exchange(&a->reported, true)) {
+        a->exited(a->opaque, t->v, why);
+    }
 }
 
 static void after_round(struct tcg_vcpu *t)
@@ -135,8 +137,7 @@ static void after_round(struct tcg_vcpu *t)
     if (t->step) {
         t->step = false;
         report(t, ACCEL_DEBUG);
-    } else if (t->watched) {
-        t->watched = false;
+    } else if (t->hit) {
         report(t, ACCEL_DEBUG);
     } else if (a->breakpoint_count && tcg_has_breakpoint(a, t->v->cls->pc(t->v)) &&
                !atomic_load(&t->v->halted)) {
@@ -318,6 +319,7 @@ static struct accel *create(const struct accel_config *c, struct vcpu **vcpus, u
     a->spoiled_key = (a->spoiled_key & mask64(52)) | (uint64_t)0x7ff << 52;
     a->hash = mem_array((size_t)1 << BLOCK_HASH_BITS, sizeof(*a->hash));
     a->pages = mem_alloc(sizeof(*a->pages));
+    a->code_hosts = mem_alloc(sizeof(*a->code_hosts));
     a->page_ids = mem_alloc(sizeof(*a->page_ids));
     a->block_capacity = (uint32_t)(cache_bytes(a) / CACHE_BYTES_A_BLOCK);
     a->monitors = a->config.single_thread || count == 1 ? NULL : monitors_create();
@@ -398,9 +400,12 @@ void accel_start(struct accel *a)
         counted_started(a);
     }
     for (unsigned i = 0; i < a->count && !atomic_load(&a->running); i++) {
-        tcg_of(a->vcpus[i])->context_dirty = tcg_of(a->vcpus[i])->space_dirty = true;
+        struct tcg_vcpu *t = tcg_of(a->vcpus[i]);
+        t->context_dirty = t->space_dirty = true;
+        t->hit = false;
     }
     os_mutex_lock(&a->lock);
+    atomic_store(&a->reported, false);
     atomic_store(&a->running, true);
     os_cond_broadcast(&a->changed);
     os_mutex_unlock(&a->lock);
@@ -483,8 +488,10 @@ void accel_destroy(struct accel *a)
         host_destroy(a->host);
     }
     hash_free(a->pages);
+    hash_free(a->code_hosts);
     hash_free(a->page_ids);
     mem_free(a->pages);
+    mem_free(a->code_hosts);
     mem_free(a->page_ids);
     mem_free(a->hash);
     mem_free(a->monitors);

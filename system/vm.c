@@ -71,6 +71,9 @@ static bool vm_cont(struct control *c, struct error *e)
     if (vm->needs_reset) {
         return error_set(e, "the guest has powered off; system_reset starts it anew");
     }
+    if (c->debug_vcpu) {
+        accel_step_over(c->debug_vcpu);
+    }
     c->debug_vcpu = NULL;
     tell(vm, RUN_RUNNING);
     go(vm);
@@ -82,6 +85,9 @@ static void vm_step(struct control *c, struct vcpu *v)
     struct vm *vm = vm_of(c);
     c->state = RUN_RUNNING; /* for a moment that nobody needs to hear of */
     vm->stepping = true;
+    if (c->debug_vcpu == v) {
+        accel_step_over(v);
+    }
     if (vm->realtime) {
         realtime_start(vm->realtime);
     }

@@ -30,6 +30,8 @@ atomics           virt                -smp 4
 turns             virt                -smp 4 -accel tcg,thread=single
 litmus            virt                -smp 4
 code              virt                -smp 4
+map               virt                -smp 2
+map               virt                -smp 2 -accel tcg,thread=single
 faults            virt
 pauth             virt                -cpu max,sve=off,sme=off,pauth-impdef=on
 pauth             virt                -cpu max,sve=off,sme=off,pauth-qarma5=on
