@@ -61,6 +61,14 @@ void accel_start(struct accel *a);
 void accel_stop(struct accel *a);
 void accel_destroy(struct accel *a);
 bool accel_running(const struct accel *a);
+/*
+ * Nothing is left of what vCPUs did before: no code, translation of an address, exclusive monitor,
+ * flush that was posted. For a machine that is reset or loaded, while stopped; for one vCPU that is
+ * off and about to be switched on, from any thread. Architectural state is for others to set.
+ */
+void accel_forget(struct accel *a);
+void accel_forget_vcpu(struct vcpu *v);
+
 /* Counted: no vCPU goes on behind what v does now, until accel_start. On v's thread, from guest
  * code. */
 void accel_hold(struct accel *a, struct vcpu *v);

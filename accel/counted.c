@@ -436,6 +436,15 @@ void counted_attach(struct accel *a)
     a->config.time->accel = a;
 }
 
+void counted_forget(struct accel *a)
+{
+    struct counted *t = a->config.time;
+
+    t->turn = 0;
+    t->turn_left = 0;
+    t->gave_way = NULL;
+}
+
 struct clock *counted_clock(const struct counted *t)
 {
     return t->clock;

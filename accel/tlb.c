@@ -219,6 +219,22 @@ __attribute__((noinline)) static void choose(struct vcpu *v, unsigned idx)
     select_idx(v, idx);
 }
 
+void tlb_forget(struct vcpu *v)
+{
+    struct tlb *t = v->env.tlb;
+
+    tlb_drop_map(v);
+    memset(t->pages, 0, (size_t)TLB_L2_SETS * TLB_L2_WAYS * sizeof(*t->pages));
+    memset(t->large, 0, TLB_LARGE_ENTRIES * sizeof(*t->large));
+    for (unsigned i = 0; i < TLB_TABLES && t->tables[i]; i++) {
+        set_lines(t->tables[i], TLB_MIN_LINES);
+        t->tables[i]->used = false;
+    }
+    t->chosen = 0;
+    t->idx_seen = 0;
+    t->global_low = t->nonglobal_high = false;
+}
+
 /* ---- look-up with page walk */
 
 /* The debugger watches a byte of the 2^bits around a. */

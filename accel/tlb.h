@@ -190,6 +190,8 @@ bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct
 
 struct tlb *tlb_create(struct vcpu *v);
 void tlb_destroy(struct tlb *t);
+/* As it was when it was made, but for statistics; on any thread, while v does not run. */
+void tlb_forget(struct vcpu *v);
 
 /* MMU indices or (space) address space tags may have changed: chooses the resident tables, sets
  * hot.tlb_current and tlb_user. */

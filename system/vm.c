@@ -100,6 +100,7 @@ static void vm_reset(struct control *c)
     bool running = c->state == RUN_RUNNING;
     halt(vm);
     vm->requests = 0; /* those of the time before */
+    accel_forget(vm->accel);
     machine_reset(vm->machine);
     vm->needs_reset = false;
     if (running) {

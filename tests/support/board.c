@@ -47,6 +47,7 @@ static enum power_cpu_result cpu_on(struct power *p, uint64_t id, uint64_t entry
     if (!v->powered_off) {
         return POWER_CPU_ALREADY_ON;
     }
+    accel_forget_vcpu(v);
     v->cls->reset(v);
     v->cls->boot(v, entry, context);
     v->halted = false;
