@@ -344,6 +344,7 @@ static void detach(struct gdb *g)
     struct error e;
     gdb_remove_all_points(g);
     gdb_ok(g);
+    g->detached = true;
     g->context.control->cont(g->context.control, &e);
 }
 
@@ -475,7 +476,9 @@ static size_t room(void *opaque)
 static void receive(void *opaque, const uint8_t *bytes, size_t n)
 {
     struct gdb *g = opaque;
-    if (g->context.control->state == RUN_RUNNING) {
+    const bool ack = g->detached && n == 1 && *bytes == '+'; /* of the answer to its goodbye */
+    g->detached &= ack;
+    if (g->context.control->state == RUN_RUNNING && !ack) {
         g->stepping = NULL;
         g->context.control->stop(g->context.control, RUN_PAUSED);
     }
@@ -488,6 +491,7 @@ static void event(void *opaque, enum stream_event e)
     if (e == STREAM_OPENED) {
         gdb_packets_reset(&g->packets);
         g->connected = true;
+        g->detached = false;
         g->physical = false;
         g->waiting = false;
         g->general = g->context.machine->vcpus[0];
@@ -497,7 +501,7 @@ static void event(void *opaque, enum stream_event e)
         g->connected = false;
         g->waiting = false;
         g->stepping = NULL;
-        if (g->context.control->state == RUN_RUNNING) {
+        if (g->context.control->state == RUN_RUNNING && !g->detached) {
             g->context.control->stop(g->context.control, RUN_PAUSED);
         }
         gdb_remove_all_points(g);

@@ -384,6 +384,19 @@ TEST(detaching_takes_points_out_and_lets_the_machine_run)
     CHECK_STR(ask("D"), "OK");
     CHECK_EQ(t.fake.breakpoints, 0);
     CHECK_EQ(t.fake.control.state, RUN_RUNNING);
+    type_bytes("+", 1);
+    t.peer.reader.event(t.peer.reader.opaque, STREAM_CLOSED);
+    CHECK_EQ(t.fake.control.state, RUN_RUNNING);
+    end();
+}
+
+TEST(a_detached_peer_may_come_back)
+{
+    begin();
+    ask("D");
+    CHECK_STR(ask("?"), "T05thread:1;");
+    CHECK_EQ(t.fake.control.state, RUN_PAUSED);
+    t.peer.reader.event(t.peer.reader.opaque, STREAM_CLOSED);
     end();
 }
 
