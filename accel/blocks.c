@@ -21,22 +21,26 @@
 
 #define PAGE_MASK (~(uint64_t)(GUEST_PAGE_SIZE - 1))
 
-static unsigned hash_of(uint64_t pa, uint64_t pc, uint64_t mode)
+static unsigned hash_of(uint64_t pa, uint64_t mode)
 {
-    return (unsigned)(hash_mix64(pa ^ pc << 20 ^ mode * 0x9e3779b97f4a7c15) >>
-                      (64 - BLOCK_HASH_BITS));
+    return (unsigned)(hash_mix64(pa ^ mode * 0x9e3779b97f4a7c15) >> (64 - BLOCK_HASH_BITS));
 }
 
+/* The block that is fixed to pc, or a movable one. */
 static struct block *find(struct accel *a, uint64_t pa, uint64_t pc, uint64_t mode)
 {
-    struct block *b = __atomic_load_n(&a->hash[hash_of(pa, pc, mode)], __ATOMIC_ACQUIRE);
+    struct block *b = __atomic_load_n(&a->hash[hash_of(pa, mode)], __ATOMIC_ACQUIRE);
+    struct block *movable = NULL;
 
     for (; b; b = b->hash_next) {
-        if (b->pa == pa && b->pc == pc && b->mode_key == mode && atomic_get(&b->valid)) {
-            return b;
+        if (b->pa == pa && b->mode_key == mode && atomic_get(&b->valid)) {
+            if (!b->movable && b->pc == pc) {
+                return b;
+            }
+            movable = b->movable ? b : movable;
         }
     }
-    return NULL;
+    return movable;
 }
 
 static void log_ir(unsigned mask, const struct ir_builder *b)
@@ -62,6 +66,7 @@ static void log_unfolded(struct vcpu *v, const struct ir_builder *b)
     asked.mmu_current = b->mmu_current;
     asked.mmu_user = b->mmu_user;
     asked.parallel = b->parallel;
+    asked.movable = b->movable;
     asked.look_ahead = b->look_ahead;
     asked.branches_left = 0; /* up to its first branch */
     v->cls->translate(v, &asked);
@@ -136,12 +141,13 @@ static bool compile(struct vcpu *v, struct ir_builder *b, struct block *blk)
 
 static void insert(struct accel *a, struct block *blk)
 {
-    struct block **head = &a->hash[hash_of(blk->pa, blk->pc, blk->mode_key)];
+    struct block **head = &a->hash[hash_of(blk->pa, blk->mode_key)];
+    struct code_page *p = code_page_at(a, blk->pa);
 
     blk->hash_next = *head;
     __atomic_store_n(head, blk, __ATOMIC_RELEASE);
-    blk->page_next = hash_get(a->pages, blk->pa & PAGE_MASK);
-    hash_put(a->pages, blk->pa & PAGE_MASK, blk);
+    blk->page_next = p->first;
+    p->first = blk;
 }
 
 /* A block ends before a breakpoint, so that the run loop sees it. */
@@ -210,6 +216,7 @@ static struct block *translate(struct vcpu *v, uint64_t pc, const struct tlb_hit
                     !a->config.no_opt && !trace_entries();
     b->flags_dead = false;
     b->look_bytes = 0;
+    b->movable = is_kept(tcg_of(v)) && code_page_moves(v, pc, pa);
     set_extent(tcg_of(v), b);
     v->cls->translate(v, b);
     struct block *blk = &a->blocks[a->block_count];
@@ -217,6 +224,7 @@ static struct block *translate(struct vcpu *v, uint64_t pc, const struct tlb_hit
                           .mode_key = b->mode_key,
                           .pa = pa,
                           .bytes = rests_on(b),
+                          .movable = b->movable,
                           .guest_insns = b->guest_insns,
                           .valid = is_kept(tcg_of(v))};
     const struct host_mark before = mark(a);
@@ -260,39 +268,59 @@ static bool fetch(struct vcpu *v, uint64_t pc, struct tlb_hit *hit)
     return false;
 }
 
+/* The block at pc if its page was entered in this context, and links find it: no lock, no
+ * translation of pc. */
+static struct block *find_again(struct vcpu *v, uint64_t pc)
+{
+    const struct fetched *f = context_fetched(v, pc);
+    const uint64_t pa = f ? f->pa | (pc & ~PAGE_MASK) : 0;
+    struct block *b = f ? find(tcg_of(v)->accel, pa, pc, f->context->mode_key) : NULL;
+
+    return b && context_has_page(f, b->movable) ? b : NULL;
+}
+
+/* Under the translate lock. */
+static struct block *find_or_translate(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit)
+{
+    const int before = tcg_of(v)->stats.doing;
+    struct block *blk = NULL;
+
+    if (is_kept(tcg_of(v))) {
+        blk = find(tcg_of(v)->accel, hit->pa, pc, tcg_of(v)->context->mode_key);
+    }
+    if (!blk) {
+        tcg_count(v, COUNT_TRANSLATE);
+        tcg_doing(v, DOING_TRANSLATE);
+        blk = translate(v, pc, hit);
+        tcg_doing(v, before);
+    }
+    return blk;
+}
+
 struct block *block_find(struct vcpu *v, uint64_t pc)
 {
     struct accel *a = tcg_of(v)->accel;
     struct tlb_hit hit;
 
     tcg_count(v, COUNT_LOOKUP);
+    struct block *blk = is_kept(tcg_of(v)) ? find_again(v, pc) : NULL;
+    if (blk) {
+        return blk;
+    }
     if (!fetch(v, pc, &hit)) {
         return NULL;
     }
     if (!hit.global && tcg_of(v)->context->tag == TLB_ANY_TAG) {
         context_note_nonglobal(v, pc);
     }
-    const uint64_t pa = hit.pa;
-    const bool kept = is_kept(tcg_of(v));
-    const uint32_t known = atomic_get(&a->block_count);
-    struct block *blk = !kept ? NULL : find(a, pa, pc, tcg_of(v)->context->mode_key);
     os_mutex_lock(&a->translate);
-    context_enter_page(v, pc, pa, hit.global);
-    if (!blk) {
-        if (kept && a->block_count != known) {
-            blk = find(a, pa, pc, tcg_of(v)->context->mode_key);
-        }
-        if (!blk) {
-            const int before = tcg_of(v)->stats.doing;
-            tcg_count(v, COUNT_TRANSLATE);
-            tcg_doing(v, DOING_TRANSLATE);
-            blk = translate(v, pc, &hit);
-            tcg_doing(v, before);
-        }
+    blk = find_or_translate(v, pc, &hit);
+    if (blk) {
+        context_enter_page(v, pc, hit.pa, hit.global, blk->movable);
     }
     os_mutex_unlock(&a->translate);
     if (!blk) {
-        atomic_store(&a->flush_wanted, 1);
+        atomic_fetch_or(&a->flush_wanted, FLUSH_CODE);
         v->cls->set_pc(v, pc);
     }
     return blk;
@@ -350,15 +378,14 @@ static void unlink_block(struct accel *a, struct block *b)
     b->in = NULL;
 }
 
-/* One block's entries, or with NULL all. */
+/* One block's entries, or with NULL all. A movable one is at the same place of any page. */
 static void forget_jumps(struct accel *a, const struct block *b)
 {
     atomic_fence(); /* the blocks are seen to be invalid by who enters one from now on */
     for (unsigned i = 0; i < a->count; i++) {
         struct jump_entry *jumps = tcg_of(a->vcpus[i])->jumps;
-        const unsigned first = b ? b->pc >> 2 & (JUMP_TABLE_ENTRIES - 1) : 0;
-        const unsigned end = b ? first + 1 : JUMP_TABLE_ENTRIES;
-        for (unsigned k = first; k < end; k++) {
+        const unsigned step = !b ? 1 : b->movable ? GUEST_PAGE_SIZE >> 2 : JUMP_TABLE_ENTRIES;
+        for (unsigned k = b ? b->pc >> 2 & (step - 1) : 0; k < JUMP_TABLE_ENTRIES; k += step) {
             if (!b || atomic_get(&jumps[k].host) == b->entry) {
                 atomic_set(&jumps[k].key, UINT64_MAX);
             }
@@ -369,7 +396,7 @@ static void forget_jumps(struct accel *a, const struct block *b)
 /* Takes b out of its chain. A reader that stands on it goes on along its old successors. */
 static void unhash(struct accel *a, struct block *b)
 {
-    struct block **at = &a->hash[hash_of(b->pa, b->pc, b->mode_key)];
+    struct block **at = &a->hash[hash_of(b->pa, b->mode_key)];
 
     while (*at && *at != b) {
         at = &(*at)->hash_next;
@@ -391,9 +418,9 @@ static void invalidate(struct accel *a, struct block *b)
 void block_drop_range(struct accel *a, uint64_t pa, uint64_t bytes)
 {
     for (uint64_t page = pa & PAGE_MASK; page < pa + bytes; page += GUEST_PAGE_SIZE) {
-        struct block *first = hash_get(a->pages, page);
-        struct block **at = &first;
-        while (*at) {
+        struct code_page *p = hash_get(a->pages, page);
+        struct block **at = p ? &p->first : NULL;
+        while (p && *at) {
             struct block *b = *at;
             if (b->pa < pa + bytes && pa < b->pa + b->bytes) {
                 invalidate(a, b);
@@ -403,10 +430,8 @@ void block_drop_range(struct accel *a, uint64_t pa, uint64_t bytes)
                 at = &b->page_next;
             }
         }
-        if (first) {
-            hash_put(a->pages, page, first);
-        } else {
-            hash_remove(a->pages, page);
+        if (p && !p->first) {
+            code_page_emptied(p);
         }
     }
 }
@@ -422,8 +447,8 @@ void block_flush_all(struct accel *a)
     a->block_count = 0;
     a->short_block = NULL;
     memset(a->hash, 0, sizeof(*a->hash) << BLOCK_HASH_BITS);
-    hash_clear(a->pages);
     hash_clear(a->code_hosts);
+    code_pages_free(a);
     hash_clear(a->page_ids);
     a->next_page_id = 0;
     context_reset(a);
@@ -447,13 +472,7 @@ void tcg_flush_code(struct vcpu *v, uint64_t pa, uint64_t bytes)
         return;
     }
     os_mutex_lock(&a->translate);
-    bool any = false;
-    for (uint64_t page = pa & PAGE_MASK; page < pa + bytes && !any; page += GUEST_PAGE_SIZE) {
-        any = hash_get(a->pages, page) != NULL;
-    }
-    if (any) {
-        block_drop_range(a, pa, bytes);
-    }
+    block_drop_range(a, pa, bytes);
     os_mutex_unlock(&a->translate);
 }
 
@@ -472,6 +491,6 @@ void tcg_flush_code_all(struct vcpu *v)
         }
     }
     forget_jumps(a, NULL);
-    hash_clear(a->pages);
+    code_pages_emptied(a);
     os_mutex_unlock(&a->translate);
 }

@@ -33,9 +33,11 @@ static unsigned filter_hash(uint64_t page)
 
 static uint64_t fresh_key(struct accel *a)
 {
-    uint64_t key;
-
-    os_random(&key, sizeof(key));
+    if (!a->randoms_left) {
+        os_random(a->randoms, sizeof(a->randoms));
+        a->randoms_left = array_len(a->randoms);
+    }
+    const uint64_t key = a->randoms[--a->randoms_left];
     return (key & mask64(52)) | (uint64_t)++a->next_id << 52;
 }
 
@@ -51,6 +53,13 @@ static struct code_mapping *map_slot(struct context *c, uint64_t page)
     return &c->map[i];
 }
 
+static void map_clear(struct context *c)
+{
+    for (uint32_t i = 0; i < c->map_size; i++) {
+        c->map[i].page = 1;
+    }
+}
+
 static void map_grow(struct context *c)
 {
     struct code_mapping *old = c->map;
@@ -58,9 +67,7 @@ static void map_grow(struct context *c)
 
     c->map_size = n ? n * 2 : 32;
     c->map = mem_array(c->map_size, sizeof(*c->map));
-    for (uint32_t i = 0; i < c->map_size; i++) {
-        c->map[i].page = 1;
-    }
+    map_clear(c);
     for (uint32_t i = 0; i < n; i++) {
         if (old[i].page != 1) {
             *map_slot(c, old[i].page) = old[i];
@@ -78,16 +85,9 @@ static bool is_flushing(const struct vcpu *v)
     return atomic_load(&t->accel->flushing) || atomic_load(&t->posted) != atomic_load(&t->done);
 }
 
-void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa, bool global)
+/* The mapping of c's page, to be filled in. */
+static struct code_mapping *map_add(struct accel *a, struct context *c, uint64_t page)
 {
-    struct accel *a = tcg_of(v)->accel;
-    struct context *c = tcg_of(v)->context;
-    const uint64_t page = pc & PAGE_MASK;
-    const uint32_t id = context_page_id(a, page, pa & PAGE_MASK);
-
-    if (atomic_get(&c->slots[layout_code_slot(pc)]) == id) {
-        return;
-    }
     if ((c->map_used + 1) * 4 > c->map_size * 3) {
         map_grow(c);
     }
@@ -95,9 +95,59 @@ void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa, bool global)
     if (m->page == 1) {
         c->map_used++;
         if (++a->mappings >= a->block_capacity) {
-            atomic_store(&a->flush_wanted, 1);
+            atomic_fetch_or(&a->flush_wanted, FLUSH_CONTEXTS);
         }
     }
+    return m;
+}
+
+/* Where code slots lead generated code, they say so last. */
+static void enter_slot(struct vcpu *v, uint64_t pc, uint64_t pa, bool movable)
+{
+    struct accel *a = tcg_of(v)->accel;
+    struct context *c = tcg_of(v)->context;
+    struct fetched *f = &tcg_of(v)->fetched[pc >> GUEST_PAGE_BITS & (FETCHED_PAGES - 1)];
+
+    if (f->context != c || f->page != (pc & PAGE_MASK) || f->pa != (pa & PAGE_MASK)) {
+        *f = (struct fetched){.context = c, .page = pc & PAGE_MASK, .pa = pa & PAGE_MASK};
+    }
+    if (movable) {
+        f->word = layout_moved_word(pc, code_page_at(a, pa)->id);
+        atomic_set_release(&c->slots.moved[layout_moved_slot(pc)], f->word);
+    } else {
+        f->id = context_page_id(a, pc, pa);
+        atomic_set_release(&c->slots.fixed[layout_code_slot(pc)], f->id);
+    }
+}
+
+const struct fetched *context_fetched(const struct vcpu *v, uint64_t pc)
+{
+    const struct tcg_vcpu *t = v->accel;
+    const struct fetched *f = &t->fetched[pc >> GUEST_PAGE_BITS & (FETCHED_PAGES - 1)];
+
+    return f->context == t->context && f->page == (pc & PAGE_MASK) ? f : NULL;
+}
+
+bool context_has_page(const struct fetched *f, bool movable)
+{
+    const struct code_slots *s = &f->context->slots;
+
+    return movable ? f->word && atomic_get(&s->moved[layout_moved_slot(f->page)]) == f->word
+                   : f->id && atomic_get(&s->fixed[layout_code_slot(f->page)]) == f->id;
+}
+
+void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa, bool global, bool movable)
+{
+    struct accel *a = tcg_of(v)->accel;
+    struct context *c = tcg_of(v)->context;
+    const uint64_t page = pc & PAGE_MASK;
+    const struct fetched *f = context_fetched(v, pc);
+
+    if (f && f->pa == (pa & PAGE_MASK) && context_has_page(f, movable)) {
+        return;
+    }
+    struct code_mapping *m = map_add(a, c, page);
+
     *m = (struct code_mapping){
         .page = page, .pa = pa & PAGE_MASK, .global = global, .suspect = is_flushing(v)};
     if (m->suspect) {
@@ -110,19 +160,19 @@ void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa, bool global)
     }
     const unsigned h = filter_hash(page);
     atomic_or(&a->code_filter[h >> 3], (uint8_t)(1u << (h & 7)));
-    atomic_set_release(&c->slots[layout_code_slot(pc)], id);
+    enter_slot(v, pc, pa, movable);
 }
 
-uint32_t context_page_id(struct accel *a, uint64_t va_page, uint64_t pa_page)
+uint32_t context_page_id(struct accel *a, uint64_t va, uint64_t pa)
 {
-    const uint64_t key = va_page ^ hash_mix64(pa_page);
+    const uint64_t key = (va & PAGE_MASK) ^ hash_mix64(pa & PAGE_MASK);
     uint32_t id = (uint32_t)(uintptr_t)hash_get(a->page_ids, key);
 
     if (!id) {
         id = ++a->next_page_id;
         hash_put(a->page_ids, key, (void *)(uintptr_t)id);
         if (id >= a->block_capacity) {
-            atomic_store(&a->flush_wanted, 1);
+            atomic_fetch_or(&a->flush_wanted, FLUSH_CODE);
         }
     }
     return id;
@@ -135,6 +185,46 @@ static struct context **bucket_of(struct accel *a, uint32_t tag)
     return &a->contexts[tag == TLB_ANY_TAG ? 0 : 1 + tag % (CONTEXT_BUCKETS - 1)];
 }
 
+/* Takes back what context_enter_page did for c. */
+static void leave_pages(struct context *c)
+{
+    for (uint32_t i = 0; i < c->map_size; i++) {
+        if (c->map[i].page != 1) {
+            c->slots.fixed[layout_code_slot(c->map[i].page)] = 0;
+            c->slots.moved[layout_moved_slot(c->map[i].page)] = 0;
+            c->map[i].page = 1;
+        }
+    }
+    c->map_used = 0;
+}
+
+#define MAP_TO_KEEP 256u
+
+/* An empty one, if possible one that was used before: to clear all of a new one, which brings
+ * pages of memory in, is a good part of what a new address space costs. */
+static struct context *fresh(struct accel *a)
+{
+    struct context *c = a->spare;
+
+    if (!c) {
+        c = mem_alloc(sizeof(*c));
+        map_grow(c);
+        return c;
+    }
+    a->spare = c->next;
+    leave_pages(c);
+    if (c->map_size > MAP_TO_KEEP) {
+        mem_free(c->map);
+        c->map = NULL;
+        c->map_size = 0;
+        map_grow(c);
+    }
+    c->shares = false;
+    atomic_store(&c->suspect, false);
+    atomic_set(&c->retired, false);
+    return c;
+}
+
 static struct context *intern(struct accel *a, uint64_t mode, uint32_t tag, bool high)
 {
     struct context **bucket = bucket_of(a, tag);
@@ -145,12 +235,14 @@ static struct context *intern(struct accel *a, uint64_t mode, uint32_t tag, bool
         }
     }
     if (a->next_id >= CONTEXT_IDS) {
-        atomic_store(&a->flush_wanted, 1);
+        atomic_fetch_or(&a->flush_wanted, FLUSH_CONTEXTS);
     }
-    struct context *c = mem_alloc(sizeof(*c));
-    *c = (struct context){
-        .key = fresh_key(a), .mode_key = mode, .tag = tag, .high = high, .next = *bucket};
-    map_grow(c);
+    struct context *c = fresh(a);
+    c->key = fresh_key(a);
+    c->mode_key = mode;
+    c->tag = tag;
+    c->high = high;
+    c->next = *bucket;
     *bucket = c;
     return c;
 }
@@ -218,13 +310,13 @@ static void make_current(struct vcpu *v, struct context *c)
 
     t->context = c;
     atomic_set(&v->hot.key, c->key);
-    atomic_set(&v->hot.code_slots, c->slots);
+    atomic_set(&v->hot.code_slots, c->slots.fixed);
     /* A kick that came in between must not be lost: it stores exit_request before it spoils the
      * key. */
     atomic_fence();
     if (atomic_load(&v->hot.exit_request)) {
         atomic_set(&v->hot.key, t->accel->spoiled_key);
-        atomic_set(&v->hot.code_slots, t->accel->null_slots);
+        atomic_set(&v->hot.code_slots, t->accel->null_slots.fixed);
     }
 }
 
@@ -245,7 +337,7 @@ void context_select(struct vcpu *v, uint64_t pc)
     if (!t->context_dirty && t->context && t->context->high == high &&
         !atomic_get(&t->context->retired) && !atomic_load(&t->context->suspect)) {
         if (atomic_get(&v->hot.key) != t->context->key ||
-            atomic_get(&v->hot.code_slots) != t->context->slots) {
+            atomic_get(&v->hot.code_slots) != t->context->slots.fixed) {
             make_current(v, t->context);
         }
         return;
@@ -384,22 +476,33 @@ static void suspect_all_of(struct context *c, uint32_t tag)
 /* A flush of one address space leaves global pages alone, and so all in contexts without a tag. */
 void context_suspect_tag(struct accel *a, uint32_t tag)
 {
+    struct context **first = tag == TLB_ANY_TAG ? a->contexts : bucket_of(a, tag);
+    struct context **end = tag == TLB_ANY_TAG ? a->contexts + CONTEXT_BUCKETS : first + 1;
+
     os_mutex_lock(&a->translate);
-    for (uint32_t i = 0; i < CONTEXT_BUCKETS; i++) {
-        struct context **bucket = &a->contexts[i];
-        for (struct context *c = *bucket; c && (tag == TLB_ANY_TAG || bucket == bucket_of(a, tag));
-             c = c->next) {
+    for (struct context **bucket = first; bucket < end; bucket++) {
+        for (struct context *c = *bucket; c; c = c->next) {
             suspect_all_of(c, tag);
         }
     }
     os_mutex_unlock(&a->translate);
 }
 
-static void free_list(struct context **list)
+static void spare_list(struct accel *a, struct context **list)
 {
     while (*list) {
         struct context *c = *list;
         *list = c->next;
+        c->next = a->spare;
+        a->spare = c;
+    }
+}
+
+void context_free_spare(struct accel *a)
+{
+    while (a->spare) {
+        struct context *c = a->spare;
+        a->spare = c->next;
         mem_free(c->map);
         mem_free(c);
     }
@@ -410,15 +513,16 @@ void context_forget(struct tcg_vcpu *t)
     t->context = NULL;
     t->context_dirty = t->space_dirty = true;
     memset(t->recent, 0, sizeof(t->recent));
+    memset(t->fetched, 0, sizeof(t->fetched));
     memset(t->jumps, 0, JUMP_TABLE_ENTRIES * sizeof(*t->jumps));
 }
 
 void context_reset(struct accel *a)
 {
     for (unsigned i = 0; i < CONTEXT_BUCKETS; i++) {
-        free_list(&a->contexts[i]);
+        spare_list(a, &a->contexts[i]);
     }
-    free_list(&a->retired);
+    spare_list(a, &a->retired);
     a->sharing = NULL;
     atomic_store(&a->nonglobal_high, false);
     a->next_id = 0;

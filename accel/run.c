@@ -20,7 +20,7 @@ void tcg_leave_soon(struct vcpu *v, uint32_t why)
 
     atomic_fetch_or(&v->hot.exit_request, why);
     __atomic_store_n(&v->hot.key, t->accel->spoiled_key, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&v->hot.code_slots, t->accel->null_slots, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&v->hot.code_slots, t->accel->null_slots.fixed, __ATOMIC_SEQ_CST);
 }
 
 void vcpu_kick(struct vcpu *v)
@@ -154,12 +154,13 @@ bool tcg_take_raised(struct vcpu *v)
     return true;
 }
 
-/* The block by the interpreter; where the guest goes on, with an exception taken. */
-static uint64_t interpret_block(struct vcpu *v, const struct block *b)
+/* The block, at that PC, by the interpreter; where the guest goes on, with an exception taken. */
+static uint64_t interpret_block(struct vcpu *v, const struct block *b, uint64_t at)
 {
     if (trace_entries()) {
-        trace_entry(v, b->pc);
+        trace_entry(v, at);
     }
+    v->hot.page = at & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
     v->hot.countdown -= b->guest_insns;
     v->env.insns_left = b->guest_insns + 1; /* each instruction takes one when it begins */
     uint64_t pc = ir_interpret(v, b->ir);
@@ -196,7 +197,7 @@ static void interpret(struct vcpu *v, uint64_t pc)
             }
             continue;
         }
-        pc = interpret_block(v, b);
+        pc = interpret_block(v, b, pc);
     }
     v->cls->set_pc(v, pc);
 }
@@ -220,13 +221,13 @@ static void step_one(struct vcpu *v)
             trace_entry(v, pc);
         }
         atomic_set(&v->hot.key, t->accel->spoiled_key);
-        atomic_set(&v->hot.code_slots, t->accel->null_slots);
+        atomic_set(&v->hot.code_slots, t->accel->null_slots.fixed);
         v->hot.pc = pc;
         host_enter(t->accel->host, v, b->entry);
         v->cls->set_pc(v, v->hot.pc);
         return;
     }
-    v->cls->set_pc(v, interpret_block(v, b));
+    v->cls->set_pc(v, interpret_block(v, b, pc));
 }
 
 /* The instruction at which v stands, whatever it accesses. */

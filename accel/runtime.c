@@ -26,11 +26,13 @@ static void count_leave(struct vcpu *v, const struct accel *a)
                                                               : COUNT_LEAVE_DEBUG);
 }
 
-/* b, which was found in the current context, is found by generated code from now on. */
-static void remember_jump(struct vcpu *v, struct jump_entry *j, const struct block *b)
+/* b, which was found at pc in the current context, is found by generated code from now on. */
+static void remember_jump(struct vcpu *v, uint64_t pc, const struct block *b)
 {
+    struct jump_entry *j = &tcg_of(v)->jumps[pc >> 2 & (JUMP_TABLE_ENTRIES - 1)];
+
     atomic_set(&j->host, b->entry);
-    atomic_set(&j->key, b->pc ^ tcg_of(v)->context->key);
+    atomic_set(&j->key, pc ^ tcg_of(v)->context->key);
     atomic_fence(); /* as in forget_jumps: either sees what the other did */
     if (!atomic_get(&b->valid)) {
         atomic_set(&j->key, UINT64_MAX);
@@ -63,7 +65,7 @@ const void *runtime_go(struct vcpu *v, uint64_t pc)
             count_leave(v, a);
             break;
         }
-        struct jump_entry *j = &t->jumps[pc >> 2 & (JUMP_TABLE_ENTRIES - 1)];
+        const struct jump_entry *j = &t->jumps[pc >> 2 & (JUMP_TABLE_ENTRIES - 1)];
         const bool traced = trace_entries();
         if (!traced && atomic_get(&j->key) == (pc ^ t->context->key)) {
             v->hot.pc = pc;
@@ -75,7 +77,7 @@ const void *runtime_go(struct vcpu *v, uint64_t pc)
             if (traced) {
                 trace_entry(v, pc);
             } else {
-                remember_jump(v, j, b);
+                remember_jump(v, pc, b);
             }
             v->hot.pc = pc;
             tcg_doing(v, DOING_LEAF);
@@ -93,15 +95,19 @@ static const void *go(struct vcpu *v, uint64_t pc)
     return runtime_go(v, pc);
 }
 
-/* l leads to b from now on, if both are still what they were. */
-static void make_link(struct accel *a, struct link *l, struct block *b)
+/* What l compares where it crosses a page to pc, at which b was found. */
+static uint32_t id_to_compare(struct accel *a, const struct block *b, uint64_t pc)
 {
-    const bool same_page = !((l->pc ^ l->from->pc) >> GUEST_PAGE_BITS);
+    return b->movable ? code_page_at(a, b->pa)->id : context_page_id(a, pc, b->pa);
+}
 
+/* l, which leads to pc, leads to b from now on, if both are still what they were. */
+static void make_link(struct accel *a, struct link *l, struct block *b, uint64_t pc)
+{
     os_mutex_lock(&a->translate);
     /* Within a page the code page is the one that is running; it may have been remapped since. */
     if (b->valid && l->from->valid && b->mode_key == l->from->mode_key &&
-        (!same_page || (b->pa ^ l->from->pa) >> GUEST_PAGE_BITS == 0)) {
+        (l->page_check || (b->pa ^ l->from->pa) >> GUEST_PAGE_BITS == 0)) {
         if (l->to) {
             struct link **at = &l->to->in;
             while (*at && *at != l) {
@@ -111,38 +117,49 @@ static void make_link(struct accel *a, struct link *l, struct block *b)
                 *at = l->next_in;
             }
         }
-        l->to = b;
+        atomic_set(&l->to, b);
         l->next_in = b->in;
         b->in = l;
-        host_link(a->host, l, b->entry,
-                  context_page_id(a, l->pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1),
-                                  b->pa & ~(uint64_t)(GUEST_PAGE_SIZE - 1)));
+        atomic_set(&l->by_table, 0);
+        host_link(a->host, l, b->inner, l->page_check ? id_to_compare(a, b, pc) : 0);
     }
     os_mutex_unlock(&a->translate);
+}
+
+/* l was taken to b at pc: the next time without the run-time. */
+static void shorten(struct vcpu *v, struct link *l, struct block *b, uint64_t pc)
+{
+    if (b->movable != l->from->movable) {
+        atomic_set(&l->by_table, 1); /* they keep hot.page differently */
+        remember_jump(v, pc, b);
+    } else if (atomic_get(&l->to) != b) {
+        make_link(tcg_of(v)->accel, l, b, pc);
+    }
 }
 
 static const void *link_block(struct vcpu *v, struct link *l)
 {
     struct tcg_vcpu *t = tcg_of(v);
     struct accel *a = t->accel;
+    const uint64_t pc = link_pc(l, &v->hot);
 
     tcg_count(v, COUNT_LINK);
     tcg_doing(v, DOING_LOOKUP);
     attend(v);
-    context_select(v, l->pc);
+    context_select(v, pc);
     if ((must_leave(v, a) && !l->flags_dead) || t->step || a->breakpoint_count) {
-        return runtime_go(v, l->pc);
+        return runtime_go(v, pc);
     }
-    struct block *b = block_find(v, l->pc);
+    struct block *b = block_find(v, pc);
     if (!b) {
         return runtime_go(v, v->cls->pc(v));
     }
     if (trace_entries()) {
-        trace_entry(v, l->pc);
+        trace_entry(v, pc);
     } else {
-        make_link(a, l, b);
+        shorten(v, l, b, pc);
     }
-    v->hot.pc = l->pc;
+    v->hot.pc = pc;
     tcg_doing(v, DOING_LEAF);
     return b->entry;
 }
@@ -207,16 +224,16 @@ static const void *tail(struct vcpu *v, const struct ir_call *row, uint32_t aux,
     return runtime_go(v, pc);
 }
 
-static uint64_t site_pc(const struct site *s)
+static uint64_t site_pc(const struct vcpu *v, const struct site *s)
 {
-    return s->block->pc + s->insn;
+    return tcg_page_of(v, s->block) + (s->block->pc & (GUEST_PAGE_SIZE - 1)) + s->insn;
 }
 
 /* The guest leaves the block at s because an exception was recorded. */
 static const void *leave_at(struct vcpu *v, const struct site *s)
 {
     host_sync(tcg_of(v)->accel->host, v, s);
-    v->cls->set_pc(v, site_pc(s));
+    v->cls->set_pc(v, site_pc(v, s));
     return take(v);
 }
 

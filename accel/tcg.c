@@ -22,7 +22,6 @@
 #define CODE_STACK_GUARD 65536u
 #define CODE_STACK_HEADROOM                                                                        \
     128u /* bytes above the first frame, read by returns that look for theirs */
-#define MXCSR_INITIAL 0x1f80u /* round to nearest, all exceptions masked */
 
 bool tcg_has_work(struct vcpu *v)
 {
@@ -79,6 +78,16 @@ static unsigned thread_count(const struct accel *a)
     return a->config.single_thread ? 1 : a->count;
 }
 
+static void flush_wanted(struct accel *a)
+{
+    if (atomic_load(&a->flush_wanted) & FLUSH_CODE) {
+        block_flush_all(a);
+    } else {
+        context_reset(a);
+        atomic_store(&a->flush_wanted, 0);
+    }
+}
+
 static void meet_for_flush(struct accel *a)
 {
     kick_all(a);
@@ -87,7 +96,7 @@ static void meet_for_flush(struct accel *a)
     while (atomic_load(&a->flush_wanted)) {
         if (a->outside == thread_count(a)) {
             os_mutex_lock(&a->translate);
-            block_flush_all(a);
+            flush_wanted(a);
             os_mutex_unlock(&a->translate);
             os_cond_broadcast(&a->changed);
         } else {
@@ -245,7 +254,7 @@ static bool code_stack_setup(struct tcg_vcpu *t, struct error *e)
     uint8_t *top = (uint8_t *)t->code_stack + HOST_CODE_STACK_BYTES - CODE_STACK_HEADROOM;
     memset(top, 0xff, CODE_STACK_HEADROOM); /* no frame matches */
     t->v->hot.code_stack = top;
-    t->v->hot.guest_mxcsr = (t->v->hot.guest_mxcsr & ~0x3fu) | MXCSR_INITIAL;
+    tcg_fp_set_flags(t->v, tcg_fp_flags(t->v));
     return true;
 }
 
@@ -321,7 +330,8 @@ static struct accel *create(const struct accel_config *c, struct vcpu **vcpus, u
     a->pages = mem_alloc(sizeof(*a->pages));
     a->code_hosts = mem_alloc(sizeof(*a->code_hosts));
     a->page_ids = mem_alloc(sizeof(*a->page_ids));
-    a->block_capacity = (uint32_t)(cache_bytes(a) / CACHE_BYTES_A_BLOCK);
+    const uint64_t blocks = cache_bytes(a) / CACHE_BYTES_A_BLOCK;
+    a->block_capacity = blocks < LAYOUT_MOVED_IDS ? (uint32_t)blocks : LAYOUT_MOVED_IDS - 1;
     a->monitors = a->config.single_thread || count == 1 ? NULL : monitors_create();
     return a;
 }
@@ -477,6 +487,7 @@ void accel_destroy(struct accel *a)
     a->perf = NULL;
     if (a->blocks) {
         block_flush_all(a);
+        context_free_spare(a);
         os_unmap(a->blocks, a->block_capacity * sizeof(*a->blocks));
     }
     for (unsigned i = 0; i < a->count; i++) {

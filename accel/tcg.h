@@ -2,12 +2,12 @@
 /*
  * The translating accelerator's own structures: engine, contexts, blocks, and each vCPU's part.
  *
- * A block is keyed by physical address, PC and mode key, so address spaces share it. What depends
- * on the address space is the *context*: an interned (mode key, half of the address space, tag,
- * fetch generation) with a key that is xor-ed into PCs in the jump table and on the code stack, and
- * an array of code slots that says which physical page a virtual code page is. Nothing is cleared
- * when the address space changes: the key changes, and what was entered under it is found again
- * later.
+ * A block is keyed by physical address, mode key and, if it is fixed, PC, so address spaces share
+ * it. What depends on the address space is the *context*: an interned (mode key, half of the
+ * address space, tag, fetch generation) with a key that is xor-ed into PCs in the jump table and on
+ * the code stack, and an array of code slots that says which physical page a virtual code page is.
+ * Nothing is cleared when the address space changes: the key changes, and what was entered under it
+ * is found again later.
  */
 #ifndef ACCEL_TCG_H
 #define ACCEL_TCG_H
@@ -25,9 +25,9 @@
 #include "tcg/ir.h"
 
 #define CONTEXT_SLOTS LAYOUT_CODE_SLOTS
-#define CONTEXT_IDS 2046u
+#define CONTEXT_IDS 1022u
 #define CONTEXT_CACHE 16u
-#define CONTEXT_BUCKETS 128u
+#define CONTEXT_BUCKETS 512u
 #define JUMP_TABLE_ENTRIES ((unsigned)LAYOUT_JUMP_ENTRIES)
 #define BLOCK_HASH_BITS 17
 
@@ -38,6 +38,14 @@ struct code_mapping {
     bool global;  /* maps there in all address spaces */
     bool suspect; /* a TLB flush covered it: walk again before use */
 };
+
+/* What generated code compares before it crosses a page; LAYOUT_MOVED_SLOTS apart. */
+struct code_slots {
+    _Alignas(8) uint32_t fixed[CONTEXT_SLOTS]; /* id of the (virtual, physical) pair */
+    uint64_t moved[LAYOUT_MOVED_COUNT];        /* layout_moved_word */
+};
+_Static_assert(offsetof(struct code_slots, moved) == LAYOUT_MOVED_SLOTS,
+               "generated code finds the second by its distance from the first");
 
 struct context {
     uint64_t key; /* secret; the upper 12 bits are the id */
@@ -50,8 +58,40 @@ struct context {
     uint32_t map_size, map_used;
     bool shares; /* has a tag, and pages that all address spaces have */
     struct context *next, *next_sharing;
-    uint32_t slots[CONTEXT_SLOTS];
+    struct code_slots slots;
 };
+
+/*
+ * A physical page that blocks were translated from. For each mode, the virtual page at which its
+ * code was met: blocks are fixed to that until it is asked for at another one, and movable from
+ * then on.
+ */
+#define CODE_PAGE_MODES 4u
+#define CODE_PAGE_MOVES 1u /* as a virtual page: more than one */
+struct code_page {
+    struct block *first; /* by page_next */
+    uint32_t id;         /* in the words of code_slots.moved */
+    unsigned modes;      /* known; of more than there is room for all code is movable */
+    struct {
+        uint64_t mode, page;
+    } met[CODE_PAGE_MODES];
+};
+
+/* What became of pages whose code was met in a part of the address space, of one mode. */
+struct code_region {
+    uint64_t key;
+    uint32_t fixed, moved; /* pages: first met there; later met elsewhere */
+};
+#define CODE_REGIONS 64u
+
+/* A page that a vCPU found code on: what context_enter_page entered, kept for the next look-up. */
+struct fetched {
+    const struct context *context;
+    uint64_t page, pa;
+    uint32_t id;   /* in slots.fixed, or 0: not entered there */
+    uint64_t word; /* in slots.moved, or 0 */
+};
+#define FETCHED_PAGES 128u
 
 struct jump_entry {
     uint64_t key;
@@ -78,6 +118,7 @@ struct tcg_vcpu {
     bool has_thread;
     struct context *context;
     struct context *recent[CONTEXT_CACHE];
+    struct fetched fetched[FETCHED_PAGES]; /* by virtual page, direct mapped */
     struct jump_entry *jumps;
     void *code_stack;
     struct ir_builder builder;
@@ -139,12 +180,16 @@ struct accel {
 
     struct os_mutex translate; /* guards everything below but the hash's readers */
     struct host *host;         /* NULL: interpreter */
-    struct block **hash;       /* by physical address, PC, mode; readers take no lock */
-    struct hash *pages;        /* physical page → first block of the page list */
+    struct block **hash;       /* by physical address and mode; readers take no lock */
+    struct hash *pages;        /* physical page → struct code_page */
     struct hash *code_hosts;   /* physical page → host address that its blocks were made from */
+    uint32_t next_code_page;
+    struct code_region regions[CODE_REGIONS];
     struct context *contexts[CONTEXT_BUCKETS]; /* [0]: those without a tag; others by tag */
-    struct context *sharing, *retired;
+    struct context *sharing, *retired, *spare;
     uint32_t next_id;
+    uint64_t randoms[32]; /* for keys: asked of the host so many at a time */
+    unsigned randoms_left;
     struct hash *page_ids; /* virtual page ^ hash(physical page) → id */
     uint32_t next_page_id;
     uint32_t mappings;    /* in all contexts' maps; as many as blocks, at most, as page ids are */
@@ -155,12 +200,12 @@ struct accel {
     struct block *short_block; /* counted: the last block of block_short, and the cache before and
                                   behind it */
     struct host_mark short_before, short_behind;
-    uint32_t null_slots[CONTEXT_SLOTS];
+    struct code_slots null_slots;
     uint64_t spoiled_key;
     _Atomic bool nonglobal_high; /* code of the upper half need not be the same in all address
                                     spaces: contexts have tags there as well */
     _Atomic unsigned flushing; /* vCPUs that have marked suspects and not posted their flush yet */
-    _Atomic unsigned flush_wanted; /* the cache is full: everybody out */
+    _Atomic unsigned flush_wanted; /* FLUSH_ bits: something is full, everybody out */
     uint8_t code_filter[8192];     /* bit per hash of virtual page: some context runs code there */
 
     uint64_t *breakpoints;
@@ -176,6 +221,12 @@ struct accel {
     uint64_t translated_insns, translated_blocks, translate_ns, flushes;
 };
 
+/* accel.flush_wanted */
+enum {
+    FLUSH_CODE = 1,    /* everything */
+    FLUSH_CONTEXTS = 2 /* contexts and their keys; code stays */
+};
+
 /* tcg_hot.exit_request */
 enum {
     EXIT_LEAVE = 1,
@@ -185,6 +236,12 @@ enum {
 static inline struct tcg_vcpu *tcg_of(struct vcpu *v)
 {
     return v->accel;
+}
+
+/* The start of the virtual page at which b runs on v. */
+static inline uint64_t tcg_page_of(const struct vcpu *v, const struct block *b)
+{
+    return b->movable ? v->hot.page : b->pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
 }
 
 static inline void tcg_count(struct vcpu *v, enum tcg_count c)
@@ -204,16 +261,28 @@ static inline void tcg_doing(struct vcpu *v, enum tcg_doing d)
 void context_select(
     struct vcpu *v,
     uint64_t pc); /* makes the context of pc current; refreshes TLB tables if dirty */
-/* pc's page maps to pa (global: in all address spaces): found just now. */
-void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa, bool global);
+/* pc's page maps to pa (global: in all address spaces): found just now. Links may lead to code
+ * there that is movable, or fixed to it. */
+void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa, bool global, bool movable);
+/* What was entered for pc's page in the current context, or NULL; and if it is where links look. */
+const struct fetched *context_fetched(const struct vcpu *v, uint64_t pc);
+bool context_has_page(const struct fetched *f, bool movable);
 /* pc, of the upper half, is on a page that not all address spaces have: selects again. */
 void context_note_nonglobal(struct vcpu *v, uint64_t pc);
-uint32_t context_page_id(struct accel *a, uint64_t va_page, uint64_t pa_page);
+uint32_t context_page_id(struct accel *a, uint64_t va, uint64_t pa); /* of their pages */
 void context_suspect_range(struct accel *a, uint64_t va, uint64_t bytes, uint32_t tag);
 void context_suspect_tag(struct accel *a, uint32_t tag); /* TLB_ANY_TAG: all */
 void context_forget(
     struct tcg_vcpu *t);             /* what t's vCPU, which is out, knows of contexts and jumps */
 void context_reset(struct accel *a); /* everybody is out */
+void context_free_spare(struct accel *a); /* behind a reset: at the end */
+/* code_pages.c; under the translate lock */
+struct code_page *code_page_at(struct accel *a, uint64_t pa); /* made if need be */
+/* The block at pc, on pa, is about to be translated by v, to be kept: is it to be movable? */
+bool code_page_moves(struct vcpu *v, uint64_t pc, uint64_t pa);
+void code_page_emptied(struct code_page *p); /* no block of it is left */
+void code_pages_emptied(struct accel *a);    /* nor of any other */
+void code_pages_free(struct accel *a);
 /* blocks.c */
 struct block *block_find(
     struct vcpu *v,

@@ -8,7 +8,7 @@
 
 struct accel_group {
     const char *accel;
-    int thread, host_cpu, engine;
+    int thread, host_cpu, engine, movable;
     uint64_t cache_bytes;
     bool split_wx, stats, opt;
 };
@@ -16,6 +16,8 @@ struct accel_group {
 static const char *const thread_choices[] = {"single", "multi", NULL};
 static const char *const host_cpu_choices[] = {"host", "x86-64-v2", "x86-64-v3", "x86-64-v4", NULL};
 static const char *const engine_choices[] = {"jit", "interp", NULL};
+
+static const char *const movable_choices[] = {"auto", "off", "always", NULL};
 
 static const struct key_row accel_rows[] = {
     {"thread", KEY_CHOICE, offsetof(struct accel_group, thread),
@@ -28,6 +30,8 @@ static const struct key_row accel_rows[] = {
      "host code, or the slow reference interpreter (jit)", engine_choices},
     {"opt", KEY_BOOL, offsetof(struct accel_group, opt),
      "fold and merge what blocks do (on); off is for finding faults", NULL},
+    {"movable", KEY_CHOICE, offsetof(struct accel_group, movable),
+     "blocks that are right at any address: of code met at several (auto)", movable_choices},
     {"stats", KEY_BOOL, offsetof(struct accel_group, stats),
      "measure for the monitor's info jit from the start (off)", NULL},
     {"split-wx", KEY_BOOL, offsetof(struct accel_group, split_wx), "accepted: it is always so",
@@ -81,6 +85,7 @@ static bool apply_accel(struct config *c, const struct keyvals *k, struct error 
     c->accel.interpreter = g.engine == 1;
     c->accel.stats = g.stats;
     c->accel.no_opt = !g.opt;
+    c->accel.movable = (enum accel_movable)g.movable;
     return true;
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The builder's typed functions that are more than one ir_emit of their operands (those: build.h).
  */
+#include "tcg/build.h"
 #include "base/bits.h"
+#include "memory/space.h"
 #include "tcg/fold.h"
 #include "tcg/ir.h"
 #include "tcg/opinfo.h"
@@ -20,6 +22,19 @@ ir_val ir_konst(struct ir_builder *b, ir_type t, uint64_t k)
 {
     return ir_emit(b,
                    (struct ir_insn){.op = IR_konst, .type = t, .imm = k & mask64(ir_lane_bits(t))});
+}
+
+ir_val ir_address(struct ir_builder *b, uint64_t pc)
+{
+    if (!b->movable) {
+        return ir_konst(b, T_I64, pc);
+    }
+    const uint64_t offset = pc - (b->pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1));
+    if (ir_is_near_page(offset)) {
+        return ir_emit(b, (struct ir_insn){.op = IR_page, .type = T_I64, .imm = offset});
+    }
+    const ir_val page = ir_emit(b, (struct ir_insn){.op = IR_page, .type = T_I64});
+    return ir_add(b, page, ir_konst(b, T_I64, offset));
 }
 
 ir_val ir_vkonst(struct ir_builder *b, uint64_t low_and_high)
@@ -303,10 +318,16 @@ void ir_brcall(struct ir_builder *b, uint64_t pc, uint64_t return_pc)
     ir_emit(b, (struct ir_insn){.op = IR_brcall, .a = (uint16_t)back, .imm = pc});
 }
 
+/* An address that is the same wherever the block runs is no direct goal of a movable one. */
+static bool is_direct(const struct ir_builder *b, ir_val pc, uint64_t *k)
+{
+    return !b->no_fold && !b->movable && ir_const_value(b, pc, k);
+}
+
 void ir_jump(struct ir_builder *b, ir_val pc)
 {
     uint64_t k;
-    if (!b->no_fold && ir_const_value(b, pc, &k)) {
+    if (is_direct(b, pc, &k)) {
         ir_br(b, k);
         return;
     }
@@ -316,7 +337,7 @@ void ir_jump(struct ir_builder *b, ir_val pc)
 void ir_jumpcall(struct ir_builder *b, ir_val pc, uint64_t return_pc)
 {
     uint64_t k;
-    if (!b->no_fold && ir_const_value(b, pc, &k)) {
+    if (is_direct(b, pc, &k)) {
         ir_brcall(b, k, return_pc);
         return;
     }

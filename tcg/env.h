@@ -41,7 +41,7 @@ struct tcg_hot {
     uint64_t excl_value[2];
     int64_t countdown; /* counted mode: guest instructions left in the slice */
     uint64_t pc;       /* where to go on, when generated code leaves */
-    uint64_t scratch[2];
+    uint64_t page; /* virtual address of the page of the movable block that runs; kicks leave it */
 };
 
 /*
@@ -77,6 +77,7 @@ struct tcg_env {
                                  the guest) */
     uint32_t fp_flags; /* cumulative FP_* flags of softfloat beside the host's own (guest_mxcsr) */
     uint8_t fp_rounding;   /* enum ir_rounding, dynamic mode */
+    bool fp_flush;         /* the host's unit flushes to zero */
     uint64_t instructions; /* guest instructions so far (an estimate unless counted) */
     /*
      * Where vCPUs run in parallel: the monitors that all share (NULL: one host thread runs them in
@@ -171,6 +172,12 @@ bool vcpu_store_excl(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t val
 uint32_t tcg_fp_flags(struct vcpu *v);
 void tcg_fp_set_flags(struct vcpu *v, uint32_t flags);
 void tcg_fp_set_rounding(struct vcpu *v, unsigned rounding);
+/* Whether the operations of code in this mode have IR_FP_FZ, and neither IR_FP_AH nor IR_FP_FIZ:
+ * all of them or none. */
+void tcg_fp_set_flush(struct vcpu *v, bool flush);
+/* An exception that is not masked came: *mxcsr is as the trap left it, and is set to what goes on.
+ * true: software must evaluate the operation (only if that can be done), else it is repeated. */
+bool tcg_fp_trap(struct vcpu *v, uint32_t *mxcsr, bool can_evaluate);
 
 /* What the two above do for a 16-byte or exclusive access that its memop does not allow there:
  * records the alignment fault. */

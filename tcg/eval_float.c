@@ -103,11 +103,15 @@ EVALUATOR(eval_fsqrt)
     lanes1(e, d, a, fp_sqrt);
 }
 
-static fp_bits denormals_are_zeros(const struct fp_format *f, fp_bits a, struct fp_env *env)
+static fp_bits as_operand(const struct fp_format *f, fp_bits a, struct fp_env *env)
 {
     const fp_bits sign = a & (fp_bits)1 << (f->width - 1), magnitude = a ^ sign;
     const unsigned flush = !f->is_half ? env->flush_inputs : env->flush_half ? FP_FLUSH : FP_KEEP;
 
+    if (fp_is_signaling(f, a)) {
+        env->flags |= FP_INVALID;
+        return a | (fp_bits)1 << (f->frac_bits - 1);
+    }
     if (magnitude == 0 || magnitude >> f->frac_bits || flush == FP_KEEP) {
         return a;
     }
@@ -117,7 +121,7 @@ static fp_bits denormals_are_zeros(const struct fp_format *f, fp_bits a, struct 
 
 EVALUATOR(eval_fdaz)
 {
-    lanes1(e, d, a, denormals_are_zeros);
+    lanes1(e, d, a, as_operand);
 }
 
 static fp_bits negate(const struct fp_format *f, fp_bits a, struct fp_env *env)

@@ -115,6 +115,16 @@ static uint64_t uhsub(uint64_t a, uint64_t b, __attribute__((unused)) unsigned w
     return (uint64_t)(((s128)a - (s128)b) >> 1);
 }
 
+static uint64_t sdmulh(int64_t a, int64_t b, unsigned w)
+{
+    return saturate_signed((s128)a * b >> (w - 1), w);
+}
+
+static uint64_t srdmulh(int64_t a, int64_t b, unsigned w)
+{
+    return saturate_signed((((s128)a * b >> (w - 2)) + 1) >> 1, w);
+}
+
 static uint64_t sabd(int64_t a, int64_t b, __attribute__((unused)) unsigned w)
 {
     return a > b ? (uint64_t)a - (uint64_t)b : (uint64_t)b - (uint64_t)a;
@@ -170,6 +180,8 @@ EVALUATE_SIGNED(eval_srhadd, srhadd)
 EVALUATE_UNSIGNED(eval_urhadd, urhadd)
 EVALUATE_SIGNED(eval_shsub, shsub)
 EVALUATE_UNSIGNED(eval_uhsub, uhsub)
+EVALUATE_SIGNED(eval_sdmulh, sdmulh)
+EVALUATE_SIGNED(eval_srdmulh, srdmulh)
 EVALUATE_SIGNED(eval_sabd, sabd)
 EVALUATE_UNSIGNED(eval_uabd, uabd)
 EVALUATE_SIGNED(eval_sshl, sshl)
@@ -272,6 +284,31 @@ static void widen(const struct ir_eval *e, union ir_vec *d, const union ir_vec *
                                 : eval_lane(a, w / 2, from));
     }
     *d = r;
+}
+
+static void add_neighbours(const struct ir_eval *e, union ir_vec *d, const union ir_vec *a,
+                           bool sign)
+{
+    const unsigned w = ir_lane_bits(e->in->type), half = w / 2;
+    union ir_vec r = {.u64 = {0, 0}};
+
+    for (unsigned i = 0; i < 128 / w; i++) {
+        eval_set_lane(&r, w, i,
+                      sign ? (uint64_t)eval_signed_lane(a, half, 2 * i) +
+                                 (uint64_t)eval_signed_lane(a, half, 2 * i + 1)
+                           : eval_lane(a, half, 2 * i) + eval_lane(a, half, 2 * i + 1));
+    }
+    *d = r;
+}
+
+EVALUATOR(eval_vsaddlp)
+{
+    add_neighbours(e, d, a, true);
+}
+
+EVALUATOR(eval_vuaddlp)
+{
+    add_neighbours(e, d, a, false);
 }
 
 EVALUATOR(eval_vsxtl)

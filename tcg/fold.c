@@ -58,6 +58,13 @@ static ir_val fold_add_constant(struct ir_builder *b, struct ir_insn *in, uint64
     if (k == 0) {
         return in->a;
     }
+    const struct ir_insn *x = fold_def(b, in->a);
+    if (x->op == IR_page) {
+        const uint64_t offset = x->imm + net;
+        return ir_is_near_page(offset)
+                   ? ir_emit(b, (struct ir_insn){.op = IR_page, .type = T_I64, .imm = offset})
+                   : IR_NONE;
+    }
     if (fold_is_op_const(b, in->a, IR_add, &inner, &ki)) {
         ki += net;
     } else if (fold_is_op_const(b, in->a, IR_sub, &inner, &ki)) {
@@ -521,10 +528,6 @@ static const uint8_t families[IR_OP_COUNT] = {
     [IR_fcmp] = FLUSH,
     [IR_vfcmp] = FLUSH,
     [IR_flags_fcmp] = FLUSH,
-    [IR_fmin] = FLUSH,
-    [IR_fmax] = FLUSH,
-    [IR_fminnm] = FLUSH,
-    [IR_fmaxnm] = FLUSH,
     [IR_frint] = FLUSH,
     [IR_ftoi] = FLUSH,
     [IR_vftoi] = FLUSH,

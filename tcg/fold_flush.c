@@ -8,13 +8,27 @@
 
 #define FLUSH_RULES (IR_FP_FZ | IR_FP_FIZ | IR_FP_AH | IR_FP_NEP | IR_FP_STD_NEON)
 
-/* No lane of v is denormal: an arithmetic result that is flushed, or a number. */
+/* No lane of v is denormal: an arithmetic result that is flushed, an integral or widened number. */
 static bool is_flushed(const struct ir_builder *b, ir_val v, ir_type t)
 {
     const struct ir_insn *d = fold_def(b, v);
     uint64_t k;
 
+    while ((d->op == IR_fneg || d->op == IR_fabs) && d->type == t) {
+        d = fold_def(b, d->a);
+    }
     switch (d->op) {
+    case IR_itof:
+    case IR_vitof:
+    case IR_frint:
+        return d->type == t;
+    case IR_fcvt:
+        return d->type == t &&
+               (ir_lane_bits(d->src) < ir_lane_bits(t) || (d->imm & FLUSH_RULES) == IR_FP_FZ);
+    case IR_fmin:
+    case IR_fmax:
+    case IR_fminnm:
+    case IR_fmaxnm:
     case IR_fadd:
     case IR_fsub:
     case IR_fmul:

@@ -148,6 +148,19 @@ static ir_val fold_vector_not(struct ir_builder *b, struct ir_insn *in)
     return is_vkonst(b, in->a, &k) ? ir_vkonst(b, ~k) : IR_NONE;
 }
 
+/* The bits that a shift by a constant has left 0 are all that mask k clears. */
+static bool masks_nothing(const struct ir_builder *b, ir_val v, uint64_t k)
+{
+    const struct ir_insn *x = fold_def(b, v);
+    const unsigned w = ir_lane_bits(x->type);
+
+    if ((x->op != IR_shli && x->op != IR_shri) || x->aux >= w || w > 64) {
+        return false;
+    }
+    const uint64_t kept = x->op == IR_shri ? mask64(w) >> x->aux : mask64(w) << x->aux;
+    return (~k & repeat(kept, w)) == 0;
+}
+
 /* and, andn, or, xor of vectors: lanes do not matter, so the type does not either. */
 static ir_val fold_vector_logic(struct ir_builder *b, struct ir_insn *in)
 {
@@ -176,7 +189,7 @@ static ir_val fold_vector_logic(struct ir_builder *b, struct ir_insn *in)
                    : op == IR_andn ? ir_vkonst(b, 0)
                                    : ir_v1(b, IR_not, T_V128, in->a, 0);
         }
-        return IR_NONE;
+        return op == IR_and && masks_nothing(b, in->a, k) ? in->a : IR_NONE;
     }
     if (op == IR_and && fold_def(b, in->b)->op == IR_not) {
         return fold_emit2(b, IR_andn, T_V128, in->a, fold_def(b, in->b)->a);

@@ -18,7 +18,7 @@ struct host;
 
 /* A direct exit of a block that can be patched to jump straight to another block. */
 struct link {
-    uint64_t pc; /* where it goes */
+    uint64_t goal, page_mask; /* where it goes: goal + (hot.page & page_mask); see link_pc */
     struct block *from;
     struct block *to;     /* NULL: not linked */
     struct link *next_in; /* list of `to` */
@@ -26,8 +26,15 @@ struct link {
     uint32_t page_check;  /* offset of the immediate compared with the code slot; 0: same page, no
                              check */
     uint32_t stub;        /* offset of the cold path that asks the run-time */
+    uint32_t by_table;    /* not 0: it leads between blocks that cannot be linked, so the stub looks
+                             into the jump table first */
     bool flags_dead;      /* the guest goes on to the goal without being looked at */
 };
+
+static inline uint64_t link_pc(const struct link *l, const struct tcg_hot *hot)
+{
+    return l->goal + (hot->page & l->page_mask);
+}
 
 enum site_kind {
     SITE_LOAD,
@@ -95,16 +102,21 @@ static inline unsigned map_entries(const struct map_entry *m)
     return m->kind == MAP_CONST ? MAP_CONST_ENTRIES : m->kind == MAP_FLAGS ? MAP_FLAGS_ENTRIES : 1;
 }
 
-/* One compiled block. Links and sites are allocated by the owner through host_runtime's arenas. */
+/* One compiled block. Links and sites are allocated by the owner through host_runtime's arenas.
+ * What a look-up reads stands first. */
 struct block {
-    uint64_t pc, mode_key;
-    uint64_t pa;    /* physical address of the first byte */
+    uint64_t pa; /* physical address of the first byte */
+    uint64_t pc; /* for which it was translated; where it runs, unless it is movable */
+    uint64_t mode_key;
+    struct block *hash_next;
+    const void *entry; /* executable address; the block's PC is in the register for it */
+    bool valid;
+    bool movable;   /* right at any virtual page: hot.page says at which it runs */
     uint32_t bytes; /* guest code that the block rests on, from pa */
     uint32_t guest_insns;
     uint32_t code_bytes;
-    bool valid;
-    const void *entry; /* executable address */
-    struct block *hash_next, *page_next;
+    const void *inner; /* as entry, for links: hot.page is right */
+    struct block *page_next;
     struct link *in;
     struct ir_builder *ir; /* the reference interpreter's copy, or NULL */
 };
@@ -166,7 +178,7 @@ void host_reset(struct host *h);
 /* How full the cache and its tables are. What was compiled last can be taken back, when nothing
  * leads to it any more. */
 struct host_mark {
-    uint32_t hot, cold, sites, maps, links;
+    uint32_t hot, cold, sites, maps, links, traps;
 };
 struct host_mark host_mark(const struct host *h);
 void host_release(struct host *h, const struct host_mark *m);
@@ -216,6 +228,9 @@ enum host_place host_place_of(const struct host *h, const void *context);
 /* A fault in generated code's guard pages: true if fixed (the code stack was reset). context is the
  * signal's ucontext. */
 bool host_fault(struct host *h, struct vcpu *v, uintptr_t address, void *context);
+/* A floating-point exception of generated code that is not masked, while the guest flushes to zero:
+ * true if it was dealt with. */
+bool host_fp_fault(struct host *h, struct vcpu *v, void *context);
 
 uint64_t host_cache_used(const struct host *h);
 uint64_t host_cache_size(const struct host *h);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/atomic.h"
+#include "memory/space.h"
 #include "tcg/env.h"
 #include "tcg/eval.h"
 #include "tcg/interp.h"
@@ -15,6 +16,7 @@
 struct interp {
     struct vcpu *v;
     const struct ir_builder *b;
+    uint64_t moved;   /* how far from b->pc the block runs */
     uint64_t insn_pc; /* of the guest instruction that runs */
     uint64_t next_pc;
     union ir_vec values[IR_MAX_INSNS];
@@ -130,18 +132,18 @@ static enum step control(struct interp *s, const struct ir_insn *in)
 {
     switch (in->op) {
     case IR_insn:
-        s->insn_pc = in->imm;
+        s->insn_pc = in->imm + s->moved;
         vcpu_env(s->v)->insns_left--;
         return STEP_NEXT;
     case IR_brcond:
         if (!s->values[in->a].u64[0]) {
             return STEP_NEXT;
         }
-        s->next_pc = in->imm;
+        s->next_pc = in->imm + s->moved;
         return STEP_LEAVE;
     case IR_br:
     case IR_brcall:
-        s->next_pc = in->imm;
+        s->next_pc = in->imm + s->moved;
         return STEP_LEAVE;
     default: /* jump, jumpcall, ret */
         s->next_pc = s->values[in->a].u64[0];
@@ -153,7 +155,7 @@ static enum step step(struct interp *s, const struct ir_insn *in, union ir_vec *
 {
     switch (ir_ops[in->op].shape) {
     case SHAPE_CONST:
-        d->u64[0] = in->imm;
+        d->u64[0] = in->op == IR_page ? vcpu_hot(s->v)->page + in->imm : in->imm;
         d->u64[1] = in->op == IR_vkonst ? in->imm : 0;
         return STEP_NEXT;
     case SHAPE_GET:
@@ -185,7 +187,8 @@ uint64_t ir_interpret(struct vcpu *v, const struct ir_builder *b)
 
     s.v = v;
     s.b = b;
-    s.insn_pc = s.next_pc = b->pc;
+    s.moved = b->movable ? vcpu_hot(v)->page - (b->pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1)) : 0;
+    s.insn_pc = s.next_pc = b->pc + s.moved;
     s.values[IR_NONE] = (union ir_vec){.u64 = {0, 0}};
     for (ir_val i = 1; i < b->count && end == STEP_NEXT; i++) {
         end = step(&s, &b->insns[i], &s.values[i]);

@@ -207,6 +207,12 @@ struct ir_builder {
     uint32_t
         fp_mark; /* equal STICKY ops merge from here on: a run-time function may reset the flags */
     uint8_t mmu_current, mmu_user; /* MMU indices that have an inline table; others are slow */
+    /*
+     * The block may run at any virtual page: what its code computes from its address is made by
+     * ir_address. Control (insn, branches) names addresses as if it ran at pc. translate clears it
+     * where a block is right at pc only, before it asks for an address.
+     */
+    bool movable;
     bool parallel; /* other vCPUs run at the same time: what must be one access for them, is */
     uint32_t look_bytes;   /* set by translate: bytes at pc that flags_dead rests on, 0 without */
     bool look_ahead;       /* flags_dead may be set */
@@ -245,11 +251,20 @@ static inline ir_type ir_type_of(const struct ir_builder *b, ir_val v)
 /* The constant value of v in *k if it is one. */
 bool ir_const_value(const struct ir_builder *b, ir_val v, uint64_t *k);
 
+/* An offset that an op `page` may have: one that an instruction of the host holds. */
+static inline bool ir_is_near_page(uint64_t offset)
+{
+    return (int64_t)offset == (int32_t)offset;
+}
+
 /* v is known to be 0 or 1 (comparisons and logic of them). */
 bool ir_is_boolean(const struct ir_builder *b, ir_val v);
 
 /* ---- typed builders (tcg/build.h has one for each plain op: ir_add(b, x, y), ir_fneg(b, x) …) */
 ir_val ir_konst(struct ir_builder *b, ir_type t, uint64_t k);
+/* The guest address pc, which is relative to the block's: a constant unless the block is movable.
+ */
+ir_val ir_address(struct ir_builder *b, uint64_t pc);
 ir_val ir_vkonst(struct ir_builder *b, uint64_t low_and_high);
 ir_val ir_get(struct ir_builder *b, unsigned reg);
 void ir_put(struct ir_builder *b, unsigned reg, ir_val v);

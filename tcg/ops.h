@@ -64,6 +64,9 @@
 /* ---- constants and guest state */
 OP(konst, CONST, PURE, imm)              /* scalar integer */
 OP(vkonst, CONST, PURE, EV(eval_vkonst)) /* 128 bits: imm repeated twice */
+/* an address: imm (32 bits, signed) bytes behind the start of the page where the block, a movable
+ * one, runs */
+OP(page, CONST, PURE, NOEVAL)
 OP(get, GET, READS_STATE, NOEVAL)        /* register row */
 OP(put, PUT, WRITES_STATE, NOEVAL)
 OP(env_load, ENV, READS_STATE,
@@ -158,6 +161,9 @@ OP(vtrn2, BIN, PURE, EV(eval_vtrn2))
 OP(vrev, UNI, PURE, EV(eval_vrev))   /* reverses the lanes within groups of aux bits */
 OP(vtbl, BIN, PURE, EV(eval_vtbl))   /* bytes of a picked by the bytes of b; 0 where b >= 16 */
 OP(vpadd, BIN, PURE, EV(eval_vpadd)) /* sums of neighbours of a, then of b */
+OP(vsaddlp, UN, PURE,
+   EV(eval_vsaddlp)) /* sums of neighbours of half the width, signed, in this type's lanes */
+OP(vuaddlp, UN, PURE, EV(eval_vuaddlp))
 OP(vaddv, UN, PURE, EV(eval_vaddv))  /* sum of all lanes, in lane 0, the rest 0 */
 OP(vsminv, UN, PURE, EV(eval_vsminv))
 OP(vsmaxv, UN, PURE, EV(eval_vsmaxv))
@@ -183,6 +189,9 @@ OP(srhadd, BIN, PURE | COMMUTES | LIFTS, EV(eval_srhadd)) /* and rounding up */
 OP(urhadd, BIN, PURE | COMMUTES | LIFTS, EV(eval_urhadd))
 OP(shsub, BIN, PURE | LIFTS, EV(eval_shsub))
 OP(uhsub, BIN, PURE | LIFTS, EV(eval_uhsub))
+OP(sdmulh, BIN, PURE | COMMUTES | LIFTS,
+   EV(eval_sdmulh)) /* high half of the doubled product, saturating */
+OP(srdmulh, BIN, PURE | COMMUTES | LIFTS, EV(eval_srdmulh)) /* and rounded */
 OP(sabd, BIN, PURE | COMMUTES | LIFTS, EV(eval_sabd)) /* absolute difference */
 OP(uabd, BIN, PURE | COMMUTES | LIFTS, EV(eval_uabd))
 OP(sshl, BIN, PURE | LIFTS,
@@ -228,7 +237,8 @@ OP(fmin, BIN, STICKY | LIFTS, EV(eval_fmin)) /* Arm FMIN: NaN if either is, -0 <
 OP(fmax, BIN, STICKY | LIFTS, EV(eval_fmax))
 OP(fminnm, BIN, STICKY | LIFTS, EV(eval_fminnm)) /* IEEE 754-2008 minNum */
 OP(fmaxnm, BIN, STICKY | LIFTS, EV(eval_fmaxnm))
-/* What reading an operand does: a denormal is as the IR_FP_ bits say a zero of its sign, and flagged. */
+/* What reading an operand does: a denormal is as the IR_FP_ bits say a zero of its sign, and flagged; a
+ * signalling NaN is flagged and becomes quiet. */
 OP(fdaz, UN, STICKY | LIFTS, EV(eval_fdaz))
 OP(fabs, UN, PURE | LIFTS, EV(eval_fabs)) /* sign bits only */
 OP(fneg, UN, PURE | LIFTS, EV(eval_fneg))

@@ -257,6 +257,8 @@ static bool verify_lane_width(struct verifier *c)
     case IR_vsxth:
     case IR_vuxtl:
     case IR_vuxth:
+    case IR_vsaddlp:
+    case IR_vuaddlp:
     case IR_vsmull:
     case IR_vsmulh:
     case IR_vumull:
@@ -540,6 +542,10 @@ static bool verify_state(struct verifier *c)
         return check(c, is_int(in->type), "the type is not an integer's") &&
                check(c, (in->imm & ~mask64(ir_lane_bits(in->type))) == 0,
                      "the constant exceeds the width");
+    case IR_page:
+        return check(c, in->type == T_I64, "an address has 64 bits") &&
+               check(c, c->b->movable, "the block is not movable") &&
+               check(c, ir_is_near_page(c->in->imm), "the offset exceeds 32 bits");
     case IR_vkonst:
         return check(c, is_any_vector(in->type), "the type is not a vector's");
     case IR_get:

@@ -208,9 +208,11 @@ void branch_value(struct a64_block *c, ir_val pc, enum a64_branch_kind kind);
  * IR_NONE. */
 void end_with(struct a64_block *c, const struct ir_call *row, ir_val x, ir_val y, uint32_t aux);
 
+/* This instruction's address. An address that guest code computes from its own is made by
+ * ir_address: the block may be found at several. */
 static inline ir_val pc_value(struct a64_block *c)
 {
-    return ir_konst(c->b, T_I64, c->pc);
+    return ir_address(c->b, c->pc);
 }
 
 #endif

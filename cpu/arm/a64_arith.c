@@ -219,11 +219,11 @@ MINMAX_IMM(umin_imm, ir_umin)
 
 void a64_adr(struct a64_block *c, const struct a64_adr *a)
 {
-    write_x(c, a->rd, ir_konst(c->b, T_I64, c->pc + (int64_t)a->off));
+    write_x(c, a->rd, ir_address(c->b, c->pc + (uint64_t)(int64_t)a->off));
 }
 
 void a64_adrp(struct a64_block *c, const struct a64_adrp *a)
 {
     const uint64_t page = c->pc & ~UINT64_C(0xfff);
-    write_x(c, a->rd, ir_konst(c->b, T_I64, page + ((uint64_t)(int64_t)a->off << 12)));
+    write_x(c, a->rd, ir_address(c->b, page + ((uint64_t)(int64_t)a->off << 12)));
 }

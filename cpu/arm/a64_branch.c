@@ -23,7 +23,7 @@ void a64_b(struct a64_block *c, const struct a64_b *a)
 
 void a64_bl(struct a64_block *c, const struct a64_bl *a)
 {
-    write_x(c, 30, ir_konst(c->b, T_I64, next_pc(c)));
+    write_x(c, 30, ir_address(c->b, next_pc(c)));
     branch_call(c, relative(c, a->off));
 }
 
@@ -72,7 +72,7 @@ static void branch_register(struct a64_block *c, unsigned rn, ir_val pc)
 static void call_register(struct a64_block *c, unsigned rn, ir_val pc)
 {
     note_branch(c, pc, rn, true);
-    write_x(c, 30, ir_konst(c->b, T_I64, next_pc(c)));
+    write_x(c, 30, ir_address(c->b, next_pc(c)));
     branch_value(c, pc, A64_CALL);
 }
 
@@ -266,7 +266,7 @@ void check_landing(struct a64_block *c)
 {
     const unsigned types = landing_types(c->insn, c->mode & MODE_BT);
     const ir_val pc = ir_env_load(c->b, T_I32, offsetof(struct arm_cpu, branch_pc));
-    ir_val doubtful = ir_cmp(c->b, IR_EQ, pc, ir_konst(c->b, T_I32, (uint32_t)c->pc));
+    ir_val doubtful = ir_cmp(c->b, IR_EQ, pc, ir_trunc(c->b, T_I32, pc_value(c)));
     if (types == 0xe) {
         return;
     }

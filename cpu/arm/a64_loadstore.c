@@ -36,7 +36,7 @@ struct a64_address address_register(struct a64_block *c, unsigned rn, unsigned r
 
 struct a64_address address_literal(struct a64_block *c, int32_t off)
 {
-    return (struct a64_address){.base = ir_konst(c->b, T_I64, c->pc + (uint64_t)(int64_t)off)};
+    return (struct a64_address){.base = ir_address(c->b, c->pc + (uint64_t)(int64_t)off)};
 }
 
 ir_val load_at(struct a64_block *c, ir_type t, memop m, const struct a64_address *at, int32_t extra)

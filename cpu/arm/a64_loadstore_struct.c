@@ -74,43 +74,39 @@ static void store_element(struct a64_block *c, const struct base *base, unsigned
              ir_vget(c->b, element_type[esz], v, index));
 }
 
-/* ---- structures of three elements, by table look-up */
+/* ---- structures taken apart and put together, by table look-ups with constants and by zipping */
 
-/* Where byte i of one register's share is in memory, for the register that has the first elements.
- */
-static unsigned place_of_byte(unsigned esz, unsigned i)
+/* v's bytes as index picks them; 16 or more gives 0. */
+static ir_val pick_bytes(struct a64_block *c, ir_val v, const uint8_t index[16])
 {
-    return (3 * (i >> esz) << esz) + (i & mask64(esz));
+    uint64_t half[2] = {0, 0};
+
+    for (unsigned i = 0; i < 16; i++) {
+        half[i / 8] |= (uint64_t)index[i] << (8 * (i % 8));
+    }
+    return ir_v2(c->b, IR_vtbl, T_I8X16, v, vec_const(c, half[0], half[1]), 0);
 }
 
-/* In mem: 48 (or 24) bytes of memory, to r: one register for each element of a structure. */
-static void take_apart3(struct a64_block *c, unsigned esz, unsigned chunks, const ir_val mem[3],
-                        ir_val r[3])
+static ir_val or_bytes(struct a64_block *c, ir_val x, ir_val y)
 {
-    uint64_t place = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        place |= (uint64_t)place_of_byte(esz, i) << (8 * i);
-    }
-    /* Eight bytes further in the register it is 24 further in memory. */
-    const ir_val first = vec_const(c, place, place + UINT64_C(0x1818181818181818));
+    return x == IR_NONE ? y : vec_or(c, x, y);
+}
 
-    for (unsigned k = 0; k < 3; k++) {
-        r[k] = IR_NONE;
-        for (unsigned j = 0; j < chunks; j++) {
-            /* Outside this chunk the index is 16 or more, or wraps: that gives 0. */
-            const ir_val from = splat(c, 0, (k << esz) - 16 * j);
-            const ir_val part = ir_v2(c->b, IR_vtbl, T_I8X16, mem[j],
-                                      vec2(c, IR_add, 0, first, from), 0);
-            r[k] = r[k] == IR_NONE ? part : vec_or(c, r[k], part);
+/* Of memory in chunks of 16 bytes, the elements of register k of structures of three. */
+static ir_val take_third(struct a64_block *c, unsigned esz, unsigned q, unsigned k,
+                         const ir_val mem[3])
+{
+    ir_val r = IR_NONE;
+
+    for (unsigned j = 0; j < (q ? 3 : 2); j++) {
+        uint8_t index[16];
+        for (unsigned i = 0; i < 16; i++) {
+            const unsigned at = ((3 * (i >> esz) + k) << esz) + (i & mask64(esz));
+            index[i] = i < 8u << q && at / 16 == j ? at % 16 : 0xff;
         }
+        r = or_bytes(c, r, pick_bytes(c, mem[j], index));
     }
-}
-
-/* Which byte of register k goes to byte i of memory; 0xff: none of it. */
-static uint64_t source_of_byte(unsigned esz, unsigned k, unsigned i)
-{
-    const unsigned element = i >> esz;
-    return element % 3 == k ? (element / 3 << esz) + (i & mask64(esz)) : 0xff;
+    return r;
 }
 
 static void put_together3(struct a64_block *c, unsigned esz, unsigned chunks, const ir_val r[3],
@@ -119,45 +115,87 @@ static void put_together3(struct a64_block *c, unsigned esz, unsigned chunks, co
     for (unsigned j = 0; j < chunks; j++) {
         mem[j] = IR_NONE;
         for (unsigned k = 0; k < 3; k++) {
-            uint64_t index[2] = {0, 0};
+            uint8_t index[16];
             for (unsigned i = 0; i < 16; i++) {
-                index[i / 8] |= source_of_byte(esz, k, 16 * j + i) << (8 * (i % 8));
+                const unsigned element = (16 * j + i) >> esz;
+                index[i] = element % 3 == k ? (element / 3 << esz) + (i & mask64(esz)) : 0xff;
             }
-            const ir_val part = ir_v2(c->b, IR_vtbl, T_I8X16, r[k],
-                                      vec_const(c, index[0], index[1]), 0);
-            mem[j] = mem[j] == IR_NONE ? part : vec_or(c, mem[j], part);
+            mem[j] = or_bytes(c, mem[j], pick_bytes(c, r[k], index));
         }
     }
 }
 
-/* ---- structures of two and four elements, by zipping */
-
-static void unzip(struct a64_block *c, unsigned esz, ir_val x, ir_val y, ir_val even_odd[2])
+/* The elements of a chunk that go to one of n registers side by side. */
+static ir_val gather(struct a64_block *c, unsigned esz, unsigned n, ir_val chunk)
 {
-    even_odd[0] = vec2(c, IR_vuzp1, esz, x, y);
-    even_odd[1] = vec2(c, IR_vuzp2, esz, x, y);
+    const unsigned structures = (16u >> esz) / n;
+    uint8_t index[16];
+
+    if (structures <= 1) {
+        return chunk;
+    }
+    for (unsigned i = 0; i < 16; i++) {
+        const unsigned element = i >> esz;
+        index[i] = (uint8_t)(((element % structures * n + element / structures) << esz) +
+                             (i & mask64(esz)));
+    }
+    return pick_bytes(c, chunk, index);
 }
 
-/* Registers of 64 bits have no second chunk: what stands in its place lands in upper halves. */
+/* The lower halves, and the upper ones. */
+static void zip_halves(struct a64_block *c, ir_val x, ir_val y, ir_val low_high[2])
+{
+    low_high[0] = vec2(c, IR_vzip1, 3, x, y);
+    low_high[1] = vec2(c, IR_vzip2, 3, x, y);
+}
+
+static void take_apart2(struct a64_block *c, unsigned esz, unsigned q, const ir_val mem[2],
+                        ir_val r[2])
+{
+    if (q && esz == 2) {
+        r[0] = vec2(c, IR_vuzp1, esz, mem[0], mem[1]);
+        r[1] = vec2(c, IR_vuzp2, esz, mem[0], mem[1]);
+        return;
+    }
+    const ir_val x = gather(c, esz, 2, mem[0]);
+    zip_halves(c, x, q ? gather(c, esz, 2, mem[1]) : ir_vkonst(c->b, 0), r);
+}
+
+/* Chunks have 32 bits for each register, or a structure's half if elements are of 64. */
+static void take_apart4(struct a64_block *c, unsigned esz, unsigned q, const ir_val mem[4],
+                        ir_val r[4])
+{
+    const ir_val none = ir_vkonst(c->b, 0);
+    ir_val x[4], t[4];
+
+    if (esz == 3) {
+        zip_halves(c, mem[0], mem[2], r);
+        zip_halves(c, mem[1], mem[3], r + 2);
+        return;
+    }
+    for (unsigned j = 0; j < (q ? 4 : 2); j++) {
+        x[j] = gather(c, esz, 4, mem[j]);
+    }
+    t[0] = vec2(c, IR_vzip1, 2, x[0], x[1]);
+    t[1] = vec2(c, IR_vzip2, 2, x[0], x[1]);
+    t[2] = q ? vec2(c, IR_vzip1, 2, x[2], x[3]) : none;
+    t[3] = q ? vec2(c, IR_vzip2, 2, x[2], x[3]) : none;
+    zip_halves(c, t[0], t[2], r);
+    zip_halves(c, t[1], t[3], r + 2);
+}
+
+/* Of registers of 64 bits the upper halves do not matter. */
 static void take_apart(struct a64_block *c, unsigned esz, unsigned q, unsigned n,
                        const ir_val mem[4], ir_val r[4])
 {
-    if (n == 3) {
-        take_apart3(c, esz, q ? 3 : 2, mem, r);
-    } else if (n == 2) {
-        unzip(c, esz, mem[0], mem[q ? 1 : 0], r);
+    if (n == 2) {
+        take_apart2(c, esz, q, mem, r);
+    } else if (n == 4) {
+        take_apart4(c, esz, q, mem, r);
     } else {
-        ir_val x[2], y[2], even[2], odd[2];
-        unzip(c, esz, mem[0], mem[1], x);
-        if (q) {
-            unzip(c, esz, mem[2], mem[3], y);
+        for (unsigned k = 0; k < 3; k++) {
+            r[k] = take_third(c, esz, q, k, mem);
         }
-        unzip(c, esz, x[0], q ? y[0] : x[0], even);
-        unzip(c, esz, x[1], q ? y[1] : x[1], odd);
-        r[0] = even[0];
-        r[1] = odd[0];
-        r[2] = even[1];
-        r[3] = odd[1];
     }
 }
 

@@ -122,8 +122,8 @@ enum {
 };
 
 /*
- * Half of the elements: (±2nm + (d << bits) + rounding) >> bits, all of it halved so that it fits
- * an element of double width.
+ * With a third operand, half of the elements: (±2nm + (d << bits) + rounding) >> bits, all of it
+ * halved so that it fits an element of double width.
  */
 static ir_val doubling_high_half(struct a64_block *c, unsigned esz, const ir_val dnm[3],
                                  unsigned upper, unsigned flags)
@@ -131,11 +131,9 @@ static ir_val doubling_high_half(struct a64_block *c, unsigned esz, const ir_val
     const unsigned bits = elem_bits(esz);
     ir_val x = vec2(c, upper ? IR_vsmulh : IR_vsmull, esz + 1, dnm[1], dnm[2]);
 
-    if (flags & (HIGH_ADD | HIGH_SUB)) {
-        const ir_val wide = vec1(c, upper ? IR_vsxth : IR_vsxtl, esz + 1, dnm[0]);
-        const ir_val d = vec1i(c, IR_shli, esz + 1, wide, bits - 1);
-        x = vec2(c, flags & HIGH_SUB ? IR_sub : IR_add, esz + 1, d, x);
-    }
+    const ir_val wide = vec1(c, upper ? IR_vsxth : IR_vsxtl, esz + 1, dnm[0]);
+    const ir_val d = vec1i(c, IR_shli, esz + 1, wide, bits - 1);
+    x = vec2(c, flags & HIGH_SUB ? IR_sub : IR_add, esz + 1, d, x);
     if (flags & HIGH_ROUND) {
         x = vec2(c, IR_add, esz + 1, x, splat(c, esz + 1, UINT64_C(1) << (bits - 2)));
     }
@@ -145,10 +143,26 @@ static ir_val doubling_high_half(struct a64_block *c, unsigned esz, const ir_val
     return r;
 }
 
+/* Without a third operand: only the least number times itself saturates. */
+static void doubling_high_product(struct a64_block *c, const struct operands *o, ir_val m,
+                                  unsigned flags)
+{
+    const ir_val least = splat(c, o->esz, UINT64_C(1) << (elem_bits(o->esz) - 1)), n = read_n(c, o);
+    const ir_val both = vec2(c, IR_and, 3, vec_compare(c, IR_EQ, o->esz, n, least),
+                             vec_compare(c, IR_EQ, o->esz, m, least));
+
+    accumulate_qc(c, both);
+    write_v(c, o->rd, vec2(c, flags & HIGH_ROUND ? IR_srdmulh : IR_sdmulh, o->esz, n, m));
+}
+
 /* m has the elements of the second factor; what is cleared in Vn does not matter there. */
 static void doubling_high(struct a64_block *c, const struct operands *o, ir_val m, unsigned flags)
 {
-    const ir_val dnm[3] = {flags & (HIGH_ADD | HIGH_SUB) ? read_d(c, o) : IR_NONE, read_n(c, o), m};
+    if (!(flags & (HIGH_ADD | HIGH_SUB))) {
+        doubling_high_product(c, o, m, flags);
+        return;
+    }
+    const ir_val dnm[3] = {read_d(c, o), read_n(c, o), m};
     ir_val r = doubling_high_half(c, o->esz, dnm, 0, flags);
     if (o->q) {
         r = join64(c, r, doubling_high_half(c, o->esz, dnm, 1, flags));

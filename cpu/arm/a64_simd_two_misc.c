@@ -48,12 +48,11 @@ static ir_val add_neighbours(struct a64_block *c, unsigned esz, ir_val n, bool i
 {
     const unsigned wide = esz + 1, bits = elem_bits(esz);
 
-    if (is_signed) {
-        const ir_val even = vec1i(c, IR_sari, wide, vec1i(c, IR_shli, wide, n, bits), bits);
-        return vec2(c, IR_add, wide, even, vec1i(c, IR_sari, wide, n, bits));
+    if (!is_signed || wide < 3) {
+        return vec1(c, is_signed ? IR_vsaddlp : IR_vuaddlp, wide, n);
     }
-    const ir_val even = vec_and(c, n, splat(c, wide, mask64(bits)));
-    return vec2(c, IR_add, wide, even, vec1i(c, IR_shri, wide, n, bits));
+    const ir_val even = vec1i(c, IR_sari, wide, vec1i(c, IR_shli, wide, n, bits), bits);
+    return vec2(c, IR_add, wide, even, vec1i(c, IR_sari, wide, n, bits));
 }
 
 #define ADD_NEIGHBOURS(name, is_signed, accumulate)                                                \

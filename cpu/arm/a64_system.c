@@ -85,7 +85,7 @@ static uint32_t wfx_syndrome(unsigned ti, unsigned rt)
 
 static void end_after(struct a64_block *c, const struct ir_call *row, ir_val y, uint32_t aux)
 {
-    end_with(c, row, ir_konst(c->b, T_I64, next_pc(c)), y, aux);
+    end_with(c, row, ir_address(c->b, next_pc(c)), y, aux);
 }
 
 void a64_yield(struct a64_block *c, const struct a64_yield *a)
@@ -255,6 +255,7 @@ static uint32_t sysreg_syndrome(uint32_t key, unsigned rt, bool read)
 #define KEY_FPSR SYSREG_A64(3, 3, 4, 4, 1)
 #define KEY_SPSEL SYSREG_A64(3, 0, 4, 2, 0)
 #define KEY_SP_EL0 SYSREG_A64(3, 0, 4, 1, 0)
+#define KEY_DCZID SYSREG_A64(3, 3, 0, 0, 7)
 #define KEY_CURRENTEL SYSREG_A64(3, 0, 4, 2, 2)
 #define KEY_PAN SYSREG_A64(3, 0, 4, 2, 3)
 #define KEY_UAO SYSREG_A64(3, 0, 4, 2, 4)
@@ -444,6 +445,8 @@ static ir_val read_special(struct a64_block *c, uint32_t key)
         return pstate_field(c, PSTATE_SP);
     case KEY_CURRENTEL:
         return const_of(c, c->el << PSTATE_EL_SHIFT, 0);
+    case KEY_DCZID: /* memset() asks each time */
+        return const_of(c, arm_dczid(c->mode >> MODE_TRAPS_SHIFT & ARM_TRAP_DZE), 1);
     case KEY_FPCR:
         return ir_env_load(c->b, T_I32, FIELD(fpcr));
     case KEY_FPSR:

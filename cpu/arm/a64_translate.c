@@ -183,7 +183,7 @@ static bool has_room(const struct a64_block *c, uint64_t pc)
 void branch_to(struct a64_block *c, uint64_t pc)
 {
     if (is_stepping(c)) {
-        end_with(c, &arm_row_step_done, ir_konst(c->b, T_I64, pc), IR_NONE, 0);
+        end_with(c, &arm_row_step_done, ir_address(c->b, pc), IR_NONE, 0);
     } else {
         ir_br(c->b, pc);
     }
@@ -202,8 +202,7 @@ void branch_along(struct a64_block *c, uint64_t pc)
 void branch_if(struct a64_block *c, ir_val condition, uint64_t pc)
 {
     if (is_stepping(c)) {
-        const ir_val taken = ir_konst(c->b, T_I64, pc),
-                     not_taken = ir_konst(c->b, T_I64, next_pc(c));
+        const ir_val taken = ir_address(c->b, pc), not_taken = ir_address(c->b, next_pc(c));
         end_with(c, &arm_row_step_done, ir_select(c->b, condition, taken, not_taken), IR_NONE, 0);
         return;
     }
@@ -302,6 +301,7 @@ static bool exceptional_block(struct a64_block *c)
     } else if (c->mode & MODE_IL) {
         raise_syndrome(c, SYNDROME(EC_ILLEGAL_STATE, 0));
     } else if (canonical != b->pc) {
+        b->movable = false;
         ir_br(b, canonical);
         b->guest_insns = 0; /* no instruction is executed here */
     } else if (c->cpu->bti_page_fetched && !(c->mode & MODE_BTI)) {
@@ -335,7 +335,7 @@ static void after_instruction(struct a64_block *c)
         return;
     }
     if (c->sp_written) {
-        end_with(c, &arm_row_sp_written, ir_konst(c->b, T_I64, next_pc(c)), IR_NONE, 0);
+        end_with(c, &arm_row_sp_written, ir_address(c->b, next_pc(c)), IR_NONE, 0);
     } else if (is_stepping(c)) {
         branch_to(c, next_pc(c));
     }

@@ -280,6 +280,13 @@ struct arm_cpu {
     struct arm_regime regime[2]; /* by bit 55 of the address */
     struct arm_table_ram table_ram;
     uint64_t mode_el[2]; /* the parts of mode that PSTATE does not change, for EL0 and EL1 */
+    /* Pointer authentication, for translated code; kept by arm_update_mode(). By data key or not:
+     */
+    struct {
+        uint64_t field[2]; /* where the code is, in pointers of the lower and the upper half */
+        uint64_t
+            shift; /* brings the bit that tells the half of a pointer without code to the top */
+    } pac[2];
 
     /* the model: constant after creation */
     const struct arm_model *model;

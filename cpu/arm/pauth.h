@@ -23,15 +23,21 @@ bool arm_pac_check(const struct arm_cpu *cpu, enum arm_pac_key_id key, uint64_t 
                    uint64_t modifier);
 uint64_t arm_pac_strip(const struct arm_cpu *cpu, uint64_t pointer, bool data);
 
-/* The same as run-time functions (LEAF): a pointer or data, b modifier, aux the key; of strip
- * whether data. */
+/* Computes cpu->pac from the registers. */
+void arm_pac_update(struct arm_cpu *cpu);
+
+/* The same as run-time functions (LEAF): a pointer or data, b modifier, aux the key. */
 uint64_t arm_pac_add_call(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c, uint32_t aux);
 uint64_t arm_pac_auth_call(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c, uint32_t aux);
-uint64_t arm_pac_strip_call(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c, uint32_t aux);
 uint64_t arm_pac_generic_call(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c, uint32_t aux);
 
 /* PACGA's 64 bits, of which it keeps the upper half. */
 uint64_t arm_pac_generic(const struct arm_cpu *cpu, uint64_t data, uint64_t modifier);
+
+/* The implementation-defined algorithm: two rounds of a multiplying hash, mixed by
+ * x = (x ^ x >> 32) * ARM_PAC_MIX twice, and x ^ x >> 32. */
+#define ARM_PAC_MIX UINT64_C(0xd6e8feb86659fd93)
+#define ARM_PAC_SPREAD UINT64_C(0x9e3779b97f4a7c15) /* times the modifier */
 
 /*
  * The block cipher QARMA-64 with 5 rounds and the S-box sigma2, or with 3 and sigma1 (R. Avanzi,

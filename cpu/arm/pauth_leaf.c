@@ -48,8 +48,8 @@ static uint64_t pac_field(const struct arm_cpu *cpu, bool upper, bool tbi)
 
 static uint64_t mix64(uint64_t h)
 {
-    h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
-    h = (h ^ h >> 32) * UINT64_C(0xd6e8feb86659fd93);
+    h = (h ^ h >> 32) * ARM_PAC_MIX;
+    h = (h ^ h >> 32) * ARM_PAC_MIX;
     return h ^ h >> 32;
 }
 
@@ -57,7 +57,7 @@ static uint64_t mix64(uint64_t h)
  * strength. */
 static uint64_t hash_pac(uint64_t data, uint64_t modifier, const struct arm_pac_key *key)
 {
-    return mix64(mix64(data ^ key->lo) + (modifier ^ key->hi) * UINT64_C(0x9e3779b97f4a7c15));
+    return mix64(mix64(data ^ key->lo) + (modifier ^ key->hi) * ARM_PAC_SPREAD);
 }
 
 static uint64_t compute(const struct arm_cpu *cpu, uint64_t data, uint64_t modifier,
@@ -126,6 +126,17 @@ uint64_t arm_pac_generic(const struct arm_cpu *cpu, uint64_t data, uint64_t modi
     return compute(cpu, data, modifier, &cpu->key[ARM_KEY_GA]) & ~mask64(32);
 }
 
+void arm_pac_update(struct arm_cpu *cpu)
+{
+    for (unsigned data = 0; data < 2; data++) {
+        const bool by_55 = has_tbi(cpu, false, data) || has_tbi(cpu, true, data);
+        cpu->pac[data].shift = by_55 ? 8 : 0;
+        for (unsigned upper = 0; upper < 2; upper++) {
+            cpu->pac[data].field[upper] = pac_field(cpu, upper, has_tbi(cpu, upper, data));
+        }
+    }
+}
+
 /* ---- run-time functions: a pointer or data, b modifier, aux the key */
 
 uint64_t arm_pac_add_call(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c, uint32_t aux)
@@ -139,12 +150,6 @@ uint64_t arm_pac_auth_call(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c, u
     (void)c;
     arm_pac_check(arm_cpu(v), aux, &a, b);
     return a;
-}
-
-uint64_t arm_pac_strip_call(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c, uint32_t aux)
-{
-    (void)b, (void)c;
-    return arm_pac_strip(arm_cpu(v), a, aux);
 }
 
 uint64_t arm_pac_generic_call(struct vcpu *v, uint64_t a, uint64_t b, uint64_t c, uint32_t aux)

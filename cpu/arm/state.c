@@ -7,6 +7,7 @@
 #include "cpu/arm/cpu.h"
 #include "cpu/arm/exception.h"
 #include "cpu/arm/mmu.h"
+#include "cpu/arm/pauth.h"
 #include "cpu/arm/regs.h"
 #include "cpu/arm/sysregs.h"
 
@@ -145,6 +146,7 @@ static uint64_t mode_of_el(const struct arm_cpu *cpu, unsigned el)
 void arm_update_mode(struct arm_cpu *cpu)
 {
     arm_update_regimes(cpu);
+    arm_pac_update(cpu);
     cpu->mode_el[0] = mode_of_el(cpu, 0);
     cpu->mode_el[1] = mode_of_el(cpu, 1);
     cpu->mode = pstate_mode(cpu, cpu->mode_el[arm_el(cpu)]);
@@ -179,6 +181,7 @@ void arm_set_fpcr(struct arm_cpu *cpu, uint64_t value)
 {
     cpu->fpcr = (uint32_t)value & arm_fpcr_mask(cpu);
     tcg_fp_set_rounding(&cpu->vcpu, cpu->fpcr >> FPCR_RMODE_SHIFT & 3);
+    tcg_fp_set_flush(&cpu->vcpu, (cpu->fpcr & (FPCR_FZ | FPCR_AH | FPCR_FIZ)) == FPCR_FZ);
 }
 
 /* The cumulative bits of FPSR are where softfloat has its flags. */

@@ -288,7 +288,7 @@ bool emit_sysop(struct a64_block *c, unsigned op, ir_val xt)
         ir_call(c->b, T_VOID, &row_translate, xt, IR_NONE, IR_NONE, s->arg);
         break;
     default:
-        ir_call(c->b, T_VOID, &row_invalidate, ir_konst(c->b, T_I64, next_pc(c)), xt, IR_NONE,
+        ir_call(c->b, T_VOID, &row_invalidate, ir_address(c->b, next_pc(c)), xt, IR_NONE,
                 s->kind | (uint32_t)s->arg << 8);
         break;
     }

@@ -63,8 +63,7 @@ static uint64_t read_l2ctlr(struct arm_cpu *cpu, const struct arm_sysreg *r)
 static uint64_t read_dczid(struct arm_cpu *cpu, const struct arm_sysreg *r)
 {
     (void)r;
-    const bool prohibited = arm_el(cpu) == 0 && !(cpu->sctlr[1] & SCTLR_DZE);
-    return ARM_ZVA_LOG2_WORDS | (prohibited ? 1 << 4 : 0);
+    return arm_dczid(arm_el(cpu) == 0 && !(cpu->sctlr[1] & SCTLR_DZE));
 }
 
 static uint64_t bit_if(const struct arm_cpu *cpu, enum arm_feature f, uint64_t bits)

@@ -107,6 +107,12 @@ static inline uint64_t *arm_sysreg_field(struct arm_cpu *cpu, const struct arm_s
 /* DC ZVA clears 4 << this bytes. */
 #define ARM_ZVA_LOG2_WORDS 4u
 
+/* DCZID_EL0, where DC ZVA is allowed or not. */
+static inline uint64_t arm_dczid(bool prohibited)
+{
+    return ARM_ZVA_LOG2_WORDS | (prohibited ? 1u << 4 : 0);
+}
+
 /* All registers at their reset values. */
 void arm_sysregs_reset(struct arm_cpu *cpu);
 

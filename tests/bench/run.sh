@@ -1,15 +1,16 @@
 #!/bin/bash
 # run.sh CACHE [PART...]
 # `make bench`: dragoman (A) beside QEMU 10 (B) in one run, and at the end a table of the ratios with what they should
-# be. PARTs: first (start-up), micro (bare-metal operations), guest (the workloads of open/ in Debian), parallel (what
-# a second vCPU is worth); all without a PART. PAIRS=n (default 5), BENCH=a,b some workloads only; A=, B= other commands.
+# be. PARTs: first (start-up), micro (bare-metal operations), aslr (programs at random addresses), guest (the workloads
+# of open/ in Debian), parallel (what a second vCPU is worth); all without a PART. PAIRS=n (default 5), BENCH=a,b some
+# workloads only; A=, B= other commands.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -ge 1 ] || { sed -n 2,5p "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n 2,6p "$0" >&2; exit 2; }
 build=${BUILD:-build} pairs=${PAIRS:-5}
 "$here/../guests/fetch.sh" "$1" qemu10 bench || exit 2
 cache=$(cd "$1" && pwd); shift
-parts=${*:-first micro guest parallel}
+parts=${*:-first micro aslr guest parallel}
 a=${A:-$build/dragoman-system-aarch64}
 b=${B:-$cache/qemu10/bin/qemu-system-aarch64 -accel tcg}
 work=$build/bench; mkdir -p "$work"; result=$work/result; : > "$result"
@@ -25,9 +26,10 @@ for p in $parts; do
 	case $p in
 	first) part "exec to the guest's first instruction" "$here/first.sh" "$work" $((pairs * 4)) "$a" "$b" ;;
 	micro) part "operations of a bare-metal guest, ns" "$here/micro.sh" "$work" "$pairs" "$a" "$b" ;;
+	aslr) part "a program of 400 KB, 100 times" "$here/aslr.sh" "$work" "$cache/arm64/vmlinuz-arm64" "$pairs" "$a" "$b" ;;
 	guest) part "workloads in Debian arm64, seconds" "$here/ab.sh" "$cache" arm64 open "$pairs" "$a" "$b" ;;
 	parallel) part "speed-up of par-xz-2 by a second vCPU" "$here/parallel.sh" "$cache" "$pairs" "$a" ;;
-	*) echo "run.sh: no part $p; there are first, micro, guest, parallel" >&2; exit 2 ;;
+	*) echo "run.sh: no part $p; there are first, micro, aslr, guest, parallel" >&2; exit 2 ;;
 	esac
 done
 echo; echo "== summary (goals for a whole run with 5 pairs on an idle host)"
@@ -43,6 +45,7 @@ awk '
 		sum[$2] += log($5); n[$2]++ }
 	NF == 7 && $1 ~ /^(calls|pointer_calls|jumps)$/ { sites += log($5); ns++ }
 	/^FIRST-INSTRUCTION A/ { first = $5 }
+	/^ASLR A/ { aslr = $13 }
 	/^PSS at the end/ { a = $7; b = $9; if (a > 0 && b > 0) pss = sprintf("%.2f", a / b) }
 	/^PARALLEL/ { par = $7 }
 	END {
@@ -55,6 +58,7 @@ awk '
 		row("calls and indirect jumps over >= 1,000 sites (micro)", root(sites, ns), 4)
 		row("memory workload", root(sum["memory"], n["memory"]), 1.5)
 		row("any single workload (least: " (worst_name == "" ? "-" : worst_name) ")", got(worst), 0.97)
+		row("a program at random addresses, time to that at one", got(aslr), 1.2, 1)
 		row("boot to the first line of init", got(boot), 1.5)
 		row("exec to the first guest instruction, ms", got(first), 20, 1)
 		row("proportional set size at the end, A / B", got(pss), 1.0, 1)

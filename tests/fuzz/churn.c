@@ -100,6 +100,11 @@ TEST(host_code_without_folding_keeps_nothing_too_long)
     compare(&(struct accel_config){.no_opt = true});
 }
 
+TEST(movable_code_keeps_nothing_too_long)
+{
+    compare(&(struct accel_config){.movable = ACCEL_MOVABLE_ALWAYS});
+}
+
 TEST(the_interpreter_keeps_nothing_too_long)
 {
     compare(&(struct accel_config){.interpreter = true});

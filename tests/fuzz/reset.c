@@ -106,6 +106,11 @@ TEST(host_code_forgets_at_reset)
     reset_often(&(struct accel_config){0}, MACHINE);
 }
 
+TEST(movable_code_forgets_at_reset)
+{
+    reset_often(&(struct accel_config){.movable = ACCEL_MOVABLE_ALWAYS}, MACHINE);
+}
+
 TEST(the_interpreter_forgets_at_reset)
 {
     reset_often(&(struct accel_config){.interpreter = true}, MACHINE);

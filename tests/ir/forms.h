@@ -313,20 +313,19 @@ static inline void form_operands(struct rng *r, struct rig_state *s, ir_type t)
     s->rounding = (uint8_t)rng_below(r, 4);
 }
 
-static inline uint64_t form_random_fp(struct rng *r)
+/* Constants of the environment; flush: IR_FP_FZ or 0, which a whole block has in common. */
+static inline uint64_t form_random_fp(struct rng *r, uint64_t flush)
 {
-    static const uint64_t choices[] = {0,
-                                       0,
-                                       0,
-                                       IR_FP_FZ,
-                                       IR_FP_DN,
-                                       IR_FP_FZ | IR_FP_DN,
-                                       IR_FP_FZ16,
-                                       IR_FP_AHP,
-                                       IR_FP_AH,
-                                       IR_FP_AH | IR_FP_FIZ,
-                                       IR_FP_STD_NEON};
-    return choices[rng_below(r, array_len(choices))];
+    static const uint64_t choices[] = {IR_FP_DN, IR_FP_FZ16,           IR_FP_AHP,
+                                       IR_FP_AH, IR_FP_AH | IR_FP_FIZ, IR_FP_STD_NEON};
+    const uint64_t other = choices[rng_below(r, array_len(choices))];
+
+    return flush | (rng_below(r, 4) ? 0 : other);
+}
+
+static inline uint64_t form_random_flush(struct rng *r)
+{
+    return rng_below(r, 3) ? 0 : IR_FP_FZ;
 }
 
 #endif

@@ -82,7 +82,7 @@ static void try_form(const struct engine *e, const struct form *f, struct rng *r
 {
     static struct rig_state start, want;
     const bool fp = ir_ops[f->op].effects & IR_STICKY || f->op == IR_fneg || f->op == IR_fabs;
-    const uint64_t imm = fp ? form_random_fp(rng) : 0;
+    const uint64_t imm = fp ? form_random_fp(rng, form_random_flush(rng)) : 0;
     struct error error;
 
     rig_clear(&start);

@@ -19,6 +19,7 @@ struct random_block {
     struct pool pools[array_len(form_operand_types)];
     struct pool booleans;
     unsigned first[IR_OP_COUNT + 1]; /* forms by op */
+    uint64_t flush;                  /* IR_FP_FZ or 0 */
 };
 
 static inline struct pool *random_pool(struct random_block *s, ir_type t)
@@ -68,6 +69,9 @@ static inline ir_val random_value(struct random_block *s, ir_type t)
 
     if (is_int && rng_below(s->r, 5) == 0) {
         return random_konst(s, t);
+    }
+    if (t == T_I64 && s->b->movable && rng_below(s->r, 6) == 0) {
+        return ir_address(s->b, RIG_PC + (uint64_t)(int64_t)(int32_t)rng_u32(s->r));
     }
     if (p->count == 0 || rng_below(s->r, 12) == 0) {
         const unsigned row = (unsigned)rng_below(s->r, t == T_I32           ? 4
@@ -120,7 +124,7 @@ static inline void random_compute(struct random_block *s)
     }
     struct ir_insn in = form_insn(s->b, f, x);
     if (ir_ops[op].effects & IR_STICKY || op == IR_fneg || op == IR_fabs) {
-        in.imm = rng_below(s->r, 4) ? 0 : form_random_fp(s->r);
+        in.imm = form_random_fp(s->r, s->flush);
     }
     /* Parity and half carry are left open by some producers. */
     if (op == IR_flags_test && (in.aux == IR_PE || in.aux == IR_PO)) {
@@ -312,7 +316,7 @@ static inline void random_end(struct random_block *s)
 static inline void random_block(struct ir_builder *b, struct rng *r, unsigned length)
 {
     const struct forms *all = forms_all();
-    struct random_block s = {.b = b, .r = r};
+    struct random_block s = {.b = b, .r = r, .flush = form_random_flush(r)};
 
     for (unsigned i = all->count; i-- > 0;) {
         s.first[all->form[i].op] = i;

@@ -127,7 +127,10 @@ static enum a64_outcome run_translated(const struct a64_engine *e, const struct 
         *why = mem_printf("the host is not an x86-64-v%d", e->level);
         return A64_ABSENT;
     }
-    return run_here(job, &(struct accel_config){.host_level = e->level}, out, why);
+    /* One of them with blocks that are right at any address. */
+    const enum accel_movable movable = e->level == 3 ? ACCEL_MOVABLE_ALWAYS : ACCEL_MOVABLE_AUTO;
+    return run_here(job, &(struct accel_config){.host_level = e->level, .movable = movable}, out,
+                    why);
 }
 
 /* Host code of blocks as the semantics emit them. */

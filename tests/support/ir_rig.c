@@ -10,11 +10,13 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "tcg/interp.h"
+#include "tcg/opinfo.h"
 #include "tests/support/ir_rig.h"
 
 /* Guest physical memory; code is at its beginning. */
 #define RAM_BYTES 0x20000u
 #define STOPPED_PC UINT64_C(0x8000)
+#define CODE_MASK UINT64_C(0xffff)
 #define REPEAT_MAX 1000u
 
 struct rig {
@@ -207,17 +209,19 @@ static void translate(struct vcpu *v, struct ir_builder *b)
     const struct ir_builder *from = rig_of(v)->block;
 
     b->guest_bytes = 4;
-    if (b->pc == RIG_PC) {
+    b->movable &= from->movable;
+    if ((b->pc & CODE_MASK) == RIG_PC) {
         memcpy(b->insns, from->insns, from->count * sizeof(b->insns[0]));
         b->count = from->count;
         b->guest_insns = from->guest_insns;
         b->guest_bytes = 4 * (from->guest_insns ? from->guest_insns : 1);
+        b->pc = RIG_PC; /* as which the block names addresses */
         b->ended = true;
         b->flags_dead = from->flags_dead;
         return;
     }
     ir_insn_start(b, b->pc);
-    ir_tail(b, &row_stop, ir_konst(b, T_I64, b->pc), IR_NONE, IR_NONE, 0);
+    ir_tail(b, &row_stop, ir_address(b, b->pc), IR_NONE, IR_NONE, 0);
 }
 
 static unsigned zero_index(struct vcpu *v)
@@ -242,7 +246,7 @@ static bool walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct t
     (void)idx;
     *t = (struct translation){.page_bits = GUEST_PAGE_BITS};
     if (a == ACCESS_FETCH) {
-        t->pa = va & 0xffff;
+        t->pa = va & CODE_MASK;
         t->exec = true;
         return true;
     }
@@ -320,8 +324,10 @@ static void be_parallel(struct rig *r)
 
 struct rig *rig_create(int level, bool parallel, struct error *e)
 {
-    const struct accel_config config = {
-        .interpreter = level == 0, .host_level = level, .cache_bytes = 16u << 20};
+    const struct accel_config config = {.interpreter = level == 0,
+                                        .host_level = level,
+                                        .cache_bytes = 16u << 20,
+                                        .movable = ACCEL_MOVABLE_ALWAYS};
     struct rig *r = aligned_alloc(64, align_up(sizeof(*r), 64));
     static struct vcpu *vcpus[8];
     static unsigned count;
@@ -368,14 +374,20 @@ void rig_destroy(struct rig *r)
 
 /* ---- running */
 
+uint64_t rig_start(const struct ir_builder *b)
+{
+    return b->movable ? RIG_PC + RIG_MOVES : RIG_PC;
+}
+
 static void interpret(struct rig *r)
 {
     unsigned n = 0;
 
     r->vcpu.hot.raised = 0;
+    r->vcpu.hot.page = rig_start(r->block);
     do {
         r->pc = ir_interpret(&r->vcpu, r->block);
-    } while (r->pc == RIG_PC && !r->vcpu.hot.raised && ++n < REPEAT_MAX);
+    } while (r->pc == rig_start(r->block) && !r->vcpu.hot.raised && ++n < REPEAT_MAX);
     r->s.pc = r->pc;
     r->s.raised = r->vcpu.hot.raised;
     r->vcpu.hot.raised = 0;
@@ -384,7 +396,7 @@ static void interpret(struct rig *r)
 static void execute(struct rig *r)
 {
     tcg_flush_code(&r->vcpu, RIG_PC, GUEST_PAGE_SIZE);
-    r->pc = RIG_PC;
+    r->pc = rig_start(r->block);
     r->stopped = false;
     atomic_store(&r->vcpu.halted, false);
     accel_start(r->accel);
@@ -394,6 +406,17 @@ static void execute(struct rig *r)
     }
     os_mutex_unlock(&r->lock);
     accel_stop(r->accel);
+}
+
+/* Flushing to zero is the environment's for a whole block. */
+static bool flushes(const struct ir_builder *b)
+{
+    for (uint32_t i = 1; i < b->count; i++) {
+        if (ir_ops[b->insns[i].op].effects & IR_STICKY && b->insns[i].imm & IR_FP_FZ) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void rig_run(struct rig *r, const struct ir_builder *b, struct rig_state *s)
@@ -406,6 +429,7 @@ void rig_run(struct rig *r, const struct ir_builder *b, struct rig_state *s)
     memcpy(r->ram + RIG_BASE, s->memory, RIG_BYTES);
     tcg_fp_set_flags(v, s->fp_flags);
     tcg_fp_set_rounding(v, s->rounding);
+    tcg_fp_set_flush(v, flushes(b));
     v->hot.excl_addr = s->monitor;
     if (r->host) {
         execute(r);
@@ -428,7 +452,7 @@ char *rig_code(struct rig *r)
     struct strbuf text = {0};
 
     for (uint32_t i = r->accel->block_count; r->accel->host && i-- > 0;) {
-        if (r->accel->blocks[i].pc == RIG_PC) {
+        if ((r->accel->blocks[i].pc & CODE_MASK) == RIG_PC) {
             host_print(r->accel->host, &r->accel->blocks[i], &text);
             break;
         }

@@ -19,6 +19,7 @@
 #define RIG_BASE UINT64_C(0x10000)
 #define RIG_BYTES 8192
 #define RIG_PC UINT64_C(0x1000)
+#define RIG_MOVES UINT64_C(0x2aaa12340000) /* how far from there a movable block runs */
 
 /* What a block may change, and where it ended. */
 struct rig_state {
@@ -69,9 +70,12 @@ struct rig;
 struct rig *rig_create(int level, bool parallel, struct error *e);
 void rig_destroy(struct rig *r);
 
+/* Where b runs: at RIG_PC, a movable block somewhere else. */
+uint64_t rig_start(const struct ir_builder *b);
+
 /*
- * Runs b, which is at RIG_PC, from *s; *s is then what it left. A block may lead to itself: the
- * interpreter gives up after a thousand rounds, at RIG_PC; host code goes on.
+ * Runs b, which is translated for RIG_PC, from *s; *s is then what it left. A block may lead to
+ * itself: the interpreter gives up after a thousand rounds, at its start; host code goes on.
  */
 void rig_run(struct rig *r, const struct ir_builder *b, struct rig_state *s);
 

@@ -66,8 +66,10 @@ static void execute(struct oracle *o)
     b->max_guest_insns = 1;
     b->mmu_current = (uint8_t)v->cls->mmu_index(v);
     b->mmu_user = (uint8_t)v->cls->mmu_index_user(v);
-    b->look_ahead = b->flags_dead = false;
+    b->look_ahead = b->flags_dead = b->movable = b->follows = b->loops = false;
+    b->branches_left = 0;
     v->cls->translate(v, b);
+    v->hot.page = b->pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
     v->env.insns_left = b->guest_insns + 1;
     v->cls->set_pc(v, ir_interpret(v, b));
     if (v->hot.raised) {

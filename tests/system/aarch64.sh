@@ -32,6 +32,12 @@ litmus            virt                -smp 4
 code              virt                -smp 4
 map               virt                -smp 2
 map               virt                -smp 2 -accel tcg,thread=single
+aliases           virt                -smp 4
+!aliases          virt                -smp 4 -accel tcg,movable=always
+!aliases          virt                -smp 4 -accel tcg,movable=off
+!aliases          virt                -smp 4 -accel tcg,tb-size=1
+!aliases          virt                -smp 4 -accel tcg,engine=interp
+!code             virt                -smp 4 -accel tcg,movable=always
 faults            virt
 pauth             virt                -cpu max,sve=off,sme=off,pauth-impdef=on
 pauth             virt                -cpu max,sve=off,sme=off,pauth-qarma5=on
@@ -47,6 +53,7 @@ its               virt,gic-version=3  -smp 4
 limits            virt                -smp 4 -accel tcg,tb-size=1
 limits            virt                -smp 4 -accel tcg,tb-size=1,thread=single
 limits            virt                -smp 4
+!limits           virt                -smp 4 -accel tcg,tb-size=1,movable=always
 '
 
 command -v clang-14 > /dev/null || { echo "skip aarch64: clang-14, which compiles the guests, is not installed"; exit 0; }

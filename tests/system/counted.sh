@@ -13,7 +13,7 @@ here=tests/system/counted
 command -v aarch64-linux-gnu-as > /dev/null ||
     { echo "skip counted: aarch64-linux-gnu-as (package binutils-aarch64-linux-gnu) is not installed"; exit 0; }
 mkdir -p "$out"
-for guest in loop faults clock race pace; do
+for guest in loop faults clock race pace moves; do
     tests/guests/bare.sh "$out/$guest.elf" $here/$guest.S || exit 1
 done
 
@@ -90,6 +90,37 @@ races_are_repeatable() {
     echo "ok $name"
 }
 
+# Whether a block is for one address or for all changes nothing.
+moved_code_counts_the_same() {
+    local name=$1 n how
+    for n in 30 1000 49999 50000 50001 1234567; do
+        run moves -icount "shift=0,sleep=off,stop=$n" -accel tcg,movable=off > "$out/moves.1"
+        grep -q "stopped after $n instructions" "$out/moves.1" ||
+            { echo "not ok $name: $n: $(tail -1 "$out/moves.1")"; return; }
+        for how in movable=auto movable=always engine=interp movable=auto,host-cpu=x86-64-v2; do
+            run moves -icount "shift=0,sleep=off,stop=$n" -accel "tcg,$how" > "$out/moves.2"
+            same "$name" "$out/moves.1" "$out/moves.2" || return
+        done
+    done
+    [ $((16#$(sed -n 's/.*X02=\([0-9a-f]*\).*/\1/p' "$out/moves.1"))) -gt 10000 ] ||
+        { echo "not ok $name: the guest does not go round: $out/moves.1"; return; }
+    echo "ok $name"
+}
+
+# translated HOW: blocks that are translated of the guest whose code is at three addresses
+translated() {
+    run moves -icount shift=0,sleep=off,stop=40000 -accel "tcg,movable=$1" -d in_asm -D "$out/moves.log" > "$out/moves.1"
+    grep -c '^IN:' "$out/moves.log"
+}
+
+moved_code_is_translated_once() {
+    local off auto always
+    off=$(translated off) auto=$(translated auto) always=$(translated always)
+    [ "$always" -ge 5 ] && [ $((always * 3)) -lt $((off * 2)) ] && [ "$auto" -lt "$off" ] && [ "$auto" -gt "$always" ] &&
+        echo "ok $1" ||
+        echo "not ok $1: $off blocks for one address each, $always for any, $auto where it is found out"
+}
+
 # takes OPTIONS TENTHS: runs the guest that lets a tenth of a second pass and sleeps for so many; host time in ms
 takes() {
     local start=${EPOCHREALTIME/./}
@@ -122,4 +153,6 @@ exceptions_count_as_instructions exceptions_count_by_the_interpreter "-accel tcg
 clock_is_exact clock_is_exact ""
 clock_is_exact clock_is_exact_by_the_interpreter "-accel tcg,engine=interp"
 races_are_repeatable races_are_repeatable
+moved_code_counts_the_same moved_code_counts_the_same
+moved_code_is_translated_once moved_code_is_translated_once
 exit 0

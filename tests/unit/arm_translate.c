@@ -8,7 +8,9 @@
 #include "cpu/arm/a64_decode.h"
 #include "cpu/arm/cpu.h"
 #include "cpu/arm/exception.h"
+#include "cpu/arm/pauth.h"
 #include "cpu/arm/sysregs.h"
+#include "tcg/interp.h"
 #include "tests/test.h"
 
 #define PC UINT64_C(0xffff000012345000)
@@ -122,6 +124,156 @@ TEST(every_row_gives_valid_ir)
 }
 
 #define MODE_PLAIN (UINT64_C(1) | MODE_SPSEL | (uint64_t)ARM_MMU_EL1 << MODE_IDX_SHIFT)
+
+/* ---- movable blocks: nothing in them depends on the virtual page */
+
+/* An instruction of a movable block at pc, without what names addresses as if it ran there. */
+static struct ir_insn without_pc(const struct ir_builder *b, ir_val v)
+{
+    struct ir_insn in = b->insns[v];
+    const struct ir_insn *end = &b->insns[b->count - 1];
+    const bool returns = (end->op == IR_brcall && end->a == v) ||
+                         (end->op == IR_jumpcall && end->b == v);
+    if (in.op == IR_insn || in.op == IR_br || in.op == IR_brcond || in.op == IR_brcall || returns) {
+        in.imm -= b->pc;
+    }
+    return in;
+}
+
+/* The same code at another page gives the same block. */
+static void check_movable(struct rig *r, struct rig *other, uint64_t mode, uint32_t offset,
+                          uint32_t bytes)
+{
+    const uint64_t elsewhere = UINT64_C(0x0000aaaab5c00000);
+    memcpy(other->code, r->code, sizeof(r->code));
+    r->b.movable = other->b.movable = true;
+    translate(r, PC + offset, mode, bytes);
+    translate(other, elsewhere + offset, mode, bytes);
+    CHECK(r->b.movable && other->b.movable);
+    CHECK_EQ(r->b.count, other->b.count);
+    for (ir_val v = 1; v < r->b.count && r->b.count == other->b.count; v++) {
+        const struct ir_insn x = without_pc(&r->b, v), y = without_pc(&other->b, v);
+        CHECK_MSG(memcmp(&x, &y, sizeof(x)) == 0, "0x%08x in mode 0x%llx: v%u, %u, holds its PC",
+                  load_le32(r->code), (unsigned long long)mode, v, x.op);
+    }
+    check_valid(r, load_le32(r->code));
+    r->b.movable = other->b.movable = false;
+}
+
+TEST(movable_blocks_of_every_row_are_the_same_at_any_page)
+{
+    struct rng rng;
+    struct rig *r = rig_new("max"), *other = rig_new("max");
+    rng_seed(&rng, test_seed());
+    for (unsigned row = 0; row < A64_ROW_COUNT; row++) {
+        for (unsigned n = 0; n < 40 * test_scale() && !test_state.failures; n++) {
+            put(r, 0, (rng_u32(&rng) & ~a64_rows[row].mask) | a64_rows[row].value);
+            put(r, 1, 0xd503201f); /* NOP */
+            check_movable(r, other, random_mode(&rng), 4 * (uint32_t)rng_below(&rng, 1023), 8);
+        }
+    }
+    rig_free(r);
+    rig_free(other);
+}
+
+TEST(movable_blocks_of_random_words_are_the_same_at_any_page)
+{
+    struct rng rng;
+    struct rig *r = rig_new("max"), *other = rig_new("max");
+    rng_seed(&rng, test_seed());
+    for (unsigned n = 0; n < 20000 * test_scale() && !test_state.failures; n++) {
+        for (unsigned i = 0; i < WORDS; i++) {
+            const unsigned row = (unsigned)rng_below(&rng, A64_ROW_COUNT);
+            put(r, i, (rng_u32(&rng) & ~a64_rows[row].mask) | a64_rows[row].value);
+        }
+        check_movable(r, other, random_mode(&rng), 0x100, WORDS * 4);
+    }
+    rig_free(r);
+    rig_free(other);
+}
+
+/* An address that the guest makes without its PC stays where it is. */
+TEST(movable_jump_to_a_constant_is_no_link)
+{
+    struct rig *r = rig_new("max");
+    put(r, 0, 0xd2a01000); /* mov x0, #0x800000 */
+    put(r, 1, 0xd61f0000); /* br x0 */
+    r->b.movable = true;
+    translate(r, PC, MODE_PLAIN, 8);
+    CHECK_EQ(last_op(r), IR_jump);
+    put(r, 1, 0xd63f0000); /* blr x0 */
+    translate(r, PC, MODE_PLAIN, 8);
+    CHECK_EQ(last_op(r), IR_jumpcall);
+    rig_free(r);
+}
+
+/* What leads from a tagged address to the one without tag is right there only. */
+TEST(block_at_a_tagged_address_is_not_movable)
+{
+    struct rig *r = rig_new("max");
+    r->b.movable = true;
+    translate(r, UINT64_C(0x5a00000000401000), MODE_PLAIN | MODE_TBI0, 64);
+    CHECK(!r->b.movable);
+    CHECK_EQ(r->b.insns[r->b.count - 1].imm, 0x401000);
+    rig_free(r);
+}
+
+#define MODE_KEYS (MODE_ENIA | MODE_ENIB | MODE_ENDA | MODE_ENDB)
+
+/* Runs one instruction with x1 = *x and x2 = modifier, which leaves its result in x1. */
+static bool runs(struct rig *r, uint32_t insn, uint64_t *x, uint64_t modifier)
+{
+    put(r, 0, insn);
+    translate(r, PC, MODE_PLAIN | MODE_KEYS, 4);
+    r->cpu->x[1] = *x;
+    r->cpu->x[2] = modifier;
+    r->cpu->vcpu.hot.raised = 0;
+    ir_interpret(&r->cpu->vcpu, &r->b);
+    *x = r->cpu->x[1];
+    return !r->cpu->vcpu.hot.raised;
+}
+
+/* Codes made by IR are those of the functions in C (pauth_leaf.c). */
+static void check_codes(struct rig *r, struct rng *rng)
+{
+    for (unsigned n = 0; n < 2000; n++) {
+        const enum arm_pac_key_id key = n % 4;
+        const uint64_t modifier = rng_u64(rng), low = rng_u64(rng) & mask64(48);
+        const uint64_t pointer = n & 8 ? rng_u64(rng) : n & 16 ? low | ~mask64(48) : low;
+        uint64_t x = pointer, want = arm_pac_add(r->cpu, key, pointer, modifier);
+        CHECK(runs(r, 0xdac10041 | key << 10, &x, modifier)); /* PACIA x1, x2 */
+        CHECK_EQ(x, want);
+        want = x = rng_below(rng, 4) ? x : x ^ UINT64_C(1) << rng_below(rng, 64);
+        const bool right = arm_pac_check(r->cpu, key, &want, modifier);
+        uint64_t y = x;
+        CHECK_EQ(runs(r, 0xdac11041 | key << 10, &y, modifier), right); /* AUTIA x1, x2 */
+        CHECK_EQ(y, right ? want : x);
+        want = arm_pac_strip(r->cpu, x, key >= ARM_KEY_DA);
+        CHECK(runs(r, 0xdac143e1 | (key & 2) << 9, &x, 0)); /* XPACI x1 */
+        CHECK_EQ(x, want);
+    }
+}
+
+TEST(pointers_are_signed_inline_as_by_functions)
+{
+    static const char *const models[] = {"max", "max,pauth-qarma5=on"};
+    static const uint64_t tcrs[] = {0, TCR_TBI0, TCR_TBI0 | TCR_TBID0, TCR_TBI0 | TCR_TBI1,
+                                    TCR_TBI1 | TCR_TBID0};
+    struct rng rng;
+    rng_seed(&rng, test_seed());
+    for (unsigned m = 0; m < 2; m++) {
+        struct rig *r = rig_new(models[m]);
+        for (unsigned i = 0; i < array_len(tcrs); i++) {
+            r->cpu->tcr[1] = UINT64_C(0x80100010) | tcrs[i]; /* 48-bit addresses, pages of 4 KB */
+            arm_update_mode(r->cpu);
+            for (unsigned key = 0; key < ARM_KEY_COUNT; key++) {
+                r->cpu->key[key] = (struct arm_pac_key){rng_u64(&rng), rng_u64(&rng)};
+            }
+            check_codes(r, &rng);
+        }
+        rig_free(r);
+    }
+}
 
 TEST(block_ends_with_its_page)
 {

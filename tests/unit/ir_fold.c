@@ -263,6 +263,42 @@ TEST(sticky_ops_merge_until_a_function_may_look)
     CHECK(ir_fp2(b, IR_fadd, T_F64, x, x, 0) != sum);
 }
 
+TEST(operands_that_cannot_be_denormal_are_not_flushed)
+{
+    struct ir_builder *b = block();
+    const ir_val x = ir_vget(b, T_F64, ir_get(b, V0), 0), n = ir_get(b, X0);
+    const ir_val sum = ir_fp2(b, IR_fadd, T_F64, x, x, IR_FP_FZ);
+    const ir_val kept = ir_fp2(b, IR_fadd, T_F64, x, x, 0);
+    const ir_val narrow = ir_fcvt(b, T_F32, x, IR_FP_FZ);
+    const ir_val known[] = {sum,
+                            ir_fp1(b, IR_fneg, T_F64, sum, 0, 0),
+                            ir_itof(b, T_F64, n, IR_RDYN, IR_FP_FZ),
+                            ir_fp1(b, IR_frint, T_F64, x, IR_RTZ, IR_FP_FZ),
+                            ir_fcvt(b, T_F64, narrow, IR_FP_FZ),
+                            ir_fp2(b, IR_fmax, T_F64, x, sum, IR_FP_FZ)};
+    for (unsigned i = 0; i < array_len(known); i++) {
+        const ir_val test = ir_fcmp(b, IR_FEQ, known[i], sum, IR_FP_FZ);
+        CHECK_EQ(builder.insns[test].a, known[i]);
+        CHECK_EQ(builder.insns[test].imm, 0);
+    }
+    const ir_val test = ir_fcmp(b, IR_FEQ, kept, x, IR_FP_FZ);
+    CHECK_EQ(builder.insns[builder.insns[test].a].op, IR_fdaz);
+    CHECK_EQ(builder.insns[builder.insns[test].a].a, kept);
+}
+
+TEST(masks_of_what_a_shift_has_left_do_nothing)
+{
+    struct ir_builder *b = block();
+    const ir_val v = ir_get(b, V0);
+    const ir_val right = ir_v1(b, IR_shri, T_I32X4, v, 20), left = ir_v1(b, IR_shli, T_I16X8, v, 4);
+    const ir_val low = ir_vkonst(b, UINT64_C(0x00000fff00000fff));
+    const ir_val high = ir_vkonst(b, UINT64_C(0xfff0fff0fff0fff0));
+    CHECK_EQ(ir_v2(b, IR_and, T_V128, right, low, 0), right);
+    CHECK_EQ(ir_v2(b, IR_and, T_V128, high, left, 0), left);
+    CHECK(ir_v2(b, IR_and, T_V128, left, low, 0) != left);
+    CHECK(ir_v2(b, IR_and, T_V128, right, ir_vkonst(b, UINT64_C(0x7ff00000fff)), 0) != right);
+}
+
 TEST(inverting_any_boolean_ends)
 {
     struct ir_builder *b = block();

@@ -144,6 +144,8 @@ static void reload(struct compiler *c, uint16_t v, unsigned r)
     const struct ir_insn *in = &c->insns[v < FIRST_ROW_VALUE ? v : 0];
     if (v < FIRST_ROW_VALUE && in->op == IR_konst) {
         x_mov_imm(&c->as, r, in->imm);
+    } else if (v < FIRST_ROW_VALUE && in->op == IR_page) {
+        load_address(c, r, in->imm);
     } else if (v < FIRST_ROW_VALUE && in->op == IR_get && c->i <= c->memory_until[v]) {
         load_row(c, in->aux, r);
     } else {
@@ -171,7 +173,7 @@ static unsigned cost(const struct compiler *c, uint16_t v)
         return 2;
     }
     const struct ir_insn *in = &c->insns[v];
-    if (in->op == IR_konst) {
+    if (in->op == IR_konst || in->op == IR_page) {
         return 0;
     }
     return (in->op == IR_get ? 1u : 3u) + v * 4u;
@@ -630,6 +632,9 @@ void prepare(struct compiler *c)
         c->spill[i] = 0;
         c->fused[i] = false;
         c->alias[i] = alias_of(c, i);
+        if (class_of(in->type)) {
+            upper_track(c, i);
+        }
         c->insn_of[i] = offset;
         if (in->op == IR_insn) {
             offset = (uint32_t)(in->imm - c->b->pc);

@@ -13,6 +13,7 @@
 
 const emitter emitters[IR_OP_COUNT] = {
     [IR_konst] = emit_konst,
+    [IR_page] = emit_page,
     [IR_get] = emit_get,
     [IR_put] = emit_put,
     [IR_env_load] = emit_env,
@@ -132,6 +133,10 @@ const emitter emitters[IR_OP_COUNT] = {
     [IR_sha1_m] = emit_sha1,
     [IR_sha1_su0] = emit_sha1,
     [IR_sha1_su1] = emit_sha1,
+    [IR_vsaddlp] = emit_vector_neighbours,
+    [IR_vuaddlp] = emit_vector_neighbours,
+    [IR_sdmulh] = emit_vector_doubled,
+    [IR_srdmulh] = emit_vector_doubled,
     [IR_sabd] = emit_vector_misc,
     [IR_uabd] = emit_vector_misc,
     [IR_vsmull] = emit_vector_misc,
@@ -198,6 +203,7 @@ static const bool flags_kept[IR_OP_COUNT] = {
     [IR_env_load] = true, [IR_env_store] = true, [IR_zext] = true, [IR_sext] = true,
     [IR_add] = true,      [IR_sub] = true,       [IR_and] = true,  [IR_or] = true,
     [IR_xor] = true,      [IR_adc] = true,       [IR_sbb] = true,  [IR_brcond] = true,
+    [IR_page] = true,
 };
 
 bool keeps_flags(const struct compiler *c, const struct ir_insn *in)
@@ -265,7 +271,7 @@ static void count_down(struct compiler *c)
 
     as->to_cold = true;
     const uint32_t path = as->cold;
-    x_mov_imm(as, RAX, c->b->pc);
+    load_pc(c, RAX, c->b->pc);
     x_mov_imm(as, RCX, c->b->guest_insns);
     x_jmp(as, c->h->stubs.counted);
     as->to_cold = false;
@@ -324,6 +330,8 @@ bool host_compile(struct host *h, struct ir_builder *b, struct block *blk)
     if (h->config.counted) {
         count_down(c);
     }
+    blk->inner = h->rx + c->as.hot;
+    block_entry(c);
     blk->entry = h->rx + c->as.hot;
     blk->code_bytes = h->hot_start - c->as.hot;
     h->hot_start = c->as.hot;

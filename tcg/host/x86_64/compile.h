@@ -147,12 +147,19 @@ struct compiler {
     int8_t reg[MAX_VALUES];
     uint16_t spill[MAX_VALUES];   /* slot + 1 */
     uint32_t insn_of[MAX_VALUES]; /* guest byte offset of each op */
+    /* Of what is in vector registers, by upper.c. */
+    uint8_t width[MAX_VALUES]; /* bits that may be other than 0 */
+    bool cleared[MAX_VALUES];  /* the op clears what is above its scalar */
 };
 
 /* Vector constants at the bottom of the cache. */
 enum constant {
     K_SIGN_F32,
     K_SIGN_F64,
+    K_SIGN_ONE_F32, /* of the lowest lane alone */
+    K_SIGN_ONE_F64,
+    K_ABS_ONE_F32,
+    K_ABS_ONE_F64,
     K_ABS_F32,
     K_ABS_F64,
     K_LEAST_F32, /* the smallest normal number */
@@ -161,6 +168,8 @@ enum constant {
     K_INFINITY_F64,
     K_HALF_F32,
     K_HALF_F64,
+    K_BELOW_HALF_F32, /* the greatest number below a half */
+    K_BELOW_HALF_F64,
     K_ONE_F32,
     K_ONE_F64,
     K_INTEGRAL_F32, /* from here on numbers have no fraction */
@@ -183,12 +192,23 @@ enum constant {
     K_LOW_8,
     K_LOW_16,
     K_CLZ_NIBBLE,
+    K_HALF_OF_2_31, /* in lanes of 64 bits */
+    K_LOWEST_8,     /* of the whole vector */
+    K_LOWEST_16,
+    K_ABS_F16,
+    K_LEAST_F16,
+    K_INFINITY_F16,
+    K_HALF_REST, /* of a single, what a half has no bits for, and half of the last one's value */
+    K_HALF_MIDDLE,
+    K_HALF_DENORMAL, /* a single's bits less 1 up to here: its half is denormal */
     K_ZERO,
+    K_ALL_ONES,
     K_CRC32,
     K_LOW_32,
     K_LANES_7F_8,
     K_LANES_7FFF_16,
     K_LANES_1_8,
+    K_LANES_1_16,
     K_MAX_I32,
     K_MIN_I32,
     K_RBIT_NIBBLE,
@@ -207,6 +227,11 @@ enum constant {
 struct stubs {
     uint32_t enter, leave, link, go, poll, tail, mem, member_load, member_store, call, leaf, op,
         ret_miss, counted;
+};
+
+/* Host code, from start to end, whose floating-point traps are evaluated at path. */
+struct trap {
+    uint32_t start, end, path;
 };
 
 struct host {
@@ -229,6 +254,8 @@ struct host {
     uint32_t map_count, map_capacity;
     struct link *links;
     uint32_t link_count, link_capacity;
+    struct trap *traps; /* from the highest address to the lowest, as code is emitted */
+    uint32_t trap_count, trap_capacity;
     struct compiler c;
 };
 
@@ -349,6 +376,13 @@ void loop_choose(struct compiler *c); /* before anything else is known of the bl
 void loop_leave(struct compiler *c);
 void loop_enter(struct compiler *c); /* backwards, before everything else */
 
+/* ---- what is above values in vector registers (upper.c) */
+void upper_track(struct compiler *c, uint32_t i); /* of the forward pass, once op i has its alias */
+/* A scalar sum or product takes what is above it from its second operand, where nothing is. */
+bool upper_swaps(const struct compiler *c, const struct ir_insn *in);
+/* Emits dst = r, op i's scalar result, with what is above it cleared if that is asked for. */
+void upper_move(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned r);
+
 /* ---- flags (ops_flags.c) */
 unsigned condition(struct compiler *c,
                    ir_val boolean); /* asks for flags; the condition code that means true */
@@ -415,6 +449,14 @@ void emit_check(struct compiler *c, const struct check *k);
 struct operand host_place(const struct compiler *c, struct address a, memop m);
 void full_barrier(struct compiler *c);
 
+/* ---- control (ops_control.c) */
+/* r = the start of the page that the movable block runs at, plus off; here or in the cold path. The
+ * flags stay. */
+void load_address(struct compiler *c, unsigned r, uint64_t off);
+void load_pc(struct compiler *c, unsigned r, uint64_t pc); /* the guest address pc, wherever the
+                                                              block runs */
+void block_entry(struct compiler *c); /* in front of all: how jumps that are no links arrive */
+
 /* ---- cold paths and calls (ops_call.c) */
 void load_result(struct compiler *c, unsigned dst, ir_type t, struct operand place);
 void store_operand(struct compiler *c, ir_val v, struct operand place);
@@ -425,6 +467,9 @@ uint32_t cold_evaluate(struct compiler *c, const struct ir_insn *in, unsigned ds
 
 /* The same for an access that may leave the block. */
 uint32_t cold_memory(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume);
+
+/* Where hot code from here to resume traps (host_fp_fault), path evaluates op i. */
+void trap_range(struct compiler *c, uint32_t resume, uint32_t path);
 
 typedef void (*emitter)(struct compiler *c, const struct ir_insn *in);
 extern const emitter emitters[IR_OP_COUNT];
@@ -449,6 +494,7 @@ void emit_carry_op(struct compiler *c, const struct ir_insn *in);
 void emit_get(struct compiler *c, const struct ir_insn *in);
 void emit_put(struct compiler *c, const struct ir_insn *in);
 void emit_konst(struct compiler *c, const struct ir_insn *in);
+void emit_page(struct compiler *c, const struct ir_insn *in);
 void emit_env(struct compiler *c, const struct ir_insn *in);
 void emit_load(struct compiler *c, const struct ir_insn *in);
 void emit_store(struct compiler *c, const struct ir_insn *in);
@@ -465,25 +511,36 @@ void emit_vector_shuffle(struct compiler *c, const struct ir_insn *in);
 void emit_vector_misc(struct compiler *c, const struct ir_insn *in);
 void emit_vector_fp(struct compiler *c, const struct ir_insn *in);
 void emit_crypto(struct compiler *c, const struct ir_insn *in);
+bool emit_aes_with_key(struct compiler *c,
+                       const struct ir_insn *in); /* in adds a key to half a round or a whole one */
 void emit_sha256(struct compiler *c, const struct ir_insn *in);
 void emit_vdup_lane(struct compiler *c, const struct ir_insn *in);
 void emit_vector_saturate(struct compiler *c, const struct ir_insn *in);
 void emit_vfcmp(struct compiler *c, const struct ir_insn *in);
 void emit_vector_convert(struct compiler *c, const struct ir_insn *in);
 void emit_fdaz(struct compiler *c, const struct ir_insn *in);
-void emit_fdaz_lanes(struct compiler *c, const struct ir_insn *in);
 void emit_fp_minmax(struct compiler *c, const struct ir_insn *in);
 void emit_frint(struct compiler *c, const struct ir_insn *in);
 void emit_vector_extreme(struct compiler *c, const struct ir_insn *in);
 void emit_vector_saturating(struct compiler *c, const struct ir_insn *in);
 void emit_vector_halving(struct compiler *c, const struct ir_insn *in);
 void emit_vector_dot(struct compiler *c, const struct ir_insn *in);
+void emit_vector_neighbours(struct compiler *c, const struct ir_insn *in);
+bool emit_vector_rotation(struct compiler *c,
+                          const struct ir_insn *in); /* in is the or of two shifts */
+void emit_vector_doubled(struct compiler *c, const struct ir_insn *in);
 void emit_rbit(struct compiler *c, const struct ir_insn *in);
 void emit_sha1(struct compiler *c, const struct ir_insn *in);
 void three(struct compiler *c, opcode op, unsigned dst, unsigned a,
            unsigned b); /* dst = a op b, by AVX or SSE */
+/* v is a vector constant: its halves in k. */
+bool vector_constant(const struct compiler *c, ir_val v, uint64_t k[2]);
+/* A vector constant of op i's own, for the very next hot instruction: 16 bytes, aligned. */
+struct operand vector_constant_place(struct compiler *c, const uint64_t k[2]);
 void emit_vector_move(struct compiler *c, const struct ir_insn *in);
 void emit_fp(struct compiler *c, const struct ir_insn *in);
+bool emit_fp_half(struct compiler *c,
+                  const struct ir_insn *in); /* arithmetic; false: none of half precision */
 void emit_fp_convert(struct compiler *c, const struct ir_insn *in);
 void emit_fcmp(struct compiler *c, const struct ir_insn *in);
 void emit_fsign(struct compiler *c, const struct ir_insn *in);

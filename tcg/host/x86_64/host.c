@@ -78,9 +78,11 @@ struct host *host_create(const struct host_config *config, struct error *e)
     h->site_capacity = h->size / 64 > 2 * IR_MAX_INSNS ? h->size / 64 : 2 * IR_MAX_INSNS;
     h->map_capacity = h->size / 32 > 128 * IR_MAX_INSNS ? h->size / 32 : 128 * IR_MAX_INSNS;
     h->link_capacity = h->size / 64;
+    h->trap_capacity = h->size / 64 > 2 * IR_MAX_INSNS ? h->size / 64 : 2 * IR_MAX_INSNS;
     if (!(h->sites = os_map_ram((size_t)h->site_capacity * sizeof(*h->sites), e)) ||
         !(h->maps = os_map_ram((size_t)h->map_capacity * sizeof(*h->maps), e)) ||
-        !(h->links = os_map_ram((size_t)h->link_capacity * sizeof(*h->links), e))) {
+        !(h->links = os_map_ram((size_t)h->link_capacity * sizeof(*h->links), e)) ||
+        !(h->traps = os_map_ram((size_t)h->trap_capacity * sizeof(*h->traps), e))) {
         host_destroy(h);
         return NULL;
     }
@@ -106,6 +108,9 @@ void host_destroy(struct host *h)
     }
     if (h->links) {
         os_unmap(h->links, (size_t)h->link_capacity * sizeof(*h->links));
+    }
+    if (h->traps) {
+        os_unmap(h->traps, (size_t)h->trap_capacity * sizeof(*h->traps));
     }
     mem_free(h);
 }
@@ -163,7 +168,7 @@ void host_reset(struct host *h)
 {
     h->hot_start = h->size - 64;
     h->cold_start = h->first_cold;
-    h->site_count = h->map_count = h->link_count = 0;
+    h->site_count = h->map_count = h->link_count = h->trap_count = 0;
 }
 
 struct host_mark host_mark(const struct host *h)
@@ -172,7 +177,8 @@ struct host_mark host_mark(const struct host *h)
                               .cold = h->cold_start,
                               .sites = h->site_count,
                               .maps = h->map_count,
-                              .links = h->link_count};
+                              .links = h->link_count,
+                              .traps = h->trap_count};
 }
 
 void host_release(struct host *h, const struct host_mark *m)
@@ -182,6 +188,7 @@ void host_release(struct host *h, const struct host_mark *m)
     h->site_count = m->sites;
     h->map_count = m->maps;
     h->link_count = m->links;
+    h->trap_count = m->traps;
 }
 
 const void *host_code_at(const struct host *h, uint32_t offset)
@@ -373,6 +380,41 @@ bool host_fault(struct host *h, struct vcpu *v, uintptr_t address, void *context
         return false;
     }
     uc->uc_mcontext.gregs[REG_RSP] = (greg_t)top;
+    return true;
+}
+
+/* Where software evaluates what trapped at offset at of the code, or 0. Others may add to the end
+ * of the table meanwhile. */
+static uint32_t trap_path(const struct host *h, uint32_t at)
+{
+    uint32_t low = 0, high = __atomic_load_n(&h->trap_count, __ATOMIC_ACQUIRE);
+
+    while (low < high) {
+        const uint32_t middle = low + (high - low) / 2;
+        const struct trap *t = &h->traps[middle];
+        if (at >= t->end) {
+            high = middle;
+        } else if (at < t->start) {
+            low = middle + 1;
+        } else {
+            return t->path;
+        }
+    }
+    return 0;
+}
+
+bool host_fp_fault(struct host *h, struct vcpu *v, void *context)
+{
+    ucontext_t *uc = context;
+    const uintptr_t at = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP] - (uintptr_t)h->rx;
+
+    if (at >= h->size || !uc->uc_mcontext.fpregs) {
+        return false;
+    }
+    const uint32_t path = trap_path(h, (uint32_t)at);
+    if (tcg_fp_trap(v, &uc->uc_mcontext.fpregs->mxcsr, path != 0)) {
+        uc->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)(h->rx + path);
+    }
     return true;
 }
 

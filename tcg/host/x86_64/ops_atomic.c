@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Atomic accesses and exclusives: the host's locked instructions behind the inline check; what is
- * misaligned, not in the TLB or has no host instruction is done by the run-time (accel/atomic.c,
- * which says how exclusives work). x86 orders locked instructions fully, which covers every
- * ordering that a guest may ask for.
+ * misaligned, not in the TLB or has no host instruction (16 bytes but for compare-and-swap) is done
+ * by the run-time (accel/atomic.c, which says how exclusives work). x86 orders locked instructions
+ * fully, which covers every ordering that a guest may ask for.
  *
  * While one host thread runs all vCPUs, nobody can come between the instructions of one op: the
  * same goes without locks, but for releases, which order what devices see.
@@ -144,7 +144,8 @@ static bool inline_kind(const struct compiler *c, const struct ir_insn *in)
 {
     const memop m = memop_of(in);
 
-    return has_table(c, m) && !(m & MO_SWAP) && (m & MO_SIZE_LOG2) <= MO_64;
+    return has_table(c, m) && !(m & MO_SWAP) &&
+           (m & MO_SIZE_LOG2) <= (in->op == IR_cas ? MO_128 : MO_64);
 }
 
 /* ---- monitors, where vCPUs run in parallel */
@@ -296,6 +297,54 @@ static void store_exclusive(struct compiler *c, const struct ir_insn *in, struct
           (struct operand){.base = (uint8_t)a.base, .index = NO_REG, .disp = a.disp});
 }
 
+/* ---- 16 bytes */
+
+#define CMPXCHG16B (OPC(0, MAP_0F, 0xc7) | OP_W) /* /1 */
+#define PEXTRQ (OPC(PP_66, MAP_0F3A, 0x16) | OP_W)
+#define PINSRQ (OPC(PP_66, MAP_0F3A, 0x22) | OP_W)
+
+/* dst = the 16 bytes at place, which become those of rc if they are those of rb. The instruction
+ * wants rbx, which is kept in `saved` if it holds something, and rcx, so the address is in `host`.
+ */
+struct wide_cas {
+    unsigned dst, rb, rc, host, saved;
+    bool save;
+};
+
+static struct wide_cas wide_cas(struct compiler *c, unsigned dst, unsigned rb, unsigned rc)
+{
+    struct wide_cas w = {.dst = dst, .rb = rb, .rc = rc, .save = c->owner[0][RBX] != 0};
+
+    c->locked[0] |= 1u << RBX;
+    w.host = temp(c, false);
+    w.saved = w.save ? temp(c, false) : 0;
+    return w;
+}
+
+static void emit_wide_cas(struct compiler *c, const struct ir_insn *in, const struct wide_cas *w,
+                          struct operand place)
+{
+    struct assembler *as = &c->as;
+
+    emit_x(as, PINSRQ, w->dst, reg_operand(RDX), 1, 1);
+    emit_rr(as, SSE_MOVD_TO_XMM | OP_W, w->dst, RAX);
+    if (w->save) {
+        x_mov(as, true, RBX, w->saved);
+    }
+    emit_rm(as, CMPXCHG16B, 1, at(w->host, 0));
+    if (is_locked(c, in)) {
+        x_byte(as, 0xf0);
+    }
+    emit_x(as, PEXTRQ, w->rc, reg_operand(RCX), 1, 1);
+    emit_rr(as, SSE_MOVD_FROM_XMM | OP_W, w->rc, RBX);
+    emit_x(as, PEXTRQ, w->rb, reg_operand(RDX), 1, 1);
+    emit_rr(as, SSE_MOVD_FROM_XMM | OP_W, w->rb, RAX);
+    if (w->save) {
+        x_mov(as, true, w->saved, RBX);
+    }
+    x_lea(as, true, w->host, place);
+}
+
 /* The cold path: the run-time does the op, and goes on at resume. */
 static uint32_t cold(struct compiler *c, const struct ir_insn *in, unsigned dst)
 {
@@ -318,6 +367,8 @@ void emit_atomic(struct compiler *c, const struct ir_insn *in)
     const struct address a = address_of(c, in);
     const unsigned rb = in->op == IR_cas ? use(c, in->b, 0) : 0;
     const unsigned rc = in->c ? use(c, in->c, 0) : 0;
+    const bool wide = log2 == MO_128;
+    const struct wide_cas w = wide ? wide_cas(c, dst, rb, rc) : (struct wide_cas){0};
     const struct operand place = host_place(c, a, memop_of(in));
     struct assembler *as = &c->as;
 
@@ -331,6 +382,11 @@ void emit_atomic(struct compiler *c, const struct ir_insn *in)
         store_exclusive(c, in, a, dst, rc, path);
         break;
     case IR_cas:
+        if (wide) {
+            emit_wide_cas(c, in, &w, place);
+            check_idle(c, place, path);
+            break;
+        }
         old_value(c, log2, dst);
         modify_at(c, is_locked(c, in), log2, CMPXCHG, rc, place);
         x_mov(as, true, RAX, rb);

@@ -133,7 +133,7 @@ void fallback(struct compiler *c, const struct ir_insn *in)
     struct site *s = new_site(c, SITE_OTHER, memory, &index);
     fill_op(s, in);
     if (value_used) {
-        load_result(c, dst, class_of(in->type) ? T_V128 : in->type, vec_arg_place(c->h, 3));
+        load_result(c, dst, ir_is_vector(in->type) ? T_V128 : in->type, vec_arg_place(c->h, 3));
     }
     call_stub(c, c->h->stubs.op, index);
     const uint16_t operands[3] = {in->a, in->b, in->c};
@@ -207,7 +207,7 @@ static uint32_t cold_op(struct compiler *c, const struct ir_insn *in, unsigned d
     x_mov_imm(as, RCX, index);
     x_call(as, c->h->stubs.op);
     if (class_of(in->type)) {
-        emit_rm(as, SSE_MOVUPS_LOAD, dst, vec_arg_place(c->h, 3));
+        load_result(c, dst, in->type, vec_arg_place(c->h, 3));
     } else {
         x_load(as, true, dst, vec_arg_place(c->h, 3));
     }
@@ -219,6 +219,18 @@ static uint32_t cold_op(struct compiler *c, const struct ir_insn *in, unsigned d
 uint32_t cold_evaluate(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume)
 {
     return cold_op(c, in, dst, resume, false);
+}
+
+void trap_range(struct compiler *c, uint32_t resume, uint32_t path)
+{
+    struct host *h = c->h;
+
+    if (h->trap_count == h->trap_capacity) {
+        c->full = true;
+        return;
+    }
+    h->traps[h->trap_count] = (struct trap){.start = c->as.hot, .end = resume, .path = path};
+    __atomic_store_n(&h->trap_count, h->trap_count + 1, __ATOMIC_RELEASE);
 }
 
 uint32_t cold_memory(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume)

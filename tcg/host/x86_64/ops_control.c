@@ -11,6 +11,37 @@
 #include "tcg/code_layout.h"
 #include "tcg/host/x86_64/compile.h"
 
+static uint64_t page_of(const struct compiler *c)
+{
+    return c->b->pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
+}
+
+void load_address(struct compiler *c, unsigned r, uint64_t off)
+{
+    struct assembler *as = &c->as;
+    const struct operand page = at(STATE, HOT(c->h, page)), sum = at(r, (int32_t)off);
+
+    assert(ir_is_near_page(off));
+    if (as->to_cold) {
+        x_load(as, true, r, page);
+    }
+    if (off) {
+        x_lea(as, true, r, sum);
+    }
+    if (!as->to_cold) {
+        x_load(as, true, r, page);
+    }
+}
+
+void load_pc(struct compiler *c, unsigned r, uint64_t pc)
+{
+    if (c->b->movable) {
+        load_address(c, r, pc - page_of(c));
+    } else {
+        x_mov_imm(&c->as, r, pc);
+    }
+}
+
 /* A link of the block's end, or (final: false) of a branch in its middle, where flags are stored.
  */
 static struct link *new_link(struct compiler *c, uint64_t pc, bool final)
@@ -22,7 +53,10 @@ static struct link *new_link(struct compiler *c, uint64_t pc, bool final)
         h->link_count--;
     }
     struct link *l = &h->links[h->link_count++];
-    *l = (struct link){.pc = pc, .from = c->blk, .flags_dead = final && c->b->flags_dead};
+    *l = c->b->movable ? (struct link){.goal = pc - page_of(c), .page_mask = UINT64_MAX}
+                       : (struct link){.goal = pc};
+    l->from = c->blk;
+    l->flags_dead = final && c->b->flags_dead;
     return l;
 }
 
@@ -48,11 +82,12 @@ static bool backward(const struct compiler *c, uint64_t pc)
     return pc <= c->b->pc + c->insn_of[c->i];
 }
 
-/* Compares the code slot of l's page; emitted backwards or forwards as the assembler stands. */
-static void page_check(struct compiler *c, struct link *l)
+/* Compares the code slot of the page of pc, l's goal; emitted backwards or forwards as the
+ * assembler stands. */
+static void page_check(struct compiler *c, struct link *l, uint64_t pc)
 {
     struct assembler *as = &c->as;
-    const int32_t slot = (int32_t)layout_code_slot(l->pc) * 4;
+    const int32_t slot = (int32_t)layout_code_slot(pc) * 4;
 
     if (as->to_cold) {
         x_load(as, true, RAX, at(STATE, HOT(c->h, code_slots)));
@@ -79,6 +114,69 @@ static void page_check(struct compiler *c, struct link *l)
     x_load(as, true, RAX, at(STATE, HOT(c->h, code_slots)));
 }
 
+static bool leaves_moved(const struct compiler *c, uint64_t pc)
+{
+    return c->b->movable && crosses(c, pc);
+}
+
+/*
+ * The stubs of a link by which a movable block goes to the page of pc, wherever that is. One that
+ * is taken back while somebody stands behind its check takes back hot.page: by the path returned.
+ */
+static uint32_t moved_stubs(struct compiler *c, struct link *l, uint64_t pc)
+{
+    struct assembler *as = &c->as;
+    const uint64_t distance = (pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1)) - page_of(c);
+
+    as->to_cold = true;
+    const uint32_t back = as->cold;
+    load_address(c, RAX, 0 - distance);
+    x_store(as, true, RAX, at(STATE, HOT(c->h, page)));
+    link_stub(c, l);
+    return back;
+}
+
+/* Its check and jump, in the cold area: the word of the context's moved slots must name the page,
+ * and the physical page that the link was made for. */
+static void moved_jump(struct compiler *c, struct link *l, uint64_t pc, uint32_t back)
+{
+    struct assembler *as = &c->as;
+    const uint64_t distance = (pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1)) - page_of(c);
+    uint8_t p[7] = {0x48, 0x81, 0xca, 0xff, 0xff, 0xff, 0xff}; /* or rdx, id */
+
+    load_address(c, RAX, distance);
+    x_mov(as, false, RCX, RAX);
+    x_mov(as, true, RDX, RAX);
+    x_shift_imm(as, SHIFT_SHR, false, RCX, GUEST_PAGE_BITS - 3);
+    x_shift_imm(as, SHIFT_SHL, true, RDX, LAYOUT_MOVED_SHIFT);
+    x_alu_imm(as, ALU_AND, false, reg_operand(RCX), LAYOUT_MOVED_MASK);
+    while ((as->cold + 3) & 3) {
+        x_byte(as, 0x90);
+    }
+    l->page_check = as->cold + 3;
+    emit_bytes(as, p, sizeof(p));
+    x_alu_mem(as, ALU_ADD, true, RCX, at(STATE, HOT(c->h, code_slots)));
+    x_alu_mem(as, ALU_CMP, true, RDX, at(RCX, LAYOUT_MOVED_SLOTS));
+    x_jcc(as, CC_NE, l->stub);
+    x_store(as, true, RAX, at(STATE, HOT(c->h, page)));
+    l->stub = back;
+    l->patch = x_jmp_patchable(as, l->stub);
+}
+
+/* Both, of a link of the block's end; where it begins. */
+static uint32_t moved_link(struct compiler *c, uint64_t pc)
+{
+    struct assembler *as = &c->as;
+    struct link *l = new_link(c, pc, true);
+    const uint32_t back = moved_stubs(c, l, pc);
+
+    as->to_cold = true;
+    const uint32_t path = as->cold;
+    moved_jump(c, l, pc, back);
+    as->to_cold = false;
+    return path;
+}
+
 /* The cold path of a poll that saw something. */
 static uint32_t poll_path(struct compiler *c, uint64_t pc)
 {
@@ -86,7 +184,7 @@ static uint32_t poll_path(struct compiler *c, uint64_t pc)
 
     as->to_cold = true;
     const uint32_t path = as->cold;
-    x_mov_imm(as, RAX, pc);
+    load_pc(c, RAX, pc);
     x_jmp(as, c->h->stubs.poll);
     as->to_cold = false;
     return path;
@@ -120,7 +218,7 @@ static void loop_back(struct compiler *c)
     on->patch = x_jmp_patchable(as, on->stub);
     const uint32_t poll_at = as->cold;
     loop_leave(c);
-    x_mov_imm(as, RAX, c->b->pc);
+    load_pc(c, RAX, c->b->pc);
     x_jmp(as, c->h->stubs.poll);
     as->to_cold = false;
     back->patch = x_jmp_patchable(as, back->stub);
@@ -139,12 +237,18 @@ static void go_to(struct compiler *c, uint64_t pc)
         loop_back(c);
         return;
     }
+    if (leaves_moved(c, pc)) {
+        x_jmp(&c->as, moved_link(c, pc));
+        if (c->loops) {
+            loop_leave(c);
+        }
+        return;
+    }
     struct link *l = new_link(c, pc, true);
-
     link_stub(c, l);
     l->patch = x_jmp_patchable(&c->as, l->stub);
     if (crosses(c, pc)) {
-        page_check(c, l);
+        page_check(c, l, pc);
     } else if (backward(c, pc)) {
         poll(c, pc);
     }
@@ -213,8 +317,8 @@ static void final_branch(struct compiler *c, const struct ir_insn *in)
 }
 
 /* Forwards, in the cold area: what a branch in the middle does once all rows are in their places.
- */
-static void leave_by(struct compiler *c, struct link *l, uint32_t poll_at)
+ * `aside` is where its poll leads to (0: it has none), or how a moved link is taken back. */
+static void leave_by(struct compiler *c, struct link *l, uint64_t pc, uint32_t aside)
 {
     struct assembler *as = &c->as;
 
@@ -222,11 +326,16 @@ static void leave_by(struct compiler *c, struct link *l, uint32_t poll_at)
     if (c->h->config.counted && c->insns_left > 1) {
         x_alu_imm(as, ALU_ADD, true, at(STATE, HOT(c->h, countdown)), (int32_t)c->insns_left - 1);
     }
-    if (crosses(c, l->pc)) {
-        page_check(c, l);
-    } else if (poll_at) {
+    if (leaves_moved(c, pc)) {
+        moved_jump(c, l, pc, aside);
+        as->to_cold = false;
+        return;
+    }
+    if (crosses(c, pc)) {
+        page_check(c, l, pc);
+    } else if (aside) {
         look_at_request(c);
-        x_jcc(as, CC_NE, poll_at);
+        x_jcc(as, CC_NE, aside);
     }
     l->patch = x_jmp_patchable(as, l->stub);
     as->to_cold = false;
@@ -240,14 +349,19 @@ static void side_exit(struct compiler *c, const struct ir_insn *in)
     const bool polls = !crosses(c, pc) && backward(c, pc);
     struct link *l = new_link(c, pc, false);
 
-    link_stub(c, l);
-    const uint32_t poll_at = polls ? poll_path(c, pc) : 0;
+    uint32_t aside = 0;
+    if (leaves_moved(c, pc)) {
+        aside = moved_stubs(c, l, pc);
+    } else {
+        link_stub(c, l);
+        aside = polls ? poll_path(c, pc) : 0;
+    }
     const uint32_t path = exit_places(c, &c->pending);
     if (path == c->as.cold && !crosses(c, pc) && !polls && !c->h->config.counted) {
         l->patch = x_jcc_patchable(&c->as, cc, l->stub);
         return;
     }
-    leave_by(c, l, poll_at);
+    leave_by(c, l, pc, aside);
     x_jcc(&c->as, cc, path);
 }
 
@@ -293,10 +407,14 @@ static void emit_ret(struct compiler *c)
     x_mov(as, true, RCX, RAX);
 }
 
-/* Behind a host call: drop the frame's guest PC and go on at return_pc. */
+/* Behind a host call, with rax = return_pc: drop the frame's guest PC and go on there. */
 static void return_site(struct compiler *c, uint64_t return_pc)
 {
     go_to(c, return_pc);
+    if (c->b->movable) { /* the callee was elsewhere */
+        x_store(&c->as, true, RAX, at(STATE, HOT(c->h, page)));
+        x_lea(&c->as, true, RAX, at(RAX, -(int32_t)(return_pc - page_of(c))));
+    }
     x_lea(&c->as, true, RSP, at(RSP, 8));
 }
 
@@ -306,26 +424,35 @@ static void push_return(struct compiler *c, uint64_t return_pc)
 
     x_push(as, RDX);
     x_alu_mem(as, ALU_XOR, true, RDX, at(STATE, HOT(c->h, key)));
-    x_mov_imm(as, RDX, return_pc);
+    load_pc(c, RDX, return_pc);
 }
 
-static void emit_brcall(struct compiler *c, uint64_t pc, uint64_t return_pc)
+static void call_link(struct compiler *c, uint64_t pc)
 {
     struct assembler *as = &c->as;
 
-    return_site(c, return_pc);
+    if (leaves_moved(c, pc)) {
+        x_call(as, moved_link(c, pc));
+        return;
+    }
     struct link *l = new_link(c, pc, true);
     link_stub(c, l);
     if (crosses(c, pc)) {
         as->to_cold = true;
         const uint32_t trampoline = as->cold;
-        page_check(c, l);
+        page_check(c, l, pc);
         l->patch = x_jmp_patchable(as, l->stub);
         as->to_cold = false;
         x_call(as, trampoline);
     } else {
         l->patch = x_call_patchable(as, l->stub);
     }
+}
+
+static void emit_brcall(struct compiler *c, uint64_t pc, uint64_t return_pc)
+{
+    return_site(c, return_pc);
+    call_link(c, pc);
     push_return(c, return_pc);
     if (!crosses(c, pc) && backward(c, pc)) {
         poll(c, pc); /* before the frame exists */
@@ -354,9 +481,18 @@ static void emit_tail(struct compiler *c, const struct ir_insn *in)
     struct assembler *as = &c->as;
 
     x_jmp(as, c->h->stubs.tail);
-    x_mov_imm(as, RDX, c->b->pc + c->insn_of[c->i]);
+    load_pc(c, RDX, c->b->pc + c->insn_of[c->i]);
     x_mov_imm(as, RCX, in->aux);
     x_mov_imm(as, RAX, in->imm);
+}
+
+/* Jumps that are no links may come from anywhere, with rax = the block's guest PC. */
+void block_entry(struct compiler *c)
+{
+    if (c->b->movable) {
+        x_store(&c->as, true, RCX, at(STATE, HOT(c->h, page)));
+        x_lea(&c->as, true, RCX, at(RAX, -(int32_t)(c->b->pc - page_of(c))));
+    }
 }
 
 void emit_end(struct compiler *c, const struct ir_insn *in)

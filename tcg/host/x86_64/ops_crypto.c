@@ -2,11 +2,6 @@
 /* AES, SHA-1, SHA-256 and carry-less products on the host's instructions for them. */
 #include "tcg/host/x86_64/simd.h"
 
-static void zero(struct compiler *c, unsigned r)
-{
-    emit_rr(&c->as, B66(0xef), r, r);
-}
-
 /* ---- SHA-256, as x86's two rounds on other halves of the state */
 
 #define BSHA(op) OPC(PP_NONE, MAP_0F38, op)
@@ -131,47 +126,90 @@ void emit_sha1(struct compiler *c, const struct ir_insn *in)
     steps_emit(&q);
 }
 
-/* ---- AES, as x86's instructions with a zero round key */
+/* ---- AES. The host's instructions do a round and add a key: of the guest's, which do half a round
+ * each and add the key first, several are one. */
+
+/* The host's instruction for v, but for the key that it adds, and what it works on; 0 if v is none.
+ */
+static opcode aes_round(const struct compiler *c, ir_val v, ir_val *state)
+{
+    const struct ir_insn *in = &c->insns[value(c, v)], *x = &c->insns[value(c, in->a)];
+
+    *state = in->a;
+    switch (in->op) {
+    case IR_aes_enc:
+        return B38(0xdd); /* the last round: without MixColumns */
+    case IR_aes_dec:
+        return B38(0xdf);
+    case IR_aes_mc:
+        *state = x->a;
+        return x->op == IR_aes_enc ? B38(0xdc) : 0;
+    case IR_aes_imc:
+        *state = x->a;
+        return x->op == IR_aes_dec ? B38(0xde) : 0;
+    default:
+        return 0;
+    }
+}
+
+bool emit_aes_with_key(struct compiler *c, const struct ir_insn *in)
+{
+    if (in->op != IR_xor || ir_type_bits(in->type) != 128 || !c->h->cpu.aes) {
+        return false;
+    }
+    ir_val state, key = in->b;
+    opcode op = aes_round(c, in->a, &state);
+    if (!op) {
+        key = in->a;
+        op = aes_round(c, in->b, &state);
+    }
+    if (!op) {
+        return false;
+    }
+    const unsigned dst = def(c), ra = use(c, state, 0), rk = use(c, key, 0);
+    three(c, op, dst, ra, rk);
+    return true;
+}
+
+static void emit_pmull64(struct compiler *c, const struct ir_insn *in)
+{
+    if (!c->h->cpu.pclmul) {
+        fallback(c, in);
+        return;
+    }
+    const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
+    const unsigned halves = (in->aux & 1) | (in->aux & 2) << 3;
+    struct steps q = {.c = c};
+
+    s_three_imm(&q, B3A(0x44), (const unsigned[]){c->h->avx ? dst : X0, ra, rb}, halves);
+    s_copy(&q, dst, c->h->avx ? dst : X0);
+    steps_emit(&q);
+}
 
 void emit_crypto(struct compiler *c, const struct ir_insn *in)
 {
     if (in->op == IR_pmull64) {
-        if (!c->h->cpu.pclmul) {
-            fallback(c, in);
-            return;
-        }
-        const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
-        copy(c, true, dst, X0);
-        emit_x(&c->as, B3A(0x44), X0, reg_operand(rb), 1, (in->aux & 1) | (in->aux & 2) << 3);
-        copy(c, true, X0, ra);
+        emit_pmull64(c, in);
         return;
     }
     if (!c->h->cpu.aes) {
         fallback(c, in);
         return;
     }
-    const unsigned dst = def(c), ra = use(c, in->a, 0);
-    struct assembler *as = &c->as;
+    ir_val state;
+    const opcode op = aes_round(c, c->i, &state);
+    const unsigned dst = def(c), ra = use(c, op ? state : in->a, 0);
+    struct steps q = {.c = c};
 
-    switch (in->op) {
-    case IR_aes_enc:
-    case IR_aes_dec:
-        copy(c, true, dst, X0);
-        emit_rr(as, B38(in->op == IR_aes_enc ? 0xdd : 0xdf), X0,
-                X1); /* last round: no MixColumns */
-        zero(c, X1);
-        copy(c, true, X0, ra);
-        break;
-    case IR_aes_imc:
-        emit_rr(as, B38(0xdb), dst, ra);
-        break;
-    default:
-        /* MixColumns: undo ShiftRows and SubBytes first, then a full round. */
-        copy(c, true, dst, X0);
-        emit_rr(as, B38(0xdc), X0, X1);
-        emit_rr(as, B38(0xdf), X0, X1);
-        zero(c, X1);
-        copy(c, true, X0, ra);
-        break;
+    if (op) {
+        s_const(&q, op, c->h->avx ? dst : X0, ra, K_ZERO);
+        s_copy(&q, dst, c->h->avx ? dst : X0);
+    } else if (in->op == IR_aes_imc) {
+        s_rr(&q, B38(0xdb), dst, ra);
+    } else { /* MixColumns: undo ShiftRows and SubBytes first, then a full round */
+        s_const(&q, B38(0xdf), X0, ra, K_ZERO);
+        s_const(&q, B38(0xdc), X0, X0, K_ZERO);
+        s_copy(&q, dst, X0);
     }
+    steps_emit(&q);
 }

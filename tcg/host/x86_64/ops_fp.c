@@ -127,146 +127,79 @@ static uint32_t nan_path(struct compiler *c, const struct ir_insn *in, const uns
     return path;
 }
 
-/* ---- flushing to zero
- *
- * Denormal operands are evaluated. Of products, quotients and fused sums also what is zero or at
- * the smallest normal number, since the host raises inexact for what is flushed: unless a factor
- * is zero. MXCSR is kept where calls keep it.
+/*
+ * ---- flushing to zero: by the host's unit as well (accel/fpenv_leaf.c). What it cannot tell traps
+ * and is evaluated, so are NaNs, because a denormal operand beside one is flagged too.
  */
 
-void flags_save(struct compiler *c)
+/* Raises what a denormal x raises, before an operation that would put something else first. */
+static void s_touch(struct steps *q, ir_type t, unsigned x)
 {
-    emit_x(&c->as, B0F(0xae), 3, at(STATE, HOT(c->h, guest_mxcsr)), 0, 0);
-}
-
-uint32_t flags_restore(struct compiler *c)
-{
-    struct assembler *as = &c->as;
-
-    as->to_cold = true;
-    const uint32_t path = as->cold;
-    emit_x(as, B0F(0xae), 2, at(STATE, HOT(c->h, guest_mxcsr)), 0, 0);
-    as->to_cold = false;
-    return path;
-}
-
-/* Twice the magnitude less 1 has no exponent if x is denormal, or the smallest normal number. */
-static void s_if_denormal(struct steps *q, ir_type t, unsigned x, uint32_t cold)
-{
-    const bool f64 = t == T_F64;
-
-    s_rr(q, SSE_MOVD_FROM_XMM | W(f64), x, RAX);
-    s_rr(q, OPC(0, 0, 0x03) | W(f64), RAX, RAX); /* add */
-    s_alu_imm(q, ALU_SUB, f64, RAX, 1);
-    s_rri(q, OPC(0, 0, 0xc1) | W(f64), SHIFT_SHR, RAX, f64 ? 53 : 24);
-    s_jcc(q, CC_E, cold);
-}
-
-/* Cold: a zero that came of a zero factor is exact. Falls through. */
-static uint32_t exact_zero(struct compiler *c, ir_type t, const unsigned r_a_b[3], uint32_t resume)
-{
-    const bool w = t == T_F64;
-    struct assembler *as = &c->as;
-
-    as->to_cold = true;
-    const uint32_t path = as->cold;
-    emit_rr(as, SSE_MOVD_FROM_XMM | W(w), r_a_b[0], RAX);
-    x_alu(as, ALU_ADD, w, RAX, RAX);
-    const uint32_t not_zero = jump_ahead(as, CC_NE);
-    for (unsigned n = 1; n < 3; n++) {
-        emit_rr(as, SSE_MOVD_FROM_XMM | W(w), r_a_b[n], RAX);
-        x_alu(as, ALU_ADD, w, RAX, RAX);
-        x_jcc(as, CC_E, resume);
-    }
-    land(as, not_zero);
-    as->to_cold = false;
-    return path;
-}
-
-static void emit_flushing(struct compiler *c, const struct ir_insn *in)
-{
-    const unsigned dst = def(c), ra = use(c, in->a, 0);
-    const unsigned rb = in->b ? use(c, in->b, 0) : ra, rc = in->c ? use(c, in->c, 0) : ra;
-    const bool small = in->op != IR_fadd && in->op != IR_fsub && in->op != IR_fsqrt;
-    const unsigned operands[] = {ra, rb, rc}, r_a_b[] = {X0, ra, rb};
-    struct steps q = {.c = c};
-
-    copy(c, true, dst, X0);
-    const uint32_t resume = c->as.hot;
-    const uint32_t zero = small ? exact_zero(c, in->type, r_a_b, resume) : 0;
-    const bool propagates = in->op != IR_fma || in->imm & IR_FP_DN;
-    const uint32_t nan = propagates ? nan_path(c, in, r_a_b, resume) : 0;
-    if (small) {
-        flags_restore(c);
-    }
-    const uint32_t evaluate = cold_evaluate(c, in, X0, resume);
-    s_arithmetic(&q, in, X0, operands);
-    if (small) {
-        s_const(&q, PAND, X1, X0, in->type == T_F64 ? K_ABS_F64 : K_ABS_F32);
-        s_compare_const(&q, compare_op(in->type), X1,
-                        in->type == T_F64 ? K_LEAST_F64 : K_LEAST_F32);
-        s_jcc(&q, CC_BE, zero);
-    } else {
-        s_rr(&q, compare_op(in->type), X0, X0);
-        s_jcc(&q, CC_P, nan);
-        s_if_denormal(&q, in->type, X0, evaluate);
-    }
-    steps_emit(&q);
-    if (small) {
-        flags_save(c);
-    }
-    for (unsigned n = 0; n < ir_ops[in->op].operands; n++) {
-        s_if_denormal(&q, in->type, operands[n], evaluate);
-    }
-    steps_emit(&q);
+    s_rr(q, compare_op(t), x, x);
 }
 
 void emit_fdaz(struct compiler *c, const struct ir_insn *in)
 {
-    if (ir_is_vector(in->type)) {
-        emit_fdaz_lanes(c, in);
-        return;
-    }
-    if (!(in->imm & IR_FP_FZ) || (in->imm & FP_BUT_FLUSH) || in->type == T_F16) {
+    if (!is_flushing(in) || (ir_lane(in->type) != L_F32 && ir_lane(in->type) != L_F64)) {
         fallback(c, in);
         return;
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0);
+    const bool scalar = !ir_is_vector(in->type), f64 = is_f64(in->type);
+    const unsigned pp = scalar ? scalar_prefix(in->type) : packed_prefix(in->type);
     struct steps q = {.c = c};
-    const uint32_t evaluate = cold_evaluate(c, in, dst, c->as.hot);
 
-    s_if_denormal(&q, in->type, ra, evaluate);
-    s_copy(&q, dst, ra);
+    if (is_half(in)) {
+        emit_rr(&c->as, SSE_MOVQ_LOAD, dst, X0);
+        s_rr(&q, MOVDDUP, X0, ra);
+        s_const(&q, OPC(pp, MAP_0F, 0x59), X0, X0, f64 ? K_ONE_F64 : K_ONE_F32);
+    } else { /* 1 times x is what x is as an operand */
+        s_const(&q, OPC(pp, MAP_0F, 0x59), dst, ra, f64 ? K_ONE_F64 : K_ONE_F32);
+    }
     steps_emit(&q);
+}
+
+/* The cold path for a result that is a NaN, or with small perhaps the smallest normal number. */
+static uint32_t cold_result(struct compiler *c, const struct ir_insn *in, const unsigned r_a_b[3],
+                            uint32_t *evaluate)
+{
+    const bool own_order = in->op == IR_fma || upper_swaps(c, in); /* of NaNs */
+    const bool propagates = !own_order || in->imm & IR_FP_DN;
+    const uint32_t resume = c->as.hot;
+    const uint32_t nan = propagates && !is_flushing(in) ? nan_path(c, in, r_a_b, resume) : 0;
+
+    *evaluate = cold_evaluate(c, in, r_a_b[0], resume);
+    return nan ? nan : *evaluate;
 }
 
 void emit_fp(struct compiler *c, const struct ir_insn *in)
 {
-    if (in->imm & IR_FP_FZ && !(in->imm & FP_BUT_FLUSH) &&
-        (in->type == T_F64 || in->type == T_F32) && (in->op != IR_fma || c->h->fma)) {
-        emit_flushing(c, in);
-        return;
-    }
-    if (!is_hostable(in, in->type) || (in->op == IR_fma && !c->h->fma)) {
+    if ((in->type != T_F64 && in->type != T_F32) || in->imm & FP_BUT_FLUSH ||
+        (in->op == IR_fma && !c->h->fma)) {
         fallback(c, in);
         return;
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0);
     const unsigned rb = in->b ? use(c, in->b, 0) : 0, rc = in->c ? use(c, in->c, 0) : 0;
     const bool small = in->op != IR_fadd && in->op != IR_fsub && in->op != IR_fsqrt;
-    const bool direct = c->h->avx && dst != ra && dst != rb && dst != rc;
+    const bool direct = c->h->avx && dst != ra && dst != rb && dst != rc && !c->cleared[c->i];
     const unsigned r = direct ? dst : X0;
     struct steps q = {.c = c};
+    uint32_t evaluate;
 
-    copy(c, true, dst, r);
-    const bool propagates = in->op != IR_fma || in->imm & IR_FP_DN;
-    const unsigned r_a_b[] = {r, ra, rb ? rb : ra};
-    const uint32_t nan = propagates ? nan_path(c, in, r_a_b, c->as.hot) : 0;
-    const uint32_t evaluate = cold_evaluate(c, in, r, c->as.hot);
-    const uint32_t cold = nan ? nan : evaluate;
-    s_arithmetic(&q, in, r, (const unsigned[]){ra, rb, rc});
+    upper_move(c, in, dst, r);
+    const uint32_t resume = c->as.hot;
+    const uint32_t cold = cold_result(c, in, (const unsigned[]){r, ra, rb ? rb : ra}, &evaluate);
+    if (is_flushing(in) && (in->op == IR_fsqrt || in->op == IR_fdiv)) {
+        s_touch(&q, in->type, ra);
+    }
+    const bool swap = upper_swaps(c, in);
+    s_arithmetic(&q, in, r, (const unsigned[]){swap ? rb : ra, swap ? ra : rb, rc});
     s_check(&q, in->type, r, small, cold);
     steps_emit(&q);
+    if (is_flushing(in)) {
+        trap_range(c, resume, evaluate);
+    }
 }
 
 /* Flags of a comparison that somebody wants as a value: 0 or 1. */

@@ -20,7 +20,7 @@ static void finish(struct compiler *c, const struct ir_insn *in, unsigned dst)
     if (is_half(in)) {
         emit_rr(&c->as, SSE_MOVQ_LOAD, dst, X0);
     } else {
-        copy(c, true, dst, X0);
+        upper_move(c, in, dst, X0);
     }
 }
 
@@ -44,6 +44,21 @@ static void s_round(struct steps *q, ir_type t, unsigned dst, unsigned src, unsi
 }
 
 /*
+ * xmm0 = src to nearest, ties away from zero, quietly, where a sum can be rounded to nearest
+ * whatever the guest's mode is: src and almost a half more are truncated. A tie gives the next
+ * number, anything less does not reach it, and what has no fraction stays. A NaN stays one.
+ */
+static void s_round_away_by_sum(struct steps *q, ir_type type, unsigned src)
+{
+    const bool f64 = is_f64(type);
+
+    s_const(q, PAND, X0, src, f64 ? K_SIGN_F64 : K_SIGN_F32);
+    s_const(q, POR, X0, X0, f64 ? K_BELOW_HALF_F64 : K_BELOW_HALF_F32);
+    s_evex_nearest(q, OPC(scalar_prefix(type), MAP_0F, 0x58) | W(f64), X0, src, X0);
+    s_round(q, type, X0, X0, 3 | 8);
+}
+
+/*
  * xmm0 = src to nearest, ties away from zero, quietly: truncated, and one more where what was cut
  * off is a half or more; both are exact. To cold if a number is too large to have a fraction, or
  * not a number. src is not xmm0; uses t, xmm1, rax.
@@ -56,6 +71,10 @@ static void s_round_away(struct steps *q, ir_type type, const unsigned src_t[2],
     const enum constant integral = f64 ? K_INTEGRAL_F64 : K_INTEGRAL_F32;
     const enum constant abs = f64 ? K_ABS_F64 : K_ABS_F32;
 
+    if (!vector && q->c->h->avx512) {
+        s_round_away_by_sum(q, type, src);
+        return;
+    }
     s_const(q, PAND, X0, src, abs);
     if (vector) {
         s_const(q, f64 ? B38(0x37) : B66(0x66), X0, X0, integral);
@@ -101,10 +120,13 @@ void emit_frint(struct compiler *c, const struct ir_insn *in)
     }
     if (away) {
         s_round_away(&q, in->type, (const unsigned[]){src, t}, cold);
+    } else {
+        s_round(&q, in->type, X0, src, rounding_imm(rounding) | (in->aux & IR_FRINT_EXACT ? 0 : 8));
+    }
+    if (vector && away) { /* NaNs have gone to cold with large numbers */
         steps_emit(&q);
         return;
     }
-    s_round(&q, in->type, X0, src, rounding_imm(rounding) | (in->aux & IR_FRINT_EXACT ? 0 : 8));
     if (vector) {
         s_check_lanes(&q, in->type, (const unsigned[]){X0, t}, false, cold);
     } else {
@@ -174,7 +196,9 @@ static void emit_fcvt(struct compiler *c, const struct ir_insn *in)
         convert_half(c, in);
         return;
     }
-    if (!is_hostable(in, in->type) || !is_hostable(in, in->src) || in->src == in->type) {
+    const bool flushes = narrow && in->src == T_F64 && is_flushing(in);
+    if ((!flushes && (!is_hostable(in, in->type) || !is_hostable(in, in->src))) ||
+        in->src == in->type) {
         fallback(c, in);
         return;
     }
@@ -184,15 +208,22 @@ static void emit_fcvt(struct compiler *c, const struct ir_insn *in)
 
     copy(c, true, dst, X0);
     if (narrow || in->imm & IR_FP_DN) {
-        const uint32_t cold = keep_nan(c, in, c->as.hot);
-        cold_evaluate(c, in, X0, c->as.hot);
-        s_three(&q, op, X0, ra, ra);
+        const uint32_t resume = c->as.hot, keeps = flushes ? 0 : keep_nan(c, in, resume);
+        const uint32_t evaluate = cold_evaluate(c, in, X0, resume),
+                       cold = flushes ? evaluate : keeps;
+        s_rr(&q, B0F(0x57), X0, X0); /* what the host leaves above the result is 0 */
+        s_rr(&q, op, X0, ra);
         s_const(&q, PAND, X1, X0, narrow ? K_ABS_F32 : K_ABS_F64);
         s_compare_const(&q, OPC(packed_prefix(in->type), MAP_0F, 0x2e), X1,
                         narrow ? K_LEAST_F32 : K_LEAST_F64);
         s_jcc(&q, narrow ? CC_E : CC_P, cold);
-    } else { /* a NaN keeps its sign and the rest, as on Arm */
-        s_three(&q, op, X0, ra, ra);
+        steps_emit(&q);
+        if (flushes) {
+            trap_range(c, resume, evaluate);
+        }
+    } else {                         /* a NaN keeps its sign and the rest, as on Arm */
+        s_rr(&q, B0F(0x57), X0, X0); /* what the host leaves above the result is 0 */
+        s_rr(&q, op, X0, ra);
     }
     steps_emit(&q);
 }
@@ -307,8 +338,10 @@ static unsigned s_prepare(struct steps *q, const struct ir_insn *in, const unsig
  * Unsigned: only what is positive and in the range, or below 2^63, goes on. Signed: the host's
  * answer to everything out of range is the least integer: subtracting 1 overflows for it alone.
  */
-static void s_to_integer(struct steps *q, const struct ir_insn *in, unsigned x, uint32_t cold)
+static void s_to_integer(struct steps *q, const struct ir_insn *in, const unsigned dst_x[2],
+                         uint32_t cold)
 {
+    const unsigned dst = dst_x[0], x = dst_x[1];
     const bool wide = in->type == T_I64;
     const opcode op = OPC(scalar_prefix(in->src), MAP_0F, 0x2c);
 
@@ -318,11 +351,11 @@ static void s_to_integer(struct steps *q, const struct ir_insn *in, unsigned x, 
                   in->src == T_F64 ? (wide ? 0x43e00000 : 0x41f00000)
                                    : (wide ? 0x5f000000 : 0x4f800000));
         s_jcc(q, CC_AE, cold);
-        s_rr(q, op | OP_W, RAX, x);
+        s_rr(q, op | OP_W, dst, x);
         return;
     }
-    s_rr(q, op | W(wide), RAX, x);
-    s_alu_imm(q, ALU_CMP, wide, RAX, 1);
+    s_rr(q, op | W(wide), dst, x);
+    s_alu_imm(q, ALU_CMP, wide, dst, 1);
     s_jcc(q, CC_O, cold);
 }
 
@@ -340,10 +373,9 @@ static void emit_ftoi(struct compiler *c, const struct ir_insn *in)
     const unsigned t = rounding == IR_RNA ? temp(c, true) : 0;
     struct steps q = {.c = c};
 
-    x_mov(&c->as, true, dst, RAX);
-    const uint32_t cold = cold_evaluate(c, in, RAX, c->as.hot);
+    const uint32_t cold = cold_evaluate(c, in, dst, c->as.hot);
     const unsigned x = s_prepare(&q, in, (const unsigned[]){ra, t}, cold);
-    s_to_integer(&q, in, x, cold);
+    s_to_integer(&q, in, (const unsigned[]){dst, x}, cold);
     if (rounding != IR_RTZ) {
         s_rr(&q, OPC(scalar_prefix(in->src), MAP_0F, 0x2c) | OP_W, RCX, ra); /* inexact */
     }

@@ -13,7 +13,7 @@ static void finish(struct compiler *c, const struct ir_insn *in, unsigned dst, u
     if (is_half(in)) {
         emit_rr(&c->as, SSE_MOVQ_LOAD, dst, r);
     } else {
-        copy(c, true, dst, r);
+        upper_move(c, in, dst, r);
     }
 }
 
@@ -45,84 +45,28 @@ void s_check_lanes(struct steps *q, ir_type t, const unsigned r_t[2], bool small
     s_jump_if_any(q, t, X1, cold);
 }
 
-/* ---- flushing to zero: as scalars in ops_fp.c, but every zero of a product is evaluated */
-
-/* To cold if a lane of x is denormal: no exponent, but something. Uses xmm1, t. */
-static void s_if_denormal(struct steps *q, const struct ir_insn *in, const unsigned x_t[2],
-                          uint32_t cold)
+/* Raises what denormal lanes of x raise, before an operation that would put something else first.
+ */
+static void s_touch_lanes(struct steps *q, const struct ir_insn *in, unsigned x)
 {
-    const bool f64 = ir_lane(in->type) == L_F64;
-    const opcode equal = lane_equal[f64 ? 3 : 2];
-    const unsigned t = x_t[1];
-
-    s_const(q, PAND, X1, x_t[0], f64 ? K_INFINITY_F64 : K_INFINITY_F32);
-    s_const(q, equal, X1, X1, K_ZERO);
-    s_three(q, lane_add[f64 ? 3 : 2], t, x_t[0], x_t[0]);
-    s_const(q, equal, t, t, K_ZERO);
-    s_rr(q, PANDN, t, X1);
-    s_jump_if_any(q, in->type, t, cold);
-}
-
-void emit_fdaz_lanes(struct compiler *c, const struct ir_insn *in)
-{
-    if (!(in->imm & IR_FP_FZ) || (in->imm & FP_BUT_FLUSH) || is_half(in) ||
-        (ir_lane(in->type) != L_F32 && ir_lane(in->type) != L_F64)) {
-        fallback(c, in);
-        return;
+    if (is_half(in)) {
+        s_rr(q, MOVDDUP, X1, x);
+        x = X1;
     }
-    const unsigned dst = def(c), ra = use(c, in->a, 0), t = temp(c, true);
-    struct steps q = {.c = c};
-    const uint32_t evaluate = cold_evaluate(c, in, dst, c->as.hot);
-
-    s_if_denormal(&q, in, (const unsigned[]){ra, t}, evaluate);
-    s_copy(&q, dst, ra);
-    steps_emit(&q);
-}
-
-static void emit_flushing(struct compiler *c, const struct ir_insn *in)
-{
-    const unsigned dst = def(c), ra = use(c, in->a, 0), rb = in->b ? use(c, in->b, 0) : ra;
-    const unsigned rc = in->c ? use(c, in->c, 0) : ra, t = temp(c, true);
-    const unsigned operands[] = {ra, rb, rc};
-    const bool small = in->op != IR_fadd && in->op != IR_fsub && in->op != IR_fsqrt;
-    const bool f64 = ir_lane(in->type) == L_F64;
-    struct steps q = {.c = c};
-
-    copy(c, true, dst, X0);
-    const uint32_t resume = c->as.hot, restore = small ? flags_restore(c) : 0;
-    const uint32_t evaluate = cold_evaluate(c, in, X0, resume);
-    s_arithmetic(&q, in, X0, operands);
-    if (small) { /* not greater, or unordered */
-        s_const(&q, PAND, X1, X0, f64 ? K_ABS_F64 : K_ABS_F32);
-        s_const_imm(&q, OPC(packed_prefix(in->type), MAP_0F, 0xc2), (const unsigned[]){X1, X1},
-                    f64 ? K_LEAST_F64 : K_LEAST_F32, 0x1a);
-        s_jump_if_any(&q, in->type, X1, restore);
-    } else {
-        s_check_lanes(&q, in->type, (const unsigned[]){X0, t}, false, evaluate);
-        s_if_denormal(&q, in, (const unsigned[]){X0, t}, evaluate);
-    }
-    steps_emit(&q);
-    if (small) {
-        flags_save(c);
-    }
-    for (unsigned n = 0; n < ir_ops[in->op].operands; n++) {
-        s_if_denormal(&q, in, (const unsigned[]){operands[n], t}, evaluate);
-    }
-    steps_emit(&q);
+    s_three_imm(q, OPC(packed_prefix(in->type), MAP_0F, 0xc2), (const unsigned[]){X1, x, x}, 3);
 }
 
 void emit_vector_fp(struct compiler *c, const struct ir_insn *in)
 {
+    if (emit_fp_half(c, in)) {
+        return;
+    }
     if (!ir_is_vector(in->type)) {
         emit_fp(c, in);
         return;
     }
-    if (in->imm & IR_FP_FZ && !(in->imm & FP_BUT_FLUSH) && c->h->fma && !is_half(in) &&
-        (ir_lane(in->type) == L_F64 || ir_lane(in->type) == L_F32)) {
-        emit_flushing(c, in);
-        return;
-    }
-    if (!is_hostable(in, in->type) || (in->op == IR_fma && !c->h->fma)) {
+    if ((ir_lane(in->type) != L_F64 && ir_lane(in->type) != L_F32) || in->imm & FP_BUT_FLUSH ||
+        (in->op == IR_fma && !c->h->fma)) {
         fallback(c, in);
         return;
     }
@@ -136,7 +80,10 @@ void emit_vector_fp(struct compiler *c, const struct ir_insn *in)
     struct steps q = {.c = c};
 
     finish(c, in, dst, r);
-    const uint32_t cold = cold_evaluate(c, in, r, c->as.hot);
+    const uint32_t resume = c->as.hot, cold = cold_evaluate(c, in, r, resume);
+    if (is_flushing(in) && (in->op == IR_fsqrt || in->op == IR_fdiv)) {
+        s_touch_lanes(&q, in, ra);
+    }
     if (half) {
         s_rr(&q, MOVDDUP, X0, ra);
         if (in->b) {
@@ -151,16 +98,20 @@ void emit_vector_fp(struct compiler *c, const struct ir_insn *in)
     }
     s_check_lanes(&q, in->type, (const unsigned[]){r, t}, small, cold);
     steps_emit(&q);
+    if (is_flushing(in)) {
+        trap_range(c, resume, cold);
+    }
 }
 
 /*
  * ---- minima and maxima. NaNs are sorted out first, since the host raises invalid for quiet ones
  * and prefers its second operand. Of zeros it gives the second as well: both orders together hold
- * the sign that is asked for.
+ * the sign that is asked for. Where operands are flushed so is the result, times 1: not all hosts
+ * might do it.
  */
 void emit_fp_minmax(struct compiler *c, const struct ir_insn *in)
 {
-    if (!is_hostable(in, in->type)) {
+    if ((ir_lane(in->type) != L_F64 && ir_lane(in->type) != L_F32) || in->imm & FP_BUT_FLUSH) {
         fallback(c, in);
         return;
     }
@@ -190,6 +141,10 @@ void emit_fp_minmax(struct compiler *c, const struct ir_insn *in)
     s_three(&q, op, half ? t : X0, a, b);
     s_three(&q, op, X1, b, a);
     s_three(&q, max ? PAND : POR, X0, half ? t : X0, X1);
+    if (is_flushing(in)) {
+        s_const(&q, OPC(scalar ? scalar_prefix(in->type) : packed_prefix(in->type), MAP_0F, 0x59),
+                X0, X0, f64 ? K_ONE_F64 : K_ONE_F32);
+    }
     steps_emit(&q);
 }
 
@@ -203,8 +158,10 @@ void emit_fsign(struct compiler *c, const struct ir_insn *in)
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0);
     const bool f64 = ir_lane(in->type) == L_F64;
-    const enum constant k = in->op == IR_fabs ? (f64 ? K_ABS_F64 : K_ABS_F32)
-                                              : (f64 ? K_SIGN_F64 : K_SIGN_F32);
+    const bool one = !ir_is_vector(in->type);
+    const enum constant abs[] = {K_ABS_F32, K_ABS_F64, K_ABS_ONE_F32, K_ABS_ONE_F64};
+    const enum constant sign[] = {K_SIGN_F32, K_SIGN_F64, K_SIGN_ONE_F32, K_SIGN_ONE_F64};
+    const enum constant k = (in->op == IR_fabs ? abs : sign)[2 * one + f64];
     struct steps q = {.c = c};
 
     s_const(&q, in->op == IR_fabs ? PAND : PXOR, dst, ra, k);

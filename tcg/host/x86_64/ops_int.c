@@ -642,6 +642,11 @@ void emit_konst(struct compiler *c, const struct ir_insn *in)
     x_mov_imm(&c->as, def(c), in->imm);
 }
 
+void emit_page(struct compiler *c, const struct ir_insn *in)
+{
+    load_address(c, def(c), in->imm);
+}
+
 void emit_get(struct compiler *c, const struct ir_insn *in)
 {
     if (c->homes->of_row[in->aux] >= 0) {

@@ -116,13 +116,8 @@ static void only_lane_0(struct steps *q, const struct ir_insn *in, unsigned dst)
 
     if (bits == 64) {
         s_rr(q, SSE_MOVQ_LOAD, dst, X0);
-    } else if (bits == 32) {
-        s_rri(q, B3A(0x21), X0, X0, 0x0e); /* insertps */
-        s_copy(q, dst, X0);
     } else {
-        s_rri(q, bits == 16 ? B66(0xc5) : B3A(0x14), bits == 16 ? RAX : X0, bits == 16 ? X0 : RAX,
-              0); /* pextrw, pextrb */
-        s_rr(q, SSE_MOVD_TO_XMM, dst, RAX);
+        s_const(q, PAND, dst, X0, bits == 32 ? K_LOW_32 : bits == 16 ? K_LOWEST_16 : K_LOWEST_8);
     }
 }
 
@@ -160,8 +155,8 @@ static void extreme_of_words(struct steps *q, const struct ir_insn *in, unsigned
     enum constant flip = K_ZERO;
 
     if (in->op == IR_vumaxv) {
-        s_ones(q, X1);
-        s_three(q, PXOR, X0, a, X1);
+        flip = K_ALL_ONES;
+        s_const(q, PXOR, X0, a, flip);
     } else if (in->op == IR_vuminv) {
         s_copy(q, X0, a);
     } else {
@@ -173,10 +168,7 @@ static void extreme_of_words(struct steps *q, const struct ir_insn *in, unsigned
         s_rr(q, min_u[0], X0, X1);
     }
     s_rr(q, B38(0x41), X0, X0); /* phminposuw */
-    if (in->op == IR_vumaxv) {
-        s_ones(q, X1);
-        s_rr(q, PXOR, X0, X1);
-    } else if (in->op != IR_vuminv) {
+    if (in->op != IR_vuminv) {
         s_const(q, PXOR, X0, X0, flip);
     }
     only_lane_0(q, in, dst);
@@ -400,9 +392,7 @@ static void one_operand(struct steps *q, const struct ir_insn *in, unsigned dst,
 {
     switch (in->op) {
     case IR_not:
-        s_ones(q, X0);
-        s_rr(q, PXOR, X0, a);
-        s_copy(q, dst, X0);
+        s_const(q, PXOR, dst, a, K_ALL_ONES);
         break;
     case IR_neg:
         s_zero(q, X0);

@@ -19,11 +19,6 @@ static void with_constant(struct compiler *c, opcode op, unsigned dst, unsigned 
     }
 }
 
-static void ones(struct compiler *c, unsigned r)
-{
-    emit_rr(&c->as, B66(0x76), r, r); /* pcmpeqd */
-}
-
 static void zero(struct compiler *c, unsigned r)
 {
     emit_rr(&c->as, B66(0xef), r, r);
@@ -38,23 +33,41 @@ static const opcode greater[] = {
 static const enum constant signs[] = {
     [L_I8] = K_SIGN_I8, [L_I16] = K_SIGN_I16, [L_I32] = K_SIGN_I32, [L_I64] = K_SIGN_I64};
 
-static void invert(struct compiler *c, unsigned r)
+static void invert(struct compiler *c, unsigned dst, unsigned r)
 {
-    emit_rr(&c->as, B66(0xef), r, X1);
-    ones(c, X1);
+    with_constant(c, PXOR, dst, r, K_ALL_ONES);
 }
 
-/* xmm0 = a > b by lane; unsigned by flipping the signs of both */
-static void greater_than(struct compiler *c, enum ir_lane lane, bool is_unsigned, unsigned a,
-                         unsigned b)
+/* a >= b: the greater one is a. */
+static bool greater_or_equal(struct compiler *c, const struct ir_insn *in,
+                             const unsigned dst_a_b[3])
+{
+    static const opcode greatest[2][3] = {{B38(0x3c), B66(0xee), B38(0x3d)},
+                                          {B66(0xde), B38(0x3e), B38(0x3f)}};
+    const unsigned cond = in->aux, lane = ir_lane(in->type) - L_I8;
+    const bool least = cond == IR_ULE || cond == IR_SLE;
+    const bool is_unsigned = cond == IR_ULE || cond == IR_UGE;
+
+    if ((!least && cond != IR_UGE && cond != IR_SGE) || lane > 2) {
+        return false;
+    }
+    const unsigned a = dst_a_b[least ? 2 : 1], b = dst_a_b[least ? 1 : 2];
+    three(c, lane_equal[lane], dst_a_b[0], X0, a);
+    three(c, greatest[is_unsigned][lane], X0, a, b);
+    return true;
+}
+
+/* r = a > b by lane; unsigned by flipping the signs of both */
+static void greater_than(struct compiler *c, enum ir_lane lane, bool is_unsigned,
+                         const unsigned r_a_b[3])
 {
     if (!is_unsigned) {
-        three(c, greater[lane], X0, a, b);
+        three(c, greater[lane], r_a_b[0], r_a_b[1], r_a_b[2]);
         return;
     }
-    emit_rr(&c->as, greater[lane], X0, X1);
-    with_constant(c, B66(0xef), X1, b, signs[lane]);
-    with_constant(c, B66(0xef), X0, a, signs[lane]);
+    three(c, greater[lane], r_a_b[0], X0, X1);
+    with_constant(c, PXOR, X1, r_a_b[2], signs[lane]);
+    with_constant(c, PXOR, X0, r_a_b[1], signs[lane]);
 }
 
 void emit_vector_compare(struct compiler *c, const struct ir_insn *in)
@@ -68,28 +81,30 @@ void emit_vector_compare(struct compiler *c, const struct ir_insn *in)
         return;
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
-    copy(c, true, dst, X0);
     if (in->op == IR_vtst) {
-        invert(c, X0);
-        emit_rr(&c->as, equal[lane], X0, X1);
-        zero(c, X1);
-        three(c, B66(0xdb), X0, ra, rb);
+        invert(c, dst, X0);
+        emit_rm(&c->as, equal[lane], X0, constant_place(c, K_ZERO));
+        three(c, PAND, X0, ra, rb);
+        return;
+    }
+    if (greater_or_equal(c, in, (const unsigned[]){dst, ra, rb})) {
         return;
     }
     if (cond == IR_EQ || cond == IR_NE) {
         if (cond == IR_NE) {
-            invert(c, X0);
+            invert(c, dst, X0);
         }
-        three(c, equal[lane], X0, ra, rb);
+        three(c, equal[lane], cond == IR_NE ? X0 : dst, ra, rb);
         return;
     }
     const bool is_unsigned = cond <= IR_UGT;
     const bool swap = cond == IR_ULT || cond == IR_SLT || cond == IR_UGE || cond == IR_SGE;
     const bool negate = cond == IR_ULE || cond == IR_SLE || cond == IR_UGE || cond == IR_SGE;
     if (negate) {
-        invert(c, X0);
+        invert(c, dst, X0);
     }
-    greater_than(c, lane, is_unsigned, swap ? rb : ra, swap ? ra : rb);
+    greater_than(c, lane, is_unsigned,
+                 (const unsigned[]){negate ? X0 : dst, swap ? rb : ra, swap ? ra : rb});
 }
 
 /* ---- shifts by a constant */
@@ -98,20 +113,15 @@ static void shift_bytes(struct compiler *c, const struct ir_insn *in, unsigned d
 {
     /* 16-bit shifts, and a mask for what came from the neighbour. */
     const bool left = in->op == IR_shli;
-    const uint64_t mask = (left ? (0xffu << n) & 0xff : 0xffu >> n) * UINT64_C(0x0101010101010101);
+    const uint64_t repeated = UINT64_C(0x0101010101010101);
+    const uint64_t mask = (left ? (0xffu << n) & 0xff : 0xffu >> n) * repeated;
+    const uint64_t sign = (0x80u >> n) * repeated;
 
-    if (in->op == IR_sari) {
-        /* ((x >> n) ^ m) - m with m = 0x80 >> n */
-        emit_rr(&c->as, B66(0xf8), dst, X1);
-        emit_rr(&c->as, B66(0xef), dst, X1);
-        emit_rr(&c->as, B66(0x6c), X1, X1);
-        emit_rr(&c->as, SSE_MOVD_TO_XMM | OP_W, X1, RAX);
-        x_mov_imm(&c->as, RAX, (0x80u >> n) * UINT64_C(0x0101010101010101));
+    if (in->op == IR_sari) { /* ((x >> n) ^ m) - m with m = 0x80 >> n */
+        emit_rm(&c->as, B66(0xf8), dst, vector_constant_place(c, (const uint64_t[]){sign, sign}));
+        emit_rm(&c->as, PXOR, dst, vector_constant_place(c, (const uint64_t[]){sign, sign}));
     }
-    emit_rr(&c->as, B66(0xdb), dst, X1);
-    emit_rr(&c->as, B66(0x6c), X1, X1);
-    emit_rr(&c->as, SSE_MOVD_TO_XMM | OP_W, X1, RAX);
-    x_mov_imm(&c->as, RAX, mask);
+    emit_rm(&c->as, PAND, dst, vector_constant_place(c, (const uint64_t[]){mask, mask}));
     emit_x(&c->as, B66(0x71), left ? 6 : 2, reg_operand(dst), 1, n);
 }
 
@@ -136,7 +146,8 @@ void emit_vector_shift(struct compiler *c, const struct ir_insn *in)
         fallback(c, in);
         return;
     }
-    const unsigned dst = def(c), ra = use_here(c, in->a, dst);
+    const bool copies = !c->h->avx || lane == L_I8 || (lane == L_I64 && in->op == IR_sari);
+    const unsigned dst = def(c), ra = copies ? use_here(c, in->a, dst) : use(c, in->a, 0);
     if (in->op == IR_sari && n >= width) {
         n = width - 1;
     }
@@ -149,6 +160,14 @@ void emit_vector_shift(struct compiler *c, const struct ir_insn *in)
         return;
     }
     static const uint8_t ops[] = {[L_I16] = 0x71, [L_I32] = 0x72, [L_I64] = 0x73};
+    if (!copies) {
+        emit_v(&c->as, B66(ops[lane]),
+               in->op == IR_shli   ? SHIFT_LEFT
+               : in->op == IR_shri ? SHIFT_RIGHT
+                                   : SHIFT_ARITHMETIC,
+               dst, reg_operand(ra), 1, n);
+        return;
+    }
     if (lane == L_I8) {
         shift_bytes(c, in, dst, n);
     } else if (lane == L_I64 && in->op == IR_sari) {
@@ -161,6 +180,49 @@ void emit_vector_shift(struct compiler *c, const struct ir_insn *in)
                reg_operand(dst), 1, n);
     }
     copy(c, true, dst, ra);
+}
+
+/* ---- rotations */
+
+/* Bytes of each lane turned to the left by n of them. */
+static void turned_bytes(unsigned bits, unsigned n, uint64_t k[2])
+{
+    uint8_t index[16];
+
+    for (unsigned i = 0; i < 16; i++) {
+        const unsigned lane = i & ~(bits / 8 - 1);
+        index[i] = (uint8_t)(lane | ((i - n) & (bits / 8 - 1)));
+    }
+    memcpy(k, index, 16);
+}
+
+bool emit_vector_rotation(struct compiler *c, const struct ir_insn *in)
+{
+    const struct ir_insn *x = &c->insns[value(c, in->a)], *y = &c->insns[value(c, in->b)];
+
+    if (x->op == IR_shri) {
+        const struct ir_insn *left = y;
+        y = x;
+        x = left;
+    }
+    const unsigned bits = ir_lane_bits(x->type), n = x->aux;
+    if (in->op != IR_or || x->op != IR_shli || y->op != IR_shri || x->type != y->type ||
+        ir_type_bits(in->type) != 128 || ir_type_bits(x->type) != 128 || n + y->aux != bits || !n ||
+        bits < 32 || !c->h->avx || value(c, x->a) != value(c, y->a) || (n % 8 && !c->h->avx512)) {
+        return false;
+    }
+    const unsigned dst = def(c), ra = use(c, x->a, 0);
+    struct steps q = {.c = c};
+
+    if (c->h->avx512) { /* vprold, vprolq */
+        s_evex_imm(&q, B66(0x72) | W(bits == 64), (const unsigned[]){1, dst, ra}, n);
+        steps_emit(&q);
+    } else {
+        uint64_t k[2];
+        turned_bytes(bits, n / 8, k);
+        emit_v(&c->as, PSHUFB, dst, ra, vector_constant_place(c, k), 0, 0);
+    }
+    return true;
 }
 
 /* ---- shuffles */
@@ -188,22 +250,28 @@ static bool reverse_constant(ir_type t, unsigned group, enum constant *k)
     }
 }
 
+/* The register that an instruction of three operands may write: with AVX dst itself. */
+static unsigned result(const struct compiler *c, unsigned dst)
+{
+    return c->h->avx ? dst : X0;
+}
+
 /* Even or odd lanes of both operands. */
 static void unzip(struct steps *q, const struct ir_insn *in, const unsigned dst_a_b[3])
 {
     const bool odd = in->op == IR_vuzp2;
-    const unsigned a = dst_a_b[1], b = dst_a_b[2];
+    const unsigned a = dst_a_b[1], b = dst_a_b[2], r = result(q->c, dst_a_b[0]);
 
     if (ir_lane_bits(in->type) == 32) {
-        s_three_imm(q, B0F(0xc6), (const unsigned[]){X0, a, b}, odd ? 0xdd : 0x88); /* shufps */
+        s_three_imm(q, B0F(0xc6), (const unsigned[]){r, a, b}, odd ? 0xdd : 0x88); /* shufps */
     } else {
         const enum constant k = ir_lane_bits(in->type) == 8 ? (odd ? K_ODD_8 : K_EVEN_8)
                                                             : (odd ? K_ODD_16 : K_EVEN_16);
         s_const(q, PSHUFB, X0, a, k);
         s_const(q, PSHUFB, X1, b, k);
-        s_three(q, B66(0x6c), X0, X0, X1);
+        s_three(q, B66(0x6c), r, X0, X1);
     }
-    s_copy(q, dst_a_b[0], X0);
+    s_copy(q, dst_a_b[0], r);
 }
 
 static void transpose(struct steps *q, const struct ir_insn *in, const unsigned dst_a_b[3])
@@ -236,12 +304,6 @@ static void transpose(struct steps *q, const struct ir_insn *in, const unsigned 
         s_rr(q, B66(0x62), X0, X1); /* punpckldq */
     }
     s_copy(q, dst_a_b[0], X0);
-}
-
-/* The register that an instruction of three operands may write: with AVX dst itself. */
-static unsigned result(const struct compiler *c, unsigned dst)
-{
-    return c->h->avx ? dst : X0;
 }
 
 static void shuffle(struct steps *q, const struct ir_insn *in, const unsigned dst_a_b[3],
@@ -277,6 +339,30 @@ static void shuffle(struct steps *q, const struct ir_insn *in, const unsigned ds
     }
 }
 
+/* Where the bytes come from is known: pshufb's own indices. */
+static bool by_constant(struct compiler *c, const struct ir_insn *in)
+{
+    uint64_t k[2];
+    uint8_t index[16];
+
+    if (in->op != IR_vtbl || !vector_constant(c, in->b, k)) {
+        return false;
+    }
+    memcpy(index, k, 16);
+    for (unsigned i = 0; i < 16; i++) {
+        index[i] = index[i] < 16 ? index[i] : 0x80;
+    }
+    memcpy(k, index, 16);
+    const unsigned dst = def(c), ra = use(c, in->a, 0);
+    if (c->h->avx) {
+        emit_v(&c->as, PSHUFB, dst, ra, vector_constant_place(c, k), 0, 0);
+    } else {
+        emit_rm(&c->as, PSHUFB, dst, vector_constant_place(c, k));
+        copy(c, true, dst, ra);
+    }
+    return true;
+}
+
 void emit_vector_shuffle(struct compiler *c, const struct ir_insn *in)
 {
     enum constant k = K_REV16;
@@ -293,6 +379,9 @@ void emit_vector_shuffle(struct compiler *c, const struct ir_insn *in)
     if ((unzips || transposes || in->op == IR_vzip1 || in->op == IR_vzip2) &&
         (bits == 64 || in->op == IR_vzip1 || in->op == IR_vzip2)) {
         emit_vector(c, in);
+        return;
+    }
+    if (by_constant(c, in)) {
         return;
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = in->b ? use(c, in->b, 0) : 0;

@@ -2,6 +2,7 @@
 /* Vector ops that have one host instruction, and moves between lanes, vectors and general
  * registers. */
 #include "tcg/host/x86_64/compile.h"
+#include "tcg/opinfo.h"
 
 struct vector_row {
     uint8_t op, lane;
@@ -64,10 +65,50 @@ void three(struct compiler *c, opcode op, unsigned dst, unsigned a, unsigned b)
     }
 }
 
+/* A constant as the second operand of the host's instruction is read from memory, unless it is in a
+ * register for somebody else. */
+static bool with_constant(struct compiler *c, const struct ir_insn *in,
+                          const struct vector_row *row)
+{
+    const bool commutes = ir_ops[in->op].effects & IR_COMMUTES;
+    ir_val x = row->swap ? in->b : in->a, y = row->swap ? in->a : in->b;
+    uint64_t k[2];
+
+    if (commutes && vector_constant(c, x, k)) {
+        const ir_val other = x;
+        x = y;
+        y = other;
+    }
+    if (!c->h->avx || c->reg[value(c, y)] >= 0 || !vector_constant(c, y, k)) {
+        return false;
+    }
+    const unsigned dst = def(c), rx = use(c, x, 0);
+    emit_v(&c->as, row->code, dst, rx, vector_constant_place(c, k), 0, 0);
+    return true;
+}
+
+/* A half of a below zeros. */
+static void emit_half(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned dst = def(c), ra = use(c, in->a, 0);
+
+    if (in->op == IR_vzip1) {
+        emit_rr(&c->as, SSE_MOVQ_LOAD, dst, ra);
+    } else if (c->h->avx) { /* vpsrldq */
+        emit_v(&c->as, B66(0x73), 3, dst, reg_operand(ra), 1, 8);
+    } else {
+        emit_x(&c->as, B66(0x73), 3, reg_operand(dst), 1, 8);
+        copy(c, true, dst, ra);
+    }
+}
+
 void emit_vector(struct compiler *c, const struct ir_insn *in)
 {
     const struct vector_row *row = find(in);
 
+    if (emit_aes_with_key(c, in) || emit_vector_rotation(c, in)) {
+        return;
+    }
     if (in->op == IR_mul && in->type == T_I8X16) {
         emit_vector_misc(c, in);
         return;
@@ -76,8 +117,45 @@ void emit_vector(struct compiler *c, const struct ir_insn *in)
         fallback(c, in);
         return;
     }
+    const bool half = (in->op == IR_vzip1 || in->op == IR_vzip2) && ir_lane_bits(in->type) == 64;
+    if (half && c->insns[value(c, in->b)].op == IR_vkonst && !c->insns[value(c, in->b)].imm) {
+        emit_half(c, in);
+        return;
+    }
+    if (with_constant(c, in, row)) {
+        return;
+    }
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
     three(c, row->code, dst, row->swap ? rb : ra, row->swap ? ra : rb);
+}
+
+/* ---- constants */
+
+bool vector_constant(const struct compiler *c, ir_val v, uint64_t k[2])
+{
+    const struct ir_insn *in = &c->insns[value(c, v)];
+
+    k[0] = k[1] = in->imm;
+    if (in->op == IR_vkonst) {
+        return true;
+    }
+    if (in->op != IR_vset || in->type != T_I64X2 || c->insns[value(c, in->a)].op != IR_vkonst) {
+        return false;
+    }
+    k[!in->aux] = c->insns[value(c, in->a)].imm;
+    return constant(c, in->b, &k[in->aux]);
+}
+
+struct operand vector_constant_place(struct compiler *c, const uint64_t k[2])
+{
+    static const uint8_t padding[16] = {0};
+    const uint32_t place = (c->as.cold + 15u) & ~15u;
+
+    c->as.to_cold = true;
+    emit_bytes(&c->as, padding, place - c->as.cold);
+    emit_bytes(&c->as, (const uint8_t *)k, 16);
+    c->as.to_cold = false;
+    return at_constant(&c->as, place);
 }
 
 /* ---- moves */
@@ -110,6 +188,10 @@ static void emit_vget(struct compiler *c, const struct ir_insn *in)
     if (class_of(in->type)) {
         if (n == 0) {
             copy(c, true, dst, ra);
+        } else if (bits == 64 && c->h->avx) { /* vpsrldq */
+            emit_v(as, B66(0x73), 3, dst, reg_operand(ra), 1, 8);
+        } else if (bits == 32 && c->h->avx) { /* vinsertps: zeros above */
+            emit_v(as, OPC(PP_66, MAP_0F3A, 0x21), dst, ra, reg_operand(ra), 1, n << 6 | 0x0e);
         } else if (bits == 64) {
             emit_x(as, B66(0x70), dst, reg_operand(ra), 1, 0xee); /* pshufd: the upper half */
         } else if (bits == 32) {
@@ -157,7 +239,14 @@ static void insert(struct compiler *c, opcode op, const unsigned r_a_from[3], un
 
 static void emit_vset(struct compiler *c, const struct ir_insn *in)
 {
+    uint64_t k[2];
+
     if (set_pair(c, in)) {
+        return;
+    }
+    if (vector_constant(c, c->i, k)) {
+        const unsigned r = def(c);
+        emit_rm(&c->as, SSE_MOVAPS, r, vector_constant_place(c, k));
         return;
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
@@ -186,8 +275,34 @@ static void emit_vset(struct compiler *c, const struct ir_insn *in)
     }
 }
 
+/* dst = a scalar that is a constant and in no register, zeros above. */
+static bool load_constant(struct compiler *c, ir_val v, unsigned bits)
+{
+    const uint32_t place = (c->as.cold + 7u) & ~7u;
+    uint64_t k;
+
+    if (bits < 32 || !constant(c, v, &k) || c->reg[value(c, v)] >= 0) {
+        return false;
+    }
+    const unsigned dst = def(c);
+    const uint64_t padding_and_k[2] = {0, bits == 32 ? (uint32_t)k : k};
+    if (padding_and_k[1] == 0) {
+        three(c, B66(0xef), dst, dst, dst);
+        return true;
+    }
+    const unsigned padding = place - c->as.cold;
+    c->as.to_cold = true;
+    emit_bytes(&c->as, (const uint8_t *)padding_and_k + 8 - padding, padding + 8);
+    c->as.to_cold = false;
+    emit_rm(&c->as, SSE_MOVQ_LOAD, dst, at_constant(&c->as, place));
+    return true;
+}
+
 static void emit_vzext(struct compiler *c, const struct ir_insn *in)
 {
+    if (!class_of(in->src) && load_constant(c, in->a, ir_type_bits(in->src))) {
+        return;
+    }
     const unsigned dst = def(c), ra = use(c, in->a, 0), bits = ir_type_bits(in->src);
     struct assembler *as = &c->as;
 
@@ -200,12 +315,16 @@ static void emit_vzext(struct compiler *c, const struct ir_insn *in)
         }
     } else if (bits == 64) {
         emit_rr(as, SSE_MOVQ_LOAD, dst, ra);
+    } else if (bits == 32) { /* insertps: lane 0, and zeros */
+        const opcode op = OPC(PP_66, MAP_0F3A, 0x21);
+        if (c->h->avx) {
+            emit_v(as, op, dst, ra, reg_operand(ra), 1, 0x0e);
+        } else {
+            emit_x(as, op, dst, reg_operand(ra), 1, 0x0e);
+        }
     } else {
         emit_rr(as, SSE_MOVD_TO_XMM, dst, RAX);
-        if (bits == 16) {
-            emit_rr(as, OPC(0, 1, 0xb7), RAX, RAX);
-        }
-        emit_rr(as, SSE_MOVD_FROM_XMM, ra, RAX);
+        emit_x(as, B66(0xc5), RAX, reg_operand(ra), 1, 0); /* pextrw */
     }
 }
 
@@ -237,6 +356,9 @@ static void emit_vdup(struct compiler *c, const struct ir_insn *in)
 
 static void emit_fmov(struct compiler *c, const struct ir_insn *in)
 {
+    if (in->op == IR_fmov_to_fp && load_constant(c, in->a, ir_type_bits(in->type))) {
+        return;
+    }
     const unsigned dst = def(c), ra = use(c, in->a, 0), bits = ir_type_bits(in->type);
     struct assembler *as = &c->as;
 

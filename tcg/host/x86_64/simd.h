@@ -35,6 +35,7 @@ struct step {
         STEP_VEX,
         STEP_VEX_RM,
         STEP_EVEX,
+        STEP_EVEX_NEAREST,
         STEP_IMM,
         STEP_JCC
     } kind;
@@ -73,6 +74,9 @@ void s_zero(struct steps *q, unsigned r);
 void s_ones(struct steps *q, unsigned r);
 /* EVEX.128 of registers below 16; vvvv 0 if the instruction has none */
 void s_evex(struct steps *q, opcode op, unsigned reg, unsigned vvvv, unsigned rm);
+void s_evex_imm(struct steps *q, opcode op, const unsigned reg_vvvv_rm[3], unsigned imm);
+/* The same as s_evex, of scalars or 512 bits, rounded to nearest and raising nothing. */
+void s_evex_nearest(struct steps *q, opcode op, unsigned reg, unsigned vvvv, unsigned rm);
 /* General registers. */
 void s_imm(struct steps *q, unsigned r, uint64_t imm);
 void s_alu_imm(struct steps *q, unsigned alu, bool w, unsigned r, uint32_t imm);
@@ -105,6 +109,12 @@ static inline unsigned packed_prefix(ir_type t)
     return is_f64(t) ? PP_66 : PP_NONE;
 }
 
+/* The host's unit flushes to zero, as op in wants it. */
+static inline bool is_flushing(const struct ir_insn *in)
+{
+    return (in->imm & FP_SPECIAL) == IR_FP_FZ;
+}
+
 /* Operands of type t in the environment of in are the host unit's business. */
 static inline bool is_hostable(const struct ir_insn *in, ir_type t)
 {
@@ -113,10 +123,6 @@ static inline bool is_hostable(const struct ir_insn *in, ir_type t)
 
 /* r = in of x, scalar or by lane: fadd, fsub, fmul, fdiv, fsqrt, fma. Nothing is checked. */
 void s_arithmetic(struct steps *q, const struct ir_insn *in, unsigned r, const unsigned x[3]);
-
-/* Cold: what was raised since flags_save() is taken back. Falls through to what is emitted next. */
-uint32_t flags_restore(struct compiler *c);
-void flags_save(struct compiler *c);
 
 /* Jumps to cold if a lane of r is a NaN, or with small also if one is the smallest normal number.
  * Uses rax, xmm1, and without AVX t. */

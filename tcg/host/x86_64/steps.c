@@ -136,6 +136,19 @@ void s_evex(struct steps *q, opcode op, unsigned reg, unsigned vvvv, unsigned rm
                          .rm = (uint8_t)rm});
 }
 
+void s_evex_imm(struct steps *q, opcode op, const unsigned reg_vvvv_rm[3], unsigned imm)
+{
+    s_evex(q, op, reg_vvvv_rm[0], reg_vvvv_rm[1], reg_vvvv_rm[2]);
+    q->step[q->count - 1].imm_bytes = 1;
+    q->step[q->count - 1].imm = imm;
+}
+
+void s_evex_nearest(struct steps *q, opcode op, unsigned reg, unsigned vvvv, unsigned rm)
+{
+    s_evex(q, op, reg, vvvv, rm);
+    q->step[q->count - 1].kind = STEP_EVEX_NEAREST;
+}
+
 void s_imm(struct steps *q, unsigned r, uint64_t imm)
 {
     add(q, (struct step){.kind = STEP_IMM, .reg = (uint8_t)r, .imm = imm});
@@ -143,11 +156,13 @@ void s_imm(struct steps *q, unsigned r, uint64_t imm)
 
 void s_alu_imm(struct steps *q, unsigned alu, bool w, unsigned r, uint32_t imm)
 {
+    const bool byte = (int32_t)imm == (int8_t)imm;
+
     add(q, (struct step){.kind = STEP_RR,
-                         .op = OPC(0, 0, 0x81) | W(w),
+                         .op = OPC(0, 0, byte ? 0x83 : 0x81) | W(w),
                          .reg = (uint8_t)alu,
                          .rm = (uint8_t)r,
-                         .imm_bytes = 4,
+                         .imm_bytes = byte ? 1 : 4,
                          .imm = imm});
 }
 
@@ -159,15 +174,16 @@ void s_jcc(struct steps *q, unsigned cc, uint32_t goal)
 static void emit_evex(struct assembler *as, const struct step *s)
 {
     const unsigned reg = s->reg, rm = s->rm;
-    const uint8_t p[6] = {
+    const uint8_t p[7] = {
         0x62,
         (uint8_t)((reg & 8 ? 0 : 0x80) | 0x40 | (rm & 8 ? 0 : 0x20) | 0x10 | (s->op >> 8 & 3)),
         (uint8_t)((s->op & OP_W ? 0x80 : 0) | (~s->vvvv & 15) << 3 | 4 | (s->op >> 16 & 3)),
-        0x08,
+        s->kind == STEP_EVEX_NEAREST ? 0x18 : 0x08,
         (uint8_t)s->op,
-        (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7))};
+        (uint8_t)(0xc0 | (reg & 7) << 3 | (rm & 7)),
+        (uint8_t)s->imm};
 
-    emit_bytes(as, p, 6);
+    emit_bytes(as, p, 6u + s->imm_bytes);
 }
 
 /* The constant is addressed from the end of its instruction, immediate included. */
@@ -192,6 +208,7 @@ static void emit_step(struct assembler *as, const struct step *s)
         emit_v(as, s->op, s->reg, s->vvvv, constant_of(s, as), s->imm_bytes, s->imm);
         break;
     case STEP_EVEX:
+    case STEP_EVEX_NEAREST:
         emit_evex(as, s);
         break;
     case STEP_IMM:

@@ -82,6 +82,13 @@ static void to_c_stack(struct host *h, struct assembler *as)
     x_load(as, true, RSP, at(STATE, HOT(h, c_stack)));
 }
 
+/* On to where C said, with rax the guest's PC. */
+static void go_on(struct host *h, struct assembler *as)
+{
+    x_load(as, true, RAX, at(STATE, HOT(h, pc)));
+    emit_x(as, OPC(0, 0, 0xff), 4, reg_operand(RCX), 0, 0);
+}
+
 /* rax = first argument, ecx = second, rdx = third; the run-time returns where to go on. */
 static uint32_t boundary_stub(struct host *h, struct assembler *as, uintptr_t fn)
 {
@@ -99,8 +106,9 @@ static uint32_t boundary_stub(struct host *h, struct assembler *as, uintptr_t fn
     x_mov(as, true, RSP, RBX);
     mxcsr(h, as, true);
     x_load(as, true, TLB_BASE, at(STATE, HOT(h, tlb_current)));
+    x_mov(as, true, RCX, RAX);
     homes(h, as, true);
-    emit_x(as, OPC(0, 0, 0xff), 4, reg_operand(RAX), 0, 0);
+    go_on(h, as);
     return start;
 }
 
@@ -135,8 +143,9 @@ static void finish_middle(struct host *h, struct assembler *as, bool skip_jump)
     land(as, leaves);
     x_lea(as, true, RSP, at(RSP, 8));
     x_load(as, true, TLB_BASE, at(STATE, HOT(h, tlb_current)));
+    x_mov(as, true, RCX, RAX);
     homes(h, as, true);
-    emit_x(as, OPC(0, 0, 0xff), 4, reg_operand(RAX), 0, 0);
+    go_on(h, as);
 }
 
 /* rsi = the site whose index is in ecx */
@@ -311,6 +320,37 @@ static uint32_t ret_miss_stub(struct host *h, struct assembler *as)
     return start;
 }
 
+/* rcx = the goal of the link at rax */
+static void goal_of_link(struct host *h, struct assembler *as)
+{
+    x_load(as, true, RCX, at(STATE, HOT(h, page)));
+    x_alu_mem(as, ALU_AND, true, RCX, at(RAX, offsetof(struct link, page_mask)));
+    x_alu_mem(as, ALU_ADD, true, RCX, at(RAX, offsetof(struct link, goal)));
+}
+
+/* rax = a link. One that is never patched is an indirect jump that knows where it goes. */
+static uint32_t link_stub(struct host *h, struct assembler *as)
+{
+    const uint32_t start = as->cold;
+
+    emit_x(as, OPC(0, 0, 0x83), ALU_CMP, at(RAX, offsetof(struct link, by_table)), 1, 0);
+    const uint32_t asks = forward_jcc(as, CC_E);
+    goal_of_link(h, as);
+    x_lea(as, false, RDX, at_index(NO_REG, RCX, 2, 0));
+    x_alu_imm(as, ALU_AND, false, reg_operand(RDX), LAYOUT_JUMP_MASK);
+    x_alu_mem(as, ALU_ADD, true, RDX, at(STATE, HOT(h, jump_table)));
+    x_alu_mem(as, ALU_XOR, true, RCX, at(STATE, HOT(h, key)));
+    x_alu_mem(as, ALU_CMP, true, RCX, at(RDX, 0));
+    const uint32_t misses = forward_jcc(as, CC_NE);
+    goal_of_link(h, as);
+    x_mov(as, true, RAX, RCX);
+    emit_x(as, OPC(0, 0, 0xff), 4, at(RDX, 8), 0, 0);
+    land(as, asks);
+    land(as, misses);
+    boundary_stub(h, as, (uintptr_t)h->config.runtime.link);
+    return start;
+}
+
 static const uint8_t callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
 
 /* void enter(state in rdi, entry in rsi) */
@@ -323,14 +363,14 @@ static uint32_t enter_stub(struct host *h, struct assembler *as)
     }
     x_lea(as, true, RSP, at(RSP, -8));
     x_mov(as, true, STATE, RDI);
-    x_mov(as, true, RAX, RSI);
+    x_mov(as, true, RCX, RSI);
     x_store(as, true, RSP, at(STATE, HOT(h, c_stack)));
     emit_x(as, OPC(0, 1, 0xae), 3, at(STATE, HOT(h, host_mxcsr)), 0, 0);
     mxcsr(h, as, true);
     x_load(as, true, RSP, at(STATE, HOT(h, code_stack)));
     x_load(as, true, TLB_BASE, at(STATE, HOT(h, tlb_current)));
     homes(h, as, true);
-    emit_x(as, OPC(0, 0, 0xff), 4, reg_operand(RAX), 0, 0);
+    go_on(h, as);
     return start;
 }
 
@@ -366,6 +406,10 @@ static void constants(struct host *h)
 {
     fill(h, K_SIGN_F32, 4, UINT64_C(1) << 31);
     fill(h, K_SIGN_F64, 8, UINT64_C(1) << 63);
+    bytes(h, K_SIGN_ONE_F32, UINT64_C(1) << 31, 0);
+    bytes(h, K_SIGN_ONE_F64, UINT64_C(1) << 63, 0);
+    bytes(h, K_ABS_ONE_F32, INT32_MAX, 0);
+    bytes(h, K_ABS_ONE_F64, INT64_MAX, 0);
     fill(h, K_ABS_F32, 4, 0x7fffffff);
     fill(h, K_ABS_F64, 8, INT64_MAX);
     fill(h, K_LEAST_F32, 4, 0x00800000);
@@ -374,6 +418,8 @@ static void constants(struct host *h)
     fill(h, K_INFINITY_F64, 8, UINT64_C(0x7ff0000000000000));
     fill(h, K_HALF_F32, 4, 0x3f000000);
     fill(h, K_HALF_F64, 8, UINT64_C(0x3fe0000000000000));
+    fill(h, K_BELOW_HALF_F32, 4, 0x3effffff);
+    fill(h, K_BELOW_HALF_F64, 8, UINT64_C(0x3fdfffffffffffff));
     fill(h, K_ONE_F32, 4, 0x3f800000);
     fill(h, K_ONE_F64, 8, UINT64_C(0x3ff0000000000000));
     fill(h, K_INTEGRAL_F32, 4, 0x4b000000);
@@ -382,6 +428,16 @@ static void constants(struct host *h)
     fill(h, K_FIXED_F64, 8, UINT64_C(0x43e0000000000000));
     fill(h, K_BELOW_I32_F32, 4, 0x4effffff);
     fill(h, K_65536_F32, 4, 0x47800000);
+    fill(h, K_HALF_OF_2_31, 8, UINT64_C(1) << 30);
+    bytes(h, K_LOWEST_8, 0xff, 0);
+    bytes(h, K_LOWEST_16, 0xffff, 0);
+    fill(h, K_ABS_F16, 2, 0x7fff);
+    fill(h, K_LEAST_F16, 2, 0x0400);
+    fill(h, K_INFINITY_F16, 2, 0x7c00);
+    fill(h, K_HALF_REST, 4, 0x1fff);
+    fill(h, K_HALF_MIDDLE, 4, 0x1000);
+    fill(h, K_HALF_DENORMAL, 4, 0x387ffffe);
+    fill(h, K_ALL_ONES, 8, UINT64_MAX);
     fill(h, K_SIGN_I8, 1, 0x80);
     fill(h, K_SIGN_I16, 2, 0x8000);
     fill(h, K_SIGN_I32, 4, UINT64_C(1) << 31);
@@ -397,6 +453,7 @@ static void constants(struct host *h)
     fill(h, K_LANES_7F_8, 1, 0x7f);
     fill(h, K_LANES_7FFF_16, 2, 0x7fff);
     fill(h, K_LANES_1_8, 1, 1);
+    fill(h, K_LANES_1_16, 2, 1);
     fill(h, K_MAX_I32, 8, INT32_MAX);
     fill(h, K_MIN_I32, 8, (uint64_t)INT32_MIN);
     bytes(h, K_RBIT_NIBBLE, UINT64_C(0x0e060a020c040800), UINT64_C(0x0f070b030d050901));
@@ -423,7 +480,7 @@ void stubs_create(struct host *h)
     constants(h);
     h->stubs.enter = enter_stub(h, &as);
     h->stubs.leave = leave_stub(h, &as);
-    h->stubs.link = boundary_stub(h, &as, (uintptr_t)r->link);
+    h->stubs.link = link_stub(h, &as);
     h->stubs.go = boundary_stub(h, &as, (uintptr_t)r->go);
     h->stubs.poll = boundary_stub(h, &as, (uintptr_t)r->poll);
     h->stubs.tail = boundary_stub(h, &as, (uintptr_t)r->tail);
