@@ -74,6 +74,14 @@ void accel_start(struct accel *a);
 void accel_stop(struct accel *a);
 void accel_destroy(struct accel *a);
 bool accel_running(const struct accel *a);
+/*
+ * Nothing is left of what vCPUs did before: no code, translation of an address, exclusive monitor,
+ * flush that was posted. For a machine that is reset or loaded, while stopped; for one vCPU that is
+ * off and about to be switched on, from any thread. Architectural state is for others to set.
+ */
+void accel_forget(struct accel *a);
+void accel_forget_vcpu(struct vcpu *v);
+
 /* Counted: no vCPU goes on behind what v does now, until accel_start. On v's thread, from guest
  * code. */
 void accel_hold(struct accel *a, struct vcpu *v);
@@ -82,7 +90,8 @@ void accel_hold(struct accel *a, struct vcpu *v);
  * from the old ones is left. */
 void accel_state_loaded(struct accel *a);
 
-/* Debugging; only while stopped. Addresses are virtual. */
+/* Debugging; only while stopped. Addresses are virtual. Points may be inserted more than once, and
+ * are gone when each has been taken out. */
 bool accel_breakpoint(struct accel *a, uint64_t pc, bool insert);
 enum watch_kind {
     WATCH_WRITE,
@@ -95,11 +104,24 @@ bool accel_watchpoint(struct accel *a, uint64_t va, uint64_t bytes, enum watch_k
 void accel_step(struct accel *a, struct vcpu *v);
 /* A frozen vCPU runs nothing, whatever wakes it, until it is thawed. */
 void accel_freeze(struct vcpu *v, bool frozen);
-uint64_t accel_watch_hit(const struct accel *a); /* address of the last watchpoint hit, or 0 */
+/* The watchpoint at which v reported its stop: the first byte of the access that it covers, and
+ * which kind it is. false: v stopped for another reason, or has run since. */
+struct accel_watch {
+    uint64_t va;
+    enum watch_kind kind;
+};
+bool accel_watch_hit(const struct vcpu *v, struct accel_watch *hit);
+/* v, stopped before an instruction that meets a watchpoint, executes it when it goes on, unless it
+ * has been sent elsewhere. */
+void accel_step_over(struct vcpu *v);
 
-/* Guest memory at virtual addresses as v sees it, through breakpoints; only while stopped. */
+/*
+ * Guest memory at virtual addresses as v sees it, through breakpoints, and physical memory; only
+ * while stopped. Writes go to ROM as well, and code that was translated from there is forgotten.
+ */
 bool accel_read_memory(struct vcpu *v, uint64_t va, void *bytes, uint64_t n);
 bool accel_write_memory(struct vcpu *v, uint64_t va, const void *bytes, uint64_t n);
+bool accel_write_physical(struct vcpu *v, uint64_t pa, const void *bytes, uint64_t n);
 
 uint64_t accel_instructions(
     const struct accel *a); /* guest instructions so far; exact when counted, else 0 */

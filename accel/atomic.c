@@ -125,11 +125,15 @@ static uint8_t *place(struct vcpu *v, uint64_t va, uint32_t m, enum access a, bo
         }
         return NULL;
     }
-    if (!hit.host) {
+    if (hit.bytes < n) {
         fault(v, va, a, FAULT_BUS);
         return NULL;
     }
-    return hit.slow && !tcg_watch(v, va, n, a, idx) ? NULL : hit.host;
+    if (hit.slow &&
+        ((update && !tcg_watch_debugger(v, va, n, ACCESS_READ)) || !tcg_watch(v, va, n, a, idx))) {
+        return NULL;
+    }
+    return hit.host;
 }
 
 static uint64_t combine(unsigned op, uint64_t old, uint64_t x, unsigned bits)
@@ -351,8 +355,10 @@ static bool store_excl(struct vcpu *v, uint64_t va, uint32_t m, bool paired,
     if (misaligned(va, m | MO_ALIGN)) {
         return fault(v, va, ACCESS_WRITE, FAULT_ALIGN);
     }
-    v->hot.excl_addr = UINT64_MAX;
     uint8_t *p = swap_place(v, va, m | MO_ALIGN, false);
+    if (p || v->hot.raised != TCG_WATCHED) { /* that one will be executed again */
+        v->hot.excl_addr = UINT64_MAX;
+    }
     if (!p) {
         return false;
     }

@@ -150,22 +150,16 @@ static void insert(struct accel *a, struct block *blk)
     p->first = blk;
 }
 
-static uint32_t insn_limit(struct vcpu *v, uint64_t pc)
+/* A block ends before a breakpoint, so that the run loop sees it. */
+static uint32_t insn_limit(struct vcpu *v, uint64_t pc, const uint8_t *host)
 {
-    const struct accel *a = tcg_of(v)->accel;
+    const uint32_t limit = tcg_of(v)->limit ? tcg_of(v)->limit : UINT32_MAX;
 
     if (tcg_of(v)->step) {
         return 1;
     }
-    /* A block ends before a breakpoint, so that the run loop sees it. */
-    uint32_t limit = tcg_of(v)->limit ? tcg_of(v)->limit : UINT32_MAX;
-    for (unsigned i = 0; i < a->breakpoint_count; i++) {
-        const uint64_t distance = a->breakpoints[i] - pc;
-        if (distance && distance < GUEST_PAGE_SIZE && distance / 2 < limit) {
-            limit = (uint32_t)(distance / 4 ? distance / 4 : 1);
-        }
-    }
-    return limit;
+    const uint32_t free = tcg_insns_to_breakpoint(v, pc, host);
+    return free < limit ? free : limit;
 }
 
 /* A block of a step or of the rest of a slice is for one use: nothing finds it, and no link leads
@@ -195,10 +189,12 @@ static void set_extent(const struct tcg_vcpu *t, struct ir_builder *b)
 }
 
 /* Under the translate lock. NULL: the cache is full, everybody must leave. */
-static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const uint8_t *host)
+static struct block *translate(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit)
 {
     struct accel *a = tcg_of(v)->accel;
     struct ir_builder *b = &tcg_of(v)->builder;
+    const uint64_t pa = hit->pa;
+    const uint8_t *host = hit->host;
 
     if (a->block_count == a->block_capacity) {
         return NULL;
@@ -210,8 +206,8 @@ static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const u
         return NULL;
     }
     b->code = host;
-    b->code_bytes = GUEST_PAGE_SIZE - (uint32_t)(pc & (GUEST_PAGE_SIZE - 1));
-    b->max_guest_insns = insn_limit(v, pc);
+    b->code_bytes = hit->bytes;
+    b->max_guest_insns = insn_limit(v, pc, host);
     b->mmu_current = (uint8_t)v->cls->mmu_index(v);
     b->mmu_user = (uint8_t)v->cls->mmu_index_user(v);
     b->parallel = a->monitors != NULL;
@@ -245,6 +241,7 @@ static struct block *translate(struct vcpu *v, uint64_t pc, uint64_t pa, const u
     a->cached_insns += b->guest_insns;
     a->translate_ns += (uint64_t)(os_now_ns() - start);
     log_block(v, b, blk);
+    blk->valid = blk->valid && remap_note_code(v, hit);
     if (blk->valid) {
         insert(a, blk);
     }
@@ -294,7 +291,7 @@ static struct block *find_or_translate(struct vcpu *v, uint64_t pc, const struct
     if (!blk) {
         tcg_count(v, COUNT_TRANSLATE);
         tcg_doing(v, DOING_TRANSLATE);
-        blk = translate(v, pc, hit->pa, hit->host);
+        blk = translate(v, pc, hit);
         tcg_doing(v, before);
     }
     return blk;
@@ -450,6 +447,7 @@ void block_flush_all(struct accel *a)
     a->block_count = 0;
     a->short_block = NULL;
     memset(a->hash, 0, sizeof(*a->hash) << BLOCK_HASH_BITS);
+    hash_clear(a->code_hosts);
     code_pages_free(a);
     hash_clear(a->page_ids);
     a->next_page_id = 0;
@@ -468,7 +466,7 @@ void block_flush_all(struct accel *a)
 
 void tcg_flush_code(struct vcpu *v, uint64_t pa, uint64_t bytes)
 {
-    struct accel *a = tcg_of(v)->accel;
+    struct accel *a = v->accel ? tcg_of(v)->accel : NULL;
 
     if (!a) {
         return;
@@ -480,8 +478,11 @@ void tcg_flush_code(struct vcpu *v, uint64_t pa, uint64_t bytes)
 
 void tcg_flush_code_all(struct vcpu *v)
 {
-    struct accel *a = tcg_of(v)->accel;
+    struct accel *a = v->accel ? tcg_of(v)->accel : NULL;
 
+    if (!a) {
+        return;
+    }
     os_mutex_lock(&a->translate);
     for (uint32_t i = 0; i < a->block_count; i++) {
         struct block *b = &a->blocks[i];

@@ -508,6 +508,15 @@ void context_free_spare(struct accel *a)
     }
 }
 
+void context_forget(struct tcg_vcpu *t)
+{
+    t->context = NULL;
+    t->context_dirty = t->space_dirty = true;
+    memset(t->recent, 0, sizeof(t->recent));
+    memset(t->fetched, 0, sizeof(t->fetched));
+    memset(t->jumps, 0, JUMP_TABLE_ENTRIES * sizeof(*t->jumps));
+}
+
 void context_reset(struct accel *a)
 {
     for (unsigned i = 0; i < CONTEXT_BUCKETS; i++) {
@@ -520,11 +529,8 @@ void context_reset(struct accel *a)
     a->mappings = 0;
     memset(a->code_filter, 0, sizeof(a->code_filter));
     for (unsigned i = 0; i < a->count; i++) {
-        struct tcg_vcpu *t = tcg_of(a->vcpus[i]);
-        t->context = NULL;
-        t->context_dirty = t->space_dirty = true;
-        memset(t->recent, 0, sizeof(t->recent));
-        memset(t->fetched, 0, sizeof(t->fetched));
-        memset(t->jumps, 0, JUMP_TABLE_ENTRIES * sizeof(*t->jumps));
+        if (a->vcpus[i]->accel) { /* else it has not been set up: something failed before */
+            context_forget(tcg_of(a->vcpus[i]));
+        }
     }
 }

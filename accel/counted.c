@@ -411,7 +411,7 @@ struct block *counted_find(struct vcpu *v, uint64_t pc)
 
 void counted_left_block(struct vcpu *v)
 {
-    v->hot.countdown += (int64_t)v->env.insns_left - (v->hot.raised == TCG_RETRY ? 0 : 1);
+    v->hot.countdown += (int64_t)v->env.insns_left - (v->hot.raised == TCG_RAISED);
     v->env.insns_left = 0;
 }
 
@@ -515,6 +515,15 @@ struct counted *counted_create(const struct accel_config *c)
 void counted_attach(struct accel *a)
 {
     a->config.time->accel = a;
+}
+
+void counted_forget(struct accel *a)
+{
+    struct counted *t = a->config.time;
+
+    t->turn = 0;
+    t->turn_left = 0;
+    t->gave_way = NULL;
 }
 
 struct clock *counted_clock(const struct counted *t)

@@ -19,6 +19,9 @@ void counted_attach(struct accel *a);
 /* The machine goes on after it has stood still. Before the vCPUs do; the loop's thread. */
 void counted_started(struct accel *a);
 
+/* The machine begins anew, with the first vCPU's turn; time goes on. */
+void counted_forget(struct accel *a);
+
 /* vcpu_kick(); any thread. */
 void counted_kick(struct vcpu *v);
 

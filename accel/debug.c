@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Breakpoints, watchpoints and single steps of the debugger. Changed only while no vCPU runs. */
+/*
+ * Breakpoints, watchpoints and single steps of the debugger. Changed only while no vCPU runs.
+ *
+ * A block ends before each breakpoint, and the run-time leaves there: no jump table or link leads
+ * to one (runtime.c). Pages with a watched byte are slow, so that each access of them comes here.
+ * An access that meets a watchpoint is refused, and the instruction is left as if it had not begun,
+ * wherever in a block it stands; nothing depends on how blocks are linked. Where the debugger wants
+ * to look behind the instruction, it is then executed alone (tcg_run) with watchpoints off, and so
+ * it is when the guest goes on from a stop.
+ */
 #include "accel/tcg.h"
+#include "base/bits.h"
 #include "base/mem.h"
 
 bool tcg_has_breakpoint(const struct accel *a, uint64_t pc)
@@ -11,6 +21,39 @@ bool tcg_has_breakpoint(const struct accel *a, uint64_t pc)
         }
     }
     return false;
+}
+
+static bool may_reach_breakpoint(const struct accel *a, uint64_t pc, uint32_t bytes)
+{
+    for (unsigned i = 0; i < a->breakpoint_count; i++) {
+        const uint64_t distance = a->breakpoints[i] - pc;
+        if (distance && distance < bytes) {
+            return true;
+        }
+    }
+    return false;
+}
+
+uint32_t tcg_insns_to_breakpoint(struct vcpu *v, uint64_t pc, const uint8_t *host)
+{
+    const struct accel *a = tcg_of(v)->accel;
+    const uint32_t bytes = GUEST_PAGE_SIZE - (uint32_t)(pc & (GUEST_PAGE_SIZE - 1));
+    char text[128];
+
+    if (!may_reach_breakpoint(a, pc, bytes)) {
+        return UINT32_MAX;
+    }
+    for (uint32_t at = 0, insns = 0; at < bytes; insns++) {
+        if (insns && tcg_has_breakpoint(a, pc + at)) {
+            return insns;
+        }
+        const unsigned n = v->cls->disas(host + at, bytes - at, pc + at, text, sizeof(text));
+        if (n == 0) {
+            break;
+        }
+        at += n;
+    }
+    return UINT32_MAX;
 }
 
 /* Blocks that run across a breakpoint, and TLB entries of watched pages, are stale. */
@@ -24,23 +67,31 @@ static void forget_translations(struct accel *a)
     }
 }
 
-bool accel_breakpoint(struct accel *a, uint64_t pc, bool insert)
+static void add_breakpoint(struct accel *a, uint64_t pc)
 {
-    for (unsigned i = 0; i < a->breakpoint_count; i++) {
-        if (a->breakpoints[i] == pc) {
-            if (!insert) {
-                a->breakpoints[i] = a->breakpoints[--a->breakpoint_count];
-            }
-            forget_translations(a);
-            return true;
-        }
-    }
-    if (!insert) {
-        return false;
-    }
     a->breakpoints = mem_resize_array(a->breakpoints, a->breakpoint_count + 1,
                                       sizeof(*a->breakpoints));
     a->breakpoints[a->breakpoint_count++] = pc;
+}
+
+static bool remove_breakpoint(struct accel *a, uint64_t pc)
+{
+    for (unsigned i = 0; i < a->breakpoint_count; i++) {
+        if (a->breakpoints[i] == pc) {
+            a->breakpoints[i] = a->breakpoints[--a->breakpoint_count];
+            return true;
+        }
+    }
+    return false;
+}
+
+bool accel_breakpoint(struct accel *a, uint64_t pc, bool insert)
+{
+    if (insert) {
+        add_breakpoint(a, pc);
+    } else if (!remove_breakpoint(a, pc)) {
+        return false;
+    }
     forget_translations(a);
     return true;
 }
@@ -66,44 +117,72 @@ bool accel_watchpoint(struct accel *a, uint64_t va, uint64_t bytes, enum watch_k
     return true;
 }
 
-bool tcg_page_watched(const struct accel *a, uint64_t va)
+/* The first of the n bytes at a that w covers, in *at. Both may reach beyond the last address. */
+static bool first_common(const struct watchpoint *w, uint64_t a, uint64_t n, uint64_t *at)
 {
-    const uint64_t page = tlb_canonical(va) >> GUEST_PAGE_BITS;
+    const uint64_t from = tlb_canonical(w->va);
+
+    *at = a - from < w->bytes ? a : from;
+    return a - from < w->bytes || from - a < n;
+}
+
+bool tcg_range_watched(const struct accel *a, uint64_t va, unsigned bits)
+{
+    const uint64_t bytes = UINT64_C(1) << bits, first = tlb_canonical(va) & ~(bytes - 1);
+    uint64_t at;
 
     for (unsigned i = 0; i < a->watchpoint_count; i++) {
-        const struct watchpoint *w = &a->watchpoints[i];
-        if (page >= tlb_canonical(w->va) >> GUEST_PAGE_BITS &&
-            page <= tlb_canonical(w->va + w->bytes - 1) >> GUEST_PAGE_BITS) {
+        if (first_common(&a->watchpoints[i], first, bytes, &at)) {
             return true;
         }
     }
     return false;
 }
 
+static bool is_of_kind(const struct watchpoint *w, enum access kind)
+{
+    return w->kind == WATCH_ACCESS || (w->kind == WATCH_WRITE) == (kind == ACCESS_WRITE);
+}
+
 bool tcg_watch(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind, unsigned idx)
 {
-    struct accel *a = tcg_of(v)->accel;
+    return (!v->cls->watch || v->cls->watch(v, va, bytes, kind, idx)) &&
+           tcg_watch_debugger(v, va, bytes, kind);
+}
 
-    if (v->cls->watch && !v->cls->watch(v, va, bytes, kind, idx)) {
-        return false;
-    }
-    if (!a) {
+bool tcg_watch_debugger(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind)
+{
+    struct tcg_vcpu *t = v->accel;
+    uint64_t at;
+
+    if (!t || t->passing) {
         return true;
     }
-    for (unsigned i = 0; i < a->watchpoint_count; i++) {
-        const struct watchpoint *w = &a->watchpoints[i];
-        const bool hit = w->kind == WATCH_ACCESS ||
-                         (w->kind == WATCH_WRITE) == (kind == ACCESS_WRITE);
-        if (hit && va < w->va + w->bytes && w->va < va + bytes) {
-            a->watch_hit = w->va;
-            tcg_of(v)->watched = true;
-            atomic_store(&v->hot.exit_request, EXIT_LEAVE);
+    for (unsigned i = 0; i < t->accel->watchpoint_count; i++) {
+        const struct watchpoint *w = &t->accel->watchpoints[i];
+        if (is_of_kind(w, kind) && first_common(w, tlb_canonical(va), bytes, &at)) {
+            t->at = (struct accel_watch){.va = at, .kind = w->kind};
+            v->hot.raised = TCG_WATCHED;
+            return false;
         }
     }
     return true;
 }
 
-uint64_t accel_watch_hit(const struct accel *a)
+bool accel_watch_hit(const struct vcpu *v, struct accel_watch *hit)
 {
-    return a->watch_hit;
+    const struct tcg_vcpu *t = v->accel;
+
+    if (t->hit) {
+        *hit = t->at;
+    }
+    return t->hit;
+}
+
+void accel_step_over(struct vcpu *v)
+{
+    struct tcg_vcpu *t = v->accel;
+
+    t->pass = t->hit && !v->cls->watch_stops_behind;
+    t->pass_pc = v->cls->pc(v);
 }

@@ -8,6 +8,11 @@
  * One that runs answers within microseconds: waiting spins first. One that does not may wait for a
  * host CPU, of which there can be fewer than vCPUs: the waiting vCPU sleeps then, and those that
  * have answered pause (tcg_make_room), so that the others get their turn.
+ *
+ * A device's register that changes the map of physical memory is complete in the same way: the
+ * vCPU that wrote it goes on when all others know (tcg_settle_map). It may be in the middle of a
+ * block; what the block keeps of the map (addends of groups, which the back end knows) is spoiled
+ * before.
  */
 #include "accel/tcg.h"
 #include "base/atomic.h"
@@ -15,6 +20,9 @@
 
 static void apply(struct vcpu *v, const struct flush_request *r)
 {
+    if (!v->env.tlb) {
+        return; /* it keeps nothing */
+    }
     switch (r->kind) {
     case FLUSH_ALL:
         tlb_drop_all(v);
@@ -78,10 +86,12 @@ void tcg_map_changed(struct accel *a)
     for (unsigned i = 0; i < a->count; i++) {
         if (a->vcpus[i] == self) {
             apply(self, &r);
+            tcg_of(self)->map_changed = true;
         } else {
             post(a->vcpus[i], &r);
         }
     }
+    remap_drop_code(a);
 }
 
 static void flush(struct vcpu *v, const struct flush_request *r, bool all_vcpus)
@@ -209,4 +219,10 @@ bool tlb_sync(struct vcpu *v)
     const struct context *c = t->context;
     return !c || t->context_dirty || atomic_get(&c->retired) || atomic_load(&c->suspect) ||
            atomic_load(&v->hot.exit_request);
+}
+
+void tcg_settle_map(struct vcpu *v)
+{
+    tcg_of(v)->map_changed = false;
+    tlb_sync(v);
 }

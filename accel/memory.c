@@ -71,27 +71,23 @@ static void write_host(uint8_t *p, unsigned n, uint64_t value)
     }
 }
 
-/* Reads n bytes (1 to 8) that lie within one page. */
-static bool load_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx, uint64_t *value)
+/* Reads n bytes (1 to 8) that lie within one page, where reach() found. */
+static bool load_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx,
+                       const struct tlb_hit *hit, uint64_t *value)
 {
-    struct tlb_hit hit;
-
-    if (!reach(v, va, ACCESS_READ, idx, &hit)) {
+    if (hit->slow && !tcg_watch(v, va, n, ACCESS_READ, idx)) {
         return false;
     }
-    if (hit.slow && !tcg_watch(v, va, n, ACCESS_READ, idx)) {
-        return false;
-    }
-    if (hit.host) {
-        *value = read_host(hit.host, n);
+    if (n <= hit->bytes) {
+        *value = read_host(hit->host, n);
         return true;
     }
     if (is_pow2(n)) {
-        return space_load(v->memory, hit.pa, n, value) || bus_error(v, va, ACCESS_READ);
+        return space_load(v->memory, hit->pa, n, value) || bus_error(v, va, ACCESS_READ);
     }
     uint8_t bytes[8] = {0};
     *value = 0;
-    if (!space_read(v->memory, hit.pa, bytes, n)) {
+    if (!space_read(v->memory, hit->pa, bytes, n)) {
         return bus_error(v, va, ACCESS_READ);
     }
     *value = load_le(bytes, n);
@@ -104,7 +100,7 @@ static bool store_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx,
     if (hit->slow && !tcg_watch(v, va, n, ACCESS_WRITE, idx)) {
         return false;
     }
-    if (hit->host) {
+    if (n <= hit->bytes) {
         write_host(hit->host, n, value);
         return true;
     }
@@ -173,9 +169,64 @@ static bool store_halves(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value
            vcpu_store(v, va + n, half_of(m), value >> (8 * n));
 }
 
+/*
+ * Both pages must allow the access, and no watchpoint be met in either, before it begins: it may be
+ * of a device, and is not done twice. What the first piece reached may have changed the map, so the
+ * second page is looked up anew behind it.
+ */
+static bool both_allow(struct vcpu *v, uint64_t va, unsigned n, enum access a, unsigned idx,
+                       const struct tlb_hit *first)
+{
+    const unsigned k = left_in_page(va);
+    struct tlb_hit next;
+
+    return reach(v, va + k, a, idx, &next) && (!first->slow || tcg_watch(v, va, k, a, idx)) &&
+           (!next.slow || tcg_watch(v, va + k, n - k, a, idx));
+}
+
+/* n bytes at va, across the end of its page; hit is that page's. */
+static bool load_two(struct vcpu *v, uint64_t va, unsigned n, unsigned idx, struct tlb_hit *hit,
+                     uint64_t *value)
+{
+    const unsigned k = left_in_page(va);
+    uint64_t low, high;
+
+    if (!both_allow(v, va, n, ACCESS_READ, idx, hit)) {
+        return false;
+    }
+    hit->slow = false;
+    if (!load_piece(v, va, k, idx, hit, &low) || !reach(v, va + k, ACCESS_READ, idx, hit)) {
+        return false;
+    }
+    hit->slow = false;
+    if (!load_piece(v, va + k, n - k, idx, hit, &high)) {
+        return false;
+    }
+    *value = low | high << (8 * k);
+    return true;
+}
+
+static bool store_two(struct vcpu *v, uint64_t va, unsigned n, unsigned idx, struct tlb_hit *hit,
+                      uint64_t value)
+{
+    const unsigned k = left_in_page(va);
+
+    if (!both_allow(v, va, n, ACCESS_WRITE, idx, hit)) {
+        return false;
+    }
+    hit->slow = false;
+    if (!store_piece(v, va, k, idx, hit, value & mask64(8 * k)) ||
+        !reach(v, va + k, ACCESS_WRITE, idx, hit)) {
+        return false;
+    }
+    hit->slow = false;
+    return store_piece(v, va + k, n - k, idx, hit, value >> (8 * k));
+}
+
 bool vcpu_load(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
 {
-    const unsigned n = 1u << (m & MO_SIZE_LOG2), first = left_in_page(va);
+    const unsigned n = 1u << (m & MO_SIZE_LOG2), first = left_in_page(va), idx = idx_of(m);
+    struct tlb_hit hit;
 
     assert(n <= 8);
     if (!aligned_enough(v, va, m, ACCESS_READ)) {
@@ -184,17 +235,15 @@ bool vcpu_load(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
     if (is_halved(v, va, m, ACCESS_READ)) {
         return load_halves(v, va, m, value);
     }
+    if (!reach(v, va, ACCESS_READ, idx, &hit)) {
+        return false;
+    }
     if (n <= first) {
-        if (!load_piece(v, va, n, idx_of(m), value)) {
+        if (!load_piece(v, va, n, idx, &hit, value)) {
             return false;
         }
-    } else {
-        uint64_t low, high;
-        if (!load_piece(v, va, first, idx_of(m), &low) ||
-            !load_piece(v, va + first, n - first, idx_of(m), &high)) {
-            return false;
-        }
-        *value = low | high << (8 * first);
+    } else if (!load_two(v, va, n, idx, &hit, value)) {
+        return false;
     }
     if (m & MO_SWAP) {
         *value = swap_of(*value, n);
@@ -208,7 +257,7 @@ bool vcpu_load(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
 bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value)
 {
     const unsigned n = 1u << (m & MO_SIZE_LOG2), first = left_in_page(va);
-    struct tlb_hit hit, next;
+    struct tlb_hit hit;
 
     assert(n <= 8);
     if (is_halved(v, va, m, ACCESS_WRITE)) {
@@ -220,15 +269,86 @@ bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value)
     if (!aligned_enough(v, va, m, ACCESS_WRITE) || !reach(v, va, ACCESS_WRITE, idx_of(m), &hit)) {
         return false;
     }
-    if (n <= first) {
-        return store_piece(v, va, n, idx_of(m), &hit, value);
-    }
-    /* Both pages must be writable before either is written. */
-    if (!reach(v, va + first, ACCESS_WRITE, idx_of(m), &next)) {
+    return n <= first ? store_piece(v, va, n, idx_of(m), &hit, value)
+                      : store_two(v, va, n, idx_of(m), &hit, value);
+}
+
+/* ---- 16 bytes */
+
+/* Host address of 16 aligned bytes of plain RAM at va, or NULL. */
+static u128 *whole_vector(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
+{
+    uint64_t bytes;
+    void *p = va & 15 ? NULL : vcpu_host(v, va, a, idx_of(m), &bytes);
+
+    return p && bytes >= 16 ? p : NULL;
+}
+
+/* Both halves may be accessed, wherever they lie, and no watchpoint is met in either. */
+static bool both_halves_allow(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
+{
+    const unsigned left = left_in_page(va), first = left < 16 ? left : 16;
+    struct tlb_hit hit;
+
+    if (!reach(v, va, a, idx_of(m), &hit) || (hit.slow && !tcg_watch(v, va, first, a, idx_of(m)))) {
         return false;
     }
-    return store_piece(v, va, first, idx_of(m), &hit, value & mask64(8 * first)) &&
-           store_piece(v, va + first, n - first, idx_of(m), &next, value >> (8 * first));
+    return first == 16 || (reach(v, va + first, a, idx_of(m), &hit) &&
+                           (!hit.slow || tcg_watch(v, va + first, 16 - first, a, idx_of(m))));
+}
+
+static bool is_aligned_16(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
+{
+    if ((m & MO_ALIGN) && (va & 15)) {
+        v->cls->raise_memory(v, va, a, FAULT_ALIGN);
+        return false;
+    }
+    return true;
+}
+
+static uint32_t half_of_16(uint32_t m)
+{
+    return (m & ~(MO_SIZE_LOG2 | MO_SIGN | MO_ALIGN)) | MO_64;
+}
+
+bool vcpu_load16(struct vcpu *v, uint64_t va, uint32_t m, uint64_t x[2])
+{
+    const unsigned first = m & MO_SWAP ? 1 : 0;
+
+    if (!is_aligned_16(v, va, m, ACCESS_READ)) {
+        return false;
+    }
+    const u128 *p = whole_vector(v, va, m, ACCESS_READ);
+    if (!p) {
+        return both_halves_allow(v, va, m, ACCESS_READ) &&
+               vcpu_load(v, va, half_of_16(m), &x[first]) &&
+               vcpu_load(v, va + 8, half_of_16(m), &x[first ^ 1]);
+    }
+    const u128 got = atomic_read128(p);
+    x[first] = (uint64_t)got;
+    x[first ^ 1] = (uint64_t)(got >> 64);
+    for (unsigned i = 0; i < 2 && first; i++) {
+        x[i] = bswap64(x[i]);
+    }
+    return true;
+}
+
+bool vcpu_store16(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t x[2])
+{
+    const unsigned first = m & MO_SWAP ? 1 : 0;
+
+    if (!is_aligned_16(v, va, m, ACCESS_WRITE)) {
+        return false;
+    }
+    u128 *p = whole_vector(v, va, m, ACCESS_WRITE);
+    if (!p) {
+        return both_halves_allow(v, va, m, ACCESS_WRITE) &&
+               vcpu_store(v, va, half_of_16(m), x[first]) &&
+               vcpu_store(v, va + 8, half_of_16(m), x[first ^ 1]);
+    }
+    const uint64_t low = first ? bswap64(x[1]) : x[0], high = first ? bswap64(x[0]) : x[1];
+    atomic_write128(p, (u128)high << 64 | low);
+    return true;
 }
 
 void *vcpu_host(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_t *bytes)
@@ -240,9 +360,9 @@ void *vcpu_host(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_
         return NULL;
     }
     if (bytes) {
-        *bytes = left_in_page(va);
+        *bytes = hit.bytes;
     }
-    return hit.host;
+    return bytes || hit.bytes == left_in_page(va) ? hit.host : NULL;
 }
 
 bool vcpu_translate(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_t *pa,
@@ -259,47 +379,68 @@ bool vcpu_translate(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uin
 
 /* ---- debugger's view */
 
-static bool debug_piece(struct vcpu *v, uint64_t va, uint8_t *bytes, uint64_t n, bool write)
+/* n bytes from pa on that one range shows; ROM as RAM. */
+static bool debug_write_range(struct vcpu *v, const struct mem_view *m, paddr pa,
+                              const uint8_t *bytes, uint64_t n)
 {
-    paddr pa;
-
-    if (!v->cls->debug_translate(v, va, &pa)) {
-        return false;
+    if (m->range->kind == RANGE_MMIO) {
+        return space_write(v->memory, pa, bytes, n);
     }
-    struct mem_view m;
-    if (!space_find(v->memory, pa, &m) || m.range->kind == RANGE_MMIO || pa + n > m.base + m.size) {
-        return write ? space_write(v->memory, pa, bytes, n) : space_read(v->memory, pa, bytes, n);
-    }
-    uint8_t *host = m.range->host + m.offset + (pa - m.base);
-    if (write) {
-        memcpy(host, bytes, n);
-        tcg_flush_code(v, pa, n);
-    } else {
-        memcpy(bytes, host, n);
-    }
+    memcpy(m->range->host + m->offset + (pa - m->base), bytes, n);
+    tcg_flush_code(v, pa, n);
     return true;
 }
 
-static bool debug_access(struct vcpu *v, uint64_t va, uint8_t *bytes, uint64_t n, bool write)
+bool accel_write_physical(struct vcpu *v, uint64_t pa, const void *bytes, uint64_t n)
 {
+    const uint8_t *p = bytes;
+    struct mem_view m;
+
     while (n > 0) {
-        const uint64_t piece = n < left_in_page(va) ? n : left_in_page(va);
-        if (!debug_piece(v, va, bytes, piece, write)) {
+        if (!space_find(v->memory, pa, &m)) {
             return false;
         }
-        va += piece;
-        bytes += piece;
+        const uint64_t left = m.base + m.size - pa, piece = n < left ? n : left;
+        if (!debug_write_range(v, &m, pa, p, piece)) {
+            return false;
+        }
+        pa += piece;
+        p += piece;
         n -= piece;
     }
     return true;
 }
 
+/* The next piece of n bytes at va that lies in one page. */
+static uint64_t debug_piece(uint64_t va, uint64_t n)
+{
+    return n < left_in_page(va) ? n : left_in_page(va);
+}
+
 bool accel_read_memory(struct vcpu *v, uint64_t va, void *bytes, uint64_t n)
 {
-    return debug_access(v, va, bytes, n, false);
+    uint8_t *p = bytes;
+    paddr pa;
+
+    for (uint64_t piece; n > 0; va += piece, p += piece, n -= piece) {
+        piece = debug_piece(va, n);
+        if (!v->cls->debug_translate(v, va, &pa) || !space_read(v->memory, pa, p, piece)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool accel_write_memory(struct vcpu *v, uint64_t va, const void *bytes, uint64_t n)
 {
-    return debug_access(v, va, (uint8_t *)(uintptr_t)bytes, n, true);
+    const uint8_t *p = bytes;
+    paddr pa;
+
+    for (uint64_t piece; n > 0; va += piece, p += piece, n -= piece) {
+        piece = debug_piece(va, n);
+        if (!v->cls->debug_translate(v, va, &pa) || !accel_write_physical(v, pa, p, piece)) {
+            return false;
+        }
+    }
+    return true;
 }

@@ -132,6 +132,28 @@ struct vcpu *vcpu_current(void)
     return current;
 }
 
+struct vcpu *vcpu_make_current(struct vcpu *v)
+{
+    struct vcpu *before = current;
+
+    current = v;
+    return before;
+}
+
+bool tcg_take_raised(struct vcpu *v)
+{
+    const uint32_t raised = v->hot.raised;
+
+    counted_left_block(v);
+    v->hot.raised = 0;
+    if (raised == TCG_WATCHED) {
+        tcg_of(v)->hit = true;
+        return false;
+    }
+    v->cls->take_exception(v);
+    return true;
+}
+
 /* The block, at that PC, by the interpreter; where the guest goes on, with an exception taken. */
 static uint64_t interpret_block(struct vcpu *v, const struct block *b, uint64_t at)
 {
@@ -144,14 +166,15 @@ static uint64_t interpret_block(struct vcpu *v, const struct block *b, uint64_t 
     uint64_t pc = ir_interpret(v, b->ir);
     v->cls->set_pc(v, pc);
     if (v->hot.raised) {
-        counted_left_block(v);
-        v->hot.raised = 0;
-        v->cls->take_exception(v);
+        tcg_take_raised(v);
         pc = v->cls->pc(v);
     } else if (v->env.insns_left > 1) {
         v->hot.countdown += v->env.insns_left - 1; /* left by a branch in the middle */
     }
     v->env.insns_left = 0;
+    if (unlikely(tcg_of(v)->map_changed)) {
+        tcg_settle_map(v);
+    }
     return pc;
 }
 
@@ -160,7 +183,8 @@ static void interpret(struct vcpu *v, uint64_t pc)
     struct tcg_vcpu *t = tcg_of(v);
     const bool counted = t->accel->config.counted;
 
-    while (!atomic_load(&v->hot.exit_request) && !t->step && !(counted && v->hot.countdown <= 0)) {
+    while (!atomic_load(&v->hot.exit_request) && !t->step && !t->hit &&
+           !(counted && v->hot.countdown <= 0)) {
         context_select(v, pc);
         if (t->accel->breakpoint_count && tcg_has_breakpoint(t->accel, pc)) {
             break;
@@ -178,7 +202,10 @@ static void interpret(struct vcpu *v, uint64_t pc)
     v->cls->set_pc(v, pc);
 }
 
-/* One instruction, translated for itself and not kept. */
+/*
+ * One instruction, translated for itself and not kept. The key is spoiled, so that a jump or return
+ * asks the run-time, which leaves.
+ */
 static void step_one(struct vcpu *v)
 {
     struct tcg_vcpu *t = tcg_of(v);
@@ -193,12 +220,26 @@ static void step_one(struct vcpu *v)
         if (trace_entries()) {
             trace_entry(v, pc);
         }
+        atomic_set(&v->hot.key, t->accel->spoiled_key);
+        atomic_set(&v->hot.code_slots, t->accel->null_slots.fixed);
         v->hot.pc = pc;
         host_enter(t->accel->host, v, b->entry);
         v->cls->set_pc(v, v->hot.pc);
         return;
     }
     v->cls->set_pc(v, interpret_block(v, b, pc));
+}
+
+/* The instruction at which v stands, whatever it accesses. */
+static void pass_watchpoint(struct vcpu *v)
+{
+    struct tcg_vcpu *t = tcg_of(v);
+    const bool step = t->step;
+
+    t->passing = t->step = true;
+    step_one(v);
+    t->passing = false;
+    t->step = step;
 }
 
 static void run_host(struct vcpu *v)
@@ -212,19 +253,36 @@ static void run_host(struct vcpu *v)
     v->cls->set_pc(v, v->hot.pc);
 }
 
+static void run_on(struct vcpu *v)
+{
+    struct tcg_vcpu *t = tcg_of(v);
+    const bool passes = t->pass && t->pass_pc == v->cls->pc(v);
+
+    t->pass = false;
+    if (passes) {
+        pass_watchpoint(v);
+    }
+    if (t->step) {
+        if (!passes) {
+            step_one(v);
+        }
+    } else if (t->accel->host) {
+        run_host(v);
+    } else {
+        interpret(v, v->cls->pc(v));
+    }
+    if (t->hit && v->cls->watch_stops_behind) {
+        pass_watchpoint(v);
+    }
+}
+
 static void enter_guest(struct vcpu *v)
 {
     struct tcg_vcpu *t = tcg_of(v);
 
     atomic_store(&t->in_guest, true);
     tcg_process_requests(v);
-    if (t->step) {
-        step_one(v);
-    } else if (t->accel->host) {
-        run_host(v);
-    } else {
-        interpret(v, v->cls->pc(v));
-    }
+    run_on(v);
     atomic_store(&t->in_guest, false);
     tcg_answered(t);
 }
@@ -238,9 +296,8 @@ void tcg_listen(struct vcpu *v)
  */
 void tcg_run(struct vcpu *v)
 {
-    struct vcpu *before = current;
+    struct vcpu *before = vcpu_make_current(v);
 
-    current = v;
     tcg_doing(v, DOING_RUN);
     tcg_process_requests(v);
     if (v->cls->interrupt_ready(v)) {
@@ -252,5 +309,5 @@ void tcg_run(struct vcpu *v)
         enter_guest(v);
         tcg_doing(v, DOING_RUN);
     }
-    current = before;
+    vcpu_make_current(before);
 }

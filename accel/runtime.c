@@ -182,9 +182,10 @@ static const void *take(struct vcpu *v)
 {
     tcg_count(v, COUNT_EXCEPTION);
     tcg_doing(v, DOING_EXCEPTION);
-    counted_left_block(v);
-    v->hot.raised = 0;
-    v->cls->take_exception(v);
+    if (!tcg_take_raised(v)) {
+        v->hot.pc = v->cls->pc(v);
+        return host_leave_address(tcg_of(v)->accel->host);
+    }
     return runtime_go(v, v->cls->pc(v));
 }
 
@@ -217,6 +218,9 @@ static const void *tail(struct vcpu *v, const struct ir_call *row, uint32_t aux,
         return take(v);
     }
     v->env.insns_left = 0;
+    if (unlikely(tcg_of(v)->map_changed)) {
+        tcg_settle_map(v);
+    }
     return runtime_go(v, pc);
 }
 
@@ -236,6 +240,10 @@ static const void *leave_at(struct vcpu *v, const struct site *s)
 /* Behind a function in the middle of a block: NULL, or where the guest goes on when it leaves. */
 static const void *finish(struct vcpu *v, const struct site *s, bool leaves)
 {
+    if (unlikely(tcg_of(v)->map_changed)) {
+        host_forget_addends(tcg_of(v)->accel->host, v, s);
+        tcg_settle_map(v);
+    }
     if (leaves) {
         return leave_at(v, s);
     }
@@ -273,84 +281,16 @@ static uint64_t site_address(const struct vcpu *v, const struct site *s)
     return a;
 }
 
-/* Host address of 16 aligned bytes of plain RAM at va, or NULL. */
-static u128 *whole_vector(struct vcpu *v, uint32_t m, uint64_t va, enum access a)
-{
-    return va & 15 ? NULL : vcpu_host(v, va, a, m >> MO_IDX_SHIFT & 7, NULL);
-}
-
-static union ir_vec vector_of(u128 x, uint32_t m)
-{
-    const uint64_t low = (uint64_t)x, high = (uint64_t)(x >> 64);
-
-    return m & MO_SWAP ? (union ir_vec){.u64 = {bswap64(high), bswap64(low)}}
-                       : (union ir_vec){.u64 = {low, high}};
-}
-
-static bool load_16(struct vcpu *v, uint32_t m, uint64_t va, union ir_vec *x)
-{
-    const uint32_t half = (m & ~MO_SIZE_LOG2) | MO_64;
-    const unsigned first = m & MO_SWAP ? 1 : 0;
-
-    if ((m & MO_ALIGN) && (va & 15)) {
-        v->cls->raise_memory(v, va, ACCESS_READ, FAULT_ALIGN);
-        return false;
-    }
-    const u128 *p = whole_vector(v, m, va, ACCESS_READ);
-    if (p) {
-        *x = vector_of(atomic_read128(p), m);
-        return true;
-    }
-    return vcpu_load(v, va, half, &x->u64[first]) && vcpu_load(v, va + 8, half, &x->u64[first ^ 1]);
-}
-
 static bool load_vector(struct vcpu *v, const struct site *s, uint64_t va)
 {
     union ir_vec x = {.u64 = {0, 0}};
 
     if ((s->memop & MO_SIZE_LOG2) < MO_128 ? !vcpu_load(v, va, s->memop, &x.u64[0])
-                                           : !load_16(v, s->memop, va, &x)) {
+                                           : !vcpu_load16(v, va, s->memop, x.u64)) {
         return false;
     }
     *(union ir_vec *)v->env.vec[s->data] = x;
     return true;
-}
-
-/* Both pages of a store of 16 bytes must be writable before the first is written. */
-static bool both_writable(struct vcpu *v, uint32_t m, uint64_t va)
-{
-    const uint64_t places[2] = {va, (va + 15) & ~(uint64_t)(GUEST_PAGE_SIZE - 1)};
-    struct tlb_hit hit;
-    uint64_t fault;
-
-    for (unsigned i = 0; i < 2; i++) {
-        if (!tlb_lookup(v, places[i], ACCESS_WRITE, m >> MO_IDX_SHIFT & 7, &hit, &fault)) {
-            v->cls->raise_memory(v, places[i], ACCESS_WRITE, fault);
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool store_16(struct vcpu *v, uint32_t m, uint64_t va, const union ir_vec *x)
-{
-    const uint32_t half = (m & ~MO_SIZE_LOG2) | MO_64;
-    const unsigned first = m & MO_SWAP ? 1 : 0;
-
-    if ((m & MO_ALIGN) && (va & 15)) {
-        v->cls->raise_memory(v, va, ACCESS_WRITE, FAULT_ALIGN);
-        return false;
-    }
-    u128 *p = whole_vector(v, m, va, ACCESS_WRITE);
-    if (p) {
-        const union ir_vec in_order = vector_of((u128)x->u64[1] << 64 | x->u64[0], m);
-        atomic_write128(p, (u128)in_order.u64[1] << 64 | in_order.u64[0]);
-        return true;
-    }
-    if (((va ^ (va + 15)) >> GUEST_PAGE_BITS) && !both_writable(v, m, va)) {
-        return false;
-    }
-    return vcpu_store(v, va, half, x->u64[first]) && vcpu_store(v, va + 8, half, x->u64[first ^ 1]);
 }
 
 static bool store_vector(struct vcpu *v, const struct site *s, uint64_t va)
@@ -358,7 +298,7 @@ static bool store_vector(struct vcpu *v, const struct site *s, uint64_t va)
     const union ir_vec *x = (const union ir_vec *)v->env.vec[s->data];
 
     return (s->memop & MO_SIZE_LOG2) < MO_128 ? vcpu_store(v, va, s->memop, x->u64[0])
-                                              : store_16(v, s->memop, va, x);
+                                              : vcpu_store16(v, va, s->memop, x->u64);
 }
 
 static bool access_by_register(struct vcpu *v, const struct site *s, uint64_t va)

@@ -134,7 +134,9 @@ static void report(struct tcg_vcpu *t, enum accel_exit why)
 
     atomic_store(&a->running, false);
     kick_all(a);
-    a->exited(a->opaque, t->v, why);
+    if (!atomic_exchange(&a->reported, true)) {
+        a->exited(a->opaque, t->v, why);
+    }
 }
 
 static void after_round(struct tcg_vcpu *t)
@@ -144,8 +146,7 @@ static void after_round(struct tcg_vcpu *t)
     if (t->step) {
         t->step = false;
         report(t, ACCEL_DEBUG);
-    } else if (t->watched) {
-        t->watched = false;
+    } else if (t->hit) {
         report(t, ACCEL_DEBUG);
     } else if (a->breakpoint_count && tcg_has_breakpoint(a, t->v->cls->pc(t->v)) &&
                !atomic_load(&t->v->halted)) {
@@ -261,6 +262,7 @@ static bool vcpu_setup(struct accel *a, struct vcpu *v, struct error *e)
 {
     struct tcg_vcpu *t = mem_alloc(sizeof(*t));
 
+    v->accel = t;
     t->v = v;
     t->accel = a;
     t->context_dirty = t->space_dirty = true;
@@ -270,7 +272,6 @@ static bool vcpu_setup(struct accel *a, struct vcpu *v, struct error *e)
     os_cond_init(&t->wake);
     ir_builder_init(&t->builder, v->cls->ir);
     t->builder.no_fold = a->config.no_opt;
-    v->accel = t;
     v->hot.jump_table = t->jumps;
     v->hot.excl_addr = UINT64_MAX;
     v->env.monitors = a->monitors;
@@ -308,8 +309,8 @@ static void map_changed(void *opaque)
     tcg_map_changed(opaque);
 }
 
-struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, unsigned count,
-                           accel_exited_fn exited, void *opaque, struct error *e)
+/* What needs no memory of a size that may not be had. */
+static struct accel *create(const struct accel_config *c, struct vcpu **vcpus, unsigned count)
 {
     struct accel *a = mem_alloc(sizeof(*a));
 
@@ -317,8 +318,6 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
     a->config.single_thread |= c->counted;
     a->vcpus = vcpus;
     a->count = count;
-    a->exited = exited;
-    a->opaque = opaque;
     os_mutex_init(&a->lock);
     os_cond_init(&a->changed);
     os_mutex_init(&a->translate);
@@ -329,24 +328,63 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
     a->spoiled_key = (a->spoiled_key & mask64(52)) | (uint64_t)0x7ff << 52;
     a->hash = mem_array((size_t)1 << BLOCK_HASH_BITS, sizeof(*a->hash));
     a->pages = mem_alloc(sizeof(*a->pages));
+    a->code_hosts = mem_alloc(sizeof(*a->code_hosts));
     a->page_ids = mem_alloc(sizeof(*a->page_ids));
-    if (!c->interpreter && !create_host(a, vcpus[0], e)) {
-        accel_destroy(a);
-        return NULL;
-    }
-    if ((c->perf_map || c->jit_dump) && !(a->perf = perf_create(c, a->host, e))) {
-        accel_destroy(a);
-        return NULL;
-    }
     const uint64_t blocks = cache_bytes(a) / CACHE_BYTES_A_BLOCK;
     a->block_capacity = blocks < LAYOUT_MOVED_IDS ? (uint32_t)blocks : LAYOUT_MOVED_IDS - 1;
     a->monitors = a->config.single_thread || count == 1 ? NULL : monitors_create();
-    a->blocks = os_map_ram(a->block_capacity * sizeof(*a->blocks), e);
-    bool ok = a->blocks != NULL;
-    for (unsigned i = 0; i < count && ok; i++) {
-        ok = vcpu_setup(a, vcpus[i], e);
+    return a;
+}
+
+static bool setup(struct accel *a, struct error *e)
+{
+    const struct accel_config *c = &a->config;
+
+    if (!c->interpreter && !create_host(a, a->vcpus[0], e)) {
+        return false;
     }
-    if (!ok) {
+    if ((c->perf_map || c->jit_dump) && !(a->perf = perf_create(c, a->host, e))) {
+        return false;
+    }
+    if (!(a->blocks = os_map_ram(a->block_capacity * sizeof(*a->blocks), e))) {
+        return false;
+    }
+    for (unsigned i = 0; i < a->count; i++) {
+        if (!vcpu_setup(a, a->vcpus[i], e)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* They are parked until accel_start. */
+static bool start_threads(struct accel *a, struct error *e)
+{
+    for (unsigned i = 0; i < thread_count(a); i++) {
+        char name[16];
+        struct tcg_vcpu *t = tcg_of(a->vcpus[i]);
+        snprintf(name, sizeof(name), "vcpu %u", i);
+        void (*run)(void *) = a->config.single_thread ? run_all : run_thread;
+        void *arg = a->config.single_thread ? (void *)a : t;
+        if (!(t->has_thread = os_thread_start(&t->thread, name, run, arg, e))) {
+            return false;
+        }
+    }
+    if (a->config.single_thread && !a->config.counted && a->count > 1) {
+        a->has_timer = os_thread_start(&a->timer, "slices", slice_timer, a, e);
+        return a->has_timer;
+    }
+    return true;
+}
+
+struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, unsigned count,
+                           accel_exited_fn exited, void *opaque, struct error *e)
+{
+    struct accel *a = create(c, vcpus, count);
+
+    a->exited = exited;
+    a->opaque = opaque;
+    if (!setup(a, e)) {
         accel_destroy(a);
         return NULL;
     }
@@ -358,6 +396,11 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
     if (c->stats) {
         stats_measure(a, true);
     }
+    if (!start_threads(a, e)) {
+        accel_destroy(a);
+        return NULL;
+    }
+    a->started = true;
     return a;
 }
 
@@ -366,31 +409,16 @@ void accel_start(struct accel *a)
     if (a->config.counted && !atomic_load(&a->running)) {
         counted_started(a);
     }
-    for (unsigned i = 0; i < a->count; i++) {
-        tcg_of(a->vcpus[i])->context_dirty = tcg_of(a->vcpus[i])->space_dirty = true;
+    for (unsigned i = 0; i < a->count && !atomic_load(&a->running); i++) {
+        struct tcg_vcpu *t = tcg_of(a->vcpus[i]);
+        t->context_dirty = t->space_dirty = true;
+        t->hit = false;
     }
     os_mutex_lock(&a->lock);
+    atomic_store(&a->reported, false);
     atomic_store(&a->running, true);
     os_cond_broadcast(&a->changed);
     os_mutex_unlock(&a->lock);
-    if (a->started) {
-        return;
-    }
-    a->started = true;
-    struct error e;
-    for (unsigned i = 0; i < thread_count(a); i++) {
-        char name[16];
-        struct tcg_vcpu *t = tcg_of(a->vcpus[i]);
-        snprintf(name, sizeof(name), "vcpu %u", i);
-        void (*run)(void *) = a->config.single_thread ? run_all : run_thread;
-        if (!os_thread_start(&t->thread, name, run, a->config.single_thread ? (void *)a : t, &e)) {
-            assert(!"a vCPU's thread cannot be started");
-        }
-    }
-    if (a->config.single_thread && !a->config.counted && a->count > 1) {
-        a->has_timer = os_thread_start(&a->timer, "slices", slice_timer, a, &e);
-        assert(a->has_timer);
-    }
 }
 
 static bool all_parked(const struct accel *a)
@@ -446,8 +474,11 @@ void accel_destroy(struct accel *a)
     atomic_store(&a->quit, true);
     os_cond_broadcast(&a->changed);
     os_mutex_unlock(&a->lock);
-    for (unsigned i = 0; a->started && i < thread_count(a); i++) {
-        os_thread_join(&tcg_of(a->vcpus[i])->thread);
+    for (unsigned i = 0; i < thread_count(a); i++) {
+        struct tcg_vcpu *t = a->vcpus[i]->accel;
+        if (t && t->has_thread) {
+            os_thread_join(&t->thread);
+        }
     }
     if (a->has_timer) {
         os_thread_join(&a->timer);
@@ -468,8 +499,10 @@ void accel_destroy(struct accel *a)
         host_destroy(a->host);
     }
     hash_free(a->pages);
+    hash_free(a->code_hosts);
     hash_free(a->page_ids);
     mem_free(a->pages);
+    mem_free(a->code_hosts);
     mem_free(a->page_ids);
     mem_free(a->hash);
     mem_free(a->monitors);

@@ -115,6 +115,7 @@ struct tcg_vcpu {
     struct vcpu *v;
     struct accel *accel;
     struct os_thread thread;
+    bool has_thread;
     struct context *context;
     struct context *recent[CONTEXT_CACHE];
     struct fetched fetched[FETCHED_PAGES]; /* by virtual page, direct mapped */
@@ -139,8 +140,13 @@ struct tcg_vcpu {
         frozen; /* the debugger lets others run, and not this one; as step, changed while stopped */
     uint32_t
         limit; /* not 0: the block to be found has at most so many instructions, and is not kept */
-    bool watched; /* a watchpoint was hit */
-    bool parked;  /* waits for accel_start; under accel.lock */
+    bool hit;  /* the last run ended at a watchpoint: */
+    struct accel_watch at; /* this one */
+    bool passing;          /* the instruction that runs meets no watchpoint */
+    bool pass;             /* the next one will not, if it is at: */
+    uint64_t pass_pc;
+    bool map_changed; /* an access of this vCPU has changed the map of memory */
+    bool parked;      /* waits for accel_start; under accel.lock */
     struct tcg_stats stats;
 };
 
@@ -160,7 +166,7 @@ struct accel {
     struct os_mutex lock; /* guards the next four, parked, and reports */
     struct os_cond changed;
     _Atomic bool running, quit;
-    bool started;          /* the threads exist */
+    bool started;          /* all threads exist */
     struct vcpu *slice_of; /* thread=single: whose turn it is, and until when */
     _Atomic int64_t slice_end_ns;
     struct os_thread timer;
@@ -176,6 +182,7 @@ struct accel {
     struct host *host;         /* NULL: interpreter */
     struct block **hash;       /* by physical address and mode; readers take no lock */
     struct hash *pages;        /* physical page → struct code_page */
+    struct hash *code_hosts;   /* physical page → host address that its blocks were made from */
     uint32_t next_code_page;
     struct code_region regions[CODE_REGIONS];
     struct context *contexts[CONTEXT_BUCKETS]; /* [0]: those without a tag; others by tag */
@@ -205,7 +212,7 @@ struct accel {
     unsigned breakpoint_count;
     struct watchpoint *watchpoints;
     unsigned watchpoint_count;
-    uint64_t watch_hit;
+    _Atomic bool reported; /* why the vCPUs stop is known: who stops from now on has not reported */
 
     bool measured;          /* as the vCPUs' stats.measured */
     uint64_t measured_from; /* counted: instructions when that began */
@@ -265,8 +272,10 @@ void context_note_nonglobal(struct vcpu *v, uint64_t pc);
 uint32_t context_page_id(struct accel *a, uint64_t va, uint64_t pa); /* of their pages */
 void context_suspect_range(struct accel *a, uint64_t va, uint64_t bytes, uint32_t tag);
 void context_suspect_tag(struct accel *a, uint32_t tag); /* TLB_ANY_TAG: all */
-void context_reset(struct accel *a);                     /* everybody is out */
-void context_free_spare(struct accel *a);                /* behind a reset: at the end */
+void context_forget(
+    struct tcg_vcpu *t);             /* what t's vCPU, which is out, knows of contexts and jumps */
+void context_reset(struct accel *a); /* everybody is out */
+void context_free_spare(struct accel *a); /* behind a reset: at the end */
 /* code_pages.c; under the translate lock */
 struct code_page *code_page_at(struct accel *a, uint64_t pa); /* made if need be */
 /* The block at pc, on pa, is about to be translated by v, to be kept: is it to be movable? */
@@ -301,6 +310,9 @@ void tcg_answered(struct tcg_vcpu *t);      /* wakes who waits for that; t is ou
 /* Lets others have the host CPU of t, which is outside, if they have yet to answer a flush. */
 void tcg_make_room(struct tcg_vcpu *t);
 void tcg_map_changed(struct accel *a); /* the map of physical memory has; any thread */
+/* Behind an access of v that changed the map (map_changed), where no host address is kept that was
+ * found before: waits until the other vCPUs know of it as well. */
+void tcg_settle_map(struct vcpu *v);
 
 /* tcg.c */
 bool tcg_has_work(struct vcpu *v); /* may run: on, and not waiting or no longer */
@@ -313,6 +325,9 @@ void tcg_leave_soon(struct vcpu *v, uint32_t why);
  * tcg_run: a kick from here on is noticed. */
 void tcg_listen(struct vcpu *v);
 void tcg_run(struct vcpu *v); /* guest code until something else wants the thread */
+/* v has left a block because hot.raised says so, and its PC is the instruction's: takes the
+ * exception. false: v stops there, at a watchpoint. */
+bool tcg_take_raised(struct vcpu *v);
 
 /* fault.c */
 void fault_handler_install(
@@ -321,10 +336,21 @@ void *fault_stack_create(void); /* signal stack of the calling thread */
 void fault_stack_free(void *stack);
 
 /* debug.c */
-/* An access of a page that is watched by the debugger or the guest. false: the guest's watchpoint
- * raised an exception. */
+/* An access of a page that is watched by the debugger or the guest. false: it must not happen: the
+ * guest's watchpoint raised an exception, or the debugger's wants the instruction to be left. */
 bool tcg_watch(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind, unsigned idx);
+bool tcg_watch_debugger(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind);
 bool tcg_has_breakpoint(const struct accel *a, uint64_t pc);
-bool tcg_page_watched(const struct accel *a, uint64_t va);
+/* The debugger watches a byte of the 2^bits around va. */
+bool tcg_range_watched(const struct accel *a, uint64_t va, unsigned bits);
+/* Instructions from pc, whose bytes are at host to the page's end, to the next breakpoint behind
+ * it; UINT32_MAX: there is none. */
+uint32_t tcg_insns_to_breakpoint(struct vcpu *v, uint64_t pc, const uint8_t *host);
+
+/* remap.c */
+/* Under the translate lock: a block was made from what hit says. false: that is no longer what is
+ * mapped there, so the block serves once. */
+bool remap_note_code(struct vcpu *v, const struct tlb_hit *hit);
+void remap_drop_code(struct accel *a); /* code whose memory is no longer at its address is gone */
 
 #endif

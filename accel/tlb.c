@@ -40,9 +40,13 @@ void tlb_clear_table(struct tlb_table *t)
 static struct tlb_table *table_create(void)
 {
     void *map = os_map_ram(TABLE_BYTES, NULL);
-    struct tlb_table *t = (struct tlb_table *)((char *)map + GUEST_PAGE_SIZE) - 1;
 
-    assert(map && offsetof(struct tlb_table, mask) + 8 == sizeof(struct tlb_table));
+    if (!map) {
+        mem_end(TABLE_BYTES);
+    }
+    struct tlb_table *t = (struct tlb_table *)((char *)map + GUEST_PAGE_SIZE) - 1;
+    _Static_assert(offsetof(struct tlb_table, mask) + 8 == sizeof(struct tlb_table),
+                   "generated code finds the mask before the lines");
     t->map = map;
     set_lines(t, TLB_MIN_LINES);
     return t;
@@ -53,13 +57,20 @@ void tlb_find_ram(struct vcpu *v)
     struct tlb *t = v->env.tlb;
     const uint64_t probes[] = {0x40000000, 0, 0x80000000};
 
-    /* The range that most pages are in is looked up once; others go through space_find. */
+    t->ram = NULL;
+    t->ram_base = t->ram_size = 0;
+    /* The range that most pages are in is looked up once; others go through space_find. Only whole
+     * pages count: a view begins and ends wherever another range covers a part of it. */
     for (unsigned i = 0; i < array_len(probes) && !t->ram; i++) {
         struct mem_view m;
         if (v->memory && space_find(v->memory, probes[i], &m) && m.range->kind == RANGE_RAM) {
-            t->ram = m.range->host + m.offset;
-            t->ram_base = m.base;
-            t->ram_size = m.size & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
+            const uint64_t first = align_up(m.base, GUEST_PAGE_SIZE);
+            const uint64_t end = (m.base + m.size) & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
+            if (first < end) {
+                t->ram = m.range->host + m.offset + (first - m.base);
+                t->ram_base = first;
+                t->ram_size = end - first;
+            }
         }
     }
 }
@@ -202,7 +213,37 @@ void tlb_select(struct vcpu *v, bool space)
     v->hot.tlb_user = t->by_idx[user] + 1;
 }
 
+/* For an index that is not in use, whose table and tags are those of some time before. */
+__attribute__((noinline)) static void choose(struct vcpu *v, unsigned idx)
+{
+    select_idx(v, idx);
+}
+
+void tlb_forget(struct vcpu *v)
+{
+    struct tlb *t = v->env.tlb;
+
+    tlb_drop_map(v);
+    memset(t->pages, 0, (size_t)TLB_L2_SETS * TLB_L2_WAYS * sizeof(*t->pages));
+    memset(t->large, 0, TLB_LARGE_ENTRIES * sizeof(*t->large));
+    for (unsigned i = 0; i < TLB_TABLES && t->tables[i]; i++) {
+        set_lines(t->tables[i], TLB_MIN_LINES);
+        t->tables[i]->used = false;
+    }
+    t->chosen = 0;
+    t->idx_seen = 0;
+    t->global_low = t->nonglobal_high = false;
+}
+
 /* ---- look-up with page walk */
+
+/* The debugger watches a byte of the 2^bits around a. */
+static inline bool is_watched(const struct vcpu *v, uint64_t a, unsigned bits)
+{
+    const struct tcg_vcpu *t = v->accel;
+
+    return t && unlikely(t->accel->watchpoint_count) && tcg_range_watched(t->accel, a, bits);
+}
 
 /* Enters tr into the second level; gives its page's address and flags. */
 static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct translation *tr)
@@ -210,21 +251,22 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
     struct tlb *t = v->env.tlb;
     const uint64_t a = tlb_canonical(va);
     const uint32_t tag = tr->global ? UINT32_MAX : tlb_tag_of(t, a, idx);
-    const struct accel *accel = v->accel ? tcg_of(v)->accel : NULL;
-    const bool watched = accel && accel->watchpoint_count && tcg_page_watched(accel, va);
+    const bool large = tr->page_bits > GUEST_PAGE_BITS && tr->page_bits < 63;
+    const bool watched = is_watched(v, a, large ? tr->page_bits : GUEST_PAGE_BITS);
     /* Generated code takes the lines for writes for loads, too. */
-    const bool slow = tr->slow || watched || (tr->write && !tr->read);
+    const bool slow = tr->slow || (watched && !large) || (tr->write && !tr->read);
     const uint32_t gen = tlb_gen(t, a, tag, tr->global);
     const uint32_t flags = (tr->read ? TLB_READ : 0) | (tr->write ? TLB_WRITE : 0) |
                            (tr->exec ? TLB_EXEC : 0) | (tr->global ? TLB_GLOBAL : 0) |
-                           (slow ? TLB_SLOW : 0) | (tr->device ? TLB_DEVICE : 0);
+                           (slow ? TLB_SLOW : 0) | (watched && large ? TLB_WATCHED : 0) |
+                           (tr->device ? TLB_DEVICE : 0);
 
     if (!tr->global && a >> 63 && !t->nonglobal_high) {
         unshare_tables(t);
     }
     t->global_low |= tr->global && !(a >> 63);
     t->idx_seen |= 1u << idx;
-    if (tr->page_bits > GUEST_PAGE_BITS && !watched && tr->page_bits < 63) {
+    if (large) {
         const unsigned bits = tr->page_bits;
         const uint64_t base = a >> bits << bits;
         struct tlb_large *l = &t->large[((a >> bits) ^ bits) & (TLB_LARGE_ENTRIES - 1)];
@@ -257,19 +299,28 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
     return p->pa_flags;
 }
 
-static void fill_hit(struct vcpu *v, uint64_t pa_flags, uint64_t va, enum access a,
-                     struct tlb_hit *hit)
+static inline void fill_hit(struct vcpu *v, uint64_t pa_flags, uint64_t va, enum access a,
+                            struct tlb_hit *hit)
 {
-    const paddr pa = (pa_flags & ~(uint64_t)(GUEST_PAGE_SIZE - 1)) | (va & (GUEST_PAGE_SIZE - 1));
+    const uint64_t at = va & (GUEST_PAGE_SIZE - 1);
+    const paddr page = pa_flags & ~(uint64_t)(GUEST_PAGE_SIZE - 1), pa = page | at;
     struct mem_view m;
 
     hit->pa = pa;
     hit->host = NULL;
-    hit->slow = pa_flags & TLB_SLOW;
+    hit->bytes = 0;
+    hit->whole = false;
     hit->global = pa_flags & TLB_GLOBAL;
+    hit->slow = pa_flags & TLB_SLOW;
+    if (unlikely(pa_flags & TLB_WATCHED)) {
+        hit->slow |= is_watched(v, tlb_canonical(va), GUEST_PAGE_BITS);
+    }
     if (space_find(v->memory, pa, &m) && m.range->kind != RANGE_MMIO &&
         (m.range->kind == RANGE_RAM || a != ACCESS_WRITE)) {
+        const uint64_t left = m.base + m.size - pa, in_page = GUEST_PAGE_SIZE - at;
         hit->host = m.range->host + m.offset + (pa - m.base);
+        hit->bytes = (uint32_t)(left < in_page ? left : in_page);
+        hit->whole = m.base <= page && left >= in_page;
     }
 }
 
@@ -282,18 +333,40 @@ static void resize_if_crowded(struct tlb *t, unsigned idx)
     }
 }
 
+/* Nothing is kept: a vCPU that the translator does not run. */
+__attribute__((noinline)) static bool walk_anew(struct vcpu *v, uint64_t va, enum access a,
+                                                unsigned idx, struct tlb_hit *hit, uint64_t *fault)
+{
+    struct translation tr;
+
+    if (!v->cls->walk(v, va, a, idx, &tr, fault)) {
+        return false;
+    }
+    fill_hit(v,
+             (tr.pa & ~(paddr)(GUEST_PAGE_SIZE - 1)) | (tr.global ? TLB_GLOBAL : 0) |
+                 (tr.slow ? TLB_SLOW : 0),
+             va, a, hit);
+    return true;
+}
+
 bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct tlb_hit *hit,
                 uint64_t *fault)
 {
     static const uint8_t needs[] = {
         [ACCESS_READ] = TLB_READ, [ACCESS_WRITE] = TLB_WRITE, [ACCESS_FETCH] = TLB_EXEC};
     struct tlb *t = v->env.tlb;
-    const bool usable = va == tlb_canonical(va) ||
-                        (a != ACCESS_FETCH && v->env.top_byte_ignored[va >> 55 & 1]);
-    const struct tlb_page *p = usable ? tlb_find_leaf(t, va, idx) : NULL;
     uint64_t pa_flags;
     struct translation tr;
 
+    if (unlikely(!t)) {
+        return walk_anew(v, va, a, idx, hit, fault);
+    }
+    if (unlikely(!(t->chosen >> idx & 1))) {
+        choose(v, idx);
+    }
+    const bool usable = va == tlb_canonical(va) ||
+                        (a != ACCESS_FETCH && v->env.top_byte_ignored[va >> 55 & 1]);
+    const struct tlb_page *p = usable ? tlb_find_leaf(t, va, idx) : NULL;
     if (p) {
         pa_flags = p->pa_flags;
     }
@@ -306,9 +379,9 @@ bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct
     }
     resize_if_crowded(t, idx);
     fill_hit(v, pa_flags, va, a, hit);
-    if (hit->host && !hit->slow && a != ACCESS_FETCH && t->by_idx[idx]) {
+    if (hit->whole && !hit->slow && a != ACCESS_FETCH) {
         tlb_fill_line_leaf(t, va, idx,
-                           (uint64_t)(uintptr_t)hit->host & ~(uint64_t)(GUEST_PAGE_SIZE - 1),
+                           (uint64_t)(uintptr_t)hit->host - (va & (GUEST_PAGE_SIZE - 1)),
                            a == ACCESS_WRITE);
     }
     return true;

@@ -48,7 +48,8 @@ enum {
     TLB_GLOBAL = 8,
     TLB_SLOW = 16,
     TLB_DEVICE = 32,
-    TLB_ROM = 64 /* writes go to the device */
+    TLB_ROM = 64,     /* writes go to the device */
+    TLB_WATCHED = 128 /* large pages: the debugger watches some page of it */
 };
 
 /* A page of the second level. key is 0 when free. */
@@ -175,18 +176,22 @@ bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
 /* What an access to va meets. */
 struct tlb_hit {
     paddr pa;
-    uint8_t *host; /* of va, when plain RAM that may be accessed this way; else NULL */
+    uint8_t *host;  /* of va, when plain RAM that may be accessed this way; else NULL */
+    uint32_t bytes; /* from va on for which that holds: to the page's end, or less */
+    bool whole;     /* it holds for the whole page */
     bool slow;
     bool global; /* the same in all address spaces */
 };
 
 /* Full look-up: second level, then page walk (which may set access flags). false: *fault says why.
- */
+ * idx need not be in use. A vCPU without a TLB walks each time. */
 bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct tlb_hit *hit,
                 uint64_t *fault);
 
 struct tlb *tlb_create(struct vcpu *v);
 void tlb_destroy(struct tlb *t);
+/* As it was when it was made, but for statistics; on any thread, while v does not run. */
+void tlb_forget(struct vcpu *v);
 
 /* MMU indices or (space) address space tags may have changed: chooses the resident tables, sets
  * hot.tlb_current and tlb_user. */

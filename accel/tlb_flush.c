@@ -145,7 +145,6 @@ void tlb_drop_all(struct vcpu *v)
 void tlb_drop_map(struct vcpu *v)
 {
     tlb_drop_all(v);
-    v->env.tlb->ram = NULL;
     tlb_find_ram(v);
 }
 

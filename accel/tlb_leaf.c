@@ -115,7 +115,7 @@ bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
         host = p->host;
     } else {
         const struct tlb_large *l = find_large(t, va, idx);
-        if (!l || !(l->flags & need) || (l->flags & TLB_SLOW)) {
+        if (!l || !(l->flags & need) || (l->flags & (TLB_SLOW | TLB_WATCHED))) {
             return false;
         }
         const uint64_t pa = l->pa +

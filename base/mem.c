@@ -7,7 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Noreturn void out_of_memory(size_t size)
+#include "base/fail.h"
+
+_Noreturn void mem_end(size_t size)
 {
     fprintf(stderr, "dragoman: out of memory (%zu bytes wanted)\n", size);
     exit(1);
@@ -20,10 +22,15 @@ static size_t product(size_t n, size_t size)
     return __builtin_mul_overflow(n, size, &total) ? SIZE_MAX : total;
 }
 
-void *mem_try_alloc(size_t size)
+static void *zeroed(size_t size)
 {
     /* The compilers warn of, and allocators refuse, more than PTRDIFF_MAX: no object is larger. */
     return size > PTRDIFF_MAX ? NULL : calloc(1, size ? size : 1);
+}
+
+void *mem_try_alloc(size_t size)
+{
+    return fail_now() ? NULL : zeroed(size);
 }
 
 void *mem_try_array(size_t n, size_t size)
@@ -33,9 +40,9 @@ void *mem_try_array(size_t n, size_t size)
 
 void *mem_alloc(size_t size)
 {
-    void *p = mem_try_alloc(size);
+    void *p = zeroed(size);
     if (!p) {
-        out_of_memory(size);
+        mem_end(size);
     }
     return p;
 }
@@ -49,7 +56,7 @@ void *mem_realloc(void *p, size_t size)
 {
     void *q = size > PTRDIFF_MAX ? NULL : realloc(p, size ? size : 1);
     if (!q) {
-        out_of_memory(size);
+        mem_end(size);
     }
     return q;
 }
@@ -77,7 +84,7 @@ char *mem_vprintf(const char *fmt, va_list ap)
 {
     char *text;
     if (vasprintf(&text, fmt, ap) < 0) {
-        out_of_memory(strlen(fmt));
+        mem_end(strlen(fmt));
     }
     return text;
 }

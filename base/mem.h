@@ -36,6 +36,9 @@ char *mem_vprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 
 void *mem_try_alloc(size_t size);
 void *mem_try_array(size_t n, size_t size);
 
+/* Ends the process because so many bytes are not to be had. */
+_Noreturn void mem_end(size_t size);
+
 /* Frees what the functions above returned; NULL is allowed. */
 void mem_free(void *p);
 

@@ -120,8 +120,8 @@ void os_cond_signal(struct os_cond *c);
 void os_cond_broadcast(struct os_cond *c);
 
 /*
- * The extensions of an x86-64 host that the CPU has and the operating system saves the registers
- * of. All false on other hosts.
+ * The extensions of an x86-64 host that the CPU has, that the operating system saves the registers
+ * of, and that it lists: it hides what a CPU's errata make unusable. All false on other hosts.
  */
 struct os_cpu_features {
     bool sse3, ssse3, sse41, sse42, popcnt, cx16;
@@ -135,5 +135,13 @@ struct os_cpu_features {
 };
 
 struct os_cpu_features os_cpu_features(void);
+
+/* What is left of these by a list of names with spaces around each, as the kernel gives it; NULL:
+ * there is none, and all is left. */
+struct os_cpu_features os_cpu_features_listed(struct os_cpu_features f, const char *names);
+
+/* The kernel's list of names of what the CPU can do, in one line; NULL if it does not say.
+ * Allocated. */
+char *os_cpu_names(void);
 
 #endif

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The extensions of an x86-64 host: CPUID (Intel SDM volume 2A, AMD APM volume 3 appendix E) and
- * XGETBV, since an extension whose registers the operating system does not save is not usable.
+ * The extensions of an x86-64 host: CPUID (Intel SDM volume 2A, AMD APM volume 3 appendix E);
+ * XGETBV, since an extension whose registers the operating system does not save is not usable; and
+ * the kernel's list, which lacks what works on paper only (RDSEED of some AMD CPUs of family 26).
  */
 #include <cpuid.h>
+#include <string.h>
 
 #include "base/bits.h"
+#include "base/mem.h"
 #include "base/os.h"
 
 struct cpuid {
@@ -56,7 +59,7 @@ static bool pext_is_slow(struct cpuid l0, struct cpuid l1)
     return amd && family < 0x19;
 }
 
-struct os_cpu_features os_cpu_features(void)
+static struct os_cpu_features by_cpuid(void)
 {
     struct cpuid l0 = cpuid(0, 0), l1 = cpuid(1, 0), l7 = cpuid(7, 0), l7_1 = cpuid(7, 1);
     struct cpuid ext = cpuid(0x80000001, 0);
@@ -95,5 +98,70 @@ struct os_cpu_features os_cpu_features(void)
     if (zmm) {
         avx512_features(&f, l7, l7_1);
     }
+    return f;
+}
+
+#define NAME(member_, name_)                                                                       \
+    {                                                                                              \
+        " " name_ " ", offsetof(struct os_cpu_features, member_)                                   \
+    }
+/* As Linux calls them. slow_pext is no feature. */
+static const struct {
+    const char *name;
+    size_t member;
+} names[] = {NAME(sse3, "pni"),
+             NAME(ssse3, "ssse3"),
+             NAME(sse41, "sse4_1"),
+             NAME(sse42, "sse4_2"),
+             NAME(popcnt, "popcnt"),
+             NAME(cx16, "cx16"),
+             NAME(avx, "avx"),
+             NAME(avx2, "avx2"),
+             NAME(fma, "fma"),
+             NAME(f16c, "f16c"),
+             NAME(bmi1, "bmi1"),
+             NAME(bmi2, "bmi2"),
+             NAME(lzcnt, "abm"),
+             NAME(movbe, "movbe"),
+             NAME(adx, "adx"),
+             NAME(avx512f, "avx512f"),
+             NAME(avx512bw, "avx512bw"),
+             NAME(avx512dq, "avx512dq"),
+             NAME(avx512vl, "avx512vl"),
+             NAME(avx512cd, "avx512cd"),
+             NAME(avx512_vbmi, "avx512vbmi"),
+             NAME(avx512_vbmi2, "avx512_vbmi2"),
+             NAME(avx512_ifma, "avx512ifma"),
+             NAME(avx512_bitalg, "avx512_bitalg"),
+             NAME(avx512_vpopcntdq, "avx512_vpopcntdq"),
+             NAME(avx512_bf16, "avx512_bf16"),
+             NAME(avx512_fp16, "avx512_fp16"),
+             NAME(aes, "aes"),
+             NAME(pclmul, "pclmulqdq"),
+             NAME(sha, "sha_ni"),
+             NAME(gfni, "gfni"),
+             NAME(vaes, "vaes"),
+             NAME(vpclmul, "vpclmulqdq"),
+             NAME(rdrand, "rdrand"),
+             NAME(rdseed, "rdseed"),
+             NAME(erms, "erms")};
+#undef NAME
+
+struct os_cpu_features os_cpu_features_listed(struct os_cpu_features f, const char *list)
+{
+    for (size_t i = 0; list && i < array_len(names); i++) {
+        bool *has = (bool *)(void *)((char *)&f + names[i].member);
+        *has = *has && strstr(list, names[i].name);
+    }
+    return f;
+}
+
+struct os_cpu_features os_cpu_features(void)
+{
+    char *list = os_cpu_names();
+    /* One that lacks what each x86-64 CPU has is a sandbox's, and says nothing. */
+    const bool says = list && strstr(list, " sse2 ");
+    const struct os_cpu_features f = os_cpu_features_listed(by_cpuid(), says ? list : NULL);
+    mem_free(list);
     return f;
 }

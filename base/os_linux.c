@@ -15,11 +15,19 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "base/fail.h"
 #include "base/mem.h"
 #include "base/os.h"
 
 #define HUGE_PAGE (UINT64_C(2) << 20)
 #define NS_PER_S INT64_C(1000000000)
+
+/* A failure that a test wants, with errno. */
+static bool must_fail(void)
+{
+    errno = ENOMEM;
+    return fail_now();
+}
 
 static void *map_failed(struct error *e, const char *what, size_t size)
 {
@@ -51,7 +59,7 @@ static void *map_aligned(size_t size, size_t align)
 void *os_map_ram(size_t size, struct error *e)
 {
     size = align_up(size, os_page_size());
-    void *p = map_aligned(size, HUGE_PAGE);
+    void *p = must_fail() ? NULL : map_aligned(size, HUGE_PAGE);
     if (!p) {
         return map_failed(e, "guest memory", size);
     }
@@ -127,6 +135,10 @@ static void unmap_both(size_t size, void *rw, void *rx)
  */
 bool os_map_code(size_t size, void **rw, void **rx, struct error *e)
 {
+    if (must_fail()) {
+        map_failed(e, "executable code", size);
+        return false;
+    }
     if (map_code_twice(size, rw, rx)) {
         return true;
     }
@@ -143,15 +155,17 @@ bool os_map_code(size_t size, void **rw, void **rx, struct error *e)
 
 void *os_map_executable(int fd, size_t size, struct error *e)
 {
-    void *p = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+    void *p = must_fail() ? MAP_FAILED
+                          : mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
     return p == MAP_FAILED ? map_failed(e, "an executable file", size) : p;
 }
 
 void *os_map_stack(size_t size, size_t guard, struct error *e)
 {
     assert(is_aligned(size, os_page_size()) && is_aligned(guard, os_page_size()));
-    uint8_t *p = mmap(NULL, size + 2 * guard, PROT_NONE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    uint8_t *p = must_fail() ? MAP_FAILED
+                             : mmap(NULL, size + 2 * guard, PROT_NONE,
+                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) {
         return map_failed(e, "a stack", size);
     }
@@ -205,6 +219,26 @@ unsigned os_cpu_count(void)
     cpu_set_t set;
     int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 1;
     return n > 0 ? (unsigned)n : 1;
+}
+
+char *os_cpu_names(void)
+{
+    FILE *f = fopen("/proc/cpuinfo", "re");
+    char *line = NULL, *names = NULL;
+    size_t room = 0;
+    if (!f) {
+        return NULL; /* /proc is not there */
+    }
+    while (!names && getline(&line, &room, f) > 0) {
+        const char *colon = strchr(line, ':');
+        if (colon && strncmp(line, "flags", 5) == 0) { /* of the first CPU */
+            names = mem_strdup(colon + 1);
+            names[strcspn(names, "\n")] = ' ';
+        }
+    }
+    free(line);
+    fclose(f);
+    return names;
 }
 
 static int64_t read_clock(clockid_t id)
@@ -293,7 +327,7 @@ bool os_thread_start(struct os_thread *t, const char *name, void (*run)(void *),
     sigdelset(&blocked, SIGFPE);
     sigdelset(&blocked, SIGTRAP);
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
-    int rc = pthread_create(&t->handle, NULL, thread_main, s);
+    int rc = fail_now() ? EAGAIN : pthread_create(&t->handle, NULL, thread_main, s);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc != 0) {
         mem_free(s);

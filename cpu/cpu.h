@@ -112,6 +112,9 @@ struct cpu_class {
     /* An access of a page whose translation is slow: false if the guest's own watchpoint recorded
      * an exception. May be NULL. */
     bool (*watch)(struct vcpu *v, vaddr va, unsigned bytes, enum access a, unsigned idx);
+    /* Where gdb expects of the architecture that a watchpoint stops: behind the instruction, or
+     * before it. */
+    bool watch_stops_behind;
     /* An interrupt is pending and not masked; called by the run loop with the state in memory
      * complete. */
     bool (*interrupt_ready)(struct vcpu *v);
@@ -151,6 +154,8 @@ struct vcpu {
 /* The vCPU whose thread this is, or NULL; set by the accelerator around guest execution (banked
  * registers of devices). */
 struct vcpu *vcpu_current(void);
+/* For who executes v on this thread; gives the one before, or NULL. */
+struct vcpu *vcpu_make_current(struct vcpu *v);
 
 extern const struct cpu_class *const cpu_classes[]; /* ends with NULL */
 const struct cpu_class *cpu_class_find(const char *arch);

@@ -65,10 +65,10 @@ bool gdb_thread(struct gdb *g, const char **text, struct vcpu **v)
 
 /* ---- stop replies */
 
-static const struct gdb_point *point_at(struct gdb *g, uint64_t address, bool watch)
+static const struct gdb_point *breakpoint_at(struct gdb *g, uint64_t pc)
 {
     const struct gdb_point *p = g->points;
-    while (p && !((p->type >= 2) == watch && address - p->address < (watch ? p->bytes : 1))) {
+    while (p && !(p->type < 2 && p->address == pc)) {
         p = p->next;
     }
     return p;
@@ -77,14 +77,14 @@ static const struct gdb_point *point_at(struct gdb *g, uint64_t address, bool wa
 /* Why the machine stopped in RUN_DEBUG, as a stop reply says it. */
 static void put_reason(struct gdb *g, struct strbuf *s)
 {
-    static const char *const watches[] = {[2] = "watch", [3] = "rwatch", [4] = "awatch"};
-    uint64_t hit = g->guest->watch_hit(g->context.accel);
-    const struct gdb_point *p = hit ? point_at(g, hit, true) : NULL;
-    if (p) {
-        strbuf_printf(s, "%s:%llx;", watches[p->type], (unsigned long long)hit);
+    static const char *const watches[] = {
+        [WATCH_WRITE] = "watch", [WATCH_READ] = "rwatch", [WATCH_ACCESS] = "awatch"};
+    struct accel_watch hit;
+    if (g->guest->watch_hit(g->general, &hit)) {
+        strbuf_printf(s, "%s:%llx;", watches[hit.kind], (unsigned long long)hit.va);
         return;
     }
-    p = point_at(g, g->general->cls->pc(g->general), false);
+    const struct gdb_point *p = breakpoint_at(g, g->general->cls->pc(g->general));
     if (p && p->type == 0 && g->tells_swbreak) {
         strbuf_puts(s, "swbreak:;");
     } else if (p && p->type == 1 && g->tells_hwbreak) {
@@ -120,12 +120,14 @@ static void stop_reply(struct gdb *g, enum run_state state)
 static bool steps_on(struct gdb *g, enum run_state state)
 {
     struct vcpu *v = g->stepping;
+    struct accel_watch hit;
     g->stepping = NULL;
-    if (!v || state != RUN_DEBUG || g->guest->watch_hit(g->context.accel)) {
+    if (!v || state != RUN_DEBUG || g->context.control->debug_vcpu != v ||
+        g->guest->watch_hit(v, &hit)) {
         return false;
     }
     uint64_t pc = v->cls->pc(v);
-    if (pc < g->range_start || pc >= g->range_end || point_at(g, pc, false)) {
+    if (pc < g->range_start || pc >= g->range_end || breakpoint_at(g, pc)) {
         return false;
     }
     g->stepping = v;
@@ -342,6 +344,7 @@ static void detach(struct gdb *g)
     struct error e;
     gdb_remove_all_points(g);
     gdb_ok(g);
+    g->detached = true;
     g->context.control->cont(g->context.control, &e);
 }
 
@@ -473,7 +476,9 @@ static size_t room(void *opaque)
 static void receive(void *opaque, const uint8_t *bytes, size_t n)
 {
     struct gdb *g = opaque;
-    if (g->context.control->state == RUN_RUNNING) {
+    const bool ack = g->detached && n == 1 && *bytes == '+'; /* of the answer to its goodbye */
+    g->detached &= ack;
+    if (g->context.control->state == RUN_RUNNING && !ack) {
         g->stepping = NULL;
         g->context.control->stop(g->context.control, RUN_PAUSED);
     }
@@ -486,6 +491,7 @@ static void event(void *opaque, enum stream_event e)
     if (e == STREAM_OPENED) {
         gdb_packets_reset(&g->packets);
         g->connected = true;
+        g->detached = false;
         g->physical = false;
         g->waiting = false;
         g->general = g->context.machine->vcpus[0];
@@ -495,7 +501,7 @@ static void event(void *opaque, enum stream_event e)
         g->connected = false;
         g->waiting = false;
         g->stepping = NULL;
-        if (g->context.control->state == RUN_RUNNING) {
+        if (g->context.control->state == RUN_RUNNING && !g->detached) {
             g->context.control->stop(g->context.control, RUN_PAUSED);
         }
         gdb_remove_all_points(g);

@@ -17,10 +17,11 @@
 struct gdb_guest {
     bool (*read)(struct vcpu *v, uint64_t va, void *bytes, uint64_t n);
     bool (*write)(struct vcpu *v, uint64_t va, const void *bytes, uint64_t n);
+    bool (*write_physical)(struct vcpu *v, uint64_t pa, const void *bytes, uint64_t n);
     bool (*breakpoint)(struct accel *a, uint64_t pc, bool insert);
     bool (*watchpoint)(struct accel *a, uint64_t va, uint64_t bytes, enum watch_kind k,
                        bool insert);
-    uint64_t (*watch_hit)(const struct accel *a);
+    bool (*watch_hit)(const struct vcpu *v, struct accel_watch *hit);
     void (*freeze)(struct vcpu *v, bool frozen);
 };
 

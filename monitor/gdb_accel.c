@@ -5,6 +5,7 @@
 const struct gdb_guest gdb_accel = {
     .read = accel_read_memory,
     .write = accel_write_memory,
+    .write_physical = accel_write_physical,
     .breakpoint = accel_breakpoint,
     .watchpoint = accel_watchpoint,
     .watch_hit = accel_watch_hit,

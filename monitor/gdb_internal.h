@@ -24,6 +24,7 @@ struct gdb {
     struct monitor_session session; /* of the "monitor" command */
 
     bool connected;
+    bool detached;                     /* gdb has said goodbye: its going away stops nothing */
     bool waiting;                      /* gdb let the machine run and waits for a stop reply */
     bool tells_swbreak, tells_hwbreak; /* gdb understands these stop reasons */
     bool physical;                     /* memory packets are about physical memory */

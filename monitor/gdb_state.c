@@ -142,7 +142,7 @@ static bool fetch(struct gdb *g, uint64_t address, void *bytes, size_t n)
 
 static bool store(struct gdb *g, uint64_t address, const void *bytes, size_t n)
 {
-    return g->physical ? space_write(g->context.machine->memory, address, bytes, n)
+    return g->physical ? g->guest->write_physical(g->general, address, bytes, n)
                        : g->guest->write(g->general, address, bytes, n);
 }
 

@@ -73,6 +73,9 @@ static bool vm_cont(struct control *c, struct error *e)
     if (vm->needs_reset) {
         return error_set(e, "the guest has powered off; system_reset starts it anew");
     }
+    if (c->debug_vcpu) {
+        accel_step_over(c->debug_vcpu);
+    }
     c->debug_vcpu = NULL;
     tell(vm, RUN_RUNNING);
     vm_go(vm);
@@ -84,6 +87,9 @@ static void vm_step(struct control *c, struct vcpu *v)
     struct vm *vm = vm_of(c);
     c->state = RUN_RUNNING; /* for a moment that nobody needs to hear of */
     vm->stepping = true;
+    if (c->debug_vcpu == v) {
+        accel_step_over(v);
+    }
     if (vm->realtime) {
         realtime_start(vm->realtime);
     }
@@ -97,6 +103,7 @@ static void vm_reset(struct control *c)
     bool running = c->state == RUN_RUNNING;
     vm_halt(vm);
     vm->requests = 0; /* those of the time before */
+    accel_forget(vm->accel);
     machine_reset(vm->machine);
     vm->needs_reset = false;
     if (running) {

@@ -113,6 +113,7 @@ static enum power_cpu_result cpu_on(struct power *p, uint64_t id, uint64_t entry
     os_mutex_lock(&vm->power_on);
     enum power_cpu_result r = POWER_CPU_ALREADY_ON;
     if (v->powered_off) {
+        accel_forget_vcpu(v);
         v->cls->reset(v);
         v->cls->boot(v, entry, context);
         v->halted = false;

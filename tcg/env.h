@@ -26,8 +26,8 @@ enum access {
 /* Addressed by generated code; offsets are part of the boundary contract (docs/internals.md). */
 struct tcg_hot {
     _Atomic uint32_t exit_request; /* not 0: leave at the next poll */
-    uint32_t raised; /* a RAISES function recorded an exception (TCG_RAISED), or wants its
-                        instruction repeated (TCG_RETRY) */
+    uint32_t raised; /* a RAISES function recorded an exception (TCG_RAISED), wants its instruction
+                        repeated (TCG_RETRY), or the debugger looks at it first (TCG_WATCHED) */
     uint64_t key; /* context id << 52, xor-ed into PCs for the jump table and the code stack; a kick
                      spoils it */
     uint32_t *code_slots; /* code-TLB of the current context: physical-page ids by virtual page */
@@ -58,7 +58,8 @@ struct tcg_hot {
 
 enum {
     TCG_RAISED = 1,
-    TCG_RETRY
+    TCG_RETRY,
+    TCG_WATCHED
 };
 
 #define TCG_SPILL_SLOTS                                                                            \
@@ -141,9 +142,13 @@ void tcg_compare_code(struct vcpu *v);
  * (cpu_class->raise_memory). m: memop. */
 bool vcpu_load(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value);
 bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value);
+/* The same for 16 bytes, low half first: one access where they are aligned in plain RAM, else two
+ * of 8 bytes, of which neither happens if the other may not. */
+bool vcpu_load16(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value[2]);
+bool vcpu_store16(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t value[2]);
 /* Host address of the byte at va if an access of that kind (enum access) hits plain RAM, with
- * *bytes up to its page's end; NULL else (device, fault: nothing is recorded). Valid until the next
- * flush. */
+ * *bytes for which that holds, to its page's end at most; NULL else (device, fault: nothing is
+ * recorded). Without bytes it holds to the page's end. Valid until the next flush. */
 void *vcpu_host(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_t *bytes);
 /* Physical address of va for an access of that kind, from the TLB or by a walk. false: *fault says
  * why, as cpu_class->walk does; nothing is recorded. */

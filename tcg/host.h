@@ -71,8 +71,12 @@ enum map_kind {
     MAP_CONST,
     MAP_STATE,
     MAP_ROW,
-    MAP_FLAGS,     /* made again from two operands */
-    MAP_HOST_FLAGS /* within a back end */
+    MAP_FLAGS,      /* made again from two operands */
+    MAP_HOST_FLAGS, /* within a back end */
+    /* No row, but what the block keeps of the TLB behind the site: the addend of a group, in a
+     * register or a spill slot. Last in a map. */
+    MAP_ADDEND_GPR,
+    MAP_ADDEND_SPILL
 };
 struct map_entry {
     uint8_t row, kind;
@@ -202,6 +206,10 @@ const void *host_leave_address(struct host *h);
 /* The registers that hold guest rows at block boundaries: writes them (from env.gpr and env.vec) to
  * the state, then applies s's exit map, so that the state in memory is complete. */
 void host_sync(struct host *h, struct vcpu *v, const struct site *s);
+
+/* What v's block keeps of the TLB is no longer right, behind the access at s, where v is (env.gpr):
+ * each later access of a group looks for itself. */
+void host_forget_addends(struct host *h, struct vcpu *v, const struct site *s);
 
 #define HOST_CODE_STACK_BYTES (256u << 10)
 

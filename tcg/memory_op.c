@@ -12,25 +12,6 @@ static unsigned bytes_of(memop m)
     return 1u << (m & MO_SIZE_LOG2);
 }
 
-static unsigned mmu_index(memop m)
-{
-    return m >> MO_IDX_SHIFT & 7;
-}
-
-/* The value of an access of n bytes in the other byte order. */
-static u128 swapped(u128 x, unsigned n)
-{
-    if (n == 16) {
-        return (u128)bswap64((uint64_t)x) << 64 | bswap64((uint64_t)(x >> 64));
-    }
-    return bswap64((uint64_t)x) >> (64 - 8 * n);
-}
-
-static u128 in_order(u128 x, memop m)
-{
-    return m & MO_SWAP ? swapped(x, bytes_of(m)) : x;
-}
-
 static u128 get128(const union ir_vec *x)
 {
     return (u128)x->u64[1] << 64 | x->u64[0];
@@ -48,86 +29,23 @@ static u128 cut(u128 x, unsigned n)
     return n == 16 ? x : x & mask64(8 * n);
 }
 
-/* Half an access of 16 bytes: byte order is dealt with by the caller, alignment already. */
-static memop half_of(memop m)
-{
-    return (m & ~(MO_SIZE_LOG2 | MO_SWAP | MO_ALIGN | MO_SIGN | MO_ATOMIC16)) | MO_64;
-}
-
-static bool aligned_16(struct vcpu *v, uint64_t va, memop m, bool write)
-{
-    if (m & MO_ALIGN && !is_aligned(va, 16)) {
-        vcpu_misaligned(v, va, write);
-        return false;
-    }
-    return true;
-}
-
-/* Host address of 16 bytes of plain RAM at va, or NULL. */
-static u128 *host_16(struct vcpu *v, uint64_t va, memop m, enum access a)
-{
-    uint64_t left;
-    void *p = is_aligned(va, 16) ? vcpu_host(v, va, a, mmu_index(m), &left) : NULL;
-
-    return p;
-}
-
-static bool load_16(struct vcpu *v, uint64_t va, memop m, u128 *x)
-{
-    uint64_t low, high;
-
-    if (!aligned_16(v, va, m, false)) {
-        return false;
-    }
-    const u128 *p = host_16(v, va, m, ACCESS_READ);
-    if (p) {
-        *x = atomic_read128(p);
-        return true;
-    }
-    if (!vcpu_load(v, va, half_of(m), &low) || !vcpu_load(v, va + 8, half_of(m), &high)) {
-        return false;
-    }
-    *x = (u128)high << 64 | low;
-    return true;
-}
-
-static bool store_16(struct vcpu *v, uint64_t va, memop m, u128 x)
-{
-    if (!aligned_16(v, va, m, true)) {
-        return false;
-    }
-    u128 *p = host_16(v, va, m, ACCESS_WRITE);
-    if (p) {
-        atomic_write128(p, x);
-        return true;
-    }
-    return vcpu_store(v, va, half_of(m), (uint64_t)x) &&
-           vcpu_store(v, va + 8, half_of(m), (uint64_t)(x >> 64));
-}
-
 /* The value at va as the guest orders it, zero-extended. */
 static bool load_value(struct vcpu *v, uint64_t va, memop m, u128 *x)
 {
-    uint64_t low;
+    uint64_t halves[2] = {0, 0};
 
-    if (bytes_of(m) == 16) {
-        if (!load_16(v, va, m, x)) {
-            return false;
-        }
-        *x = in_order(*x, m);
-        return true;
-    }
-    if (!vcpu_load(v, va, m & ~MO_SIGN, &low)) {
+    if (bytes_of(m) == 16 ? !vcpu_load16(v, va, m, halves)
+                          : !vcpu_load(v, va, m & ~MO_SIGN, &halves[0])) {
         return false;
     }
-    *x = low;
+    *x = (u128)halves[1] << 64 | halves[0];
     return true;
 }
 
 static bool store_value(struct vcpu *v, uint64_t va, memop m, u128 x)
 {
     if (bytes_of(m) == 16) {
-        return store_16(v, va, m, in_order(x, m));
+        return vcpu_store16(v, va, m, (const uint64_t[]){(uint64_t)x, (uint64_t)(x >> 64)});
     }
     return vcpu_store(v, va, m, (uint64_t)cut(x, bytes_of(m)));
 }

@@ -47,6 +47,7 @@ static enum power_cpu_result cpu_on(struct power *p, uint64_t id, uint64_t entry
     if (!v->powered_off) {
         return POWER_CPU_ALREADY_ON;
     }
+    accel_forget_vcpu(v);
     v->cls->reset(v);
     v->cls->boot(v, entry, context);
     v->halted = false;
@@ -138,9 +139,9 @@ static void exited(void *opaque, struct vcpu *v, enum accel_exit why)
 }
 
 /* The clock's timers run here. */
-static bool wait_for_end(struct test_board *b, unsigned seconds)
+bool test_board_wait(struct test_board *b, int64_t most_ns)
 {
-    const int64_t give_up = os_now_ns() + (int64_t)seconds * 1000000000;
+    const int64_t give_up = os_now_ns() + most_ns;
     os_mutex_lock(&b->lock);
     while (!b->ended && os_now_ns() < give_up) {
         os_cond_wait_until(&b->changed, &b->lock, os_now_ns() + 200000);
@@ -157,12 +158,18 @@ bool test_board_run(struct test_board *b, const struct accel_config *config, uin
                     unsigned seconds, struct error *e)
 {
     b->vcpus[0]->cls->boot(b->vcpus[0], entry, 0);
+    return test_board_go(b, config, seconds, e);
+}
+
+bool test_board_go(struct test_board *b, const struct accel_config *config, unsigned seconds,
+                   struct error *e)
+{
     struct accel *a = accel_create(config, b->vcpus, b->count, exited, b, e);
     if (!a) {
         return false;
     }
     accel_start(a);
-    const bool ended = wait_for_end(b, seconds);
+    const bool ended = test_board_wait(b, (int64_t)seconds * 1000000000);
     accel_stop(a);
     accel_destroy(a);
     return ended || error_set(e, "the guest did not end within %u s; vCPU 0 is at 0x%llx", seconds,

@@ -41,5 +41,11 @@ void test_board_free(struct test_board *b);
  */
 bool test_board_run(struct test_board *b, const struct accel_config *config, uint64_t entry,
                     unsigned seconds, struct error *e);
+/* The same from where the vCPUs stand. */
+bool test_board_go(struct test_board *b, const struct accel_config *config, unsigned seconds,
+                   struct error *e);
+
+/* While an accelerator runs the vCPUs: waits until the guest has ended, but not longer. */
+bool test_board_wait(struct test_board *b, int64_t most_ns);
 
 #endif

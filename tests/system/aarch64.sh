@@ -30,6 +30,8 @@ atomics           virt                -smp 4
 turns             virt                -smp 4 -accel tcg,thread=single
 litmus            virt                -smp 4
 code              virt                -smp 4
+map               virt                -smp 2
+map               virt                -smp 2 -accel tcg,thread=single
 aliases           virt                -smp 4
 !aliases          virt                -smp 4 -accel tcg,movable=always
 !aliases          virt                -smp 4 -accel tcg,movable=off

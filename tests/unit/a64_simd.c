@@ -114,6 +114,27 @@ bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value)
     return p;
 }
 
+bool vcpu_load16(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value[2])
+{
+    const uint8_t *p = at(v, va, m);
+
+    value[0] = value[1] = 0;
+    if (p) {
+        memcpy(value, p, 16);
+    }
+    return p;
+}
+
+bool vcpu_store16(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t value[2])
+{
+    uint8_t *p = at(v, va, m);
+
+    if (p) {
+        memcpy(p, value, 16);
+    }
+    return p;
+}
+
 void *vcpu_host(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_t *bytes)
 {
     (void)v, (void)va, (void)kind, (void)mmu_idx, (void)bytes;

@@ -38,7 +38,8 @@ struct fake_machine {
     uint32_t frozen; /* a bit for each vCPU */
     int status;
     struct vcpu *stepped;
-    uint64_t watch_hit;
+    uint64_t watch_hit; /* 0: none */
+    enum watch_kind watch_kind;
 };
 
 static struct fake_machine *machine; /* the one last initialized */
@@ -141,6 +142,13 @@ bool accel_write_memory(struct vcpu *v, uint64_t va, const void *bytes, uint64_t
     return p != NULL;
 }
 
+__attribute__((unused)) static bool write_physical(struct vcpu *v, uint64_t pa, const void *bytes,
+                                                   uint64_t n)
+{
+    (void)v;
+    return space_write(machine->machine.memory, pa, bytes, n);
+}
+
 static bool breakpoint(struct accel *a, uint64_t pc, bool insert)
 {
     (void)a;
@@ -159,10 +167,11 @@ static bool watchpoint(struct accel *a, uint64_t va, uint64_t bytes, enum watch_
     return true;
 }
 
-static uint64_t watch_hit(const struct accel *a)
+static bool watch_hit(const struct vcpu *v, struct accel_watch *hit)
 {
-    (void)a;
-    return machine->watch_hit;
+    (void)v;
+    *hit = (struct accel_watch){.va = machine->watch_hit, .kind = machine->watch_kind};
+    return machine->watch_hit != 0;
 }
 
 static void freeze(struct vcpu *v, bool frozen)
@@ -171,12 +180,14 @@ static void freeze(struct vcpu *v, bool frozen)
     machine->frozen = frozen ? machine->frozen | bit : machine->frozen & ~bit;
 }
 
-__attribute__((unused)) static const struct gdb_guest fake_guest = {.read = accel_read_memory,
-                                                                    .write = accel_write_memory,
-                                                                    .breakpoint = breakpoint,
-                                                                    .watchpoint = watchpoint,
-                                                                    .watch_hit = watch_hit,
-                                                                    .freeze = freeze};
+__attribute__((unused)) static const struct gdb_guest fake_guest = {
+    .read = accel_read_memory,
+    .write = accel_write_memory,
+    .write_physical = write_physical,
+    .breakpoint = breakpoint,
+    .watchpoint = watchpoint,
+    .watch_hit = watch_hit,
+    .freeze = freeze};
 
 /* ---- what the monitor calls beside */
 

@@ -287,6 +287,20 @@ TEST(watchpoint_hit_is_told_with_its_address)
     end();
 }
 
+TEST(of_several_watchpoints_the_one_that_was_met_is_told)
+{
+    begin();
+    ask("Z2,2000,8");
+    ask("Z3,2000,8");
+    raw("vCont;c", 7);
+    strbuf_clear(&t.peer.out);
+    t.fake.watch_hit = 0x2000;
+    t.fake.watch_kind = WATCH_READ;
+    fake_machine_stop(&t.fake, 0);
+    CHECK_STR(heard(), "T05thread:1;rwatch:2000;");
+    end();
+}
+
 TEST(interrupt_character_stops_a_running_machine)
 {
     begin();
@@ -370,6 +384,19 @@ TEST(detaching_takes_points_out_and_lets_the_machine_run)
     CHECK_STR(ask("D"), "OK");
     CHECK_EQ(t.fake.breakpoints, 0);
     CHECK_EQ(t.fake.control.state, RUN_RUNNING);
+    type_bytes("+", 1);
+    t.peer.reader.event(t.peer.reader.opaque, STREAM_CLOSED);
+    CHECK_EQ(t.fake.control.state, RUN_RUNNING);
+    end();
+}
+
+TEST(a_detached_peer_may_come_back)
+{
+    begin();
+    ask("D");
+    CHECK_STR(ask("?"), "T05thread:1;");
+    CHECK_EQ(t.fake.control.state, RUN_PAUSED);
+    t.peer.reader.event(t.peer.reader.opaque, STREAM_CLOSED);
     end();
 }
 

@@ -314,6 +314,39 @@ TEST(cpu_features_agree_with_the_kernels_list)
     }
 }
 
+TEST(what_the_kernel_hides_is_not_there)
+{
+    struct os_cpu_features f;
+    memset(&f, true, sizeof(f));
+    f.avx2 = false; /* the kernel may list what we cannot use */
+    f = os_cpu_features_listed(f, " pni cx16 avx avx2 rdrand abm avx512f avx512vbmi ");
+    CHECK(f.sse3 && f.cx16 && f.avx && f.rdrand && f.lzcnt && f.avx512f && f.avx512_vbmi);
+    CHECK(!f.avx2 && !f.rdseed && !f.sse42 && !f.avx512bw && !f.avx512_vbmi2 && !f.erms);
+    CHECK(f.slow_pext);
+}
+
+TEST(without_a_list_of_the_kernel_cpuid_decides)
+{
+    struct os_cpu_features f;
+    memset(&f, true, sizeof(f));
+    f.rdseed = false;
+    f = os_cpu_features_listed(f, NULL);
+    CHECK(f.avx && f.erms && !f.rdseed);
+    f = os_cpu_features_listed(f, "");
+    CHECK(!f.avx && !f.sse3);
+}
+
+TEST(every_feature_has_its_name)
+{
+    struct os_cpu_features f;
+    memset(&f, true, sizeof(f));
+    f.slow_pext = false;
+    f = os_cpu_features_listed(f, "");
+    for (size_t i = 0; i < sizeof(f); i++) {
+        CHECK_MSG(!((const uint8_t *)&f)[i], "member %zu", i);
+    }
+}
+
 TEST(a_wide_compare_that_fails_gives_the_value_found)
 {
     u128 v = (u128)5 << 64 | 6, old = 0;

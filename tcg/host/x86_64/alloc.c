@@ -529,6 +529,7 @@ static void add_to_group(struct compiler *c, uint32_t i)
             g->high = of.high > g->high ? of.high : g->high;
             g->write |= of.write;
             g->members++;
+            g->last = (uint16_t)i;
             c->group_of[i] = (uint8_t)(n + 1);
             return;
         }
@@ -673,7 +674,7 @@ struct site *new_site(struct compiler *c, enum site_kind kind, bool exits, uint3
                        .insn = c->insn_of[c->i],
                        .insns_left = (uint16_t)c->insns_left};
     if (exits) {
-        s->map_first = exit_map(c, NULL, &s->map_count);
+        s->map_first = site_map(c, &s->map_count);
     }
     return s;
 }

@@ -65,12 +65,12 @@ struct pending {
 
 /*
  * Accesses with one base and index and displacements close together: the first checks that all of
- * them are on one page, which may be written if one of them does, and keeps the addend, or 1 if
- * that is not so; the others only look whether it is good.
+ * them are on one page, which may be written if one of them does, and keeps the addend, or
+ * ADDEND_NONE if that is not so; the others only look whether it is good.
  */
 struct group {
-    uint16_t base, index; /* values; index 0: none */
-    uint16_t leader;      /* op */
+    uint16_t base, index;  /* values; index 0: none */
+    uint16_t leader, last; /* ops */
     uint16_t members;
     uint8_t idx, scale;
     bool write, open;
@@ -352,6 +352,8 @@ struct site *new_site(struct compiler *c, enum site_kind kind, bool exits,
 /* Says where the rows are at op i, for the run-time. flags: those that the host will have there
  * (which then are asked for whole), or NULL. */
 uint32_t exit_map(struct compiler *c, struct pending *flags, uint16_t *count);
+/* That of a site, where the run-time may also learn that addends are no longer right. */
+uint32_t site_map(struct compiler *c, uint16_t *count);
 /* The value that the row has from here on up, until put `by`, may not be in memory. */
 void row_floats(struct compiler *c, unsigned row, uint16_t by);
 void row_sinks(struct compiler *c, unsigned row); /* its put has been reached */
@@ -408,6 +410,9 @@ struct address {
     unsigned base, index, scale;
     int32_t disp;
 };
+
+/* An addend that says: each access for itself (bit 0). */
+#define ADDEND_NONE 1
 
 /* The value that a group's addend is, for the allocator. */
 static inline uint16_t group_value(unsigned g)

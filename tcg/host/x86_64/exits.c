@@ -242,6 +242,32 @@ uint32_t exit_map(struct compiler *c, struct pending *flags, uint16_t *count)
     return first;
 }
 
+/* The addends of groups that began before this op and go on behind it. */
+static void map_addends(struct compiler *c)
+{
+    for (unsigned n = 0; n < c->group_count; n++) {
+        const uint16_t v = group_value(n);
+        if (c->groups[n].last <= c->i) {
+            continue;
+        }
+        if (c->reg[v] >= 0) {
+            map_add(c, 0, MAP_ADDEND_GPR, (unsigned)c->reg[v]);
+        }
+        if (c->spill[v]) { /* from where it is loaded again later */
+            map_add(c, 0, MAP_ADDEND_SPILL, c->spill[v] - 1u);
+        }
+    }
+}
+
+uint32_t site_map(struct compiler *c, uint16_t *count)
+{
+    const uint32_t first = exit_map(c, NULL, count);
+
+    map_addends(c);
+    *count = (uint16_t)c->map_count;
+    return first;
+}
+
 /* ---- the cold path of a branch in the middle */
 
 /* rax or rcx = an operand of flags. */

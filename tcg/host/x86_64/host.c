@@ -68,7 +68,7 @@ struct host *host_create(const struct host_config *config, struct error *e)
     h->cpu = os_cpu_features();
     h->size = (uint32_t)(config->cache_bytes < (1u << 30) ? config->cache_bytes : 1u << 30);
     if (!choose_level(h, config->level, e) || !os_map_code(h->size, &rw, &rx, e)) {
-        mem_free(h);
+        host_destroy(h);
         return NULL;
     }
     h->rw = rw;
@@ -76,14 +76,13 @@ struct host *host_create(const struct host_config *config, struct error *e)
     h->hot_ready = h->size;
     /* In the smallest cache as well there is room for the longest block: see host_compile. */
     h->site_capacity = h->size / 64 > 2 * IR_MAX_INSNS ? h->size / 64 : 2 * IR_MAX_INSNS;
-    h->map_capacity = h->size / 32 > 64 * IR_MAX_INSNS ? h->size / 32 : 64 * IR_MAX_INSNS;
+    h->map_capacity = h->size / 32 > 128 * IR_MAX_INSNS ? h->size / 32 : 128 * IR_MAX_INSNS;
     h->link_capacity = h->size / 64;
-    h->sites = os_map_ram((size_t)h->site_capacity * sizeof(*h->sites), e);
-    h->maps = os_map_ram((size_t)h->map_capacity * sizeof(*h->maps), e);
-    h->links = os_map_ram((size_t)h->link_capacity * sizeof(*h->links), e);
     h->trap_capacity = h->size / 64 > 2 * IR_MAX_INSNS ? h->size / 64 : 2 * IR_MAX_INSNS;
-    h->traps = os_map_ram((size_t)h->trap_capacity * sizeof(*h->traps), e);
-    if (!h->sites || !h->maps || !h->links || !h->traps) {
+    if (!(h->sites = os_map_ram((size_t)h->site_capacity * sizeof(*h->sites), e)) ||
+        !(h->maps = os_map_ram((size_t)h->map_capacity * sizeof(*h->maps), e)) ||
+        !(h->links = os_map_ram((size_t)h->link_capacity * sizeof(*h->links), e)) ||
+        !(h->traps = os_map_ram((size_t)h->trap_capacity * sizeof(*h->traps), e))) {
         host_destroy(h);
         return NULL;
     }
@@ -94,10 +93,13 @@ struct host *host_create(const struct host_config *config, struct error *e)
     return h;
 }
 
+/* Also of one that was made in part. */
 void host_destroy(struct host *h)
 {
-    os_unmap(h->rw, h->size);
-    os_unmap((void *)(uintptr_t)h->rx, h->size);
+    if (h->rw) {
+        os_unmap(h->rw, h->size);
+        os_unmap((void *)(uintptr_t)h->rx, h->size);
+    }
     if (h->sites) {
         os_unmap(h->sites, (size_t)h->site_capacity * sizeof(*h->sites));
     }
@@ -326,6 +328,10 @@ void host_sync(struct host *h, struct vcpu *v, const struct site *s)
 
     /* Values on entry are read before any row is written. */
     for (const struct map_entry *m = first; m < end; m += map_entries(m)) {
+        if (m->kind >= MAP_ADDEND_GPR) {
+            end = m;
+            break;
+        }
         done[m->row] = true;
         if (m->kind == MAP_ROW) {
             memcpy(&entry[m->row], (const char *)v + rows[m->where].offset,
@@ -343,6 +349,21 @@ void host_sync(struct host *h, struct vcpu *v, const struct site *s)
     }
     for (const struct map_entry *m = first; m < end; m += map_entries(m)) {
         apply(h, v, m, &entry[m->row]);
+    }
+}
+
+void host_forget_addends(struct host *h, struct vcpu *v, const struct site *s)
+{
+    const struct map_entry *first = &h->maps[s->map_first], *end = first + s->map_count;
+    /* An addend that is in the register that is loaded goes on from its slot, or ends here. */
+    const unsigned loaded = s->kind == SITE_LOAD && !class_of(s->type) ? s->data : SITE_NO_REG;
+
+    for (const struct map_entry *m = first; m < end; m += map_entries(m)) {
+        if (m->kind == MAP_ADDEND_GPR && m->where != loaded) {
+            vcpu_env(v)->gpr[m->where] = ADDEND_NONE;
+        } else if (m->kind == MAP_ADDEND_SPILL) {
+            memcpy(vcpu_env(v)->spill[m->where], &(uint64_t){ADDEND_NONE}, 8);
+        }
     }
 }
 

@@ -228,7 +228,7 @@ static uint32_t cold_leader(struct compiler *c, const struct check *k, uint32_t 
     if (k->mixed) {
         as->to_cold = true;
         const uint32_t alone = as->cold;
-        x_mov_imm(as, k->addend, 1);
+        x_mov_imm(as, k->addend, ADDEND_NONE);
         cold_checked(c, k);
         as->to_cold = false;
         return alone;
@@ -242,11 +242,11 @@ static uint32_t cold_leader(struct compiler *c, const struct check *k, uint32_t 
     emit_bytes(as, (const uint8_t[]){0x0f, 0x80 | CC_NE, 0, 0, 0, 0}, 6);
     const uint32_t crossing = as->cold;
     ask_run_time(c, k->site, retry, as->cold + 20);
-    x_mov_imm(as, k->addend, 1);
+    x_mov_imm(as, k->addend, ADDEND_NONE);
     x_jmp(as, k->resume);
     const uint32_t rel = as->cold - crossing;
     memcpy(as->rw + crossing - 4, &rel, 4);
-    x_mov_imm(as, k->addend, 1);
+    x_mov_imm(as, k->addend, ADDEND_NONE);
     cold_checked(c, k);
     as->to_cold = false;
     return path;

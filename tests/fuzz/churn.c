@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* tests/run: timeout 300 */
+/*
+ * Programs that change page tables, the map of memory and their code leave the same under every
+ * engine as under one that keeps nothing (tests/support/oracle.h).
+ */
+#include "tests/support/churn.h"
+#include "base/rng.h"
+#include "tests/support/oracle.h"
+#include "tests/test.h"
+
+#define PROGRAMS 24u
+#define INSNS_MAX UINT64_C(5000000)
+
+static bool run_oracle(struct churn *c, struct churn_result *r)
+{
+    struct test_board *b = churn_board(c);
+    struct oracle o;
+
+    oracle_init(&o, b->vcpus[0]);
+    while (!b->ended && o.insns < INSNS_MAX && oracle_run(&o, 100000) != ORACLE_OFF) {
+    }
+    oracle_free(&o);
+    churn_result(c, r);
+    return b->ended;
+}
+
+static bool run_engine(struct churn *c, const struct accel_config *config, struct churn_result *r,
+                       struct error *e)
+{
+    struct accel_config own = *config;
+    bool good;
+
+    own.cache_bytes = 8u << 20;
+    own.time = config->counted ? counted_create(config) : NULL;
+    good = test_board_go(churn_board(c), &own, 60, e);
+    counted_destroy(own.time);
+    churn_result(c, r);
+    return good;
+}
+
+/* The engines are tried with the same programs, each on a machine of its own. */
+static void compare(const struct accel_config *config)
+{
+    struct error e = {""};
+    struct churn *mine = churn_create(&e), *theirs = churn_create(&e);
+    uint64_t faults = 0, changes = 0;
+
+    REQUIRE(mine && theirs);
+    for (unsigned n = 0; n < PROGRAMS * test_scale(); n++) {
+        const uint64_t seed = test_seed() + n;
+        struct churn_result want, got;
+        char why[200] = "";
+        churn_load(theirs, seed);
+        CHECK_MSG(run_oracle(theirs, &want), "program 0x%" PRIx64 " does not end", seed);
+        churn_load(mine, seed);
+        const bool ended = run_engine(mine, config, &got, &e);
+        CHECK_MSG(ended && !churn_differs(&got, &want, why, sizeof(why)),
+                  "program 0x%" PRIx64 ": %s%s", seed, ended ? "" : e.text, why);
+        faults += want.faults;
+        changes += want.changes;
+    }
+    CHECK(faults > 100 * PROGRAMS && changes > 20 * PROGRAMS);
+    churn_free(mine);
+    churn_free(theirs);
+}
+
+static bool host_has(int level)
+{
+    return level == 2 || (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
+                          (level == 3 || (__builtin_cpu_supports("avx512bw") &&
+                                          __builtin_cpu_supports("avx512vl"))));
+}
+
+static void compare_level(int level)
+{
+    if (!host_has(level)) {
+        SKIP("the host is not an x86-64-v%d", level);
+    }
+    compare(&(struct accel_config){.host_level = level});
+}
+
+TEST(host_code_of_level_2_keeps_nothing_too_long)
+{
+    compare_level(2);
+}
+
+TEST(host_code_of_level_3_keeps_nothing_too_long)
+{
+    compare_level(3);
+}
+
+TEST(host_code_of_level_4_keeps_nothing_too_long)
+{
+    compare_level(4);
+}
+
+TEST(host_code_without_folding_keeps_nothing_too_long)
+{
+    compare(&(struct accel_config){.no_opt = true});
+}
+
+TEST(movable_code_keeps_nothing_too_long)
+{
+    compare(&(struct accel_config){.movable = ACCEL_MOVABLE_ALWAYS});
+}
+
+TEST(the_interpreter_keeps_nothing_too_long)
+{
+    compare(&(struct accel_config){.interpreter = true});
+}
+
+TEST(counted_host_code_keeps_nothing_too_long)
+{
+    compare(&(struct accel_config){.counted = true, .shift = 3});
+}
+
+TEST(the_counted_interpreter_keeps_nothing_too_long)
+{
+    compare(&(struct accel_config){.counted = true, .shift = 3, .interpreter = true});
+}
+
+TEST(vcpus_in_turn_keep_nothing_too_long)
+{
+    compare(&(struct accel_config){.single_thread = true});
+}
