@@ -12,36 +12,36 @@
 #define TEXT(x) TEXT_OF(x)
 #define LIBRARY "libcapstone.so." TEXT(CS_API_MAJOR)
 
-static struct {
-    bool tried, there;
+struct capstone {
     __typeof__(cs_open) *open;
     __typeof__(cs_disasm) *disasm;
     __typeof__(cs_free) *free;
     __typeof__(cs_close) *close;
-} capstone;
+};
 
-static bool load_capstone(void)
+/* The library stays, so asking for it again costs little. */
+static bool load_capstone(struct capstone *c)
 {
-    void *library = capstone.tried ? NULL : dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
 
-    capstone.tried = true;
-    if (library) {
-        capstone.open = (__typeof__(cs_open) *)dlsym(library, "cs_open");
-        capstone.disasm = (__typeof__(cs_disasm) *)dlsym(library, "cs_disasm");
-        capstone.free = (__typeof__(cs_free) *)dlsym(library, "cs_free");
-        capstone.close = (__typeof__(cs_close) *)dlsym(library, "cs_close");
-        capstone.there = capstone.open && capstone.disasm && capstone.free && capstone.close;
+    if (!library) {
+        return false;
     }
-    return capstone.there;
+    c->open = (__typeof__(cs_open) *)dlsym(library, "cs_open");
+    c->disasm = (__typeof__(cs_disasm) *)dlsym(library, "cs_disasm");
+    c->free = (__typeof__(cs_free) *)dlsym(library, "cs_free");
+    c->close = (__typeof__(cs_close) *)dlsym(library, "cs_close");
+    return c->open && c->disasm && c->free && c->close;
 }
 
 void host_print(struct host *h, const struct block *blk, struct strbuf *out)
 {
     (void)h;
+    struct capstone capstone;
     csh cs;
     cs_insn *insns;
 
-    if (!load_capstone() || capstone.open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK) {
+    if (!load_capstone(&capstone) || capstone.open(CS_ARCH_X86, CS_MODE_64, &cs) != CS_ERR_OK) {
         strbuf_puts(out, "  (" LIBRARY " is not there to tell the instructions)\n");
         return;
     }
