@@ -57,8 +57,9 @@ TEST(escape_c_switches_to_the_monitor_and_back)
     CHECK(session_expect(&s, "0x00000000402000"));
     session_type(&s, "xp/1xw 0x09000018\r");
     CHECK(session_expect(&s, "0000000009000018: 0x000000"));
-    session_type(&s, "cont\r\001c");
-    session_type(&s, "back\r");
+    session_type(&s, "cont\r");
+    CHECK(session_expect(&s, "(dragoman) "));
+    session_type(&s, "\001cback\r");
     CHECK(session_expect(&s, "BACK"));
     session_type(&s, "\001cquit\r");
     finish(0);
