@@ -245,6 +245,26 @@ static inline bool is_watched(const struct vcpu *v, uint64_t a, unsigned bits)
     return t && unlikely(t->accel->watchpoint_count) && tcg_range_watched(t->accel, a, bits);
 }
 
+/* Host address of a whole page of the RAM that most pages are in; NULL: look into the map. */
+static uint8_t *page_of_ram(const struct tlb *t, paddr page)
+{
+    return likely(page - t->ram_base < t->ram_size) ? t->ram + (page - t->ram_base) : NULL;
+}
+
+/* Where a page that is not in that RAM is, for the second level. */
+static void enter_host(struct vcpu *v, struct tlb_page *p, paddr pa)
+{
+    struct mem_view m;
+
+    if (space_find(v->memory, pa, &m) && m.range->kind != RANGE_MMIO &&
+        pa + GUEST_PAGE_SIZE <= m.base + m.size) {
+        p->host = (uint64_t)(uintptr_t)m.range->host + m.offset + (pa - m.base);
+        if (m.range->kind != RANGE_RAM) {
+            p->pa_flags |= TLB_ROM;
+        }
+    }
+}
+
 /* Enters tr into the second level; gives its page's address and flags. */
 static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct translation *tr)
 {
@@ -288,13 +308,9 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
                            .tag = tag,
                            .gen = gen + *tlb_page_gen(t, page),
                            .pa_flags = pa | flags};
-    struct mem_view m;
-    if (space_find(v->memory, pa, &m) && m.range->kind != RANGE_MMIO &&
-        pa + GUEST_PAGE_SIZE <= m.base + m.size) {
-        p->host = (uint64_t)(uintptr_t)m.range->host + m.offset + (pa - m.base);
-        if (m.range->kind != RANGE_RAM) {
-            p->pa_flags |= TLB_ROM;
-        }
+    p->host = (uint64_t)(uintptr_t)page_of_ram(t, pa);
+    if (!p->host) {
+        enter_host(v, p, pa);
     }
     return p->pa_flags;
 }
@@ -315,8 +331,13 @@ static inline void fill_hit(struct vcpu *v, uint64_t pa_flags, uint64_t va, enum
     if (unlikely(pa_flags & TLB_WATCHED)) {
         hit->slow |= is_watched(v, tlb_canonical(va), GUEST_PAGE_BITS);
     }
-    if (space_find(v->memory, pa, &m) && m.range->kind != RANGE_MMIO &&
-        (m.range->kind == RANGE_RAM || a != ACCESS_WRITE)) {
+    uint8_t *ram = v->env.tlb ? page_of_ram(v->env.tlb, page) : NULL;
+    if (ram) {
+        hit->host = ram + at;
+        hit->bytes = GUEST_PAGE_SIZE - (uint32_t)at;
+        hit->whole = true;
+    } else if (space_find(v->memory, pa, &m) && m.range->kind != RANGE_MMIO &&
+               (m.range->kind == RANGE_RAM || a != ACCESS_WRITE)) {
         const uint64_t left = m.base + m.size - pa, in_page = GUEST_PAGE_SIZE - at;
         hit->host = m.range->host + m.offset + (pa - m.base);
         hit->bytes = (uint32_t)(left < in_page ? left : in_page);

@@ -109,7 +109,7 @@ struct tlb {
     uint32_t gen_page[TLB_PAGE_GENS];
     uint32_t victim;
     uint64_t tick;
-    const uint8_t *ram; /* host address of the largest RAM range, its physical base and size */
+    uint8_t *ram; /* host address of the largest RAM range, its physical base and size */
     uint64_t ram_base, ram_size;
     /* statistics */
     uint64_t refills, walks, slow;

@@ -119,10 +119,14 @@ must() { # NAME SECONDS COMMAND [PATTERN]
     [ -z "${4:-}" ] || [[ $answer == $4 ]] || { failed "$1" "'$3': $answer"; return 1; }
 }
 
-# The rounds of each worker so far, in $counts.
+# The rounds of each worker so far, in $counts; again if a file was just being written.
 count() {
-    must "$1" 120 'cat /tmp/count/*' || return
-    counts=($answer)
+    local try
+    for try in 1 2 3 4 5; do
+        must "$1" 120 'cat /tmp/count/*' || return
+        counts=($answer)
+        [ ${#counts[@]} != 7 ] || return 0
+    done
 }
 
 # all_get_on NAME: every worker ends a further round
