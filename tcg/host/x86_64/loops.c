@@ -22,30 +22,39 @@ static bool leads_to_itself(const struct compiler *c)
            (end->imm == c->b->pc || (end[-1].op == IR_brcond && end[-1].imm == c->b->pc));
 }
 
-/* How often the block reads or writes each row; rows that are halves of vectors do better in memory
- * (ops_pair.c). */
-static void count_uses(const struct compiler *c, uint16_t *uses)
+/* What a round does with a row. */
+enum use {
+    TOUCHED = 1, /* anything */
+    READ = 2,    /* what it held when the round began */
+    PUT = 4,
+    PAIRED = 8 /* it is half of a vector, which does better in memory (ops_pair.c) */
+};
+
+static void look_at_uses(const struct compiler *c, uint8_t *uses)
 {
     for (uint32_t i = 1; i < c->count; i++) {
         const struct ir_insn *in = &c->insns[i];
-        if (in->op == IR_get || in->op == IR_put) {
-            uses[in->aux] += uses[in->aux] < INT16_MAX;
-        }
-        if (in->op == IR_put && c->insns[in->a].op == IR_vget) {
-            uses[in->aux] = UINT16_MAX;
+        if (in->op == IR_get) {
+            uses[in->aux] |= uses[in->aux] & PUT ? TOUCHED : TOUCHED | READ;
+        } else if (in->op == IR_put) {
+            uses[in->aux] |= TOUCHED | PUT | (c->insns[in->a].op == IR_vget ? PAIRED : 0);
         }
     }
 }
 
-/* The row without a home that is used most, or -1. */
-static int most_used(const struct compiler *c, const uint16_t *uses, bool vec)
+/*
+ * The row without a home that gains most by one, or -1: one that carries something from round to
+ * round, whose latency is the loop's, then one that is only read. One that is put before it is read
+ * would only hold a register.
+ */
+static int best_row(const struct compiler *c, const uint8_t *uses, bool vec)
 {
     const struct ir_guest *g = c->h->config.guest;
     int best = -1;
 
     for (unsigned row = 0; row < g->reg_count; row++) {
         const bool fits = g->regs[row].type == (vec ? T_V128 : T_I64);
-        if (fits && c->loop_homes.of_row[row] < 0 && uses[row] && uses[row] != UINT16_MAX &&
+        if (fits && c->loop_homes.of_row[row] < 0 && (uses[row] & (READ | PAIRED)) == READ &&
             (best < 0 || uses[row] > uses[best])) {
             best = (int)row;
         }
@@ -67,7 +76,7 @@ static void add_swap(struct compiler *c, const struct swap *s)
 
 void loop_choose(struct compiler *c)
 {
-    uint16_t uses[IR_MAX_REGS] = {0};
+    uint8_t uses[IR_MAX_REGS] = {0};
 
     c->homes = &c->h->homes;
     c->swap_count = 0;
@@ -76,13 +85,13 @@ void loop_choose(struct compiler *c)
     if (!c->loops) {
         return;
     }
-    count_uses(c, uses);
+    look_at_uses(c, uses);
     c->loop_homes = c->h->homes;
     c->homes = &c->loop_homes;
     for (unsigned vec = 0; vec < 2; vec++) {
         for (uint32_t set = c->h->homes.mask[vec]; set; set &= set - 1) {
             const unsigned r = ctz32(set), outer = c->h->homes.row_of[vec][r];
-            const int inner = uses[outer] ? -1 : most_used(c, uses, vec);
+            const int inner = uses[outer] ? -1 : best_row(c, uses, vec);
             if (inner >= 0) {
                 add_swap(c, &(struct swap){.reg = (uint8_t)r,
                                            .outer = (uint8_t)outer,
