@@ -9,6 +9,7 @@
 
 #include "base/bits.h"
 #include "base/mem.h"
+#include "base/os.h"
 
 /* ---- files */
 
@@ -130,6 +131,17 @@ static uint8_t *memory_at(struct space *s, paddr a, uint64_t *n)
     return v.range->host + v.offset + (a - v.base);
 }
 
+/* What will be filled whole may as well be in large pages: a fault each instead of 512. */
+static void expect(uint8_t *to, uint64_t n)
+{
+    const uintptr_t large = UINT64_C(2) << 20, first = align_up((uintptr_t)to, large);
+    const uintptr_t end = ((uintptr_t)to + n) & ~(large - 1);
+
+    if (end > first) {
+        os_advise_huge((void *)first, end - first);
+    }
+}
+
 static bool apply(const struct placement *p, struct space *s, struct error *e)
 {
     for (uint64_t done = 0; done < length(p);) {
@@ -138,6 +150,7 @@ static bool apply(const struct placement *p, struct space *s, struct error *e)
         if (!to) {
             return error_set(e, "%s: there is no memory at 0x%" PRIx64, p->what, p->base + done);
         }
+        expect(to, n);
         if (done >= p->size) {
             memset(to, 0, n);
         } else if (p->bytes) {
