@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "accel/tcg.h"
+#include "base/bits.h"
 #include "base/mem.h"
 #include "cpu/arm.h"
 #include "cpu/arm/cpu.h"
@@ -39,12 +40,18 @@ static uint64_t load(const char *path, uint8_t *ram)
     return n;
 }
 
-/* As after boot: caches on, EL1. */
-static void set_mode(struct vcpu *v)
+/* As after boot: EL1, caches and MMU on, memory where it is; the table is the last page. */
+static void set_mode(struct vcpu *v, uint8_t *ram)
 {
     struct arm_cpu *cpu = arm_cpu(v);
+    const uint64_t table = RAM_BYTES - 4096;
 
-    cpu->sctlr[1] |= UINT64_C(1) << 12 | UINT64_C(1) << 2;
+    store_le64(ram + table + 8 * (BASE >> 30), BASE | 0x701); /* 1 GiB, accessed, shareable */
+    cpu->ttbr0[1] = BASE + table;
+    cpu->tcr[1] = UINT64_C(0x200803519); /* 39 bits, 4 KiB, TTBR1 not walked */
+    cpu->mair[1] = 0xff;
+    cpu->sctlr[1] |= UINT64_C(1) << 12 | UINT64_C(1) << 2 | 1;
+    arm_update_mode(cpu);
     arm_mode_changed(cpu);
 }
 
@@ -64,7 +71,7 @@ int main(int argc, char **argv)
     const uint64_t end = BASE + (size < most ? size : most);
     struct vcpu *v = b->vcpus[0];
 
-    set_mode(v);
+    set_mode(v, b->ram);
     const int64_t start = os_now_ns();
     for (uint64_t pc = BASE + OFFSET; pc < end;) {
         context_select(v, pc);
