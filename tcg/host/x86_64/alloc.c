@@ -13,6 +13,7 @@
  * an eviction emits a reload that belongs behind the op.
  */
 #include "tcg/host/x86_64/compile.h"
+#include "tcg/opinfo.h"
 
 const uint8_t gpr_homes[GPR_HOMES] = {RBX, RSI, RDI, R8, R14, R9, R10, R11};
 const uint8_t vec_homes[VEC_HOMES] = {2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13};
@@ -196,33 +197,37 @@ static unsigned choose_victim(const struct compiler *c, bool vec, uint32_t allow
     return best;
 }
 
-/* A free home that nobody is going to claim: its row has been overwritten later on, and is not read
- * before. */
-static bool home_is_idle(const struct compiler *c, bool vec, unsigned r)
+/* Bit n: the nth value is below a limit, which a signed 16-bit number holds. */
+static uint32_t below(const uint16_t *x, unsigned limit)
 {
-    const unsigned row = c->homes->row_of[vec][r];
+    const __m128i *a = (const __m128i *)x, than = _mm_set1_epi16((short)limit);
+    const __m128i low = _mm_cmplt_epi16(_mm_load_si128(a), than);
+    const __m128i high = _mm_cmplt_epi16(_mm_load_si128(a + 1), than);
 
-    return row == 0xff || c->row_value[row] < FIRST_ROW_VALUE;
+    return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high));
+}
+_Static_assert(MAX_VALUES <= INT16_MAX, "values are compared as signed numbers");
+
+/* Homes that nobody is going to claim: their rows have been overwritten later on, and are not read
+ * before; and registers that are nobody's home. */
+static uint32_t idle_homes(const struct compiler *c, bool vec)
+{
+    return below(c->home_value[vec], FIRST_ROW_VALUE);
 }
 
 static unsigned pick(struct compiler *c, bool vec, uint32_t exclude, unsigned prefer)
 {
     const uint32_t allowed = (vec ? VEC_ALLOC : GPR_ALLOC) & ~exclude & ~c->locked[vec];
-    uint32_t free_mask = 0, idle = 0;
 
     if (prefer != NO_REG && (allowed >> prefer & 1) && !c->owner[vec][prefer]) {
         return prefer;
     }
-    for (unsigned r = 0; r < 16; r++) {
-        if ((allowed >> r & 1) && !c->owner[vec][r]) {
-            free_mask |= 1u << r;
-            idle |= home_is_idle(c, vec, r) ? 1u << r : 0;
-        }
-    }
+    const uint32_t free_mask = allowed & below(c->owner[vec], 1);
     const uint32_t plain = free_mask & (vec ? 0xc000u : 1u << R12 | 1u << R13);
     if (plain) {
         return ctz32(plain);
     }
+    const uint32_t idle = free_mask & idle_homes(c, vec);
     if (idle) {
         return ctz32(idle);
     }
@@ -466,29 +471,17 @@ static uint16_t alias_of(const struct compiler *c, uint32_t i)
 
 bool is_site(const struct ir_insn *in)
 {
-    switch (in->op) {
-    case IR_load:
-    case IR_store:
-    case IR_load_excl:
-    case IR_store_excl:
-    case IR_atomic:
-    case IR_cas:
-    case IR_guard:
-    case IR_brcond:
-        return true;
-    case IR_call:
+    if (in->op == IR_call) {
         return ((const struct ir_call *)(uintptr_t)in->imm)->class == IR_CALL_RAISES;
-    default:
-        return false;
     }
+    return ir_ops[in->op].effects & IR_MAY_EXIT || in->op == IR_brcond;
 }
 
 static bool groupable(const struct compiler *c, const struct ir_insn *in)
 {
     const memop m = memop_of(in);
 
-    return (in->op == IR_load || in->op == IR_store) && inline_access(c, in) &&
-           !(m & (MO_ALIGN | MO_SWAP));
+    return inline_access(c, in) && !(m & (MO_ALIGN | MO_SWAP));
 }
 
 #define GROUP_WINDOW 512 /* bytes; a wider one would often cross a page */
@@ -541,19 +534,10 @@ static void add_to_group(struct compiler *c, uint32_t i)
 }
 
 /* An addend must not live across a function that may flush the TLB. */
-void find_groups(struct compiler *c)
+static void close_groups(struct compiler *c)
 {
-    c->group_count = 0;
-    for (uint32_t i = 1; i < c->count; i++) {
-        const struct ir_insn *in = &c->insns[i];
-        c->group_of[i] = 0;
-        if (in->op == IR_call || in->op == IR_guard) {
-            for (unsigned n = 0; n < c->group_count; n++) {
-                c->groups[n].open = false;
-            }
-        } else if (groupable(c, in)) {
-            add_to_group(c, i);
-        }
+    for (unsigned n = 0; n < c->group_count; n++) {
+        c->groups[n].open = false;
     }
 }
 
@@ -626,27 +610,45 @@ void prepare(struct compiler *c)
     loop_choose(c);
     memset(c->last_put, 0, g->reg_count * sizeof(c->last_put[0]));
     memset(c->open_get, 0, g->reg_count * sizeof(c->open_get[0]));
+    memset(c->reg, -1, c->count);
+    memset(c->spill, 0, c->count * sizeof(c->spill[0]));
+    memset(c->fused, 0, c->count);
+    memset(c->group_of, 0, c->count);
+    c->group_count = 0;
     for (uint32_t i = 1; i < c->count; i++) {
         const struct ir_insn *in = &c->insns[i];
-        c->reg[i] = -1;
-        c->spill[i] = 0;
-        c->fused[i] = false;
         c->alias[i] = alias_of(c, i);
         if (class_of(in->type)) {
             upper_track(c, i);
         }
         c->insn_of[i] = offset;
-        if (in->op == IR_insn) {
+        switch (in->op) {
+        case IR_insn:
             offset = (uint32_t)(in->imm - c->b->pc);
-        } else if (is_site(in) && !is_final_branch(c, i)) {
-            last_site = i;
-        } else if (in->op == IR_get) {
+            break;
+        case IR_get:
             prepare_get(c, i);
-        } else if (in->op == IR_put) {
+            break;
+        case IR_put:
             prepare_put(c, i, last_site);
+            break;
+        case IR_load:
+        case IR_store:
+            last_site = i;
+            if (groupable(c, in)) {
+                add_to_group(c, i);
+            }
+            break;
+        case IR_call:
+        case IR_guard:
+            close_groups(c);
+            last_site = is_site(in) ? i : last_site;
+            break;
+        default:
+            last_site = is_site(in) && !is_final_branch(c, i) ? i : last_site;
+            break;
         }
     }
-    find_groups(c);
     for (unsigned row = 0; c->b->flags_dead && row < g->reg_count; row++) {
         const uint16_t last = c->last_put[row];
         if (g->regs[row].type == T_FLAGS && last) {

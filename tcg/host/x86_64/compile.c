@@ -239,17 +239,14 @@ static void settle_flags(struct compiler *c, const struct ir_insn *in)
     flush_flags(c);
 }
 
-static void compile_op(struct compiler *c)
+static void compile_op(struct compiler *c, const struct ir_insn *in)
 {
-    const struct ir_insn *in = &c->insns[c->i];
-
     if (c->pending.kind) {
         c->locked[0] = c->locked[1] = 0;
         settle_flags(c, in);
     }
-    if (c->alias[c->i] != c->i || in->op == IR_insn ||
-        (!wanted(c) && (!has_effect(in) || c->fused[c->i]))) {
-        return;
+    if (c->reg[c->i] < 0 && !c->spill[c->i] && (!has_effect(in) || c->fused[c->i])) {
+        return; /* nobody wants it */
     }
     c->locked[0] = c->locked[1] = 0;
     if (c->pending.kind && !keeps_flags(c, in)) {
@@ -311,9 +308,13 @@ bool host_compile(struct host *h, struct ir_builder *b, struct block *blk)
     prepare(c);
     c->insns_left = 1;
     for (c->i = c->count - 1; c->i > 0 && !c->full; c->i--) {
-        compile_op(c);
-        c->insns_left += c->insns[c->i].op == IR_insn;
-        c->full |= c->as.hot - c->as.cold < ROOM;
+        const struct ir_insn *in = &c->insns[c->i];
+        if (in->op == IR_insn) {
+            c->insns_left++;
+        } else if (c->alias[c->i] == c->i) {
+            compile_op(c, in);
+            c->full |= c->as.hot - c->as.cold < ROOM;
+        }
     }
     if (c->full) {
         reset_values(c);

@@ -419,7 +419,6 @@ static inline uint16_t group_value(unsigned g)
 {
     return (uint16_t)(FIRST_GROUP_VALUE + g);
 }
-void find_groups(struct compiler *c);
 
 /* What is checked, and where to go when it fails. */
 struct check {

@@ -249,6 +249,40 @@ static inline void emit_v(struct assembler *as, opcode op, unsigned reg, unsigne
     emit_encoding(as, &e);
 }
 
+/* n bytes (at most 8) of a word. */
+static inline void emit_word(struct assembler *as, uint64_t bytes, unsigned n)
+{
+    if (as->to_cold) {
+        memcpy(as->rw + as->cold, &bytes, 8);
+        as->cold += n;
+        return;
+    }
+    bytes <<= 8 * (8 - n);
+    memcpy(as->rw + as->hot - 8, &bytes, 8);
+    as->hot -= n;
+}
+
+/* The most frequent forms in a word: an opcode of one byte with two registers, */
+static inline void emit_two(struct assembler *as, unsigned op, bool w, unsigned reg, unsigned rm)
+{
+    const unsigned rex = (w ? 0x48u : 0) | (reg & 8 ? 0x44u : 0) | (rm & 8 ? 0x41u : 0);
+    const unsigned bytes = op | (0xc0u | (reg & 7) << 3 | (rm & 7)) << 8;
+
+    emit_word(as, rex ? bytes << 8 | rex : bytes, rex ? 3 : 2);
+}
+
+/* or with a register and [rbp + disp]. */
+static inline void emit_by_rbp(struct assembler *as, unsigned op, bool w, unsigned reg,
+                               int32_t disp)
+{
+    const unsigned rex = (w ? 0x48u : 0) | (reg & 8 ? 0x44u : 0);
+    const bool near = disp == (int8_t)disp;
+    uint64_t bytes = op | ((near ? 0x45u : 0x85u) | (reg & 7) << 3) << 8;
+
+    bytes |= (uint64_t)(near ? (uint8_t)disp : (uint32_t)disp) << 16;
+    emit_word(as, rex ? bytes << 8 | rex : bytes, (near ? 3u : 6u) + (rex != 0));
+}
+
 /* A register and a register or memory, without a prefix or immediate: most of what is emitted. */
 static inline void emit_short(struct assembler *as, opcode op, unsigned reg, struct operand o)
 {
@@ -302,7 +336,7 @@ enum {
 
 static inline void x_alu(struct assembler *as, unsigned alu, bool w, unsigned dst, unsigned src)
 {
-    emit_short(as, OPC(0, 0, alu << 3 | 3) | W(w), dst, reg_operand(src));
+    emit_two(as, alu << 3 | 3, w, dst, src);
 }
 
 static inline void x_alu_mem(struct assembler *as, unsigned alu, bool w, unsigned dst,
@@ -323,17 +357,25 @@ static inline void x_alu_imm(struct assembler *as, unsigned alu, bool w, struct 
 
 static inline void x_mov(struct assembler *as, bool w, unsigned dst, unsigned src)
 {
-    emit_short(as, OPC(0, 0, 0x8b) | W(w), dst, reg_operand(src));
+    emit_two(as, 0x8b, w, dst, src);
 }
 
 static inline void x_load(struct assembler *as, bool w, unsigned dst, struct operand o)
 {
-    emit_short(as, OPC(0, 0, 0x8b) | W(w), dst, o);
+    if (o.base == RBP && o.index == NO_REG) {
+        emit_by_rbp(as, 0x8b, w, dst, o.disp);
+    } else {
+        emit_short(as, OPC(0, 0, 0x8b) | W(w), dst, o);
+    }
 }
 
 static inline void x_store(struct assembler *as, bool w, unsigned src, struct operand o)
 {
-    emit_short(as, OPC(0, 0, 0x89) | W(w), src, o);
+    if (o.base == RBP && o.index == NO_REG) {
+        emit_by_rbp(as, 0x89, w, src, o.disp);
+    } else {
+        emit_short(as, OPC(0, 0, 0x89) | W(w), src, o);
+    }
 }
 
 static inline void x_store_imm(struct assembler *as, bool w, struct operand o, int32_t imm)
