@@ -107,7 +107,7 @@ static bool misaligned(uint64_t va, uint32_t m)
  */
 static uint8_t *place(struct vcpu *v, uint64_t va, uint32_t m, enum access a, bool update)
 {
-    const unsigned n = 1u << (m & MO_SIZE_LOG2), idx = m >> MO_IDX_SHIFT & 7;
+    const unsigned n = 1u << (m & MO_SIZE_LOG2), idx = memop_idx(m);
     struct tlb_hit hit;
     uint64_t word, read_word;
 
@@ -284,7 +284,7 @@ static uint64_t mark_of(struct vcpu *v, uint64_t va, uint32_t m)
     struct tlb_hit hit;
     uint64_t word;
 
-    if (!v->env.monitors || !tlb_lookup(v, va, ACCESS_READ, m >> MO_IDX_SHIFT & 7, &hit, &word) ||
+    if (!v->env.monitors || !tlb_lookup(v, va, ACCESS_READ, memop_idx(m), &hit, &word) ||
         !hit.host) {
         return MONITOR_NONE;
     }

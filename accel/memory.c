@@ -10,11 +10,6 @@
 #include "base/bits.h"
 #include "tcg/ir.h"
 
-static unsigned idx_of(uint32_t m)
-{
-    return m >> MO_IDX_SHIFT & 7;
-}
-
 /* Translates one piece of an access that lies within a page. false: exception recorded. */
 static bool reach(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct tlb_hit *hit)
 {
@@ -140,7 +135,7 @@ static bool is_halved(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
     uint64_t left;
 
     return (m & MO_PAIR) &&
-           (!vcpu_host(v, va, a, idx_of(m), &left) || left < 1u << (m & MO_SIZE_LOG2));
+           (!vcpu_host(v, va, a, memop_idx(m), &left) || left < 1u << (m & MO_SIZE_LOG2));
 }
 
 /* One of MO_64 becomes one of MO_32. */
@@ -225,7 +220,7 @@ static bool store_two(struct vcpu *v, uint64_t va, unsigned n, unsigned idx, str
 
 bool vcpu_load(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
 {
-    const unsigned n = 1u << (m & MO_SIZE_LOG2), first = left_in_page(va), idx = idx_of(m);
+    const unsigned n = 1u << (m & MO_SIZE_LOG2), first = left_in_page(va), idx = memop_idx(m);
     struct tlb_hit hit;
 
     assert(n <= 8);
@@ -266,11 +261,12 @@ bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value)
     if (m & MO_SWAP) {
         value = swap_of(value, n);
     }
-    if (!aligned_enough(v, va, m, ACCESS_WRITE) || !reach(v, va, ACCESS_WRITE, idx_of(m), &hit)) {
+    if (!aligned_enough(v, va, m, ACCESS_WRITE) ||
+        !reach(v, va, ACCESS_WRITE, memop_idx(m), &hit)) {
         return false;
     }
-    return n <= first ? store_piece(v, va, n, idx_of(m), &hit, value)
-                      : store_two(v, va, n, idx_of(m), &hit, value);
+    return n <= first ? store_piece(v, va, n, memop_idx(m), &hit, value)
+                      : store_two(v, va, n, memop_idx(m), &hit, value);
 }
 
 /* ---- 16 bytes */
@@ -279,7 +275,7 @@ bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value)
 static u128 *whole_vector(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
 {
     uint64_t bytes;
-    void *p = va & 15 ? NULL : vcpu_host(v, va, a, idx_of(m), &bytes);
+    void *p = va & 15 ? NULL : vcpu_host(v, va, a, memop_idx(m), &bytes);
 
     return p && bytes >= 16 ? p : NULL;
 }
@@ -290,11 +286,12 @@ static bool both_halves_allow(struct vcpu *v, uint64_t va, uint32_t m, enum acce
     const unsigned left = left_in_page(va), first = left < 16 ? left : 16;
     struct tlb_hit hit;
 
-    if (!reach(v, va, a, idx_of(m), &hit) || (hit.slow && !tcg_watch(v, va, first, a, idx_of(m)))) {
+    if (!reach(v, va, a, memop_idx(m), &hit) ||
+        (hit.slow && !tcg_watch(v, va, first, a, memop_idx(m)))) {
         return false;
     }
-    return first == 16 || (reach(v, va + first, a, idx_of(m), &hit) &&
-                           (!hit.slow || tcg_watch(v, va + first, 16 - first, a, idx_of(m))));
+    return first == 16 || (reach(v, va + first, a, memop_idx(m), &hit) &&
+                           (!hit.slow || tcg_watch(v, va + first, 16 - first, a, memop_idx(m))));
 }
 
 static bool is_aligned_16(struct vcpu *v, uint64_t va, uint32_t m, enum access a)

@@ -335,7 +335,7 @@ static bool mem_leaf(struct vcpu *v, const struct site *s)
     }
     tcg_doing(v, DOING_REFILL);
     const bool done = tlb_refill_leaf(v, va, s->kind == SITE_LOAD ? ACCESS_READ : ACCESS_WRITE,
-                                      s->memop >> MO_IDX_SHIFT & 7);
+                                      memop_idx(s->memop));
     tcg_doing(v, DOING_LEAF);
     return done;
 }

@@ -115,10 +115,40 @@ static bool in_use(const struct tlb *t, const struct tlb_table *table, unsigned 
     return false;
 }
 
+/* Generated code looks into it. */
+static bool is_inline(const struct vcpu *v, const struct tlb_table *table)
+{
+    return v->hot.tlb_current == table + 1 || v->hot.tlb_user == table + 1;
+}
+
+/* All tables are in use, as there are more MMU indices than tables: the one that was chosen first
+ * is taken from its index, which chooses anew when it is needed again. */
+static unsigned take_table(struct vcpu *v)
+{
+    struct tlb *t = v->env.tlb;
+    unsigned slot = TLB_TABLES;
+
+    for (unsigned i = 0; i < TLB_TABLES; i++) {
+        if (!is_inline(v, t->tables[i]) &&
+            (slot == TLB_TABLES || t->tables[i]->last_use < t->tables[slot]->last_use)) {
+            slot = i;
+        }
+    }
+    assert(slot < TLB_TABLES);
+    for (unsigned k = 0; k < TLB_MMU_INDICES; k++) {
+        if (t->by_idx[k] == t->tables[slot]) {
+            t->by_idx[k] = NULL;
+            t->chosen &= ~(1u << k);
+        }
+    }
+    return slot;
+}
+
 /* The table for these, which may be one that held something else. */
-static struct tlb_table *resident(struct tlb *t, unsigned idx, bool shared, uint32_t low,
+static struct tlb_table *resident(struct vcpu *v, unsigned idx, bool shared, uint32_t low,
                                   uint32_t high)
 {
+    struct tlb *t = v->env.tlb;
     unsigned slot = TLB_TABLES;
 
     for (unsigned i = 0; i < TLB_TABLES; i++) {
@@ -136,7 +166,9 @@ static struct tlb_table *resident(struct tlb *t, unsigned idx, bool shared, uint
             slot = i;
         }
     }
-    assert(slot < TLB_TABLES);
+    if (slot == TLB_TABLES) {
+        slot = take_table(v);
+    }
     if (!t->tables[slot]) {
         t->tables[slot] = table_create();
     }
@@ -166,7 +198,7 @@ static void select_idx(struct vcpu *v, unsigned idx)
     t->high_tag[idx] = high;
     if (!table || !table->used || table->idx != idx || table->shared != shared ||
         (!shared && (table->low != low || table->high != high))) {
-        table = resident(t, idx, shared, low, high);
+        table = resident(v, idx, shared, low, high);
         t->by_idx[idx] = table;
         table->last_use = ++t->tick;
     }
@@ -206,10 +238,10 @@ void tlb_select(struct vcpu *v, bool space)
     t->chosen = space ? 0 : t->chosen;
     t->user_idx = user;
     select_idx(v, idx);
+    v->hot.tlb_current = t->by_idx[idx] + 1;
     if (user != idx) {
         select_idx(v, user);
     }
-    v->hot.tlb_current = t->by_idx[idx] + 1;
     v->hot.tlb_user = t->by_idx[user] + 1;
 }
 

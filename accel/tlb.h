@@ -19,6 +19,7 @@
 #define ACCEL_TLB_H
 
 #include "cpu/cpu.h"
+#include "tcg/ir.h"
 #include "tcg/tlb_layout.h"
 
 #define TLB_LINE_LOG2 TLB_LAYOUT_LINE_LOG2
@@ -27,7 +28,7 @@
 #define TLB_WRITE_OFFSET                                                                           \
     ((size_t)TLB_MAX_LINES << TLB_LINE_LOG2) /* bytes from the read lines to the write lines */
 #define TLB_TABLES 8
-#define TLB_MMU_INDICES 8
+#define TLB_MMU_INDICES IR_MMU_INDICES
 #define TLB_L2_WAYS 4
 #define TLB_L2_SETS 8192u
 #define TLB_LARGE_ENTRIES 512u

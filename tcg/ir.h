@@ -99,11 +99,53 @@ typedef uint32_t memop;
                  them */
 #define MO_ACQUIRE (1u << 7)
 #define MO_RELEASE (1u << 8)
-#define MO_IDX_SHIFT 9 /* MMU index, 3 bits */
-#define MO_IDX(i) ((memop)(i) << MO_IDX_SHIFT)
-#define MO_NONTEMPORAL (1u << 12)
+#define MO_NONTEMPORAL (1u << 9)
 #define MO_PAIR                                                                                    \
-    (1u << 13) /* of 8 bytes, unaligned: two accesses of 4 bytes where it is not plain memory */
+    (1u << 10) /* of 8 bytes, unaligned: two accesses of 4 bytes where it is not plain memory */
+#define MO_IDX_SHIFT 11 /* MMU index, 5 bits */
+#define MO_IDX(i) ((memop)(i) << MO_IDX_SHIFT)
+#define IR_MMU_INDICES 32u
+#define MO_UNIT_SHIFT 16 /* with MO_SWAP: what is reversed, 2 bits; see memop_unit */
+#define MO_UNIT_2 (1u << MO_UNIT_SHIFT)
+#define MO_UNIT_4 (2u << MO_UNIT_SHIFT)
+#define MO_UNIT_8 (3u << MO_UNIT_SHIFT)
+#define MO_WIDTH_SHIFT 18 /* of the address, 3 bits; see memop_address_mask */
+#define MO_WIDTH_32 (1u << MO_WIDTH_SHIFT)
+#define MO_WIDTH_31 (2u << MO_WIDTH_SHIFT)
+#define MO_WIDTH_24 (3u << MO_WIDTH_SHIFT)
+#define MO_WIDTH_16 (4u << MO_WIDTH_SHIFT)
+#define MO_WIDTH (7u << MO_WIDTH_SHIFT)
+
+static inline unsigned memop_idx(memop m)
+{
+    return m >> MO_IDX_SHIFT & (IR_MMU_INDICES - 1);
+}
+
+static inline unsigned memop_bytes(memop m)
+{
+    return 1u << (m & MO_SIZE_LOG2);
+}
+
+/*
+ * Of an access with MO_SWAP, the bytes within which the order is reversed: all, unless MO_UNIT_
+ * says how many. The units of an access of a vector keep their places: the one at the lowest
+ * address is in the lowest lane.
+ */
+static inline unsigned memop_unit(memop m)
+{
+    const unsigned unit = m >> MO_UNIT_SHIFT & 3;
+
+    return unit ? 1u << unit : memop_bytes(m);
+}
+
+/* The bits of base + (index << scale) + displacement that count: the rest of the address is 0, and
+ * operands of 32 bits do. A segment base is added behind that, modulo 2^64. */
+static inline uint64_t memop_address_mask(memop m)
+{
+    static const uint64_t masks[8] = {UINT64_MAX, 0xffffffff, 0x7fffffff, 0xffffff, 0xffff};
+
+    return masks[m >> MO_WIDTH_SHIFT & 7];
+}
 
 enum ir_atomic {
     IR_ATOMIC_ADD,

@@ -217,7 +217,7 @@ static bool memory_op(struct parser *s, memop *m)
         const char *w = word(s, &n);
         memop found = 0;
         for (unsigned i = 0; w && i < IR_MEMOP_NAMES; i++) {
-            found |= is_word(w, n, ir_memop_names[i].name) ? ir_memop_names[i].bit : 0;
+            found |= is_word(w, n, ir_memop_names[i].name) ? ir_memop_names[i].is : 0;
         }
         if (!found) {
             return w ? fail(s, "an unknown property of the access before") : false;

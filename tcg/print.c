@@ -21,10 +21,30 @@ const char *const ir_relation_names[5] = {"lt", "eq", "gt", "un", "signalling"};
 const char *const ir_atomic_names[9] = {"add",  "clr",  "eor",  "set", "smax",
                                         "smin", "umax", "umin", "swp"};
 const char *const ir_barrier_names[3] = {"full", "load", "store"};
+/* clang-format off */
 const struct ir_memop_name ir_memop_names[IR_MEMOP_NAMES] = {
-    {"sext", MO_SIGN},   {"swap", MO_SWAP},      {"align", MO_ALIGN}, {"a16", MO_ATOMIC16},
-    {"acq", MO_ACQUIRE}, {"rel", MO_RELEASE},    {"idx1", MO_IDX(1)}, {"idx2", MO_IDX(2)},
-    {"idx4", MO_IDX(4)}, {"nt", MO_NONTEMPORAL}, {"pair", MO_PAIR}};
+    {"sext", MO_SIGN, MO_SIGN},
+    {"swap", MO_SWAP, MO_SWAP},
+    {"align", MO_ALIGN, MO_ALIGN},
+    {"a16", MO_ATOMIC16, MO_ATOMIC16},
+    {"acq", MO_ACQUIRE, MO_ACQUIRE},
+    {"rel", MO_RELEASE, MO_RELEASE},
+    {"idx1", MO_IDX(1), MO_IDX(1)},
+    {"idx2", MO_IDX(2), MO_IDX(2)},
+    {"idx4", MO_IDX(4), MO_IDX(4)},
+    {"idx8", MO_IDX(8), MO_IDX(8)},
+    {"idx16", MO_IDX(16), MO_IDX(16)},
+    {"nt", MO_NONTEMPORAL, MO_NONTEMPORAL},
+    {"pair", MO_PAIR, MO_PAIR},
+    {"u2", MO_UNIT_2, MO_UNIT_8},
+    {"u4", MO_UNIT_4, MO_UNIT_8},
+    {"u8", MO_UNIT_8, MO_UNIT_8},
+    {"w32", MO_WIDTH_32, MO_WIDTH},
+    {"w31", MO_WIDTH_31, MO_WIDTH},
+    {"w24", MO_WIDTH_24, MO_WIDTH},
+    {"w16", MO_WIDTH_16, MO_WIDTH},
+};
+/* clang-format on */
 
 enum ir_qualifier ir_qualifier(enum ir_op op)
 {
@@ -138,8 +158,9 @@ static void print_address(const struct ir_insn *in, struct strbuf *out)
     }
     strbuf_printf(out, "] m%u", 8u << (m & MO_SIZE_LOG2));
     for (unsigned i = 0; i < IR_MEMOP_NAMES; i++) {
-        if (m & ir_memop_names[i].bit) {
-            strbuf_printf(out, ".%s", ir_memop_names[i].name);
+        const struct ir_memop_name *n = &ir_memop_names[i];
+        if ((m & n->of) == n->is) {
+            strbuf_printf(out, ".%s", n->name);
         }
     }
     if (in->op == IR_cas) {

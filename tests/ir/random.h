@@ -212,6 +212,9 @@ static inline void random_memory(struct random_block *s)
     const ir_type t = random_access(s, (enum ir_op)in.op, &m);
 
     m |= extras[rng_below(s->r, array_len(extras))];
+    if (rng_below(s->r, 4) == 0) {
+        m |= MO_IDX(rng_below(s->r, 2) ? RIG_USER : rng_below(s->r, IR_MMU_INDICES));
+    }
     in.type = in.op == IR_store ? T_VOID : in.op == IR_store_excl ? T_I32 : t;
     if (in.op != IR_load && in.op != IR_load_excl) {
         in.c = (uint16_t)random_value(s, t);

@@ -230,6 +230,12 @@ static unsigned zero_index(struct vcpu *v)
     return 0;
 }
 
+static unsigned user_index(struct vcpu *v)
+{
+    (void)v;
+    return RIG_USER;
+}
+
 static uint32_t zero_tag(struct vcpu *v, vaddr va, unsigned idx)
 {
     (void)v;
@@ -243,7 +249,6 @@ static bool walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct t
                  uint64_t *fault)
 {
     (void)v;
-    (void)idx;
     *t = (struct translation){.page_bits = GUEST_PAGE_BITS};
     if (a == ACCESS_FETCH) {
         t->pa = va & CODE_MASK;
@@ -254,7 +259,7 @@ static bool walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct t
         *fault = 1;
         return false;
     }
-    t->pa = va;
+    t->pa = idx & 1 ? va ^ GUEST_PAGE_SIZE : va;
     t->read = t->write = true;
     return true;
 }
@@ -296,7 +301,7 @@ static const struct cpu_class rig_class = {
     .mode_key = zero_mode,
     .translate = translate,
     .mmu_index = zero_index,
-    .mmu_index_user = zero_index,
+    .mmu_index_user = user_index,
     .walk = walk,
     .space_tag = zero_tag,
     .take_exception = take_exception,

@@ -5,7 +5,8 @@
  * translating accelerator, and what it leaves is compared.
  *
  *   rows     x0-x15 i64, w0-w3 i32, f and g flags, v0-v15 vectors; and env, reached by env_load
- *   memory   RIG_BASE, RIG_BYTES, plain; all other data accesses fault
+ *   memory   RIG_BASE, RIG_BYTES, plain; all other data accesses fault. MMU index 0 is the
+ *            ordinary one, RIG_USER the unprivileged one; odd ones exchange the two pages
  *   code     the block under test is at RIG_PC; at any other PC the guest stops
  */
 #ifndef TESTS_SUPPORT_IR_RIG_H
@@ -18,6 +19,7 @@
 
 #define RIG_BASE UINT64_C(0x10000)
 #define RIG_BYTES 8192
+#define RIG_USER 1
 #define RIG_PC UINT64_C(0x1000)
 #define RIG_MOVES UINT64_C(0x2aaa12340000) /* how far from there a movable block runs */
 

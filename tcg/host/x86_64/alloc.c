@@ -509,7 +509,7 @@ static void add_to_group(struct compiler *c, uint32_t i)
                              .index = in->b ? c->alias[in->b] : 0,
                              .leader = (uint16_t)i,
                              .members = 1,
-                             .idx = m >> MO_IDX_SHIFT & 7,
+                             .idx = memop_idx(m),
                              .scale = in->b ? in->aux >> 8 & 7 : 0,
                              .write = in->op == IR_store,
                              .open = true,

@@ -157,7 +157,7 @@ static void load_value(struct compiler *c, const struct ir_insn *in, unsigned ds
 /* The access is to another table than r15's. */
 static bool is_other_table(const struct compiler *c, memop m)
 {
-    return (m >> MO_IDX_SHIFT & 7) != c->b->mmu_current;
+    return memop_idx(m) != c->b->mmu_current;
 }
 
 /* Forwards: the check of op i's access in another table than r15's; rcx = the addend, rdx = the
@@ -370,7 +370,7 @@ void emit_check(struct compiler *c, const struct check *k)
 
 bool has_table(const struct compiler *c, memop m)
 {
-    const unsigned idx = m >> MO_IDX_SHIFT & 7;
+    const unsigned idx = memop_idx(m);
 
     return idx == c->b->mmu_current || idx == c->b->mmu_user;
 }
