@@ -162,11 +162,6 @@ static uint64_t combine(unsigned op, uint64_t old, uint64_t x, unsigned bits)
     }
 }
 
-static uint64_t order(uint64_t x, uint32_t m, unsigned n)
-{
-    return m & MO_SWAP ? bswap64(x) >> (64 - 8 * n) : x;
-}
-
 /* Compare-and-swap of n <= 8 bytes at p, in host order. Gives the old value. */
 static uint64_t cas_host(uint8_t *p, unsigned n, uint64_t expected, uint64_t value)
 {
@@ -206,8 +201,8 @@ bool vcpu_atomic(struct vcpu *v, uint64_t va, uint32_t m, unsigned op, uint64_t 
     x &= mask64(8 * n);
     uint64_t seen = load_le(p, n);
     for (;;) {
-        const uint64_t value = order(seen, m, n);
-        const uint64_t next = order(combine(op, value, x, 8 * n) & mask64(8 * n), m, n);
+        const uint64_t value = memop_order(m, seen);
+        const uint64_t next = memop_order(m, combine(op, value, x, 8 * n) & mask64(8 * n));
         const uint64_t was = cas_host(p, n, seen, next);
         if (was == seen) {
             *old = value;
@@ -217,28 +212,19 @@ bool vcpu_atomic(struct vcpu *v, uint64_t va, uint32_t m, unsigned op, uint64_t 
     }
 }
 
-static void swap16(uint64_t x[2], uint32_t m)
-{
-    if (m & MO_SWAP) {
-        const uint64_t low = bswap64(x[1]);
-        x[1] = bswap64(x[0]);
-        x[0] = low;
-    }
-}
-
 static bool cas16(uint8_t *p, uint32_t m, const uint64_t expected[2], const uint64_t value[2],
                   uint64_t old[2])
 {
     uint64_t e[2] = {expected[0], expected[1]}, x[2] = {value[0], value[1]};
 
-    swap16(e, m);
-    swap16(x, m);
+    memop_order16(m, e);
+    memop_order16(m, x);
     u128 wide = (u128)e[1] << 64 | e[0];
     const u128 want = wide;
     atomic_cas128((u128 *)(void *)p, &wide, (u128)x[1] << 64 | x[0]);
     old[0] = (uint64_t)wide;
     old[1] = (uint64_t)(wide >> 64);
-    swap16(old, m);
+    memop_order16(m, old);
     return wide == want;
 }
 
@@ -259,8 +245,8 @@ static void compare_and_swap(uint8_t *p, uint32_t m, const uint64_t expected[2],
         return;
     }
     old[1] = 0;
-    old[0] = order(cas_host(p, n, order(expected[0] & mask, m, n), order(value[0] & mask, m, n)), m,
-                   n);
+    old[0] = memop_order(
+        m, cas_host(p, n, memop_order(m, expected[0] & mask), memop_order(m, value[0] & mask)));
 }
 
 bool vcpu_cas(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t expected[2],
@@ -305,7 +291,7 @@ bool vcpu_load_excl(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value[2])
         const u128 x = atomic_read128((const u128 *)(const void *)p);
         value[0] = (uint64_t)x;
         value[1] = (uint64_t)(x >> 64);
-        swap16(value, m);
+        memop_order16(m, value);
     } else if (!vcpu_load(v, va, (m | MO_ALIGN) & ~MO_SIGN, &value[0])) {
         return false;
     }

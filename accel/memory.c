@@ -118,11 +118,6 @@ static bool aligned_enough(struct vcpu *v, uint64_t va, uint32_t m, enum access 
     return true;
 }
 
-static uint64_t swap_of(uint64_t value, unsigned n)
-{
-    return bswap64(value) >> (64 - 8 * n);
-}
-
 static unsigned left_in_page(uint64_t va)
 {
     return GUEST_PAGE_SIZE - (unsigned)(va & (GUEST_PAGE_SIZE - 1));
@@ -138,21 +133,31 @@ static bool is_halved(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
            (!vcpu_host(v, va, a, memop_idx(m), &left) || left < 1u << (m & MO_SIZE_LOG2));
 }
 
-/* One of MO_64 becomes one of MO_32. */
+/* One of MO_64 becomes one of MO_32, and what was reversed at most all of that. */
 static uint32_t half_of(uint32_t m)
 {
-    return (m & ~(MO_PAIR | MO_SIZE_LOG2)) | ((m & MO_SIZE_LOG2) - 1);
+    const uint32_t unit = memop_unit(m) < memop_bytes(m) ? 0 : MO_UNIT_8;
+
+    return (m & ~(MO_PAIR | MO_SIZE_LOG2 | unit)) | ((m & MO_SIZE_LOG2) - 1);
+}
+
+/* The half at the lower address is the value's upper one. */
+static bool is_high_first(uint32_t m)
+{
+    return (m & MO_SWAP) && memop_unit(m) == memop_bytes(m);
 }
 
 static bool load_halves(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
 {
     const unsigned n = 1u << (half_of(m) & MO_SIZE_LOG2);
-    uint64_t low, high;
+    const bool swapped = is_high_first(m);
+    uint64_t half[2];
 
-    if (!vcpu_load(v, va, half_of(m), &low) || !vcpu_load(v, va + n, half_of(m), &high)) {
+    if (!vcpu_load(v, va, half_of(m), &half[swapped]) ||
+        !vcpu_load(v, va + n, half_of(m), &half[!swapped])) {
         return false;
     }
-    *value = low | high << (8 * n);
+    *value = half[0] | half[1] << (8 * n);
     return true;
 }
 
@@ -160,8 +165,11 @@ static bool store_halves(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value
 {
     const unsigned n = 1u << (half_of(m) & MO_SIZE_LOG2);
 
-    return vcpu_store(v, va, half_of(m), value & mask64(8 * n)) &&
-           vcpu_store(v, va + n, half_of(m), value >> (8 * n));
+    const uint64_t half[2] = {value & mask64(8 * n), value >> (8 * n)};
+    const bool swapped = is_high_first(m);
+
+    return vcpu_store(v, va, half_of(m), half[swapped]) &&
+           vcpu_store(v, va + n, half_of(m), half[!swapped]);
 }
 
 /*
@@ -240,9 +248,7 @@ bool vcpu_load(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
     } else if (!load_two(v, va, n, idx, &hit, value)) {
         return false;
     }
-    if (m & MO_SWAP) {
-        *value = swap_of(*value, n);
-    }
+    *value = memop_order(m, *value);
     if (m & MO_SIGN) {
         *value = (uint64_t)sext64(*value, 8 * n);
     }
@@ -258,9 +264,7 @@ bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value)
     if (is_halved(v, va, m, ACCESS_WRITE)) {
         return store_halves(v, va, m, value);
     }
-    if (m & MO_SWAP) {
-        value = swap_of(value, n);
-    }
+    value = memop_order(m, value);
     if (!aligned_enough(v, va, m, ACCESS_WRITE) ||
         !reach(v, va, ACCESS_WRITE, memop_idx(m), &hit)) {
         return false;
@@ -310,7 +314,7 @@ static uint32_t half_of_16(uint32_t m)
 
 bool vcpu_load16(struct vcpu *v, uint64_t va, uint32_t m, uint64_t x[2])
 {
-    const unsigned first = m & MO_SWAP ? 1 : 0;
+    const unsigned first = is_high_first(m);
 
     if (!is_aligned_16(v, va, m, ACCESS_READ)) {
         return false;
@@ -322,17 +326,15 @@ bool vcpu_load16(struct vcpu *v, uint64_t va, uint32_t m, uint64_t x[2])
                vcpu_load(v, va + 8, half_of_16(m), &x[first ^ 1]);
     }
     const u128 got = atomic_read128(p);
-    x[first] = (uint64_t)got;
-    x[first ^ 1] = (uint64_t)(got >> 64);
-    for (unsigned i = 0; i < 2 && first; i++) {
-        x[i] = bswap64(x[i]);
-    }
+    x[0] = (uint64_t)got;
+    x[1] = (uint64_t)(got >> 64);
+    memop_order16(m, x);
     return true;
 }
 
 bool vcpu_store16(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t x[2])
 {
-    const unsigned first = m & MO_SWAP ? 1 : 0;
+    const unsigned first = is_high_first(m);
 
     if (!is_aligned_16(v, va, m, ACCESS_WRITE)) {
         return false;
@@ -343,8 +345,9 @@ bool vcpu_store16(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t x[2])
                vcpu_store(v, va, half_of_16(m), x[first]) &&
                vcpu_store(v, va + 8, half_of_16(m), x[first ^ 1]);
     }
-    const uint64_t low = first ? bswap64(x[1]) : x[0], high = first ? bswap64(x[0]) : x[1];
-    atomic_write128(p, (u128)high << 64 | low);
+    uint64_t half[2] = {x[0], x[1]};
+    memop_order16(m, half);
+    atomic_write128(p, (u128)half[1] << 64 | half[0]);
     return true;
 }
 

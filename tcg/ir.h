@@ -14,6 +14,7 @@
 #ifndef TCG_IR_H
 #define TCG_IR_H
 
+#include "base/bits.h"
 #include "base/strbuf.h"
 #include "tcg/types.h"
 
@@ -136,6 +137,35 @@ static inline unsigned memop_unit(memop m)
     const unsigned unit = m >> MO_UNIT_SHIFT & 3;
 
     return unit ? 1u << unit : memop_bytes(m);
+}
+
+/* x, of at most 8 bytes, between the host's order and that of memop m; the rest is 0. */
+static inline uint64_t memop_order(memop m, uint64_t x)
+{
+    const uint64_t reversed = bswap64(x);
+
+    if (!(m & MO_SWAP)) {
+        return x;
+    }
+    switch (memop_unit(m) < memop_bytes(m) ? memop_unit(m) : 0) {
+    case 2:
+        return (x & UINT64_C(0xff00ff00ff00ff)) << 8 | (x >> 8 & UINT64_C(0xff00ff00ff00ff));
+    case 4:
+        return reversed << 32 | reversed >> 32;
+    default:
+        return reversed >> (64 - 8 * memop_bytes(m));
+    }
+}
+
+/* The same of 16 bytes, low half first. */
+static inline void memop_order16(memop m, uint64_t x[2])
+{
+    const bool whole = (m & MO_SWAP) && memop_unit(m) == 16;
+    const memop half = (m & ~MO_SIZE_LOG2) | MO_64;
+    const uint64_t low = memop_order(half, x[whole]);
+
+    x[1] = memop_order(half, x[!whole]);
+    x[0] = low;
 }
 
 /* The bits of base + (index << scale) + displacement that count: the rest of the address is 0, and

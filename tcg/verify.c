@@ -434,6 +434,10 @@ static bool verify_size(struct verifier *c, ir_type t)
     const memop m = (memop)(c->in->imm >> 32);
     const unsigned bits = 8u << (m & MO_SIZE_LOG2);
 
+    if (!check(c, memop_unit(m) <= memop_bytes(m) && (m & MO_SWAP || !(m & MO_UNIT_8)),
+               "not a unit to reverse")) {
+        return false;
+    }
     if (ir_is_vector(t)) {
         return check(c, bits <= 128 && !(m & MO_SIGN), "not a size for a vector");
     }

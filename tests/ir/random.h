@@ -212,6 +212,10 @@ static inline void random_memory(struct random_block *s)
     const ir_type t = random_access(s, (enum ir_op)in.op, &m);
 
     m |= extras[rng_below(s->r, array_len(extras))];
+    if (m & MO_SWAP) {
+        const memop unit = (memop)rng_below(s->r, 4) << MO_UNIT_SHIFT;
+        m |= memop_unit(m | unit) <= memop_bytes(m) ? unit : 0;
+    }
     if (rng_below(s->r, 4) == 0) {
         m |= MO_IDX(rng_below(s->r, 2) ? RIG_USER : rng_below(s->r, IR_MMU_INDICES));
     }

@@ -481,7 +481,7 @@ static bool groupable(const struct compiler *c, const struct ir_insn *in)
 {
     const memop m = memop_of(in);
 
-    return inline_access(c, in) && !(m & (MO_ALIGN | MO_SWAP));
+    return inline_access(c, in) && !(m & MO_ALIGN);
 }
 
 #define GROUP_WINDOW 512 /* bytes; a wider one would often cross a page */

@@ -221,6 +221,7 @@ enum constant {
     K_REV64,
     K_REV16_32,
     K_REV16_64,
+    K_REV128,
     K_COUNT
 };
 
@@ -447,6 +448,16 @@ void emit_check(struct compiler *c, const struct check *k);
  * into rdx, or the base onto the addend). */
 struct operand host_place(const struct compiler *c, struct address a, memop m);
 void full_barrier(struct compiler *c);
+
+/* ---- between registers and memory (ops_memory_value.c); hot or cold */
+/* The load of in to register dst. */
+void memory_to_register(struct compiler *c, const struct ir_insn *in, unsigned dst,
+                        struct operand place);
+/* The store of in, of register data, or of k if that is SITE_NO_REG. Uses rax and xmm0. */
+void register_to_memory(struct compiler *c, const struct ir_insn *in, struct operand place,
+                        unsigned data, uint64_t k);
+/* Reverses the low 1 << log2 bytes of general register r, at least two; of two the rest stays. */
+void swap_register(struct compiler *c, unsigned log2, unsigned r);
 
 /* ---- control (ops_control.c) */
 /* r = the start of the page that the movable block runs at, plus off; here or in the cold path. The

@@ -41,15 +41,40 @@ static void modify_at(struct compiler *c, bool lock, unsigned log2, opcode op, u
 #define MOV OPC(0, 0, 0x89)
 #define ALU(alu) OPC(0, 0, (alu) << 3 | 1)
 
-/* dst = the old value in rax, zero-extended */
-static void old_value(struct compiler *c, unsigned log2, unsigned dst)
+static bool is_swapped(const struct ir_insn *in)
 {
+    return (memop_of(in) & MO_SWAP) && (memop_of(in) & MO_SIZE_LOG2) != MO_8;
+}
+
+/* dst = rax, zero-extended */
+static void zero_extended(struct compiler *c, const struct ir_insn *in, unsigned dst)
+{
+    const unsigned log2 = memop_of(in) & MO_SIZE_LOG2;
+
     if (log2 <= MO_16) {
         emit_x(&c->as, OPC(0, 1, log2 == MO_8 ? 0xb6 : 0xb7) | OP_BYTE_RM, dst, reg_operand(RAX), 0,
                0);
     } else {
         x_mov(&c->as, log2 == MO_64, dst, RAX);
     }
+}
+
+/* dst = the old value, in rax as memory has it */
+static void old_value(struct compiler *c, const struct ir_insn *in, unsigned dst)
+{
+    zero_extended(c, in, dst);
+    if (is_swapped(in)) {
+        swap_register(c, memop_of(in) & MO_SIZE_LOG2, RAX);
+    }
+}
+
+/* rax = r in memory's order */
+static void expect(struct compiler *c, const struct ir_insn *in, unsigned r)
+{
+    if (is_swapped(in)) {
+        swap_register(c, memop_of(in) & MO_SIZE_LOG2, RAX);
+    }
+    x_mov(&c->as, true, RAX, r);
 }
 
 /* rdx = what the operation makes of rax, the old value, and rc. */
@@ -144,8 +169,15 @@ static bool inline_kind(const struct compiler *c, const struct ir_insn *in)
 {
     const memop m = memop_of(in);
 
-    return has_table(c, m) && !(m & MO_SWAP) &&
-           (m & MO_SIZE_LOG2) <= (in->op == IR_cas ? MO_128 : MO_64);
+    /* What takes a value apart is the run-time's, if memory has another order. */
+    const bool carries = in->op == IR_atomic && in->aux != IR_ATOMIC_SWP &&
+                         in->aux - IR_ATOMIC_CLR > IR_ATOMIC_SET - IR_ATOMIC_CLR;
+
+    if ((m & MO_SWAP) &&
+        (memop_unit(m) != memop_bytes(m) || (m & MO_SIZE_LOG2) == MO_128 || carries)) {
+        return false;
+    }
+    return has_table(c, m) && (m & MO_SIZE_LOG2) <= (in->op == IR_cas ? MO_128 : MO_64);
 }
 
 /* ---- monitors, where vCPUs run in parallel */
@@ -224,9 +256,10 @@ static bool is_paired(const struct compiler *c)
     return false;
 }
 
-static void load_exclusive(struct compiler *c, struct operand place, struct address a,
-                           unsigned log2, uint32_t path)
+static void load_exclusive(struct compiler *c, const struct ir_insn *in, struct operand place,
+                           struct address a, uint32_t path)
 {
+    const unsigned log2 = memop_of(in) & MO_SIZE_LOG2;
     struct assembler *as = &c->as;
 
     x_store(as, true, RAX, at(STATE, HOT(c->h, excl_value)));
@@ -234,6 +267,9 @@ static void load_exclusive(struct compiler *c, struct operand place, struct addr
     x_store(as, true, RDX, at(STATE, HOT(c->h, excl_addr)));
     x_lea(as, true, RDX,
           (struct operand){.base = (uint8_t)a.base, .index = NO_REG, .disp = a.disp});
+    if (is_swapped(in)) {
+        swap_register(c, log2, RAX);
+    }
     load_sized(c, log2, place);
     if (c->b->parallel && is_paired(c)) {
         x_store_imm(as, true, at(STATE, ENV(c->h, excl_mark)), -1);
@@ -247,6 +283,9 @@ static void store_by_value(struct compiler *c, const struct ir_insn *in, unsigne
                            struct operand place)
 {
     modify_at(c, is_locked(c, in), memop_of(in) & MO_SIZE_LOG2, CMPXCHG, rc, place);
+    if (is_swapped(in)) {
+        swap_register(c, memop_of(in) & MO_SIZE_LOG2, RAX);
+    }
     x_load(&c->as, true, RAX, at(STATE, HOT(c->h, excl_value)));
 }
 
@@ -366,17 +405,17 @@ void emit_atomic(struct compiler *c, const struct ir_insn *in)
     const unsigned log2 = memop_of(in) & MO_SIZE_LOG2, dst = def(c);
     const struct address a = address_of(c, in);
     const unsigned rb = in->op == IR_cas ? use(c, in->b, 0) : 0;
-    const unsigned rc = in->c ? use(c, in->c, 0) : 0;
+    const unsigned value = in->c ? use(c, in->c, 0) : 0;
+    const bool reorders = in->c && is_swapped(in);
+    const unsigned rc = reorders ? temp(c, false) : value;
     const bool wide = log2 == MO_128;
     const struct wide_cas w = wide ? wide_cas(c, dst, rb, rc) : (struct wide_cas){0};
     const struct operand place = host_place(c, a, memop_of(in));
-    struct assembler *as = &c->as;
-
     const uint32_t path = cold(c, in, dst);
     switch (in->op) {
     case IR_load_excl:
-        old_value(c, log2, dst);
-        load_exclusive(c, place, a, log2, path);
+        zero_extended(c, in, dst);
+        load_exclusive(c, in, place, a, path);
         break;
     case IR_store_excl:
         store_exclusive(c, in, a, dst, rc, path);
@@ -387,18 +426,22 @@ void emit_atomic(struct compiler *c, const struct ir_insn *in)
             check_idle(c, place, path);
             break;
         }
-        old_value(c, log2, dst);
+        old_value(c, in, dst);
         modify_at(c, is_locked(c, in), log2, CMPXCHG, rc, place);
-        x_mov(as, true, RAX, rb);
+        expect(c, in, rb);
         check_idle(c, place, path);
         break;
     default:
         if (used || !modify_only(c, in, rc, place)) {
-            old_value(c, log2, dst);
+            old_value(c, in, dst);
             modify(c, in, rc, place);
         }
         check_idle(c, place, path);
         break;
+    }
+    if (reorders) {
+        swap_register(c, log2, rc);
+        x_mov(&c->as, true, rc, value);
     }
     emit_check(c, &(struct check){.a = a,
                                   .m = memop_of(in),

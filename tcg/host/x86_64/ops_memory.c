@@ -75,85 +75,6 @@ static uint32_t cold_access(struct compiler *c, uint32_t site, uint32_t retry, u
     return path;
 }
 
-static opcode integer_load(const struct ir_insn *in)
-{
-    const memop m = memop_of(in);
-    const bool w = in->type == T_I64, sign = m & MO_SIGN;
-
-    switch (m & MO_SIZE_LOG2) {
-    case MO_8:
-        return OPC(0, 1, sign ? 0xbe : 0xb6) | W(sign && w);
-    case MO_16:
-        return OPC(0, 1, sign ? 0xbf : 0xb7) | W(sign && w);
-    case MO_32:
-        return sign && w ? OPC(0, 0, 0x63) | OP_W : OPC(0, 0, 0x8b);
-    default:
-        return OPC(0, 0, 0x8b) | OP_W;
-    }
-}
-
-static opcode vector_move(memop m, bool store)
-{
-    switch (m & MO_SIZE_LOG2) {
-    case MO_32:
-        return store ? SSE_MOVSS_STORE : SSE_MOVSS_LOAD;
-    case MO_64:
-        return store ? SSE_MOVQ_STORE : SSE_MOVQ_LOAD;
-    default:
-        return store ? SSE_MOVUPS_STORE : SSE_MOVUPS_LOAD;
-    }
-}
-
-static void store_value(struct compiler *c, const struct ir_insn *in, struct operand place,
-                        unsigned data, uint64_t k)
-{
-    const memop m = memop_of(in);
-    const unsigned log2 = m & MO_SIZE_LOG2;
-    struct assembler *as = &c->as;
-
-    if (data == SITE_NO_REG) {
-        static const opcode ops[] = {OPC(0, 0, 0xc6), OPC(PP_66, 0, 0xc7), OPC(0, 0, 0xc7),
-                                     OPC(0, 0, 0xc7) | OP_W};
-        emit_x(as, ops[log2], 0, place, log2 == MO_64 ? 4 : 1u << log2, k);
-    } else if (class_of(in->src) && log2 >= MO_32) {
-        emit_rm(as, vector_move(m, true), data, place);
-    } else {
-        static const opcode ops[] = {OPC(0, 0, 0x88) | OP_BYTE_REG, OPC(PP_66, 0, 0x89),
-                                     OPC(0, 0, 0x89), OPC(0, 0, 0x89) | OP_W};
-        const bool vec = class_of(in->src), forwards = as->to_cold;
-        if (vec && forwards) {
-            emit_rr(as, SSE_MOVD_FROM_XMM, data, RAX);
-        }
-        emit_rm(as, ops[log2], vec ? RAX : data, place);
-        if (vec && !forwards) {
-            emit_rr(as, SSE_MOVD_FROM_XMM, data, RAX);
-        }
-    }
-}
-
-/* Loads into register dst; a lane of 8 or 16 bits by way of rax. */
-static void load_value(struct compiler *c, const struct ir_insn *in, unsigned dst,
-                       struct operand place)
-{
-    const memop m = memop_of(in);
-    struct assembler *as = &c->as;
-
-    if (!class_of(in->type)) {
-        emit_rm(as, integer_load(in), dst, place);
-    } else if ((m & MO_SIZE_LOG2) >= MO_32) {
-        emit_rm(as, vector_move(m, false), dst, place);
-    } else {
-        const opcode zero_extended = OPC(0, 1, (m & MO_SIZE_LOG2) == MO_8 ? 0xb6 : 0xb7);
-        if (as->to_cold) {
-            emit_rm(as, zero_extended, RAX, place);
-        }
-        emit_rr(as, SSE_MOVD_TO_XMM, dst, RAX);
-        if (!as->to_cold) {
-            emit_rm(as, zero_extended, RAX, place);
-        }
-    }
-}
-
 /* The access is to another table than r15's. */
 static bool is_other_table(const struct compiler *c, memop m)
 {
@@ -202,9 +123,9 @@ static void cold_checked(struct compiler *c, const struct check *k)
         x_jcc(as, CC_B, k->resume);
     }
     if (store) {
-        store_value(c, in, at_index(RCX, RDX, 0, 0), site->data, site->aux);
+        register_to_memory(c, in, at_index(RCX, RDX, 0, 0), site->data, site->aux);
     } else {
-        load_value(c, in, site->data, at_index(RCX, RDX, 0, 0));
+        memory_to_register(c, in, site->data, at_index(RCX, RDX, 0, 0));
     }
     x_jmp(as, k->resume);
 }
@@ -408,34 +329,12 @@ static void add_base(struct compiler *c, struct address a, memop m)
     }
 }
 
-static void swap_loaded(struct compiler *c, const struct ir_insn *in, unsigned dst)
-{
-    const unsigned log2 = memop_of(in) & MO_SIZE_LOG2;
-    struct assembler *as = &c->as;
-
-    if (log2 == MO_16) {
-        if (memop_of(in) & MO_SIGN) {
-            emit_rr(as, OPC(0, 1, 0xbf) | W(in->type == T_I64), dst, dst);
-        }
-        emit_x(as, OPC(PP_66, 0, 0xc1), SHIFT_ROL, reg_operand(dst), 1, 8);
-    } else if (log2 >= MO_32) {
-        const bool w = log2 == MO_64;
-        if (log2 == MO_32 && (memop_of(in) & MO_SIGN) && in->type == T_I64) {
-            emit_rr(as, OPC(0, 0, 0x63) | OP_W, dst, dst);
-        }
-        emit_bytes(as,
-                   (const uint8_t[]){(uint8_t)(0x40 | (w ? 8 : 0) | (dst >> 3)), 0x0f,
-                                     (uint8_t)(0xc8 | (dst & 7))},
-                   3);
-    }
-}
-
 bool inline_access(const struct compiler *c, const struct ir_insn *in)
 {
     const memop m = memop_of(in);
     const bool vec = class_of(in->op == IR_store ? in->src : in->type);
 
-    return has_table(c, m) && !(vec && (m & MO_SWAP)) && !(in->op == IR_store && (m & MO_SWAP));
+    return has_table(c, m) && (vec || !(m & MO_SWAP) || memop_unit(m) == memop_bytes(m));
 }
 
 /* The register of the access's group, or NO_REG; for the group's first access it is defined here.
@@ -519,10 +418,7 @@ void emit_load(struct compiler *c, const struct ir_insn *in)
         always_slow(c, index, resume);
         return;
     }
-    if (!vec && (memop_of(in) & MO_SWAP)) {
-        swap_loaded(c, in, dst);
-    }
-    load_value(c, in, dst, access_place(c, a, shared));
+    memory_to_register(c, in, dst, access_place(c, a, shared));
     address_of_member(c, a, shared);
     check_access(c, (struct check){.a = a, .site = index, .resume = resume}, shared, g);
 }
@@ -544,7 +440,7 @@ void emit_store(struct compiler *c, const struct ir_insn *in)
     const struct address a = address_of(c, in);
     uint64_t k;
     const bool immediate = constant(c, in->c, &k) && (int64_t)k == (int32_t)k &&
-                           c->reg[value(c, in->c)] < 0;
+                           c->reg[value(c, in->c)] < 0 && !(memop_of(in) & MO_SWAP && (k + 1) > 1);
     const unsigned data = immediate ? SITE_NO_REG : use(c, in->c, 0);
     uint32_t index;
     struct site *s = new_site(c, SITE_STORE, true, &index);
@@ -560,7 +456,7 @@ void emit_store(struct compiler *c, const struct ir_insn *in)
         always_slow(c, index, resume);
         return;
     }
-    store_value(c, in, access_place(c, a, shared), data, k);
+    register_to_memory(c, in, access_place(c, a, shared), data, k);
     address_of_member(c, a, shared);
     check_access(c, (struct check){.a = a, .site = index, .resume = resume}, shared, g);
 }
