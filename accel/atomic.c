@@ -366,21 +366,23 @@ bool vcpu_store_excl(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t val
 bool atomic_site(struct vcpu *v, const struct site *s)
 {
     union ir_vec *x = (union ir_vec *)v->env.vec_args;
-    const uint64_t va = x[0].u64[0] + (uint64_t)(int64_t)s->disp;
+    const uint64_t va = memop_address(s->memop, x[0].u64[0] + (uint64_t)(int64_t)s->disp,
+                                      tcg_segment(v, s->aux));
+    const memop m = memop_of_access(s->memop, ir_segment(s->aux) != 0);
     uint32_t failed;
     bool ok;
 
     x[3] = (union ir_vec){.u64 = {0, 0}};
     switch (s->op) {
     case IR_load_excl:
-        return vcpu_load_excl(v, va, s->memop, x[3].u64);
+        return vcpu_load_excl(v, va, m, x[3].u64);
     case IR_store_excl:
-        ok = store_excl(v, va, s->memop, s->aux & IR_EXCL_PAIRED, x[2].u64, &failed);
+        ok = store_excl(v, va, m, s->aux & IR_EXCL_PAIRED, x[2].u64, &failed);
         x[3].u64[0] = failed;
         return ok;
     case IR_atomic:
-        return vcpu_atomic(v, va, s->memop, s->aux & 0xff, x[2].u64[0], &x[3].u64[0]);
+        return vcpu_atomic(v, va, m, s->aux & 0xff, x[2].u64[0], &x[3].u64[0]);
     default:
-        return vcpu_cas(v, va, s->memop, x[1].u64, x[2].u64, x[3].u64);
+        return vcpu_cas(v, va, m, x[1].u64, x[2].u64, x[3].u64);
     }
 }

@@ -154,7 +154,7 @@ static bool load_halves(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value
     uint64_t half[2];
 
     if (!vcpu_load(v, va, half_of(m), &half[swapped]) ||
-        !vcpu_load(v, va + n, half_of(m), &half[!swapped])) {
+        !vcpu_load(v, memop_behind(m, va, n), half_of(m), &half[!swapped])) {
         return false;
     }
     *value = half[0] | half[1] << (8 * n);
@@ -169,7 +169,7 @@ static bool store_halves(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value
     const bool swapped = is_high_first(m);
 
     return vcpu_store(v, va, half_of(m), half[swapped]) &&
-           vcpu_store(v, va + n, half_of(m), half[!swapped]);
+           vcpu_store(v, memop_behind(m, va, n), half_of(m), half[!swapped]);
 }
 
 /*
@@ -177,53 +177,54 @@ static bool store_halves(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value
  * of a device, and is not done twice. What the first piece reached may have changed the map, so the
  * second page is looked up anew behind it.
  */
-static bool both_allow(struct vcpu *v, uint64_t va, unsigned n, enum access a, unsigned idx,
+static bool both_allow(struct vcpu *v, uint64_t va, uint32_t m, enum access a,
                        const struct tlb_hit *first)
 {
-    const unsigned k = left_in_page(va);
+    const unsigned k = left_in_page(va), idx = memop_idx(m);
+    const uint64_t then = memop_behind(m, va, k);
     struct tlb_hit next;
 
-    return reach(v, va + k, a, idx, &next) && (!first->slow || tcg_watch(v, va, k, a, idx)) &&
-           (!next.slow || tcg_watch(v, va + k, n - k, a, idx));
+    return reach(v, then, a, idx, &next) && (!first->slow || tcg_watch(v, va, k, a, idx)) &&
+           (!next.slow || tcg_watch(v, then, memop_bytes(m) - k, a, idx));
 }
 
-/* n bytes at va, across the end of its page; hit is that page's. */
-static bool load_two(struct vcpu *v, uint64_t va, unsigned n, unsigned idx, struct tlb_hit *hit,
-                     uint64_t *value)
+/* What m says at va, across the end of its page; hit is that page's. */
+static bool load_two(struct vcpu *v, uint64_t va, uint32_t m, struct tlb_hit *hit, uint64_t *value)
 {
-    const unsigned k = left_in_page(va);
+    const unsigned n = memop_bytes(m), idx = memop_idx(m), k = left_in_page(va);
+    const uint64_t then = memop_behind(m, va, k);
     uint64_t low, high;
 
-    if (!both_allow(v, va, n, ACCESS_READ, idx, hit)) {
+    if (!both_allow(v, va, m, ACCESS_READ, hit)) {
         return false;
     }
     hit->slow = false;
-    if (!load_piece(v, va, k, idx, hit, &low) || !reach(v, va + k, ACCESS_READ, idx, hit)) {
+    if (!load_piece(v, va, k, idx, hit, &low) || !reach(v, then, ACCESS_READ, idx, hit)) {
         return false;
     }
     hit->slow = false;
-    if (!load_piece(v, va + k, n - k, idx, hit, &high)) {
+    if (!load_piece(v, then, n - k, idx, hit, &high)) {
         return false;
     }
     *value = low | high << (8 * k);
     return true;
 }
 
-static bool store_two(struct vcpu *v, uint64_t va, unsigned n, unsigned idx, struct tlb_hit *hit,
-                      uint64_t value)
+static bool store_two(struct vcpu *v, uint64_t va, uint32_t m, struct tlb_hit *hit, uint64_t value)
 {
-    const unsigned k = left_in_page(va);
+    const unsigned n = memop_bytes(m), idx = memop_idx(m), k = left_in_page(va);
+    const uint64_t then = memop_behind(m, va, k);
 
-    if (!both_allow(v, va, n, ACCESS_WRITE, idx, hit)) {
+    if (!both_allow(v, va, m, ACCESS_WRITE, hit)) {
         return false;
     }
     hit->slow = false;
     if (!store_piece(v, va, k, idx, hit, value & mask64(8 * k)) ||
-        !reach(v, va + k, ACCESS_WRITE, idx, hit)) {
+        !reach(v, then, ACCESS_WRITE, idx, hit)) {
         return false;
     }
     hit->slow = false;
-    return store_piece(v, va + k, n - k, idx, hit, value >> (8 * k));
+    return store_piece(v, then, n - k, idx, hit, value >> (8 * k));
 }
 
 bool vcpu_load(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
@@ -245,7 +246,7 @@ bool vcpu_load(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
         if (!load_piece(v, va, n, idx, &hit, value)) {
             return false;
         }
-    } else if (!load_two(v, va, n, idx, &hit, value)) {
+    } else if (!load_two(v, va, m, &hit, value)) {
         return false;
     }
     *value = memop_order(m, *value);
@@ -270,7 +271,7 @@ bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value)
         return false;
     }
     return n <= first ? store_piece(v, va, n, memop_idx(m), &hit, value)
-                      : store_two(v, va, n, memop_idx(m), &hit, value);
+                      : store_two(v, va, m, &hit, value);
 }
 
 /* ---- 16 bytes */
@@ -288,14 +289,15 @@ static u128 *whole_vector(struct vcpu *v, uint64_t va, uint32_t m, enum access a
 static bool both_halves_allow(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
 {
     const unsigned left = left_in_page(va), first = left < 16 ? left : 16;
+    const uint64_t then = memop_behind(m, va, first);
     struct tlb_hit hit;
 
     if (!reach(v, va, a, memop_idx(m), &hit) ||
         (hit.slow && !tcg_watch(v, va, first, a, memop_idx(m)))) {
         return false;
     }
-    return first == 16 || (reach(v, va + first, a, memop_idx(m), &hit) &&
-                           (!hit.slow || tcg_watch(v, va + first, 16 - first, a, memop_idx(m))));
+    return first == 16 || (reach(v, then, a, memop_idx(m), &hit) &&
+                           (!hit.slow || tcg_watch(v, then, 16 - first, a, memop_idx(m))));
 }
 
 static bool is_aligned_16(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
@@ -323,7 +325,7 @@ bool vcpu_load16(struct vcpu *v, uint64_t va, uint32_t m, uint64_t x[2])
     if (!p) {
         return both_halves_allow(v, va, m, ACCESS_READ) &&
                vcpu_load(v, va, half_of_16(m), &x[first]) &&
-               vcpu_load(v, va + 8, half_of_16(m), &x[first ^ 1]);
+               vcpu_load(v, memop_behind(m, va, 8), half_of_16(m), &x[first ^ 1]);
     }
     const u128 got = atomic_read128(p);
     x[0] = (uint64_t)got;
@@ -343,7 +345,7 @@ bool vcpu_store16(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t x[2])
     if (!p) {
         return both_halves_allow(v, va, m, ACCESS_WRITE) &&
                vcpu_store(v, va, half_of_16(m), x[first]) &&
-               vcpu_store(v, va + 8, half_of_16(m), x[first ^ 1]);
+               vcpu_store(v, memop_behind(m, va, 8), half_of_16(m), x[first ^ 1]);
     }
     uint64_t half[2] = {x[0], x[1]};
     memop_order16(m, half);

@@ -278,48 +278,49 @@ static uint64_t site_address(const struct vcpu *v, const struct site *s)
     if (s->index != SITE_NO_REG) {
         a += v->env.gpr[s->index] << s->scale;
     }
-    return a;
+    return memop_address(s->memop, a, tcg_segment(v, (uint32_t)s->segment << 16));
 }
 
-static bool load_vector(struct vcpu *v, const struct site *s, uint64_t va)
+static bool load_vector(struct vcpu *v, const struct site *s, uint64_t va, memop m)
 {
     union ir_vec x = {.u64 = {0, 0}};
 
-    if ((s->memop & MO_SIZE_LOG2) < MO_128 ? !vcpu_load(v, va, s->memop, &x.u64[0])
-                                           : !vcpu_load16(v, va, s->memop, x.u64)) {
+    if ((m & MO_SIZE_LOG2) < MO_128 ? !vcpu_load(v, va, m, &x.u64[0])
+                                    : !vcpu_load16(v, va, m, x.u64)) {
         return false;
     }
     *(union ir_vec *)v->env.vec[s->data] = x;
     return true;
 }
 
-static bool store_vector(struct vcpu *v, const struct site *s, uint64_t va)
+static bool store_vector(struct vcpu *v, const struct site *s, uint64_t va, memop m)
 {
     const union ir_vec *x = (const union ir_vec *)v->env.vec[s->data];
 
-    return (s->memop & MO_SIZE_LOG2) < MO_128 ? vcpu_store(v, va, s->memop, x->u64[0])
-                                              : vcpu_store16(v, va, s->memop, x->u64);
+    return (m & MO_SIZE_LOG2) < MO_128 ? vcpu_store(v, va, m, x->u64[0])
+                                       : vcpu_store16(v, va, m, x->u64);
 }
 
 static bool access_by_register(struct vcpu *v, const struct site *s, uint64_t va)
 {
     const bool vector = ir_in_vector_register(s->type);
+    const memop m = memop_of_access(s->memop, s->segment != 0);
 
     if (s->kind == SITE_LOAD) {
         uint64_t value;
         if (vector) {
-            return load_vector(v, s, va);
+            return load_vector(v, s, va, m);
         }
-        if (!vcpu_load(v, va, s->memop, &value)) {
+        if (!vcpu_load(v, va, m, &value)) {
             return false;
         }
         v->env.gpr[s->data] = s->type == T_I32 ? (uint32_t)value : value;
         return true;
     }
     if (vector) {
-        return store_vector(v, s, va);
+        return store_vector(v, s, va, m);
     }
-    return vcpu_store(v, va, s->memop,
+    return vcpu_store(v, va, m,
                       s->data == SITE_NO_REG ? (uint64_t)(int64_t)(int32_t)s->aux
                                              : v->env.gpr[s->data]);
 }

@@ -13,6 +13,7 @@
 #define ACCEL_TCG_H
 
 #include <stdatomic.h>
+#include <string.h>
 
 #include "accel/accel.h"
 #include "accel/stats.h"
@@ -334,6 +335,17 @@ void fault_handler_install(
     void);                      /* for faults of generated code; others go to the handler before */
 void *fault_stack_create(void); /* signal stack of the calling thread */
 void fault_stack_free(void *stack);
+
+/* The segment base of a memory op with that aux, or 0. */
+static inline uint64_t tcg_segment(const struct vcpu *v, uint32_t aux)
+{
+    uint64_t base = 0;
+
+    if (ir_segment(aux)) {
+        memcpy(&base, (const uint8_t *)(const void *)v + ir_segment(aux), sizeof(base));
+    }
+    return base;
+}
 
 /* debug.c */
 /* An access of a page that is watched by the debugger or the guest. false: it must not happen: the

@@ -48,6 +48,33 @@ void ir_store_indexed(struct ir_builder *b, memop m, ir_val base, ir_val index, 
                                 .imm = memory_imm(m, 0)});
 }
 
+static uint32_t address_aux(const struct ir_address *at)
+{
+    assert(at->segment % 8 == 0 && at->segment >> 3 <= UINT16_MAX);
+    return at->segment >> 3 << 16 | at->scale << 8;
+}
+
+ir_val ir_load_at(struct ir_builder *b, ir_type t, memop m, const struct ir_address *at)
+{
+    return ir_emit(b, (struct ir_insn){.op = IR_load,
+                                       .type = t,
+                                       .a = (uint16_t)at->base,
+                                       .b = (uint16_t)at->index,
+                                       .aux = address_aux(at),
+                                       .imm = memory_imm(m, at->disp)});
+}
+
+void ir_store_at(struct ir_builder *b, memop m, const struct ir_address *at, ir_val v)
+{
+    ir_emit(b, (struct ir_insn){.op = IR_store,
+                                .src = ir_type_of(b, v),
+                                .a = (uint16_t)at->base,
+                                .b = (uint16_t)at->index,
+                                .c = (uint16_t)v,
+                                .aux = address_aux(at),
+                                .imm = memory_imm(m, at->disp)});
+}
+
 ir_val ir_load_excl(struct ir_builder *b, ir_type t, memop m, ir_val addr)
 {
     return ir_emit(

@@ -1,13 +1,43 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Folding of guest addresses into the memory op: base + (index << scale) + displacement.
- * All address arithmetic is modulo 2^64, so constants may move freely between the three.
+ * All address arithmetic is modulo 2^64, so constants may move freely between the three. Where 32
+ * bits of the sum or fewer count, it is modulo 2^32: there any constant is a displacement, and
+ * extensions and truncations of operands do not matter.
  */
 #include "tcg/fold.h"
 
-static bool fits_displacement(int64_t d)
+/* sum as a displacement; false if it cannot be one. */
+static bool as_displacement(const struct ir_insn *in, int64_t sum, int64_t *disp)
 {
-    return d == (int32_t)d;
+    if (in->imm >> 32 & MO_WIDTH) {
+        sum = (int32_t)sum;
+    }
+    if (sum != (int32_t)sum) {
+        return false;
+    }
+    *disp = sum;
+    return true;
+}
+
+/* v without what changes only bits of it that do not count. */
+static ir_val address_operand(const struct ir_builder *b, const struct ir_insn *in, ir_val v)
+{
+    const memop m = (memop)(in->imm >> 32);
+
+    while (m & MO_WIDTH) {
+        const struct ir_insn *d = fold_def(b, v);
+        uint64_t k;
+        const bool resized = ((d->op == IR_zext || d->op == IR_sext) && d->src == T_I32) ||
+                             (d->op == IR_trunc && d->type == T_I32);
+        const bool masked = d->op == IR_and && fold_is_const(b, d->b, &k) &&
+                            (~k & memop_address_mask(m)) == 0;
+        if (!resized && !masked) {
+            break;
+        }
+        v = d->a;
+    }
+    return v;
 }
 
 /* Takes constants that were added to the base into the displacement. */
@@ -18,6 +48,7 @@ static void fold_base(struct ir_builder *b, struct ir_insn *in, int64_t *disp)
         uint64_t k;
         int64_t sum;
 
+        in->a = (uint16_t)address_operand(b, in, in->a);
         if (fold_is_op_const(b, in->a, IR_add, &base, &k)) {
             sum = (int64_t)((uint64_t)*disp + k);
         } else if (fold_is_op_const(b, in->a, IR_sub, &base, &k)) {
@@ -25,10 +56,9 @@ static void fold_base(struct ir_builder *b, struct ir_insn *in, int64_t *disp)
         } else {
             return;
         }
-        if (!fits_displacement(sum)) {
+        if (!as_displacement(in, sum, disp)) {
             return;
         }
-        *disp = sum;
         in->a = (uint16_t)base;
     }
 }
@@ -39,19 +69,19 @@ static void fold_index(struct ir_builder *b, struct ir_insn *in, int64_t *disp)
     ir_val index;
     uint64_t k;
 
+    in->b = (uint16_t)address_operand(b, in, in->b);
     if (fold_is_op_const(b, in->b, IR_shl, &index, &k) && k <= 3 && scale + k <= 3) {
-        in->b = (uint16_t)index;
+        in->b = (uint16_t)address_operand(b, in, index);
         scale += (unsigned)k;
     }
     if (fold_is_const(b, in->b, &k)) {
         const int64_t sum = (int64_t)((uint64_t)*disp + (k << scale));
-        if (fits_displacement(sum)) {
-            *disp = sum;
+        if (as_displacement(in, sum, disp)) {
             in->b = IR_NONE;
             scale = 0;
         }
     }
-    in->aux = (in->aux & 255) | scale << 8;
+    in->aux = (in->aux & 0xffff00ff) | scale << 8;
 }
 
 /* A store takes the low bits of its value: what changes only the others is not needed. */
@@ -81,7 +111,7 @@ void fold_address(struct ir_builder *b, struct ir_insn *in)
     if (in->op == IR_store || in->op == IR_store_excl) {
         fold_stored(b, in);
     }
-    if (ir_type_of(b, in->a) != T_I64) {
+    if (!(in->imm >> 32 & MO_WIDTH) && ir_type_of(b, in->a) != T_I64) {
         return;
     }
     fold_base(b, in, &disp);
@@ -93,7 +123,7 @@ void fold_address(struct ir_builder *b, struct ir_insn *in)
             in->a = base->a;
             fold_base(b, in, &disp);
         }
-        if (in->b != IR_NONE && ir_type_of(b, in->b) == T_I64) {
+        if (in->b != IR_NONE) {
             fold_index(b, in, &disp);
         }
     }

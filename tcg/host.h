@@ -55,6 +55,7 @@ struct site {
     bool slow; /* no inline path: the run-time does every access */
     uint16_t map_count;  /* exit map: entries from map_first on */
     uint16_t insns_left; /* guest instructions from this one to the block's end */
+    uint16_t segment;    /* as in bits 16-31 of the op's aux */
     uint32_t map_first;
     int32_t disp;
     uint32_t memop;

@@ -68,13 +68,20 @@ static enum step state_op(struct interp *s, const struct ir_insn *in, union ir_v
 static enum step memory(struct interp *s, const struct ir_insn *in, union ir_vec *d)
 {
     const bool indexed = (in->op == IR_load || in->op == IR_store) && in->b != IR_NONE;
-    uint64_t va = s->values[in->a].u64[0] + (uint64_t)(int64_t)(int32_t)in->imm;
+    const memop m = (memop)(in->imm >> 32);
+    uint64_t segment = 0, va = s->values[in->a].u64[0] + (uint64_t)(int64_t)(int32_t)in->imm;
 
     if (indexed) {
         va += s->values[in->b].u64[0] << (in->aux >> 8 & 7);
     }
-    return ir_memory_op(s->v, in, va, &s->values[in->b], &s->values[in->c], d) ? STEP_NEXT
-                                                                               : STEP_RAISED;
+    if (ir_segment(in->aux)) {
+        memcpy(&segment, state_at(s, ir_segment(in->aux)), sizeof(segment));
+    }
+    va = memop_address(m, va, segment);
+    struct ir_insn access = *in;
+    access.imm = (uint64_t)memop_of_access(m, ir_segment(in->aux) != 0) << 32;
+    return ir_memory_op(s->v, &access, va, &s->values[in->b], &s->values[in->c], d) ? STEP_NEXT
+                                                                                    : STEP_RAISED;
 }
 
 static uint64_t call_integer(struct interp *s, const struct ir_call *row,

@@ -116,6 +116,7 @@ typedef uint32_t memop;
 #define MO_WIDTH_24 (3u << MO_WIDTH_SHIFT)
 #define MO_WIDTH_16 (4u << MO_WIDTH_SHIFT)
 #define MO_WIDTH (7u << MO_WIDTH_SHIFT)
+#define MO_LINEAR_32 (1u << 21) /* and the sum with the segment base is cut to 32 bits */
 
 static inline unsigned memop_idx(memop m)
 {
@@ -168,13 +169,37 @@ static inline void memop_order16(memop m, uint64_t x[2])
     x[0] = low;
 }
 
-/* The bits of base + (index << scale) + displacement that count: the rest of the address is 0, and
- * operands of 32 bits do. A segment base is added behind that, modulo 2^64. */
+/*
+ * The address is base + (index << scale) + displacement, of which these bits count; the rest is 0.
+ * Where they are 32 or fewer, base and index may be of 32 bits. A segment base is added to that.
+ */
 static inline uint64_t memop_address_mask(memop m)
 {
     static const uint64_t masks[8] = {UINT64_MAX, 0xffffffff, 0x7fffffff, 0xffffff, 0xffff};
 
     return masks[m >> MO_WIDTH_SHIFT & 7];
+}
+
+static inline uint64_t memop_address(memop m, uint64_t sum, uint64_t segment)
+{
+    const uint64_t a = (sum & memop_address_mask(m)) + segment;
+
+    return m & MO_LINEAR_32 ? (uint32_t)a : a;
+}
+
+/*
+ * What the access itself must know of the width: where its bytes go on at 0. Behind a segment base
+ * that is at the end of all addresses, unless their sum is cut.
+ */
+static inline memop memop_of_access(memop m, bool segment)
+{
+    return segment && !(m & MO_LINEAR_32) ? m & ~MO_WIDTH : m;
+}
+
+/* The address of byte n of an access at va. */
+static inline uint64_t memop_behind(memop m, uint64_t va, unsigned n)
+{
+    return m & MO_LINEAR_32 ? (uint32_t)(va + n) : (va + n) & memop_address_mask(m);
 }
 
 enum ir_atomic {
@@ -204,7 +229,15 @@ struct ir_insn {
     uint16_t uses;    /* number of operands elsewhere that name this value (kept by the builder) */
     uint32_t aux;
     uint64_t imm; /* constant; PC; memory ops: displacement (low 32, signed) | memop << 32 */
-};                /* memory ops: aux bits 0-7 enum ir_atomic, bits 8-10 log2 scale of b */
+};                /* memory ops: aux bits 0-7 enum ir_atomic, bits 8-10 log2 scale of b,
+                     bits 16-31 the field of the CPU struct that is the segment base (offset / 8,
+                     0: none) */
+
+/* Offset of the segment base of a memory op's aux in the CPU struct, or 0. */
+static inline uint32_t ir_segment(uint32_t aux)
+{
+    return aux >> 16 << 3;
+}
 
 /* Class of a run-time function: what the call costs and may do. See docs/internals.md, "The
  * boundary contract". */
@@ -365,6 +398,16 @@ ir_val ir_load_indexed(struct ir_builder *b, ir_type t, memop m, ir_val base, ir
 void ir_store(struct ir_builder *b, memop m, ir_val base, int32_t disp, ir_val v);
 void ir_store_indexed(struct ir_builder *b, memop m, ir_val base, ir_val index, unsigned scale,
                       ir_val v);
+/* What an address may have beside a base and a displacement: an index, and a segment base, which is
+ * a field of 64 bits at that offset of the CPU struct and no register row (0: none). */
+struct ir_address {
+    ir_val base, index;
+    unsigned scale;
+    int32_t disp;
+    uint32_t segment;
+};
+ir_val ir_load_at(struct ir_builder *b, ir_type t, memop m, const struct ir_address *at);
+void ir_store_at(struct ir_builder *b, memop m, const struct ir_address *at, ir_val v);
 ir_val ir_load_excl(struct ir_builder *b, ir_type t, memop m, ir_val addr);
 ir_val ir_store_excl(struct ir_builder *b, memop m, ir_val addr, ir_val v);
 ir_val ir_atomic(struct ir_builder *b, ir_type t, memop m, enum ir_atomic op, ir_val addr,

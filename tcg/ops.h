@@ -257,7 +257,8 @@ OP(vitof, UNI, READS_FPENV | STICKY, EV(eval_vitof))
 OP(fmov_to_int, CVT, PURE, EV(eval_fmov)) /* the bits of a floating-point scalar as an integer */
 OP(fmov_to_fp, CVT, PURE, EV(eval_fmov))
 
-/* ---- memory: address = a + (b << IR_MEM scale) + displacement; see struct ir_insn */
+/* ---- memory: address = a + (b << scale) + displacement, cut to the memop's width, + a segment base;
+ * see struct ir_insn and memop_address */
 OP(load, MEM, LOADS | MAY_EXIT,
    NOEVAL) /* into an integer, floating-point or vector type; zero- or sign-extended by the memop */
 OP(store, MEM, STORES | MAY_EXIT, NOEVAL) /* c */

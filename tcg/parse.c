@@ -227,12 +227,19 @@ static bool memory_op(struct parser *s, memop *m)
     return true;
 }
 
-/* "+ 8", "- 8", "+ v3 << 2" within brackets. */
+/* "+ 8", "- 8", "+ v3 << 2", "@80" within brackets. */
 static bool address_term(struct parser *s, struct ir_insn *in, int64_t *disp)
 {
     uint64_t k;
     const bool negative = accept(s, "-");
 
+    if (!negative && accept(s, "@")) {
+        if (!number(s, &k) || k % 8 != 0 || k >> 3 > UINT16_MAX) {
+            return fail(s, "not the offset of a field before");
+        }
+        in->aux = (in->aux & 0xffff) | (uint32_t)(k >> 3) << 16;
+        return true;
+    }
     if (!negative && !expect(s, "+")) {
         return false;
     }

@@ -5,6 +5,7 @@
  *   v5 = add.i64 v3, v4                       the type is the result's
  *   v6 = cmp.i32.ult v3, v5                   conditions, relations and kinds follow the type
  *   v7 = load.i64 [v1 + v2 << 3 - 8] m32.sext
+ *   v7 = load.i64 [v1 @80] m32.w32            the segment base is the field at that offset
  *   v8 = call.i64 @name(v1, -, -) #2          a dash is an absent operand
  *   put x0, v7
  *
@@ -43,6 +44,7 @@ const struct ir_memop_name ir_memop_names[IR_MEMOP_NAMES] = {
     {"w31", MO_WIDTH_31, MO_WIDTH},
     {"w24", MO_WIDTH_24, MO_WIDTH},
     {"w16", MO_WIDTH_16, MO_WIDTH},
+    {"l32", MO_LINEAR_32, MO_LINEAR_32},
 };
 /* clang-format on */
 
@@ -149,12 +151,15 @@ static void print_address(const struct ir_insn *in, struct strbuf *out)
     if (indexed) {
         strbuf_printf(out, " + v%u", in->b);
     }
-    if (indexed && in->aux >> 8) {
+    if (indexed && in->aux >> 8 & 7) {
         strbuf_printf(out, " << %u", in->aux >> 8 & 7);
     }
     if (disp != 0) {
         strbuf_printf(out, " %c %" PRId64, disp < 0 ? '-' : '+',
                       disp < 0 ? -(int64_t)disp : (int64_t)disp);
+    }
+    if (ir_segment(in->aux)) {
+        strbuf_printf(out, " @%u", ir_segment(in->aux));
     }
     strbuf_printf(out, "] m%u", 8u << (m & MO_SIZE_LOG2));
     for (unsigned i = 0; i < IR_MEMOP_NAMES; i++) {

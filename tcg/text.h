@@ -25,7 +25,7 @@ bool ir_has_aux(enum ir_op op);
 /* Instruction v as a line of text. */
 void ir_print_insn(const struct ir_builder *b, ir_val v, struct strbuf *out);
 
-#define IR_MEMOP_NAMES 20
+#define IR_MEMOP_NAMES 21
 struct ir_memop_name {
     const char *name;
     memop is, of; /* in the bits of a field */

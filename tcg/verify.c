@@ -415,15 +415,26 @@ static bool verify_fp(struct verifier *c)
 
 /* ---- memory, calls, control */
 
+/* Operand v of an address: of 64 bits, or of 32 where no more count. */
+static bool verify_address_operand(struct verifier *c, uint16_t v)
+{
+    const memop m = (memop)(c->in->imm >> 32);
+
+    return (m & MO_WIDTH && v != IR_NONE && type_at(c, v) == T_I32) || operand_is(c, v, T_I64);
+}
+
 static bool verify_address(struct verifier *c)
 {
     const struct ir_insn *in = c->in;
     const bool indexed = in->op == IR_load || in->op == IR_store;
+    const memop m = (memop)(in->imm >> 32);
 
-    return operand_is(c, in->a, T_I64) &&
-           (!indexed || in->b == IR_NONE || operand_is(c, in->b, T_I64)) &&
+    return verify_address_operand(c, in->a) &&
+           (!indexed || in->b == IR_NONE || verify_address_operand(c, in->b)) &&
            (indexed || in->op == IR_cas || check(c, in->b == IR_NONE, "no index is allowed")) &&
-           check(c, in->aux >> 8 <= 3, "the scale is too large") &&
+           check(c, (m & MO_WIDTH) <= MO_WIDTH_16, "no such width of an address") &&
+           check(c, m & MO_WIDTH || !(m & MO_LINEAR_32), "the address is wider than its sum") &&
+           check(c, (in->aux >> 8 & 0xff) <= 3, "the scale is too large") &&
            check(c, (in->aux & 255) <= (in->op == IR_atomic ? IR_ATOMIC_SWP : 0),
                  "no such operation");
 }

@@ -150,6 +150,14 @@ static inline ir_val random_and(struct ir_builder *b, ir_val x, uint64_t k)
         b, (struct ir_insn){.op = IR_and, .type = T_I64, .a = (uint16_t)x, .b = (uint16_t)mask});
 }
 
+static inline ir_val random_i32_sum(struct ir_builder *b, ir_val x, uint32_t k)
+{
+    const ir_val by = ir_konst(b, T_I32, k);
+
+    return ir_emit(
+        b, (struct ir_insn){.op = IR_add, .type = T_I32, .a = (uint16_t)x, .b = (uint16_t)by});
+}
+
 /* A base and an index; the address is within the window unless it is meant to fault. */
 static inline void random_address(struct random_block *s, struct ir_insn *in, memop m)
 {
@@ -160,6 +168,9 @@ static inline void random_address(struct random_block *s, struct ir_insn *in, me
 
     if (rng_below(s->r, 12) == 0) {
         base = random_value(s, T_I64);
+    }
+    if (m & MO_WIDTH && rng_below(s->r, 4) == 0) { /* about the width's last address */
+        base = ir_konst(s->b, T_I64, memop_address_mask(m) - rng_below(s->r, 129));
     }
     if (rng_below(s->r, 3) == 0) {
         const ir_val k = ir_konst(s->b, T_I64, rng_below(s->r, 257) - 128);
@@ -175,6 +186,19 @@ static inline void random_address(struct random_block *s, struct ir_insn *in, me
         base = ir_emit(s->b,
                        (struct ir_insn){
                            .op = IR_add, .type = T_I64, .a = (uint16_t)base, .b = (uint16_t)index});
+    }
+    if (m & MO_WIDTH && rng_below(s->r, 2)) {
+        base = ir_trunc(s->b, T_I32, base);
+        if (rng_below(s->r, 2)) {
+            base = random_i32_sum(s->b, base, (uint32_t)rng_below(s->r, 129) - 64);
+        }
+        if (in->b && rng_below(s->r, 2)) {
+            in->b = (uint16_t)ir_trunc(s->b, T_I32, in->b);
+        }
+        base = rng_below(s->r, 2) ? ir_zext(s->b, T_I64, base) : base;
+    }
+    if (rng_below(s->r, m & MO_WIDTH ? 3 : 24) == 0) {
+        in->aux |= rig_env_offset(3) >> 3 << 16;
     }
     in->a = (uint16_t)base;
     in->imm = (uint64_t)m << 32 | (uint32_t)(rng_below(s->r, 2) ? disp & ~15 : disp);
@@ -215,6 +239,10 @@ static inline void random_memory(struct random_block *s)
     if (m & MO_SWAP) {
         const memop unit = (memop)rng_below(s->r, 4) << MO_UNIT_SHIFT;
         m |= memop_unit(m | unit) <= memop_bytes(m) ? unit : 0;
+    }
+    if (rng_below(s->r, 3) == 0) {
+        m |= (memop)(1 + rng_below(s->r, 4)) << MO_WIDTH_SHIFT;
+        m |= rng_below(s->r, 2) ? MO_LINEAR_32 : 0;
     }
     if (rng_below(s->r, 4) == 0) {
         m |= MO_IDX(rng_below(s->r, 2) ? RIG_USER : rng_below(s->r, IR_MMU_INDICES));
@@ -261,7 +289,8 @@ static inline void random_state_access(struct random_block *s)
 {
     static const ir_type types[] = {T_I8, T_I16, T_I32, T_I64, T_V128};
     const ir_type t = types[rng_below(s->r, array_len(types))];
-    const uint32_t offset = rig_env_offset(2 * (unsigned)rng_below(s->r, 2));
+    const bool segment = t == T_I64 && rng_below(s->r, 3) == 0;
+    const uint32_t offset = rig_env_offset(segment ? 3 : 2 * (unsigned)rng_below(s->r, 2));
 
     if (rng_below(s->r, 2)) {
         random_made(s, ir_env_load(s->b, t, offset));
@@ -379,6 +408,7 @@ static inline void random_state(struct rng *r, struct rig_state *s)
     s->x[15] = RIG_BASE + 2048;
     rng_bytes(r, s->memory, 4096);
     rng_bytes(r, s->env, sizeof(s->env));
+    s->env[3] = rng_below(r, 3) == 0 ? rng_below(r, 2 * RIG_BASE) : RIG_BASE - rng_below(r, 4096);
 }
 
 #endif

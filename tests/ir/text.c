@@ -7,7 +7,8 @@
  *   ...                                          instructions, after an insn 0x1000
  *   out x2=3 pc=0x2000 fp=0x10                   state after; what is not named is unchanged
  *
- * `br 0x2000` is appended where the block does not end. Each case runs as written and folded.
+ * `env1` in an instruction is that field's offset. `br 0x2000` is appended where the block does not
+ * end. Each case runs as written and folded.
  */
 #include <dirent.h>
 
@@ -150,6 +151,20 @@ static void run_case(const struct engine *engine, const struct text_case *c)
     run_on(engine, c, true);
 }
 
+/* A line of the body; "env1" is the offset of that field. */
+static void add_line(struct text_case *c, const char *line)
+{
+    const char *name = strstr(line, "env1");
+    const size_t used = strlen(c->body), room = sizeof(c->body) - used;
+
+    if (name) {
+        snprintf(c->body + used, room, "%.*s%u%s", (int)(name - line), line, rig_env_offset(1),
+                 name + 4);
+    } else {
+        snprintf(c->body + used, room, "%s", line);
+    }
+}
+
 /* Reads the next case; false at the end of the file. */
 static bool read_case(FILE *f, struct text_case *c)
 {
@@ -163,7 +178,7 @@ static bool read_case(FILE *f, struct text_case *c)
             strncat(c->out, line + 3, sizeof(c->out) - strlen(c->out) - 1);
             return true;
         } else if (sscanf(line, "case %99s", c->name) != 1) {
-            strncat(c->body, line, sizeof(c->body) - strlen(c->body) - 1);
+            add_line(c, line);
         }
     }
     return false;

@@ -244,7 +244,26 @@ static uint32_t zero_tag(struct vcpu *v, vaddr va, unsigned idx)
     return 0;
 }
 
-/* Code is wherever it is looked for; data is in the window. */
+/* Data: the window, whose first page is also the last below each width's end, the second that at
+ * 0. */
+static bool place_of(vaddr va, paddr *pa)
+{
+    static const uint64_t tops[] = {UINT64_C(0x100000000), 0x80000000, 0x1000000, 0x10000};
+
+    if (va >= RIG_BASE && va - RIG_BASE < RIG_BYTES) {
+        *pa = va;
+        return true;
+    }
+    *pa = RIG_BASE + (va & (GUEST_PAGE_SIZE - 1)) + (va < GUEST_PAGE_SIZE ? GUEST_PAGE_SIZE : 0);
+    for (unsigned i = 0; i < array_len(tops); i++) {
+        if (tops[i] - 1 - va < GUEST_PAGE_SIZE) {
+            return true;
+        }
+    }
+    return va < GUEST_PAGE_SIZE;
+}
+
+/* Code is wherever it is looked for; data is where place_of says. */
 static bool walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
                  uint64_t *fault)
 {
@@ -255,11 +274,11 @@ static bool walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct t
         t->exec = true;
         return true;
     }
-    if (va < RIG_BASE || va - RIG_BASE >= RIG_BYTES) {
+    if (!place_of(va, &t->pa)) {
         *fault = 1;
         return false;
     }
-    t->pa = idx & 1 ? va ^ GUEST_PAGE_SIZE : va;
+    t->pa ^= idx & 1 ? GUEST_PAGE_SIZE : 0;
     t->read = t->write = true;
     return true;
 }

@@ -5,9 +5,10 @@
  * translating accelerator, and what it leaves is compared.
  *
  *   rows     x0-x15 i64, w0-w3 i32, f and g flags, v0-v15 vectors; and env, reached by env_load
- *   memory   RIG_BASE, RIG_BYTES, plain; all other data accesses fault. MMU index 0 is the
- *            ordinary one, RIG_USER the unprivileged one; odd ones exchange the two pages
- *   code     the block under test is at RIG_PC; at any other PC the guest stops
+ *   memory   RIG_BASE, RIG_BYTES, plain; its first page is also the last one of 16, 24, 31 and 32
+ *            bits of address, its second the one at 0; all other data accesses fault. MMU index 0
+ * is the ordinary one, RIG_USER the unprivileged one; odd ones exchange the two pages code     the
+ * block under test is at RIG_PC; at any other PC the guest stops
  */
 #ifndef TESTS_SUPPORT_IR_RIG_H
 #define TESTS_SUPPORT_IR_RIG_H

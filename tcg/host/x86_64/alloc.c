@@ -477,11 +477,18 @@ bool is_site(const struct ir_insn *in)
     return ir_ops[in->op].effects & IR_MAY_EXIT || in->op == IR_brcond;
 }
 
+/* Addresses that are close together may have sums that are not: these wrap around elsewhere than
+ * at a page's end. */
+static bool splits_segment(memop m)
+{
+    return (m & MO_WIDTH) && (m & (MO_WIDTH | MO_LINEAR_32)) != (MO_WIDTH_32 | MO_LINEAR_32);
+}
+
 static bool groupable(const struct compiler *c, const struct ir_insn *in)
 {
     const memop m = memop_of(in);
 
-    return inline_access(c, in) && !(m & MO_ALIGN);
+    return inline_access(c, in) && !(m & MO_ALIGN) && !(ir_segment(in->aux) && splits_segment(m));
 }
 
 #define GROUP_WINDOW 512 /* bytes; a wider one would often cross a page */
@@ -493,7 +500,7 @@ static bool joins(const struct group *g, const struct group *of)
                   high = of->high > g->high ? of->high : g->high;
 
     return g->open && g->base == of->base && g->index == of->index && g->scale == of->scale &&
-           g->idx == of->idx && high - low <= GROUP_WINDOW;
+           g->how == of->how && g->segment == of->segment && high - low <= GROUP_WINDOW;
 }
 
 static void add_to_group(struct compiler *c, uint32_t i)
@@ -509,7 +516,8 @@ static void add_to_group(struct compiler *c, uint32_t i)
                              .index = in->b ? c->alias[in->b] : 0,
                              .leader = (uint16_t)i,
                              .members = 1,
-                             .idx = memop_idx(m),
+                             .how = m & (MO_IDX(IR_MMU_INDICES - 1) | MO_WIDTH | MO_LINEAR_32),
+                             .segment = (uint16_t)(in->aux >> 16),
                              .scale = in->b ? in->aux >> 8 & 7 : 0,
                              .write = in->op == IR_store,
                              .open = true,
@@ -538,6 +546,14 @@ static void close_groups(struct compiler *c)
 {
     for (unsigned n = 0; n < c->group_count; n++) {
         c->groups[n].open = false;
+    }
+}
+
+/* Nor across a store of what may be the segment's base. */
+static void close_segments(struct compiler *c)
+{
+    for (unsigned n = 0; n < c->group_count; n++) {
+        c->groups[n].open &= c->groups[n].segment == 0;
     }
 }
 
@@ -643,6 +659,9 @@ void prepare(struct compiler *c)
         case IR_guard:
             close_groups(c);
             last_site = is_site(in) ? i : last_site;
+            break;
+        case IR_env_store:
+            close_segments(c);
             break;
         default:
             last_site = is_site(in) && !is_final_branch(c, i) ? i : last_site;

@@ -72,8 +72,10 @@ struct group {
     uint16_t base, index;  /* values; index 0: none */
     uint16_t leader, last; /* ops */
     uint16_t members;
-    uint8_t idx, scale;
+    uint8_t scale;
     bool write, open;
+    uint16_t segment;  /* as in aux */
+    memop how;         /* what decides about the address: MMU index and width */
     int32_t low, high; /* displacements: first byte, behind the last byte */
 };
 
@@ -440,6 +442,10 @@ static inline memop memop_of(const struct ir_insn *in)
 }
 
 struct address address_of(struct compiler *c, const struct ir_insn *in);
+/* Where in's address is found by its check and its access: a, or, if that is more than a sum of 64
+ * bits, a register for emit_reach to put the address into, before everything else. */
+struct address reach_of(struct compiler *c, const struct ir_insn *in, struct address a);
+void emit_reach(struct compiler *c, const struct ir_insn *in, struct address a, struct address at);
 bool has_table(const struct compiler *c, memop m); /* an inline table serves this MMU index */
 bool inline_access(const struct compiler *c,
                    const struct ir_insn *in); /* a plain load or store with an inline path */

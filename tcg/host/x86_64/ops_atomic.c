@@ -170,8 +170,9 @@ static bool inline_kind(const struct compiler *c, const struct ir_insn *in)
     const memop m = memop_of(in);
 
     /* What takes a value apart is the run-time's, if memory has another order. */
-    const bool carries = in->op == IR_atomic && in->aux != IR_ATOMIC_SWP &&
-                         in->aux - IR_ATOMIC_CLR > IR_ATOMIC_SET - IR_ATOMIC_CLR;
+    const unsigned op = in->aux & 0xff;
+    const bool carries = in->op == IR_atomic && op != IR_ATOMIC_SWP &&
+                         !(op >= IR_ATOMIC_CLR && op <= IR_ATOMIC_SET);
 
     if ((m & MO_SWAP) &&
         (memop_unit(m) != memop_bytes(m) || (m & MO_SIZE_LOG2) == MO_128 || carries)) {
@@ -226,6 +227,7 @@ static void set_monitor(struct compiler *c, struct operand place, uint32_t path)
 static bool same_access(const struct compiler *c, const struct ir_insn *x, const struct ir_insn *y)
 {
     return value(c, x->a) == value(c, y->a) && (int32_t)x->imm == (int32_t)y->imm &&
+           ir_segment(x->aux) == ir_segment(y->aux) &&
            ((memop_of(x) ^ memop_of(y)) & ~(memop)(MO_ACQUIRE | MO_RELEASE)) == 0;
 }
 
@@ -410,15 +412,16 @@ void emit_atomic(struct compiler *c, const struct ir_insn *in)
     const unsigned rc = reorders ? temp(c, false) : value;
     const bool wide = log2 == MO_128;
     const struct wide_cas w = wide ? wide_cas(c, dst, rb, rc) : (struct wide_cas){0};
-    const struct operand place = host_place(c, a, memop_of(in));
+    const struct address at = reach_of(c, in, a);
+    const struct operand place = host_place(c, at, memop_of(in));
     const uint32_t path = cold(c, in, dst);
     switch (in->op) {
     case IR_load_excl:
         zero_extended(c, in, dst);
-        load_exclusive(c, in, place, a, path);
+        load_exclusive(c, in, place, at, path);
         break;
     case IR_store_excl:
-        store_exclusive(c, in, a, dst, rc, path);
+        store_exclusive(c, in, at, dst, rc, path);
         break;
     case IR_cas:
         if (wide) {
@@ -443,9 +446,10 @@ void emit_atomic(struct compiler *c, const struct ir_insn *in)
         swap_register(c, log2, rc);
         x_mov(&c->as, true, rc, value);
     }
-    emit_check(c, &(struct check){.a = a,
+    emit_check(c, &(struct check){.a = at,
                                   .m = memop_of(in),
                                   .write = in->op != IR_load_excl,
                                   .aligned = true,
                                   .path = path});
+    emit_reach(c, in, a, at);
 }

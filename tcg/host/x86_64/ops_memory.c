@@ -31,6 +31,16 @@ struct address address_of(struct compiler *c, const struct ir_insn *in)
     return a;
 }
 
+static bool is_plain_sum(const struct ir_insn *in)
+{
+    return !(memop_of(in) & MO_WIDTH) && !ir_segment(in->aux);
+}
+
+struct address reach_of(struct compiler *c, const struct ir_insn *in, struct address a)
+{
+    return is_plain_sum(in) ? a : (struct address){.base = temp(c, false), .index = NO_REG};
+}
+
 static struct operand plus(struct address a, int32_t disp)
 {
     return (struct operand){.base = (uint8_t)a.base,
@@ -39,12 +49,37 @@ static struct operand plus(struct address a, int32_t disp)
                             .disp = a.disp + disp};
 }
 
+/* The sum, cut to the memop's width, and the segment base; an operation of 32 bits clears what is
+ * above them. */
+void emit_reach(struct compiler *c, const struct ir_insn *in, struct address a, struct address to)
+{
+    const memop m = memop_of(in);
+    const uint64_t mask = memop_address_mask(m);
+    const int32_t segment = (int32_t)ir_segment(in->aux);
+    struct assembler *as = &c->as;
+
+    if (is_plain_sum(in)) {
+        return;
+    }
+    if (segment) {
+        x_alu_mem(as, ALU_ADD, !(m & MO_LINEAR_32), to.base,
+                  at(STATE, segment + c->h->config.layout.state));
+    }
+    if (mask == 0xffff) {
+        emit_rr(as, OPC(0, 1, 0xb7), to.base, to.base);
+    } else if (mask < 0xffffffff) {
+        x_alu_imm(as, ALU_AND, false, reg_operand(to.base), (int32_t)mask);
+    }
+    x_lea(as, mask == UINT64_MAX, to.base, plus(a, 0));
+}
+
 static void fill_site(struct site *s, const struct ir_insn *in, struct address a)
 {
     s->base = (uint8_t)a.base;
     s->index = (uint8_t)a.index;
     s->scale = (uint8_t)a.scale;
     s->disp = a.disp;
+    s->segment = (uint16_t)(in->aux >> 16);
     s->memop = memop_of(in);
     s->type = in->op == IR_store ? in->src : in->type;
 }
@@ -374,8 +409,9 @@ static void check_access(struct compiler *c, struct check k, unsigned r, const s
     } else if (g->leader == c->i) {
         k.mixed = g->write && !k.write;
         k.write = g->write;
-        k.low = g->low;
-        k.high = g->high;
+        const int32_t moved = is_plain_sum(in) ? 0 : (int32_t)in->imm; /* k.a has none */
+        k.low = g->low - moved;
+        k.high = g->high - moved;
         k.addend = r;
         emit_check(c, &k);
     } else {
@@ -407,7 +443,7 @@ void emit_load(struct compiler *c, const struct ir_insn *in)
     const unsigned dst = def(c);
     const struct group *g = NULL;
     const unsigned shared = group_register(c, &g, vec ? 0 : 1u << dst);
-    const struct address a = address_of(c, in);
+    const struct address a = address_of(c, in), at = reach_of(c, in, a);
     uint32_t index;
     struct site *s = new_site(c, SITE_LOAD, true, &index);
 
@@ -418,9 +454,10 @@ void emit_load(struct compiler *c, const struct ir_insn *in)
         always_slow(c, index, resume);
         return;
     }
-    memory_to_register(c, in, dst, access_place(c, a, shared));
-    address_of_member(c, a, shared);
-    check_access(c, (struct check){.a = a, .site = index, .resume = resume}, shared, g);
+    memory_to_register(c, in, dst, access_place(c, at, shared));
+    address_of_member(c, at, shared);
+    check_access(c, (struct check){.a = at, .site = index, .resume = resume}, shared, g);
+    emit_reach(c, in, a, at);
 }
 
 /* A store-release must not be passed by a later load-acquire: a locked instruction behind it keeps
@@ -442,6 +479,7 @@ void emit_store(struct compiler *c, const struct ir_insn *in)
     const bool immediate = constant(c, in->c, &k) && (int64_t)k == (int32_t)k &&
                            c->reg[value(c, in->c)] < 0 && !(memop_of(in) & MO_SWAP && (k + 1) > 1);
     const unsigned data = immediate ? SITE_NO_REG : use(c, in->c, 0);
+    const struct address at = reach_of(c, in, a);
     uint32_t index;
     struct site *s = new_site(c, SITE_STORE, true, &index);
 
@@ -456,9 +494,10 @@ void emit_store(struct compiler *c, const struct ir_insn *in)
         always_slow(c, index, resume);
         return;
     }
-    register_to_memory(c, in, access_place(c, a, shared), data, k);
-    address_of_member(c, a, shared);
-    check_access(c, (struct check){.a = a, .site = index, .resume = resume}, shared, g);
+    register_to_memory(c, in, access_place(c, at, shared), data, k);
+    address_of_member(c, at, shared);
+    check_access(c, (struct check){.a = at, .site = index, .resume = resume}, shared, g);
+    emit_reach(c, in, a, at);
 }
 
 void emit_barrier(struct compiler *c, const struct ir_insn *in)
