@@ -84,7 +84,8 @@ struct map_entry {
     uint16_t where; /* register number, spill slot; MAP_ROW: the row whose value on entry, in
                        memory, it is; MAP_CONST: a 64-bit constant is in the next entries;
                        MAP_FLAGS: enum flags_recipe_bits, and two operands follow, each an entry
-                       (general register, spill slot or constant) and 64 bits for a constant */
+                       (general register, spill slot, constant, or MAP_ROW: what
+                       the row's memory holds now) and 64 bits for a constant */
 };
 enum flags_recipe_bits {
     RECIPE_SUB,

@@ -147,6 +147,35 @@ static bool place_of(struct compiler *c, uint16_t v, struct map_entry *m, uint64
     return true;
 }
 
+/* Whether v is the value of row, or, as far as 32 bits matter, becomes it by an extension. */
+static bool is_of_row(const struct compiler *c, unsigned row, uint16_t v)
+{
+    const uint16_t of_row = c->row_value[row];
+    const struct ir_insn *in = &c->insns[of_row];
+
+    return of_row == v || (of_row < FIRST_ROW_VALUE && in->op == IR_zext && value(c, in->a) == v);
+}
+
+/* An operand of flags that is in no register may be in the memory of a row, or can be put there. */
+static bool place_in_row(struct compiler *c, uint16_t v, struct map_entry *m)
+{
+    const struct ir_guest *g = c->h->config.guest;
+
+    for (unsigned row = 0; row < g->reg_count; row++) {
+        if (g->regs[row].type != T_I64 || c->homes->of_row[row] >= 0 ||
+            c->h->homes.of_row[row] >= 0 || !is_of_row(c, row, v)) {
+            continue;
+        }
+        if (c->floating[row / 64] >> row % 64 & 1) {
+            keep_in_memory(c, row);
+        }
+        m->kind = MAP_ROW;
+        m->where = (uint16_t)row;
+        return true;
+    }
+    return false;
+}
+
 /* How the packed flags v are made again: from two operands, which must be somewhere. */
 static bool map_flags(struct compiler *c, unsigned row, uint16_t v)
 {
@@ -158,7 +187,8 @@ static bool map_flags(struct compiler *c, unsigned row, uint16_t v)
         return false;
     }
     for (unsigned n = 0; n < 2; n++) {
-        if (!place_of(c, recipe.operand[n], &place[n], &k[n])) {
+        if (!place_of(c, recipe.operand[n], &place[n], &k[n]) &&
+            !place_in_row(c, recipe.operand[n], &place[n])) {
             return false;
         }
     }
@@ -282,6 +312,9 @@ static void load_place(struct compiler *c, unsigned r, const struct map_entry *m
         break;
     case MAP_SPILL:
         x_load(as, true, r, spill_place(c->h, m->where));
+        break;
+    case MAP_ROW:
+        x_load(as, true, r, row_place(c->h, m->where));
         break;
     default:
         memcpy(&k, m + 1, sizeof(k));

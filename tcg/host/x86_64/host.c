@@ -250,7 +250,7 @@ static void set_row(struct vcpu *v, const struct ir_reg *row, const void *from)
     memcpy((char *)v + row->offset, from, bits / 8);
 }
 
-static uint64_t recipe_operand(struct vcpu *v, const struct map_entry *m)
+static uint64_t recipe_operand(const struct host *h, struct vcpu *v, const struct map_entry *m)
 {
     uint64_t k;
 
@@ -259,6 +259,9 @@ static uint64_t recipe_operand(struct vcpu *v, const struct map_entry *m)
         return vcpu_env(v)->gpr[m->where];
     case MAP_SPILL:
         memcpy(&k, vcpu_env(v)->spill[m->where], sizeof(k));
+        return k;
+    case MAP_ROW:
+        memcpy(&k, (const char *)v + h->config.guest->regs[m->where].offset, sizeof(k));
         return k;
     default:
         memcpy(&k, m + 1, sizeof(k));
@@ -273,8 +276,8 @@ static void make_flags(struct host *h, struct vcpu *v, const struct map_entry *m
         [RECIPE_SUB] = IR_flags_sub, [RECIPE_ADD] = IR_flags_add, [RECIPE_AND] = IR_flags_logic};
     const unsigned kind = m->where & RECIPE_KIND;
     const uint64_t width = m->where & RECIPE_64 ? UINT64_MAX : UINT32_MAX;
-    union ir_vec x = {.u64 = {recipe_operand(v, &m[1]) & width}},
-                 y = {.u64 = {recipe_operand(v, &m[4]) & width}}, d;
+    union ir_vec x = {.u64 = {recipe_operand(h, v, &m[1]) & width}},
+                 y = {.u64 = {recipe_operand(h, v, &m[4]) & width}}, d;
     struct ir_insn in = {
         .op = ops[kind], .type = T_FLAGS, .src = m->where & RECIPE_64 ? T_I64 : T_I32};
 
