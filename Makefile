@@ -78,14 +78,16 @@ COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS) $(EXTRA_FLAGS) -MMD -MP -c -o $@ $<
 # ---- the program
 
 .PHONY: all
-NAMES := $(if $(MAIN),$(BUILD)/dragoman-system-aarch64 $(BUILD)/qemu-system-aarch64)
-all: $(BUILD)/libcore.a $(NAMES)
+all: $(BUILD)/libcore.a $(if $(MAIN),$(BUILD)/dragoman $(BUILD)/.names)
 
 $(BUILD)/dragoman: $(MAIN_OBJECT) $(BUILD)/libcore.a
 	$(call QUIET,LINK)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lm
 
-$(NAMES): $(BUILD)/dragoman
-	@ln -sf dragoman $@
+# The program has a name for each architecture of its table (cpu/classes.c).
+names = $$($(BUILD)/dragoman -arch help | sed -n 's/^  \([a-z0-9_]*\) .*/$(1)-system-\1/p')
+$(BUILD)/.names: $(BUILD)/dragoman
+	@for name in $(call names,dragoman) $(call names,qemu); do ln -sf dragoman $(BUILD)/$$name; done
+	@touch $@
 
 $(BUILD)/libcore.a: $(OBJECTS)
 $(BUILD)/libbase.a: $(BASE_OBJECTS)
@@ -174,7 +176,7 @@ $(BUILD)-%/config.mk: configure
 	./configure --build-dir=$(BUILD)-$* $(FLAGS_$*)
 
 guests:
-	@tests/guests/fetch.sh $(CACHE) arm64 userland
+	@tests/guests/fetch.sh $(CACHE) $(shell sed -n 's/^[a-z0-9_]* //p' tests/guests/wanted)
 oracle:
 	@tests/guests/fetch.sh $(CACHE) qemu10
 
@@ -208,7 +210,7 @@ $(BUILD)/dragoman.1: docs/user/dragoman.1 $(BUILD)/dragoman
 install: all $(BUILD)/dragoman.1
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install $(BUILD)/dragoman $(DESTDIR)$(PREFIX)/bin/
-	ln -sf dragoman $(DESTDIR)$(PREFIX)/bin/dragoman-system-aarch64
+	for name in $(call names,dragoman); do ln -sf dragoman $(DESTDIR)$(PREFIX)/bin/$$name; done
 	install -m 644 $(BUILD)/dragoman.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 
 clean:
@@ -219,7 +221,7 @@ distclean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-debug $(BUILD)-lint
 
 define HELP
-  make              the program, build/dragoman-system-aarch64
+  make              the program, build/dragoman-system-NAME for each architecture
   make demo         fetches a Debian arm64 guest and boots it to a shell
   make check        all tests, as continuous integration runs them
   make check-quick  the tests that need no guest, for the inner loop

@@ -4,8 +4,10 @@
 #ifndef CPU_ARM_H
 #define CPU_ARM_H
 
+#include "cpu/arch.h"
 #include "cpu/cpu.h"
 
+extern const struct arch aarch64_arch;
 extern const struct cpu_class arm_cpu_class;
 
 /* Input lines of vcpu.interrupt_lines, in the order of their masks in PSTATE. */
@@ -28,8 +30,6 @@ uint64_t arm_mpidr(const struct vcpu *v);
 void arm_set_mpidr(struct vcpu *v, uint64_t mpidr);
 /* How many CPUs its cluster has, with itself; 1 at creation. */
 void arm_set_cluster_cpus(struct vcpu *v, unsigned n);
-/* HLT #0xf000 is a semihosting call. Off at creation. */
-void arm_set_semihosting(struct vcpu *v, bool on);
 /* The seed of RNDR; each vCPU draws its own sequence from it. */
 void arm_set_seed(struct vcpu *v, uint64_t seed);
 /* The frequency of the system counter, Hz: for the device tree. */

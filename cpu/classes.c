@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The architectures that there are. */
-#include <string.h>
+/* The architectures that there are, in the order in which they are listed. A new one is a line. */
+#include <stddef.h>
 
-#include "cpu/arm.h"
-#include "cpu/cpu.h"
+#include "cpu/arch.h"
 
-const struct cpu_class *const cpu_classes[] = {&arm_cpu_class, NULL};
+/* X(variable): a const struct arch. */
+/* clang-format off */
+#define ARCHS(X) \
+    X(aarch64_arch)
+/* clang-format on */
 
-const struct cpu_class *cpu_class_find(const char *arch)
-{
-    for (unsigned i = 0; cpu_classes[i]; i++) {
-        if (strcmp(cpu_classes[i]->arch, arch) == 0) {
-            return cpu_classes[i];
-        }
-    }
-    return NULL;
-}
+#define DECLARE(variable) extern const struct arch variable;
+ARCHS(DECLARE)
+#undef DECLARE
+
+#define ROW(variable) &variable,
+const struct arch *const archs[] = {ARCHS(ROW) NULL};
+#undef ROW

@@ -33,9 +33,15 @@ struct cpu_reg {
     uint16_t bits;           /* 32, 64, 128 */
     int16_t gdb;             /* number in gdb's numbering, or -1 */
     const char *gdb_feature; /* org.gnu.gdb.aarch64.core, … */
-    const char *gdb_type;    /* "uint64", "data_ptr", "code_ptr", "v4f…": as gdb names types */
+    const char *gdb_type;    /* as gdb names types: "uint64", "data_ptr"; "code_ptr" is the PC */
     uint64_t (*get)(struct vcpu *v); /* not NULL: a view of several fields; offset is unused */
     void (*set)(struct vcpu *v, uint64_t value); /* NULL with get: it can only be looked at */
+};
+
+/* A type of gdb's register description, as it stands in each feature that uses it. */
+struct gdb_type {
+    const char *name;
+    const char *definition; /* XML */
 };
 
 /* What a page walk found; also the contents of a second-level TLB entry. */
@@ -50,12 +56,12 @@ struct translation {
 };
 
 struct cpu_class {
-    const char *name;          /* "arm" */
-    const char *arch;          /* "aarch64" */
-    const char *const *models; /* NULL-terminated names for -cpu */
-    const char *default_model;
-    const struct cpu_reg *regs; /* ends with .name NULL */
-    const char *gdb_arch;       /* "aarch64" */
+    const char *name;                 /* "arm" */
+    const struct cpu_reg *regs;       /* ends with .name NULL */
+    const char *gdb_arch;             /* "aarch64" */
+    const struct gdb_type *gdb_types; /* that rows of regs name and gdb does not know; ends with
+                                         .name NULL; or NULL */
+    bool big_endian;                  /* gdb has registers and memory in this order */
 
     /* Makes vCPU number index of model ("name,feature=…"); false: error with what is accepted. */
     struct vcpu *(*create)(const char *model, unsigned index, struct error *e);
@@ -72,6 +78,10 @@ struct cpu_class {
     void (*loaded)(struct vcpu *v);
     void (*boot)(struct vcpu *v, uint64_t entry,
                  uint64_t arg); /* first vCPU's start state for a kernel */
+
+    /* From now on v answers the guest's semihosting calls; NULL: the architecture has none. Before
+     * it runs. */
+    void (*allow_semihosting)(struct vcpu *v);
 
     const struct ir_guest *ir; /* register rows for the translator */
     uint64_t (*pc)(const struct vcpu *v);
@@ -156,9 +166,6 @@ struct vcpu {
 struct vcpu *vcpu_current(void);
 /* For who executes v on this thread; gives the one before, or NULL. */
 struct vcpu *vcpu_make_current(struct vcpu *v);
-
-extern const struct cpu_class *const cpu_classes[]; /* ends with NULL */
-const struct cpu_class *cpu_class_find(const char *arch);
 
 /* An input line of v (any thread): sets or clears bit line and kicks the vCPU when raised.
  * Implemented in accel/. */

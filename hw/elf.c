@@ -10,14 +10,18 @@
 #include "base/mem.h"
 
 enum {
-    ELFCLASS64 = 2,
-    ELFDATA2LSB = 1,
     ET_EXEC = 2,
     ET_DYN = 3,
     PT_LOAD = 1
 };
-#define PHDR_BYTES 56
+#define HEADER_BYTES_MIN 52 /* of a 32-bit file */
 #define SEGMENTS_MAX 256
+
+/* A reader of fields that are as wide, and in the byte order, that the file's kind says. */
+struct reader {
+    struct cursor c;
+    const struct arch_elf *kind;
+};
 
 struct segment {
     uint32_t type, flags;
@@ -36,69 +40,129 @@ bool elf_is(const uint8_t *bytes, size_t n)
     return n >= 4 && memcmp(bytes, "\177ELF", 4) == 0;
 }
 
-const char *elf_machine_name(unsigned machine)
+/* Of machines that no architecture of this build has as its own. */
+static const struct {
+    unsigned machine;
+    const char *name;
+} others[] = {{3, "i386"},        {20, "ppc"},    {21, "ppc64"},   {22, "s390x"},
+              {40, "32-bit Arm"}, {62, "x86-64"}, {243, "RISC-V"}, {258, "LoongArch"}};
+
+static const char *machine_name(unsigned machine)
 {
-    switch (machine) {
-    case ELF_MACHINE_386:
-        return "i386";
-    case ELF_MACHINE_PPC64:
-        return "ppc64";
-    case ELF_MACHINE_S390:
-        return "s390x";
-    case ELF_MACHINE_ARM:
-        return "32-bit Arm";
-    case ELF_MACHINE_X86_64:
-        return "x86-64";
-    case ELF_MACHINE_AARCH64:
-        return "AArch64";
-    case ELF_MACHINE_RISCV:
-        return "RISC-V";
-    default:
-        return "another machine";
+    for (const struct arch *const *a = archs; *a; a++) {
+        for (const struct arch_elf *k = (*a)->elf; k->machine; k++) {
+            if (k->machine == machine) {
+                return k->name;
+            }
+        }
     }
+    for (size_t i = 0; i < array_len(others); i++) {
+        if (others[i].machine == machine) {
+            return others[i].name;
+        }
+    }
+    return "another machine";
 }
 
-static bool read_header(struct cursor *c, struct header *h)
+static bool read16(struct reader *r, uint16_t *out)
+{
+    return r->kind->big_endian ? cursor_be16(&r->c, out) : cursor_le16(&r->c, out);
+}
+
+static bool read32(struct reader *r, uint32_t *out)
+{
+    return r->kind->big_endian ? cursor_be32(&r->c, out) : cursor_le32(&r->c, out);
+}
+
+/* An address, offset or size. */
+static bool read_word(struct reader *r, uint64_t *out)
+{
+    uint32_t narrow;
+    if (r->kind->bits == 64) {
+        return r->kind->big_endian ? cursor_be64(&r->c, out) : cursor_le64(&r->c, out);
+    }
+    if (!read32(r, &narrow)) {
+        return false;
+    }
+    *out = narrow;
+    return true;
+}
+
+static unsigned segment_header_bytes(const struct arch_elf *k)
+{
+    return k->bits == 64 ? 56 : 32;
+}
+
+static bool read_header(struct reader *r, struct header *h)
 {
     uint32_t version, flags;
     uint64_t sections_at;
     uint16_t header_bytes;
-    return cursor_bytes(c, h->ident, 16) && cursor_le16(c, &h->type) &&
-           cursor_le16(c, &h->machine) && cursor_le32(c, &version) && cursor_le64(c, &h->entry) &&
-           cursor_le64(c, &h->segments_at) && cursor_le64(c, &sections_at) &&
-           cursor_le32(c, &flags) && cursor_le16(c, &header_bytes) &&
-           cursor_le16(c, &h->segment_bytes) && cursor_le16(c, &h->segments);
+    return cursor_bytes(&r->c, h->ident, 16) && read16(r, &h->type) && read16(r, &h->machine) &&
+           read32(r, &version) && read_word(r, &h->entry) && read_word(r, &h->segments_at) &&
+           read_word(r, &sections_at) && read32(r, &flags) && read16(r, &header_bytes) &&
+           read16(r, &h->segment_bytes) && read16(r, &h->segments);
 }
 
-static bool check_header(const char *what, const struct header *h, unsigned machine,
+/* e_machine and the class stand where and as they do in any file; the kind says what follows. */
+static const struct arch_elf *find_kind(const struct elf_file *f, const struct arch_elf *kinds,
+                                        struct error *e)
+{
+    struct cursor c;
+    uint8_t class, data;
+    uint16_t machine;
+    cursor_init(&c, f->bytes, f->n);
+    if (f->n < HEADER_BYTES_MIN || !elf_is(f->bytes, f->n) || !cursor_skip(&c, 4) ||
+        !cursor_u8(&c, &class) || !cursor_u8(&c, &data) || !cursor_skip(&c, 12) ||
+        !(data == 2 ? cursor_be16(&c, &machine) : cursor_le16(&c, &machine))) {
+        error_set(e, "%s: the ELF file is truncated", f->what);
+        return NULL;
+    }
+    const struct arch_elf *k = kinds;
+    while (k->machine && (k->machine != machine || k->bits != 32 * class ||
+                          k->big_endian != (data == 2) || data - 1u > 1)) {
+        k++;
+    }
+    if (k->machine) {
+        return k;
+    }
+    if (!kinds->machine) {
+        error_set(e, "%s: an ELF file, of which this machine's CPUs run none", f->what);
+    } else if (machine != kinds->machine) {
+        error_set(e, "%s: an ELF file for %s, not for %s", f->what, machine_name(machine),
+                  kinds->name);
+    } else {
+        error_set(e, "%s: not a %u-bit %s-endian ELF file", f->what, kinds->bits,
+                  kinds->big_endian ? "big" : "little");
+    }
+    return NULL;
+}
+
+static bool check_header(const char *what, const struct reader *r, const struct header *h,
                          struct error *e)
 {
-    if (h->machine != machine) {
-        return error_set(e, "%s: an ELF file for %s, not for %s", what,
-                         elf_machine_name(h->machine), elf_machine_name(machine));
-    }
-    if (h->ident[4] != ELFCLASS64 || h->ident[5] != ELFDATA2LSB) {
-        return error_set(e, "%s: not a 64-bit little-endian ELF file", what);
-    }
     if (h->type != ET_EXEC && h->type != ET_DYN) {
         return error_set(e, "%s: an ELF file, but no executable", what);
     }
-    if (h->segment_bytes < PHDR_BYTES || h->segments == 0 || h->segments > SEGMENTS_MAX) {
+    if (h->segment_bytes < segment_header_bytes(r->kind) || h->segments == 0 ||
+        h->segments > SEGMENTS_MAX) {
         return error_set(e, "%s: an ELF file with no usable program headers", what);
     }
     return true;
 }
 
-static bool read_segment(const struct cursor *file, const struct header *h, unsigned i,
+/* Segment i of the file; the 32-bit form has the flags near the end. */
+static bool read_segment(const struct reader *file, const struct header *h, unsigned i,
                          struct segment *s)
 {
-    struct cursor c;
+    struct reader r = {.kind = file->kind};
+    const bool wide = r.kind->bits == 64;
     uint64_t at;
     return !__builtin_add_overflow(h->segments_at, (uint64_t)i * h->segment_bytes, &at) &&
-           cursor_at(file, at, PHDR_BYTES, &c) && cursor_le32(&c, &s->type) &&
-           cursor_le32(&c, &s->flags) && cursor_le64(&c, &s->offset) &&
-           cursor_le64(&c, &s->vaddr) && cursor_le64(&c, &s->paddr) &&
-           cursor_le64(&c, &s->file_bytes) && cursor_le64(&c, &s->memory_bytes);
+           cursor_at(&file->c, at, segment_header_bytes(r.kind), &r.c) && read32(&r, &s->type) &&
+           (!wide || read32(&r, &s->flags)) && read_word(&r, &s->offset) &&
+           read_word(&r, &s->vaddr) && read_word(&r, &s->paddr) && read_word(&r, &s->file_bytes) &&
+           read_word(&r, &s->memory_bytes) && (wide || read32(&r, &s->flags));
 }
 
 static bool place_segment(const char *what, const struct cursor *file, const struct segment *s,
@@ -135,18 +199,21 @@ static void map_entry(const struct segment *s, uint64_t entry, struct elf_info *
     }
 }
 
-bool elf_place(const struct elf_file *f, unsigned machine, struct placements *l,
+bool elf_place(const struct elf_file *f, const struct arch_elf *kinds, struct placements *l,
                struct elf_info *info, struct error *e)
 {
     const char *what = f->what;
-    struct cursor file, c;
+    struct reader file = {.kind = find_kind(f, kinds, e)}, r;
     struct header h;
-    cursor_init(&file, f->bytes, f->n);
-    c = file;
-    if (!elf_is(f->bytes, f->n) || !read_header(&c, &h)) {
+    if (!file.kind) {
+        return false;
+    }
+    cursor_init(&file.c, f->bytes, f->n);
+    r = file;
+    if (!read_header(&r, &h)) {
         return error_set(e, "%s: the ELF file is truncated", what);
     }
-    if (!check_header(what, &h, machine, e)) {
+    if (!check_header(what, &file, &h, e)) {
         return false;
     }
     *info = (struct elf_info){.entry = h.entry, .low = UINT64_MAX};
@@ -158,7 +225,7 @@ bool elf_place(const struct elf_file *f, unsigned machine, struct placements *l,
         if (s.type != PT_LOAD || s.memory_bytes == 0) {
             continue;
         }
-        if (!place_segment(what, &file, &s, l, e)) {
+        if (!place_segment(what, &file.c, &s, l, e)) {
             return false;
         }
         map_entry(&s, h.entry, info);

@@ -8,6 +8,7 @@
 
 #include "base/bits.h"
 #include "base/mem.h"
+#include "cpu/arch.h"
 #include "cpu/cpu.h"
 #include "hw/classes.h"
 #include "hw/elf.h"
@@ -44,14 +45,15 @@ static bool place_data(const struct loader *l, struct machine *m, struct error *
 static bool place_elf(const struct loader *l, struct machine *m, const struct image_file *f,
                       uint64_t *entry, struct error *e)
 {
-    unsigned machine = strcmp(m->cls->arch, "aarch64") == 0 ? ELF_MACHINE_AARCH64 : 0;
+    static const struct arch_elf none[] = {{0}};
+    const struct arch *arch = arch_find(m->cls->arch);
     uint8_t *bytes = image_read_all(f, "loader", FILE_MAX, e);
     if (!bytes) {
         return false;
     }
     struct elf_file elf = {l->file, bytes, f->size};
     struct elf_info info = {0};
-    bool good = elf_place(&elf, machine, &m->placements, &info, e);
+    bool good = elf_place(&elf, arch ? arch->elf : none, &m->placements, &info, e);
     *entry = info.entry;
     mem_free(bytes);
     return good;

@@ -29,8 +29,7 @@ struct machine_config {
     const char *cpu; /* "-cpu" argument: model,feature=on|off… ; NULL: the machine's default */
     const char *kernel, *initrd, *append, *dtb, *bios;
     const char *dump_dtb; /* write the device tree here and exit */
-    bool semihosting;
-    uint64_t seed; /* of the machine's generator */
+    uint64_t seed;        /* of the machine's generator */
     bool seed_given;
     bool counted; /* time is counted in instructions: completions come at times that the host does
                      not decide */
@@ -92,7 +91,8 @@ struct machine_class {
     const char *const *also; /* other names of the same machine, oldest first, NULL at the end;
                                 NULL: none */
     const char *desc;
-    const char *arch;                           /* "aarch64" */
+    const char *arch;                           /* the name of a struct arch */
+    bool is_default;                            /* what is meant where no machine is said */
     const struct cpu_class *const *cpu_classes; /* NULL-terminated */
     const char *default_cpu;
     uint64_t default_ram_bytes;
@@ -118,6 +118,8 @@ struct machine_class {
 extern const struct machine_class *const machine_classes[]; /* ends with NULL; from hw/classes.h */
 /* By its name or one of `also`. */
 const struct machine_class *machine_class_find(const char *arch, const char *name);
+/* NULL: one must be said. */
+const struct machine_class *machine_class_default(const char *arch);
 
 /*
  * Life, all on the loop's thread with the vCPUs not running: machine_new; properties (machine_set);

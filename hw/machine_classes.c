@@ -26,3 +26,13 @@ const struct machine_class *machine_class_find(const char *arch, const char *nam
     }
     return NULL;
 }
+
+const struct machine_class *machine_class_default(const char *arch)
+{
+    for (const struct machine_class *const *c = machine_classes; *c; c++) {
+        if (strcmp((*c)->arch, arch) == 0 && (*c)->is_default) {
+            return *c;
+        }
+    }
+    return NULL;
+}

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "cpu/cpu.h"
 #include "monitor/commands.h"
 
@@ -88,17 +89,18 @@ static void put_item(struct strbuf *out, const struct dump *d, uint64_t v)
 static void dump_items(struct call *c, const struct dump *d, bool physical, uint64_t a)
 {
     unsigned per_line = d->format == 'c' ? 8 : 16 / d->bytes;
+    const bool big = call_vcpu(c)->cls->big_endian;
     for (unsigned i = 0; i < d->count; i++, a += d->bytes) {
-        uint64_t v = 0;
+        uint8_t bytes[8];
         if (i % per_line == 0) {
             strbuf_printf(c->out, "%s%016" PRIx64 ":", i ? "\n" : "", a);
         }
-        if (!fetch(c, physical, a, &v, d->bytes)) {
+        if (!fetch(c, physical, a, bytes, d->bytes)) {
             strbuf_putc(c->out, '\n');
             cannot(c, a);
             return;
         }
-        put_item(c->out, d, v);
+        put_item(c->out, d, big ? load_be(bytes, d->bytes) : load_le(bytes, d->bytes));
     }
     strbuf_putc(c->out, '\n');
 }
@@ -119,8 +121,8 @@ static void dump_instructions(struct call *c, const struct dump *d, bool physica
             return;
         }
         strbuf_printf(c->out, "0x%016" PRIx64 ":  ", a);
-        for (unsigned b = length; b-- > 0;) {
-            strbuf_printf(c->out, "%02x", bytes[b]);
+        for (unsigned b = 0; b < length; b++) {
+            strbuf_printf(c->out, "%02x", bytes[cls->big_endian ? b : length - 1 - b]);
         }
         strbuf_printf(c->out, "  %s\n", text);
         a += length;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * gdb's stub: registers, memory, break and watch points. GDB manual, "Packets". Values go over as
- * bytes in the guest's order, which is how the register table's members lie in memory on a host of
- * the same byte order.
+ * bytes in the guest's order; in the CPU struct they have the host's.
  */
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -15,6 +15,8 @@ enum {
     EFAULT_ = 0x0e
 };
 
+#define REGISTER_BYTES_MAX 256
+
 /* ---- registers */
 
 static void *register_at(struct vcpu *v, const struct cpu_reg *r)
@@ -24,26 +26,43 @@ static void *register_at(struct vcpu *v, const struct cpu_reg *r)
 
 static bool is_pc(const struct cpu_reg *r)
 {
-    return r->gdb_type && strcmp(r->gdb_type, "code_ptr") == 0 && strcmp(r->name, "pc") == 0;
+    return r->gdb_type && strcmp(r->gdb_type, "code_ptr") == 0;
+}
+
+/* Between the host's order and gdb's. */
+static void reorder(const struct vcpu *v, uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; v->cls->big_endian && i < n / 2; i++) {
+        const uint8_t low = bytes[i];
+        bytes[i] = bytes[n - 1 - i];
+        bytes[n - 1 - i] = low;
+    }
 }
 
 static void put_register(struct vcpu *v, const struct cpu_reg *r, struct strbuf *out)
 {
+    uint8_t bytes[REGISTER_BYTES_MAX];
+    const size_t n = r->bits / 8;
+    assert(n <= sizeof(bytes));
     if (is_pc(r) || r->get) {
         uint64_t value = is_pc(r) ? v->cls->pc(v) : r->get(v);
-        gdb_put_hex(out, &value, r->bits / 8);
+        assert(n <= sizeof(value));
+        memcpy(bytes, &value, n);
     } else {
-        gdb_put_hex(out, register_at(v, r), r->bits / 8);
+        memcpy(bytes, register_at(v, r), n);
     }
+    reorder(v, bytes, n);
+    gdb_put_hex(out, bytes, n);
 }
 
 /* Sets r from digits; false if they are too few or r cannot be written. */
 static bool get_register(struct vcpu *v, const struct cpu_reg *r, const char *text)
 {
-    uint8_t bytes[64] = {0};
+    uint8_t bytes[REGISTER_BYTES_MAX] = {0};
     if (r->bits / 8 > sizeof(bytes) || !gdb_get_hex(text, bytes, r->bits / 8)) {
         return false;
     }
+    reorder(v, bytes, r->bits / 8);
     uint64_t value;
     memcpy(&value, bytes, sizeof(value));
     if (is_pc(r)) {

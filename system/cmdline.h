@@ -37,8 +37,9 @@ enum panic_action {
 };
 
 struct config {
-    const char *program; /* argv[0] */
-    const char *arch;    /* NULL: the program's name did not say, nor did --arch */
+    const char *program;      /* argv[0] */
+    const char *arch;         /* NULL: the program's name did not say, nor did -arch */
+    const struct arch *guest; /* that one, after the check */
     struct machine_config
         machine; /* kernel, initrd, append, dtb, bios, cpu, uuid are the command line's texts */
     const struct machine_class *machine_class;
@@ -93,8 +94,9 @@ void config_free(struct config *c);
 /* Keeps text until config_free. */
 const char *config_own(struct config *c, char *text);
 
-/* The text of -help, and the OPTIONS section of the manual page in man(7) source. Allocated. */
-char *options_help(const char *program);
+/* The text of -help (arch: NULL if not known), and the OPTIONS section of the manual page in man(7)
+ * source. Allocated. */
+char *options_help(const char *program, const char *arch);
 char *options_man(void);
 
 /* "NAME   description" of each machine of the architecture; allocated. */

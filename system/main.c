@@ -142,7 +142,9 @@ static bool command_line(struct program *p, int argc, char **argv, int *status)
     *status = 0;
     bool ok = options_parse(c, argc, argv, &e);
     if (ok && c->version) {
-        puts(VERSION_TEXT);
+        char *text = version_text();
+        puts(text);
+        mem_free(text);
         return false;
     }
     ok = ok && options_check(c, &e);

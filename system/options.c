@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/mem.h"
-#include "cpu/cpu.h"
+#include "cpu/arch.h"
 
 bool is_help(const char *text)
 {
@@ -193,16 +194,31 @@ bool options_parse(struct config *c, int argc, char **argv, struct error *e)
     return true;
 }
 
-/* The architecture must be said, and one that there is. */
-static bool check_arch(const struct config *c, struct error *e)
+/* The text of -arch help; allocated. */
+static char *list_archs(void)
 {
-    const char *names[16];
+    struct strbuf s = {0};
+    strbuf_puts(&s, "Architectures of the guest:\n");
+    for (const struct arch *const *a = archs; *a; a++) {
+        strbuf_printf(&s, "  %-20s %s\n", (*a)->name, (*a)->desc);
+    }
+    return strbuf_take(&s);
+}
+
+/* The architecture must be said, and one that there is. */
+static bool check_arch(struct config *c, struct error *e)
+{
+    const char *names[32];
     size_t n = 0;
-    for (const struct cpu_class *const *cls = cpu_classes; *cls && n < 15; cls++) {
-        names[n++] = (*cls)->arch;
-        if (c->arch && strcmp((*cls)->arch, c->arch) == 0) {
-            return true;
-        }
+    if (c->arch && is_help(c->arch)) {
+        return give_help(c, list_archs());
+    }
+    c->guest = c->arch ? arch_find(c->arch) : NULL;
+    if (c->guest) {
+        return true;
+    }
+    for (const struct arch *const *a = archs; *a && n < array_len(names) - 1; a++) {
+        names[n++] = (*a)->name;
     }
     names[n] = NULL;
     if (c->arch) {
@@ -255,11 +271,32 @@ static void help_row(struct strbuf *s, const struct option *o)
     mem_free(left);
 }
 
-char *options_help(const char *program)
+/* What the program's name, or -arch before, chose, and what is meant where nothing is said. */
+static void help_guest(struct strbuf *s, const char *name)
+{
+    const struct arch *a = name ? arch_find(name) : NULL;
+    if (!a) {
+        strbuf_puts(s, "guest: -arch NAME says which; -arch help lists them\n");
+        return;
+    }
+    const struct machine_class *m = machine_class_default(a->name);
+    strbuf_printf(s, "guest: %s, %s; other guests of this program: -arch help\n", a->name, a->desc);
+    strbuf_printf(s, "machine: %s; -machine help lists all\n",
+                  m ? m->name : "-machine must say which");
+    for (const struct machine_class *const *all = machine_classes; *all; all++) {
+        if (strcmp((*all)->arch, a->name) == 0) {
+            strbuf_printf(s, "CPU of %s: %s; -cpu help lists all\n", (*all)->name,
+                          (*all)->default_cpu);
+        }
+    }
+}
+
+char *options_help(const char *program, const char *arch)
 {
     struct strbuf s = {0};
     const char *base = strrchr(program, '/');
     strbuf_printf(&s, "usage: %s [OPTION...] [DISK]\n", base ? base + 1 : program);
+    help_guest(&s, arch);
     for (int section = 0; section < SECTION_COUNT; section++) {
         strbuf_printf(&s, "\n%s:\n", option_sections[section]);
         for (const struct option *o = options; o->name; o++) {
@@ -316,7 +353,7 @@ bool take_help(struct config *c, const char *arg, struct error *e)
 {
     (void)arg;
     (void)e;
-    return give_help(c, options_help(c->program));
+    return give_help(c, options_help(c->program, c->arch));
 }
 
 bool take_man(struct config *c, const char *arg, struct error *e)

@@ -8,22 +8,8 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "cpu/arch.h"
 #include "system/options.h"
-
-/* Firmware of Debian's packages that users of -bios name. */
-static const struct firmware {
-    const char *file;
-    const char *package;
-} firmware[] = {
-    {"QEMU_EFI.fd", "qemu-efi-aarch64"},
-    {"AAVMF_CODE.fd", "qemu-efi-aarch64"},
-    {"AAVMF_CODE.no-secboot.fd", "qemu-efi-aarch64"},
-    {"edk2-aarch64-code.fd", "qemu-efi-aarch64"},
-    {"u-boot.bin", "u-boot-qemu"},
-};
-
-static const char *const folders[] = {"/usr/share/qemu-efi-aarch64", "/usr/share/AAVMF",
-                                      "/usr/share/qemu", "/usr/lib/u-boot/qemu_arm64", NULL};
 
 /* folder/name if it can be read (the config's), else NULL. */
 static const char *readable(struct config *c, const char *folder, const char *name)
@@ -42,10 +28,10 @@ static const char *search(struct config *c, const char *name)
     for (size_t i = 0; i < c->firmware_dirs.count && !found; i++) {
         found = readable(c, c->firmware_dirs.items[i], name);
     }
-    for (size_t i = 0; folders[i] && !found; i++) {
-        found = readable(c, folders[i], name);
+    for (const char *const *dir = c->guest->firmware_dirs; dir && *dir && !found; dir++) {
+        found = readable(c, *dir, name);
     }
-    return found;
+    return found ? found : readable(c, "/usr/share/qemu", name);
 }
 
 static bool find_bios(struct config *c, struct error *e)
@@ -61,9 +47,9 @@ static bool find_bios(struct config *c, struct error *e)
     }
     const char *base = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
     error_set(e, "-bios %s: there is no such file", name);
-    for (size_t i = 0; i < sizeof(firmware) / sizeof(firmware[0]); i++) {
-        if (strcmp(base, firmware[i].file) == 0) {
-            error_append(e, "; on Debian the package %s has it", firmware[i].package);
+    for (const struct arch_firmware *f = c->guest->firmware; f && f->file; f++) {
+        if (strcmp(base, f->file) == 0) {
+            error_append(e, "; on Debian the package %s has it", f->package);
         }
     }
     return false;

@@ -10,6 +10,7 @@
 #include "base/bits.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "cpu/arch.h"
 #include "cpu/cpu.h"
 #include "system/options.h"
 
@@ -135,12 +136,29 @@ static bool apply_common(struct config *c, struct error *e)
                             c->machine_group->where, g.accel);
 }
 
+/* As if -machine had named it. */
+static void set_default(struct config *c, const char *name)
+{
+    if (!c->machine_group) {
+        struct error e;
+        c->machine_group = keyvals_parse("-machine", name, "type", &e);
+    } else {
+        keyvals_set(c->machine_group, "type", name);
+    }
+}
+
 static bool check_machine_group(struct config *c, struct error *e)
 {
     struct keyvals *k = c->machine_group;
     const char *type = k ? keyvals_get(k, "type") : NULL;
     if (type && is_help(type)) {
         return give_help(c, options_machines(c->arch));
+    }
+    const struct machine_class *usual = type ? NULL : machine_class_default(c->arch);
+    if (usual) {
+        set_default(c, usual->name);
+        k = c->machine_group;
+        type = usual->name;
     }
     if (!type) {
         char *list = options_machines(c->arch);
@@ -167,12 +185,11 @@ static bool check_cpu(struct config *c, struct error *e)
     const char *comma = c->machine.cpu ? strchr(c->machine.cpu, ',') : NULL;
     if (c->machine.cpu && (is_help(c->machine.cpu) || (comma && is_help(comma + 1)))) {
         struct strbuf s = {0};
-        for (const struct cpu_class *const *cls = m ? m->cpu_classes : cpu_classes; *cls; cls++) {
-            if (strcmp((*cls)->arch, c->arch) == 0) {
-                char *text = (*cls)->describe_models();
-                strbuf_puts(&s, text);
-                mem_free(text);
-            }
+        for (const struct cpu_class *const *cls = m ? m->cpu_classes : c->guest->cpus; *cls;
+             cls++) {
+            char *text = (*cls)->describe_models();
+            strbuf_puts(&s, text);
+            mem_free(text);
         }
         return give_help(c, strbuf_take(&s));
     }

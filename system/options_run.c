@@ -63,7 +63,6 @@ static bool check_semihosting(struct config *c, struct error *e)
         c->semihosting |= g.enable;
         c->semihosting_chardev = g.chardev;
     }
-    c->machine.semihosting = c->semihosting;
     return true;
 }
 

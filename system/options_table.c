@@ -66,7 +66,7 @@ const char *const option_sections[SECTION_COUNT] = {
 
 const struct option options[] = {
     TEXT("arch", "NAME", M, arch,
-         "architecture of the guest: aarch64; the program's name chooses one too"),
+         "architecture of the guest, in place of the program's name; -arch help lists them"),
     GROUP("machine", "M", "NAME[,PROPERTY=VALUE...]", M, machine_group, "type",
           "machine; -machine help lists them, -machine NAME,help their properties"),
     TEXT("cpu", "MODEL[,FEATURE=on|off...]", M, machine.cpu, "CPU model; -cpu help lists them"),

@@ -96,7 +96,9 @@ static void describe_memories(const struct machine *m, struct strbuf *out)
 void snapshot_describe(const struct machine *m, struct strbuf *out)
 {
     struct strbuf props = {0};
-    fields_put_text(out, VERSION_TEXT);
+    char *version = version_text();
+    fields_put_text(out, version);
+    mem_free(version);
     fields_put_text(out, m->cls->name);
     props_describe(m->cls->props, m->board, 0, &props);
     fields_put_text(out, strbuf_text(&props));

@@ -140,7 +140,9 @@ static bool vm_describe(struct control *c, const char *topic, struct strbuf *out
     } else if (strcmp(topic, "network") == 0) {
         vm_describe_networks(vm, out);
     } else if (strcmp(topic, "version") == 0) {
-        strbuf_puts(out, VERSION_TEXT "\n");
+        char *text = version_text();
+        strbuf_printf(out, "%s\n", text);
+        mem_free(text);
     } else {
         return false;
     }

@@ -108,11 +108,6 @@ uint64_t arm_mpidr(const struct vcpu *v)
     return v->firmware_id;
 }
 
-void arm_set_semihosting(struct vcpu *v, bool on)
-{
-    arm_cpu(v)->semihosting = on;
-}
-
 void arm_set_seed(struct vcpu *v, uint64_t seed)
 {
     rng_seed(&arm_cpu(v)->rng, seed);
@@ -133,6 +128,11 @@ static uint64_t get_pc(const struct vcpu *v)
 static void set_pc(struct vcpu *v, uint64_t pc)
 {
     arm_cpu(v)->pc = pc;
+}
+
+static void allow_semihosting(struct vcpu *v)
+{
+    arm_cpu(v)->semihosting = true;
 }
 
 static uint64_t mode_key(struct vcpu *v)
@@ -161,11 +161,9 @@ static unsigned disas(const uint8_t *bytes, size_t n, uint64_t pc, char *text, s
 
 const struct cpu_class arm_cpu_class = {
     .name = "arm",
-    .arch = "aarch64",
-    .models = arm_model_names,
-    .default_model = "max",
     .regs = arm_regs,
     .gdb_arch = "aarch64",
+    .gdb_types = arm_gdb_types,
     .create = create,
     .destroy = destroy,
     .reset = reset,
@@ -177,6 +175,7 @@ const struct cpu_class arm_cpu_class = {
     .check_state = arm_check_state,
     .loaded = arm_loaded,
     .boot = boot,
+    .allow_semihosting = allow_semihosting,
     .ir = &arm_ir_guest,
     .pc = get_pc,
     .set_pc = set_pc,

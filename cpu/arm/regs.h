@@ -20,6 +20,7 @@ enum arm_reg_row {
 
 extern const struct ir_guest arm_ir_guest;
 extern const struct cpu_reg arm_regs[]; /* ends with .name NULL */
+extern const struct gdb_type arm_gdb_types[];
 
 /* `info registers`: appends text. */
 void arm_print_registers(struct vcpu *v, struct strbuf *out);

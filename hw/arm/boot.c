@@ -14,6 +14,7 @@
 #include "base/bits.h"
 #include "base/cursor.h"
 #include "base/mem.h"
+#include "cpu/arm.h"
 #include "hw/decompress.h"
 #include "hw/elf.h"
 
@@ -329,7 +330,7 @@ static bool place_elf(struct arm_boot *b, struct kernel *k, struct error *e)
         return false;
     }
     const struct elf_file file = {k->what, k->bytes, k->size};
-    if (!elf_place(&file, ELF_MACHINE_AARCH64, b->placements, &info, e)) {
+    if (!elf_place(&file, aarch64_arch.elf, b->placements, &info, e)) {
         return false;
     }
     b->entry = info.entry;

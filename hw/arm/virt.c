@@ -459,7 +459,6 @@ static bool add_cpus(struct machine *m, struct error *e)
         v->power = m->power;
         arm_set_mpidr(v, virt_affinity(i));
         arm_set_cluster_cpus(v, cluster_cpus(m->config.cpus, i));
-        arm_set_semihosting(v, m->config.semihosting);
         arm_set_seed(v, rng_u64(&m->rng));
     }
     return true;

@@ -73,7 +73,7 @@ static void mend_uimage(struct rng *g, uint8_t *file)
 static size_t make(struct rng *g, enum form form, uint8_t *file)
 {
     static uint8_t image[IMAGE_BYTES], packed[2 * IMAGE_BYTES];
-    const struct elf_spec elf = {ELF_MACHINE_AARCH64, 0x40100000, 0x40100000, 0x40100000, 64, 4096};
+    const struct elf_spec elf = {ELF_AARCH64, 0x40100000, 0x40100000, 0x40100000, 64, 4096};
     const bool zstd = rng_below(g, 2) != 0;
     size_t n = IMAGE_BYTES;
 

@@ -257,8 +257,7 @@ TEST(elf_segments_go_to_their_physical_addresses_with_cleared_bss)
     struct bench b;
     begin(&b);
     dma_store64(&(struct dma){b.m->memory}, 0x40100040, UINT64_MAX);
-    struct elf_spec s = {
-        ELF_MACHINE_AARCH64, 0xffff000000100010, 0xffff000000100000, 0x40100000, 64, 4096};
+    struct elf_spec s = {ELF_AARCH64, 0xffff000000100010, 0xffff000000100000, 0x40100000, 64, 4096};
     CHECK(load_kernel(&b, file, make_elf(file, &s)));
     CHECK_EQ(b.boot.entry, 0x40100010);
     CHECK_EQ(test_load32(b.m, 0x4010003c), 0x33333333);
@@ -270,7 +269,7 @@ TEST(elf_segments_go_to_their_physical_addresses_with_cleared_bss)
 TEST(impossible_elf_files_are_refused)
 {
     uint8_t file[256];
-    struct elf_spec s = {ELF_MACHINE_AARCH64, 0x40100000, 0x40100000, 0x40100000, 64, 64};
+    struct elf_spec s = {ELF_AARCH64, 0x40100000, 0x40100000, 0x40100000, 64, 64};
     size_t n = make_elf(file, &s);
     refuses(file, n - 1, "the ELF file is truncated");
     refuses(file, 100, "the ELF file is truncated");
@@ -286,10 +285,10 @@ TEST(impossible_elf_files_are_refused)
     s.file_bytes = 0;
     make_elf(file, &s);
     refuses(file, n, "nothing to load");
-    s = (struct elf_spec){ELF_MACHINE_X86_64, 0, 0, 0x40100000, 64, 64};
+    s = (struct elf_spec){ELF_X86_64, 0, 0, 0x40100000, 64, 64};
     make_elf(file, &s);
     refuses(file, n, "an ELF file for x86-64, not for AArch64");
-    s = (struct elf_spec){ELF_MACHINE_AARCH64, 0, 0, 0x1000, 64, 64};
+    s = (struct elf_spec){ELF_AARCH64, 0, 0, 0x1000, 64, 64};
     make_elf(file, &s);
     refuses(file, n, "there is no memory at 0x1000");
     s.paddr = TEST_RAM_BASE + RAM_BYTES - 32;
@@ -418,7 +417,7 @@ TEST(mangled_kernels_are_refused_or_loaded_but_never_crash)
     struct rng rng;
     rng_seed(&rng, test_seed());
     make_efi(image, IMAGE_BYTES);
-    struct elf_spec s = {ELF_MACHINE_AARCH64, 0x40100000, 0x40100000, 0x40100000, 64, 64};
+    struct elf_spec s = {ELF_AARCH64, 0x40100000, 0x40100000, 0x40100000, 64, 64};
     for (unsigned i = 0; i < 600 * test_scale(); i++) {
         size_t n;
         switch (i % 5) {

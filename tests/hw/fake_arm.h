@@ -67,7 +67,6 @@ static void fake_set_pc(struct vcpu *v, uint64_t pc)
 }
 
 const struct cpu_class arm_cpu_class = {.name = "fake",
-                                        .arch = "aarch64",
                                         .create = fake_create,
                                         .destroy = fake_destroy,
                                         .reset = fake_reset,
@@ -92,11 +91,6 @@ void arm_set_mpidr(struct vcpu *v, uint64_t mpidr)
 void arm_set_cluster_cpus(struct vcpu *v, unsigned n)
 {
     ((struct fake_arm *)v)->cluster_cpus = n;
-}
-
-void arm_set_semihosting(struct vcpu *v, bool on)
-{
-    (void)v, (void)on;
 }
 
 void arm_set_seed(struct vcpu *v, uint64_t seed)

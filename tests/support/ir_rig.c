@@ -313,7 +313,6 @@ static void no_interrupt(struct vcpu *v)
 
 static const struct cpu_class rig_class = {
     .name = "ir",
-    .arch = "ir",
     .ir = &rig_guest,
     .pc = get_pc,
     .set_pc = set_pc,

@@ -10,6 +10,12 @@ enum {
     IMAGE_BYTES = 8192
 };
 
+/* e_machine of ELF files. */
+enum {
+    ELF_X86_64 = 62,
+    ELF_AARCH64 = 183
+};
+
 struct elf_spec {
     uint16_t machine;
     uint64_t entry, vaddr, paddr, file_bytes, memory_bytes;

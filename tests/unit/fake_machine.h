@@ -105,7 +105,6 @@ static unsigned disas(const uint8_t *bytes, size_t n, uint64_t pc, char *text, s
 }
 
 static const struct cpu_class fake_class = {.name = "fake",
-                                            .arch = "fake",
                                             .regs = fake_regs,
                                             .gdb_arch = "fake",
                                             .pc = get_pc,

@@ -444,3 +444,27 @@ TEST(monitor_commands_answer_in_text)
     CHECK_STR(got, "+$O564d207374617475733a207061757365640a#31$OK#9a");
     end();
 }
+
+/* ---- a class of the other byte order */
+
+TEST(registers_of_a_big_endian_guest_begin_with_their_high_bytes)
+{
+    struct cpu_class big = fake_class;
+    big.big_endian = true;
+    big.gdb_types = (const struct gdb_type[]){{"fake_flags", "<flags id=\"fake_flags\"/>"},
+                                              {NULL, NULL}};
+    begin();
+    t.fake.cpus[0].v.cls = &big;
+    t.fake.cpus[0].x[1] = 0x1122334455667788;
+    t.fake.cpus[0].pc = 0xabc;
+    CHECK_STR(ask("p1"), "1122334455667788");
+    CHECK_STR(ask("p2"), "0000000000000abc");
+    CHECK_STR(ask("P1=00000000000000ff"), "OK");
+    CHECK_EQ(t.fake.cpus[0].x[1], 0xff);
+    CHECK_STR(ask("P2=0000000000001234"), "OK");
+    CHECK_EQ(t.fake.cpus[0].pc, 0x1234);
+    CHECK_STR(ask("P3=00000081"), "OK");
+    CHECK_EQ(t.fake.cpus[0].inverted_flags, ~0x81u);
+    CHECK(strstr(ask("qXfer:features:read:target.xml:0,ffff"), "<flags id=\"fake_flags\"/>"));
+    end();
+}
