@@ -58,7 +58,7 @@ MAIN_OBJECT := $(MAIN:%.c=$(BUILD)/%.o)
 TEST_SOURCES := $(filter-out tests/support/% tests/bench/%,$(wildcard tests/*/*.c tests/insn/*/*.c))
 TESTS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
-SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c)) $(GEN_TEST_SOURCES:.c=.o)
+SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c tests/support/tiny/*.c)) $(GEN_TEST_SOURCES:.c=.o)
 SCRIPTS := $(wildcard tests/boot/*.sh tests/system/*.sh tests/code/*.sh tests/monitor/*.t tests/cli/*.sh)
 # The sizes of the test run.
 QUICK := unit ir hw block net

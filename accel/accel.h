@@ -68,6 +68,7 @@ enum accel_exit {
 typedef void (*accel_exited_fn)(void *opaque, struct vcpu *v, enum accel_exit why);
 
 struct accel;
+/* The vCPUs are of one class; a machine with CPUs of two kinds has an accelerator for each kind. */
 struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, unsigned count,
                            accel_exited_fn exited, void *opaque, struct error *e);
 void accel_start(struct accel *a);

@@ -287,14 +287,26 @@ static uint64_t cache_bytes(const struct accel *a)
     return a->config.cache_bytes ? a->config.cache_bytes : DEFAULT_CACHE_BYTES;
 }
 
-static bool create_host(struct accel *a, struct vcpu *v, struct error *e)
+/* Generated code, its homes and the jump tables are a class's. */
+static bool of_one_class(const struct accel *a, struct error *e)
+{
+    for (unsigned i = 1; i < a->count; i++) {
+        if (a->vcpus[i]->cls != a->vcpus[0]->cls) {
+            return error_set(e, "vCPUs of the kinds '%s' and '%s' need an accelerator each",
+                             a->vcpus[0]->cls->name, a->vcpus[i]->cls->name);
+        }
+    }
+    return true;
+}
+
+static bool create_host(struct accel *a, const struct cpu_class *cls, struct error *e)
 {
     const struct host_config hc = {
         .layout = {.hot = (int32_t)offsetof(struct vcpu, hot) - (int32_t)VCPU_STATE_OFFSET,
                    .env = (int32_t)offsetof(struct vcpu, env) - (int32_t)VCPU_STATE_OFFSET,
                    .state = -(int32_t)VCPU_STATE_OFFSET},
         .runtime = tcg_runtime,
-        .guest = v->cls->ir,
+        .guest = cls->ir,
         .cache_bytes = cache_bytes(a),
         .level = a->config.host_level,
         .counted = a->config.counted,
@@ -340,7 +352,7 @@ static bool setup(struct accel *a, struct error *e)
 {
     const struct accel_config *c = &a->config;
 
-    if (!c->interpreter && !create_host(a, a->vcpus[0], e)) {
+    if (!of_one_class(a, e) || (!c->interpreter && !create_host(a, a->vcpus[0]->cls, e))) {
         return false;
     }
     if ((c->perf_map || c->jit_dump) && !(a->perf = perf_create(c, a->host, e))) {
