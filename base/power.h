@@ -25,11 +25,11 @@ struct power {
     void (*request)(struct power *p, enum power_request r);
     void (*exit_status)(struct power *p,
                         int status); /* ends the emulator with this status (semihosting) */
-    /* Starts a powered-off vCPU at entry (a physical address) with context in its first argument
-     * register. */
-    enum power_cpu_result (*cpu_on)(struct power *p, uint64_t mpidr, uint64_t entry,
+    /* Starts a powered-off vCPU, by the number that firmware calls it (cpu/cpu.h), at entry (a
+     * physical address) with context in its first argument register. */
+    enum power_cpu_result (*cpu_on)(struct power *p, uint64_t firmware_id, uint64_t entry,
                                     uint64_t context);
-    int (*cpu_state)(struct power *p, uint64_t mpidr); /* 0 on, 1 off, -1 no such vCPU */
+    int (*cpu_state)(struct power *p, uint64_t firmware_id); /* 0 on, 1 off, -1 no such vCPU */
     void (*console_write)(struct power *p, const char *bytes, uint64_t n); /* semihosting output */
 };
 

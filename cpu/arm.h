@@ -10,6 +10,11 @@
 extern const struct arch aarch64_arch;
 extern const struct cpu_class arm_cpu_class;
 
+/* Encodings of system registers (base/sysreg.h): op0<<14 | op1<<11 | CRn<<7 | CRm<<3 | op2, as the
+ * fields of MRS and MSR. Privilege is the exception level. */
+#define SYSREG_A64(op0, op1, crn, crm, op2)                                                        \
+    ((uint32_t)(op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2))
+
 /* Input lines of vcpu.interrupt_lines, in the order of their masks in PSTATE. */
 enum arm_line {
     ARM_LINE_FIQ,

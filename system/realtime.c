@@ -45,7 +45,7 @@ static uint64_t now_ns(void *opaque)
 }
 
 /* Sets the timer to the clock's earliest deadline; any thread. */
-static void arm(void *opaque)
+static void schedule(void *opaque)
 {
     struct realtime *r = opaque;
     os_mutex_lock(&r->lock);
@@ -82,7 +82,7 @@ static void expired(void *opaque, unsigned events)
     forget_armed(r);
     if (r->running) {
         clock_run_due(r->clock);
-        arm(r);
+        schedule(r);
     }
 }
 
@@ -95,7 +95,7 @@ struct realtime *realtime_create(struct loop *l)
     assert(r->timer >= 0);
     r->watch = loop_watch(l, r->timer, LOOP_READ, expired, r);
     r->clock = clock_create(
-        (struct clock_source){.now_ns = now_ns, .deadline_changed = arm, .opaque = r});
+        (struct clock_source){.now_ns = now_ns, .deadline_changed = schedule, .opaque = r});
     return r;
 }
 
@@ -123,7 +123,7 @@ static void set_running(struct realtime *r, bool running)
     r->offset_ns = os_now_ns() - r->offset_ns;
     r->running = running;
     r->sequence++;
-    arm(r);
+    schedule(r);
 }
 
 void realtime_set(struct realtime *r, uint64_t ns)

@@ -130,7 +130,7 @@ static void on_writable(void *opaque, unsigned events)
     }
 }
 
-static void arm_output(void *opaque)
+static void watch_output(void *opaque)
 {
     struct stream_fd *f = opaque;
     if (f->out && !f->closing) {
@@ -160,7 +160,7 @@ static size_t keep(struct stream_fd *f, const uint8_t *bytes, size_t n)
     memcpy(f->pending + f->pending_end, bytes, n);
     f->pending_end += (unsigned)n;
     if (!held) {
-        post(f, arm_output);
+        post(f, watch_output);
     }
     return n;
 }

@@ -614,7 +614,7 @@ void a64_mrs(struct a64_block *c, const struct a64_mrs *a)
     const struct arm_sysreg *r = arm_sysreg_find(c->cpu, a->key);
     if (!r) {
         const struct sysreg_row *d = device_row(c->cpu, a->key, &opaque);
-        if (!d || c->el < d->min_el || !d->read) {
+        if (!d || c->el < d->privilege || !d->read) {
             return d ? undefined(c) : unknown_register(c, a->key, true);
         }
         write_x(c, a->rt,
@@ -637,7 +637,7 @@ void a64_msr(struct a64_block *c, const struct a64_msr *a)
     const ir_val x = read_x(c, a->rt, 1);
     if (!r) {
         const struct sysreg_row *d = device_row(c->cpu, a->key, &opaque);
-        if (!d || c->el < d->min_el || !d->write) {
+        if (!d || c->el < d->privilege || !d->write) {
             return d ? undefined(c) : unknown_register(c, a->key, false);
         }
         ir_call(c->b, T_VOID, &row_device_write, x, IR_NONE, IR_NONE, a->key);

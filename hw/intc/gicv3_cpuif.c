@@ -7,6 +7,7 @@
  * priority, so there is one active priorities register for each group. Not modelled: the memory
  * mapped interface for legacy operation (ICC_SRE_EL1 is fixed to system registers).
  */
+#include "cpu/arm.h"
 #include "hw/intc/gic_core.h"
 
 enum {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* GICv3: distributor, redistributors, CPU interface. */
+#include "cpu/arm.h"
 #include "hw/intc/gic.h"
 
 #include "base/bits.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* GICv3 LPIs and the interrupt translation service. */
 #include "base/bits.h"
+#include "cpu/arm.h"
 #include "hw/intc/gic.h"
 #include "memory/dma.h"
 #include "tests/support/machine.h"
