@@ -19,12 +19,21 @@ endif
 
 # ---- configuration: these goals work on a machine that lacks packages, by installing them first
 
+# make -n changes nothing: what configure wrote is read, and not made.
+DRY := $(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS))))
 PURPOSES := $(if $(filter check check-all check-quick tests,$(MAKECMDGOALS)),build test) \
 	$(if $(filter demo,$(MAKECMDGOALS)),build demo) $(if $(filter bench,$(MAKECMDGOALS)),build bench)
-ifeq ($(filter help clean distclean,$(MAKECMDGOALS)),)
+ifneq ($(DRY),)
+$(eval $(file < $(BUILD)/config.mk))
+else ifeq ($(filter help clean distclean,$(MAKECMDGOALS)),)
 -include $(BUILD)/config.mk
+# Packages that came or went since then are a reason to look again.
+ifneq ($(CONFIGURE_SAW),$(shell tools/packages state))
+$(BUILD)/config.mk: FORCE
+endif
 endif
 
+.PHONY: FORCE
 $(BUILD)/config.mk: configure tools/packages
 	$(if $(strip $(PURPOSES)),tools/packages install $(sort $(PURPOSES)))
 	./configure --build-dir=$(BUILD) $(CONFIGURED_WITH) $(if $(filter check check-all,$(MAKECMDGOALS)),--enable-werror)
@@ -95,7 +104,9 @@ $(BUILD)/libsupport.a: $(SUPPORT_OBJECTS)
 $(BUILD)/libcore.a $(BUILD)/libbase.a $(BUILD)/libsupport.a:
 	$(call QUIET,AR)rm -f $@; $(AR) rcs $@ $^
 
-$(BUILD)/%.o: %.c $(BUILD)/config.mk
+# configure leaves config.h alone if nothing that concerns compiling has changed.
+$(BUILD)/config.h: $(BUILD)/config.mk ;
+$(BUILD)/%.o: %.c $(BUILD)/config.h
 	@mkdir -p $(@D)
 	$(call QUIET,CC)$(COMPILE)
 

@@ -59,3 +59,61 @@ P
 chmod +x "$tmp/bin/pkg-config"
 PATH=$tmp/bin expect missing_packages_are_named_together 1 \
     'sudo apt-get install binutils-aarch64-linux-gnu libjansson-dev libslirp-dev$'
+
+# ---- make: nothing is changed by -n, and what has come since configure looked is found
+
+cat > "$tmp/bin/apt-get" <<P
+#!/bin/sh
+touch "$tmp/apt-get-ran"
+exit 1
+P
+chmod +x "$tmp/bin/apt-get"
+env -u MAKEFLAGS -u MFLAGS PATH="$tmp/bin" make -n BUILD="$tmp/dry" check > "$tmp/plan" 2>&1
+if grep -q 'tools/packages install build test' "$tmp/plan" && [ ! -e "$tmp/dry" ] && [ ! -e "$tmp/apt-get-ran" ]; then
+    echo "ok make_n_installs_and_writes_nothing"
+else
+    echo "not ok make_n_installs_and_writes_nothing: $(tail -1 "$tmp/plan")"
+fi
+
+# The same host before libmpfr-dev came, and after.
+mkdir "$tmp/without"
+cat > "$tmp/without/pkg-config" <<'P'
+#!/bin/sh
+case $* in *mpfr*) exit 1 ;; esac
+exec /usr/bin/pkg-config "$@"
+P
+chmod +x "$tmp/without/pkg-config"
+configured() { # PATH: makes the configuration
+    env -u MAKEFLAGS -u MFLAGS PATH="$1" make BUILD="$tmp/late" "$tmp/late/config.h" > "$tmp/log" 2>&1 || tail -1 "$tmp/log"
+    mpfr=$(grep -c '^TEST_LIBS.*-lmpfr' "$tmp/late/config.mk")
+    stamp=$(stat -c %y "$tmp/late/config.h")
+}
+configured "$tmp/without:$PATH"
+before="$mpfr $stamp"
+configured "$tmp/without:$PATH"
+again=$(grep -c . "$tmp/log")
+configured "$PATH"
+if [ "${before%% *}" = 0 ] && [ "$mpfr" = 1 ]; then
+    echo "ok library_that_comes_later_is_found"
+else
+    echo "not ok library_that_comes_later_is_found: mpfr ${before%% *}, then $mpfr"
+fi
+if [ "$stamp" = "${before#* }" ] && [ "$again" -le 1 ]; then
+    echo "ok objects_are_not_made_again_for_it"
+else
+    echo "not ok objects_are_not_made_again_for_it: $stamp after ${before#* }; $again lines"
+fi
+
+# What a test skips without is installed by make check.
+lacking=
+for c in $(grep -rhoE 'command -v [a-z0-9_-]+' tests tools/lint | sed 's/.* //' | sort -u); do
+    tools/packages table | grep -qE "^(build|test) .*cmd:$c\$" || case $c in
+    aarch64-linux-gnu-*) tools/packages table | grep -q binutils-aarch64-linux-gnu || lacking="$lacking $c" ;;
+    *) lacking="$lacking $c" ;;
+    esac
+done
+if [ -z "$lacking" ]; then
+    echo "ok what_tests_ask_for_is_installed"
+else
+    echo "not ok what_tests_ask_for_is_installed: no row in tools/packages for$lacking"
+fi
