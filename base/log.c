@@ -47,6 +47,18 @@ static const struct {
     {LOG_UNIMP, "unimp", "what a guest asks for that is not modelled"},
     {LOG_EXEC, "exec", "each block when it is entered (slow)"},
     {LOG_CPU, "cpu", "registers at each block entry (slow)"},
+    {LOG_CPU_RESET, "cpu_reset", "registers of a CPU before it is reset"},
+};
+
+/* Names that QEMU has beside these. Those of bit 0 ask for what there is none of, or always is. */
+static const struct {
+    unsigned bit;
+    const char *name;
+} other_names[] = {
+    {LOG_IR, "op"}, {LOG_OPT, "op_opt"}, {LOG_OPT, "op_ind"}, {LOG_GUEST_ERRORS, "invalid_mem"},
+    {0, "fpu"},     {0, "vpu"},          {0, "nochain"},      {0, "page"},
+    {0, "pcall"},   {0, "plugin"},       {0, "op_plugin"},    {0, "strace"},
+    {0, "tid"},
 };
 
 bool log_category_at(size_t i, const char **name, const char **help)
@@ -231,6 +243,23 @@ static bool unknown_category(const char *item, struct error *e)
     return false;
 }
 
+static bool add_bit(const char *item, unsigned *bits)
+{
+    for (size_t i = 0; i < array_len(categories); i++) {
+        if (strcmp(categories[i].name, item) == 0) {
+            *bits |= categories[i].bit;
+            return true;
+        }
+    }
+    for (size_t i = 0; i < array_len(other_names); i++) {
+        if (strcmp(other_names[i].name, item) == 0) {
+            *bits |= other_names[i].bit;
+            return true;
+        }
+    }
+    return false;
+}
+
 bool log_parse(const char *list, unsigned *mask, struct error *e)
 {
     unsigned bits = 0;
@@ -238,14 +267,9 @@ bool log_parse(const char *list, unsigned *mask, struct error *e)
         char item[32];
         size_t n = strcspn(p, ",");
         snprintf(item, sizeof(item), "%.*s", (int)(n < sizeof(item) ? n : sizeof(item)), p);
-        size_t i = 0;
-        while (i < array_len(categories) && strcmp(categories[i].name, item) != 0) {
-            i++;
-        }
-        if (i == array_len(categories)) {
+        if (!add_bit(item, &bits)) {
             return unknown_category(item, e);
         }
-        bits |= categories[i].bit;
         p += n + (p[n] == ',');
     }
     *mask = bits;

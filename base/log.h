@@ -27,6 +27,7 @@ enum log_category {
     LOG_UNIMP = 1u << 7,
     LOG_EXEC = 1u << 8,
     LOG_CPU = 1u << 9,
+    LOG_CPU_RESET = 1u << 10,
 };
 
 /* An inclusive range of guest addresses. */

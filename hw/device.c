@@ -12,6 +12,18 @@
 
 /* ---- life */
 
+/* What -global says of its class; machine_add_global has seen that it can be set. */
+static void set_globals(struct device *d)
+{
+    for (const struct machine_global *g = d->machine->globals; g; g = g->next) {
+        struct error unused;
+        if (strcmp(g->driver, d->cls->name) == 0 ||
+            (d->cls->alias && strcmp(g->driver, d->cls->alias) == 0)) {
+            device_set(d, g->property, g->value, &unused);
+        }
+    }
+}
+
 struct device *device_new(const struct device_class *cls, struct machine *m, const char *id)
 {
     assert(cls->size >= sizeof(struct device));
@@ -23,6 +35,7 @@ struct device *device_new(const struct device_class *cls, struct machine *m, con
     d->clock = m->clock;
     d->dma.space = m->memory;
     props_init(cls->props, d);
+    set_globals(d);
     return d;
 }
 

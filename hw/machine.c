@@ -82,6 +82,26 @@ bool machine_finish(struct machine *m, struct error *e)
            placements_check(&m->placements, m->memory, e);
 }
 
+bool machine_add_global(struct machine *m, const struct machine_global *g, struct error *e)
+{
+    const struct device_class *cls = device_class_find(g->driver);
+    struct machine_global **end = &m->globals;
+    if (!cls) {
+        return error_set(e, "there is no device '%s'", g->driver);
+    }
+    struct device *d = device_new(cls, m, NULL);
+    const bool good = device_set(d, g->property, g->value, e);
+    device_free(d);
+    while (*end) {
+        end = &(*end)->next;
+    }
+    if (good) {
+        *end = mem_dup(g, sizeof(*g));
+        (*end)->next = NULL;
+    }
+    return good;
+}
+
 void machine_add_start(struct machine *m, unsigned cpu, uint64_t pc)
 {
     struct machine_start *s = mem_alloc(sizeof(*s));
@@ -98,12 +118,23 @@ static void place_images(struct machine *m)
     }
 }
 
+static void log_registers(struct vcpu *v)
+{
+    if (log_enabled(LOG_CPU_RESET)) {
+        struct strbuf s = {0};
+        v->cls->registers(v, &s);
+        log_print(LOG_CPU_RESET, "CPU reset: %s", strbuf_text(&s));
+        strbuf_free(&s);
+    }
+}
+
 void machine_reset(struct machine *m)
 {
     for (struct device *d = m->devices; d; d = d->next) {
         device_reset(d);
     }
     for (unsigned i = 0; i < m->vcpu_count; i++) {
+        log_registers(m->vcpus[i]);
         m->vcpus[i]->halted = false;
         m->vcpus[i]->cls->reset(m->vcpus[i]);
     }
@@ -139,6 +170,10 @@ void machine_free(struct machine *m)
     for (struct machine_start *p = m->starts, *next; p; p = next) {
         next = p->next;
         mem_free(p);
+    }
+    for (struct machine_global *g = m->globals, *next; g; g = next) {
+        next = g->next;
+        mem_free(g);
     }
     props_free(m->cls->props, m->board);
     mem_free(m->board);

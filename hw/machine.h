@@ -49,6 +49,12 @@ struct machine_backends {
     void *opaque;
 };
 
+/* -global: every device of the driver is made with that value, unless its maker sets another. */
+struct machine_global {
+    const char *driver, *property, *value;
+    struct machine_global *next;
+};
+
 /* vCPU cpu begins at pc. */
 struct machine_start {
     unsigned cpu;
@@ -78,6 +84,7 @@ struct machine {
      * says. */
     struct placements placements;
     struct machine_start *starts;
+    struct machine_global *globals; /* in their order; checked */
 
     struct bus *buses;      /* list */
     struct device *devices; /* list, in order of creation */
@@ -136,6 +143,9 @@ bool machine_finish(struct machine *m, struct error *e);
 /* Devices in order of creation, vCPUs, placements, then the board. What goes wrong (a file that was
  * read at start is gone) is logged, and the machine panics. */
 void machine_reset(struct machine *m);
+/* Before devices are made. The texts outlive the machine. False: no device of that driver takes it.
+ */
+bool machine_add_global(struct machine *m, const struct machine_global *g, struct error *e);
 /* From the next reset on vCPU cpu begins at pc. */
 void machine_add_start(struct machine *m, unsigned cpu, uint64_t pc);
 /* All of the machine, also a partly built one. Not the clock, loop and back ends, which are the

@@ -38,7 +38,10 @@ static const struct key_row common_rows[] = {
      NULL},
     {"mux", KEY_BOOL, offsetof(struct chardev_config, mux),
      "several users share it; ctrl-a h lists the keys (off)", NULL},
-    {"logfile", KEY_REFUSED, 0, "not in this build; use the host's tee or script", NULL},
+    {"logfile", KEY_TEXT, offsetof(struct chardev_config, log_file),
+     "file that what is written goes to as well", NULL},
+    {"logappend", KEY_BOOL, offsetof(struct chardev_config, log_append),
+     "keep what that file holds (off)", NULL},
     {0}};
 
 struct chardevs *chardevs_create(struct loop *l)
@@ -142,6 +145,16 @@ static bool open_group(struct chardevs *c, struct chardev *d, struct error *e)
     if (!d->stream) {
         error_prefix(e, "%s: ", k->where);
         return false;
+    }
+    if (d->config.log_file) {
+        struct stream *log = stream_log_open(d->stream, d->config.log_file, d->config.log_append,
+                                             e);
+        if (!log) {
+            d->stream->ops->close(d->stream);
+            error_prefix(e, "%s: ", k->where);
+            return false;
+        }
+        d->stream = log;
     }
     if (d->config.mux) {
         d->mux = mux_create(d->stream, c->loop, &c->actions);

@@ -16,7 +16,8 @@
 struct chardev_config {
     const char *id, *backend;
     const char *path, *input_path, *host, *port;
-    bool server, nodelay, append, mux;
+    const char *log_file; /* NULL: none */
+    bool server, nodelay, append, mux, log_append;
     int wait, ipv4, ipv6; /* -1: not given */
     bool keep_signals;    /* stdio: ctrl-c is a signal, not a character */
     uint32_t reconnect_s, reconnect_ms;
@@ -34,6 +35,10 @@ struct chardev_kind {
 extern const struct chardev_kind chardev_null, chardev_stdio, chardev_file, chardev_pipe,
     chardev_pty, chardev_socket;
 extern const struct chardev_kind *const chardev_kinds[]; /* ends with NULL */
+
+/* under, which it owns, and all that is written to it in the file. NULL: it cannot be written. */
+struct stream *stream_log_open(struct stream *under, const char *path, bool append,
+                               struct error *e);
 
 struct chardevs;
 

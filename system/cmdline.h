@@ -50,7 +50,7 @@ struct config {
         *machine_group; /* all -machine, merged; after the check: properties of the board */
     struct keyvals *memory_group, *smp_group, *rtc_group, *icount_group, *semihosting_group,
         *action_group, *name_group, *accel_groups;
-    struct keyvals *drives, *devices, *netdevs, *nics, *chardevs, *objects, *mons;
+    struct keyvals *drives, *devices, *netdevs, *nics, *nets, *chardevs, *objects, *mons;
     struct keyvals *globals; /* keys driver, property, value */
 
     /* What the check made of them. */
@@ -73,6 +73,7 @@ struct config {
     bool user_config; /* no effect: there is none */
 
     int reboot, shutdown, panic; /* enum ..._action */
+    int watchdog;                /* no effect: there is none */
     uint8_t escape;              /* of the multiplexer */
     bool no_network;             /* -nic none, -net none */
     char **owned;                /* strings made while checking */

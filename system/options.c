@@ -142,6 +142,8 @@ static bool take(struct config *c, const struct option *o, const char *arg, stru
         return take_drive(c, o, arg, e);
     case OPTION_CALL:
         return o->take(c, arg, e);
+    case OPTION_HARMLESS:
+        return take_harmless(c, o, arg, e);
     case OPTION_REFUSED:
         return error_set(e, "-%s is not in this build: %s", o->name, o->help);
     }
@@ -349,6 +351,42 @@ char *options_man(void)
     return strbuf_take(&s);
 }
 
+/* -set GROUP.ID.KEY=VALUE, of an option that stands before it. */
+bool take_set(struct config *c, const char *arg, struct error *e)
+{
+    const struct {
+        const char *name;
+        struct keyvals *list;
+    } groups[] = {{"device", c->devices},
+                  {"drive", c->drives},
+                  {"netdev", c->netdevs},
+                  {"chardev", c->chardevs},
+                  {"object", c->objects}};
+    const char *id = strchr(arg, '.'), *key = id ? strchr(id + 1, '.') : NULL,
+               *equals = key ? strchr(key, '=') : NULL;
+    if (!equals) {
+        return error_set(e, "-set %s: the form is -set GROUP.ID.KEY=VALUE", arg);
+    }
+    for (size_t i = 0; i < array_len(groups); i++) {
+        if (strlen(groups[i].name) != (size_t)(id - arg) ||
+            strncmp(groups[i].name, arg, (size_t)(id - arg)) != 0) {
+            continue;
+        }
+        for (struct keyvals *k = groups[i].list; k; k = k->next) {
+            const char *is = keyvals_get(k, "id");
+            if (is && strlen(is) == (size_t)(key - id - 1) &&
+                strncmp(is, id + 1, (size_t)(key - id - 1)) == 0) {
+                char *name = mem_printf("%.*s", (int)(equals - key - 1), key + 1);
+                keyvals_set(k, name, equals + 1);
+                mem_free(name);
+                return true;
+            }
+        }
+        return error_set(e, "-set %s: there is no -%s with that id before it", arg, groups[i].name);
+    }
+    return error_set(e, "-set %s: accepted: device, drive, netdev, chardev, object", arg);
+}
+
 bool take_help(struct config *c, const char *arg, struct error *e)
 {
     (void)arg;
@@ -365,12 +403,11 @@ bool take_man(struct config *c, const char *arg, struct error *e)
 
 void config_free(struct config *c)
 {
-    struct keyvals **groups[] = {&c->machine_group, &c->memory_group, &c->smp_group,
-                                 &c->rtc_group,     &c->icount_group, &c->semihosting_group,
-                                 &c->action_group,  &c->name_group,   &c->accel_groups,
-                                 &c->drives,        &c->devices,      &c->netdevs,
-                                 &c->nics,          &c->chardevs,     &c->objects,
-                                 &c->mons,          &c->globals};
+    struct keyvals **groups[] = {
+        &c->machine_group,     &c->memory_group, &c->smp_group,  &c->rtc_group,    &c->icount_group,
+        &c->semihosting_group, &c->action_group, &c->name_group, &c->accel_groups, &c->drives,
+        &c->devices,           &c->netdevs,      &c->nics,       &c->nets,         &c->chardevs,
+        &c->objects,           &c->mons,         &c->globals};
     for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
         while (*groups[i]) {
             struct keyvals *next = (*groups[i])->next;

@@ -19,14 +19,15 @@ enum option_section {
 };
 
 enum option_kind {
-    OPTION_TEXT,   /* const char * at offset: the last one counts */
-    OPTION_TEXTS,  /* struct text_list at offset */
-    OPTION_FLAG,   /* bool at offset: set */
-    OPTION_GROUP,  /* struct keyvals * at offset: merged with earlier ones */
-    OPTION_GROUPS, /* struct keyvals * at offset: a list */
-    OPTION_DRIVE,  /* a file name, for a group at offset that starts with the items in implied */
-    OPTION_CALL,   /* take() */
-    OPTION_REFUSED /* QEMU has it and this build has not: help says why, or what to use */
+    OPTION_TEXT,     /* const char * at offset: the last one counts */
+    OPTION_TEXTS,    /* struct text_list at offset */
+    OPTION_FLAG,     /* bool at offset: set */
+    OPTION_GROUP,    /* struct keyvals * at offset: merged with earlier ones */
+    OPTION_GROUPS,   /* struct keyvals * at offset: a list */
+    OPTION_DRIVE,    /* a file name, for a group at offset that starts with the items in implied */
+    OPTION_CALL,     /* take() */
+    OPTION_HARMLESS, /* asks for nothing that there is: what rows accept is taken, without effect */
+    OPTION_REFUSED   /* QEMU has it and this build has not: help says why, or what to use */
 };
 
 struct option {
@@ -39,6 +40,8 @@ struct option {
     const char *help;
     const char *implied; /* groups: the key of a first item without one */
     bool (*take)(struct config *c, const char *arg, struct error *e);
+    const struct key_row *rows; /* OPTION_HARMLESS: the keys of the argument, all at offset 0 of 8
+                                   bytes; NULL: any text */
 };
 
 extern const struct option options[]; /* ends with .name NULL */
@@ -68,6 +71,11 @@ bool check_devices(struct config *c, struct error *e); /* options_devices.c: -de
 char *network_cards_help(void);                        /* what -nic model= takes; allocated */
 bool check_boot(struct config *c, struct error *e);    /* options_boot.c: -kernel -bios -L ... */
 
+/* The arguments of options without an effect (options_harmless.c). */
+extern const struct key_row audio_rows[], boot_rows[], compat_rows[], msg_rows[], overcommit_rows[],
+    run_with_rows[], sandbox_rows[], vnc_rows[], watchdog_rows[];
+bool take_harmless(struct config *c, const struct option *o, const char *arg, struct error *e);
+
 /* Frees what check_backends made. */
 void free_backends(struct config *c);
 
@@ -75,7 +83,7 @@ void free_backends(struct config *c);
 bool take_global(struct config *c, const char *arg, struct error *e);
 bool take_help(struct config *c, const char *arg, struct error *e);
 bool take_man(struct config *c, const char *arg, struct error *e);
-bool take_net(struct config *c, const char *arg, struct error *e);
+bool take_set(struct config *c, const char *arg, struct error *e);
 bool take_gdb_default(struct config *c, const char *arg, struct error *e);
 
 #endif

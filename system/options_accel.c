@@ -115,8 +115,11 @@ static bool check_accel_groups(struct config *c, struct error *e)
 struct icount_group {
     const char *shift;
     bool sleep;
+    int align;
     uint64_t stop;
 };
+
+static const char *const align_choices[] = {"off", NULL};
 
 static const struct key_row icount_rows[] = {
     {"shift", KEY_TEXT, offsetof(struct icount_group, shift),
@@ -125,7 +128,8 @@ static const struct key_row icount_rows[] = {
      "idle time passes in host time (on), or is skipped", NULL},
     {"stop", KEY_U64, offsetof(struct icount_group, stop),
      "print the registers after that many instructions and end", NULL},
-    {"align", KEY_REFUSED, 0, "not in this build", NULL},
+    {"align", KEY_CHOICE, offsetof(struct icount_group, align),
+     "the guest is not slowed down to the host's clock", align_choices},
     {"rr", KEY_REFUSED, 0, "not in this build; runs with the same -seed are the same", NULL},
     {"rrfile", KEY_REFUSED, 0, "not in this build; runs with the same -seed are the same", NULL},
     {0}};

@@ -269,13 +269,54 @@ static bool check_nic(struct config *c, struct keyvals *k, unsigned number, stru
     return true;
 }
 
-bool take_net(struct config *c, const char *arg, struct error *e)
+/* The items of a -net as -nic has them: of the card, or of its back end. */
+static void move_items(struct keyvals *nic, const struct keyvals *net, bool card)
 {
-    c->no_network = true;
-    return strcmp(arg, "none") == 0 || error_set(e,
-                                                 "-net %s: accepted: none; -nic makes a card with "
-                                                 "its back end, -netdev and -device one each",
-                                                 arg);
+    for (size_t i = 0; i < net->count; i++) {
+        const struct keyval *item = &net->items[i];
+        const bool is_mac = card && strcmp(item->key, "macaddr") == 0;
+        if (!card || strcmp(item->key, "type") != 0) {
+            keyvals_set(nic, is_mac ? "mac" : item->key, item->value ? item->value : "on");
+        }
+    }
+}
+
+/* All -net are on one wire: a card and a back end make a -nic. */
+static bool check_nets(struct config *c, struct error *e)
+{
+    const struct keyvals *card = NULL, *back_end = NULL;
+    for (const struct keyvals *k = c->nets; k; k = k->next) {
+        const char *type = keyvals_get(k, "type");
+        const bool is_card = type && strcmp(type, "nic") == 0;
+        if (type && strcmp(type, "none") == 0) {
+            c->no_network = true;
+            continue;
+        }
+        if (!type || is_help(type)) {
+            return type ? give_help(c, netdev_help(k))
+                        : error_set(e, "%s: the kind is missing: none, nic, user...", k->where);
+        }
+        if (is_card ? card != NULL : back_end != NULL) {
+            return error_set(e, "%s: a second one; -nic makes a card with its back end each",
+                             k->where);
+        }
+        *(is_card ? &card : &back_end) = k;
+    }
+    if (!card && !back_end) {
+        return true;
+    }
+    if (!card || !back_end) {
+        return error_set(e, "%s: %s", (card ? card : back_end)->where,
+                         card ? "its back end is missing: -net user"
+                              : "the card is missing: -net nic");
+    }
+    struct keyvals *k = keyvals_parse("-net", "", NULL, e);
+    mem_free(k->where);
+    k->where = mem_printf("%s %s", card->where, back_end->where);
+    move_items(k, card, true);
+    move_items(k, back_end, false);
+    keyvals_append(&c->nics, k);
+    return true;
 }
 
 /* ---- -object */
@@ -463,6 +504,9 @@ bool check_backends(struct config *c, struct error *e)
         if (!check_netdev(c, k, e)) {
             return false;
         }
+    }
+    if (!check_nets(c, e)) {
+        return false;
     }
     for (struct keyvals *k = c->nics; k; k = k->next) {
         if (!check_nic(c, k, number++, e)) {

@@ -332,7 +332,7 @@ struct rtc_group {
 };
 
 static const char *const clock_choices[] = {"vm", "host", "rt", NULL};
-static const char *const drift_choices[] = {"none", NULL};
+static const char *const drift_choices[] = {"none", "slew", NULL};
 
 static const struct key_row rtc_rows[] = {
     {"base", KEY_TEXT, offsetof(struct rtc_group, base),

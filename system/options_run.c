@@ -12,6 +12,9 @@ static const char *const reboot_choices[] = {"reset", "shutdown", NULL};
 static const char *const shutdown_choices[] = {"poweroff", "pause", NULL};
 static const char *const panic_choices[] = {"shutdown", "pause", "exit-failure", "none", NULL};
 
+static const char *const watchdog_choices[] = {"reset", "shutdown", "poweroff", "inject-nmi",
+                                               "pause", "debug",    "none",     NULL};
+
 static const struct key_row action_rows[] = {
     {"reboot", KEY_CHOICE, offsetof(struct config, reboot), "the guest reboots (reset)",
      reboot_choices},
@@ -19,7 +22,8 @@ static const struct key_row action_rows[] = {
      shutdown_choices},
     {"panic", KEY_CHOICE, offsetof(struct config, panic), "the guest has crashed (shutdown)",
      panic_choices},
-    {"watchdog", KEY_REFUSED, 0, "there is no watchdog yet", NULL},
+    {"watchdog", KEY_CHOICE, offsetof(struct config, watchdog),
+     "accepted: there is no watchdog yet", watchdog_choices},
     {0}};
 
 struct semihosting_group {

@@ -33,35 +33,39 @@ const char *const option_sections[SECTION_COUNT] = {
 
 #define TEXT(name_, arg_, section_, member_, help_)                                                \
     {                                                                                              \
-        name_, NULL, arg_, section_, OPTION_TEXT, AT(member_), help_, NULL, NULL                   \
+        name_, NULL, arg_, section_, OPTION_TEXT, AT(member_), help_, NULL, NULL, NULL             \
     }
 #define TEXTS(name_, arg_, section_, member_, help_)                                               \
     {                                                                                              \
-        name_, NULL, arg_, section_, OPTION_TEXTS, AT(member_), help_, NULL, NULL                  \
+        name_, NULL, arg_, section_, OPTION_TEXTS, AT(member_), help_, NULL, NULL, NULL            \
     }
 #define FLAG(name_, section_, member_, help_)                                                      \
     {                                                                                              \
-        name_, NULL, NULL, section_, OPTION_FLAG, AT(member_), help_, NULL, NULL                   \
+        name_, NULL, NULL, section_, OPTION_FLAG, AT(member_), help_, NULL, NULL, NULL             \
     }
 #define GROUP(name_, also_, arg_, section_, member_, implied_, help_)                              \
     {                                                                                              \
-        name_, also_, arg_, section_, OPTION_GROUP, AT(member_), help_, implied_, NULL             \
+        name_, also_, arg_, section_, OPTION_GROUP, AT(member_), help_, implied_, NULL, NULL       \
     }
 #define GROUPS(name_, arg_, section_, member_, implied_, help_)                                    \
     {                                                                                              \
-        name_, NULL, arg_, section_, OPTION_GROUPS, AT(member_), help_, implied_, NULL             \
+        name_, NULL, arg_, section_, OPTION_GROUPS, AT(member_), help_, implied_, NULL, NULL       \
     }
 #define DRIVE(name_, items_, help_)                                                                \
     {                                                                                              \
-        name_, NULL, "FILE", D, OPTION_DRIVE, AT(drives), help_, items_, NULL                      \
+        name_, NULL, "FILE", D, OPTION_DRIVE, AT(drives), help_, items_, NULL, NULL                \
     }
 #define CALL(name_, also_, arg_, section_, take_, help_)                                           \
     {                                                                                              \
-        name_, also_, arg_, section_, OPTION_CALL, 0, help_, NULL, take_                           \
+        name_, also_, arg_, section_, OPTION_CALL, 0, help_, NULL, take_, NULL                     \
+    }
+#define HARMLESS(name_, arg_, section_, implied_, rows_, help_)                                    \
+    {                                                                                              \
+        name_, NULL, arg_, section_, OPTION_HARMLESS, 0, help_, implied_, NULL, rows_              \
     }
 #define REFUSED(name_, arg_, help_)                                                                \
     {                                                                                              \
-        name_, NULL, arg_, O, OPTION_REFUSED, 0, help_, NULL, NULL                                 \
+        name_, NULL, arg_, O, OPTION_REFUSED, 0, help_, NULL, NULL, NULL                           \
     }
 
 const struct option options[] = {
@@ -102,7 +106,8 @@ const struct option options[] = {
            "network back end; -netdev help lists the kinds"),
     GROUPS("nic", "KIND[,model=DEVICE][,mac=MAC][,KEY=VALUE...]", N, nics, "type",
            "network card and its back end in one; none: no card"),
-    CALL("net", NULL, "none", N, take_net, "none: no network card; for others use -nic"),
+    GROUPS("net", "none|nic[,KEY=VALUE...]|KIND[,KEY=VALUE...]", N, nets, "type",
+           "the older form of -nic: a card and a back end by an option each, or none"),
 
     TEXTS("serial", "BACKEND", C, serials,
           "next serial line: stdio, mon:stdio, null, none, pty, file:PATH, pipe:PATH, unix:PATH, "
@@ -125,6 +130,8 @@ const struct option options[] = {
            "a helper object; -object help lists the kinds"),
     CALL("global", NULL, "DRIVER.PROPERTY=VALUE", V, take_global,
          "default of a property for all devices of a driver"),
+    CALL("set", NULL, "GROUP.ID.KEY=VALUE", V, take_set,
+         "a further key of a -device, -drive, -netdev, -chardev or -object with that id"),
     FLAG("nodefaults", V, no_defaults,
          "no network card, serial line or monitor that was not asked for"),
 
@@ -160,16 +167,59 @@ const struct option options[] = {
     FLAG("version", O, version, "the version"),
     FLAG("no-user-config", O, user_config, "accepted: there are no configuration files"),
 
+    HARMLESS("audio", "none", O, "driver", audio_rows, "none is accepted: there is no sound"),
+    HARMLESS("audiodev", "none,id=ID", O, "driver", audio_rows, "the same"),
+    HARMLESS("boot", "ORDER", B, "order", boot_rows,
+             "accepted: the order is the firmware's own; -kernel starts a kernel"),
+    HARMLESS("compat", "GROUP", O, NULL, compat_rows, "accepted"),
+    HARMLESS("full-screen", NULL, C, NULL, NULL, "accepted: there is no window yet"),
+    HARMLESS("k", "LANGUAGE", C, NULL, NULL, "accepted: there is no window with a keyboard yet"),
+    HARMLESS("mem-prealloc", NULL, M, NULL, NULL, "accepted: memory is taken when it is used"),
+    HARMLESS("msg", "GROUP", O, NULL, msg_rows, "accepted: messages are as they are"),
+    HARMLESS("only-migratable", NULL, R, NULL, NULL, "accepted: all devices can be saved"),
+    HARMLESS("overcommit", "mem-lock=off,cpu-pm=off", M, NULL, overcommit_rows,
+             "accepted as far as it asks for nothing"),
+    HARMLESS("run-with", "async-teardown=off", R, NULL, run_with_rows,
+             "accepted as far as it asks for nothing"),
+    HARMLESS("sandbox", "off", O, "enable", sandbox_rows, "off is accepted"),
+    HARMLESS("vnc", "none", C, "display", vnc_rows, "none is accepted: there is no window yet"),
+    HARMLESS("watchdog-action", "ACTION", R, "action", watchdog_rows,
+             "accepted: there is no watchdog yet"),
+
+    REFUSED("add-fd", "GROUP", "name the file, or /dev/fd/N"),
     REFUSED("blockdev", "GROUP", "use -drive if=none"),
-    REFUSED("readconfig", "FILE", "write the options out"),
+    REFUSED("debugcon", "BACKEND", "use -serial"),
+    REFUSED("dump-vmstate", "FILE", "the monitor's savevm writes a state"),
     REFUSED("enable-kvm", NULL, "this build has -accel tcg only"),
+    REFUSED("enable-sync-profile", NULL,
+            "-accel tcg,stats=on measures, the monitor's info jit tells"),
+    REFUSED("fda", "FILE", "there is no floppy drive; use -drive"),
+    REFUSED("fdb", "FILE", "there is no floppy drive; use -drive"),
+    REFUSED("fsdev", "GROUP", "there are no shared folders yet; use a disk, or the network"),
+    REFUSED("fw_cfg", "GROUP", "its contents are the machine's own"),
+    REFUSED("incoming", "URI", "there is no migration yet; -loadvm begins with a saved state"),
+    REFUSED("iscsi", "GROUP", "have the host attach the disk, and name its device with -drive"),
+    REFUSED("mem-path", "FILE", "guest memory has no file; -m sets its size"),
+    REFUSED("mtdblock", "FILE", "use -drive if=pflash"),
+    REFUSED("numa", "GROUP", "all memory is one node; leave it out"),
+    REFUSED("old-param", NULL, "kernels are given a device tree"),
+    REFUSED("option-rom", "FILE", "firmware has its own drivers; leave it out"),
+    REFUSED("plugin", "FILE", "use -d, or gdb"),
+    REFUSED("preconfig", NULL, "use -S"),
     REFUSED("qmp", "BACKEND", "use -monitor"),
-    REFUSED("vnc", "DISPLAY", "this build has no window"),
-    REFUSED("spice", "GROUP", "this build has no window"),
-    REFUSED("incoming", "URI", "there is no migration yet"),
-    REFUSED("boot", "ORDER", "the order is the firmware's own; -kernel starts a kernel"),
-    REFUSED("usb", NULL, "there is no USB yet"),
-    REFUSED("sandbox", "on", "not there yet"),
+    REFUSED("qmp-pretty", "BACKEND", "use -monitor"),
+    REFUSED("readconfig", "FILE", "write the options out"),
     REFUSED("runas", "USER", "start the program as that user"),
-    REFUSED("fda", "FILE", "there is no floppy drive"),
+    REFUSED("sd", "FILE", "there is no card reader; use -drive"),
+    REFUSED("shim", "FILE", "-kernel starts the kernel itself"),
+    REFUSED("smbios", "GROUP", "there are no SMBIOS tables yet; leave it out"),
+    REFUSED("spice", "GROUP", "there is no window yet; use -nographic"),
+    REFUSED("tpmdev", "GROUP", "there is no TPM yet"),
+    REFUSED("trace", "GROUP", "use -d; -d help lists what is logged"),
+    REFUSED("usb", NULL, "there is no USB yet; use virtio devices"),
+    REFUSED("usbdevice", "DEVICE", "there is no USB yet; use virtio devices"),
+    REFUSED("virtfs", "GROUP", "there are no shared folders yet; use a disk, or the network"),
+    REFUSED("xen-attach", NULL, "there is no Xen here; use -accel tcg"),
+    REFUSED("xen-domid", "ID", "there is no Xen here; use -accel tcg"),
+    REFUSED("xen-domid-restrict", NULL, "there is no Xen here; use -accel tcg"),
     {0}};

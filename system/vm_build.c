@@ -219,23 +219,6 @@ static const char *value_of(const struct keyval *item)
     return item->value ? item->value : "on";
 }
 
-static bool is_of(const struct device_class *cls, const char *name)
-{
-    return strcmp(cls->name, name) == 0 || (cls->alias && strcmp(cls->alias, name) == 0);
-}
-
-static bool set_globals(struct vm *vm, struct device *d, struct error *e)
-{
-    for (struct keyvals *k = vm->config->globals; k; k = k->next) {
-        if (is_of(d->cls, keyvals_get(k, "driver")) &&
-            !device_set(d, keyvals_get(k, "property"), keyvals_get(k, "value"), e)) {
-            error_prefix(e, "%s: ", k->where);
-            return false;
-        }
-    }
-    return true;
-}
-
 /* Each network card gets an address of its own, counted on from QEMU's first. */
 static bool set_mac(struct vm *vm, struct device *d, const struct request *r, struct error *e)
 {
@@ -313,7 +296,7 @@ static bool make_device(struct vm *vm, const struct request *r, struct error *e)
         return error_set(e, "%s: the id '%s' is taken", r->where, r->id);
     }
     struct device *d = device_new(cls, vm->machine, r->id);
-    bool ok = choose_bus(vm, d, r, e) && set_globals(vm, d, e) && set_mac(vm, d, r, e);
+    bool ok = choose_bus(vm, d, r, e) && set_mac(vm, d, r, e);
     for (size_t i = 0; i < r->count && ok; i++) {
         ok = device_set(d, r->items[i].key, value_of(&r->items[i]), e);
     }
@@ -466,10 +449,24 @@ static bool check_device(struct vm *vm, const struct keyvals *k, struct error *e
     return ok;
 }
 
+static bool add_globals(struct vm *vm, struct error *e)
+{
+    for (const struct keyvals *k = vm->config->globals; k; k = k->next) {
+        const struct machine_global g = {.driver = keyvals_get(k, "driver"),
+                                         .property = keyvals_get(k, "property"),
+                                         .value = keyvals_get(k, "value")};
+        if (!machine_add_global(vm->machine, &g, e)) {
+            error_prefix(e, "%s: ", k->where);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool vm_check_properties(struct vm *vm, struct error *e)
 {
     vm->machine = machine_new(vm->config->machine_class);
-    bool ok = set_machine_properties(vm, e);
+    bool ok = set_machine_properties(vm, e) && add_globals(vm, e);
     for (const struct keyvals *k = vm->config->devices; k && ok; k = k->next) {
         ok = check_device(vm, k, e);
     }

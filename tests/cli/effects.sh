@@ -107,6 +107,9 @@ monitor hda_is_a_disk 'info block' 'disk\.img' -hda disk.img
 monitor cdrom_cannot_be_written 'info block' 'disk\.img.*(read-only|ro)' -cdrom disk.img
 monitor network_is_user_unless_asked 'info network' 'type=user'
 no_monitor nic_none_is_no_card 'info qtree' 'virtio-net' -nic none
+monitor net_nic_and_user_are_a_card 'info qtree' 'mac = 52:54:00:00:00:07' -net nic,macaddr=52:54:00:00:00:07 -net user
+monitor set_adds_a_key 'info qtree' 'max-bytes = 4660' -device virtio-rng-pci,id=r -set device.r.max-bytes=0x1234
+monitor global_is_for_devices_of_the_board 'info qtree' 'num-blocks = 128' -global driver=cfi.pflash01,property=num-blocks,value=128
 no_monitor net_none_is_no_card 'info qtree' 'virtio-net' -net none
 no_monitor nodefaults_is_no_card 'info qtree' 'virtio-net' -nodefaults
 no_monitor nodefaults_is_no_serial_line 'info chardev' 'serial0' -nodefaults
@@ -131,6 +134,13 @@ monitor global_is_the_default_of_a_property 'info qtree' 'serial = "?from-global
 
 # ---- serial lines and monitor
 monitor serial_has_its_back_end 'info chardev' 'serial0: null' -serial null
+for append in off on; do
+    echo before > log
+    timeout -s KILL 20 "$program" -M virt -display none -nic none -monitor none -kernel report.elf < /dev/null > shown 2>&1 \
+        -chardev stdio,id=c,logfile=log,logappend=$append -serial chardev:c
+    [ $append = off ] || sed -i 1i\\before shown
+    if [ -s shown ] && cmp -s shown log; then echo "ok logfile_has_what_is_written_append_$append"; else echo "not ok logfile_has_what_is_written_append_$append: $(head -2 log)"; fi
+done
 monitor chardev_has_its_id 'info chardev' 'mine: ' -chardev null,id=mine
 timeout -s KILL 20 "$program" -M virt -display none -nic none -serial file:serial.log -monitor none -kernel report.elf < /dev/null
 result serial_file_gets_what_the_guest_writes "$(tr -d '\r' < serial.log)" '^bank1 '

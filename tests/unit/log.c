@@ -80,7 +80,7 @@ TEST(every_category_has_a_name_that_parses_to_one_bit)
         CHECK(help && *help);
         all |= mask;
     }
-    CHECK_EQ(n, 10);
+    CHECK_EQ(n, 11);
 }
 
 TEST(only_enabled_categories_are_written)
@@ -199,4 +199,14 @@ TEST(filter_in_force_selects_addresses)
     CHECK(!log_filter_match(0xfff));
     log_filter_set(&none);
     CHECK(log_filter_match(0x2000));
+}
+
+TEST(other_names_of_qemu_are_taken)
+{
+    struct error e;
+    unsigned mask = 0;
+    CHECK(log_parse("op,op_opt,invalid_mem,cpu_reset", &mask, &e));
+    CHECK_EQ(mask, LOG_IR | LOG_OPT | LOG_GUEST_ERRORS | LOG_CPU_RESET);
+    CHECK(log_parse("page,nochain,tid", &mask, &e));
+    CHECK_EQ(mask, 0);
 }
