@@ -102,6 +102,12 @@ static bool split(char *text, struct call *c)
     }
 }
 
+static void drop_word(struct call *c)
+{
+    c->count--;
+    memmove(c->words, c->words + 1, c->count * sizeof(c->words[0]));
+}
+
 void monitor_execute(struct monitor_session *s, const char *line, struct strbuf *out)
 {
     char *text = mem_strdup(line);
@@ -115,9 +121,13 @@ void monitor_execute(struct monitor_session *s, const char *line, struct strbuf 
             *slash = '\0';
             c.format = slash + 1;
         }
-        c.count--;
-        memmove(c.words, c.words + 1, c.count * sizeof(c.words[0]));
+        drop_word(&c);
         const struct command *row = find_anywhere(name);
+        const bool formats = row && row->args && row->args[0] == '/';
+        if (formats && !slash && c.count && c.words[0][0] == '/') { /* as "x /4i $pc" has it */
+            c.format = c.words[0] + 1;
+            drop_word(&c);
+        }
         if (row) {
             command_run(row, &c);
         } else {

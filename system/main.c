@@ -158,10 +158,22 @@ static bool command_line(struct program *p, int argc, char **argv, int *status)
     return ok;
 }
 
+/* What is opened later must not become standard input or output. They stay unusable: system/
+ * stream_stdio.c says so to who asks for them. */
+static void fill_closed_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd) {
+            exit(1);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct program p = {.ready = -1};
     int status;
+    fill_closed_descriptors();
     signal(SIGPIPE, SIG_IGN);
     if (command_line(&p, argc, argv, &status)) {
         if (p.config.daemonize) {

@@ -3,6 +3,7 @@
  * Standard input and output as a byte stream. A terminal is put into raw mode, so that every key
  * reaches the guest, and given back when the stream closes or the process ends in any way.
  */
+#include <fcntl.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -22,11 +23,23 @@ static void stdio_closed(struct stream_fd *f)
 
 static const struct stream_fd_kind stdio_fd_kind = {.closed = stdio_closed};
 
+/* Whether fd was closed when the program started, or can only be used the other way. */
+static bool is_closed(int fd, int opposite)
+{
+    const int flags = fcntl(fd, F_GETFL);
+    return flags < 0 || (flags & O_ACCMODE) == opposite;
+}
+
 static struct stream *stdio_open(const struct chardev_config *c, struct loop *l, struct error *e)
 {
     if (in_use) {
         error_set(
             e, "stdio: standard input and output have a user already; mux=on lets several share");
+        return NULL;
+    }
+    const bool no_input = is_closed(STDIN_FILENO, O_WRONLY);
+    if (no_input || is_closed(STDOUT_FILENO, O_RDONLY)) {
+        error_set(e, "stdio: standard %s is closed", no_input ? "input" : "output");
         return NULL;
     }
     in_use = true;

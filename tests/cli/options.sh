@@ -194,3 +194,15 @@ perl -MIO::Socket::INET -e '
     my $ok = $? >> 8 == 1 && $out =~ /^[^\n]*Address already in use\n$/;
     print $ok ? "ok port_in_use\n" : "not ok port_in_use: $out\n";
 ' "$program"
+
+# ---- standard input and output that are closed
+for closed in '0<&-' '1>&-'; do
+    what=input
+    [ "$closed" = '0<&-' ] || what=output
+    out=$(eval "timeout 20 \"\$program\" -M virt -nographic 2> err $closed"; echo "status $?")
+    if [ "${out##*$'\n'}" = 'status 1' ] && [ "$(wc -l < err)" = 1 ] && grep -q "standard $what is closed" err; then
+        echo "ok closed_${what}_is_told_of"
+    else
+        echo "not ok closed_${what}_is_told_of: $out: $(head -1 err)"
+    fi
+done

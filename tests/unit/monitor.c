@@ -106,6 +106,7 @@ TEST(memory_is_shown_in_any_format)
            "AB\n\xff",
            8);
     CHECK_STR(say("xp/2xw 0x1000"), "0000000000001000: 0x80030201 0xff0a4241\n");
+    CHECK_STR(say("xp /2xw 0x1000"), "0000000000001000: 0x80030201 0xff0a4241\n");
     CHECK_STR(say("x 0x1000"), "0000000000001000: 0x80030201\n");
     CHECK_STR(say("x/1dw 0x1000"), "0000000000001000: -2147286527\n");
     CHECK_STR(say("x/1uw 0x1000"), "0000000000001000: 2147680769\n");
