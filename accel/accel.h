@@ -21,18 +21,25 @@ enum accel_movable {
     ACCEL_MOVABLE_ALWAYS
 };
 
+enum accel_track {
+    ACCEL_TRACK_AUTO, /* if the architecture's code is coherent */
+    ACCEL_TRACK_OFF,
+    ACCEL_TRACK_ON
+};
+
 struct accel_config {
     bool single_thread;   /* thread=single: all vCPUs take turns on one host thread */
     uint64_t cache_bytes; /* tb-size= (MiB on the command line); 0: default */
     int host_level;       /* host-cpu=: 0 best of the host, else 2, 3, 4 for x86-64-v2 … v4 */
     bool interpreter;     /* engine=interp: the reference interpreter instead of host code */
-    enum accel_movable movable; /* whether blocks are right at any virtual page */
-    bool no_opt;                /* opt=off: blocks are compiled as the semantics emit them */
-    bool perf_map;              /* -perfmap: /tmp/perf-PID.map names generated code */
-    bool jit_dump;              /* -jitdump: jit-PID.dump has it as a whole */
-    bool stats;                 /* stats=on: measure for `info jit` from the start */
-    bool counted;               /* -icount given; all vCPUs run on one thread then */
-    int shift;                  /* -icount shift=N: 2^N ns an instruction; -1 auto */
+    enum accel_movable movable;  /* whether blocks are right at any virtual page */
+    enum accel_track track_code; /* track-code=: a write to translated code is seen at once */
+    bool no_opt;                 /* opt=off: blocks are compiled as the semantics emit them */
+    bool perf_map;               /* -perfmap: /tmp/perf-PID.map names generated code */
+    bool jit_dump;               /* -jitdump: jit-PID.dump has it as a whole */
+    bool stats;                  /* stats=on: measure for `info jit` from the start */
+    bool counted;                /* -icount given; all vCPUs run on one thread then */
+    int shift;                   /* -icount shift=N: 2^N ns an instruction; -1 auto */
     bool sleep;          /* -icount sleep=on: idle time passes in real time; off: it is skipped */
     uint64_t stop_count; /* -icount stop=COUNT; 0 none */
     struct counted

@@ -133,6 +133,9 @@ static uint8_t *place(struct vcpu *v, uint64_t va, uint32_t m, enum access a, bo
         ((update && !tcg_watch_debugger(v, va, n, ACCESS_READ)) || !tcg_watch(v, va, n, a, idx))) {
         return NULL;
     }
+    if (a == ACCESS_WRITE && unlikely(hit.code) && !track_may_store(v, &hit, n)) {
+        return NULL;
+    }
     return hit.host;
 }
 
@@ -205,6 +208,7 @@ bool vcpu_atomic(struct vcpu *v, uint64_t va, uint32_t m, unsigned op, uint64_t 
         const uint64_t next = memop_order(m, combine(op, value, x, 8 * n) & mask64(8 * n));
         const uint64_t was = cas_host(p, n, seen, next);
         if (was == seen) {
+            track_stored(v, p, n);
             *old = value;
             return true;
         }
@@ -234,7 +238,7 @@ static uint8_t *swap_place(struct vcpu *v, uint64_t va, uint32_t m, bool update)
 }
 
 /* At p, from swap_place. */
-static void compare_and_swap(uint8_t *p, uint32_t m, const uint64_t expected[2],
+static void compare_and_swap(struct vcpu *v, uint8_t *p, uint32_t m, const uint64_t expected[2],
                              const uint64_t value[2], uint64_t old[2])
 {
     const unsigned n = 1u << (m & MO_SIZE_LOG2);
@@ -242,11 +246,12 @@ static void compare_and_swap(uint8_t *p, uint32_t m, const uint64_t expected[2],
 
     if (n == 16) {
         cas16(p, m, expected, value, old);
-        return;
+    } else {
+        old[1] = 0;
+        old[0] = memop_order(
+            m, cas_host(p, n, memop_order(m, expected[0] & mask), memop_order(m, value[0] & mask)));
     }
-    old[1] = 0;
-    old[0] = memop_order(
-        m, cas_host(p, n, memop_order(m, expected[0] & mask), memop_order(m, value[0] & mask)));
+    track_stored(v, p, n);
 }
 
 bool vcpu_cas(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t expected[2],
@@ -258,7 +263,7 @@ bool vcpu_cas(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t expected[2
         return false;
     }
     close_others(v, p);
-    compare_and_swap(p, m, expected, value, old);
+    compare_and_swap(v, p, m, expected, value, old);
     return true;
 }
 
@@ -310,7 +315,7 @@ static bool store_by_value(struct vcpu *v, uint8_t *p, uint32_t m, const uint64_
                                   n == 16 ? v->hot.excl_value[1] : 0};
     uint64_t old[2];
 
-    compare_and_swap(p, m, expected, value, old);
+    compare_and_swap(v, p, m, expected, value, old);
     return old[0] == expected[0] && old[1] == expected[1];
 }
 
@@ -342,7 +347,7 @@ static bool store_excl(struct vcpu *v, uint64_t va, uint32_t m, bool paired,
         return fault(v, va, ACCESS_WRITE, FAULT_ALIGN);
     }
     uint8_t *p = swap_place(v, va, m | MO_ALIGN, false);
-    if (p || v->hot.raised != TCG_WATCHED) { /* that one will be executed again */
+    if (p || (v->hot.raised != TCG_WATCHED && v->hot.raised != TCG_ALONE)) { /* else: again */
         v->hot.excl_addr = UINT64_MAX;
     }
     if (!p) {

@@ -148,6 +148,7 @@ static void insert(struct accel *a, struct block *blk)
     __atomic_store_n(head, blk, __ATOMIC_RELEASE);
     blk->page_next = p->first;
     p->first = blk;
+    track_insert(a, p, blk);
 }
 
 /* A block ends before a breakpoint, so that the run loop sees it. */
@@ -190,7 +191,7 @@ static void set_extent(const struct tcg_vcpu *t, struct ir_builder *b)
 }
 
 /* Under the translate lock. NULL: the cache is full, everybody must leave. */
-static struct block *translate(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit)
+static struct block *make_block(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit)
 {
     struct accel *a = tcg_of(v)->accel;
     struct ir_builder *b = &tcg_of(v)->builder;
@@ -202,7 +203,8 @@ static struct block *translate(struct vcpu *v, uint64_t pc, const struct tlb_hit
     }
     const int64_t start = os_now_ns();
     ir_begin(b, pc, v->cls->mode_key(v));
-    if (v->cls->fetches_uncached && v->cls->fetches_uncached(b->mode_key) &&
+    /* Where writes are tracked what is in memory is fresh anyway. */
+    if (!a->tracks_code && v->cls->fetches_uncached && v->cls->fetches_uncached(b->mode_key) &&
         !(host = uncached_code(a, pa, host))) {
         return NULL;
     }
@@ -227,6 +229,7 @@ static struct block *translate(struct vcpu *v, uint64_t pc, const struct tlb_hit
                           .bytes = rests_on(b),
                           .movable = b->movable,
                           .guest_insns = b->guest_insns,
+                          .code = hit->host,
                           .valid = is_kept(tcg_of(v))};
     const struct host_mark before = mark(a);
     if (!compile(v, b, blk)) {
@@ -242,11 +245,27 @@ static struct block *translate(struct vcpu *v, uint64_t pc, const struct tlb_hit
     a->cached_insns += b->guest_insns;
     a->translate_ns += (uint64_t)(os_now_ns() - start);
     log_block(v, b, blk);
-    blk->valid = blk->valid && remap_note_code(v, hit);
-    if (blk->valid) {
-        insert(a, blk);
-    }
     return blk;
+}
+
+static struct block *translate(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit)
+{
+    struct accel *a = tcg_of(v)->accel;
+    const bool tracked = a->tracks_code && is_kept(tcg_of(v));
+    uint64_t granules;
+    const bool begun = tracked && track_begin(v, hit, &granules);
+    struct block *b = make_block(v, pc, hit);
+
+    if (b) { /* of a page that is not tracked as it is not of one memory, it serves once */
+        b->valid = b->valid && begun == tracked && remap_note_code(v, hit);
+    }
+    if (b && b->valid) {
+        insert(a, b);
+    }
+    if (begun) {
+        track_end(v, hit, granules, b);
+    }
+    return b;
 }
 
 /* The bytes at pc, or (false) an exception taken. */
@@ -266,6 +285,30 @@ static bool fetch(struct vcpu *v, uint64_t pc, struct tlb_hit *hit)
     v->hot.raised = 0;
     v->cls->take_exception(v);
     v->hot.countdown--; /* counted: see counted.c */
+    return false;
+}
+
+/* The same for a block, with the translate lock taken; its page is protected where writes are
+ * tracked. */
+static bool fetch_and_lock(struct vcpu *v, uint64_t pc, struct tlb_hit *hit)
+{
+    struct accel *a = tcg_of(v)->accel;
+    const bool tracked = a->tracks_code && is_kept(tcg_of(v));
+
+    while (fetch(v, pc, hit)) {
+        if (!hit->global && tcg_of(v)->context->tag == TLB_ANY_TAG) {
+            context_note_nonglobal(v, pc);
+        }
+        if (tracked && track_protect(v, hit)) {
+            context_select(v, pc); /* that took a while */
+            continue;
+        }
+        os_mutex_lock(&a->translate);
+        if (!tracked || track_protected(v, hit)) {
+            return true;
+        }
+        os_mutex_unlock(&a->translate); /* it was written meanwhile, and has no code any longer */
+    }
     return false;
 }
 
@@ -308,13 +351,9 @@ struct block *block_find(struct vcpu *v, uint64_t pc)
     if (blk) {
         return blk;
     }
-    if (!fetch(v, pc, &hit)) {
+    if (!fetch_and_lock(v, pc, &hit)) {
         return NULL;
     }
-    if (!hit.global && tcg_of(v)->context->tag == TLB_ANY_TAG) {
-        context_note_nonglobal(v, pc);
-    }
-    os_mutex_lock(&a->translate);
     blk = find_or_translate(v, pc, &hit);
     if (blk) {
         context_enter_page(v, pc, hit.pa, hit.global, blk->movable);
@@ -329,17 +368,37 @@ struct block *block_find(struct vcpu *v, uint64_t pc)
 
 /* ---- blocks for one use */
 
+static bool is_at(const struct accel *a, const struct host_mark *m)
+{
+    const struct host_mark now = mark(a);
+
+    return memcmp(&now, m, sizeof(now)) == 0;
+}
+
+/* Nothing was made behind the short blocks. */
+static bool shorts_are_last(const struct accel *a)
+{
+    return a->short_count && a->short_block + a->short_count == &a->blocks[a->block_count] &&
+           is_at(a, &a->short_behind);
+}
+
 struct block *block_short(struct vcpu *v, uint64_t pc, uint32_t limit)
 {
     struct accel *a = tcg_of(v)->accel;
+    const bool goes_on = shorts_are_last(a);
     const struct host_mark before = mark(a);
 
-    tcg_of(v)->limit = limit;
+    /* Such a block does not protect its page, so what it writes to itself would not be seen. */
+    tcg_of(v)->limit = a->tracks_code ? 1 : limit;
     struct block *b = block_find(v, pc);
     tcg_of(v)->limit = 0;
-    if (b) {
+    if (b && !goes_on) {
         a->short_block = b;
         a->short_before = before;
+        a->short_count = 0;
+    }
+    if (b) {
+        a->short_count++;
         a->short_behind = mark(a);
     }
     return b;
@@ -347,22 +406,19 @@ struct block *block_short(struct vcpu *v, uint64_t pc, uint32_t limit)
 
 void block_forget_short(struct accel *a)
 {
-    struct block *b = a->short_block;
-    const struct host_mark now = mark(a);
+    const unsigned count = shorts_are_last(a) ? a->short_count : 0;
 
-    a->short_block = NULL;
-    if (!b || b + 1 != &a->blocks[a->block_count] ||
-        memcmp(&now, &a->short_behind, sizeof(now)) != 0) {
-        return;
+    for (struct block *b = a->short_block; b < a->short_block + count; b++) {
+        if (b->ir) {
+            mem_free(b->ir->insns);
+            mem_free(b->ir);
+        }
     }
-    if (b->ir) {
-        mem_free(b->ir->insns);
-        mem_free(b->ir);
-    }
-    if (a->host) {
+    if (count && a->host) {
         host_release(a->host, &a->short_before);
     }
-    a->block_count--;
+    a->block_count -= count;
+    a->short_count = 0;
 }
 
 /* ---- invalidation */
@@ -431,6 +487,9 @@ void block_drop_range(struct accel *a, uint64_t pa, uint64_t bytes)
                 at = &b->page_next;
             }
         }
+        if (p) {
+            track_dropped(a, p);
+        }
         if (p && !p->first) {
             code_page_emptied(p);
         }
@@ -446,9 +505,10 @@ void block_flush_all(struct accel *a)
         }
     }
     a->block_count = 0;
-    a->short_block = NULL;
+    a->short_count = 0;
     memset(a->hash, 0, sizeof(*a->hash) << BLOCK_HASH_BITS);
     hash_clear(a->code_hosts);
+    track_forget(a);
     code_pages_free(a);
     hash_clear(a->page_ids);
     a->next_page_id = 0;

@@ -25,6 +25,7 @@ struct code_page *code_page_at(struct accel *a, uint64_t pa)
 
     if (!p) {
         p = mem_alloc(sizeof(*p));
+        p->pa = pa & PAGE_MASK;
         p->id = ++a->next_code_page; /* there are fewer than blocks */
         hash_put(a->pages, pa & PAGE_MASK, p);
     }

@@ -286,11 +286,20 @@ static bool still_true(struct vcpu *v, struct context *c)
     return true;
 }
 
+/* A walk may set a flag in memory, and code may be there. */
+static _Thread_local bool walking;
+
+bool context_walking(void)
+{
+    return walking;
+}
+
 static struct context *lookup(struct vcpu *v, uint64_t mode, uint32_t tag, bool high)
 {
     struct accel *a = tcg_of(v)->accel;
 
     os_mutex_lock(&a->translate);
+    walking = true;
     struct context *c = intern(a, mode, tag, high);
     while (atomic_load(&c->suspect)) {
         atomic_store(&c->suspect, false);
@@ -300,6 +309,7 @@ static struct context *lookup(struct vcpu *v, uint64_t mode, uint32_t tag, bool 
         retire(a, c);
         c = intern(a, mode, tag, high);
     }
+    walking = false;
     os_mutex_unlock(&a->translate);
     return c;
 }

@@ -30,6 +30,9 @@ static void apply(struct vcpu *v, const struct flush_request *r)
     case FLUSH_MAP:
         tlb_drop_map(v);
         break;
+    case FLUSH_WRITES:
+        tlb_drop_writes(v, (const uint8_t *)(uintptr_t)r->va);
+        break;
     case FLUSH_TAG:
         tlb_drop_tag(v, r->tag);
         break;
@@ -181,20 +184,22 @@ static void sleep_until_answered(struct tcg_vcpu *t, uint64_t wanted)
     os_mutex_unlock(&a->sync_lock);
 }
 
-static void wait_for_others(struct vcpu *v)
+/* self is the vCPU whose thread this is, and counts as outside meanwhile; NULL: of none. */
+static void wait_for_all(struct accel *a, struct tcg_vcpu *self)
 {
-    struct tcg_vcpu *self = v->accel;
-    const unsigned most = tcg_is_crowded(self->accel) ? SPINS_CROWDED : SPINS;
+    const unsigned most = tcg_is_crowded(a) ? SPINS_CROWDED : SPINS;
     unsigned spins = 0;
 
-    for (unsigned i = 0; i < self->accel->count; i++) {
-        struct tcg_vcpu *t = tcg_of(self->accel->vcpus[i]);
+    for (unsigned i = 0; i < a->count; i++) {
+        struct tcg_vcpu *t = tcg_of(a->vcpus[i]);
         const uint64_t wanted = atomic_load(&t->posted);
         if (t == self || has_answered(t, wanted)) {
             continue;
         }
-        atomic_store(&self->in_guest, false);
-        tcg_answered(self);
+        if (self) {
+            atomic_store(&self->in_guest, false);
+            tcg_answered(self);
+        }
         while (!has_answered(t, wanted) && spins++ < most) {
             atomic_pause();
         }
@@ -202,8 +207,36 @@ static void wait_for_others(struct vcpu *v)
             sleep_until_answered(t, wanted);
         }
     }
+}
+
+static void wait_for_others(struct vcpu *v)
+{
+    struct tcg_vcpu *self = v->accel;
+
+    wait_for_all(self->accel, self);
     atomic_store(&self->in_guest, true);
     tcg_process_requests(v);
+}
+
+void tcg_close_pages(struct accel *a, const uint8_t *host)
+{
+    const struct flush_request r = {.kind = FLUSH_WRITES, .va = (uint64_t)(uintptr_t)host};
+    struct vcpu *self = vcpu_current();
+    bool own = false;
+
+    for (unsigned i = 0; i < a->count; i++) {
+        if (a->vcpus[i] == self) {
+            apply(self, &r);
+            own = true;
+        } else {
+            post(a->vcpus[i], &r);
+        }
+    }
+    if (own && atomic_load(&tcg_of(self)->in_guest)) {
+        wait_for_others(self);
+    } else {
+        wait_for_all(a, NULL);
+    }
 }
 
 bool tlb_sync(struct vcpu *v)

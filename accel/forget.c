@@ -41,7 +41,7 @@ static void forget_own(struct tcg_vcpu *t, bool monitor)
     v->env.insns_left = 0;
     v->env.yields_left = 0;
     t->burst_ns = t->spins_since_ns = 0;
-    t->hit = t->pass = t->map_changed = false;
+    t->hit = t->pass = t->alone = t->map_changed = false;
 }
 
 void accel_forget_vcpu(struct vcpu *v)

@@ -28,6 +28,15 @@ static bool bus_error(struct vcpu *v, uint64_t va, enum access a)
     return false;
 }
 
+/* Where an access at va hits plain RAM, for *bytes; NULL: it does not. */
+static uint8_t *memory_at(struct vcpu *v, uint64_t va, enum access a, unsigned idx,
+                          struct tlb_hit *hit)
+{
+    uint64_t fault;
+
+    return tlb_lookup(v, va, a, idx, hit, &fault) && !hit->slow ? hit->host : NULL;
+}
+
 /* Host accesses of 1 to 8 bytes; those of a power of two are one access of the host's, which does
  * them whole within 16 aligned bytes. */
 typedef volatile uint16_t any16 __attribute__((aligned(1), may_alias));
@@ -96,7 +105,11 @@ static bool store_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx,
         return false;
     }
     if (n <= hit->bytes) {
+        if (unlikely(hit->code) && !track_may_store(v, hit, n)) {
+            return false;
+        }
         write_host(hit->host, n, value);
+        track_stored(v, hit->host, n);
         return true;
     }
     if (is_pow2(n)) {
@@ -127,10 +140,10 @@ static unsigned left_in_page(uint64_t va)
  * size. */
 static bool is_halved(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
 {
-    uint64_t left;
+    struct tlb_hit hit;
 
     return (m & MO_PAIR) &&
-           (!vcpu_host(v, va, a, memop_idx(m), &left) || left < 1u << (m & MO_SIZE_LOG2));
+           (!memory_at(v, va, a, memop_idx(m), &hit) || hit.bytes < 1u << (m & MO_SIZE_LOG2));
 }
 
 /* One of MO_64 becomes one of MO_32, and what was reversed at most all of that. */
@@ -277,12 +290,12 @@ bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value)
 /* ---- 16 bytes */
 
 /* Host address of 16 aligned bytes of plain RAM at va, or NULL. */
-static u128 *whole_vector(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
+static u128 *whole_vector(struct vcpu *v, uint64_t va, uint32_t m, enum access a,
+                          struct tlb_hit *hit)
 {
-    uint64_t bytes;
-    void *p = va & 15 ? NULL : vcpu_host(v, va, a, memop_idx(m), &bytes);
+    void *p = va & 15 ? NULL : memory_at(v, va, a, memop_idx(m), hit);
 
-    return p && bytes >= 16 ? p : NULL;
+    return p && hit->bytes >= 16 ? p : NULL;
 }
 
 /* Both halves may be accessed, wherever they lie, and no watchpoint is met in either. */
@@ -317,11 +330,12 @@ static uint32_t half_of_16(uint32_t m)
 bool vcpu_load16(struct vcpu *v, uint64_t va, uint32_t m, uint64_t x[2])
 {
     const unsigned first = is_high_first(m);
+    struct tlb_hit hit;
 
     if (!is_aligned_16(v, va, m, ACCESS_READ)) {
         return false;
     }
-    const u128 *p = whole_vector(v, va, m, ACCESS_READ);
+    const u128 *p = whole_vector(v, va, m, ACCESS_READ, &hit);
     if (!p) {
         return both_halves_allow(v, va, m, ACCESS_READ) &&
                vcpu_load(v, va, half_of_16(m), &x[first]) &&
@@ -337,29 +351,38 @@ bool vcpu_load16(struct vcpu *v, uint64_t va, uint32_t m, uint64_t x[2])
 bool vcpu_store16(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t x[2])
 {
     const unsigned first = is_high_first(m);
+    struct tlb_hit hit;
 
     if (!is_aligned_16(v, va, m, ACCESS_WRITE)) {
         return false;
     }
-    u128 *p = whole_vector(v, va, m, ACCESS_WRITE);
+    u128 *p = whole_vector(v, va, m, ACCESS_WRITE, &hit);
     if (!p) {
         return both_halves_allow(v, va, m, ACCESS_WRITE) &&
                vcpu_store(v, va, half_of_16(m), x[first]) &&
                vcpu_store(v, memop_behind(m, va, 8), half_of_16(m), x[first ^ 1]);
     }
+    if (unlikely(hit.code) && !track_may_store(v, &hit, 16)) {
+        return false;
+    }
     uint64_t half[2] = {x[0], x[1]};
     memop_order16(m, half);
     atomic_write128(p, (u128)half[1] << 64 | half[0]);
+    track_stored(v, p, 16);
     return true;
 }
 
 void *vcpu_host(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_t *bytes)
 {
+    const struct tlb *t = v->env.tlb;
     struct tlb_hit hit;
-    uint64_t fault;
 
-    if (!tlb_lookup(v, va, (enum access)kind, mmu_idx, &hit, &fault) || !hit.host || hit.slow) {
+    if (!memory_at(v, va, (enum access)kind, mmu_idx, &hit)) {
         return NULL;
+    }
+    if (kind == ACCESS_WRITE && unlikely(t && t->dirty) &&
+        !(hit.whole && dirty_open(t->dirty, hit.host))) {
+        return NULL; /* the caller would have to tell of what it writes */
     }
     if (bytes) {
         *bytes = hit.bytes;
@@ -388,7 +411,9 @@ static bool debug_write_range(struct vcpu *v, const struct mem_view *m, paddr pa
     if (m->range->kind == RANGE_MMIO) {
         return space_write(v->memory, pa, bytes, n);
     }
-    memcpy(m->range->host + m->offset + (pa - m->base), bytes, n);
+    uint8_t *host = m->range->host + m->offset + (pa - m->base);
+    memcpy(host, bytes, n);
+    dirty_written(v->memory, host, n);
     tcg_flush_code(v, pa, n);
     return true;
 }

@@ -150,6 +150,10 @@ bool tcg_take_raised(struct vcpu *v)
         tcg_of(v)->hit = true;
         return false;
     }
+    if (raised == TCG_ALONE) {
+        tcg_of(v)->alone = true;
+        return false;
+    }
     v->cls->take_exception(v);
     return true;
 }
@@ -162,8 +166,10 @@ static uint64_t interpret_block(struct vcpu *v, const struct block *b, uint64_t 
     }
     v->hot.page = at & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
     v->hot.countdown -= b->guest_insns;
+    tcg_of(v)->block = b;
     v->env.insns_left = b->guest_insns + 1; /* each instruction takes one when it begins */
     uint64_t pc = ir_interpret(v, b->ir);
+    tcg_of(v)->block = NULL;
     v->cls->set_pc(v, pc);
     if (v->hot.raised) {
         tcg_take_raised(v);
@@ -183,7 +189,7 @@ static void interpret(struct vcpu *v, uint64_t pc)
     struct tcg_vcpu *t = tcg_of(v);
     const bool counted = t->accel->config.counted;
 
-    while (!atomic_load(&v->hot.exit_request) && !t->step && !t->hit &&
+    while (!atomic_load(&v->hot.exit_request) && !t->step && !t->hit && !t->alone &&
            !(counted && v->hot.countdown <= 0)) {
         context_select(v, pc);
         if (t->accel->breakpoint_count && tcg_has_breakpoint(t->accel, pc)) {
@@ -230,16 +236,23 @@ static void step_one(struct vcpu *v)
     v->cls->set_pc(v, interpret_block(v, b, pc));
 }
 
-/* The instruction at which v stands, whatever it accesses. */
-static void pass_watchpoint(struct vcpu *v)
+/* The instruction at which v stands. */
+static void run_alone(struct vcpu *v)
 {
     struct tcg_vcpu *t = tcg_of(v);
     const bool step = t->step;
 
-    t->passing = t->step = true;
+    t->step = true;
     step_one(v);
-    t->passing = false;
     t->step = step;
+}
+
+/* The same, whatever it accesses. */
+static void pass_watchpoint(struct vcpu *v)
+{
+    tcg_of(v)->passing = true;
+    run_alone(v);
+    tcg_of(v)->passing = false;
 }
 
 static void run_host(struct vcpu *v)
@@ -251,6 +264,26 @@ static void run_host(struct vcpu *v)
         host_enter(a->host, v, entry);
     }
     v->cls->set_pc(v, v->hot.pc);
+}
+
+/* Blocks, until somebody wants the thread. One that would store into itself is left before, and the
+ * instruction executed alone. */
+static void run_blocks(struct vcpu *v)
+{
+    struct tcg_vcpu *t = tcg_of(v);
+
+    for (;;) {
+        if (t->accel->host) {
+            run_host(v);
+        } else {
+            interpret(v, v->cls->pc(v));
+        }
+        if (!t->alone) {
+            return;
+        }
+        t->alone = false;
+        run_alone(v);
+    }
 }
 
 static void run_on(struct vcpu *v)
@@ -266,10 +299,8 @@ static void run_on(struct vcpu *v)
         if (!passes) {
             step_one(v);
         }
-    } else if (t->accel->host) {
-        run_host(v);
     } else {
-        interpret(v, v->cls->pc(v));
+        run_blocks(v);
     }
     if (t->hit && v->cls->watch_stops_behind) {
         pass_watchpoint(v);

@@ -212,6 +212,7 @@ static const void *tail(struct vcpu *v, const struct ir_call *row, uint32_t aux,
     begin_row(v, row, DOING_TAIL);
     v->cls->set_pc(v, at);
     v->env.insns_left = 1;
+    tcg_of(v)->block = NULL;
     const uint64_t pc = ((int_fn)row->fn)(v, args[0], args[1], args[2], aux);
 
     if (v->hot.raised) {
@@ -240,6 +241,7 @@ static const void *leave_at(struct vcpu *v, const struct site *s)
 /* Behind a function in the middle of a block: NULL, or where the guest goes on when it leaves. */
 static const void *finish(struct vcpu *v, const struct site *s, bool leaves)
 {
+    tcg_of(v)->block = NULL;
     if (unlikely(tcg_of(v)->map_changed)) {
         host_forget_addends(tcg_of(v)->accel->host, v, s);
         tcg_settle_map(v);
@@ -258,6 +260,7 @@ static const void *call(struct vcpu *v, const struct ir_call *row, const struct 
     tcg_count(v, COUNT_CALL);
     begin_row(v, row, DOING_CALL);
     v->env.insns_left = s->insns_left;
+    tcg_of(v)->block = s->block;
     if (row->vector) {
         union ir_vec *x = (union ir_vec *)v->env.vec_args;
         ((vec_fn)row->fn)(v, &x[3], &x[0], &x[1], &x[2], aux);
@@ -350,6 +353,7 @@ static const void *mem(struct vcpu *v, const struct site *s)
     tcg_doing(v, DOING_MEM);
     v->env.tlb->slow++;
     v->env.insns_left = s->insns_left;
+    tcg_of(v)->block = s->block;
     const bool done = access_by_register(v, s, site_address(v, s));
     const bool walked = v->env.tlb->walks != walks;
     tcg_count(v, walked ? COUNT_MEM_WALK : COUNT_MEM);
@@ -368,6 +372,7 @@ static const void *op(struct vcpu *v, const struct site *s)
         s->op == (uint8_t)IR_atomic || s->op == (uint8_t)IR_cas) {
         tcg_count(v, COUNT_ATOMIC);
         v->env.insns_left = s->insns_left;
+        tcg_of(v)->block = s->block;
         return finish(v, s, !atomic_site(v, s));
     }
     tcg_count(v, COUNT_OP);

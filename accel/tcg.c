@@ -344,6 +344,7 @@ static struct accel *create(const struct accel_config *c, struct vcpu **vcpus, u
     a->page_ids = mem_alloc(sizeof(*a->page_ids));
     const uint64_t blocks = cache_bytes(a) / CACHE_BYTES_A_BLOCK;
     a->block_capacity = blocks < LAYOUT_MOVED_IDS ? (uint32_t)blocks : LAYOUT_MOVED_IDS - 1;
+    a->tracked = mem_alloc(sizeof(*a->tracked));
     a->monitors = a->config.single_thread || count == 1 ? NULL : monitors_create();
     return a;
 }
@@ -389,6 +390,38 @@ static bool start_threads(struct accel *a, struct error *e)
     return true;
 }
 
+/* ---- who wants to know of writes: memory/dirty.h */
+
+static void close_pages(void *opaque, const uint8_t *host)
+{
+    tcg_close_pages(opaque, host);
+}
+
+static void attach_to_memory(struct accel *a)
+{
+    static const struct dirty_guests guests = {.close = close_pages, .code = track_code_written};
+    struct dirty *d = space_dirty(a->vcpus[0]->memory);
+
+    a->tracks_code = a->config.track_code == ACCEL_TRACK_ON ||
+                     (a->config.track_code == ACCEL_TRACK_AUTO && a->vcpus[0]->cls->coherent_code);
+    if (a->tracks_code) {
+        dirty_track_code(d, true);
+    }
+    dirty_set_guests(d, &guests, a);
+    tcg_close_pages(a, NULL); /* somebody may have begun to log meanwhile */
+}
+
+static void detach_from_memory(struct accel *a)
+{
+    struct dirty *d = space_dirty(a->vcpus[0]->memory);
+
+    dirty_set_guests(d, NULL, NULL);
+    track_forget(a);
+    if (a->tracks_code) {
+        dirty_track_code(d, false);
+    }
+}
+
 struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, unsigned count,
                            accel_exited_fn exited, void *opaque, struct error *e)
 {
@@ -405,6 +438,7 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
     }
     fault_handler_install();
     space_listen(vcpus[0]->memory, map_changed, a);
+    attach_to_memory(a);
     if (c->stats) {
         stats_measure(a, true);
     }
@@ -495,6 +529,7 @@ void accel_destroy(struct accel *a)
     if (a->has_timer) {
         os_thread_join(&a->timer);
     }
+    detach_from_memory(a);
     perf_destroy(a->perf); /* before the cache is emptied, so that the files keep what was in it */
     a->perf = NULL;
     if (a->blocks) {
@@ -514,6 +549,8 @@ void accel_destroy(struct accel *a)
     hash_free(a->code_hosts);
     hash_free(a->page_ids);
     mem_free(a->pages);
+    hash_free(a->tracked);
+    mem_free(a->tracked);
     mem_free(a->code_hosts);
     mem_free(a->page_ids);
     mem_free(a->hash);

@@ -71,8 +71,12 @@ struct context {
 #define CODE_PAGE_MOVES 1u /* as a virtual page: more than one */
 struct code_page {
     struct block *first; /* by page_next */
-    uint32_t id;         /* in the words of code_slots.moved */
-    unsigned modes;      /* known; of more than there is room for all code is movable */
+    uint64_t pa;
+    const uint8_t *host;         /* writes are tracked: where its blocks' bytes are */
+    struct code_page *next_same; /* another physical page that shows the same memory */
+    unsigned hits;               /* stores to its code since something was translated */
+    uint32_t id;                 /* in the words of code_slots.moved */
+    unsigned modes;              /* known; of more than there is room for all code is movable */
     struct {
         uint64_t mode, page;
     } met[CODE_PAGE_MODES];
@@ -103,7 +107,8 @@ struct jump_entry {
 struct flush_request {
     enum {
         FLUSH_ALL,
-        FLUSH_MAP, /* and what is known of the physical map */
+        FLUSH_MAP,    /* and what is known of the physical map */
+        FLUSH_WRITES, /* the lines for writes of the page whose host address is va, 0: of all */
         FLUSH_TAG,
         FLUSH_RANGE
     } kind;
@@ -146,8 +151,10 @@ struct tcg_vcpu {
     bool passing;          /* the instruction that runs meets no watchpoint */
     bool pass;             /* the next one will not, if it is at: */
     uint64_t pass_pc;
-    bool map_changed; /* an access of this vCPU has changed the map of memory */
-    bool parked;      /* waits for accel_start; under accel.lock */
+    const struct block *block; /* the one whose access the run-time does */
+    bool alone;                /* the instruction at the PC is executed alone */
+    bool map_changed;          /* an access of this vCPU has changed the map of memory */
+    bool parked;               /* waits for accel_start; under accel.lock */
     struct tcg_stats stats;
 };
 
@@ -184,6 +191,9 @@ struct accel {
     struct block **hash;       /* by physical address and mode; readers take no lock */
     struct hash *pages;        /* physical page → struct code_page */
     struct hash *code_hosts;   /* physical page → host address that its blocks were made from */
+    bool tracks_code;          /* writes to code are seen (track.c): */
+    struct hash *tracked;      /* page of host memory → first struct code_page */
+    uint32_t releases;         /* pages of the host's that have no code any longer */
     uint32_t next_code_page;
     struct code_region regions[CODE_REGIONS];
     struct context *contexts[CONTEXT_BUCKETS]; /* [0]: those without a tag; others by tag */
@@ -198,8 +208,9 @@ struct accel {
     uint32_t block_count, block_capacity;
     struct uncached_page **uncached; /* pages with code that is fetched uncached (uncached.c) */
     unsigned uncached_count;
-    struct block *short_block; /* counted: the last block of block_short, and the cache before and
-                                  behind it */
+    struct block *short_block; /* counted: the first of the last blocks of block_short, and the
+                                  cache before and behind them */
+    unsigned short_count;
     struct host_mark short_before, short_behind;
     struct code_slots null_slots;
     uint64_t spoiled_key;
@@ -265,6 +276,8 @@ void context_select(
 /* pc's page maps to pa (global: in all address spaces): found just now. Links may lead to code
  * there that is movable, or fixed to it. */
 void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa, bool global, bool movable);
+/* The calling thread looks a context up, and walks pages, with the translate lock held. */
+bool context_walking(void);
 /* What was entered for pc's page in the current context, or NULL; and if it is where links look. */
 const struct fetched *context_fetched(const struct vcpu *v, uint64_t pc);
 bool context_has_page(const struct fetched *f, bool movable);
@@ -291,7 +304,8 @@ struct block *block_find(
 /* Translates at most limit instructions at pc into a block that nothing leads to. NULL as
  * block_find. */
 struct block *block_short(struct vcpu *v, uint64_t pc, uint32_t limit);
-void block_forget_short(struct accel *a); /* it has run: its room is used again if it is the last */
+void block_forget_short(
+    struct accel *a); /* they have run: their room is used again if it is the last */
 /* Under the translate lock: blocks that rest on these physical bytes are gone. */
 void block_drop_range(struct accel *a, uint64_t pa, uint64_t bytes);
 void block_flush_all(struct accel *a); /* everybody is out */
@@ -310,6 +324,9 @@ bool tcg_is_crowded(const struct accel *a); /* more vCPUs than host CPUs to run 
 void tcg_answered(struct tcg_vcpu *t);      /* wakes who waits for that; t is outside or done */
 /* Lets others have the host CPU of t, which is outside, if they have yet to answer a flush. */
 void tcg_make_room(struct tcg_vcpu *t);
+/* Returns when no vCPU has the page at host open for writing (NULL: any page). Any thread, without
+ * a lock that vCPUs wait for. */
+void tcg_close_pages(struct accel *a, const uint8_t *host);
 void tcg_map_changed(struct accel *a); /* the map of physical memory has; any thread */
 /* Behind an access of v that changed the map (map_changed), where no host address is kept that was
  * found before: waits until the other vCPUs know of it as well. */
@@ -317,6 +334,32 @@ void tcg_settle_map(struct vcpu *v);
 
 /* tcg.c */
 bool tcg_has_work(struct vcpu *v); /* may run: on, and not waiting or no longer */
+
+/* track.c: writes to translated code. */
+/* The page at hit is about to be translated from; without the translate lock. true: that took a
+ * while, and what v knows of contexts and pages may have changed. The next five with the lock: */
+bool track_protect(struct vcpu *v, const struct tlb_hit *hit);
+bool track_protected(struct vcpu *v, const struct tlb_hit *hit); /* it is, or cannot be */
+/* Reading the code at hit begins; false: the block serves once. Behind that, the block or NULL. */
+bool track_begin(struct vcpu *v, const struct tlb_hit *hit, uint64_t *granules);
+void track_end(struct vcpu *v, const struct tlb_hit *hit, uint64_t granules, const struct block *b);
+void track_insert(struct accel *a, struct code_page *p, const struct block *b);
+void track_dropped(struct accel *a, struct code_page *p); /* p has fewer blocks, or none */
+void track_forget(struct accel *a);                       /* no page has any */
+/* Behind a write to code, by whoever, within a page; opaque is the accelerator (dirty_guests). */
+void track_code_written(void *opaque, const uint8_t *host, uint64_t n);
+/* v is about to store n bytes at hit. false: not within the block that runs (hot.raised). */
+bool track_may_store(struct vcpu *v, const struct tlb_hit *hit, uint64_t n);
+
+/* v has stored n bytes at host, by the run-time. */
+static inline void track_stored(struct vcpu *v, const void *host, uint64_t n)
+{
+    const struct tlb *t = v->env.tlb;
+
+    if (unlikely(!t || t->dirty)) {
+        dirty_written(v->memory, host, n);
+    }
+}
 
 /* run.c */
 /* Generated code asks the run-time at its next poll, which leaves, or (EXIT_FLUSH alone) may

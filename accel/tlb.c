@@ -57,6 +57,7 @@ void tlb_find_ram(struct vcpu *v)
     struct tlb *t = v->env.tlb;
     const uint64_t probes[] = {0x40000000, 0, 0x80000000};
 
+    t->dirty = v->memory && dirty_used(space_dirty(v->memory)) ? space_dirty(v->memory) : NULL;
     t->ram = NULL;
     t->ram_base = t->ram_size = 0;
     /* The range that most pages are in is looked up once; others go through space_find. Only whole
@@ -358,6 +359,7 @@ static inline void fill_hit(struct vcpu *v, uint64_t pa_flags, uint64_t va, enum
     hit->host = NULL;
     hit->bytes = 0;
     hit->whole = false;
+    hit->code = false;
     hit->global = pa_flags & TLB_GLOBAL;
     hit->slow = pa_flags & TLB_SLOW;
     if (unlikely(pa_flags & TLB_WATCHED)) {
@@ -432,6 +434,9 @@ bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct
     }
     resize_if_crowded(t, idx);
     fill_hit(v, pa_flags, va, a, hit);
+    if (unlikely(t->dirty) && a == ACCESS_WRITE && hit->host) {
+        hit->code = dirty_touch(t->dirty, hit->host) & DIRTY_CODE;
+    }
     if (hit->whole && !hit->slow && a != ACCESS_FETCH) {
         tlb_fill_line_leaf(t, va, idx,
                            (uint64_t)(uintptr_t)hit->host - (va & (GUEST_PAGE_SIZE - 1)),

@@ -19,6 +19,7 @@
 #define ACCEL_TLB_H
 
 #include "cpu/cpu.h"
+#include "memory/dirty.h"
 #include "tcg/ir.h"
 #include "tcg/tlb_layout.h"
 
@@ -112,6 +113,7 @@ struct tlb {
     uint64_t tick;
     uint8_t *ram; /* host address of the largest RAM range, its physical base and size */
     uint64_t ram_base, ram_size;
+    struct dirty *dirty; /* NULL: nobody wants to know of writes */
     /* statistics */
     uint64_t refills, walks, slow;
 };
@@ -165,8 +167,9 @@ struct tlb_page *tlb_way_leaf(struct tlb *t, uint64_t page, uint32_t tag, unsign
 /* The large page that holds va, as flags and physical page of va; false if none. */
 bool tlb_large_leaf(const struct tlb *t, uint64_t va, unsigned idx, uint64_t *pa_flags);
 
-/* Enters page's translation of va into the inline table of idx. */
-void tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_page, bool write);
+/* Enters page's translation of va into the inline table of idx. false: the page must not be open
+ * for writing, since somebody wants to know of a write. */
+bool tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_page, bool write);
 
 /*
  * Refills the inline line for an access (ACCESS_READ or ACCESS_WRITE) from the second level. false:
@@ -181,6 +184,7 @@ struct tlb_hit {
     uint32_t bytes; /* from va on for which that holds: to the page's end, or less */
     bool whole;     /* it holds for the whole page */
     bool slow;
+    bool code;   /* for writing: code was translated from the page, and writes are tracked */
     bool global; /* the same in all address spaces */
 };
 
@@ -210,6 +214,9 @@ void tlb_drop_tag(struct vcpu *v, uint32_t tag);
 void tlb_drop_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint32_t tag);
 /* The lines of a shared table's low half. */
 void tlb_drop_low(struct tlb_table *t);
+/* The lines for writes of the page at host; NULL: all, and whether anybody wants to know of writes
+ * is looked at again. */
+void tlb_drop_writes(struct vcpu *v, const uint8_t *host);
 void tlb_find_ram(struct vcpu *v);
 /* Everything, and what was found out about the map of physical memory. */
 void tlb_drop_map(struct vcpu *v);

@@ -142,6 +142,37 @@ void tlb_drop_all(struct vcpu *v)
     clear_tables(t);
 }
 
+static void drop_writes_of(struct tlb_table *table, const uint8_t *host)
+{
+    struct tlb_line *line = tlb_lines(table, true);
+
+    for (uint32_t i = 0; i < table->lines; i++) {
+        if (line[i].tag + line[i].addend == (uint64_t)(uintptr_t)host) {
+            line[i].tag = TLB_NO_TAG;
+        }
+    }
+}
+
+void tlb_drop_writes(struct vcpu *v, const uint8_t *host)
+{
+    struct tlb *t = v->env.tlb;
+
+    for (unsigned i = 0; i < TLB_TABLES && t->tables[i]; i++) {
+        struct tlb_table *table = t->tables[i];
+        if (!table->filled) {
+            continue;
+        }
+        if (host) {
+            drop_writes_of(table, host);
+        } else {
+            memset(tlb_lines(table, true), 0xff, (size_t)table->lines << TLB_LINE_LOG2);
+        }
+    }
+    if (!host) {
+        tlb_find_ram(v);
+    }
+}
+
 void tlb_drop_map(struct vcpu *v)
 {
     tlb_drop_all(v);

@@ -76,12 +76,15 @@ static const struct tlb_large *find_large(const struct tlb *t, uint64_t va, unsi
     return NULL;
 }
 
-void tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_page, bool write)
+bool tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_page, bool write)
 {
     struct tlb_table *table = t->by_idx[idx];
 
     if (!table) {
-        return;
+        return true;
+    }
+    if (write && unlikely(t->dirty) && !dirty_open(t->dirty, (const uint8_t *)host_page)) {
+        return false;
     }
     const uint64_t page = va & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
     struct tlb_line *line = tlb_line(table, va, write);
@@ -94,6 +97,7 @@ void tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_
     line->tag = page;
     line->addend = host_page - page;
     table->filled++;
+    return true;
 }
 
 bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
@@ -130,8 +134,7 @@ bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
         return false; /* the C side resizes it */
     }
     t->refills++;
-    tlb_fill_line_leaf(t, va, idx, host, write);
-    return true;
+    return tlb_fill_line_leaf(t, va, idx, host, write);
 }
 
 /* For the C side: the large page that holds va, as flags and physical page; false if none. */

@@ -125,6 +125,8 @@ struct cpu_class {
     /* Where gdb expects of the architecture that a watchpoint stops: behind the instruction, or
      * before it. */
     bool watch_stops_behind;
+    /* Code is what is in memory, without maintenance by the guest: writes to code are tracked. */
+    bool coherent_code;
     /* An interrupt is pending and not masked; called by the run loop with the state in memory
      * complete. */
     bool (*interrupt_ready)(struct vcpu *v);

@@ -10,6 +10,7 @@
 #include "base/bits.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "memory/dirty.h"
 
 /* ---- files */
 
@@ -158,6 +159,7 @@ static bool apply(const struct placement *p, struct space *s, struct error *e)
         } else if (!image_read(&p->file, p->offset + done, to, n)) {
             return error_set(e, "%s: %s cannot be read (any more)", p->what, p->file.path);
         }
+        dirty_written(s, to, n);
         done += n;
     }
     return true;

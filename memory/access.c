@@ -7,6 +7,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "base/os.h"
+#include "memory/dirty.h"
 #include "memory/dma.h"
 #include "memory/space.h"
 
@@ -226,6 +227,7 @@ bool space_store(struct space *s, paddr a, unsigned size, uint64_t value)
         range_store(v.range, view_offset(&v, a), size, value);
     } else if (view_kind(&v) == RANGE_RAM) {
         store_memory(p, size, value);
+        dirty_written(s, p, size);
     }
     return true;
 }
@@ -279,6 +281,7 @@ bool space_write(struct space *s, paddr a, const void *bytes, size_t n)
             range_store(v.range, view_offset(&v, a), (unsigned)piece, load_le(in, (unsigned)piece));
         } else if (view_kind(&v) == RANGE_RAM) {
             memcpy(p, in, piece);
+            dirty_written(s, p, piece);
         }
         a += piece;
         in += piece;
@@ -311,6 +314,18 @@ uint8_t *dma_map(const struct dma *d, paddr a, size_t *n, bool writable)
     return view_memory(&v, a, writable);
 }
 
+void dma_unmap(const struct dma *d, const uint8_t *p, size_t written)
+{
+    if (written) {
+        dma_written(d, p, written);
+    }
+}
+
+void dma_written(const struct dma *d, const uint8_t *p, size_t n)
+{
+    dirty_written(d->space, p, n);
+}
+
 bool dma_read(const struct dma *d, paddr a, void *bytes, size_t n)
 {
     for (uint8_t *out = bytes; n > 0;) {
@@ -320,6 +335,7 @@ bool dma_read(const struct dma *d, paddr a, void *bytes, size_t n)
             return false;
         }
         memcpy(out, p, piece);
+        dma_unmap(d, p, 0);
         a += piece;
         out += piece;
         n -= piece;
@@ -336,6 +352,7 @@ bool dma_write(const struct dma *d, paddr a, const void *bytes, size_t n)
             return false;
         }
         memcpy(p, in, piece);
+        dma_unmap(d, p, piece);
         a += piece;
         in += piece;
         n -= piece;
@@ -365,6 +382,7 @@ bool dma_write(const struct dma *d, paddr a, const void *bytes, size_t n)
         uint8_t *p = dma_map(d, a, &n, true);                                                      \
         if (likely(p && n == bits / 8)) {                                                          \
             store_memory(p, bits / 8, v);                                                          \
+            dma_unmap(d, p, bits / 8);                                                             \
             return true;                                                                           \
         }                                                                                          \
         uint8_t bytes[bits / 8];                                                                   \

@@ -24,8 +24,15 @@ bool dma_store64(const struct dma *d, paddr a, uint64_t v);
 
 /*
  * The host address of guest RAM at a, for zero-copy transfers; *n is cut to what is contiguous.
- * NULL if a is no RAM (or not writable). Valid until the machine is destroyed.
+ * NULL if a is no RAM (or not writable). Each map is followed by an unmap, which says how many
+ * bytes from p on were written: translated code and logs of dirty pages depend on it. Of a mapping
+ * that was written in several places each is told of by dma_written().
  */
 uint8_t *dma_map(const struct dma *d, paddr a, size_t *n, bool writable);
+void dma_unmap(const struct dma *d, const uint8_t *p, size_t written);
+
+/* Bytes at p of a mapping that lasts (a ring) were written just now. Cheap: a fence and a look at a
+ * flag while nobody wants to know. */
+void dma_written(const struct dma *d, const uint8_t *p, size_t n);
 
 #endif

@@ -25,6 +25,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "base/strbuf.h"
+#include "memory/dirty.h"
 
 #define FLATS 4
 
@@ -51,6 +52,7 @@ struct space {
     const char *name;
     uint64_t generation;
     struct flat *current;
+    struct dirty *dirty;
 
     struct os_mutex lock; /* guards all below, and writing the two above */
     struct flat *flat[FLATS];
@@ -59,7 +61,7 @@ struct space {
     size_t mapped;
     uint64_t additions;
     unsigned open; /* space_begin() without space_commit() */
-    bool dirty;    /* changed since it was opened */
+    bool touched;  /* changed since it was opened */
     struct listener listener[SPACE_LISTENERS];
 };
 
@@ -182,7 +184,7 @@ static void publish(struct space *s)
 static void changed(struct space *s, bool layout)
 {
     if (s->open > 0) {
-        s->dirty |= layout;
+        s->touched |= layout;
         layout = false;
     } else if (layout) {
         publish(s);
@@ -206,6 +208,7 @@ struct space *space_create(const char *name)
     struct space *s = mem_alloc(sizeof(*s));
     s->name = name;
     os_mutex_init(&s->lock);
+    s->dirty = dirty_create();
     for (size_t i = 0; i < FLATS; i++) {
         s->flat[i] = flat_create(64, NULL);
     }
@@ -226,6 +229,7 @@ void space_destroy(struct space *s)
         mem_free(n);
     }
     os_mutex_destroy(&s->lock);
+    dirty_destroy(s->dirty);
     mem_free(s);
 }
 
@@ -256,6 +260,9 @@ const struct mem_range *space_add(struct space *s, const struct mem_range *r)
     assert(r->size > 0 && range_last(r) >= r->base);
     assert(r->kind == RANGE_MMIO || r->host);
     assert(r->kind < RANGE_ROMD || r->ops);
+    if (r->host) {
+        dirty_add_memory(s->dirty, r->host, r->size);
+    }
     os_mutex_lock(&s->lock);
     struct node *n = node_for(s, r);
     n->range.base = r->base;
@@ -298,9 +305,9 @@ void space_commit(struct space *s)
     os_mutex_lock(&s->lock);
     assert(s->open > 0);
     s->open--;
-    bool layout = s->dirty && s->open == 0;
+    bool layout = s->touched && s->open == 0;
     if (layout) {
-        s->dirty = false;
+        s->touched = false;
     }
     changed(s, layout);
 }
@@ -400,6 +407,11 @@ bool space_find_host(struct space *s, const void *host, paddr *a)
     }
     os_mutex_unlock(&s->lock);
     return found;
+}
+
+struct dirty *space_dirty(struct space *s)
+{
+    return s->dirty;
 }
 
 char *space_describe(struct space *s)

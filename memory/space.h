@@ -117,11 +117,15 @@ bool space_store(struct space *s, paddr a, unsigned size, uint64_t value);
 uint64_t range_load(const struct mem_range *r, uint64_t offset, unsigned size);
 void range_store(const struct mem_range *r, uint64_t offset, unsigned size, uint64_t value);
 
-/* Host pointer to n bytes of RAM at a (one range), or NULL. writable refuses ROM. */
+/* Host pointer to n bytes of RAM at a (one range), or NULL. writable refuses ROM; who writes there
+ * says so by dirty_written(). */
 uint8_t *space_host(struct space *s, paddr a, size_t n, bool writable);
 
 /* The address that shows the byte of RAM at host; false: none does. */
 bool space_find_host(struct space *s, const void *host, paddr *a);
+
+/* Who wants to know of writes to its memory: see memory/dirty.h. */
+struct dirty *space_dirty(struct space *s);
 
 /* Text for `info mtree`, one line a view. Allocated. */
 char *space_describe(struct space *s);

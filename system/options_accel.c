@@ -8,7 +8,7 @@
 
 struct accel_group {
     const char *accel;
-    int thread, host_cpu, engine, movable;
+    int thread, host_cpu, engine, movable, track_code;
     uint64_t cache_bytes;
     bool split_wx, stats, opt;
 };
@@ -18,6 +18,8 @@ static const char *const host_cpu_choices[] = {"host", "x86-64-v2", "x86-64-v3",
 static const char *const engine_choices[] = {"jit", "interp", NULL};
 
 static const char *const movable_choices[] = {"auto", "off", "always", NULL};
+
+static const char *const track_choices[] = {"auto", "off", "on", NULL};
 
 static const struct key_row accel_rows[] = {
     {"thread", KEY_CHOICE, offsetof(struct accel_group, thread),
@@ -32,6 +34,9 @@ static const struct key_row accel_rows[] = {
      "fold and merge what blocks do (on); off is for finding faults", NULL},
     {"movable", KEY_CHOICE, offsetof(struct accel_group, movable),
      "blocks that are right at any address: of code met at several (auto)", movable_choices},
+    {"track-code", KEY_CHOICE, offsetof(struct accel_group, track_code),
+     "writes to translated code are seen without cache maintenance (auto: where CPUs do)",
+     track_choices},
     {"stats", KEY_BOOL, offsetof(struct accel_group, stats),
      "measure for the monitor's info jit from the start (off)", NULL},
     {"split-wx", KEY_BOOL, offsetof(struct accel_group, split_wx), "accepted: it is always so",
@@ -86,6 +91,7 @@ static bool apply_accel(struct config *c, const struct keyvals *k, struct error 
     c->accel.stats = g.stats;
     c->accel.no_opt = !g.opt;
     c->accel.movable = (enum accel_movable)g.movable;
+    c->accel.track_code = (enum accel_track)g.track_code;
     return true;
 }
 

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cpu/state.h"
 #include "hw/state.h"
+#include "memory/dirty.h"
 #include "system/snapshot_machine.h"
 
 #define MACHINE_VERSION 1
@@ -282,6 +283,9 @@ static bool read_memories(const struct snapshot *s, const struct state_file *f, 
     }
     for (size_t i = 0; i < count && good; i++) {
         good = state_pages_load(f, &list[i], store, store ? s->progress : NULL, e);
+        if (store) {
+            dirty_written(s->machine->memory, list[i].bytes, list[i].size);
+        }
     }
     snapshot_memories_free(list, count);
     return good;

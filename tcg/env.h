@@ -27,7 +27,8 @@ enum access {
 struct tcg_hot {
     _Atomic uint32_t exit_request; /* not 0: leave at the next poll */
     uint32_t raised; /* a RAISES function recorded an exception (TCG_RAISED), wants its instruction
-                        repeated (TCG_RETRY), or the debugger looks at it first (TCG_WATCHED) */
+                        repeated (TCG_RETRY), the debugger looks at it first (TCG_WATCHED), or it
+                        is executed alone, since it stores into the block that runs (TCG_ALONE) */
     uint64_t key; /* context id << 52, xor-ed into PCs for the jump table and the code stack; a kick
                      spoils it */
     uint32_t *code_slots; /* code-TLB of the current context: physical-page ids by virtual page */
@@ -59,7 +60,8 @@ struct tcg_hot {
 enum {
     TCG_RAISED = 1,
     TCG_RETRY,
-    TCG_WATCHED
+    TCG_WATCHED,
+    TCG_ALONE
 };
 
 #define TCG_SPILL_SLOTS                                                                            \

@@ -121,6 +121,7 @@ struct block {
     struct block *page_next;
     struct link *in;
     struct ir_builder *ir; /* the reference interpreter's copy, or NULL */
+    const uint8_t *code;   /* host address of the guest's bytes; read while writes are tracked */
 };
 
 /* Offsets from the state pointer (end of struct vcpu) that generated code uses. */

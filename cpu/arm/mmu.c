@@ -16,6 +16,7 @@
 #include "cpu/arm/debug.h"
 #include "cpu/arm/exception.h"
 #include "cpu/arm/sysregs.h"
+#include "memory/dirty.h"
 
 struct walk {
     const struct arm_regime *g;
@@ -236,6 +237,7 @@ static bool replace_descriptor(struct walk *w, uint64_t with)
         if (!atomic_cas((uint64_t *)(void *)host, &seen, with)) {
             return false;
         }
+        dirty_written(w->cpu->vcpu.memory, host, 8);
     } else if (!space_store(w->cpu->vcpu.memory, w->at, 8, with)) {
         return false;
     }

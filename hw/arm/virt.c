@@ -24,6 +24,7 @@
 #include "hw/nvram/fw_cfg.h"
 #include "hw/pci/pci.h"
 #include "hw/virtio/virtio_mmio.h"
+#include "memory/dirty.h"
 
 #define GIB (UINT64_C(1) << 30)
 
@@ -547,6 +548,7 @@ static void virt_reset(struct machine *m)
     void *tree = space_host(m->memory, v->boot.dtb, v->boot.dtb_size, true);
     if (tree) {
         virt_fdt_seed(m, tree);
+        dirty_written(m->memory, tree, v->boot.dtb_size);
     }
     for (unsigned i = 0; i < m->vcpu_count; i++) {
         m->vcpus[i]->powered_off = i > 0;

@@ -19,6 +19,7 @@
 #include "block/block.h"
 #include "hw/classes.h"
 #include "hw/placement.h"
+#include "memory/dirty.h"
 
 #define CHIPS 2
 #define BANK_BYTES 4      /* width of the bank */
@@ -192,6 +193,7 @@ static void program(struct pflash *p, uint64_t offset, uint8_t byte)
 {
     if (offset < p->bytes) {
         p->contents[offset] &= byte;
+        dirty_written(p->space, p->contents + offset, 1);
     }
 }
 
@@ -217,7 +219,9 @@ static void erase(struct pflash *p, uint64_t offset)
         p->status |= ST_ERASE_ERROR | ST_LOCKED;
         return;
     }
-    memset(p->contents + align_down(offset, p->block_bytes), 0xff, p->block_bytes);
+    uint8_t *at = p->contents + align_down(offset, p->block_bytes);
+    memset(at, 0xff, p->block_bytes);
+    dirty_written(p->space, at, p->block_bytes);
 }
 
 static void buffer_begin(struct pflash *p, uint32_t count)

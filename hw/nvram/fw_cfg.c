@@ -187,6 +187,7 @@ static bool dma_out(struct fw_cfg *f, paddr a, uint64_t n)
             return false;
         }
         memset(to, 0, piece);
+        dma_unmap(&f->dev.dma, to, piece);
         done += piece;
     }
     f->offset += have;
@@ -221,7 +222,7 @@ static void dma_run(struct fw_cfg *f)
 }
 
 /* The address comes in one or in two parts; the low one starts the transfer. */
-static void dma_written(struct fw_cfg *f, uint64_t offset, uint64_t value, unsigned size)
+static void dma_register_written(struct fw_cfg *f, uint64_t offset, uint64_t value, unsigned size)
 {
     if (size == 8) {
         f->dma = bswap64(value);
@@ -252,7 +253,7 @@ static void fw_cfg_write(void *opaque, uint64_t offset, uint64_t value, unsigned
 {
     struct fw_cfg *f = opaque;
     if (offset >= REG_DMA) {
-        dma_written(f, offset, value, size);
+        dma_register_written(f, offset, value, size);
     } else if (offset == REG_SELECT && size == 2) {
         select_item(f, bswap16((uint16_t)value));
     } else {

@@ -44,12 +44,13 @@ static struct virtio_balloon *as_balloon(struct virtio_device *v)
 /* ---- giving pages back */
 
 /* Whole host pages within [p, p + n). */
-static void discard(uint8_t *p, size_t n)
+static void discard(struct virtio_balloon *d, uint8_t *p, size_t n)
 {
     size_t page = os_page_size();
     uintptr_t start = align_up((uintptr_t)p, page), end = align_down((uintptr_t)p + n, page);
     if (start < end) {
         os_discard((void *)start, end - start);
+        dma_unmap(&d->v.pci.dev.dma, (const uint8_t *)start, end - start); /* zeros */
     }
 }
 
@@ -73,7 +74,7 @@ static void add_page(struct virtio_balloon *d, struct run *r, uint64_t a)
         r->start = p;
         r->bytes += PAGE_BYTES;
     } else {
-        discard(r->start, r->bytes);
+        discard(d, r->start, r->bytes);
         *r = (struct run){p, PAGE_BYTES};
     }
 }
@@ -90,14 +91,14 @@ static void inflate(struct virtio_balloon *d)
         }
         at += n;
     }
-    discard(r.start, r.bytes);
+    discard(d, r.start, r.bytes);
 }
 
 static void report(struct virtio_balloon *d)
 {
     for (unsigned i = 0; i < d->chain.in_count; i++) {
         const struct iovec *v = &d->chain.iov[d->chain.out_count + i];
-        discard(v->iov_base, v->iov_len);
+        discard(d, v->iov_base, v->iov_len);
     }
 }
 

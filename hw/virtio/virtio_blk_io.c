@@ -66,6 +66,7 @@ static void answer(struct blk_request *r, uint8_t status)
     struct virtio_blk *d = r->d;
     if (!atomic_get(&d->stopping)) {
         *r->status_byte = status;
+        dma_unmap(&d->v.pci.dev.dma, r->status_byte, 1);
         virtio_complete(&d->v, r->queue, &r->chain, status == S_OK ? r->written : 1);
         d->answered[r->queue / 64] |= UINT64_C(1) << r->queue % 64;
     }
@@ -84,9 +85,18 @@ static void show_answers(struct virtio_blk *d)
     }
 }
 
+/* A read that failed, or that the driver has given up on, may have written as well. */
+static void unmap_data(const struct blk_request *r)
+{
+    for (unsigned i = 0; r->b.op == BLOCK_READ && i < r->b.iov_count; i++) {
+        dma_unmap(&r->d->v.pci.dev.dma, r->b.iov[i].iov_base, r->b.iov[i].iov_len);
+    }
+}
+
 static void request_done(struct block_request *b, int status)
 {
     struct blk_request *r = container_of(b, struct blk_request, b);
+    unmap_data(r);
     r->finished = true;
     r->status = status;
     if (!is_counted(r->d)) {

@@ -53,6 +53,12 @@ uint8_t *virtqueue_map_area(struct virtqueue *q, uint64_t a, size_t n, unsigned 
     return p;
 }
 
+void virtqueue_set16(struct virtqueue *q, uint8_t *p, uint16_t value)
+{
+    virtq_set16(p, value);
+    dma_written(q->dma, p, sizeof(value));
+}
+
 /* Adds n bytes at p: to the last piece if they continue it, else as a new one. */
 static bool add_piece(struct virtq_chain *c, uint8_t *p, size_t n, bool write)
 {
@@ -220,13 +226,14 @@ static void split_push(struct virtqueue *q, const struct virtq_chain *c, uint32_
     uint8_t *entry = q->device + RING_ENTRIES + 8 * at;
     store_le32(entry, c->id);
     store_le32(entry + 4, written);
+    dma_written(q->dma, entry, 8);
     q->batch_entries++;
 }
 
 static void split_publish(struct virtqueue *q)
 {
     q->s->used += q->batch_entries;
-    virtq_set16(q->device + RING_IDX, q->s->used);
+    virtqueue_set16(q, q->device + RING_IDX, q->s->used);
 }
 
 static bool split_should_signal(struct virtqueue *q)
@@ -245,10 +252,10 @@ static bool split_should_signal(struct virtqueue *q)
 static void split_notify(struct virtqueue *q, bool on)
 {
     if (!q->event_idx) {
-        virtq_set16(q->device + RING_FLAGS, on ? 0 : USED_NO_NOTIFY);
+        virtqueue_set16(q, q->device + RING_FLAGS, on ? 0 : USED_NO_NOTIFY);
     } else if (on) {
         /* The next chain that comes: what is there already has been looked at, and left. */
-        virtq_set16(q->device + RING_ENTRIES + 8 * q->s->size, avail_idx(q));
+        virtqueue_set16(q, q->device + RING_ENTRIES + 8 * q->s->size, avail_idx(q));
     } /* else: the driver has passed the last event index, and stays silent */
 }
 
@@ -342,11 +349,23 @@ void virtqueue_unpop(struct virtqueue *q, const struct virtq_chain *c)
     }
 }
 
+/* The device has written so many bytes from the first writable one on. */
+static void unmap_written(struct virtqueue *q, const struct virtq_chain *c, uint32_t written)
+{
+    for (unsigned i = 0; i < c->in_count && written; i++) {
+        const struct iovec *v = &c->iov[c->out_count + i];
+        const uint32_t n = v->iov_len < written ? (uint32_t)v->iov_len : written;
+        dma_unmap(q->dma, v->iov_base, n);
+        written -= n;
+    }
+}
+
 void virtqueue_push(struct virtqueue *q, const struct virtq_chain *c, uint32_t written)
 {
     if (unlikely(q->broken)) {
         return;
     }
+    unmap_written(q, c, written);
     if (q->packed) {
         packed_push(q, c, written);
     } else {

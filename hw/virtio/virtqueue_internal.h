@@ -47,6 +47,9 @@ static inline void virtq_set16(uint8_t *p, uint16_t value)
     atomic_set_release((uint16_t *)(void *)p, v);
 }
 
+/* The same for a field that q's device writes. */
+void virtqueue_set16(struct virtqueue *q, uint8_t *p, uint16_t value);
+
 /* Marks q broken, logs why, returns VIRTQ_BROKEN. */
 enum virtq_result virtqueue_broken(struct virtqueue *q, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

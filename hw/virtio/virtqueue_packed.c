@@ -151,6 +151,7 @@ void packed_push(struct virtqueue *q, const struct virtq_chain *c, uint32_t writ
     } else {
         virtq_set16(entry + DESC_FLAGS, flags);
     }
+    dma_written(q->dma, entry, VIRTQ_DESC_BYTES);
     q->batch_entries += c->descriptors;
     advance(s, &s->used, &s->used_wrap, c->descriptors);
 }
@@ -158,7 +159,7 @@ void packed_push(struct virtqueue *q, const struct virtq_chain *c, uint32_t writ
 void packed_publish(struct virtqueue *q)
 {
     struct virtqueue_state *s = q->s;
-    virtq_set16(entry_at(q, q->first) + DESC_FLAGS, q->first_flags);
+    virtqueue_set16(q, entry_at(q, q->first) + DESC_FLAGS, q->first_flags);
     unsigned news = s->signalled + q->batch_entries;
     s->signalled = (uint16_t)(news < 2u * s->size ? news : 2u * s->size);
 }
@@ -192,10 +193,10 @@ void packed_notify(struct virtqueue *q, bool on)
     struct virtqueue_state *s = q->s;
     /* Where the next chain will be is not known while some are left lying. */
     if (on && q->event_idx && !packed_has_work(q)) {
-        virtq_set16(q->device + EVENT_OFF_WRAP,
-                    (uint16_t)(s->last_avail | (s->avail_wrap ? 1u << 15 : 0)));
-        virtq_set16(q->device + EVENT_FLAGS, EVENT_DESC);
+        virtqueue_set16(q, q->device + EVENT_OFF_WRAP,
+                        (uint16_t)(s->last_avail | (s->avail_wrap ? 1u << 15 : 0)));
+        virtqueue_set16(q, q->device + EVENT_FLAGS, EVENT_DESC);
     } else {
-        virtq_set16(q->device + EVENT_FLAGS, on ? EVENT_ENABLE : EVENT_DISABLE);
+        virtqueue_set16(q, q->device + EVENT_FLAGS, on ? EVENT_ENABLE : EVENT_DISABLE);
     }
 }

@@ -196,7 +196,7 @@ static void choose_points(struct rng *r, uint64_t seed, struct points *p)
     struct oracle o;
     unsigned n = 0;
 
-    churn_load(c, seed);
+    churn_load(c, seed, false);
     asked.points = NULL;
     asked.count = 0;
     v->cls = &asked.cls;
@@ -290,12 +290,12 @@ static void debug_program(struct engine *e, struct churn *mine, struct churn *th
 
     rng_seed(&r, seed);
     choose_points(&r, seed, &p);
-    churn_load(theirs, seed);
+    churn_load(theirs, seed, false);
     churn_board(theirs)->vcpus[0]->cls = &asked.cls;
     oracle_init(&o, churn_board(theirs)->vcpus[0]);
     asked.points = &p;
     accel_forget(e->a);
-    churn_load(mine, seed);
+    churn_load(mine, seed, false);
     put(e, &p, true);
     while (n < STOPS && one_stop(e, &o, &p, seed, n)) {
         struct accel_watch hit;

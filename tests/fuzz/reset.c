@@ -28,7 +28,7 @@ static void expected(uint64_t seed, struct churn_result *r)
     struct oracle o;
 
     REQUIRE(c);
-    churn_load(c, seed);
+    churn_load(c, seed, false);
     oracle_init(&o, churn_board(c)->vcpus[0]);
     while (!churn_board(c)->ended && o.insns < INSNS_MAX && oracle_run(&o, 100000) != ORACLE_OFF) {
     }
@@ -59,10 +59,10 @@ static void restart(struct accel *a, struct churn *c, enum restart how, uint64_t
 
     if (how == MACHINE) {
         accel_forget(a);
-        churn_load(c, seed);
+        churn_load(c, seed, false);
     } else {
         accel_forget_vcpu(v);
-        churn_load(c, seed);
+        churn_load(c, seed, false);
         tcg_flush_code_all(v);
     }
 }

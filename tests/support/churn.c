@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "cpu/arm.h"
+#include "memory/dma.h"
 #include "tests/support/churn_program.h"
 
 struct churn {
@@ -146,10 +147,24 @@ static uint64_t read_register(void *opaque, uint64_t offset, unsigned size)
     return plain_read(c, offset, size);
 }
 
+/* MOVZ, of what the bits above the function's number say. */
+static void write_function(struct churn *c, uint32_t value)
+{
+    const struct dma dma = {c->board->memory};
+    const uint64_t at = churn_function_offset(value % CHURN_FUNCTION_COUNT);
+    const uint32_t insn = 0xd2800000 | (value >> 3 & 0xfffff);
+
+    dma_store32(&dma, CHURN_FUNCTIONS + at, (insn & ~UINT32_C(0x10)));
+}
+
 static void write_register(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
     plain_write(opaque, offset, value, size);
-    change(opaque, offset);
+    if (offset == 4 * CHURN_DMA) {
+        write_function(opaque, (uint32_t)value);
+    } else {
+        change(opaque, offset);
+    }
 }
 
 static const struct mmio_ops register_ops = {
@@ -235,7 +250,7 @@ static void reset_map(struct churn *c)
     }
 }
 
-void churn_load(struct churn *c, uint64_t seed)
+void churn_load(struct churn *c, uint64_t seed, bool coherent)
 {
     struct vcpu *v = c->board->vcpus[0];
     struct rng r;
@@ -255,7 +270,7 @@ void churn_load(struct churn *c, uint64_t seed)
     for (unsigned n = 0; n < 2; n++) {
         churn_functions(&r, c->board->ram + (CHURN_FUNCTIONS - CHURN_RAM) + n * GUEST_PAGE_SIZE);
     }
-    churn_program(&r, c->board->ram);
+    churn_program(&r, c->board->ram, coherent);
     c->board->ended = false;
     v->cls->reset(v);
     v->cls->boot(v, CHURN_CODE, 0);

@@ -20,8 +20,9 @@ void churn_free(struct churn *c);
 struct test_board *churn_board(struct churn *c);
 
 /* Memory and devices as they are before a program, and the program of that seed; the vCPU is reset
- * and stands at its start. The vCPU must not run. */
-void churn_load(struct churn *c, uint64_t seed);
+ * and stands at its start. The vCPU must not run. coherent: the program writes to code, its own
+ * and other, without maintenance, and so does a device. */
+void churn_load(struct churn *c, uint64_t seed, bool coherent);
 
 /* What is left: registers, all memory, and what the devices saw. */
 struct churn_result {

@@ -15,8 +15,9 @@
 struct writer {
     struct rng *r;
     uint8_t *ram;
-    uint64_t at; /* physical */
-    bool still;  /* the map of memory stays as it is */
+    uint64_t at;   /* physical */
+    bool still;    /* the map of memory stays as it is */
+    bool coherent; /* code is written without maintenance */
 };
 
 static void emit(struct writer *w, uint32_t insn)
@@ -269,7 +270,7 @@ static void set_pan(struct writer *w)
 }
 
 /* What reaches beyond the end of a page of data does not reach the functions on the next. */
-static uint64_t function_offset(unsigned n)
+uint64_t churn_function_offset(unsigned n)
 {
     return GUEST_PAGE_SIZE - 0x100 * (uint64_t)(n + 1);
 }
@@ -283,23 +284,12 @@ static void call(struct writer *w)
                                       CHURN_WINDOW + 4096 * (CHURN_WINDOW_PAGES - 1),
                                       CHURN_ALIAS + CHURN_MOVED_A,
                                       CHURN_ALIAS + CHURN_MOVED_B};
-    mov(w, 16, places[below(w, 6)] + function_offset(below(w, CHURN_FUNCTION_COUNT)));
+    mov(w, 16, places[below(w, 6)] + churn_function_offset(below(w, CHURN_FUNCTION_COUNT)));
     emit(w, 0xd63f0000 | 16 << 5);
 }
 
-/*
- * The first instruction of a function becomes another. Which page of functions depends on the
- * address space, and so does what the maintenance by the window's address reaches.
- */
-static void patch(struct writer *w)
+static void maintain(struct writer *w, uint64_t at)
 {
-    const uint64_t at = function_offset(below(w, CHURN_FUNCTION_COUNT));
-
-    mov(w, 17, CHURN_FUNCTIONS - CHURN_LEVEL3_A + at);
-    emit(w, 0x8b170231); /* add x17, x17, x23 */
-    emit(w, 0xd63f0000 | 17 << 5);
-    mov(w, 16, 0xd2800000 | below(w, 65536) << 5 | data(w));
-    emit(w, 0xb9000000 | 17 << 5 | 16);
     if (one_in(w, 2)) {
         mov(w, 17, CHURN_WINDOW + 4096 * (uint64_t)CHURN_WINDOW_SAME + at);
     }
@@ -312,9 +302,113 @@ static void patch(struct writer *w)
     }
     emit(w, DSB);
     emit(w, ISB);
+}
+
+static uint32_t some_mov(struct writer *w)
+{
+    return 0xd2800000 | below(w, 65536) << 5 | data(w);
+}
+
+/*
+ * The first instruction of a function becomes another. Which page of functions depends on the
+ * address space, and so does what the maintenance by the window's address reaches.
+ */
+static void patch(struct writer *w)
+{
+    const uint64_t at = churn_function_offset(below(w, CHURN_FUNCTION_COUNT));
+
+    mov(w, 17, CHURN_FUNCTIONS - CHURN_LEVEL3_A + at);
+    emit(w, 0x8b170231); /* add x17, x17, x23 */
+    emit(w, 0xd63f0000 | 17 << 5);
+    mov(w, 16, some_mov(w));
+    emit(w, 0xb9000000 | 17 << 5 | 16);
+    if (!w->coherent) {
+        maintain(w, at);
+    }
     mov(w, 17, CHURN_FUNCTIONS - CHURN_LEVEL3_A + at);
     emit(w, 0x8b170231);
     emit(w, 0xd63f0000 | 17 << 5);
+}
+
+/* What x16 holds is written to x17: by 4 or 8 bytes, at once or by an atomic operation. */
+static void write_code(struct writer *w)
+{
+    switch (below(w, 6)) {
+    case 0:                  /* the instruction behind as well: what it is now */
+        emit(w, 0xb9400620); /* ldr w0, [x17, #4] */
+        emit(w, 0xaa008210); /* orr x16, x16, x0, lsl #32 */
+        emit(w, 0xf9000230); /* str x16, [x17] */
+        break;
+    case 1:
+        emit(w, 0xb8308220); /* swp w16, w0, [x17] */
+        break;
+    case 2:
+        emit(w, 0xb9400620);
+        emit(w, 0x29000230); /* stp w16, w0, [x17] */
+        break;
+    case 3:
+        emit(w, 0x885f7e20); /* ldxr w0, [x17] */
+        emit(w, 0x88007e30); /* stxr w0, w16, [x17] */
+        break;
+    default:
+        emit(w, 0xb9000230); /* str w16, [x17] */
+    }
+}
+
+/* An instruction of the program itself, a few behind the store or before it, becomes another. The
+ * store is by the address that runs, or by the alias. */
+static void patch_self(struct writer *w)
+{
+    const bool before = one_in(w, 4);
+    uint64_t place = w->at;
+
+    if (before) {
+        emit(w, some_mov(w));
+    }
+    mov(w, 16, some_mov(w));
+    const uint64_t adr = w->at;
+    emit(w, 0x10000011); /* adr x17, place */
+    if (one_in(w, 3)) {
+        emit(w, 0xd2620631); /* eor x17, x17, #0xc0000000 */
+    }
+    write_code(w);
+    for (unsigned n = below(w, 4); n > 0; n--) {
+        compute(w);
+    }
+    if (!before) {
+        place = w->at;
+        emit(w, some_mov(w));
+        emit(w, some_mov(w));
+    }
+    const uint32_t distance = (uint32_t)(place - adr);
+    store_le32(w->ram + (adr - CHURN_RAM),
+               0x10000011 | (distance & 3) << 29 | (distance >> 2 & 0x7ffff) << 5);
+}
+
+/* A word in the middle of code is written and read. */
+static void data_in_code(struct writer *w)
+{
+    emit(w, 0x14000002); /* b, over the next */
+    emit(w, (uint32_t)rng_u64(w->r));
+    emit(w, 0x10ffffe0 | 17);      /* adr x17, of that */
+    emit(w, 0xb9000220 | data(w)); /* str w, [x17] */
+    compute(w);
+    emit(w, 0xb9400220 | data(w)); /* ldr w, [x17] */
+}
+
+/* A device writes to a function. */
+static void patch_by_device(struct writer *w)
+{
+    mov(w, 16, below(w, CHURN_FUNCTION_COUNT) | (uint64_t)below(w, 1u << 20) << 3);
+    emit(w, 0xb9000000 | CHURN_DMA << 10 | 20 << 5 | 16);
+    call(w);
+}
+
+static void write_without_maintenance(struct writer *w)
+{
+    static void (*const kinds[])(struct writer * w) = {patch_self, patch_self, patch_self,
+                                                       data_in_code, patch_by_device};
+    kinds[below(w, array_len(kinds))](w);
 }
 
 /* Over the next few instructions, or not. */
@@ -334,6 +428,11 @@ static void piece(struct writer *w)
                  {change_map, 3}, {change_page, 2}, {change_block, 1}, {switch_space, 2},
                  {set_pan, 2},    {call, 3},        {patch, 2},        {skip, 2}};
     unsigned total = 0, k = 0;
+
+    if (w->coherent && one_in(w, 6)) {
+        write_without_maintenance(w);
+        return;
+    }
 
     for (unsigned i = 0; i < array_len(kinds); i++) {
         total += kinds[i].weight;
@@ -464,9 +563,9 @@ static void body(struct writer *w)
     emit(w, 0x14000000);
 }
 
-void churn_program(struct rng *r, uint8_t *ram)
+void churn_program(struct rng *r, uint8_t *ram, bool coherent)
 {
-    struct writer w = {.r = r, .ram = ram};
+    struct writer w = {.r = r, .ram = ram, .coherent = coherent};
 
     w.still = one_in(&w, 3);
     vectors(&w);
@@ -481,7 +580,7 @@ void churn_functions(struct rng *r, uint8_t *page)
 
     rng_bytes(r, page, GUEST_PAGE_SIZE);
     for (unsigned n = 0; n < CHURN_FUNCTION_COUNT; n++) {
-        w.at = CHURN_RAM + function_offset(n);
+        w.at = CHURN_RAM + churn_function_offset(n);
         emit(&w, 0xd2800000 | below(&w, 65536) << 5 | data(&w));
         for (unsigned k = below(&w, 5); k > 0; k--) {
             compute(&w);

@@ -43,7 +43,8 @@ enum churn_register {
     CHURN_FUNCTION, /* other memory on the page of functions */
     CHURN_TURN,     /* as CHURN_COVER, by a read */
     CHURN_BASE,     /* a device on a part of the first page */
-    CHURN_REGISTERS
+    CHURN_REGISTERS,
+    CHURN_DMA = 16 /* a function's first instruction becomes what the value says */
 };
 
 /* ---- virtual addresses beside the identity: */
@@ -54,9 +55,10 @@ enum churn_register {
 #define CHURN_WINDOW_BLOCKS 4u /* of 2 MiB */
 
 #define CHURN_FUNCTION_COUNT 8u /* in a page of functions, 0x100 bytes each at its end */
+uint64_t churn_function_offset(unsigned n); /* in the page */
 
 /* Writes the program into RAM (host address of CHURN_RAM). */
-void churn_program(struct rng *r, uint8_t *ram);
+void churn_program(struct rng *r, uint8_t *ram, bool coherent);
 /* Writes a page of functions. */
 void churn_functions(struct rng *r, uint8_t *page);
 

@@ -219,6 +219,11 @@ void accel_info_jit(struct accel *a, struct strbuf *out)
     strbuf_puts(out, "no translator\n");
 }
 
+void accel_log_changed(struct accel *a)
+{
+    (void)a;
+}
+
 /* ---- control */
 
 static struct fake_machine *fake_of(struct control *c)

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+/* Pages of memory that somebody wants to know of; see dirty.h. */
+#include "memory/dirty.h"
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "memory/space.h"
+
+#define PAGE ((uint64_t)1 << DIRTY_PAGE_BITS)
+
+struct dirty *dirty_create(void)
+{
+    struct dirty *d = mem_alloc(sizeof(*d));
+
+    d->lock = mem_alloc(sizeof(*d->lock));
+    os_mutex_init(d->lock);
+    return d;
+}
+
+void dirty_destroy(struct dirty *d)
+{
+    for (struct dirty_memory *m = d->first, *next; m; m = next) {
+        next = m->next;
+        os_unmap(m->flags, m->flags_bytes);
+        os_unmap(m->code, m->code_bytes);
+        mem_free(m);
+    }
+    os_mutex_destroy(d->lock);
+    mem_free(d->lock);
+    mem_free(d);
+}
+
+/* Zeroed, and not there until it is used: there are 9 bytes for each page of guest memory. */
+static void *lazy_memory(uint64_t bytes)
+{
+    void *p = os_map_ram(bytes, NULL);
+
+    if (!p) {
+        mem_end(bytes);
+    }
+    return p;
+}
+
+static void add_piece(struct dirty *d, const uint8_t *host, uint64_t n)
+{
+    struct dirty_memory *m = mem_alloc(sizeof(*m));
+    const uint64_t pages = (n + PAGE - 1) >> DIRTY_PAGE_BITS;
+
+    m->host = host;
+    m->bytes = n;
+    m->flags_bytes = align_up(pages, PAGE);
+    m->code_bytes = align_up(pages * sizeof(*m->code), PAGE);
+    m->flags = lazy_memory(m->flags_bytes);
+    m->code = lazy_memory(m->code_bytes);
+    m->next = d->first;
+    /* The largest is looked at first. */
+    if (d->first && d->first->bytes > n) {
+        m->next = d->first->next;
+        atomic_set_release(&d->first->next, m);
+    } else {
+        atomic_set_release(&d->first, m);
+    }
+}
+
+/* The first byte from host on that is known, or end. */
+static const uint8_t *next_known(const struct dirty *d, const uint8_t *host, const uint8_t *end)
+{
+    for (const struct dirty_memory *m = d->first; m; m = m->next) {
+        end = m->host > host && m->host < end ? m->host : end;
+    }
+    return end;
+}
+
+void dirty_add_memory(struct dirty *d, const uint8_t *host, uint64_t n)
+{
+    const uint8_t *end = host + n;
+
+    os_mutex_lock(d->lock);
+    while (host < end) {
+        const struct dirty_memory *m = dirty_find(d, host);
+        const uint8_t *stop = m ? m->host + m->bytes : next_known(d, host, end);
+        if (!m) {
+            add_piece(d, host, (uint64_t)(stop - host));
+        }
+        host = stop;
+    }
+    os_mutex_unlock(d->lock);
+}
+
+/* ---- guests */
+
+void dirty_set_guests(struct dirty *d, const struct dirty_guests *g, void *opaque)
+{
+    if (g) {
+        d->opaque = opaque;
+    }
+    atomic_set_seq(&d->guests, g);
+    while (!g && atomic_get_seq(&d->calls)) {
+        os_yield();
+    }
+}
+
+static void close_pages(struct dirty *d, const uint8_t *host)
+{
+    atomic_add(&d->calls, 1);
+    const struct dirty_guests *g = atomic_get_seq(&d->guests);
+    if (g) {
+        g->close(d->opaque, host);
+    }
+    atomic_sub(&d->calls, 1);
+}
+
+static void tell_of_code(struct dirty *d, const uint8_t *host, uint64_t n)
+{
+    atomic_add(&d->calls, 1);
+    const struct dirty_guests *g = atomic_get_seq(&d->guests);
+    if (g) {
+        g->code(d->opaque, host, n);
+    }
+    atomic_sub(&d->calls, 1);
+}
+
+/* ---- writers */
+
+static unsigned make_dirty(uint8_t *flags)
+{
+    const unsigned seen = atomic_get_seq(flags);
+
+    if (seen & DIRTY_CLEAN) {
+        atomic_and(flags, (uint8_t)~DIRTY_CLEAN);
+    }
+    return seen & ~(unsigned)DIRTY_CLEAN;
+}
+
+unsigned dirty_touch(struct dirty *d, const uint8_t *host)
+{
+    struct dirty_memory *m = dirty_find(d, host);
+
+    return m ? make_dirty(&m->flags[dirty_page(m, host)]) : 0;
+}
+
+/* n bytes at host, within a page of m. */
+static void page_written(struct dirty *d, struct dirty_memory *m, const uint8_t *host, uint64_t n)
+{
+    const uint64_t page = dirty_page(m, host);
+
+    if (make_dirty(&m->flags[page]) & DIRTY_CODE) {
+        const uint64_t code = atomic_get_seq(&m->code[page]);
+        if (!code || (code & dirty_granules((uint64_t)(host - m->host) & (PAGE - 1), n))) {
+            tell_of_code(d, host, n);
+        }
+    }
+}
+
+static void written(struct dirty *d, const uint8_t *host, uint64_t n)
+{
+    while (n > 0) {
+        struct dirty_memory *m = dirty_find(d, host);
+        uint64_t piece = n;
+        if (m) {
+            const uint64_t at = (uint64_t)(host - m->host), in_page = PAGE - (at & (PAGE - 1));
+            const uint64_t most = m->bytes - at < in_page ? m->bytes - at : in_page;
+            piece = n < most ? n : most;
+            page_written(d, m, host, piece);
+        } else {
+            piece = (uint64_t)(next_known(d, host, host + n) - host);
+        }
+        host += piece;
+        n -= piece;
+    }
+}
+
+void dirty_written(struct space *s, const void *host, uint64_t n)
+{
+    struct dirty *d = space_dirty(s);
+
+    atomic_fence();
+    if (unlikely(dirty_used(d))) {
+        written(d, host, n);
+    }
+}
+
+/* ---- logs */
+
+static void set_all(struct dirty *d, enum dirty_client c, bool clean)
+{
+    const uint8_t bit = (uint8_t)(1u << c);
+
+    for (struct dirty_memory *m = d->first; m; m = m->next) {
+        const uint64_t pages = (m->bytes + PAGE - 1) >> DIRTY_PAGE_BITS;
+        for (uint64_t i = 0; i < pages; i++) {
+            if (clean) {
+                atomic_or(&m->flags[i], bit);
+            } else if (atomic_get(&m->flags[i]) & bit) {
+                atomic_and(&m->flags[i], (uint8_t)~bit);
+            }
+        }
+    }
+}
+
+static void set_logging(struct space *s, enum dirty_client c, bool on)
+{
+    struct dirty *d = space_dirty(s);
+    const unsigned bit = 1u << c;
+
+    os_mutex_lock(d->lock);
+    const bool changes = !(d->logs & bit) == on;
+    if (changes) {
+        d->logs ^= bit;
+        if (on) {
+            atomic_add(&d->users, 1);
+        }
+        set_all(d, c, on);
+        if (!on) {
+            atomic_sub(&d->users, 1);
+        }
+    }
+    os_mutex_unlock(d->lock);
+    if (changes) {
+        close_pages(d, NULL);
+    }
+}
+
+void dirty_log_start(struct space *s, enum dirty_client c)
+{
+    set_logging(s, c, true);
+}
+
+void dirty_log_stop(struct space *s, enum dirty_client c)
+{
+    set_logging(s, c, false);
+}
+
+/* Eight pages at once, of which most are clean. */
+static bool all_clean(const uint8_t *flags, uint8_t bit)
+{
+    const uint64_t bits = bit * UINT64_C(0x0101010101010101);
+    uint64_t eight;
+
+    memcpy(&eight, flags, sizeof(eight));
+    return (eight & bits) == bits;
+}
+
+bool dirty_log_fetch(struct space *s, enum dirty_client c, const uint8_t *host, uint64_t n,
+                     uint64_t *bitmap)
+{
+    struct dirty *d = space_dirty(s);
+    const uint8_t bit = (uint8_t)(1u << c);
+    const uint64_t pages = n >> DIRTY_PAGE_BITS;
+    struct dirty_memory *m = dirty_find(d, host);
+    unsigned seen = 0;
+    bool any = false;
+
+    memset(bitmap, 0, (pages + 63) / 64 * sizeof(*bitmap));
+    assert(!n || (m && n <= m->bytes - (uint64_t)(host - m->host)));
+    for (uint64_t i = 0; i < pages; i++) {
+        uint8_t *flags = &m->flags[dirty_page(m, host) + i];
+        if (pages - i >= 8 && all_clean(flags, bit)) {
+            i += 7;
+        } else if (!(atomic_get(flags) & bit)) {
+            seen |= atomic_or(flags, bit);
+            bitmap[i / 64] |= UINT64_C(1) << i % 64;
+            any = true;
+        }
+    }
+    atomic_fence(); /* what the caller reads is read behind the looks at clean pages, too */
+    if (seen & DIRTY_OPEN) {
+        close_pages(d, NULL);
+    }
+    return any;
+}
+
+/* ---- code */
+
+void dirty_track_code(struct dirty *d, bool on)
+{
+    if (on) {
+        atomic_add(&d->users, 1);
+    } else {
+        atomic_sub(&d->users, 1);
+    }
+}
+
+bool dirty_code_protect(struct dirty *d, const uint8_t *host)
+{
+    struct dirty_memory *m = dirty_find(d, host);
+    uint8_t *flags = m ? &m->flags[dirty_page(m, host)] : NULL;
+
+    if (!flags) {
+        return false;
+    }
+    if ((atomic_get(flags) & (DIRTY_CODE | DIRTY_OPEN)) == DIRTY_CODE ||
+        !(atomic_or(flags, (uint8_t)DIRTY_CODE) & DIRTY_OPEN)) {
+        return false;
+    }
+    close_pages(d, host);
+    return true;
+}
+
+void dirty_code_closed(struct dirty *d, const uint8_t *host)
+{
+    struct dirty_memory *m = dirty_find(d, host);
+
+    atomic_and(&m->flags[dirty_page(m, host)], (uint8_t)~DIRTY_OPEN);
+}
+
+bool dirty_code_begin(struct dirty *d, const uint8_t *host, uint64_t *granules)
+{
+    struct dirty_memory *m = dirty_find(d, host);
+
+    if (!m || !(atomic_get(&m->flags[dirty_page(m, host)]) & DIRTY_CODE)) {
+        return false;
+    }
+    *granules = atomic_swap(&m->code[dirty_page(m, host)], UINT64_MAX);
+    return true;
+}
+
+void dirty_code_end(struct dirty *d, const uint8_t *host, uint64_t granules)
+{
+    struct dirty_memory *m = dirty_find(d, host);
+
+    atomic_set_seq(&m->code[dirty_page(m, host)], granules);
+}
+
+void dirty_code_release(struct dirty *d, const uint8_t *host)
+{
+    struct dirty_memory *m = dirty_find(d, host);
+
+    if (m) {
+        atomic_set_seq(&m->code[dirty_page(m, host)], (uint64_t)0);
+        atomic_and(&m->flags[dirty_page(m, host)], (uint8_t)~DIRTY_CODE);
+    }
+}
