@@ -370,7 +370,7 @@ TEST(messages_name_the_option_and_what_is_accepted)
         {"unix:/x,serfer=on", "-serial unix:/x,serfer=on: unknown key 'serfer'; did you mean "
                               "'server'? accepted: path, host, "
                               "port, ipv4, ipv6, server, wait, nodelay, reconnect, reconnect-ms, "
-                              "backend, id, mux"},
+                              "backend, id, mux, logfile, logappend"},
         {"tcp:nothing",
          "-serial tcp:nothing: not a back end; accepted: stdio, mon:stdio, null, none, pty, "
          "file:PATH, "
