@@ -289,6 +289,23 @@ after_call:
     idiom carryless_multiply
     pmull v0.1q, v1.1d, v2.1d
 
+/* ---- of docs/internals.md, sections 2 and 3 */
+    idiom prepare
+    mov x0, x20
+    mov x1, #1
+    adr x17, 2f
+    idiom documented_loop
+1:  ldp x3, x4, [x0], #32
+    ldr w5, [x0]
+    add x2, x2, x3
+    add x2, x2, x4
+    str x2, [x0, #8]
+    fmul d1, d1, d0
+    subs x1, x1, #1
+    b.ne 1b
+    idiom jump_by_register
+    br x17
+2:
     idiom done
     mov w0, #0x18
     ldr x1, =exit_block

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "hw/char/pl011.h"
 #include "hw/state.h"
+#include "tests/support/log.h"
 #include "tests/support/machine.h"
 #include "tests/test.h"
 
@@ -229,6 +230,20 @@ TEST(registers_answer_to_narrow_and_wide_accesses)
     test_store(m, WINDOW, 1, 0x7f);
     CHECK_EQ(test_load32(m, WINDOW), 0x7f);
     CHECK_EQ(test_load(m, WINDOW + 0xf8, 8), 0);
+    test_machine_free(m);
+}
+
+TEST(offset_without_a_register_is_0_and_told_of)
+{
+    struct machine *m = test_machine_new(4096);
+    sample_in(m, "small=0");
+    test_log_begin(LOG_GUEST_ERRORS);
+    CHECK_EQ(test_load32(m, WINDOW + 0xf8), 0);
+    test_store32(m, WINDOW + 0xf8, 1);
+    char *text = test_log_end();
+    CHECK(strstr(text, "read of 4 bytes at 0xf8: no register there"));
+    CHECK(strstr(text, "write of 4 bytes at 0xf8: no register starts there"));
+    mem_free(text);
     test_machine_free(m);
 }
 

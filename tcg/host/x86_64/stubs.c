@@ -299,12 +299,14 @@ static uint32_t member_stub(struct host *h, struct assembler *as, int32_t lines)
     return start;
 }
 
+#define FRAMES_FURTHER_DOWN 3 /* that a return looks at which does not match the top */
+
 /* rax = guest PC, rcx = rax ^ key. A frame below the top may match; else as an indirect jump. */
 static uint32_t ret_miss_stub(struct host *h, struct assembler *as)
 {
     const uint32_t start = as->cold;
 
-    for (int32_t n = 1; n <= 3; n++) {
+    for (int32_t n = 1; n <= FRAMES_FURTHER_DOWN; n++) {
         x_alu_mem(as, ALU_CMP, true, RCX, at(RSP, 8 + 16 * n));
         emit_bytes(as, (const uint8_t[]){0x75, 0x06}, 2); /* jne past the next two */
         emit_x(as, OPC(0, 0, 0x8d) | OP_W, RSP,
