@@ -37,6 +37,36 @@ static uint8_t *memory_at(struct vcpu *v, uint64_t va, enum access a, unsigned i
     return tlb_lookup(v, va, a, idx, hit, &fault) && !hit->slow ? hit->host : NULL;
 }
 
+/* n bytes, up to 8, of what is no plain memory. */
+static bool device_load(struct vcpu *v, uint64_t pa, unsigned n, uint64_t *value)
+{
+    struct space *s = vcpu_space(v, pa);
+    const paddr a = vcpu_plain_address(pa);
+    uint8_t bytes[8] = {0};
+
+    if (!s || is_pow2(n)) {
+        return s && space_load(s, a, n, value);
+    }
+    if (!space_read(s, a, bytes, n)) {
+        return false;
+    }
+    *value = load_le(bytes, n);
+    return true;
+}
+
+static bool device_store(struct vcpu *v, uint64_t pa, unsigned n, uint64_t value)
+{
+    struct space *s = vcpu_space(v, pa);
+    const paddr a = vcpu_plain_address(pa);
+    uint8_t bytes[8];
+
+    if (!s || is_pow2(n)) {
+        return s && space_store(s, a, n, value);
+    }
+    store_le(bytes, n, value);
+    return space_write(s, a, bytes, n);
+}
+
 /* Host accesses of 1 to 8 bytes; those of a power of two are one access of the host's, which does
  * them whole within 16 aligned bytes. */
 typedef volatile uint16_t any16 __attribute__((aligned(1), may_alias));
@@ -86,16 +116,8 @@ static bool load_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx,
         *value = read_host(hit->host, n);
         return true;
     }
-    if (is_pow2(n)) {
-        return space_load(v->memory, hit->pa, n, value) || bus_error(v, va, ACCESS_READ);
-    }
-    uint8_t bytes[8] = {0};
     *value = 0;
-    if (!space_read(v->memory, hit->pa, bytes, n)) {
-        return bus_error(v, va, ACCESS_READ);
-    }
-    *value = load_le(bytes, n);
-    return true;
+    return device_load(v, hit->pa, n, value) || bus_error(v, va, ACCESS_READ);
 }
 
 static bool store_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx,
@@ -112,12 +134,7 @@ static bool store_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx,
         track_stored(v, hit->host, n);
         return true;
     }
-    if (is_pow2(n)) {
-        return space_store(v->memory, hit->pa, n, value) || bus_error(v, va, ACCESS_WRITE);
-    }
-    uint8_t bytes[8];
-    store_le(bytes, n, value);
-    return space_write(v->memory, hit->pa, bytes, n) || bus_error(v, va, ACCESS_WRITE);
+    return device_store(v, hit->pa, n, value) || bus_error(v, va, ACCESS_WRITE);
 }
 
 static bool aligned_enough(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
@@ -404,30 +421,34 @@ bool vcpu_translate(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uin
 
 /* ---- debugger's view */
 
-/* n bytes from pa on that one range shows; ROM as RAM. */
-static bool debug_write_range(struct vcpu *v, const struct mem_view *m, paddr pa,
+/* n bytes from pa on, which m shows; ROM as RAM. */
+static bool debug_write_range(struct vcpu *v, const struct mem_view *m, uint64_t pa,
                               const uint8_t *bytes, uint64_t n)
 {
+    struct space *s = vcpu_space(v, pa);
+    const paddr a = vcpu_plain_address(pa);
+
     if (m->range->kind == RANGE_MMIO) {
-        return space_write(v->memory, pa, bytes, n);
+        return space_write(s, a, bytes, n);
     }
-    uint8_t *host = m->range->host + m->offset + (pa - m->base);
+    uint8_t *host = m->range->host + m->offset + (a - m->base);
     memcpy(host, bytes, n);
-    dirty_written(v->memory, host, n);
+    dirty_written(s, host, n);
     tcg_flush_code(v, pa, n);
     return true;
 }
 
 bool accel_write_physical(struct vcpu *v, uint64_t pa, const void *bytes, uint64_t n)
 {
+    struct space *s = vcpu_space(v, pa);
     const uint8_t *p = bytes;
     struct mem_view m;
 
     while (n > 0) {
-        if (!space_find(v->memory, pa, &m)) {
+        if (!s || !space_find(s, vcpu_plain_address(pa), &m)) {
             return false;
         }
-        const uint64_t left = m.base + m.size - pa, piece = n < left ? n : left;
+        const uint64_t left = m.base + m.size - vcpu_plain_address(pa), piece = n < left ? n : left;
         if (!debug_write_range(v, &m, pa, p, piece)) {
             return false;
         }
@@ -451,7 +472,8 @@ bool accel_read_memory(struct vcpu *v, uint64_t va, void *bytes, uint64_t n)
 
     for (uint64_t piece; n > 0; va += piece, p += piece, n -= piece) {
         piece = debug_piece(va, n);
-        if (!v->cls->debug_translate(v, va, &pa) || !space_read(v->memory, pa, p, piece)) {
+        if (!v->cls->debug_translate(v, va, &pa) || !vcpu_space(v, pa) ||
+            !space_read(vcpu_space(v, pa), vcpu_plain_address(pa), p, piece)) {
             return false;
         }
     }

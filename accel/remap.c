@@ -14,14 +14,15 @@
 #define IN_PARTS ((void *)(uintptr_t)1) /* the page is not of one memory: compared by nobody */
 
 /* Where a can be fetched from, if the whole page can be. */
-static const uint8_t *host_of(struct space *s, uint64_t a, bool *whole)
+static const uint8_t *host_of(const struct vcpu *v, uint64_t pa, bool *whole)
 {
+    struct space *s = vcpu_space(v, pa);
+    const uint64_t a = vcpu_plain_address(pa), page = a & PAGE_MASK;
     struct mem_view m;
 
-    if (!space_find(s, a, &m) || m.range->kind == RANGE_MMIO) {
+    if (!s || !space_find(s, a, &m) || m.range->kind == RANGE_MMIO) {
         return NULL;
     }
-    const uint64_t page = a & PAGE_MASK;
     *whole = m.base <= page && page + GUEST_PAGE_SIZE <= m.base + m.size;
     return m.range->host + m.offset + (a - m.base);
 }
@@ -36,30 +37,29 @@ bool remap_note_code(struct vcpu *v, const struct tlb_hit *hit)
     if (hash_get(hosts, page) == host && host != IN_PARTS) {
         return true;
     }
-    if (host_of(v->memory, hit->pa, &whole) != hit->host || whole != hit->whole) {
+    if (host_of(v, hit->pa, &whole) != hit->host || whole != hit->whole) {
         return false;
     }
     hash_put(hosts, page, host);
     return true;
 }
 
-static bool has_moved(struct space *s, uint64_t page, const void *host)
+static bool has_moved(const struct vcpu *v, uint64_t page, const void *host)
 {
     bool whole = false;
 
-    return host == IN_PARTS || host_of(s, page, &whole) != host || !whole;
+    return host == IN_PARTS || host_of(v, page, &whole) != host || !whole;
 }
 
 void remap_drop_code(struct accel *a)
 {
-    struct space *s = a->vcpus[0]->memory;
     uint64_t page, *moved = NULL;
     void *host;
     size_t at = 0, count = 0;
 
     os_mutex_lock(&a->translate);
     while (hash_next(a->code_hosts, &at, &page, &host)) {
-        if (has_moved(s, page, host)) {
+        if (has_moved(a->vcpus[0], page, host)) {
             moved = mem_resize_array(moved, count + 1, sizeof(*moved));
             moved[count++] = page;
         }

@@ -321,6 +321,26 @@ static void map_changed(void *opaque)
     tcg_map_changed(opaque);
 }
 
+static void listen(struct accel *a)
+{
+    for (unsigned i = 0; i < VCPU_SPACES; i++) {
+        struct space *s = a->vcpus[0]->spaces[i];
+        if (s) {
+            assert(space_dirty(s) == space_dirty(a->vcpus[0]->memory));
+            space_listen(s, map_changed, a);
+        }
+    }
+}
+
+static void unlisten(struct accel *a)
+{
+    for (unsigned i = 0; i < VCPU_SPACES; i++) {
+        if (a->vcpus[0]->spaces[i]) {
+            space_unlisten(a->vcpus[0]->spaces[i], map_changed, a);
+        }
+    }
+}
+
 /* What needs no memory of a size that may not be had. */
 static struct accel *create(const struct accel_config *c, struct vcpu **vcpus, unsigned count)
 {
@@ -407,6 +427,7 @@ static void attach_to_memory(struct accel *a)
     if (a->tracks_code) {
         dirty_track_code(d, true);
     }
+    listen(a);
     dirty_set_guests(d, &guests, a);
     tcg_close_pages(a, NULL); /* somebody may have begun to log meanwhile */
 }
@@ -437,7 +458,6 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
         counted_attach(a);
     }
     fault_handler_install();
-    space_listen(vcpus[0]->memory, map_changed, a);
     attach_to_memory(a);
     if (c->stats) {
         stats_measure(a, true);
@@ -515,7 +535,7 @@ static void vcpu_teardown(struct vcpu *v)
 void accel_destroy(struct accel *a)
 {
     accel_stop(a);
-    space_unlisten(a->vcpus[0]->memory, map_changed, a);
+    unlisten(a);
     os_mutex_lock(&a->lock);
     atomic_store(&a->quit, true);
     os_cond_broadcast(&a->changed);

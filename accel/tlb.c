@@ -52,26 +52,34 @@ static struct tlb_table *table_create(void)
     return t;
 }
 
+/* The whole pages of a view: it begins and ends wherever another range covers a part of it. */
+static struct tlb_ram whole_pages(const struct mem_view *m, unsigned space)
+{
+    const uint64_t first = align_up(m->base, GUEST_PAGE_SIZE);
+    const uint64_t end = (m->base + m->size) & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
+
+    if (first >= end) {
+        return (struct tlb_ram){0};
+    }
+    return (struct tlb_ram){.base = vcpu_address_in(space, first),
+                            .size = end - first,
+                            .host = m->range->host + m->offset + (first - m->base)};
+}
+
 void tlb_find_ram(struct vcpu *v)
 {
     struct tlb *t = v->env.tlb;
-    const uint64_t probes[] = {0x40000000, 0, 0x80000000};
+    struct mem_view m[TLB_RAMS_OF_MEMORY];
+    unsigned n = 0;
 
     t->dirty = v->memory && dirty_used(space_dirty(v->memory)) ? space_dirty(v->memory) : NULL;
-    t->ram = NULL;
-    t->ram_base = t->ram_size = 0;
-    /* The range that most pages are in is looked up once; others go through space_find. Only whole
-     * pages count: a view begins and ends wherever another range covers a part of it. */
-    for (unsigned i = 0; i < array_len(probes) && !t->ram; i++) {
-        struct mem_view m;
-        if (v->memory && space_find(v->memory, probes[i], &m) && m.range->kind == RANGE_RAM) {
-            const uint64_t first = align_up(m.base, GUEST_PAGE_SIZE);
-            const uint64_t end = (m.base + m.size) & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
-            if (first < end) {
-                t->ram = m.range->host + m.offset + (first - m.base);
-                t->ram_base = first;
-                t->ram_size = end - first;
-            }
+    memset(t->ram, 0, sizeof(t->ram));
+    /* The ranges that most pages are in are looked up once; others go through space_find. */
+    for (unsigned i = 0; i < VCPU_SPACES; i++) {
+        const unsigned most = i == 0 ? TLB_RAMS_OF_MEMORY : 1;
+        const unsigned found = v->spaces[i] ? space_find_ram(v->spaces[i], m, most) : 0;
+        for (unsigned k = 0; k < found; k++) {
+            t->ram[n++] = whole_pages(&m[k], i);
         }
     }
 }
@@ -278,20 +286,24 @@ static inline bool is_watched(const struct vcpu *v, uint64_t a, unsigned bits)
     return t && unlikely(t->accel->watchpoint_count) && tcg_range_watched(t->accel, a, bits);
 }
 
-/* Host address of a whole page of the RAM that most pages are in; NULL: look into the map. */
-static uint8_t *page_of_ram(const struct tlb *t, paddr page)
+/* The view of pa, and (at) its address there. */
+static bool find_view(const struct vcpu *v, paddr pa, struct mem_view *m, paddr *at)
 {
-    return likely(page - t->ram_base < t->ram_size) ? t->ram + (page - t->ram_base) : NULL;
+    struct space *s = vcpu_space(v, pa);
+
+    *at = vcpu_plain_address(pa);
+    return s && space_find(s, *at, m);
 }
 
 /* Where a page that is not in that RAM is, for the second level. */
 static void enter_host(struct vcpu *v, struct tlb_page *p, paddr pa)
 {
     struct mem_view m;
+    paddr at;
 
-    if (space_find(v->memory, pa, &m) && m.range->kind != RANGE_MMIO &&
-        pa + GUEST_PAGE_SIZE <= m.base + m.size) {
-        p->host = (uint64_t)(uintptr_t)m.range->host + m.offset + (pa - m.base);
+    if (find_view(v, pa, &m, &at) && m.range->kind != RANGE_MMIO &&
+        at + GUEST_PAGE_SIZE <= m.base + m.size) {
+        p->host = (uint64_t)(uintptr_t)m.range->host + m.offset + (at - m.base);
         if (m.range->kind != RANGE_RAM) {
             p->pa_flags |= TLB_ROM;
         }
@@ -341,7 +353,7 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
                            .tag = tag,
                            .gen = gen + *tlb_page_gen(t, page),
                            .pa_flags = pa | flags};
-    p->host = (uint64_t)(uintptr_t)page_of_ram(t, pa);
+    p->host = (uint64_t)(uintptr_t)tlb_page_of_ram(t, pa);
     if (!p->host) {
         enter_host(v, p, pa);
     }
@@ -354,6 +366,7 @@ static inline void fill_hit(struct vcpu *v, uint64_t pa_flags, uint64_t va, enum
     const uint64_t at = va & (GUEST_PAGE_SIZE - 1);
     const paddr page = pa_flags & ~(uint64_t)(GUEST_PAGE_SIZE - 1), pa = page | at;
     struct mem_view m;
+    paddr where;
 
     hit->pa = pa;
     hit->host = NULL;
@@ -365,17 +378,17 @@ static inline void fill_hit(struct vcpu *v, uint64_t pa_flags, uint64_t va, enum
     if (unlikely(pa_flags & TLB_WATCHED)) {
         hit->slow |= is_watched(v, tlb_canonical(va), GUEST_PAGE_BITS);
     }
-    uint8_t *ram = v->env.tlb ? page_of_ram(v->env.tlb, page) : NULL;
+    uint8_t *ram = v->env.tlb ? tlb_page_of_ram(v->env.tlb, page) : NULL;
     if (ram) {
         hit->host = ram + at;
         hit->bytes = GUEST_PAGE_SIZE - (uint32_t)at;
         hit->whole = true;
-    } else if (space_find(v->memory, pa, &m) && m.range->kind != RANGE_MMIO &&
+    } else if (find_view(v, pa, &m, &where) && m.range->kind != RANGE_MMIO &&
                (m.range->kind == RANGE_RAM || a != ACCESS_WRITE)) {
-        const uint64_t left = m.base + m.size - pa, in_page = GUEST_PAGE_SIZE - at;
-        hit->host = m.range->host + m.offset + (pa - m.base);
+        const uint64_t left = m.base + m.size - where, in_page = GUEST_PAGE_SIZE - at;
+        hit->host = m.range->host + m.offset + (where - m.base);
         hit->bytes = (uint32_t)(left < in_page ? left : in_page);
-        hit->whole = m.base <= page && left >= in_page;
+        hit->whole = m.base <= where - at && left >= in_page;
     }
 }
 

@@ -90,6 +90,14 @@ struct tlb_table {
     uint64_t mask; /* (lines - 1) << TLB_LINE_LOG2; last member: at TLB_MASK_OFFSET of the lines */
 };
 
+/* RAM that is found without the map. */
+struct tlb_ram {
+    uint64_t base, size; /* whole pages; 0: none */
+    uint8_t *host;
+};
+#define TLB_RAMS_OF_MEMORY 3u
+#define TLB_RAMS (TLB_RAMS_OF_MEMORY + VCPU_SPACES - 1) /* the others have one each */
+
 struct tlb {
     struct tlb_table *tables[TLB_TABLES];
     struct tlb_table *by_idx[TLB_MMU_INDICES]; /* the table in use for each MMU index */
@@ -111,9 +119,8 @@ struct tlb {
     uint32_t gen_page[TLB_PAGE_GENS];
     uint32_t victim;
     uint64_t tick;
-    uint8_t *ram; /* host address of the largest RAM range, its physical base and size */
-    uint64_t ram_base, ram_size;
-    struct dirty *dirty; /* NULL: nobody wants to know of writes */
+    struct tlb_ram ram[TLB_RAMS]; /* the largest of memory first */
+    struct dirty *dirty;          /* NULL: nobody wants to know of writes */
     /* statistics */
     uint64_t refills, walks, slow;
 };
@@ -147,6 +154,22 @@ static inline uint32_t tlb_gen(const struct tlb *t, uint64_t a, uint32_t tag, bo
 static inline uint32_t *tlb_page_gen(struct tlb *t, uint64_t a)
 {
     return &t->gen_page[(a >> GUEST_PAGE_BITS ^ a >> (GUEST_PAGE_BITS + 11)) & (TLB_PAGE_GENS - 1)];
+}
+
+/* Host address of a whole page of RAM, if it is one of t->ram; NULL: look into the map. */
+static inline uint8_t *tlb_page_of_ram(const struct tlb *t, paddr page)
+{
+    const struct tlb_ram *r = t->ram;
+
+    if (likely(page - r->base < r->size)) {
+        return r->host + (page - r->base);
+    }
+    for (r++; r < t->ram + TLB_RAMS; r++) {
+        if (page - r->base < r->size) {
+            return r->host + (page - r->base);
+        }
+    }
+    return NULL;
 }
 
 static inline uint32_t tlb_tag_of(const struct tlb *t, uint64_t va, unsigned idx)

@@ -124,10 +124,10 @@ bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
         }
         const uint64_t pa = l->pa +
                             ((tlb_canonical(va) - l->base) & ~(uint64_t)(GUEST_PAGE_SIZE - 1));
-        if (pa - t->ram_base >= t->ram_size) {
+        host = (uint64_t)(uintptr_t)tlb_page_of_ram(t, pa);
+        if (!host) {
             return false;
         }
-        host = (uint64_t)(uintptr_t)t->ram + (pa - t->ram_base);
     }
     struct tlb_table *table = t->by_idx[idx];
     if (!table || (table->filled > table->lines * 4 && table->lines < TLB_MAX_LINES)) {

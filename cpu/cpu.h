@@ -46,7 +46,7 @@ struct gdb_type {
 
 /* What a page walk found; also the contents of a second-level TLB entry. */
 struct translation {
-    paddr pa;               /* of the address that was asked for */
+    paddr pa;               /* of the address that was asked for, and its space */
     uint8_t page_bits;      /* log2 of the size of the block or page: 12 … 30 */
     bool read, write, exec; /* allowed for the MMU index that was asked for */
     bool global;            /* not tagged with the ASID */
@@ -125,6 +125,8 @@ struct cpu_class {
     /* Where gdb expects of the architecture that a watchpoint stops: behind the instruction, or
      * before it. */
     bool watch_stops_behind;
+    /* The names of vcpu.spaces from the second on, up to a NULL; NULL: memory is all there is. */
+    const char *const *spaces;
     /* Code is what is in memory, without maintenance by the guest: writes to code are tracked. */
     bool coherent_code;
     /* An interrupt is pending and not masked; called by the run loop with the state in memory
@@ -138,13 +140,37 @@ struct cpu_class {
 #define FAULT_BUS (1ull << 63) /* external abort: nothing answers at this physical address */
 #define FAULT_ALIGN (1ull << 62)
 
+/*
+ * A vCPU may have several spaces of physical addresses: memory, I/O ports, memory in another mode.
+ * Which one an address is in, its bits 60 and 61 say, wherever accelerators and classes hand
+ * addresses to each other. What a class's `walk` gives for an MMU index, a mode or a page table
+ * entry decides; accesses to another space than the current mode's are made with an MMU index of
+ * their own (a memop says which). Addresses within a space have at most 60 bits.
+ */
+#define VCPU_SPACES 4
+#define VCPU_SPACE_SHIFT 60
+
+static inline uint64_t vcpu_address_in(unsigned space, uint64_t a)
+{
+    return a | (uint64_t)space << VCPU_SPACE_SHIFT;
+}
+
+/* The address within its space. */
+static inline paddr vcpu_plain_address(uint64_t pa)
+{
+    return pa & ~((uint64_t)(VCPU_SPACES - 1) << VCPU_SPACE_SHIFT);
+}
+
 struct vcpu {
     struct tcg_env env; /* the translator's, beside hot */
     const struct cpu_class *cls;
     unsigned index;
     uint64_t firmware_id; /* how firmware calls name it (Arm: the affinity fields of MPIDR); create
                              or the board */
-    struct space *memory; /* set by the board before reset */
+    union {               /* set by the board before reset; all vCPUs of a class have the same */
+        struct space *memory;
+        struct space *spaces[VCPU_SPACES]; /* as cpu_class.spaces says; NULL: bus errors */
+    };
     struct clock *clock;
     struct power *power;
     const struct sysreg_bank *sysregs; /* attached by the board */
@@ -159,6 +185,12 @@ struct vcpu {
 
     _Alignas(64) struct tcg_hot hot; /* last: the architecture's registers follow (tcg/env.h) */
 };
+
+/* The space that pa is in; NULL: the board has none. */
+static inline struct space *vcpu_space(const struct vcpu *v, uint64_t pa)
+{
+    return v->spaces[pa >> VCPU_SPACE_SHIFT & (VCPU_SPACES - 1)];
+}
 
 /* What generated code holds in its state register: the first byte behind struct vcpu. */
 #define VCPU_STATE_OFFSET sizeof(struct vcpu)

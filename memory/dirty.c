@@ -14,11 +14,20 @@ struct dirty *dirty_create(void)
 
     d->lock = mem_alloc(sizeof(*d->lock));
     os_mutex_init(d->lock);
+    d->spaces = 1;
     return d;
+}
+
+void dirty_share(struct dirty *d)
+{
+    atomic_add(&d->spaces, 1);
 }
 
 void dirty_destroy(struct dirty *d)
 {
+    if (atomic_sub(&d->spaces, 1) > 1) {
+        return;
+    }
     for (struct dirty_memory *m = d->first, *next; m; m = next) {
         next = m->next;
         os_unmap(m->flags, m->flags_bytes);

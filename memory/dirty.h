@@ -3,12 +3,12 @@
  * Who wants to know that memory was written: the translator, of pages with code; logs of dirty
  * pages.
  *
- * Each memory that an address space shows (RAM, ROM, flash) has a byte for each page, by its host
- * address, so it does not matter at which guest address it was written. Whoever writes to such
- * memory says so behind the write, by dirty_written(). Guests do not say so for each store: they
- * may keep a page open (have write lines in a TLB), which they ask for by dirty_open(); it is
- * refused while somebody wants to know of a write. Before somebody wants to know, what is open is
- * closed (dirty_guests.close).
+ * Each memory that an address space, or one beside it, shows (RAM, ROM, flash) has a byte for each
+ * page, by its host address, so it does not matter at which guest address it was written. Whoever
+ * writes to such memory says so behind the write, by dirty_written(). Guests do not say so for each
+ * store: they may keep a page open (have write lines in a TLB), which they ask for by dirty_open();
+ * it is refused while somebody wants to know of a write. Before somebody wants to know, what is
+ * open is closed (dirty_guests.close).
  *
  * Nothing of this costs anything while there is no log and no code is tracked: dirty_used() is
  * false then.
@@ -66,6 +66,7 @@ struct dirty_guests {
 };
 
 struct dirty {
+    unsigned spaces; /* that have it */
     struct dirty_memory *first;
     unsigned users;
     struct os_mutex *lock; /* guards additions, starting and stopping */
@@ -76,7 +77,8 @@ struct dirty {
 };
 
 struct dirty *dirty_create(void);
-void dirty_destroy(struct dirty *d);
+void dirty_share(struct dirty *d);   /* one more space has it */
+void dirty_destroy(struct dirty *d); /* one less */
 /* The space shows n bytes of memory at host, perhaps not for the first time. */
 void dirty_add_memory(struct dirty *d, const uint8_t *host, uint64_t n);
 /* NULL: no longer; returns when none of the functions runs. */

@@ -19,6 +19,7 @@
 
 #include <inttypes.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "base/atomic.h"
 #include "base/bits.h"
@@ -203,17 +204,28 @@ static void changed(struct space *s, bool layout)
     }
 }
 
-struct space *space_create(const char *name)
+static struct space *create(const char *name, struct dirty *dirty)
 {
     struct space *s = mem_alloc(sizeof(*s));
     s->name = name;
     os_mutex_init(&s->lock);
-    s->dirty = dirty_create();
+    s->dirty = dirty;
     for (size_t i = 0; i < FLATS; i++) {
         s->flat[i] = flat_create(64, NULL);
     }
     s->current = s->flat[0];
     return s;
+}
+
+struct space *space_create(const char *name)
+{
+    return create(name, dirty_create());
+}
+
+struct space *space_create_beside(const char *name, struct space *other)
+{
+    dirty_share(other->dirty);
+    return create(name, other->dirty);
 }
 
 void space_destroy(struct space *s)
@@ -387,6 +399,43 @@ bool space_find(struct space *s, paddr a, struct mem_view *v)
         atomic_fence_acquire();
         if (likely(atomic_get(&s->generation) == generation)) {
             return found;
+        }
+    }
+}
+
+/* v is kept sorted; gives the number of its elements. */
+static unsigned keep_largest(struct mem_view *v, unsigned n, unsigned most,
+                             const struct mem_view *add)
+{
+    unsigned at = n;
+
+    while (at > 0 && v[at - 1].size < add->size) {
+        at--;
+    }
+    if (at == most) {
+        return n;
+    }
+    n += n < most;
+    memmove(&v[at + 1], &v[at], (n - 1 - at) * sizeof(*v));
+    v[at] = *add;
+    return n;
+}
+
+unsigned space_find_ram(struct space *s, struct mem_view *v, unsigned most)
+{
+    for (;;) {
+        uint64_t generation = atomic_get_acquire(&s->generation);
+        const struct flat *f = atomic_get_acquire(&s->current);
+        unsigned n = 0;
+        for (size_t i = 0; i < atomic_get(&f->count); i++) {
+            const struct mem_view view = copy_view(&f->view[i]);
+            if (atomic_get(&view.range->kind) == RANGE_RAM) {
+                n = keep_largest(v, n, most, &view);
+            }
+        }
+        atomic_fence_acquire();
+        if (likely(atomic_get(&s->generation) == generation)) {
+            return n;
         }
     }
 }

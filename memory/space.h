@@ -70,6 +70,9 @@ struct mem_view {
 struct space;
 
 struct space *space_create(const char *name);
+/* One that may show memory which other does, too, and who wants to know of writes (memory/dirty.h)
+ * is told of either's. In what order they are destroyed does not matter. */
+struct space *space_create_beside(const char *name, struct space *other);
 void space_destroy(struct space *s);
 
 /* Adds a range (copied; name, host, ops stay the caller's) and publishes. Returns a handle for
@@ -120,6 +123,10 @@ void range_store(const struct mem_range *r, uint64_t offset, unsigned size, uint
 /* Host pointer to n bytes of RAM at a (one range), or NULL. writable refuses ROM; who writes there
  * says so by dirty_written(). */
 uint8_t *space_host(struct space *s, paddr a, size_t n, bool writable);
+
+/* The largest views of RAM, at most so many, the largest first; their number. Lock-free, and good
+ * for as long as what space_find says. */
+unsigned space_find_ram(struct space *s, struct mem_view *v, unsigned most);
 
 /* The address that shows the byte of RAM at host; false: none does. */
 bool space_find_host(struct space *s, const void *host, paddr *a);

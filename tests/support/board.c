@@ -2,6 +2,8 @@
 /* See board.h. */
 #include "tests/support/board.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 static struct test_board *board_of(struct power *p)
@@ -86,13 +88,21 @@ static bool add_vcpus(struct test_board *b, const struct cpu_class *cls, const c
             return false;
         }
         b->vcpus[b->count++] = v;
-        v->memory = b->memory;
+        memcpy(v->spaces, b->spaces, sizeof(v->spaces));
         v->clock = b->clock;
         v->power = &b->power;
         cls->reset(v);
         v->powered_off = i > 0;
     }
     return true;
+}
+
+static void create_spaces(struct test_board *b, const struct cpu_class *cls)
+{
+    b->memory = space_create("memory");
+    for (unsigned i = 0; cls->spaces && cls->spaces[i]; i++) {
+        b->spaces[i + 1] = space_create_beside(cls->spaces[i], b->memory);
+    }
 }
 
 struct test_board *test_board_new(const struct cpu_class *cls, const char *model, unsigned count,
@@ -102,7 +112,7 @@ struct test_board *test_board_new(const struct cpu_class *cls, const char *model
     b->power = (struct power){request, exit_status, cpu_on, cpu_state, console_write};
     os_mutex_init(&b->lock);
     os_cond_init(&b->changed);
-    b->memory = space_create("memory");
+    create_spaces(b, cls);
     b->clock = clock_create((struct clock_source){.now_ns = now_ns});
     b->ram_base = ram_base;
     b->ram_bytes = ram_bytes;
@@ -124,7 +134,11 @@ void test_board_free(struct test_board *b)
         b->vcpus[i]->cls->destroy(b->vcpus[i]);
     }
     mem_free(b->vcpus);
-    space_destroy(b->memory);
+    for (unsigned i = 0; i < VCPU_SPACES; i++) {
+        if (b->spaces[i]) {
+            space_destroy(b->spaces[i]);
+        }
+    }
     clock_destroy(b->clock);
     if (b->ram) {
         os_unmap(b->ram, b->ram_bytes);

@@ -13,7 +13,10 @@
 
 struct test_board {
     struct power power; /* first */
-    struct space *memory;
+    union {
+        struct space *memory;
+        struct space *spaces[VCPU_SPACES]; /* those that the class lists, empty */
+    };
     struct clock *clock;
     uint8_t *ram;
     paddr ram_base;

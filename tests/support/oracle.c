@@ -42,14 +42,15 @@ static bool fetch(struct oracle *o, uint64_t pc)
     uint64_t fault = FAULT_BUS;
 
     if (!v->cls->walk(v, pc, ACCESS_FETCH, v->cls->mmu_index(v), &t, &fault) ||
-        !space_find(v->memory, t.pa, &m) || m.range->kind == RANGE_MMIO) {
+        !vcpu_space(v, t.pa) || !space_find(vcpu_space(v, t.pa), vcpu_plain_address(t.pa), &m) ||
+        m.range->kind == RANGE_MMIO) {
         v->cls->raise_memory(v, pc, ACCESS_FETCH, fault);
         take(o);
         return false;
     }
-    const uint64_t left = m.base + m.size - t.pa,
-                   in_page = GUEST_PAGE_SIZE - t.pa % GUEST_PAGE_SIZE;
-    o->builder.code = m.range->host + m.offset + (t.pa - m.base);
+    const paddr at = vcpu_plain_address(t.pa);
+    const uint64_t left = m.base + m.size - at, in_page = GUEST_PAGE_SIZE - at % GUEST_PAGE_SIZE;
+    o->builder.code = m.range->host + m.offset + (at - m.base);
     o->builder.code_bytes = (uint32_t)(left < in_page ? left : in_page);
     return true;
 }

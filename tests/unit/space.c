@@ -380,3 +380,24 @@ TEST(dma_reaches_memory_and_refuses_registers)
     space_destroy(s);
     mem_free(host);
 }
+
+TEST(the_largest_views_of_ram_come_first)
+{
+    static uint8_t host[0x8000];
+    struct space *s = space_create("test");
+    struct probe p = {0};
+    struct mem_view v[3];
+    const struct mem_range ranges[] = {ram(0x1000, 0x1000, host), ram(0x10000, 0x4000, host),
+                                       ram(0x20000, 0x2000, host), ram(0x30000, 0x3000, host),
+                                       mmio(0x40000, 0x8000, &p, &any_size)};
+    for (unsigned i = 0; i < array_len(ranges); i++) {
+        space_add(s, &ranges[i]);
+    }
+    CHECK_EQ(space_find_ram(s, v, 3), 3);
+    CHECK_EQ(v[0].base, 0x10000);
+    CHECK_EQ(v[1].base, 0x30000);
+    CHECK_EQ(v[2].base, 0x20000);
+    CHECK_EQ(space_find_ram(s, v, 1), 1);
+    CHECK_EQ(v[0].base, 0x10000);
+    space_destroy(s);
+}
