@@ -69,11 +69,12 @@ enum {
 
 struct tcg_env {
     uint64_t gpr[16]; /* host registers at the last call of a FULL or RAISES function */
-    uint8_t vec[32][16];
+    uint8_t vec[32][64];
     uint64_t member[4];      /* of the stub that checks an access of a group */
     uint64_t args[4];        /* operands of a call out of generated code; [0] is also the result */
-    uint8_t vec_args[4][16]; /* the same for vector functions; [3] is the result */
-    uint8_t spill[TCG_SPILL_SLOTS][16]; /* values that found no register */
+    _Alignas(16) uint8_t vec_args[4][64]; /* the same for vector functions; [3] is the result */
+    uint8_t spill[TCG_SPILL_SLOTS][16]; /* values that found no register, */
+    _Alignas(16) uint8_t wide_spill[TCG_SPILL_SLOTS][64]; /* and those of more than 16 bytes */
     struct tlb *tlb;                    /* both levels */
     bool top_byte_ignored[2]; /* by bit 55 of a data address: bits 63-56 do not take part (set by
                                  the guest) */

@@ -249,7 +249,22 @@ enum ir_call_class {
                       then */
 };
 
+/* The value of an op outside generated code: as many bytes as its type has, the rest does not count.
+ * Scalars are zero-extended to 16 bytes. */
+#define IR_VEC_BYTES 64
 union ir_vec {
+    uint8_t u8[IR_VEC_BYTES];
+    uint16_t u16[IR_VEC_BYTES / 2];
+    uint32_t u32[IR_VEC_BYTES / 4];
+    uint64_t u64[IR_VEC_BYTES / 8];
+    int8_t s8[IR_VEC_BYTES];
+    int16_t s16[IR_VEC_BYTES / 2];
+    int32_t s32[IR_VEC_BYTES / 4];
+    int64_t s64[IR_VEC_BYTES / 8];
+};
+
+/* A register of 128 bits in a CPU struct. */
+union ir_v128 {
     uint8_t u8[16];
     uint16_t u16[8];
     uint32_t u32[4];

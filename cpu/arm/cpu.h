@@ -233,8 +233,8 @@ struct arm_cpu {
     uint64_t sp;   /* of the current exception level and SPSel */
     uint64_t nzcv; /* an IR FLAGS value, its C complemented */
     uint64_t pc;
-    union ir_vec v[32];
-    union ir_vec qc; /* not 0: FPSR.QC */
+    union ir_v128 v[32];
+    union ir_v128 qc; /* not 0: FPSR.QC */
 
     uint64_t mode;   /* MODE_ fields; kept by arm_update_mode() */
     uint32_t pstate; /* PSTATE_ bits */

@@ -289,7 +289,7 @@ bool arm_load(struct vcpu *v, struct cursor *c, unsigned version, bool store, st
         return error_set(e, "the state ends before FPSR");
     }
     if (store) {
-        const union ir_vec qc = cpu->qc;
+        const union ir_v128 qc = cpu->qc;
         arm_set_fpsr(cpu, fpsr);
         cpu->qc = qc;
     }

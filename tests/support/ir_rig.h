@@ -29,7 +29,7 @@ struct rig_state {
     uint64_t x[16];
     uint32_t w[4];
     uint16_t f, g;
-    _Alignas(16) union ir_vec v[16];
+    _Alignas(16) union ir_v128 v[16];
     uint64_t env[4];
     uint64_t pc;       /* where the block went on, or the instruction that raised */
     uint64_t fault;    /* what the exception was about; 0 none */

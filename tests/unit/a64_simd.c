@@ -332,7 +332,7 @@ TEST(qc_is_set_by_elements_that_take_part_only)
 {
     WITH_RIG(r)
     {
-        r.cpu.v[1] = r.cpu.v[2] = (union ir_vec){.u32 = {1, 1, 0x7fffffff, 0x7fffffff}};
+        r.cpu.v[1] = r.cpu.v[2] = (union ir_v128){.u32 = {1, 1, 0x7fffffff, 0x7fffffff}};
         EMIT(r, sqadd_v, .q = 0, .esz = 2, .rd = 3, .rn = 1, .rm = 2);
         EMIT(r, sqadd_v, .scalar = 1, .esz = 2, .rd = 4, .rn = 1, .rm = 2);
         rig_run(&r);
@@ -343,7 +343,7 @@ TEST(qc_is_set_by_elements_that_take_part_only)
     }
     WITH_RIG(r)
     {
-        r.cpu.v[1] = r.cpu.v[2] = (union ir_vec){.u32 = {1, 1, 0x7fffffff, 0x7fffffff}};
+        r.cpu.v[1] = r.cpu.v[2] = (union ir_v128){.u32 = {1, 1, 0x7fffffff, 0x7fffffff}};
         EMIT(r, sqadd_v, .q = 1, .esz = 2, .rd = 3, .rn = 1, .rm = 2);
         rig_run(&r);
         CHECK((r.cpu.qc.u64[0] | r.cpu.qc.u64[1]) != 0);
@@ -379,7 +379,7 @@ static void load3(struct rig *r, unsigned esz, memop align, uint64_t address)
 TEST(whole_vectors_and_single_elements_load_the_same)
 {
     for (unsigned esz = 0; esz < 4; esz++) {
-        union ir_vec whole[3];
+        union ir_v128 whole[3];
         WITH_RIG(r)
         {
             load3(&r, esz, 0, MEMORY_BASE + 16);
@@ -415,7 +415,7 @@ TEST(a_structure_load_that_faults_leaves_its_registers)
     WITH_RIG(r)
     {
         const uint64_t address = MEMORY_BASE + MEMORY_BYTES - 32;
-        const union ir_vec before = r.cpu.v[4];
+        const union ir_v128 before = r.cpu.v[4];
         r.cpu.x[1] = address;
         EMIT(r, ld_multi, .q = 1, .post = 1, .rm = 31, .size = 2, .regs = 4, .rn = 1, .rt = 4);
         rig_run(&r);

@@ -49,7 +49,9 @@ void copy(struct compiler *c, bool vec, unsigned dst, unsigned src)
     if (dst == src) {
         return;
     }
-    if (vec) {
+    if (vec && c->h->wide) {
+        emit_v(&c->as, SSE_MOVAPS | OP_L, dst, 0, reg_operand(src), 0, 0);
+    } else if (vec) {
         emit_rr(&c->as, SSE_MOVAPS, dst, src);
     } else {
         x_mov(&c->as, true, dst, src);
@@ -58,7 +60,9 @@ void copy(struct compiler *c, bool vec, unsigned dst, unsigned src)
 
 void load_register(struct compiler *c, ir_type t, unsigned r, struct operand o)
 {
-    if (class_of(t)) {
+    if (ir_type_bits(t) > 128) {
+        emit_v(&c->as, SSE_MOVUPS_LOAD | OP_L, r, 0, o, 0, 0);
+    } else if (class_of(t)) {
         emit_rm(&c->as, SSE_MOVUPS_LOAD, r, o);
     } else {
         x_load(&c->as, ir_type_bits(t) == 64, r, o);
@@ -67,7 +71,9 @@ void load_register(struct compiler *c, ir_type t, unsigned r, struct operand o)
 
 void store_register(struct compiler *c, ir_type t, unsigned r, struct operand o)
 {
-    if (class_of(t)) {
+    if (ir_type_bits(t) > 128) {
+        emit_v(&c->as, SSE_MOVUPS_STORE | OP_L, r, 0, o, 0, 0);
+    } else if (class_of(t)) {
         emit_rm(&c->as, SSE_MOVUPS_STORE, r, o);
     } else if (t == T_FLAGS) {
         emit_rm(&c->as, OPC(PP_66, 0, 0x89), r, o);
@@ -113,22 +119,47 @@ void store_at_entry(struct compiler *c, unsigned row)
 
 /* ---- eviction */
 
-unsigned free_slot(struct compiler *c)
+ir_type slot_type(ir_type t)
 {
+    return !class_of(t) ? T_I64 : ir_type_bits(t) <= 128 ? T_V128 : t;
+}
+
+static ir_type value_type(const struct compiler *c, uint16_t v)
+{
+    return v < FIRST_ROW_VALUE     ? c->insns[v].type
+           : v < FIRST_GROUP_VALUE ? c->h->config.guest->regs[v - FIRST_ROW_VALUE].type
+                                   : T_I64;
+}
+
+unsigned free_slot(struct compiler *c, ir_type t)
+{
+    const bool wide = ir_type_bits(t) > 128;
+    uint64_t *used = wide ? c->wide_used : c->spill_used;
     unsigned slot = 0;
 
-    while (slot < SPILL_SLOTS && (c->spill_used[slot / 64] >> slot % 64 & 1)) {
+    c->wide_slots |= wide;
+    while (slot < SPILL_SLOTS && (used[slot / 64] >> slot % 64 & 1)) {
         slot++;
     }
     assert(slot < SPILL_SLOTS);
-    c->spill_used[slot / 64] |= UINT64_C(1) << slot % 64;
-    return slot;
+    used[slot / 64] |= UINT64_C(1) << slot % 64;
+    return wide ? slot + SPILL_SLOTS : slot;
+}
+
+static void release_slot(struct compiler *c, unsigned slot)
+{
+    if (slot < SPILL_SLOTS) {
+        c->spill_used[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+    } else {
+        slot -= SPILL_SLOTS;
+        c->wide_used[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+    }
 }
 
 unsigned take_slot(struct compiler *c, uint16_t v)
 {
     if (!c->spill[v]) {
-        c->spill[v] = (uint16_t)(free_slot(c) + 1);
+        c->spill[v] = (uint16_t)(free_slot(c, value_type(c, v)) + 1);
     }
     return c->spill[v] - 1u;
 }
@@ -151,7 +182,7 @@ static void reload(struct compiler *c, uint16_t v, unsigned r)
         load_row(c, in->aux, r);
     } else {
         const struct operand o = spill_place(c->h, take_slot(c, v));
-        load_register(c, is_vec(c, v) ? T_V128 : T_I64, r, o);
+        load_register(c, slot_type(value_type(c, v)), r, o);
     }
 }
 
@@ -307,8 +338,8 @@ unsigned define(struct compiler *c, uint16_t v)
     }
     if (c->spill[v]) {
         const unsigned slot = c->spill[v] - 1u;
-        store_register(c, vec ? T_V128 : T_I64, r, spill_place(c->h, slot));
-        c->spill_used[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+        store_register(c, slot_type(value_type(c, v)), r, spill_place(c->h, slot));
+        release_slot(c, slot);
     }
     c->owner[vec][r] = 0;
     c->reg[v] = -1;
@@ -563,6 +594,10 @@ void reset_values(struct compiler *c)
 {
     memset(c->owner, 0, sizeof(c->owner));
     memset(c->spill_used, 0, sizeof(c->spill_used));
+    if (c->wide_slots) {
+        memset(c->wide_used, 0, sizeof(c->wide_used));
+        c->wide_slots = false;
+    }
     for (unsigned v = FIRST_ROW_VALUE; v < MAX_VALUES; v++) {
         c->alias[v] = (uint16_t)v;
         c->reg[v] = -1;

@@ -123,6 +123,8 @@ struct compiler {
     uint32_t touched[2]; /* homes, by class, of the rows that the block reads or writes */
     struct pending pending;
     uint64_t spill_used[SPILL_SLOTS / 64];
+    uint64_t wide_used[SPILL_SLOTS / 64]; /* those of more than 16 bytes, SPILL_SLOTS on */
+    bool wide_slots;                      /* one of them is or was used */
     uint16_t row_value[IR_MAX_REGS];        /* current value of each row; FIRST_ROW_VALUE + row: the
                                                untouched entry value */
     uint64_t rows_stored[IR_MAX_REGS / 64]; /* the entry value is needed in memory */
@@ -242,6 +244,7 @@ struct host {
     struct host_config config;
     struct os_cpu_features cpu;
     bool avx, avx2, bmi1, bmi2, fma, lzcnt, popcnt, f16c, movbe, avx512;
+    bool wide; /* values of 256 bits are in registers */
     const char *level_name;
     uint8_t *rw;
     const uint8_t *rx;
@@ -282,7 +285,9 @@ static inline struct operand row_place(const struct host *h, unsigned row)
 
 static inline struct operand spill_place(const struct host *h, unsigned slot)
 {
-    return at(STATE, ENV(h, spill) + 16 * (int32_t)slot);
+    return at(STATE, slot < SPILL_SLOTS
+                         ? ENV(h, spill) + 16 * (int32_t)slot
+                         : ENV(h, wide_spill) + IR_VEC_BYTES * (int32_t)(slot - SPILL_SLOTS));
 }
 
 static inline struct operand arg_place(const struct host *h, unsigned n)
@@ -292,7 +297,7 @@ static inline struct operand arg_place(const struct host *h, unsigned n)
 
 static inline struct operand vec_arg_place(const struct host *h, unsigned n)
 {
-    return at(STATE, ENV(h, vec_args) + 16 * (int32_t)n);
+    return at(STATE, ENV(h, vec_args) + IR_VEC_BYTES * (int32_t)n);
 }
 
 static inline struct operand constant_place(const struct compiler *c, enum constant k)
@@ -332,11 +337,12 @@ struct move {
 };
 void parallel_moves(struct compiler *c, bool vec, struct move *m, unsigned n);
 void own(struct compiler *c, bool vec, unsigned r, uint16_t v); /* v is in r from here on down */
-unsigned free_slot(struct compiler *c);                         /* a spill slot, from here on */
+unsigned free_slot(struct compiler *c, ir_type t);              /* a spill slot, from here on */
 unsigned take_slot(struct compiler *c, uint16_t v);             /* spill slot of v */
 int home_row(const struct compiler *c,
              uint16_t v); /* the row with a home whose value on entry v is, or -1 */
 bool is_vec(const struct compiler *c, uint16_t v);
+ir_type slot_type(ir_type t); /* as what a value of type t is kept in a spill slot */
 void store_at_entry(struct compiler *c,
                     unsigned row); /* memory must hold the row's value on entry */
 void store_register(struct compiler *c, ir_type t, unsigned r, struct operand o);

@@ -60,6 +60,7 @@ enum {
 #define OP_W (1u << 24)        /* REX.W */
 #define OP_BYTE_REG (1u << 25) /* reg is a byte register: SPL … DIL need a REX prefix */
 #define OP_BYTE_RM (1u << 26)
+#define OP_L (1u << 27) /* VEX.L: 256 bits */
 
 struct operand { /* memory: base + (index << scale) + disp; or a register */
     uint8_t base, index, scale;
@@ -226,20 +227,20 @@ static inline void emit_x(struct assembler *as, opcode op, unsigned reg, struct 
     emit_encoding(as, &e);
 }
 
-/* VEX encoding: reg, vvvv, o. l: 256 bits. */
+/* VEX encoding: reg, vvvv (0 if the instruction has none), o. */
 static inline void emit_v(struct assembler *as, opcode op, unsigned reg, unsigned vvvv,
                           struct operand o, unsigned imm_bytes, uint64_t imm)
 {
     struct encoding e = {0};
-    const unsigned pp = op >> 16 & 3, map = op >> 8 & 3;
+    const unsigned pp = op >> 16 & 3, map = op >> 8 & 3, l = op & OP_L ? 4 : 0;
     const bool x = o.index != NO_REG && (o.index & 8), b = o.base < RIP && (o.base & 8);
 
     if (map == MAP_0F && !x && !b && !(op & OP_W)) {
-        encode(&e, 0xc5 | ((reg & 8 ? 0 : 0x80) | (~vvvv & 15) << 3 | pp) << 8, 2);
+        encode(&e, 0xc5 | ((reg & 8 ? 0 : 0x80) | (~vvvv & 15) << 3 | l | pp) << 8, 2);
     } else {
         encode(&e, 0xc4, 1);
         encode(&e, (reg & 8 ? 0 : 0x80) | (x ? 0 : 0x40) | (b ? 0 : 0x20) | map, 1);
-        encode(&e, (op & OP_W ? 0x80 : 0) | (~vvvv & 15) << 3 | pp, 1);
+        encode(&e, (op & OP_W ? 0x80 : 0) | (~vvvv & 15) << 3 | l | pp, 1);
     }
     encode(&e, op & 0xff, 1);
     encode_modrm(&e, reg, o);

@@ -372,7 +372,7 @@ static void store_floating(struct compiler *c, const struct map_entry *m)
         r = m->where;
         break;
     case MAP_SPILL:
-        load_register(c, class_of(t) ? T_V128 : T_I64, r, spill_place(c->h, m->where));
+        load_register(c, slot_type(t), r, spill_place(c->h, m->where));
         break;
     default: {
         uint64_t k;
@@ -393,7 +393,7 @@ static void load_home(struct compiler *c, const struct map_entry *m)
 
     switch (m->kind) {
     case MAP_SPILL:
-        load_register(c, class_of(t) ? T_V128 : T_I64, home, spill_place(c->h, m->where));
+        load_register(c, slot_type(t), home, spill_place(c->h, m->where));
         break;
     case MAP_CONST:
         memcpy(&k, m + 1, sizeof(k));
@@ -436,9 +436,9 @@ static void keep_entry_values(struct compiler *c, struct map_entry *first,
         const bool stored = m->kind == MAP_ROW && c->h->homes.of_row[m->where] < 0;
         if (stored) {
             const ir_type t = c->h->config.guest->regs[m->where].type;
-            const unsigned slot = free_slot(c), r = class_of(t) ? X0 : RAX;
+            const unsigned slot = free_slot(c, t), r = class_of(t) ? X0 : RAX;
             load_row(c, m->where, r);
-            store_register(c, class_of(t) ? T_V128 : T_I64, r, spill_place(c->h, slot));
+            store_register(c, slot_type(t), r, spill_place(c->h, slot));
             m->kind = MAP_SPILL;
             m->where = (uint16_t)slot;
         }

@@ -269,6 +269,12 @@ static uint64_t recipe_operand(const struct host *h, struct vcpu *v, const struc
     }
 }
 
+static void *spilled(struct vcpu *v, unsigned slot)
+{
+    return slot < SPILL_SLOTS ? vcpu_env(v)->spill[slot]
+                              : vcpu_env(v)->wide_spill[slot - SPILL_SLOTS];
+}
+
 /* Packed flags, as the evaluators make them. */
 static void make_flags(struct host *h, struct vcpu *v, const struct map_entry *m)
 {
@@ -306,7 +312,7 @@ static void apply(struct host *h, struct vcpu *v, const struct map_entry *m,
         set_row(v, row, vcpu_env(v)->vec[m->where]);
         break;
     case MAP_SPILL:
-        set_row(v, row, vcpu_env(v)->spill[m->where]);
+        set_row(v, row, spilled(v, m->where));
         break;
     case MAP_CONST:
         set_row(v, row, m + 1);

@@ -53,7 +53,7 @@ static int best_row(const struct compiler *c, const uint8_t *uses, bool vec)
     int best = -1;
 
     for (unsigned row = 0; row < g->reg_count; row++) {
-        const bool fits = g->regs[row].type == (vec ? T_V128 : T_I64);
+        const bool fits = vec ? ir_is_vector(g->regs[row].type) : g->regs[row].type == T_I64;
         if (fits && c->loop_homes.of_row[row] < 0 && (uses[row] & (READ | PAIRED)) == READ &&
             (best < 0 || uses[row] > uses[best])) {
             best = (int)row;

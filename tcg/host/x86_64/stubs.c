@@ -21,7 +21,7 @@ static struct operand gpr_place(const struct host *h, unsigned r)
 
 static struct operand vec_place(const struct host *h, unsigned r)
 {
-    return at(STATE, ENV(h, vec) + 16 * (int32_t)r);
+    return at(STATE, ENV(h, vec) + IR_VEC_BYTES * (int32_t)r);
 }
 
 static void homes(struct host *h, struct assembler *as, bool load)
@@ -32,8 +32,13 @@ static void homes(struct host *h, struct assembler *as, bool load)
                     row_place(h, h->homes.row_of[0][r]));
         }
         if (h->homes.row_of[1][r] != 0xff) {
-            emit_rm(as, load ? SSE_MOVUPS_LOAD : SSE_MOVUPS_STORE, r,
-                    row_place(h, h->homes.row_of[1][r]));
+            const unsigned row = h->homes.row_of[1][r];
+            const opcode op = load ? SSE_MOVUPS_LOAD : SSE_MOVUPS_STORE;
+            if (ir_type_bits(h->config.guest->regs[row].type) > 128) {
+                emit_v(as, op | OP_L, r, 0, row_place(h, row), 0, 0);
+            } else {
+                emit_rm(as, op, r, row_place(h, row));
+            }
         }
     }
 }
@@ -49,7 +54,12 @@ static void gprs(struct host *h, struct assembler *as, bool load)
 static void vectors(struct host *h, struct assembler *as, bool load)
 {
     for (unsigned r = 2; r < 16; r++) {
-        emit_rm(as, load ? SSE_MOVUPS_LOAD : SSE_MOVUPS_STORE, r, vec_place(h, r));
+        if (h->wide) {
+            emit_v(as, (load ? SSE_MOVUPS_LOAD : SSE_MOVUPS_STORE) | OP_L, r, 0, vec_place(h, r), 0,
+                   0);
+        } else {
+            emit_rm(as, load ? SSE_MOVUPS_LOAD : SSE_MOVUPS_STORE, r, vec_place(h, r));
+        }
     }
 }
 
