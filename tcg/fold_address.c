@@ -20,12 +20,9 @@ static bool as_displacement(const struct ir_insn *in, int64_t sum, int64_t *disp
     return true;
 }
 
-/* v without what changes only bits of it that do not count. */
-static ir_val address_operand(const struct ir_builder *b, const struct ir_insn *in, ir_val v)
+static ir_val counted_operand(const struct ir_builder *b, memop m, ir_val v)
 {
-    const memop m = (memop)(in->imm >> 32);
-
-    while (m & MO_WIDTH) {
+    for (;;) {
         const struct ir_insn *d = fold_def(b, v);
         uint64_t k;
         const bool resized = ((d->op == IR_zext || d->op == IR_sext) && d->src == T_I32) ||
@@ -33,11 +30,18 @@ static ir_val address_operand(const struct ir_builder *b, const struct ir_insn *
         const bool masked = d->op == IR_and && fold_is_const(b, d->b, &k) &&
                             (~k & memop_address_mask(m)) == 0;
         if (!resized && !masked) {
-            break;
+            return v;
         }
         v = d->a;
     }
-    return v;
+}
+
+/* v without what changes only bits of it that do not count. */
+static inline ir_val address_operand(const struct ir_builder *b, const struct ir_insn *in, ir_val v)
+{
+    const memop m = (memop)(in->imm >> 32);
+
+    return m & MO_WIDTH ? counted_operand(b, m, v) : v;
 }
 
 /* Takes constants that were added to the base into the displacement. */

@@ -450,8 +450,26 @@ static inline memop memop_of(const struct ir_insn *in)
 struct address address_of(struct compiler *c, const struct ir_insn *in);
 /* Where in's address is found by its check and its access: a, or, if that is more than a sum of 64
  * bits, a register for emit_reach to put the address into, before everything else. */
-struct address reach_of(struct compiler *c, const struct ir_insn *in, struct address a);
-void emit_reach(struct compiler *c, const struct ir_insn *in, struct address a, struct address at);
+static inline bool is_plain_sum(const struct ir_insn *in)
+{
+    return !(memop_of(in) & MO_WIDTH) && !ir_segment(in->aux);
+}
+
+static inline struct address reach_of(struct compiler *c, const struct ir_insn *in,
+                                      struct address a)
+{
+    return is_plain_sum(in) ? a : (struct address){.base = temp(c, false), .index = NO_REG};
+}
+
+void emit_cut_sum(struct compiler *c, const struct ir_insn *in, struct address a,
+                  struct address at);
+static inline void emit_reach(struct compiler *c, const struct ir_insn *in, struct address a,
+                              struct address at)
+{
+    if (!is_plain_sum(in)) {
+        emit_cut_sum(c, in, a, at);
+    }
+}
 bool has_table(const struct compiler *c, memop m); /* an inline table serves this MMU index */
 bool inline_access(const struct compiler *c,
                    const struct ir_insn *in); /* a plain load or store with an inline path */

@@ -31,16 +31,6 @@ struct address address_of(struct compiler *c, const struct ir_insn *in)
     return a;
 }
 
-static bool is_plain_sum(const struct ir_insn *in)
-{
-    return !(memop_of(in) & MO_WIDTH) && !ir_segment(in->aux);
-}
-
-struct address reach_of(struct compiler *c, const struct ir_insn *in, struct address a)
-{
-    return is_plain_sum(in) ? a : (struct address){.base = temp(c, false), .index = NO_REG};
-}
-
 static struct operand plus(struct address a, int32_t disp)
 {
     return (struct operand){.base = (uint8_t)a.base,
@@ -51,16 +41,14 @@ static struct operand plus(struct address a, int32_t disp)
 
 /* The sum, cut to the memop's width, and the segment base; an operation of 32 bits clears what is
  * above them. */
-void emit_reach(struct compiler *c, const struct ir_insn *in, struct address a, struct address to)
+void emit_cut_sum(struct compiler *c, const struct ir_insn *in, struct address a,
+                  struct address to)
 {
     const memop m = memop_of(in);
     const uint64_t mask = memop_address_mask(m);
     const int32_t segment = (int32_t)ir_segment(in->aux);
     struct assembler *as = &c->as;
 
-    if (is_plain_sum(in)) {
-        return;
-    }
     if (segment) {
         x_alu_mem(as, ALU_ADD, !(m & MO_LINEAR_32), to.base,
                   at(STATE, segment + c->h->config.layout.state));
