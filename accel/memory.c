@@ -318,7 +318,7 @@ static u128 *whole_vector(struct vcpu *v, uint64_t va, uint32_t m, enum access a
 /* Both halves may be accessed, wherever they lie, and no watchpoint is met in either. */
 static bool both_halves_allow(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
 {
-    const unsigned left = left_in_page(va), first = left < 16 ? left : 16;
+    const unsigned n = memop_bytes(m), left = left_in_page(va), first = left < n ? left : n;
     const uint64_t then = memop_behind(m, va, first);
     struct tlb_hit hit;
 
@@ -326,13 +326,13 @@ static bool both_halves_allow(struct vcpu *v, uint64_t va, uint32_t m, enum acce
         (hit.slow && !tcg_watch(v, va, first, a, memop_idx(m)))) {
         return false;
     }
-    return first == 16 || (reach(v, then, a, memop_idx(m), &hit) &&
-                           (!hit.slow || tcg_watch(v, then, 16 - first, a, memop_idx(m))));
+    return first == n || (reach(v, then, a, memop_idx(m), &hit) &&
+                          (!hit.slow || tcg_watch(v, then, n - first, a, memop_idx(m))));
 }
 
-static bool is_aligned_16(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
+static bool is_aligned_vector(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
 {
-    if ((m & MO_ALIGN) && (va & 15)) {
+    if ((m & MO_ALIGN) && (va & (memop_bytes(m) - 1))) {
         v->cls->raise_memory(v, va, a, FAULT_ALIGN);
         return false;
     }
@@ -349,7 +349,7 @@ bool vcpu_load16(struct vcpu *v, uint64_t va, uint32_t m, uint64_t x[2])
     const unsigned first = is_high_first(m);
     struct tlb_hit hit;
 
-    if (!is_aligned_16(v, va, m, ACCESS_READ)) {
+    if (!is_aligned_vector(v, va, m, ACCESS_READ)) {
         return false;
     }
     const u128 *p = whole_vector(v, va, m, ACCESS_READ, &hit);
@@ -370,7 +370,7 @@ bool vcpu_store16(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t x[2])
     const unsigned first = is_high_first(m);
     struct tlb_hit hit;
 
-    if (!is_aligned_16(v, va, m, ACCESS_WRITE)) {
+    if (!is_aligned_vector(v, va, m, ACCESS_WRITE)) {
         return false;
     }
     u128 *p = whole_vector(v, va, m, ACCESS_WRITE, &hit);
@@ -386,6 +386,48 @@ bool vcpu_store16(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t x[2])
     memop_order16(m, half);
     atomic_write128(p, (u128)half[1] << 64 | half[0]);
     track_stored(v, p, 16);
+    return true;
+}
+
+static uint32_t piece_of_16(uint32_t m)
+{
+    return (m & ~(MO_SIZE_LOG2 | MO_ALIGN)) | MO_128;
+}
+
+bool vcpu_probe(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
+{
+    return is_aligned_vector(v, va, m, a) && both_halves_allow(v, va, m, a);
+}
+
+bool vcpu_load_vector(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
+{
+    if (memop_bytes(m) == 16) {
+        return vcpu_load16(v, va, m, value);
+    }
+    if (!vcpu_probe(v, va, m, ACCESS_READ)) {
+        return false;
+    }
+    for (unsigned i = 0; i < memop_bytes(m); i += 16) {
+        if (!vcpu_load16(v, memop_behind(m, va, i), piece_of_16(m), value + i / 8)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool vcpu_store_vector(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t *value)
+{
+    if (memop_bytes(m) == 16) {
+        return vcpu_store16(v, va, m, value);
+    }
+    if (!vcpu_probe(v, va, m, ACCESS_WRITE)) {
+        return false;
+    }
+    for (unsigned i = 0; i < memop_bytes(m); i += 16) {
+        if (!vcpu_store16(v, memop_behind(m, va, i), piece_of_16(m), value + i / 8)) {
+            return false;
+        }
+    }
     return true;
 }
 

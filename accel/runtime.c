@@ -289,7 +289,7 @@ static bool load_vector(struct vcpu *v, const struct site *s, uint64_t va, memop
     union ir_vec x = {.u64 = {0, 0}};
 
     if ((m & MO_SIZE_LOG2) < MO_128 ? !vcpu_load(v, va, m, &x.u64[0])
-                                    : !vcpu_load16(v, va, m, x.u64)) {
+                                    : !vcpu_load_vector(v, va, m, x.u64)) {
         return false;
     }
     *(union ir_vec *)v->env.vec[s->data] = x;
@@ -301,7 +301,7 @@ static bool store_vector(struct vcpu *v, const struct site *s, uint64_t va, memo
     const union ir_vec *x = (const union ir_vec *)v->env.vec[s->data];
 
     return (m & MO_SIZE_LOG2) < MO_128 ? vcpu_store(v, va, m, x->u64[0])
-                                       : vcpu_store16(v, va, m, x->u64);
+                                       : vcpu_store_vector(v, va, m, x->u64);
 }
 
 static bool access_by_register(struct vcpu *v, const struct site *s, uint64_t va)
@@ -389,7 +389,18 @@ static const void *counted(struct vcpu *v, uint64_t pc, uint32_t insns)
     return counted_rest(v, pc);
 }
 
+static uint64_t probe(struct vcpu *v, uint64_t va, uint64_t m, uint64_t write, uint32_t aux)
+{
+    (void)aux;
+    vcpu_probe(v, va, (uint32_t)m, write ? ACCESS_WRITE : ACCESS_READ);
+    return 0;
+}
+
+static const struct ir_call row_probe = {"probe", (void (*)(void))probe, IR_CALL_RAISES,
+                                         .vector = false, .pure = false};
+
 const struct host_runtime tcg_runtime = {
+    .probe = &row_probe,
     .link = link_block,
     .go = go,
     .poll = poll,

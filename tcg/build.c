@@ -49,8 +49,11 @@ ir_val ir_env_load(struct ir_builder *b, ir_type t, uint32_t offset)
 
 void ir_env_store(struct ir_builder *b, uint32_t offset, ir_val v)
 {
-    /* A vector of any type, such as one that folding found, is 16 bytes. */
-    const ir_type t = ir_is_vector(ir_type_of(b, v)) ? T_V128 : ir_type_of(b, v);
+    /* A vector of any type, such as one that folding found, is 16 bytes at least. */
+    const ir_type own = ir_type_of(b, v);
+    const ir_type t = ir_is_wide(own)     ? IR_TYPE(L_I64, log2_floor(ir_type_bits(own) / 64))
+                      : ir_is_vector(own) ? T_V128
+                                          : own;
     ir_emit(b, (struct ir_insn){.op = IR_env_store, .src = t, .a = (uint16_t)v, .aux = offset});
 }
 
@@ -268,6 +271,21 @@ ir_val ir_vdup(struct ir_builder *b, ir_type vector, ir_val x)
 ir_val ir_vzext(struct ir_builder *b, ir_val x)
 {
     return emit1(b, IR_vzext, T_V128, x, 0);
+}
+
+ir_val ir_vpart(struct ir_builder *b, ir_val v, unsigned n)
+{
+    return emit1(b, IR_vpart, T_V128, v, n);
+}
+
+ir_val ir_vwith(struct ir_builder *b, ir_val v, unsigned n, ir_val part)
+{
+    return ir_v2(b, IR_vwith, ir_type_of(b, v), v, part, n);
+}
+
+ir_val ir_vwiden(struct ir_builder *b, ir_type wide, ir_val x)
+{
+    return emit1(b, IR_vwiden, wide, x, 0);
 }
 
 /* ---- run-time functions */

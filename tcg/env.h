@@ -70,12 +70,12 @@ enum {
 struct tcg_env {
     uint64_t gpr[16]; /* host registers at the last call of a FULL or RAISES function */
     uint8_t vec[32][64];
-    uint64_t member[4];      /* of the stub that checks an access of a group */
-    uint64_t args[4];        /* operands of a call out of generated code; [0] is also the result */
+    uint64_t member[4]; /* of the stub that checks an access of a group */
+    uint64_t args[4];   /* operands of a call out of generated code; [0] is also the result */
     _Alignas(16) uint8_t vec_args[4][64]; /* the same for vector functions; [3] is the result */
-    uint8_t spill[TCG_SPILL_SLOTS][16]; /* values that found no register, */
+    uint8_t spill[TCG_SPILL_SLOTS][16];   /* values that found no register, */
     _Alignas(16) uint8_t wide_spill[TCG_SPILL_SLOTS][64]; /* and those of more than 16 bytes */
-    struct tlb *tlb;                    /* both levels */
+    struct tlb *tlb;                                      /* both levels */
     bool top_byte_ignored[2]; /* by bit 55 of a data address: bits 63-56 do not take part (set by
                                  the guest) */
     uint32_t fp_flags; /* cumulative FP_* flags of softfloat beside the host's own (guest_mxcsr) */
@@ -149,6 +149,11 @@ bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value);
  * of 8 bytes, of which neither happens if the other may not. */
 bool vcpu_load16(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value[2]);
 bool vcpu_store16(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t value[2]);
+/* The same for 16 bytes and more, in pieces of 16 of which all happen or none. */
+bool vcpu_load_vector(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value);
+bool vcpu_store_vector(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t *value);
+/* Whether an access as m says may happen at va; false: an exception was recorded. */
+bool vcpu_probe(struct vcpu *v, uint64_t va, uint32_t m, enum access a);
 /* Host address of the byte at va if an access of that kind (enum access) hits plain RAM, with
  * *bytes for which that holds, to its page's end at most; NULL else (device, fault: nothing is
  * recorded). Without bytes it holds to the page's end. Valid until the next flush. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Evaluation of any op without effects on memory, rows or control: the dispatch over tcg/ops.h. */
-#include "tcg/eval.h"
+#include <string.h>
+
 #include "base/bits.h"
 #include "base/softfloat.h"
 #include "tcg/env.h"
+#include "tcg/eval.h"
 #include "tcg/eval_lanes.h"
 #include "tcg/opinfo.h"
 
@@ -47,12 +49,39 @@ static void eval_integer(const struct ir_insn *in, union ir_vec *d, const union 
     *d = (union ir_vec){.u64 = {ir_eval_scalar(in, x, y, z), 0}};
 }
 
+/* Such an op on wide vectors is not one on each part. */
+static bool is_whole(enum ir_op op)
+{
+    return op == IR_vkonst || op == IR_vdup || op == IR_vset || op == IR_vzext || op == IR_select ||
+           (op >= IR_vpart && op <= IR_vwiden);
+}
+
+static void eval_parts(struct vcpu *v, const struct ir_guest *guest, const struct ir_insn *in,
+                       union ir_vec *d, const union ir_vec *const operands[3])
+{
+    struct ir_insn part = *in;
+    union ir_vec whole = {.u64 = {0, 0}};
+
+    part.type = ir_part_type(in->type);
+    for (unsigned n = 0; n < ir_part_count(in->type); n++) {
+        union ir_vec x[3], r;
+        for (unsigned i = 0; i < ir_ops[in->op].operands; i++) {
+            memcpy(&x[i], &operands[i]->u64[2 * n], 16);
+        }
+        ir_eval_op(v, guest, &part, &r, (const union ir_vec *const[]){&x[0], &x[1], &x[2]});
+        memcpy(&whole.u64[2 * n], &r, 16);
+    }
+    *d = whole;
+}
+
 void ir_eval_op(struct vcpu *v, const struct ir_guest *guest, const struct ir_insn *in,
                 union ir_vec *d, const union ir_vec *const operands[3])
 {
     const union ir_vec *a = operands[0], *b = operands[1], *c = operands[2];
 
-    if (ir_ops[in->op].effects & IR_STICKY) {
+    if (ir_is_wide(in->type) && !is_whole((enum ir_op)in->op)) {
+        eval_parts(v, guest, in, d, operands);
+    } else if (ir_ops[in->op].effects & IR_STICKY) {
         struct fp_env fp = eval_fp_env(guest, vcpu_env(v)->fp_rounding, in->imm);
         struct ir_eval e = {.in = in, .fp = &fp};
         if (in->op == IR_flags_fcmp) {

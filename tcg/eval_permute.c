@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Evaluators of vector ops that move lanes without computing on them. */
+#include <string.h>
+
 #include "tcg/eval_lanes.h"
 
 #define EVALUATOR(name)                                                                            \
@@ -10,7 +12,28 @@
 
 EVALUATOR(eval_vkonst)
 {
-    d->u64[0] = d->u64[1] = e->in->imm;
+    for (unsigned i = 0; i < ir_type_bits(e->in->type) / 64; i++) {
+        d->u64[i] = e->in->imm;
+    }
+}
+
+EVALUATOR(eval_vpart)
+{
+    *d = (union ir_vec){.u64 = {a->u64[2 * e->in->aux], a->u64[2 * e->in->aux + 1]}};
+}
+
+EVALUATOR(eval_vwith)
+{
+    const uint64_t x[2] = {b->u64[0], b->u64[1]};
+
+    *d = *a;
+    memcpy(&d->u64[2 * e->in->aux], x, sizeof(x));
+}
+
+EVALUATOR(eval_vwiden)
+{
+    (void)e;
+    *d = (union ir_vec){.u64 = {a->u64[0], a->u64[1]}};
 }
 
 /* Every lane of the type is x. */

@@ -517,6 +517,7 @@ static const uint8_t families[IR_OP_COUNT] = {
     [IR_flags_adc] = CARRY,
     [IR_flags_sbb] = CARRY,
     [IR_vdup] = VECTOR,
+    [IR_vpart] = VECTOR,
     [IR_vget] = VECTOR,
     [IR_vset] = VECTOR,
     [IR_vzext] = VECTOR,
@@ -548,6 +549,9 @@ ir_val ir_fold(struct ir_builder *b, struct ir_insn *in)
         const uint16_t a = in->a;
         in->a = in->b;
         in->b = a;
+    }
+    if (unlikely(ir_is_wide(in->type))) {
+        return fold_wide(b, in);
     }
     if (fold_def(b, in->a)->op == IR_konst && !ir_is_vector(in->type) &&
         folds_constants((enum ir_op)in->op, effects)) {

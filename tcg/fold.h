@@ -27,6 +27,7 @@ void fold_flush(struct ir_builder *b, struct ir_insn *in);
 void fold_address(struct ir_builder *b, struct ir_insn *in);
 
 /* The boolean that is 1 where v is 0. */
+ir_val fold_wide(struct ir_builder *b, struct ir_insn *in); /* ops of a wide type */
 ir_val fold_invert(struct ir_builder *b, ir_val v);
 
 static inline const struct ir_insn *fold_def(const struct ir_builder *b, ir_val v)

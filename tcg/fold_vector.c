@@ -242,9 +242,43 @@ static ir_val fold_sign(struct ir_builder *b, struct ir_insn *in)
     return x->op == IR_fabs && in->op == IR_fabs ? in->a : IR_NONE;
 }
 
+/* ---- wide vectors: parts that were put together are taken apart again */
+
+static ir_val fold_vpart(struct ir_builder *b, struct ir_insn *in)
+{
+    const struct ir_insn *x = fold_def(b, in->a);
+
+    switch (x->op) {
+    case IR_vwith:
+        return x->aux == in->aux ? x->b : ir_vpart(b, x->a, in->aux);
+    case IR_vwiden:
+        return in->aux == 0 ? x->a : ir_vkonst(b, 0);
+    case IR_vkonst:
+        return ir_vkonst(b, x->imm);
+    default:
+        return IR_NONE;
+    }
+}
+
+ir_val fold_wide(struct ir_builder *b, struct ir_insn *in)
+{
+    const struct ir_insn *x = fold_def(b, in->a);
+
+    if (in->op == IR_load) {
+        fold_address(b, in);
+    } else if (in->op == IR_vwith && x->op == IR_vwith && x->aux == in->aux) {
+        return ir_vwith(b, x->a, in->aux, in->b);
+    } else if (in->op == IR_vwith && x->op == IR_vwiden && in->aux == 0) {
+        return ir_vwiden(b, in->type, in->b);
+    }
+    return IR_NONE;
+}
+
 ir_val fold_vector(struct ir_builder *b, struct ir_insn *in)
 {
     switch (in->op) {
+    case IR_vpart:
+        return fold_vpart(b, in);
     case IR_vget:
         return fold_vget(b, in);
     case IR_vset:

@@ -150,7 +150,8 @@ struct host_runtime {
         const struct site *s); /* an op that the back end does not emit: operands in vec_args */
     const void *(*counted)(
         struct vcpu *v, uint64_t pc,
-        uint32_t insns); /* the block at pc has more instructions than hot.countdown had */
+        uint32_t insns);         /* the block at pc has more instructions than hot.countdown had */
+    const struct ir_call *probe; /* see tcg/lower.h */
 };
 
 struct host_config {

@@ -163,7 +163,10 @@ static enum step step(struct interp *s, const struct ir_insn *in, union ir_vec *
     switch (ir_ops[in->op].shape) {
     case SHAPE_CONST:
         d->u64[0] = in->op == IR_page ? vcpu_hot(s->v)->page + in->imm : in->imm;
-        d->u64[1] = in->op == IR_vkonst ? in->imm : 0;
+        d->u64[1] = 0;
+        for (unsigned i = 1; in->op == IR_vkonst && i < ir_type_bits(in->type) / 64; i++) {
+            d->u64[i] = in->imm;
+        }
         return STEP_NEXT;
     case SHAPE_GET:
     case SHAPE_PUT:

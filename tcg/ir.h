@@ -21,7 +21,8 @@
 typedef uint32_t ir_val; /* index of the defining instruction; IR_NONE is no value */
 #define IR_NONE 0u
 
-#define IR_MAX_INSNS 4000 /* a block ends in time: ir_full() */
+#define IR_MAX_INSNS 4000      /* a block ends in time: ir_full() */
+#define IR_MAX_WIDE_INSNS 1200 /* where wide vectors may have to be taken apart (tcg/lower.h) */
 
 enum ir_op {
 #define OP(name, shape, effects, evaluator) IR_##name,
@@ -92,6 +93,8 @@ typedef uint32_t memop;
 #define MO_32 2u
 #define MO_64 3u
 #define MO_128 4u
+#define MO_256 5u
+#define MO_512 6u
 #define MO_SIGN (1u << 3)  /* sign-extend to the type */
 #define MO_SWAP (1u << 4)  /* byte order is not the host's */
 #define MO_ALIGN (1u << 5) /* must be aligned to its size, else an alignment fault */
@@ -249,8 +252,8 @@ enum ir_call_class {
                       then */
 };
 
-/* The value of an op outside generated code: as many bytes as its type has, the rest does not count.
- * Scalars are zero-extended to 16 bytes. */
+/* The value of an op outside generated code: as many bytes as its type has, the rest does not
+ * count. Scalars are zero-extended to 16 bytes. */
 #define IR_VEC_BYTES 64
 union ir_vec {
     uint8_t u8[IR_VEC_BYTES];
@@ -295,7 +298,7 @@ struct ir_call {
 /* A guest register that get and put name: a row of the guest's table. Storage only, no views. */
 struct ir_reg {
     const char *name;
-    ir_type type;    /* I64, I32, FLAGS, V128 */
+    ir_type type;    /* I64, I32, FLAGS, V128, wider ones */
     uint32_t offset; /* in the CPU struct */
     int8_t home; /* preference for a fixed host register at block boundaries: 0 first; -1 none */
 };
@@ -304,6 +307,7 @@ struct ir_guest {
     const struct ir_reg *regs;
     unsigned reg_count; /* at most IR_MAX_REGS */
     const struct fp_rules *fp_rules;
+    uint16_t vector_bits; /* of the widest vectors: 256 or 512; 0: 128 */
     const struct ir_call *const
         *calls; /* run-time functions that ir_parse knows by name; ends with NULL; or NULL */
 };
@@ -349,7 +353,7 @@ void ir_builder_free(struct ir_builder *b);
 void ir_begin(struct ir_builder *b, uint64_t pc, uint64_t mode_key); /* an empty block */
 static inline bool ir_full(const struct ir_builder *b)
 {
-    return b->count > IR_MAX_INSNS - 600;
+    return b->count > (b->guest->vector_bits > 128 ? IR_MAX_WIDE_INSNS : IR_MAX_INSNS) - 600;
 }
 
 /* As ir_emit, with the three 64-bit words of the instruction: they travel in registers. */
@@ -465,6 +469,10 @@ ir_val ir_vget(struct ir_builder *b, ir_type lane, ir_val v, unsigned n);
 ir_val ir_vset(struct ir_builder *b, ir_type vector, ir_val v, unsigned n, ir_val x);
 ir_val ir_vdup(struct ir_builder *b, ir_type vector, ir_val x);
 ir_val ir_vzext(struct ir_builder *b, ir_val x); /* scalar → V128, the rest 0 */
+/* Wide vectors: part n of 16 bytes; the same replaced; x as the lowest part below zeros. */
+ir_val ir_vpart(struct ir_builder *b, ir_val v, unsigned n);
+ir_val ir_vwith(struct ir_builder *b, ir_val v, unsigned n, ir_val part);
+ir_val ir_vwiden(struct ir_builder *b, ir_type wide, ir_val x);
 
 /* Run-time functions. The result type is t (T_VOID: none). */
 static inline ir_val ir_call(struct ir_builder *b, ir_type t, const struct ir_call *row, ir_val x,

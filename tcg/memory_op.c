@@ -3,9 +3,11 @@
  * Memory ops at an address, for the interpreter: the shapes of the IR's values and the order of
  * accesses around what tcg/env.h offers.
  */
-#include "tcg/memory_op.h"
+#include <string.h>
+
 #include "base/atomic.h"
 #include "tcg/env.h"
+#include "tcg/memory_op.h"
 
 static unsigned bytes_of(memop m)
 {
@@ -55,6 +57,10 @@ static bool load(struct vcpu *v, const struct ir_insn *in, uint64_t va, union ir
     const memop m = (memop)(in->imm >> 32);
     u128 x;
 
+    memset(d, 0, sizeof(*d));
+    if (bytes_of(m) > 16) {
+        return vcpu_load_vector(v, va, m, d->u64);
+    }
     if (!load_value(v, va, m, &x)) {
         return false;
     }
@@ -73,7 +79,8 @@ static bool store(struct vcpu *v, memop m, uint64_t va, const union ir_vec *c)
     if (m & MO_RELEASE) {
         atomic_fence_release();
     }
-    if (!store_value(v, va, m, get128(c))) {
+    if (bytes_of(m) > 16 ? !vcpu_store_vector(v, va, m, c->u64)
+                         : !store_value(v, va, m, get128(c))) {
         return false;
     }
     if (m & MO_RELEASE) {

@@ -108,6 +108,20 @@ static const struct {
     {"f16x4", T_F16X4},
     {"f32x2", T_F32X2},
     {"bf16x8", IR_TYPE(L_BF16, 3)},
+    {"i8x32", T_I8X32},
+    {"i16x16", T_I16X16},
+    {"i32x8", T_I32X8},
+    {"i64x4", T_I64X4},
+    {"f16x16", T_F16X16},
+    {"f32x8", T_F32X8},
+    {"f64x4", T_F64X4},
+    {"i8x64", T_I8X64},
+    {"i16x32", T_I16X32},
+    {"i32x16", T_I32X16},
+    {"i64x8", T_I64X8},
+    {"f16x32", T_F16X32},
+    {"f32x16", T_F32X16},
+    {"f64x8", T_F64X8},
 };
 
 const char *ir_type_name(ir_type t)

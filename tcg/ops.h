@@ -63,7 +63,7 @@
 
 /* ---- constants and guest state */
 OP(konst, CONST, PURE, imm)              /* scalar integer */
-OP(vkonst, CONST, PURE, EV(eval_vkonst)) /* 128 bits: imm repeated twice */
+OP(vkonst, CONST, PURE, EV(eval_vkonst)) /* imm repeated */
 /* an address: imm (32 bits, signed) bytes behind the start of the page where the block, a movable
  * one, runs */
 OP(page, CONST, PURE, NOEVAL)
@@ -144,7 +144,13 @@ OP(flags_bits, UN, PURE, NOEVAL)     /* to an I32; bits without a meaning are 0 
 OP(flags_test, UNI, PURE, NOEVAL)    /* I32 boolean of condition aux */
 OP(flags_select, TRI, PURE, NOEVAL)  /* a (boolean) ? b : c, FLAGS */
 
-/* ---- vectors */
+/*
+ * ---- vectors. An op on a wide vector (more than 128 bits) is the op on each 16 bytes of its
+ * operands, or parts, by itself, but for vkonst, vdup, vget, vset, vzext, select and the three here.
+ */
+OP(vpart, CVTI, PURE, EV(eval_vpart))   /* part aux of a wide vector */
+OP(vwith, BINI, PURE, EV(eval_vwith))   /* a wide vector with part aux replaced by b */
+OP(vwiden, CVT, PURE, EV(eval_vwiden))  /* the lowest part, the rest 0 */
 OP(vdup, CVT, PURE, EV(eval_vdup)) /* a scalar (integer or floating point) into every lane */
 OP(vdup_lane, UNI, PURE, EV(eval_vdup_lane))
 OP(vget, UNI, PURE, EV(eval_vget))    /* lane aux as a scalar; type is the lane's */

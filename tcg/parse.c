@@ -209,7 +209,7 @@ static bool memory_op(struct parser *s, memop *m)
     if (!expect(s, "m") || !number(s, &bits)) {
         return false;
     }
-    if (!is_pow2(bits) || bits < 8 || bits > 128) {
+    if (!is_pow2(bits) || bits < 8 || bits > 512) {
         return fail(s, "a wrong width before");
     }
     *m = log2_floor(bits) - 3;

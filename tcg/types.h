@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bits.h"
+
 typedef uint8_t ir_type;
 
 enum ir_lane {
@@ -53,6 +55,23 @@ enum ir_lane {
                          result is 0 */
 #define T_F32X2 IR_TYPE(L_F32, 1)
 #define T_V128 T_I64X2 /* a 128-bit vector whose lanes do not matter */
+/* Wider ones, where the guest has them (struct ir_guest). */
+#define T_I8X32 IR_TYPE(L_I8, 5)
+#define T_I16X16 IR_TYPE(L_I16, 4)
+#define T_I32X8 IR_TYPE(L_I32, 3)
+#define T_I64X4 IR_TYPE(L_I64, 2)
+#define T_F16X16 IR_TYPE(L_F16, 4)
+#define T_F32X8 IR_TYPE(L_F32, 3)
+#define T_F64X4 IR_TYPE(L_F64, 2)
+#define T_V256 T_I64X4
+#define T_I8X64 IR_TYPE(L_I8, 6)
+#define T_I16X32 IR_TYPE(L_I16, 5)
+#define T_I32X16 IR_TYPE(L_I32, 4)
+#define T_I64X8 IR_TYPE(L_I64, 3)
+#define T_F16X32 IR_TYPE(L_F16, 5)
+#define T_F32X16 IR_TYPE(L_F32, 4)
+#define T_F64X8 IR_TYPE(L_F64, 3)
+#define T_V512 T_I64X8
 
 static inline enum ir_lane ir_lane(ir_type t)
 {
@@ -80,6 +99,22 @@ static inline unsigned ir_lane_bits(ir_type t)
 static inline unsigned ir_type_bits(ir_type t)
 {
     return ir_lane_bits(t) << (t >> 4);
+}
+
+static inline bool ir_is_wide(ir_type t)
+{
+    return t >= IR_TYPE(0, 2) && ir_type_bits(t) > 128; /* most have fewer lanes */
+}
+
+/* The vector of 128 bits with the lanes of t, which is a wide one. */
+static inline ir_type ir_part_type(ir_type t)
+{
+    return IR_TYPE(ir_lane(t), 7 - log2_floor(ir_lane_bits(t)));
+}
+
+static inline unsigned ir_part_count(ir_type t)
+{
+    return ir_type_bits(t) / 128;
 }
 
 static inline bool ir_is_float(ir_type t)

@@ -57,20 +57,20 @@ static bool is_scalar(ir_type t)
     return is_int(t) || is_fp(t);
 }
 
-static bool is_int_vector(ir_type t)
-{
-    return ir_is_vector(t) && ir_type_bits(t) == 128 && is_int((ir_type)ir_lane(t));
-}
-
 static bool is_any_vector(ir_type t)
 {
-    return ir_is_vector(t) && ir_type_bits(t) == 128;
+    return ir_is_vector(t) && ir_type_bits(t) >= 128;
+}
+
+static bool is_int_vector(ir_type t)
+{
+    return is_any_vector(t) && is_int((ir_type)ir_lane(t));
 }
 
 static bool is_fp_vector(ir_type t)
 {
     return ir_is_vector(t) && ir_is_float(t) && ir_lane(t) != L_BF16 &&
-           (ir_type_bits(t) == 128 || t == T_F16X4 || t == T_F32X2);
+           (ir_type_bits(t) >= 128 || t == T_F16X4 || t == T_F32X2);
 }
 
 static bool is_arithmetic_fp(ir_type t)
@@ -78,10 +78,16 @@ static bool is_arithmetic_fp(ir_type t)
     return t == T_F16 || t == T_F32 || t == T_F64 || is_fp_vector(t);
 }
 
+static unsigned register_bits(ir_type t)
+{
+    return ir_is_wide(t) ? ir_type_bits(t) : 128;
+}
+
 /* A value of type t may stand where type wanted is asked for. */
 static bool matches(ir_type t, ir_type wanted)
 {
-    return ir_is_vector(wanted) ? ir_is_vector(t) : t == wanted;
+    return ir_is_vector(wanted) ? ir_is_vector(t) && register_bits(t) == register_bits(wanted)
+                                : t == wanted;
 }
 
 static ir_type type_at(const struct verifier *c, uint16_t v)
@@ -290,10 +296,12 @@ static bool verify_vector_move(struct verifier *c)
                operands_are(c, in->type) && check(c, in->aux * w < 128, "no such lane");
     case IR_vget:
         return check(c, is_scalar(in->type), "the type is not a scalar's") &&
-               operand_is(c, in->a, T_V128) && check(c, in->aux * w < 128, "no such lane");
+               check(c, ir_is_vector(type_at(c, in->a)), "the operand is not a vector") &&
+               check(c, in->aux * w < register_bits(type_at(c, in->a)), "no such lane");
     case IR_vset:
         return check(c, is_any_vector(in->type), "the type is not a vector's") &&
-               operand_is(c, in->a, in->type) && check(c, in->aux * w < 128, "no such lane") &&
+               operand_is(c, in->a, in->type) &&
+               check(c, in->aux * w < ir_type_bits(in->type), "no such lane") &&
                check(c, is_scalar(type_at(c, in->b)) && ir_lane_bits(type_at(c, in->b)) == w,
                      "the scalar is not as wide as a lane");
     case IR_vzext:
@@ -303,6 +311,18 @@ static bool verify_vector_move(struct verifier *c)
     case IR_vext:
         return check(c, is_any_vector(in->type), "the type is not a vector's") &&
                operands_are(c, in->type) && check(c, in->aux <= 16, "more than 16 bytes");
+    case IR_vpart:
+        return check(c, in->type == T_V128 && ir_is_wide(in->src), "the operand is not wide") &&
+               operand_is(c, in->a, in->src) &&
+               check(c, in->aux < ir_part_count(in->src), "no such part");
+    case IR_vwith:
+        return check(c, ir_is_wide(in->type), "the type is not wide") &&
+               operand_is(c, in->a, in->type) && operand_is(c, in->b, T_V128) &&
+               check(c, in->aux < ir_part_count(in->type), "no such part");
+    case IR_vwiden:
+        return check(c, ir_is_wide(in->type) && ir_is_vector(in->src) && !ir_is_wide(in->src),
+                     "the type is not wide") &&
+               operand_is(c, in->a, in->src);
     default: /* vrev */
         return check(c, is_any_vector(in->type), "the type is not a vector's") &&
                operands_are(c, in->type) &&
@@ -313,7 +333,7 @@ static bool verify_vector_move(struct verifier *c)
 /* Ops that do not look at the contents of lanes. */
 static bool moves_lanes(enum ir_op op)
 {
-    return (op >= IR_vlow64 && op <= IR_vtbl) || (op >= IR_aes_enc && op <= IR_sha1_su1);
+    return (op >= IR_vpart && op <= IR_vtbl) || (op >= IR_aes_enc && op <= IR_sha1_su1);
 }
 
 static bool verify_vector(struct verifier *c)
@@ -329,10 +349,13 @@ static bool verify_vector(struct verifier *c)
     case IR_vzext:
     case IR_vext:
     case IR_vrev:
+    case IR_vpart:
+    case IR_vwith:
+    case IR_vwiden:
         return verify_vector_move(c);
     case IR_pmull64:
         return check(c, is_any_vector(in->type), "the type is not a vector's") &&
-               operands_are(c, T_V128) && check(c, in->aux < 4, "no such half");
+               operands_are(c, in->type) && check(c, in->aux < 4, "no such half");
     default:
         break;
     }
@@ -340,7 +363,10 @@ static bool verify_vector(struct verifier *c)
     const bool computes = !moves_lanes((enum ir_op)in->op);
     return check(c, lifted || (computes ? is_int_vector : is_any_vector)(in->type),
                  "the type is not a vector's of that kind") &&
-           check(c, only == T_VOID || in->type == only, "not the type of this op") &&
+           check(c,
+                 only == T_VOID ||
+                     (ir_is_wide(in->type) ? ir_part_type(in->type) : in->type) == only,
+                 "not the type of this op") &&
            operands_are(c, in->type) && verify_lane_width(c);
 }
 
@@ -450,7 +476,8 @@ static bool verify_size(struct verifier *c, ir_type t)
         return false;
     }
     if (ir_is_vector(t)) {
-        return check(c, bits <= 128 && !(m & MO_SIGN), "not a size for a vector");
+        return check(c, bits <= register_bits(t) && !(m & MO_SIGN), "not a size for a vector") &&
+               check(c, bits <= 128 || !(m & MO_SWAP), "a wide vector has no order of bytes");
     }
     if (is_fp(t)) {
         return check(c, bits == ir_lane_bits(t) && !(m & MO_SIGN), "not the size of the type");
@@ -467,22 +494,27 @@ static bool verify_memory(struct verifier *c)
         return false;
     }
     switch (in->op) {
-    case IR_load:
     case IR_load_excl:
+        if (!check(c, !ir_is_wide(in->type), "wider than 16 bytes")) {
+            return false;
+        }
+        __attribute__((fallthrough));
+    case IR_load:
         return verify_size(c, in->type) && check(c, in->c == IR_NONE, "a load stores nothing");
     case IR_store:
         return check(c, in->type == T_VOID, "a store has no value") && verify_size(c, in->src) &&
                operand_is(c, in->c, in->src);
     case IR_store_excl:
-        return check(c, in->type == T_I32, "the outcome is an i32") && verify_size(c, in->src) &&
+        return check(c, in->type == T_I32, "the outcome is an i32") &&
+               check(c, !ir_is_wide(in->src), "wider than 16 bytes") && verify_size(c, in->src) &&
                operand_is(c, in->c, in->src);
     case IR_atomic:
         return check(c, is_int(in->type) && in->src == in->type, "the type is not an integer's") &&
                verify_size(c, in->type) && operand_is(c, in->c, in->type);
     default: /* cas */
         return check(c, matches(in->src, in->type), "the types differ") &&
-               verify_size(c, in->type) && operand_is(c, in->b, in->type) &&
-               operand_is(c, in->c, in->type);
+               check(c, !ir_is_wide(in->type), "wider than 16 bytes") && verify_size(c, in->type) &&
+               operand_is(c, in->b, in->type) && operand_is(c, in->c, in->type);
     }
 }
 
@@ -497,7 +529,9 @@ static bool verify_call(struct verifier *c)
     }
     for (unsigned i = 0; i < 3; i++) {
         if (!check(c, row->vector || !ir_is_vector(type_at(c, operands[i])),
-                   "a vector for a function of integers")) {
+                   "a vector for a function of integers") ||
+            !check(c, !ir_is_wide(type_at(c, operands[i])) && !ir_is_wide(in->type),
+                   "a wide vector for a function")) {
             return false;
         }
     }
@@ -572,7 +606,9 @@ static bool verify_state(struct verifier *c)
     case IR_env_load:
         return check(c, is_int(in->type) || is_any_vector(in->type), "not a type for the state");
     default: /* env_store */
-        return check(c, is_int(in->src) || in->src == T_V128, "not a type for the state") &&
+        return check(c,
+                     is_int(in->src) || in->src == T_V128 || in->src == T_V256 || in->src == T_V512,
+                     "not a type for the state") &&
                operand_is(c, in->a, in->src);
     }
 }
@@ -610,7 +646,7 @@ static bool verify_op(struct verifier *c)
     if (op < IR_flags_add) {
         return verify_comparison(c);
     }
-    if (op < IR_vdup) {
+    if (op < IR_vpart) {
         return verify_flags(c);
     }
     return op < IR_fadd ? verify_vector(c) : verify_fp(c);
@@ -669,6 +705,8 @@ bool ir_verify(const struct ir_builder *b, struct error *e)
         in_guest_insn |= c.in->op == IR_insn;
         const uint32_t effects = ir_ops[c.in->op].effects;
         if (!verify_operands(&c) || !verify_op(&c) ||
+            !check(&c, !ir_is_wide(c.in->type) || ir_type_bits(c.in->type) <= b->guest->vector_bits,
+                   "the guest has no vectors as wide") ||
             !check(&c, ir_has_source_type((enum ir_op)c.in->op) || c.in->src == T_VOID,
                    "src has no meaning here") ||
             !check(&c, !(effects & IR_ENDS) || c.v == b->count - 1, "the block goes on") ||

@@ -30,13 +30,14 @@ struct forms {
     struct form form[FORMS_MAX];
 };
 
-static const ir_type form_types[] = {T_I8,    T_I16,   T_I32,   T_I64,   T_F16,   T_BF16,
-                                     T_F32,   T_F64,   T_FLAGS, T_I8X16, T_I16X8, T_I32X4,
-                                     T_I64X2, T_F16X8, T_F32X4, T_F64X2, T_F16X4, T_F32X2};
+static const ir_type form_types[] = {
+    T_I8,    T_I16,    T_I32,   T_I64,   T_F16,    T_BF16,  T_F32,   T_F64,   T_FLAGS,
+    T_I8X16, T_I16X8,  T_I32X4, T_I64X2, T_F16X8,  T_F32X4, T_F64X2, T_F16X4, T_F32X2,
+    T_I8X32, T_I16X16, T_I32X8, T_I64X4, T_F16X16, T_F32X8, T_F64X4};
 
 /* Operands: all vectors are alike. */
-static const ir_type form_operand_types[] = {T_I8,   T_I16, T_I32, T_I64,   T_F16,
-                                             T_BF16, T_F32, T_F64, T_FLAGS, T_V128};
+static const ir_type form_operand_types[] = {T_I8,  T_I16, T_I32,   T_I64,  T_F16, T_BF16,
+                                             T_F32, T_F64, T_FLAGS, T_V128, T_V256};
 
 /* ---- values from rows and back */
 
@@ -59,6 +60,9 @@ static inline ir_val form_value(struct ir_builder *b, ir_type t, unsigned i)
     if (t == T_I32) {
         return ir_get(b, RIG_W + i);
     }
+    if (ir_is_wide(t)) {
+        return ir_get(b, RIG_Y + (i & 7));
+    }
     if (ir_in_vector_register(t)) {
         const ir_val v = ir_get(b, RIG_V + i);
         return ir_is_vector(t) ? v : form_emit(b, IR_vget, t, v, 0);
@@ -76,6 +80,8 @@ static inline void form_put(struct ir_builder *b, ir_val v, unsigned i)
         ir_put(b, i & 1 ? RIG_G : RIG_F, v);
     } else if (t == T_I32) {
         ir_put(b, RIG_W + (i & 3), v);
+    } else if (ir_is_wide(t)) {
+        ir_put(b, RIG_Y + (i & 7), v);
     } else if (ir_in_vector_register(t)) {
         ir_put(b, RIG_V + i, ir_is_vector(t) ? v : form_emit(b, IR_vzext, T_V128, v, 0));
     } else {
@@ -206,7 +212,8 @@ static inline void form_add_operands(struct ir_builder *b, struct forms *all, st
 {
     const unsigned n = ir_ops[f.op].operands;
     const ir_type a = f.operand[0], lane = (ir_type)ir_lane(f.type);
-    const ir_type second[] = {a, T_FLAGS, f.type, lane, T_I64}, third[] = {a, T_FLAGS, f.type};
+    const ir_type second[] = {a, T_FLAGS, f.type, lane, T_I64, T_V128},
+                  third[] = {a, T_FLAGS, f.type};
 
     for (unsigned i = 0; i < (n > 1 ? array_len(second) : 1); i++) {
         for (unsigned k = 0; k < (n > 2 ? array_len(third) : 1); k++) {
@@ -219,7 +226,8 @@ static inline void form_add_operands(struct ir_builder *b, struct forms *all, st
             for (unsigned j = 0; j < k; j++) {
                 seen |= third[j] == third[k];
             }
-            const bool alike = ir_is_vector(f.operand[1]) && f.operand[1] != T_V128 && i > 0;
+            const bool alike = ir_is_vector(f.operand[1]) && f.operand[1] != T_V128 && i > 0 &&
+                               (f.operand[1] != T_V256 || f.op != IR_vwith);
             if (!seen && !alike) {
                 form_add_auxes(b, all, f);
             }
@@ -306,6 +314,10 @@ static inline void form_operands(struct rng *r, struct rig_state *s, ir_type t)
         for (unsigned k = 0; k < 128 / w; k++) {
             const uint64_t x = form_random_lane(r, w);
             memcpy(&s->v[i].u8[k * w / 8], &x, w / 8);
+        }
+        for (unsigned k = 0; k < 256 / w; k++) {
+            const uint64_t x = form_random_lane(r, w);
+            memcpy(&s->y[i][0].u8[k * w / 8], &x, w / 8);
         }
     }
     s->f = (uint16_t)rng_u64(r) & FORM_FLAGS;

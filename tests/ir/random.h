@@ -25,7 +25,7 @@ struct random_block {
 static inline struct pool *random_pool(struct random_block *s, ir_type t)
 {
     for (unsigned i = 0; i < array_len(form_operand_types); i++) {
-        if (form_operand_types[i] == (ir_is_vector(t) ? T_V128 : t)) {
+        if (form_operand_types[i] == (ir_is_wide(t) ? T_V256 : ir_is_vector(t) ? T_V128 : t)) {
             return &s->pools[i];
         }
     }
@@ -103,7 +103,7 @@ static inline void random_compute(struct random_block *s)
     unsigned op;
 
     do {
-        op = (unsigned)rng_below(s->r, rng_below(s->r, 2) ? IR_vdup : IR_OP_COUNT);
+        op = (unsigned)rng_below(s->r, rng_below(s->r, 2) ? IR_vpart : IR_OP_COUNT);
     } while (s->first[op] == s->first[op + 1]);
     const struct form *f =
         &all->form[s->first[op] + rng_below(s->r, s->first[op + 1] - s->first[op])];
@@ -213,8 +213,9 @@ static inline ir_type random_access(struct random_block *s, enum ir_op op, memop
     unsigned i = (unsigned)rng_below(s->r, 4);
 
     if (kind == 0 && op != IR_atomic) {
-        *m = plain ? (memop)rng_below(s->r, 5) : MO_128;
-        return T_V128;
+        const bool wide = plain && rng_below(s->r, 3) == 0;
+        *m = !plain ? MO_128 : wide && rng_below(s->r, 2) ? MO_256 : (memop)rng_below(s->r, 5);
+        return wide ? T_V256 : T_V128;
     }
     if (kind == 1 && plain) {
         i %= 3;
@@ -236,6 +237,9 @@ static inline void random_memory(struct random_block *s)
     const ir_type t = random_access(s, (enum ir_op)in.op, &m);
 
     m |= extras[rng_below(s->r, array_len(extras))];
+    if ((m & MO_SIZE_LOG2) > MO_128) {
+        m &= ~MO_SWAP;
+    }
     if (m & MO_SWAP) {
         const memop unit = (memop)rng_below(s->r, 4) << MO_UNIT_SHIFT;
         m |= memop_unit(m | unit) <= memop_bytes(m) ? unit : 0;
@@ -287,10 +291,12 @@ static inline void random_call(struct random_block *s)
 
 static inline void random_state_access(struct random_block *s)
 {
-    static const ir_type types[] = {T_I8, T_I16, T_I32, T_I64, T_V128};
+    static const ir_type types[] = {T_I8, T_I16, T_I32, T_I64, T_V128, T_V256};
     const ir_type t = types[rng_below(s->r, array_len(types))];
     const bool segment = t == T_I64 && rng_below(s->r, 3) == 0;
-    const uint32_t offset = rig_env_offset(segment ? 3 : 2 * (unsigned)rng_below(s->r, 2));
+    const uint32_t offset = rig_env_offset(segment         ? 3
+                                           : ir_is_wide(t) ? 0
+                                                           : 2 * (unsigned)rng_below(s->r, 2));
 
     if (rng_below(s->r, 2)) {
         random_made(s, ir_env_load(s->b, t, offset));
@@ -301,7 +307,8 @@ static inline void random_state_access(struct random_block *s)
 
 static inline void random_put(struct random_block *s)
 {
-    static const ir_type types[] = {T_I64, T_I64, T_I64, T_I32, T_FLAGS, T_V128, T_F64, T_I8};
+    static const ir_type types[] = {T_I64,  T_I64, T_I64, T_I32, T_FLAGS,
+                                    T_V128, T_F64, T_I8,  T_V256};
 
     form_put(s->b, random_value(s, types[rng_below(s->r, array_len(types))]),
              (unsigned)rng_below(s->r, 15)); /* row 15 is a base address */

@@ -4,6 +4,7 @@
  *
  *   case NAME
  *   in x0=1 v0=2:3 [0x10000]=0x55 rounding=1     state before; all else is 0; v0 is high:low
+ *                                                y0 and z0: the halves of row y0
  *   ...                                          instructions, after an insn 0x1000
  *   out x2=3 pc=0x2000 fp=0x10                   state after; what is not named is unchanged
  *
@@ -69,6 +70,9 @@ static struct place place_of(struct rig_state *s, const char *name)
         }
         if (kind == 'v' && n < 16) {
             return (struct place){&s->v[n], 16};
+        }
+        if ((kind == 'y' || kind == 'z') && n < 8) {
+            return (struct place){s->y[n][kind == 'z'].u8, 16};
         }
     }
     return (struct place){NULL, 0};

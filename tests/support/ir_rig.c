@@ -43,7 +43,11 @@ static struct rig *rig_of(struct vcpu *v)
     }
 #define RIG_Q(n)                                                                                   \
     {                                                                                              \
-        "v" #n, T_V128, offsetof(struct rig, s.v[n]), n < 12 ? n : -1                              \
+        "v" #n, T_V128, offsetof(struct rig, s.v[n]), n < 9 ? n : -1                               \
+    }
+#define RIG_Y(n)                                                                                   \
+    {                                                                                              \
+        "y" #n, T_V256, offsetof(struct rig, s.y[n]), n < 3 ? 9 + n : -1                           \
     }
 const struct ir_reg rig_rows[RIG_ROWS] = {
     RIG_X(0),
@@ -84,9 +88,18 @@ const struct ir_reg rig_rows[RIG_ROWS] = {
     RIG_Q(13),
     RIG_Q(14),
     RIG_Q(15),
+    RIG_Y(0),
+    RIG_Y(1),
+    RIG_Y(2),
+    RIG_Y(3),
+    RIG_Y(4),
+    RIG_Y(5),
+    RIG_Y(6),
+    RIG_Y(7),
 };
 #undef RIG_X
 #undef RIG_Q
+#undef RIG_Y
 
 uint32_t rig_env_offset(unsigned i)
 {
@@ -182,8 +195,11 @@ const struct ir_call *const rig_calls[] = {&rows[RIG_LEAF],
                                            &rows[RIG_TAIL],
                                            NULL};
 
-const struct ir_guest rig_guest = {
-    .regs = rig_rows, .reg_count = RIG_ROWS, .fp_rules = &fp_rules_arm, .calls = rig_calls};
+const struct ir_guest rig_guest = {.regs = rig_rows,
+                                   .reg_count = RIG_ROWS,
+                                   .fp_rules = &fp_rules_arm,
+                                   .vector_bits = 256,
+                                   .calls = rig_calls};
 
 /* ---- the CPU class */
 
@@ -504,7 +520,8 @@ static bool rows_differ(const struct rig_state *got, const struct rig_state *wan
 
     if (memcmp(got->x, want->x, sizeof(got->x)) == 0 &&
         memcmp(got->w, want->w, sizeof(got->w)) == 0 &&
-        memcmp(got->v, want->v, sizeof(got->v)) == 0) {
+        memcmp(got->v, want->v, sizeof(got->v)) == 0 &&
+        memcmp(got->y, want->y, sizeof(got->y)) == 0) {
         return false;
     }
     for (unsigned i = 0; i < 16; i++) {
@@ -523,6 +540,14 @@ static bool rows_differ(const struct rig_state *got, const struct rig_state *wan
         snprintf(name, sizeof(name), "v%u's %s half", i / 2, i & 1 ? "high" : "low");
         if (got->v[i / 2].u64[i & 1] != want->v[i / 2].u64[i & 1]) {
             return differ(why, size, name, got->v[i / 2].u64[i & 1], want->v[i / 2].u64[i & 1]);
+        }
+    }
+    for (unsigned i = 0; i < 32; i++) {
+        const uint64_t x = got->y[i / 4][i / 2 & 1].u64[i & 1],
+                       y = want->y[i / 4][i / 2 & 1].u64[i & 1];
+        snprintf(name, sizeof(name), "y%u's doubleword %u", i / 4, i & 3);
+        if (x != y) {
+            return differ(why, size, name, x, y);
         }
     }
     return false;

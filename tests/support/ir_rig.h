@@ -4,7 +4,8 @@
  * class. A block of IR runs from a state, by the reference interpreter or as host code in the
  * translating accelerator, and what it leaves is compared.
  *
- *   rows     x0-x15 i64, w0-w3 i32, f and g flags, v0-v15 vectors; and env, reached by env_load
+ *   rows     x0-x15 i64, w0-w3 i32, f and g flags, v0-v15 vectors, y0-y7 of 256 bits; and env,
+ *            reached by env_load
  *   memory   RIG_BASE, RIG_BYTES, plain; its first page is also the last one of 16, 24, 31 and 32
  *            bits of address, its second the one at 0; all other data accesses fault. MMU index 0
  * is the ordinary one, RIG_USER the unprivileged one; odd ones exchange the two pages code     the
@@ -30,6 +31,7 @@ struct rig_state {
     uint32_t w[4];
     uint16_t f, g;
     _Alignas(16) union ir_v128 v[16];
+    union ir_v128 y[8][2];
     uint64_t env[4];
     uint64_t pc;       /* where the block went on, or the instruction that raised */
     uint64_t fault;    /* what the exception was about; 0 none */
@@ -45,7 +47,8 @@ enum {
     RIG_F = 20,
     RIG_G = 21,
     RIG_V = 22,
-    RIG_ROWS = 38
+    RIG_Y = 38,
+    RIG_ROWS = 46
 };
 enum {
     RIG_LEAF,

@@ -135,6 +135,16 @@ bool vcpu_store16(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t value[
     return p;
 }
 
+bool vcpu_load_vector(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
+{
+    return vcpu_load16(v, va, m, value);
+}
+
+bool vcpu_store_vector(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t *value)
+{
+    return vcpu_store16(v, va, m, value);
+}
+
 void *vcpu_host(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_t *bytes)
 {
     (void)v, (void)va, (void)kind, (void)mmu_idx, (void)bytes;

@@ -60,7 +60,7 @@ void copy(struct compiler *c, bool vec, unsigned dst, unsigned src)
 
 void load_register(struct compiler *c, ir_type t, unsigned r, struct operand o)
 {
-    if (ir_type_bits(t) > 128) {
+    if (ir_is_wide(t)) {
         emit_v(&c->as, SSE_MOVUPS_LOAD | OP_L, r, 0, o, 0, 0);
     } else if (class_of(t)) {
         emit_rm(&c->as, SSE_MOVUPS_LOAD, r, o);
@@ -71,7 +71,7 @@ void load_register(struct compiler *c, ir_type t, unsigned r, struct operand o)
 
 void store_register(struct compiler *c, ir_type t, unsigned r, struct operand o)
 {
-    if (ir_type_bits(t) > 128) {
+    if (ir_is_wide(t)) {
         emit_v(&c->as, SSE_MOVUPS_STORE | OP_L, r, 0, o, 0, 0);
     } else if (class_of(t)) {
         emit_rm(&c->as, SSE_MOVUPS_STORE, r, o);
@@ -121,7 +121,7 @@ void store_at_entry(struct compiler *c, unsigned row)
 
 ir_type slot_type(ir_type t)
 {
-    return !class_of(t) ? T_I64 : ir_type_bits(t) <= 128 ? T_V128 : t;
+    return ir_is_wide(t) ? t : class_of(t) ? T_V128 : T_I64;
 }
 
 static ir_type value_type(const struct compiler *c, uint16_t v)
@@ -133,7 +133,7 @@ static ir_type value_type(const struct compiler *c, uint16_t v)
 
 unsigned free_slot(struct compiler *c, ir_type t)
 {
-    const bool wide = ir_type_bits(t) > 128;
+    const bool wide = ir_is_wide(t);
     uint64_t *used = wide ? c->wide_used : c->spill_used;
     unsigned slot = 0;
 
@@ -494,7 +494,8 @@ static uint16_t alias_of(const struct compiler *c, uint32_t i)
         zero_upper(&c->insns[c->alias[in->a]])) {
         return c->alias[in->a];
     }
-    if (in->op == IR_vget && in->aux == 0 && class_of(in->type)) {
+    if ((in->op == IR_vget && in->aux == 0 && class_of(in->type)) ||
+        (in->op == IR_vpart && in->aux == 0)) {
         return c->alias[in->a]; /* what is above a scalar in its register does not matter */
     }
     return (uint16_t)i;

@@ -9,6 +9,7 @@
  * them produced first, unless its own instruction is what does.
  */
 #include "tcg/host/x86_64/compile.h"
+#include "tcg/lower.h"
 #include "tcg/opinfo.h"
 
 const emitter emitters[IR_OP_COUNT] = {
@@ -159,6 +160,7 @@ const emitter emitters[IR_OP_COUNT] = {
     [IR_sha256_h2] = emit_sha256,
     [IR_sha256_su0] = emit_sha256,
     [IR_sha256_su1] = emit_sha256,
+    [IR_vpart] = emit_wide,
     [IR_vkonst] = emit_vector_move,
     [IR_vdup] = emit_vector_move,
     [IR_vget] = emit_vector_move,
@@ -253,7 +255,9 @@ static void compile_op(struct compiler *c, const struct ir_insn *in)
         flush_flags(c);
         c->locked[0] = c->locked[1] = 0;
     }
-    if (emitters[in->op]) {
+    if (c->h->wide && ir_is_wide(in->type)) {
+        emit_wide(c, in);
+    } else if (emitters[in->op]) {
         emitters[in->op](c, in);
     } else {
         fallback(c, in);
@@ -291,12 +295,16 @@ bool host_compile(struct host *h, struct ir_builder *b, struct block *blk)
 {
     struct compiler *c = &h->c;
 
+    if (h->lowering) {
+        b = ir_lower(h->lowering, b);
+    }
     c->h = h;
     c->b = b;
     c->blk = blk;
     c->insns = b->insns;
     c->count = b->count;
-    c->as = (struct assembler){.rw = h->rw, .hot = h->hot_start, .cold = h->cold_start};
+    c->as = (struct assembler){
+        .rw = h->rw, .hot = h->hot_start, .cold = h->cold_start, .vex = h->wide};
     c->full = h->hot_start - h->cold_start < 4 * ROOM || h->link_count + 4 > h->link_capacity ||
               h->site_count + b->count > h->site_capacity ||
               h->map_count + b->count * 32 > h->map_capacity;

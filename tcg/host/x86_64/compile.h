@@ -123,8 +123,8 @@ struct compiler {
     uint32_t touched[2]; /* homes, by class, of the rows that the block reads or writes */
     struct pending pending;
     uint64_t spill_used[SPILL_SLOTS / 64];
-    uint64_t wide_used[SPILL_SLOTS / 64]; /* those of more than 16 bytes, SPILL_SLOTS on */
-    bool wide_slots;                      /* one of them is or was used */
+    uint64_t wide_used[SPILL_SLOTS / 64];   /* those of more than 16 bytes, SPILL_SLOTS on */
+    bool wide_slots;                        /* one of them is or was used */
     uint16_t row_value[IR_MAX_REGS];        /* current value of each row; FIRST_ROW_VALUE + row: the
                                                untouched entry value */
     uint64_t rows_stored[IR_MAX_REGS / 64]; /* the entry value is needed in memory */
@@ -244,7 +244,8 @@ struct host {
     struct host_config config;
     struct os_cpu_features cpu;
     bool avx, avx2, bmi1, bmi2, fma, lzcnt, popcnt, f16c, movbe, avx512;
-    bool wide; /* values of 256 bits are in registers */
+    bool wide;                    /* values of 256 bits are in registers */
+    struct ir_lowering *lowering; /* NULL: the guest has no wide vectors */
     const char *level_name;
     uint8_t *rw;
     const uint8_t *rx;
@@ -356,6 +357,13 @@ void reset_values(struct compiler *c);
 bool is_site(const struct ir_insn *in); /* may leave the block in its middle */
 struct site *new_site(struct compiler *c, enum site_kind kind, bool exits,
                       uint32_t *index); /* exits: with a map */
+
+/* The one instruction that does in by lane, or 0. *swap: its operands the other way round. */
+opcode vector_opcode(const struct ir_insn *in, bool *swap);
+
+/* ---- 256 bits (ops_wide.c) */
+bool wide_is_native(const struct ir_insn *in); /* an op on them, given AVX2 */
+void emit_wide(struct compiler *c, const struct ir_insn *in);
 
 /* ---- exits (exits.c) */
 /* Says where the rows are at op i, for the run-time. flags: those that the host will have there

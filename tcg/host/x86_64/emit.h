@@ -40,6 +40,7 @@ struct assembler {
     uint32_t hot;  /* hot code occupies [hot, …) */
     uint32_t cold; /* cold code ends here */
     bool to_cold;  /* emit there */
+    bool vex;      /* vector instructions in VEX encoding */
 };
 
 /* An opcode: mandatory prefix, map, byte, operand size. */
@@ -206,8 +207,8 @@ static inline unsigned rex_of(opcode op, unsigned reg, struct operand o)
 }
 
 /* One instruction with a ModRM byte, legacy encoding; imm_bytes of imm at the end. */
-static inline void emit_x(struct assembler *as, opcode op, unsigned reg, struct operand o,
-                          unsigned imm_bytes, uint64_t imm)
+static inline void emit_legacy(struct assembler *as, opcode op, unsigned reg, struct operand o,
+                               unsigned imm_bytes, uint64_t imm)
 {
     static const uint8_t prefix[] = {0, 0x66, 0xf3, 0xf2};
     struct encoding e = {0};
@@ -225,6 +226,20 @@ static inline void emit_x(struct assembler *as, opcode op, unsigned reg, struct 
         encode_tail(&e, low_bytes(imm, imm_bytes), imm_bytes);
     }
     emit_encoding(as, &e);
+}
+
+/* The same, in VEX encoding if there is one (vex.c). */
+void emit_either(struct assembler *as, opcode op, unsigned reg, struct operand o,
+                 unsigned imm_bytes, uint64_t imm);
+
+static inline void emit_x(struct assembler *as, opcode op, unsigned reg, struct operand o,
+                          unsigned imm_bytes, uint64_t imm)
+{
+    if (unlikely(as->vex)) {
+        emit_either(as, op, reg, o, imm_bytes, imm);
+        return;
+    }
+    emit_legacy(as, op, reg, o, imm_bytes, imm);
 }
 
 /* VEX encoding: reg, vvvv (0 if the instruction has none), o. */

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "tcg/eval.h"
 #include "tcg/host/x86_64/compile.h"
+#include "tcg/lower.h"
 
 #define SENTINELS 8
 
@@ -48,7 +49,7 @@ static void assign_homes(struct host *h)
     memset(s->row_of, 0xff, sizeof(s->row_of));
     for (unsigned row = 0; row < g->reg_count; row++) {
         const bool vec = class_of(g->regs[row].type);
-        const int home = g->regs[row].home;
+        const int home = ir_is_wide(g->regs[row].type) && !h->wide ? -1 : g->regs[row].home;
         if (home >= 0 && home < (vec ? VEC_HOMES : GPR_HOMES)) {
             const unsigned r = vec ? vec_homes[home] : gpr_homes[home];
             s->of_row[row] = (int8_t)r;
@@ -86,6 +87,11 @@ struct host *host_create(const struct host_config *config, struct error *e)
         host_destroy(h);
         return NULL;
     }
+    h->wide = h->avx2 && config->guest->vector_bits == 256;
+    if (config->guest->vector_bits > 128) {
+        h->lowering = ir_lowering_create(config->guest, h->wide ? 256 : 128, wide_is_native,
+                                         config->runtime.probe);
+    }
     assign_homes(h);
     reset_values(&h->c);
     stubs_create(h);
@@ -112,6 +118,7 @@ void host_destroy(struct host *h)
     if (h->traps) {
         os_unmap(h->traps, (size_t)h->trap_capacity * sizeof(*h->traps));
     }
+    ir_lowering_destroy(h->lowering);
     mem_free(h);
 }
 

@@ -15,6 +15,10 @@ void load_result(struct compiler *c, unsigned dst, ir_type t, struct operand pla
 {
     struct assembler *as = &c->as;
 
+    if (ir_is_wide(t)) {
+        load_register(c, t, dst, place);
+        return;
+    }
     if (class_of(t)) {
         const unsigned bits = ir_type_bits(t);
         emit_rm(as,
@@ -43,6 +47,10 @@ void store_operand(struct compiler *c, ir_val v, struct operand place)
     struct assembler *as = &c->as;
     uint64_t k;
 
+    if (ir_is_wide(t)) {
+        store_register(c, t, use(c, v, 0), place);
+        return;
+    }
     if (class_of(t)) {
         const unsigned bits = ir_is_vector(t) ? 128 : ir_type_bits(t), r = use(c, v, 0);
         emit_rm(as,

@@ -41,8 +41,7 @@ static struct operand plus(struct address a, int32_t disp)
 
 /* The sum, cut to the memop's width, and the segment base; an operation of 32 bits clears what is
  * above them. */
-void emit_cut_sum(struct compiler *c, const struct ir_insn *in, struct address a,
-                  struct address to)
+void emit_cut_sum(struct compiler *c, const struct ir_insn *in, struct address a, struct address to)
 {
     const memop m = memop_of(in);
     const uint64_t mask = memop_address_mask(m);

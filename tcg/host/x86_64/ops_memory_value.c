@@ -97,6 +97,10 @@ static void store_vector(struct compiler *c, const struct ir_insn *in, struct op
     if (swaps && forwards) {
         reverse_units(c, memop_of(in), X0, data);
     }
+    if (ir_is_wide(in->src) && (memop_of(in) & MO_SIZE_LOG2) == MO_256) {
+        store_register(c, in->src, data, place);
+        return;
+    }
     emit_rm(&c->as, vector_move(memop_of(in), true), swaps ? X0 : data, place);
     if (swaps && !forwards) {
         reverse_units(c, memop_of(in), X0, data);
@@ -161,6 +165,10 @@ static void load_vector(struct compiler *c, const struct ir_insn *in, unsigned d
 
     if (swaps && !forwards) {
         reverse_units(c, memop_of(in), dst, dst);
+    }
+    if (ir_is_wide(in->type)) {
+        load_register(c, in->type, dst, place);
+        return;
     }
     emit_rm(&c->as, vector_move(memop_of(in), false), dst, place);
     if (swaps && forwards) {

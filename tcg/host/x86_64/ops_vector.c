@@ -51,6 +51,16 @@ static const struct vector_row *find(const struct ir_insn *in)
     return NULL;
 }
 
+opcode vector_opcode(const struct ir_insn *in, bool *swap)
+{
+    const struct vector_row *row = find(in);
+
+    if (row && swap) {
+        *swap = row->swap;
+    }
+    return row ? row->code : 0;
+}
+
 void three(struct compiler *c, opcode op, unsigned dst, unsigned a, unsigned b)
 {
     if (c->h->avx) {

@@ -68,6 +68,9 @@ static void mxcsr(struct host *h, struct assembler *as, bool to_guest)
     const struct operand guest = at(STATE, HOT(h, guest_mxcsr)),
                          host = at(STATE, HOT(h, host_mxcsr));
 
+    if (!to_guest && h->wide) { /* C may use the encodings that keep upper halves: vzeroupper */
+        emit_bytes(as, (const uint8_t[]){0xc5, 0xf8, 0x77}, 3);
+    }
     if (!to_guest) {
         emit_x(as, OPC(0, 1, 0xae), 3, guest, 0, 0);
     }
@@ -487,7 +490,7 @@ static void constants(struct host *h)
 
 void stubs_create(struct host *h)
 {
-    struct assembler as = {.rw = h->rw, .cold = K_COUNT * 16, .to_cold = true};
+    struct assembler as = {.rw = h->rw, .cold = K_COUNT * 16, .to_cold = true, .vex = h->wide};
     const struct host_runtime *r = &h->config.runtime;
 
     constants(h);

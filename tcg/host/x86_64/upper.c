@@ -163,7 +163,9 @@ void upper_track(struct compiler *c, uint32_t i)
     const struct ir_insn *in = &c->insns[i];
 
     c->cleared[i] = false;
-    c->width[i] = (uint8_t)(ir_is_vector(in->type) ? vector_width(c, in) : scalar_width(c, in));
+    c->width[i] = (uint8_t)(ir_is_wide(in->type)     ? 128
+                            : ir_is_vector(in->type) ? vector_width(c, in)
+                                                     : scalar_width(c, in));
     const bool extends = in->op == IR_vzext && class_of(in->src);
     if (!extends && in->op != IR_vlow64) {
         return;

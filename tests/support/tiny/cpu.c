@@ -63,7 +63,8 @@ static void print(struct vcpu *v, struct strbuf *out)
 /* ---- registers */
 
 static const struct ir_reg rows[] = {{"a", T_I32, offsetof(struct tiny_cpu, a), 0}};
-static const struct ir_guest guest = {rows, array_len(rows), &fp_rules_arm, NULL};
+static const struct ir_guest guest = {
+    .regs = rows, .reg_count = array_len(rows), .fp_rules = &fp_rules_arm};
 
 static const struct cpu_reg regs[] = {
     {"a", offsetof(struct tiny_cpu, a), 32, 0, "org.dragoman.tiny", "tiny_flags", NULL, NULL},
