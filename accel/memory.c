@@ -37,34 +37,41 @@ static uint8_t *memory_at(struct vcpu *v, uint64_t va, enum access a, unsigned i
     return tlb_lookup(v, va, a, idx, hit, &fault) && !hit->slow ? hit->host : NULL;
 }
 
+static struct requester requester(struct vcpu *v, unsigned idx)
+{
+    return (struct requester){.id = v->index, .user = idx == v->cls->mmu_index_user(v)};
+}
+
 /* n bytes, up to 8, of what is no plain memory. */
-static bool device_load(struct vcpu *v, uint64_t pa, unsigned n, uint64_t *value)
+static bool device_load(struct vcpu *v, uint64_t pa, unsigned n, unsigned idx, uint64_t *value)
 {
     struct space *s = vcpu_space(v, pa);
     const paddr a = vcpu_plain_address(pa);
+    const struct requester by = requester(v, idx);
     uint8_t bytes[8] = {0};
 
     if (!s || is_pow2(n)) {
-        return s && space_load(s, a, n, value);
+        return s && space_load_by(s, &by, a, n, value);
     }
-    if (!space_read(s, a, bytes, n)) {
+    if (!space_read_by(s, &by, a, bytes, n)) {
         return false;
     }
     *value = load_le(bytes, n);
     return true;
 }
 
-static bool device_store(struct vcpu *v, uint64_t pa, unsigned n, uint64_t value)
+static bool device_store(struct vcpu *v, uint64_t pa, unsigned n, unsigned idx, uint64_t value)
 {
     struct space *s = vcpu_space(v, pa);
     const paddr a = vcpu_plain_address(pa);
+    const struct requester by = requester(v, idx);
     uint8_t bytes[8];
 
     if (!s || is_pow2(n)) {
-        return s && space_store(s, a, n, value);
+        return s && space_store_by(s, &by, a, n, value);
     }
     store_le(bytes, n, value);
-    return space_write(s, a, bytes, n);
+    return space_write_by(s, &by, a, bytes, n);
 }
 
 /* Host accesses of 1 to 8 bytes; those of a power of two are one access of the host's, which does
@@ -117,7 +124,7 @@ static bool load_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx,
         return true;
     }
     *value = 0;
-    return device_load(v, hit->pa, n, value) || bus_error(v, va, ACCESS_READ);
+    return device_load(v, hit->pa, n, idx, value) || bus_error(v, va, ACCESS_READ);
 }
 
 static bool store_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx,
@@ -134,7 +141,7 @@ static bool store_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx,
         track_stored(v, hit->host, n);
         return true;
     }
-    return device_store(v, hit->pa, n, value) || bus_error(v, va, ACCESS_WRITE);
+    return device_store(v, hit->pa, n, idx, value) || bus_error(v, va, ACCESS_WRITE);
 }
 
 static bool aligned_enough(struct vcpu *v, uint64_t va, uint32_t m, enum access a)

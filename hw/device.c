@@ -235,7 +235,7 @@ static void table_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
     }
 }
 
-const struct mmio_ops device_mmio_ops = {table_read, table_write, 0};
+const struct mmio_ops device_mmio_ops = {.read = table_read, .write = table_write};
 
 /* ---- reset */
 

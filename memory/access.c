@@ -38,72 +38,114 @@ static unsigned narrowest_size(const struct mmio_ops *ops)
     return 1u << ctz32(sizes_of(ops));
 }
 
-/* The part of the unit around offset that lies in [offset, offset + left): *value's low bytes, in
- * number the result. */
-static unsigned load_part(const struct mem_range *r, uint64_t offset, size_t left, uint64_t *value)
+/* A unit's value as a little-endian bus has it, or the other way round. */
+static uint64_t unit_order(const struct mmio_ops *ops, uint64_t value, unsigned size)
 {
-    unsigned unit = narrowest_size(r->ops);
-    uint64_t start = align_down(offset, unit);
-    unsigned skip = (unsigned)(offset - start);
-    *value = r->ops->read(r->opaque, start, unit) >> (8 * skip);
-    return left < unit - skip ? (unsigned)left : unit - skip;
+    return ops->big_endian ? bswap64(value) >> (64 - 8 * size) : value;
 }
 
-static unsigned store_part(const struct mem_range *r, uint64_t offset, size_t left, uint64_t value)
+static bool load_unit(const struct mem_range *r, const struct requester *by, uint64_t offset,
+                      unsigned size, uint64_t *value)
 {
-    unsigned unit = narrowest_size(r->ops);
-    unsigned skip = (unsigned)(offset & (unit - 1));
-    unsigned n = left < unit - skip ? (unsigned)left : unit - skip;
-    if (skip == 0) {
-        r->ops->write(r->opaque, offset, value & mask64(8 * n), unit);
+    if (unlikely(r->ops->load)) {
+        if (!r->ops->load(r->opaque, by, offset, size, value)) {
+            return false;
+        }
     } else {
-        log_guest(r->name, "write of %u bytes at 0x%llx ignored: the registers have %u bytes", n,
-                  (unsigned long long)offset, unit);
+        *value = r->ops->read(r->opaque, offset, size);
     }
-    return n;
+    *value = unit_order(r->ops, *value, size);
+    return true;
 }
 
-uint64_t range_load(const struct mem_range *r, uint64_t offset, unsigned size)
+static bool store_unit(const struct mem_range *r, const struct requester *by, uint64_t offset,
+                       unsigned size, uint64_t value)
 {
-    uint64_t value = 0;
+    const uint64_t x = unit_order(r->ops, value & mask64(8 * size), size);
+
+    if (unlikely(r->ops->store)) {
+        return r->ops->store(r->opaque, by, offset, size, x);
+    }
+    r->ops->write(r->opaque, offset, x, size);
+    return true;
+}
+
+/* An access to the front of [offset, offset + left), or to the part of a wider unit that lies
+ * there. done: its bytes. */
+static bool load_front(const struct mem_range *r, const struct requester *by, uint64_t offset,
+                       unsigned left, uint64_t *value, unsigned *done)
+{
+    const unsigned size = piece_size(r->ops, offset, left);
+
+    if (size) {
+        *done = size;
+        return load_unit(r, by, offset, size, value);
+    }
+    const unsigned unit = narrowest_size(r->ops);
+    const unsigned skip = (unsigned)(offset & (unit - 1));
+    *done = left < unit - skip ? left : unit - skip;
+    if (!load_unit(r, by, offset - skip, unit, value)) {
+        return false;
+    }
+    *value >>= 8 * skip;
+    return true;
+}
+
+static bool store_front(const struct mem_range *r, const struct requester *by, uint64_t offset,
+                        unsigned left, uint64_t value, unsigned *done)
+{
+    const unsigned size = piece_size(r->ops, offset, left);
+
+    if (size) {
+        *done = size;
+        return store_unit(r, by, offset, size, value);
+    }
+    const unsigned unit = narrowest_size(r->ops);
+    const unsigned skip = (unsigned)(offset & (unit - 1));
+    *done = left < unit - skip ? left : unit - skip;
+    if (skip == 0) {
+        return store_unit(r, by, offset, unit, value & mask64(8 * *done));
+    }
+    log_guest(r->name, "write of %u bytes at 0x%llx ignored: the registers have %u bytes", *done,
+              (unsigned long long)offset, unit);
+    return true;
+}
+
+bool range_load(const struct mem_range *r, const struct requester *by, uint64_t offset,
+                unsigned size, uint64_t *value)
+{
+    bool good = true;
+
+    *value = 0;
     if (r->lock) {
         os_mutex_lock(r->lock);
     }
-    for (unsigned done = 0; done < size;) {
-        uint64_t part;
-        unsigned n = piece_size(r->ops, offset + done, size - done);
-        if (n) {
-            part = r->ops->read(r->opaque, offset + done, n);
-        } else {
-            n = load_part(r, offset + done, size - done, &part);
-        }
-        value |= (part & mask64(8 * n)) << (8 * done);
-        done += n;
+    for (unsigned done = 0, n; good && done < size; done += n) {
+        uint64_t part = 0;
+        good = load_front(r, by, offset + done, size - done, &part, &n);
+        *value |= (part & mask64(8 * n)) << (8 * done);
     }
     if (r->lock) {
         os_mutex_unlock(r->lock);
     }
-    return value;
+    return good;
 }
 
-void range_store(const struct mem_range *r, uint64_t offset, unsigned size, uint64_t value)
+bool range_store(const struct mem_range *r, const struct requester *by, uint64_t offset,
+                 unsigned size, uint64_t value)
 {
+    bool good = true;
+
     if (r->lock) {
         os_mutex_lock(r->lock);
     }
-    for (unsigned done = 0; done < size;) {
-        uint64_t part = value >> (8 * done);
-        unsigned n = piece_size(r->ops, offset + done, size - done);
-        if (n) {
-            r->ops->write(r->opaque, offset + done, part & mask64(8 * n), n);
-        } else {
-            n = store_part(r, offset + done, size - done, part);
-        }
-        done += n;
+    for (unsigned done = 0, n; good && done < size; done += n) {
+        good = store_front(r, by, offset + done, size - done, value >> (8 * done), &n);
     }
     if (r->lock) {
         os_mutex_unlock(r->lock);
     }
+    return good;
 }
 
 /* ---- memory: a naturally aligned access is atomic, as on the guest's bus */
@@ -190,47 +232,88 @@ static uint8_t *view_memory(const struct mem_view *v, paddr a, bool write)
     return v->range->host + view_offset(v, a);
 }
 
-/* ---- a CPU's accesses */
+/* ---- single accesses */
 
-bool space_load(struct space *s, paddr a, unsigned size, uint64_t *value)
+static const struct requester nobody;
+
+/* by, in s. */
+static struct requester requester_in(const struct space *s, const struct requester *by)
+{
+    struct requester r = *by;
+
+    r.secure |= space_has(s, SPACE_SECURE);
+    return r;
+}
+
+static bool load_register(struct space *s, const struct requester *by, const struct mem_view *v,
+                          paddr a, unsigned size, uint64_t *value)
+{
+    const struct requester r = requester_in(s, by);
+
+    return range_load(v->range, &r, view_offset(v, a), size, value);
+}
+
+static bool store_register(struct space *s, const struct requester *by, const struct mem_view *v,
+                           paddr a, unsigned size, uint64_t value)
+{
+    const struct requester r = requester_in(s, by);
+
+    return range_store(v->range, &r, view_offset(v, a), size, value);
+}
+
+bool space_load_by(struct space *s, const struct requester *by, paddr a, unsigned size,
+                   uint64_t *value)
 {
     struct mem_view v;
-    if (!space_find(s, a, &v)) {
-        return false;
-    }
-    if (unlikely(view_left(&v, a) < size)) {
+
+    if (!space_find(s, a, &v) || unlikely(view_left(&v, a) < size)) {
         uint8_t bytes[8];
-        if (!space_read(s, a, bytes, size)) {
+        if (!space_read_by(s, by, a, bytes, size)) {
             return false;
         }
         *value = load_le(bytes, size);
         return true;
     }
     const uint8_t *p = view_memory(&v, a, false);
-    *value = p ? load_memory(p, size) : range_load(v.range, view_offset(&v, a), size);
+    if (!p) {
+        return load_register(s, by, &v, a, size, value);
+    }
+    *value = load_memory(p, size);
     return true;
 }
 
-bool space_store(struct space *s, paddr a, unsigned size, uint64_t value)
+bool space_store_by(struct space *s, const struct requester *by, paddr a, unsigned size,
+                    uint64_t value)
 {
     struct mem_view v;
-    if (!space_find(s, a, &v)) {
-        return false;
-    }
-    if (unlikely(view_left(&v, a) < size)) {
+
+    if (!space_find(s, a, &v) || unlikely(view_left(&v, a) < size)) {
         uint8_t bytes[8];
         store_le(bytes, size, value);
-        return space_write(s, a, bytes, size);
+        return space_write_by(s, by, a, bytes, size);
     }
     uint8_t *p = view_memory(&v, a, true);
     if (!p) {
-        range_store(v.range, view_offset(&v, a), size, value);
-    } else if (view_kind(&v) == RANGE_RAM) {
+        return store_register(s, by, &v, a, size, value);
+    }
+    if (view_kind(&v) == RANGE_RAM) {
         store_memory(p, size, value);
         dirty_written(s, p, size);
     }
     return true;
 }
+
+bool space_load(struct space *s, paddr a, unsigned size, uint64_t *value)
+{
+    return space_load_by(s, &nobody, a, size, value);
+}
+
+bool space_store(struct space *s, paddr a, unsigned size, uint64_t value)
+{
+    return space_store_by(s, &nobody, a, size, value);
+}
+
+/* ---- accesses of any length */
 
 /* The greatest power of two up to 8 that fits n bytes at a: the size of one access. */
 static unsigned access_size(paddr a, uint64_t n)
@@ -242,52 +325,100 @@ static unsigned access_size(paddr a, uint64_t n)
     return size;
 }
 
-bool space_read(struct space *s, paddr a, void *bytes, size_t n)
+/* How many of n bytes at a, where nothing is mapped, may be accessed all the same: up to the next
+ * view; 0: it is an error. */
+static uint64_t gap(struct space *s, paddr a, uint64_t n)
+{
+    struct mem_view next;
+
+    if (!space_has(s, SPACE_ONES)) {
+        return 0;
+    }
+    return space_find_next(s, a, &next) && next.base > a && next.base - a < n ? next.base - a : n;
+}
+
+/* The front of n bytes at a; gives how many were read, 0: a bus error. */
+static uint64_t read_front(struct space *s, const struct requester *by, paddr a, uint8_t *out,
+                           uint64_t n)
 {
     struct mem_view v;
-    for (uint8_t *out = bytes; n > 0;) {
-        if (!space_find(s, a, &v)) {
+
+    if (!space_find(s, a, &v)) {
+        n = gap(s, a, n);
+        memset(out, 0xff, n);
+        return n;
+    }
+    const uint64_t left = view_left(&v, a);
+    const uint8_t *p = view_memory(&v, a, false);
+    n = left < n ? left : n;
+    if (p) {
+        memcpy(out, p, n);
+        return n;
+    }
+    const unsigned size = access_size(a, n);
+    uint64_t value;
+    if (!load_register(s, by, &v, a, size, &value)) {
+        return 0;
+    }
+    store_le(out, size, value);
+    return size;
+}
+
+static uint64_t write_front(struct space *s, const struct requester *by, paddr a, const uint8_t *in,
+                            uint64_t n)
+{
+    struct mem_view v;
+
+    if (!space_find(s, a, &v)) {
+        return gap(s, a, n);
+    }
+    const uint64_t left = view_left(&v, a);
+    uint8_t *p = view_memory(&v, a, true);
+    n = left < n ? left : n;
+    if (!p) {
+        const unsigned size = access_size(a, n);
+        return store_register(s, by, &v, a, size, load_le(in, size)) ? size : 0;
+    }
+    if (view_kind(&v) == RANGE_RAM) {
+        memcpy(p, in, n);
+        dirty_written(s, p, n);
+    }
+    return n;
+}
+
+bool space_read_by(struct space *s, const struct requester *by, paddr a, void *bytes, size_t n)
+{
+    uint8_t *out = bytes;
+
+    for (uint64_t piece; n > 0; a += piece, out += piece, n -= piece) {
+        if (!(piece = read_front(s, by, a, out, n))) {
             return false;
         }
-        uint64_t left = view_left(&v, a);
-        size_t piece = left < n ? (size_t)left : n;
-        const uint8_t *p = view_memory(&v, a, false);
-        if (p) {
-            memcpy(out, p, piece);
-        } else {
-            piece = access_size(a, piece);
-            store_le(out, (unsigned)piece,
-                     range_load(v.range, view_offset(&v, a), (unsigned)piece));
-        }
-        a += piece;
-        out += piece;
-        n -= piece;
     }
     return true;
 }
 
-bool space_write(struct space *s, paddr a, const void *bytes, size_t n)
+bool space_write_by(struct space *s, const struct requester *by, paddr a, const void *bytes,
+                    size_t n)
 {
-    struct mem_view v;
-    for (const uint8_t *in = bytes; n > 0;) {
-        if (!space_find(s, a, &v)) {
+    const uint8_t *in = bytes;
+
+    for (uint64_t piece; n > 0; a += piece, in += piece, n -= piece) {
+        if (!(piece = write_front(s, by, a, in, n))) {
             return false;
         }
-        uint64_t left = view_left(&v, a);
-        size_t piece = left < n ? (size_t)left : n;
-        uint8_t *p = view_memory(&v, a, true);
-        if (!p) {
-            piece = access_size(a, piece);
-            range_store(v.range, view_offset(&v, a), (unsigned)piece, load_le(in, (unsigned)piece));
-        } else if (view_kind(&v) == RANGE_RAM) {
-            memcpy(p, in, piece);
-            dirty_written(s, p, piece);
-        }
-        a += piece;
-        in += piece;
-        n -= piece;
     }
     return true;
+}
+
+bool space_read(struct space *s, paddr a, void *bytes, size_t n)
+{
+    return space_read_by(s, &nobody, a, bytes, n);
+}
+
+bool space_write(struct space *s, paddr a, const void *bytes, size_t n)
+{
+    return space_write_by(s, &nobody, a, bytes, n);
 }
 
 uint8_t *space_host(struct space *s, paddr a, size_t n, bool writable)

@@ -54,6 +54,7 @@ struct space {
     uint64_t generation;
     struct flat *current;
     struct dirty *dirty;
+    unsigned properties;
 
     struct os_mutex lock; /* guards all below, and writing the two above */
     struct flat *flat[FLATS];
@@ -245,6 +246,16 @@ void space_destroy(struct space *s)
     mem_free(s);
 }
 
+void space_set_properties(struct space *s, unsigned properties)
+{
+    s->properties = properties;
+}
+
+bool space_has(const struct space *s, enum space_property p)
+{
+    return s->properties & p;
+}
+
 /* ---- changing the map */
 
 static bool same_thing(const struct mem_range *a, const struct mem_range *b)
@@ -396,6 +407,29 @@ bool space_find(struct space *s, paddr a, struct mem_view *v)
     for (;;) {
         uint64_t generation = atomic_get_acquire(&s->generation);
         bool found = flat_find(atomic_get_acquire(&s->current), a, v);
+        atomic_fence_acquire();
+        if (likely(atomic_get(&s->generation) == generation)) {
+            return found;
+        }
+    }
+}
+
+static bool flat_find_next(const struct flat *f, paddr a, struct mem_view *v)
+{
+    for (size_t i = 0; i < atomic_get(&f->count); i++) {
+        *v = copy_view(&f->view[i]);
+        if (view_last(v) >= a) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool space_find_next(struct space *s, paddr a, struct mem_view *v)
+{
+    for (;;) {
+        uint64_t generation = atomic_get_acquire(&s->generation);
+        bool found = flat_find_next(atomic_get_acquire(&s->current), a, v);
         atomic_fence_acquire();
         if (likely(atomic_get(&s->generation) == generation)) {
             return found;

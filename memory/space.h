@@ -24,6 +24,15 @@ typedef uint64_t vaddr;
 #define GUEST_PAGE_BITS 12
 #define GUEST_PAGE_SIZE (1u << GUEST_PAGE_BITS)
 
+/* Who makes an access, as a bus says it. */
+struct requester {
+    uint32_t
+        id; /* a vCPU's index; of devices the number on their bus (PCI: bus, device, function) */
+    bool device; /* no vCPU */
+    bool user;   /* not privileged */
+    bool secure; /* made in a space that is */
+};
+
 /*
  * Register access functions of a device. size is 1, 2, 4 or 8 and among those in sizes (a mask: bit
  * n allows 1<<n bytes); offset is relative to the range and aligned to size. The core splits larger
@@ -35,7 +44,14 @@ typedef uint64_t vaddr;
 struct mmio_ops {
     uint64_t (*read)(void *opaque, uint64_t offset, unsigned size);
     void (*write)(void *opaque, uint64_t offset, uint64_t value, unsigned size);
-    unsigned sizes; /* 0 means 1|2|4|8 bytes: 0xf */
+    unsigned sizes;  /* 0 means 1|2|4|8 bytes: 0xf */
+    bool big_endian; /* the byte at the lowest offset is the value's highest */
+    /* In place of the two, for a device that looks at who asks, or may refuse: false is a bus
+     * error, an exception for a vCPU. */
+    bool (*load)(void *opaque, const struct requester *by, uint64_t offset, unsigned size,
+                 uint64_t *value);
+    bool (*store)(void *opaque, const struct requester *by, uint64_t offset, unsigned size,
+                  uint64_t value);
 };
 
 struct os_mutex;
@@ -75,6 +91,14 @@ struct space *space_create(const char *name);
 struct space *space_create_beside(const char *name, struct space *other);
 void space_destroy(struct space *s);
 
+/* What is so of all of a space; set before it is used. */
+enum space_property {
+    SPACE_ONES =
+        1, /* where nothing is mapped reads give ones and writes are ignored; else: errors */
+    SPACE_SECURE = 2 /* accesses by it are */
+};
+void space_set_properties(struct space *s, unsigned properties);
+
 /* Adds a range (copied; name, host, ops stay the caller's) and publishes. Returns a handle for
  * space_remove. Any thread. */
 const struct mem_range *space_add(struct space *s, const struct mem_range *r);
@@ -93,6 +117,10 @@ void space_commit(struct space *s);
  */
 bool space_find(struct space *s, paddr a, struct mem_view *v);
 
+/* The first view that ends behind a; false: there is none. As space_find. */
+bool space_find_next(struct space *s, paddr a, struct mem_view *v);
+bool space_has(const struct space *s, enum space_property p);
+
 /* Grows with each publication, before the listeners are called. */
 uint64_t space_generation(struct space *s);
 
@@ -102,23 +130,32 @@ uint64_t space_generation(struct space *s);
 void space_listen(struct space *s, void (*changed)(void *opaque), void *opaque);
 void space_unlisten(struct space *s, void (*changed)(void *opaque), void *opaque);
 
-/* Reads or writes any range, splitting at range boundaries. false if some byte is not mapped (bus
- * error). */
+/* Reads or writes any range, splitting at range boundaries. false if some byte is not mapped, or
+ * refused by a device (bus error). */
 bool space_read(struct space *s, paddr a, void *bytes, size_t n);
 bool space_write(struct space *s, paddr a, const void *bytes, size_t n);
+bool space_read_by(struct space *s, const struct requester *by, paddr a, void *bytes, size_t n);
+bool space_write_by(struct space *s, const struct requester *by, paddr a, const void *bytes,
+                    size_t n);
 
-/* One access of a CPU: size 1, 2, 4, 8; the value is in host order for a little-endian guest bus.
- * false: bus error. */
+/* One access: size 1, 2, 4, 8; the value is in host order for a little-endian guest bus. false: bus
+ * error. The first two are those of nobody in particular: id 0, privileged. */
 bool space_load(struct space *s, paddr a, unsigned size, uint64_t *value);
 bool space_store(struct space *s, paddr a, unsigned size, uint64_t value);
+bool space_load_by(struct space *s, const struct requester *by, paddr a, unsigned size,
+                   uint64_t *value);
+bool space_store_by(struct space *s, const struct requester *by, paddr a, unsigned size,
+                    uint64_t value);
 
 /*
  * One access to a range with ops, at an offset within it, for callers that keep the range of a
  * view: split or widened as its sizes ask, under its lock. size is 1, 2, 4 or 8; offset + size is
- * within the range.
+ * within the range. false: the device refused a part of it.
  */
-uint64_t range_load(const struct mem_range *r, uint64_t offset, unsigned size);
-void range_store(const struct mem_range *r, uint64_t offset, unsigned size, uint64_t value);
+bool range_load(const struct mem_range *r, const struct requester *by, uint64_t offset,
+                unsigned size, uint64_t *value);
+bool range_store(const struct mem_range *r, const struct requester *by, uint64_t offset,
+                 unsigned size, uint64_t value);
 
 /* Host pointer to n bytes of RAM at a (one range), or NULL. writable refuses ROM; who writes there
  * says so by dirty_written(). */

@@ -357,7 +357,8 @@ static void pflash_write(void *opaque, uint64_t offset, uint64_t value, unsigned
     p->step = STEP_COMMAND;
 }
 
-static const struct mmio_ops pflash_ops = {pflash_read, pflash_write, 1 | 2 | 4};
+static const struct mmio_ops pflash_ops = {
+    .read = pflash_read, .write = pflash_write, .sizes = 1 | 2 | 4};
 
 /* ---- contents */
 

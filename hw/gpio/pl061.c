@@ -132,7 +132,8 @@ static void window_write(void *opaque, uint64_t offset, uint64_t value, unsigned
     }
 }
 
-static const struct mmio_ops window_ops = {window_read, window_write, 1 | 2 | 4};
+static const struct mmio_ops window_ops = {
+    .read = window_read, .write = window_write, .sizes = 1 | 2 | 4};
 
 static void pl061_reset(struct device *d)
 {

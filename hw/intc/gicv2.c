@@ -246,7 +246,8 @@ static void dist_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
     os_mutex_unlock(&g->mutex);
 }
 
-static const struct mmio_ops dist_ops = {dist_read, dist_write, 1 | 2 | 4};
+static const struct mmio_ops dist_ops = {
+    .read = dist_read, .write = dist_write, .sizes = 1 | 2 | 4};
 
 /* ---- CPU interface: group 0 by IAR and its like, group 1 by AIAR or, with AckCtl, by both */
 
@@ -416,7 +417,7 @@ static void cpu_write(void *opaque, uint64_t offset, uint64_t value, unsigned si
     os_mutex_unlock(&g->mutex);
 }
 
-static const struct mmio_ops cpu_ops = {cpu_read, cpu_write, 4};
+static const struct mmio_ops cpu_ops = {.read = cpu_read, .write = cpu_write, .sizes = 4};
 
 /* ---- what boards call, and life */
 

@@ -318,7 +318,7 @@ static void dist_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
     os_mutex_unlock(&g->mutex);
 }
 
-static const struct mmio_ops dist_ops = {dist_read, dist_write, 0};
+static const struct mmio_ops dist_ops = {.read = dist_read, .write = dist_write};
 
 /* ---- redistributors */
 
@@ -515,7 +515,7 @@ static void redist_write(void *opaque, uint64_t offset, uint64_t value, unsigned
     os_mutex_unlock(&g->mutex);
 }
 
-static const struct mmio_ops redist_ops = {redist_read, redist_write, 0};
+static const struct mmio_ops redist_ops = {.read = redist_read, .write = redist_write};
 
 /* ---- what boards call */
 

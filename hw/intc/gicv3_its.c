@@ -493,7 +493,7 @@ static void its_write(void *opaque, uint64_t offset, uint64_t value, unsigned si
     os_mutex_unlock(&s->mutex);
 }
 
-static const struct mmio_ops its_ops = {its_read, its_write, 4 | 8};
+static const struct mmio_ops its_ops = {.read = its_read, .write = its_write, .sizes = 4 | 8};
 
 void its_send(struct device *d, uint32_t device_id, uint32_t event_id)
 {

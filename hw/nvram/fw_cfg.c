@@ -261,7 +261,7 @@ static void fw_cfg_write(void *opaque, uint64_t offset, uint64_t value, unsigned
     }
 }
 
-static const struct mmio_ops fw_cfg_ops = {fw_cfg_read, fw_cfg_write, 0};
+static const struct mmio_ops fw_cfg_ops = {.read = fw_cfg_read, .write = fw_cfg_write};
 
 /* ---- life */
 

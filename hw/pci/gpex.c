@@ -46,7 +46,8 @@ static void ecam_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
     }
 }
 
-static const struct mmio_ops ecam_ops = {ecam_read, ecam_write, 1 | 2 | 4};
+static const struct mmio_ops ecam_ops = {
+    .read = ecam_read, .write = ecam_write, .sizes = 1 | 2 | 4};
 
 static uint64_t unclaimed_read(void *opaque, uint64_t offset, unsigned size)
 {
@@ -61,7 +62,8 @@ static void unclaimed_write(void *opaque, uint64_t offset, uint64_t value, unsig
               (unsigned long long)value, size, (unsigned long long)offset);
 }
 
-static const struct mmio_ops unclaimed_ops = {unclaimed_read, unclaimed_write, 0xf};
+static const struct mmio_ops unclaimed_ops = {
+    .read = unclaimed_read, .write = unclaimed_write, .sizes = 0xf};
 
 /* ---- the bridge's own function */
 

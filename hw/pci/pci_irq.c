@@ -36,9 +36,10 @@ static void msix_send(struct pci_device *p, unsigned v)
 {
     struct pci_host *h = p->bus->host;
     const struct pci_msix_entry *m = &p->msix[v];
+    const struct requester by = {.id = pci_requester_id(p), .device = true};
     if (h->msi.send) {
-        h->msi.send(h->msi.opaque, m->address, m->data, pci_requester_id(p));
-    } else if (!space_store(h->memory, m->address, 4, m->data)) {
+        h->msi.send(h->msi.opaque, m->address, m->data, by.id);
+    } else if (!space_store_by(h->memory, &by, m->address, 4, m->data)) {
         log_guest(p->dev.cls->name, "MSI-X vector %u to 0x%llx, where nothing is", v,
                   (unsigned long long)m->address);
     }
@@ -127,8 +128,8 @@ static void pba_write(void *opaque, uint64_t offset, uint64_t value, unsigned si
     (void)size;
 }
 
-static const struct mmio_ops table_ops = {table_read, table_write, 4 | 8};
-static const struct mmio_ops pba_ops = {pba_read, pba_write, 4 | 8};
+static const struct mmio_ops table_ops = {.read = table_read, .write = table_write, .sizes = 4 | 8};
+static const struct mmio_ops pba_ops = {.read = pba_read, .write = pba_write, .sizes = 4 | 8};
 
 void pci_msix_init(struct pci_device *p, unsigned bar, unsigned n)
 {

@@ -229,7 +229,8 @@ static void mmio_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
     os_mutex_unlock(&v->lock);
 }
 
-static const struct mmio_ops mmio_ops = {mmio_read, mmio_write, 1 | 2 | 4};
+static const struct mmio_ops mmio_ops = {
+    .read = mmio_read, .write = mmio_write, .sizes = 1 | 2 | 4};
 
 const struct mem_range *virtio_mmio_map(struct device *d, struct space *s, paddr base)
 {

@@ -308,10 +308,13 @@ static void notify_store(void *opaque, uint64_t offset, uint64_t value, unsigned
     virtio_notify(v, (unsigned)(offset / NOTIFY_MULTIPLIER));
 }
 
-static const struct mmio_ops common_ops = {common_load, common_store, 1 | 2 | 4};
-static const struct mmio_ops isr_ops = {isr_load, isr_store, 1 | 2 | 4};
-static const struct mmio_ops device_ops = {device_load_config, device_store_config, 1 | 2 | 4};
-static const struct mmio_ops notify_ops = {notify_load, notify_store, 1 | 2 | 4};
+static const struct mmio_ops common_ops = {
+    .read = common_load, .write = common_store, .sizes = 1 | 2 | 4};
+static const struct mmio_ops isr_ops = {.read = isr_load, .write = isr_store, .sizes = 1 | 2 | 4};
+static const struct mmio_ops device_ops = {
+    .read = device_load_config, .write = device_store_config, .sizes = 1 | 2 | 4};
+static const struct mmio_ops notify_ops = {
+    .read = notify_load, .write = notify_store, .sizes = 1 | 2 | 4};
 
 /* ---- the configuration access capability (4.1.4.9): BAR accesses through configuration space */
 
@@ -351,7 +354,10 @@ void virtio_pci_config_reading(struct device *d, unsigned offset, unsigned size)
         const struct pci_bar_part *part = window_part(v, &at, &n);
         if (part) {
             struct mem_range r = {.ops = part->ops, .opaque = part->opaque, .lock = part->lock};
-            store_le32(v->pci.config + v->pci_cfg_cap + CAP_DATA, (uint32_t)range_load(&r, at, n));
+            const struct requester by = {.id = pci_requester_id(&v->pci), .device = true};
+            uint64_t value;
+            range_load(&r, &by, at, n, &value); /* 0 if it is refused */
+            store_le32(v->pci.config + v->pci_cfg_cap + CAP_DATA, (uint32_t)value);
         }
     }
 }
@@ -365,7 +371,8 @@ void virtio_pci_config_written(struct device *d, unsigned offset, unsigned size)
         const struct pci_bar_part *part = window_part(v, &at, &n);
         if (part) {
             struct mem_range r = {.ops = part->ops, .opaque = part->opaque, .lock = part->lock};
-            range_store(&r, at, n, load_le32(v->pci.config + v->pci_cfg_cap + CAP_DATA));
+            const struct requester by = {.id = pci_requester_id(&v->pci), .device = true};
+            range_store(&r, &by, at, n, load_le32(v->pci.config + v->pci_cfg_cap + CAP_DATA));
         }
     }
 }

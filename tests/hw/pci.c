@@ -28,7 +28,7 @@ static void probe_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
     }
 }
 
-static const struct mmio_ops probe_ops = {probe_read, probe_write, 4};
+static const struct mmio_ops probe_ops = {.read = probe_read, .write = probe_write, .sizes = 4};
 
 static const struct pci_class probe_pci = {
     .vendor = 0x1234,

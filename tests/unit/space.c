@@ -38,8 +38,8 @@ static void probe_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
     p->writes++;
 }
 
-static const struct mmio_ops any_size = {probe_read, probe_write, 0};
-static const struct mmio_ops words_only = {probe_read, probe_write, 4};
+static const struct mmio_ops any_size = {.read = probe_read, .write = probe_write};
+static const struct mmio_ops words_only = {.read = probe_read, .write = probe_write, .sizes = 4};
 
 static struct mem_range mmio(paddr base, uint64_t size, struct probe *p, const struct mmio_ops *ops)
 {
@@ -399,5 +399,117 @@ TEST(the_largest_views_of_ram_come_first)
     CHECK_EQ(v[2].base, 0x20000);
     CHECK_EQ(space_find_ram(s, v, 1), 1);
     CHECK_EQ(v[0].base, 0x10000);
+    space_destroy(s);
+}
+
+/* ---- bytes, requesters, refusals */
+
+static const struct mmio_ops big_words = {
+    .read = probe_read, .write = probe_write, .sizes = 4, .big_endian = true};
+
+TEST(registers_of_a_big_endian_device_are_seen_with_their_bytes_reversed)
+{
+    struct space *s = space_create("test");
+    struct probe p = {0};
+    const struct mem_range r = mmio(0x1000, 0x100, &p, &big_words);
+    space_add(s, &r);
+    /* The device's value at 8 is 0x0b0a0908. */
+    CHECK_EQ(load(s, 0x1008, 4), 0x08090a0b);
+    CHECK_EQ(load(s, 0x1008, 1), 0x0b);
+    CHECK_EQ(load(s, 0x100a, 2), 0x0809);
+    CHECK_EQ(load(s, 0x1008, 8), 0x0c0d0e0f08090a0b);
+    CHECK(space_store(s, 0x1010, 4, 0x11223344));
+    CHECK_EQ(p.value[0], 0x44332211);
+    space_destroy(s);
+}
+
+/* Remembers who asked last, and refuses users. */
+struct guard {
+    struct requester by;
+    unsigned refused;
+};
+
+static bool guard_load(void *opaque, const struct requester *by, uint64_t offset, unsigned size,
+                       uint64_t *value)
+{
+    struct guard *g = opaque;
+    g->by = *by;
+    g->refused += by->user;
+    *value = offset + size;
+    return !by->user;
+}
+
+static bool guard_store(void *opaque, const struct requester *by, uint64_t offset, unsigned size,
+                        uint64_t value)
+{
+    return guard_load(opaque, by, offset, size, &value);
+}
+
+static const struct mmio_ops guard_ops = {.load = guard_load, .store = guard_store, .sizes = 4};
+
+TEST(a_device_learns_who_asks_and_may_refuse)
+{
+    struct space *s = space_create("test");
+    struct guard g = {.refused = 0};
+    const struct requester user = {.id = 7, .user = true}, device = {.id = 0x1234, .device = true};
+    uint64_t value = 0;
+    space_add(s, &(struct mem_range){.base = 0x1000,
+                                     .size = 0x100,
+                                     .kind = RANGE_MMIO,
+                                     .name = "guard",
+                                     .ops = &guard_ops,
+                                     .opaque = &g});
+    CHECK(!space_load_by(s, &user, 0x1010, 4, &value));
+    CHECK(!space_store_by(s, &user, 0x1010, 4, 1));
+    CHECK(!space_load_by(s, &user, 0x1010, 8, &value));
+    CHECK_EQ(g.refused, 3);
+    CHECK(g.by.id == 7 && g.by.user && !g.by.secure && !g.by.device);
+    CHECK(space_store_by(s, &device, 0x1010, 4, 1));
+    CHECK(g.by.id == 0x1234 && g.by.device);
+    CHECK(space_load(s, 0x1010, 4, &value) && value == 0x14);
+    CHECK(g.by.id == 0 && !g.by.user);
+    space_destroy(s);
+}
+
+TEST(accesses_by_a_secure_space_are_secure)
+{
+    struct space *plain = space_create("plain"), *secure = space_create_beside("secure", plain);
+    struct guard g = {.refused = 0};
+    const struct mem_range r = {.base = 0x1000,
+                                .size = 0x100,
+                                .kind = RANGE_MMIO,
+                                .name = "guard",
+                                .ops = &guard_ops,
+                                .opaque = &g};
+    space_set_properties(secure, SPACE_SECURE);
+    space_add(plain, &r);
+    space_add(secure, &r);
+    load(plain, 0x1000, 4);
+    CHECK(!g.by.secure);
+    load(secure, 0x1000, 4);
+    CHECK(g.by.secure);
+    space_destroy(plain);
+    space_destroy(secure);
+}
+
+TEST(where_nothing_is_mapped_a_space_may_read_as_ones)
+{
+    static uint8_t host[0x1000];
+    struct space *s = space_create("test");
+    const struct mem_range r = ram(0x2000, 0x1000, host);
+    uint8_t bytes[0x30];
+    uint64_t value = 0;
+    space_add(s, &r);
+    CHECK(!space_load(s, 0x1000, 4, &value) && !space_store(s, 0x1000, 4, 0));
+    space_set_properties(s, SPACE_ONES);
+    CHECK_EQ(load(s, 0x1000, 2), 0xffff);
+    CHECK_EQ(load(s, 0x9000, 8), UINT64_MAX);
+    CHECK(space_store(s, 0x1000, 4, 5));
+    store_le32(host, 0x12345678);
+    CHECK_EQ(load(s, 0x1ffe, 4), 0x5678ffff);
+    CHECK(space_store(s, 0x1ffe, 4, 0xabcd0000));
+    CHECK_EQ(load_le32(host), 0x1234abcd);
+    CHECK(space_read(s, 0x2ff0, bytes, sizeof(bytes)));
+    CHECK(bytes[0xf] == 0 && bytes[0x10] == 0xff && bytes[0x2f] == 0xff);
     space_destroy(s);
 }
