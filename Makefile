@@ -67,7 +67,9 @@ MAIN_OBJECT := $(MAIN:%.c=$(BUILD)/%.o)
 TEST_SOURCES := $(filter-out tests/support/% tests/bench/%,$(wildcard tests/*/*.c tests/insn/*/*.c))
 TESTS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
-SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/support/*.c tests/support/tiny/*.c)) $(GEN_TEST_SOURCES:.c=.o)
+SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_list.c,$(wildcard tests/support/*.c tests/support/tiny/*.c))) $(GEN_TEST_SOURCES:.c=.o)
+# dragoman with the tests' accelerator beside its own.
+ORACLE := $(MAIN:%=$(BUILD)/dragoman-oracle)
 SCRIPTS := $(wildcard tests/boot/*.sh tests/system/*.sh tests/code/*.sh tests/monitor/*.t tests/cli/*.sh)
 # The sizes of the test run.
 QUICK := unit ir hw block net
@@ -116,7 +118,7 @@ $(BUILD)/gen/%.o: $(BUILD)/gen/%.c
 $(LEAF_OBJECTS): EXTRA_FLAGS := $(LEAF_FLAGS)
 
 # base/ is part of the generators; all else may include what they generate.
-$(filter-out $(BASE_OBJECTS),$(OBJECTS)) $(MAIN_OBJECT) $(SUPPORT_OBJECTS): | $(GEN_HEADERS)
+$(filter-out $(BASE_OBJECTS),$(OBJECTS)) $(MAIN_OBJECT) $(SUPPORT_OBJECTS) $(BUILD)/tests/support/oracle_list.o: | $(GEN_HEADERS)
 
 # ---- generators: tools/NAMEgen.c is a program, with its further files tools/NAMEgen_*.c
 
@@ -147,7 +149,10 @@ $(BUILD)/docs/ir.md: tcg/ops.h $(BUILD)/tools/irdocgen
 # ---- tests
 
 .PHONY: tests variant-tests check check-quick check-all guests oracle lint format code-expect
-tests: $(TESTS) all
+tests: $(TESTS) $(ORACLE) all
+
+$(BUILD)/dragoman-oracle: $(MAIN_OBJECT) $(BUILD)/tests/support/oracle_list.o $(BUILD)/libsupport.a $(BUILD)/libcore.a
+	$(call QUIET,LINK)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lm
 
 $(TESTS) $(BENCHES): $(BUILD)/tests/%: tests/%.c $(BUILD)/libsupport.a $(BUILD)/libcore.a | $(GEN_HEADERS)
 	@mkdir -p $(@D)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Who runs the vCPUs: the translator (accel/tcg.c), later hardware virtualization. */
+/*
+ * Who runs the vCPUs, for the rest of the program: the translator, later hardware
+ * virtualization. Who implements one reads accel/ops.h.
+ */
 #ifndef ACCEL_ACCEL_H
 #define ACCEL_ACCEL_H
 
@@ -9,6 +12,7 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 
+struct accel_ops;
 struct clock;
 struct counted;
 struct cursor;
@@ -28,10 +32,11 @@ enum accel_track {
 };
 
 struct accel_config {
-    bool single_thread;   /* thread=single: all vCPUs take turns on one host thread */
-    uint64_t cache_bytes; /* tb-size= (MiB on the command line); 0: default */
-    int host_level;       /* host-cpu=: 0 best of the host, else 2, 3, 4 for x86-64-v2 … v4 */
-    bool interpreter;     /* engine=interp: the reference interpreter instead of host code */
+    const struct accel_ops *ops; /* which one; NULL: the first that there is */
+    bool single_thread;          /* thread=single: all vCPUs take turns on one host thread */
+    uint64_t cache_bytes;        /* tb-size= (MiB on the command line); 0: default */
+    int host_level;   /* host-cpu=: 0 best of the host, else 2, 3, 4 for x86-64-v2 … v4 */
+    bool interpreter; /* engine=interp: the reference interpreter instead of host code */
     enum accel_movable movable;  /* whether blocks are right at any virtual page */
     enum accel_track track_code; /* track-code=: a write to translated code is seen at once */
     bool no_opt;                 /* opt=off: blocks are compiled as the semantics emit them */
@@ -74,10 +79,30 @@ enum accel_exit {
 /* Called on the thread of v, which has left guest code. */
 typedef void (*accel_exited_fn)(void *opaque, struct vcpu *v, enum accel_exit why);
 
+/* The accelerator of that name (n bytes); NULL: this program has none. */
+const struct accel_ops *accel_find(const char *name, size_t n);
+/* A line for each; and their names. */
+void accel_describe_all(struct strbuf *out);
+void accel_names(struct strbuf *out);
+
 struct accel;
-/* The vCPUs are of one class; a machine with CPUs of two kinds has an accelerator for each kind. */
+/*
+ * NULL with an error: it cannot be had, or cannot do what c asks for. The vCPUs are of one class; a
+ * machine with CPUs of two kinds has an accelerator for each kind.
+ */
 struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, unsigned count,
                            accel_exited_fn exited, void *opaque, struct error *e);
+/* What accelerators may lack. */
+enum accel_ability {
+    ACCEL_CAN_COUNT = 1,     /* instructions: -icount, accel_instructions */
+    ACCEL_CAN_BREAK = 2,     /* accel_breakpoint */
+    ACCEL_CAN_WATCH = 4,     /* accel_watchpoint */
+    ACCEL_CAN_STEP = 8,      /* accel_step */
+    ACCEL_CAN_TRANSLATE = 16 /* info jit, perf maps, logs of blocks */
+};
+/* false: e says in words which of these it lacks. */
+bool accel_can(const struct accel *a, unsigned can, struct error *e);
+
 void accel_start(struct accel *a);
 void accel_stop(struct accel *a);
 void accel_destroy(struct accel *a);
@@ -99,7 +124,8 @@ void accel_hold(struct accel *a, struct vcpu *v);
 void accel_state_loaded(struct accel *a);
 
 /* Debugging; only while stopped. Addresses are virtual. Points may be inserted more than once, and
- * are gone when each has been taken out. */
+ * are gone when each has been taken out. false: there is none to take out, or the accelerator has
+ * no such points (accel_can). */
 bool accel_breakpoint(struct accel *a, uint64_t pc, bool insert);
 enum watch_kind {
     WATCH_WRITE,
@@ -139,8 +165,8 @@ void accel_info_jit(struct accel *a, struct strbuf *out);
  * logged like those to come. */
 void accel_log_changed(struct accel *a);
 
-/* Begins to measure for accel_info_jit, or ends it; only while stopped. false: the interpreter has
- * nothing to measure. */
+/* Begins to measure for accel_info_jit, or ends it; only while stopped. false: there is nothing to
+ * measure. */
 bool accel_measure(struct accel *a, bool on, struct error *e);
 
 #endif

@@ -44,7 +44,7 @@ uint64_t *monitors_create(void)
 
 static uint64_t *slot_of(struct vcpu *v, const uint8_t *host)
 {
-    return v->env.monitors + ((uintptr_t)host & MONITOR_MASK) / sizeof(uint64_t);
+    return vcpu_env(v)->monitors + ((uintptr_t)host & MONITOR_MASK) / sizeof(uint64_t);
 }
 
 /* What the slot holds once no store-exclusive is under way; that takes a few instructions, but its
@@ -65,7 +65,7 @@ static uint64_t wait_free(const uint64_t *slot)
 /* Before an atomic write at host: the monitors of others are closed. */
 static void close_others(struct vcpu *v, const uint8_t *host)
 {
-    if (!v->env.monitors) {
+    if (!vcpu_env(v)->monitors) {
         return;
     }
     uint64_t *slot = slot_of(v, host), seen;
@@ -275,7 +275,7 @@ static uint64_t mark_of(struct vcpu *v, uint64_t va, uint32_t m)
     struct tlb_hit hit;
     uint64_t word;
 
-    if (!v->env.monitors || !tlb_lookup(v, va, ACCESS_READ, memop_idx(m), &hit, &word) ||
+    if (!vcpu_env(v)->monitors || !tlb_lookup(v, va, ACCESS_READ, memop_idx(m), &hit, &word) ||
         !hit.host) {
         return MONITOR_NONE;
     }
@@ -286,7 +286,7 @@ bool vcpu_load_excl(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value[2])
 {
     const unsigned n = 1u << (m & MO_SIZE_LOG2);
 
-    v->env.excl_mark = mark_of(v, va, m);
+    vcpu_env(v)->excl_mark = mark_of(v, va, m);
     value[1] = 0;
     if (n == 16) {
         const uint8_t *p = place(v, va, m | MO_ALIGN, ACCESS_READ, false);
@@ -322,7 +322,7 @@ static bool store_by_value(struct vcpu *v, uint8_t *p, uint32_t m, const uint64_
 /* The same if the monitor is still set as it was. */
 static bool store_marked(struct vcpu *v, uint8_t *p, uint32_t m, const uint64_t value[2])
 {
-    const uint64_t mark = v->env.excl_mark;
+    const uint64_t mark = vcpu_env(v)->excl_mark;
     uint64_t *slot = slot_of(v, p), seen = mark;
 
     if (!atomic_cas(slot, &seen, (uint64_t)0)) {
@@ -353,7 +353,7 @@ static bool store_excl(struct vcpu *v, uint64_t va, uint32_t m, bool paired,
     if (!p) {
         return false;
     }
-    if (v->env.monitors && !paired) {
+    if (vcpu_env(v)->monitors && !paired) {
         *failed = !store_marked(v, p, m, value);
     } else {
         close_others(v, p);
@@ -370,7 +370,7 @@ bool vcpu_store_excl(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t val
 
 bool atomic_site(struct vcpu *v, const struct site *s)
 {
-    union ir_vec *x = (union ir_vec *)v->env.vec_args;
+    union ir_vec *x = (union ir_vec *)vcpu_env(v)->vec_args;
     const uint64_t va = memop_address(s->memop, x[0].u64[0] + (uint64_t)(int64_t)s->disp,
                                       tcg_segment(v, s->aux));
     const memop m = memop_of_access(s->memop, ir_segment(s->aux) != 0);

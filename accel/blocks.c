@@ -27,7 +27,7 @@ static unsigned hash_of(uint64_t pa, uint64_t mode)
 }
 
 /* The block that is fixed to pc, or a movable one. */
-static struct block *find(struct accel *a, uint64_t pa, uint64_t pc, uint64_t mode)
+static struct block *find(struct tcg *a, uint64_t pa, uint64_t pc, uint64_t mode)
 {
     struct block *b = __atomic_load_n(&a->hash[hash_of(pa, mode)], __ATOMIC_ACQUIRE);
     struct block *movable = NULL;
@@ -84,7 +84,7 @@ static void log_instruction(struct vcpu *v, const struct ir_builder *b, uint32_t
 
 static void log_block(struct vcpu *v, const struct ir_builder *b, const struct block *blk)
 {
-    struct accel *a = tcg_of(v)->accel;
+    struct tcg *a = tcg_of(v)->accel;
 
     if (!log_filter_match(b->pc)) {
         return;
@@ -123,14 +123,14 @@ static void keep_ir(struct block *blk, const struct ir_builder *b)
     blk->ir->insns = mem_dup(b->insns, b->count * sizeof(*b->insns));
 }
 
-static struct host_mark mark(const struct accel *a)
+static struct host_mark mark(const struct tcg *a)
 {
     return a->host ? host_mark(a->host) : (struct host_mark){0};
 }
 
 static bool compile(struct vcpu *v, struct ir_builder *b, struct block *blk)
 {
-    struct accel *a = tcg_of(v)->accel;
+    struct tcg *a = tcg_of(v)->accel;
 
     if (!a->host) {
         keep_ir(blk, b);
@@ -139,7 +139,7 @@ static bool compile(struct vcpu *v, struct ir_builder *b, struct block *blk)
     return host_compile(a->host, b, blk);
 }
 
-static void insert(struct accel *a, struct block *blk)
+static void insert(struct tcg *a, struct block *blk)
 {
     struct block **head = &a->hash[hash_of(blk->pa, blk->mode_key)];
     struct code_page *p = code_page_at(a, blk->pa);
@@ -183,7 +183,7 @@ static uint32_t rests_on(const struct ir_builder *b)
  * logged; a breakpoint cuts blocks by counting from their start, which a jump would upset. */
 static void set_extent(const struct tcg_vcpu *t, struct ir_builder *b)
 {
-    const bool long_ones = is_kept(t) && !t->accel->config.no_opt && !trace_entries();
+    const bool long_ones = is_kept(t) && !t->accel->base.config.no_opt && !trace_entries();
 
     b->branches_left = long_ones ? BRANCHES_AT_MOST : 0;
     b->loops = long_ones;
@@ -193,7 +193,7 @@ static void set_extent(const struct tcg_vcpu *t, struct ir_builder *b)
 /* Under the translate lock. NULL: the cache is full, everybody must leave. */
 static struct block *make_block(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit)
 {
-    struct accel *a = tcg_of(v)->accel;
+    struct tcg *a = tcg_of(v)->accel;
     struct ir_builder *b = &tcg_of(v)->builder;
     const uint64_t pa = hit->pa;
     const uint8_t *host = hit->host;
@@ -215,8 +215,8 @@ static struct block *make_block(struct vcpu *v, uint64_t pc, const struct tlb_hi
     b->mmu_user = (uint8_t)v->cls->mmu_index_user(v);
     b->parallel = a->monitors != NULL;
     /* Where a run may stop at any instruction, or is looked at, flags must be there at any. */
-    b->look_ahead = is_kept(tcg_of(v)) && !a->breakpoint_count && !a->config.counted &&
-                    !a->config.no_opt && !trace_entries();
+    b->look_ahead = is_kept(tcg_of(v)) && !a->breakpoint_count && !a->base.config.counted &&
+                    !a->base.config.no_opt && !trace_entries();
     b->flags_dead = false;
     b->look_bytes = 0;
     b->movable = is_kept(tcg_of(v)) && code_page_moves(v, pc, pa);
@@ -250,7 +250,7 @@ static struct block *make_block(struct vcpu *v, uint64_t pc, const struct tlb_hi
 
 static struct block *translate(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit)
 {
-    struct accel *a = tcg_of(v)->accel;
+    struct tcg *a = tcg_of(v)->accel;
     const bool tracked = a->tracks_code && is_kept(tcg_of(v));
     uint64_t granules;
     const bool begun = tracked && track_begin(v, hit, &granules);
@@ -292,7 +292,7 @@ static bool fetch(struct vcpu *v, uint64_t pc, struct tlb_hit *hit)
  * tracked. */
 static bool fetch_and_lock(struct vcpu *v, uint64_t pc, struct tlb_hit *hit)
 {
-    struct accel *a = tcg_of(v)->accel;
+    struct tcg *a = tcg_of(v)->accel;
     const bool tracked = a->tracks_code && is_kept(tcg_of(v));
 
     while (fetch(v, pc, hit)) {
@@ -343,7 +343,7 @@ static struct block *find_or_translate(struct vcpu *v, uint64_t pc, const struct
 
 struct block *block_find(struct vcpu *v, uint64_t pc)
 {
-    struct accel *a = tcg_of(v)->accel;
+    struct tcg *a = tcg_of(v)->accel;
     struct tlb_hit hit;
 
     tcg_count(v, COUNT_LOOKUP);
@@ -360,7 +360,7 @@ struct block *block_find(struct vcpu *v, uint64_t pc)
     }
     os_mutex_unlock(&a->translate);
     if (!blk) {
-        atomic_fetch_or(&a->flush_wanted, FLUSH_CODE);
+        tcg_want_flush(a, FLUSH_CODE);
         v->cls->set_pc(v, pc);
     }
     return blk;
@@ -368,7 +368,7 @@ struct block *block_find(struct vcpu *v, uint64_t pc)
 
 /* ---- blocks for one use */
 
-static bool is_at(const struct accel *a, const struct host_mark *m)
+static bool is_at(const struct tcg *a, const struct host_mark *m)
 {
     const struct host_mark now = mark(a);
 
@@ -376,7 +376,7 @@ static bool is_at(const struct accel *a, const struct host_mark *m)
 }
 
 /* Nothing was made behind the short blocks. */
-static bool shorts_are_last(const struct accel *a)
+static bool shorts_are_last(const struct tcg *a)
 {
     return a->short_count && a->short_block + a->short_count == &a->blocks[a->block_count] &&
            is_at(a, &a->short_behind);
@@ -384,7 +384,7 @@ static bool shorts_are_last(const struct accel *a)
 
 struct block *block_short(struct vcpu *v, uint64_t pc, uint32_t limit)
 {
-    struct accel *a = tcg_of(v)->accel;
+    struct tcg *a = tcg_of(v)->accel;
     const bool goes_on = shorts_are_last(a);
     const struct host_mark before = mark(a);
 
@@ -404,7 +404,7 @@ struct block *block_short(struct vcpu *v, uint64_t pc, uint32_t limit)
     return b;
 }
 
-void block_forget_short(struct accel *a)
+void block_forget_short(struct tcg *a)
 {
     const unsigned count = shorts_are_last(a) ? a->short_count : 0;
 
@@ -423,7 +423,7 @@ void block_forget_short(struct accel *a)
 
 /* ---- invalidation */
 
-static void unlink_block(struct accel *a, struct block *b)
+static void unlink_block(struct tcg *a, struct block *b)
 {
     for (struct link *l = b->in; l;) {
         struct link *next = l->next_in;
@@ -436,11 +436,11 @@ static void unlink_block(struct accel *a, struct block *b)
 }
 
 /* One block's entries, or with NULL all. A movable one is at the same place of any page. */
-static void forget_jumps(struct accel *a, const struct block *b)
+static void forget_jumps(struct tcg *a, const struct block *b)
 {
     atomic_fence(); /* the blocks are seen to be invalid by who enters one from now on */
-    for (unsigned i = 0; i < a->count; i++) {
-        struct jump_entry *jumps = tcg_of(a->vcpus[i])->jumps;
+    for (unsigned i = 0; i < a->base.count; i++) {
+        struct jump_entry *jumps = tcg_of(a->base.vcpus[i])->jumps;
         const unsigned step = !b ? 1 : b->movable ? GUEST_PAGE_SIZE >> 2 : JUMP_TABLE_ENTRIES;
         for (unsigned k = b ? b->pc >> 2 & (step - 1) : 0; k < JUMP_TABLE_ENTRIES; k += step) {
             if (!b || atomic_get(&jumps[k].host) == b->entry) {
@@ -451,7 +451,7 @@ static void forget_jumps(struct accel *a, const struct block *b)
 }
 
 /* Takes b out of its chain. A reader that stands on it goes on along its old successors. */
-static void unhash(struct accel *a, struct block *b)
+static void unhash(struct tcg *a, struct block *b)
 {
     struct block **at = &a->hash[hash_of(b->pa, b->mode_key)];
 
@@ -463,7 +463,7 @@ static void unhash(struct accel *a, struct block *b)
     }
 }
 
-static void invalidate(struct accel *a, struct block *b)
+static void invalidate(struct tcg *a, struct block *b)
 {
     atomic_set(&b->valid, false);
     unhash(a, b);
@@ -472,7 +472,7 @@ static void invalidate(struct accel *a, struct block *b)
     }
 }
 
-void block_drop_range(struct accel *a, uint64_t pa, uint64_t bytes)
+void block_drop_range(struct tcg *a, uint64_t pa, uint64_t bytes)
 {
     for (uint64_t page = pa & PAGE_MASK; page < pa + bytes; page += GUEST_PAGE_SIZE) {
         struct code_page *p = hash_get(a->pages, page);
@@ -496,7 +496,7 @@ void block_drop_range(struct accel *a, uint64_t pa, uint64_t bytes)
     }
 }
 
-void block_flush_all(struct accel *a)
+void block_flush_all(struct tcg *a)
 {
     for (uint32_t i = 0; i < a->block_count; i++) {
         if (a->blocks[i].ir) {
@@ -527,7 +527,7 @@ void block_flush_all(struct accel *a)
 
 void tcg_flush_code(struct vcpu *v, uint64_t pa, uint64_t bytes)
 {
-    struct accel *a = v->accel ? tcg_of(v)->accel : NULL;
+    struct tcg *a = tcg_of(v) ? tcg_of(v)->accel : NULL;
 
     if (!a) {
         return;
@@ -539,7 +539,7 @@ void tcg_flush_code(struct vcpu *v, uint64_t pa, uint64_t bytes)
 
 void tcg_flush_code_all(struct vcpu *v)
 {
-    struct accel *a = v->accel ? tcg_of(v)->accel : NULL;
+    struct tcg *a = tcg_of(v) ? tcg_of(v)->accel : NULL;
 
     if (!a) {
         return;

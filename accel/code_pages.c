@@ -19,7 +19,7 @@
 #define REGION_BITS 40   /* programs, and libraries with the rest, are further apart than that */
 #define REGION_MOVES 16u /* pages that say so */
 
-struct code_page *code_page_at(struct accel *a, uint64_t pa)
+struct code_page *code_page_at(struct tcg *a, uint64_t pa)
 {
     struct code_page *p = hash_get(a->pages, pa & PAGE_MASK);
 
@@ -39,7 +39,7 @@ void code_page_emptied(struct code_page *p)
     p->modes = 0;
 }
 
-void code_pages_emptied(struct accel *a)
+void code_pages_emptied(struct tcg *a)
 {
     size_t at = 0;
     uint64_t pa;
@@ -50,7 +50,7 @@ void code_pages_emptied(struct accel *a)
     }
 }
 
-void code_pages_free(struct accel *a)
+void code_pages_free(struct tcg *a)
 {
     size_t at = 0;
     uint64_t pa;
@@ -64,7 +64,7 @@ void code_pages_free(struct accel *a)
 }
 
 /* Regions that share a place forget each other. */
-static struct code_region *region_at(struct accel *a, uint64_t page, uint64_t mode)
+static struct code_region *region_at(struct tcg *a, uint64_t page, uint64_t mode)
 {
     const uint64_t key = hash_mix64(mode) ^ page >> REGION_BITS;
     struct code_region *r = &a->regions[hash_mix64(key) % CODE_REGIONS];
@@ -87,15 +87,16 @@ static uint64_t first_met(struct code_region *r, uint64_t page)
 
 bool code_page_moves(struct vcpu *v, uint64_t pc, uint64_t pa)
 {
-    struct accel *a = tcg_of(v)->accel;
+    struct tcg *a = tcg_of(v)->accel;
     const uint64_t page = pc & PAGE_MASK, mode = tcg_of(v)->builder.mode_key;
     struct code_page *p = code_page_at(a, pa);
 
     /* A breakpoint is at an address, and changes the blocks before it. */
-    if (a->config.movable == ACCEL_MOVABLE_OFF || a->breakpoint_count || !layout_may_move(pc)) {
+    if (a->base.config.movable == ACCEL_MOVABLE_OFF || a->breakpoint_count ||
+        !layout_may_move(pc)) {
         return false;
     }
-    if (a->config.movable == ACCEL_MOVABLE_ALWAYS) {
+    if (a->base.config.movable == ACCEL_MOVABLE_ALWAYS) {
         return true;
     }
     unsigned i = 0;

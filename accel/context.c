@@ -31,7 +31,7 @@ static unsigned filter_hash(uint64_t page)
     return (unsigned)(hash_mix64(page) & 0xffff);
 }
 
-static uint64_t fresh_key(struct accel *a)
+static uint64_t fresh_key(struct tcg *a)
 {
     if (!a->randoms_left) {
         os_random(a->randoms, sizeof(a->randoms));
@@ -80,13 +80,13 @@ static void map_grow(struct context *c)
  * covers, but is not in our queue yet, or in the queue and not processed. */
 static bool is_flushing(const struct vcpu *v)
 {
-    const struct tcg_vcpu *t = v->accel;
+    const struct tcg_vcpu *t = tcg_of(v);
 
     return atomic_load(&t->accel->flushing) || atomic_load(&t->posted) != atomic_load(&t->done);
 }
 
 /* The mapping of c's page, to be filled in. */
-static struct code_mapping *map_add(struct accel *a, struct context *c, uint64_t page)
+static struct code_mapping *map_add(struct tcg *a, struct context *c, uint64_t page)
 {
     if ((c->map_used + 1) * 4 > c->map_size * 3) {
         map_grow(c);
@@ -95,7 +95,7 @@ static struct code_mapping *map_add(struct accel *a, struct context *c, uint64_t
     if (m->page == 1) {
         c->map_used++;
         if (++a->mappings >= a->block_capacity) {
-            atomic_fetch_or(&a->flush_wanted, FLUSH_CONTEXTS);
+            tcg_want_flush(a, FLUSH_CONTEXTS);
         }
     }
     return m;
@@ -104,7 +104,7 @@ static struct code_mapping *map_add(struct accel *a, struct context *c, uint64_t
 /* Where code slots lead generated code, they say so last. */
 static void enter_slot(struct vcpu *v, uint64_t pc, uint64_t pa, bool movable)
 {
-    struct accel *a = tcg_of(v)->accel;
+    struct tcg *a = tcg_of(v)->accel;
     struct context *c = tcg_of(v)->context;
     struct fetched *f = &tcg_of(v)->fetched[pc >> GUEST_PAGE_BITS & (FETCHED_PAGES - 1)];
 
@@ -122,7 +122,7 @@ static void enter_slot(struct vcpu *v, uint64_t pc, uint64_t pa, bool movable)
 
 const struct fetched *context_fetched(const struct vcpu *v, uint64_t pc)
 {
-    const struct tcg_vcpu *t = v->accel;
+    const struct tcg_vcpu *t = tcg_of(v);
     const struct fetched *f = &t->fetched[pc >> GUEST_PAGE_BITS & (FETCHED_PAGES - 1)];
 
     return f->context == t->context && f->page == (pc & PAGE_MASK) ? f : NULL;
@@ -138,7 +138,7 @@ bool context_has_page(const struct fetched *f, bool movable)
 
 void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa, bool global, bool movable)
 {
-    struct accel *a = tcg_of(v)->accel;
+    struct tcg *a = tcg_of(v)->accel;
     struct context *c = tcg_of(v)->context;
     const uint64_t page = pc & PAGE_MASK;
     const struct fetched *f = context_fetched(v, pc);
@@ -163,7 +163,7 @@ void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa, bool global, b
     enter_slot(v, pc, pa, movable);
 }
 
-uint32_t context_page_id(struct accel *a, uint64_t va, uint64_t pa)
+uint32_t context_page_id(struct tcg *a, uint64_t va, uint64_t pa)
 {
     const uint64_t key = (va & PAGE_MASK) ^ hash_mix64(pa & PAGE_MASK);
     uint32_t id = (uint32_t)(uintptr_t)hash_get(a->page_ids, key);
@@ -172,7 +172,7 @@ uint32_t context_page_id(struct accel *a, uint64_t va, uint64_t pa)
         id = ++a->next_page_id;
         hash_put(a->page_ids, key, (void *)(uintptr_t)id);
         if (id >= a->block_capacity) {
-            atomic_fetch_or(&a->flush_wanted, FLUSH_CODE);
+            tcg_want_flush(a, FLUSH_CODE);
         }
     }
     return id;
@@ -180,7 +180,7 @@ uint32_t context_page_id(struct accel *a, uint64_t va, uint64_t pa)
 
 /* ---- finding the context */
 
-static struct context **bucket_of(struct accel *a, uint32_t tag)
+static struct context **bucket_of(struct tcg *a, uint32_t tag)
 {
     return &a->contexts[tag == TLB_ANY_TAG ? 0 : 1 + tag % (CONTEXT_BUCKETS - 1)];
 }
@@ -202,7 +202,7 @@ static void leave_pages(struct context *c)
 
 /* An empty one, if possible one that was used before: to clear all of a new one, which brings
  * pages of memory in, is a good part of what a new address space costs. */
-static struct context *fresh(struct accel *a)
+static struct context *fresh(struct tcg *a)
 {
     struct context *c = a->spare;
 
@@ -225,7 +225,7 @@ static struct context *fresh(struct accel *a)
     return c;
 }
 
-static struct context *intern(struct accel *a, uint64_t mode, uint32_t tag, bool high)
+static struct context *intern(struct tcg *a, uint64_t mode, uint32_t tag, bool high)
 {
     struct context **bucket = bucket_of(a, tag);
 
@@ -235,7 +235,7 @@ static struct context *intern(struct accel *a, uint64_t mode, uint32_t tag, bool
         }
     }
     if (a->next_id >= CONTEXT_IDS) {
-        atomic_fetch_or(&a->flush_wanted, FLUSH_CONTEXTS);
+        tcg_want_flush(a, FLUSH_CONTEXTS);
     }
     struct context *c = fresh(a);
     c->key = fresh_key(a);
@@ -248,7 +248,7 @@ static struct context *intern(struct accel *a, uint64_t mode, uint32_t tag, bool
 }
 
 /* Nobody finds it again; a vCPU may still be in it, so it is freed when all are out. */
-static void retire(struct accel *a, struct context *c)
+static void retire(struct tcg *a, struct context *c)
 {
     struct context **at = bucket_of(a, c->tag);
 
@@ -296,7 +296,7 @@ bool context_walking(void)
 
 static struct context *lookup(struct vcpu *v, uint64_t mode, uint32_t tag, bool high)
 {
-    struct accel *a = tcg_of(v)->accel;
+    struct tcg *a = tcg_of(v)->accel;
 
     os_mutex_lock(&a->translate);
     walking = true;
@@ -359,7 +359,7 @@ void context_select(struct vcpu *v, uint64_t pc)
     const uint64_t mode = v->cls->mode_key(v);
     const unsigned idx = v->cls->mmu_index(v);
     const bool common = high && !atomic_load(&t->accel->nonglobal_high);
-    const uint32_t tag = common ? TLB_ANY_TAG : tlb_tag_of(v->env.tlb, pc, idx);
+    const uint32_t tag = common ? TLB_ANY_TAG : tlb_tag_of(vcpu_env(v)->tlb, pc, idx);
     struct context **recent = &t->recent[recent_slot(mode, tag, high)];
     struct context *c = *recent;
     if (!c || c->mode_key != mode || c->tag != tag || c->high != high || atomic_get(&c->retired) ||
@@ -373,7 +373,7 @@ void context_select(struct vcpu *v, uint64_t pc)
 
 void context_note_nonglobal(struct vcpu *v, uint64_t pc)
 {
-    struct accel *a = tcg_of(v)->accel;
+    struct tcg *a = tcg_of(v)->accel;
 
     os_mutex_lock(&a->translate);
     if (!atomic_load(&a->nonglobal_high)) {
@@ -425,7 +425,7 @@ static void suspect_in(struct context *c, const struct suspects *s)
     }
 }
 
-static void suspect_bucket(struct accel *a, uint32_t tag, const struct suspects *s)
+static void suspect_bucket(struct tcg *a, uint32_t tag, const struct suspects *s)
 {
     for (struct context *c = *bucket_of(a, tag); c; c = c->next) {
         suspect_in(c, s);
@@ -433,7 +433,7 @@ static void suspect_bucket(struct accel *a, uint32_t tag, const struct suspects 
 }
 
 /* false: no code was ever run in the range. */
-static bool may_have_code(const struct accel *a, uint64_t first, uint64_t last)
+static bool may_have_code(const struct tcg *a, uint64_t first, uint64_t last)
 {
     bool any = (last - first) / GUEST_PAGE_SIZE >= FEW_PAGES;
 
@@ -444,7 +444,7 @@ static bool may_have_code(const struct accel *a, uint64_t first, uint64_t last)
     return any;
 }
 
-void context_suspect_range(struct accel *a, uint64_t va, uint64_t bytes, uint32_t tag)
+void context_suspect_range(struct tcg *a, uint64_t va, uint64_t bytes, uint32_t tag)
 {
     const struct suspects s = {.first = tlb_canonical(va) & PAGE_MASK,
                                .last = (tlb_canonical(va) + bytes - 1) & PAGE_MASK,
@@ -484,7 +484,7 @@ static void suspect_all_of(struct context *c, uint32_t tag)
 }
 
 /* A flush of one address space leaves global pages alone, and so all in contexts without a tag. */
-void context_suspect_tag(struct accel *a, uint32_t tag)
+void context_suspect_tag(struct tcg *a, uint32_t tag)
 {
     struct context **first = tag == TLB_ANY_TAG ? a->contexts : bucket_of(a, tag);
     struct context **end = tag == TLB_ANY_TAG ? a->contexts + CONTEXT_BUCKETS : first + 1;
@@ -498,7 +498,7 @@ void context_suspect_tag(struct accel *a, uint32_t tag)
     os_mutex_unlock(&a->translate);
 }
 
-static void spare_list(struct accel *a, struct context **list)
+static void spare_list(struct tcg *a, struct context **list)
 {
     while (*list) {
         struct context *c = *list;
@@ -508,7 +508,7 @@ static void spare_list(struct accel *a, struct context **list)
     }
 }
 
-void context_free_spare(struct accel *a)
+void context_free_spare(struct tcg *a)
 {
     while (a->spare) {
         struct context *c = a->spare;
@@ -527,7 +527,7 @@ void context_forget(struct tcg_vcpu *t)
     memset(t->jumps, 0, JUMP_TABLE_ENTRIES * sizeof(*t->jumps));
 }
 
-void context_reset(struct accel *a)
+void context_reset(struct tcg *a)
 {
     for (unsigned i = 0; i < CONTEXT_BUCKETS; i++) {
         spare_list(a, &a->contexts[i]);
@@ -538,9 +538,9 @@ void context_reset(struct accel *a)
     a->next_id = 0;
     a->mappings = 0;
     memset(a->code_filter, 0, sizeof(a->code_filter));
-    for (unsigned i = 0; i < a->count; i++) {
-        if (a->vcpus[i]->accel) { /* else it has not been set up: something failed before */
-            context_forget(tcg_of(a->vcpus[i]));
+    for (unsigned i = 0; i < a->base.count; i++) {
+        if (tcg_of(a->base.vcpus[i])) { /* else it has not been set up: something failed before */
+            context_forget(tcg_of(a->base.vcpus[i]));
         }
     }
 }

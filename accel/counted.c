@@ -6,26 +6,23 @@
  * when an interrupt is looked at, whose turn is next: all of it is decided by instruction counts
  * and by what the guest does, nothing by the host's time.
  *
- * Counting. hot.countdown is what is left of a slice. A block takes its instructions from it before
- * it does anything; if they are more than are left it gives them back, and the rest of the slice is
- * a block translated for itself, of just so many instructions, which is thrown away when the slice
- * is over. So a slice ends at an exact instruction. Where the run-time is called from the middle of
- * a block, env.insns_left says how many instructions of it have not been completed, and
+ * Counting is the accelerator's (count_begin, count_left, count_shorten of ops.h). It ends a slice
+ * at an exact instruction, and says in the middle of one how many it has completed:
  *
- *     completed in the slice = budget - held - countdown - insns_left
+ *     completed in the slice = budget - held - count_left
  *
  * is what a device that reads the clock sees. An instruction that takes an exception counts, as
  * does a fetch that faults, so that a guest that does nothing but fault gets on; one that is
  * repeated in another mode counts when it is done.
  *
  * Ending early. What the guest does may end its slice: a WFI, an interrupt line that rises, a timer
- * set to an earlier time. The rest of countdown is then moved to `held`, and the next block finds
- * nothing left. exit_request, which the code polls at some branches only, is not enough: it would
- * be seen sooner or later as blocks are linked or not.
+ * set to an earlier time. What is left is then moved to `held`, and the accelerator finds nothing
+ * left as soon as it may look. A kick alone is not enough: it would be seen sooner or later as
+ * blocks are linked or not.
  *
  * What comes from other threads (a stopped monitor, input) never ends a slice. It is looked at
- * between slices, which are short. So even what a kick does to the TLB is not seen: a slice is
- * entered and left where the counts say, and nowhere else.
+ * between slices, which are short. A slice is entered and left where the counts say, and nowhere
+ * else.
  *
  * Time goes by count << shift, and by what is skipped while no vCPU has work: to the next timer, at
  * once (sleep=off) or when as much host time has passed. shift=auto follows host time: the length
@@ -98,20 +95,20 @@ static int64_t insns_until(const struct counted *t, uint64_t count, uint64_t due
 
 uint64_t counted_in_slice(const struct vcpu *v)
 {
-    const struct counted *t = tcg_of((struct vcpu *)(uintptr_t)v)->accel->config.time;
+    const struct accel *a = v->accel->accel;
+    const struct counted *t = a->config.time;
 
     if (vcpu_current() != v || t->running != v) {
         return 0;
     }
-    return (uint64_t)(t->budget - t->held - v->hot.countdown - (int64_t)v->env.insns_left);
+    return (uint64_t)(t->budget - t->held - a->ops->count_left(v));
 }
 
 uint64_t vcpu_instructions(const struct vcpu *v)
 {
-    const struct tcg_vcpu *t = v->accel;
-    const uint64_t before = atomic_get(&v->env.instructions);
+    const uint64_t before = atomic_get(&v->instructions);
 
-    return t && t->accel->config.counted ? before + counted_in_slice(v) : before;
+    return v->accel && v->accel->accel->config.counted ? before + counted_in_slice(v) : before;
 }
 
 /* The vCPU whose slice is running, if this is its thread. */
@@ -148,10 +145,7 @@ static void wake(struct counted *t)
 /* Takes all but n of what is left of v's slice. */
 static void shorten(struct counted *t, struct vcpu *v, int64_t n)
 {
-    if (n < v->hot.countdown) {
-        t->held += v->hot.countdown - n;
-        v->hot.countdown = n;
-    }
+    t->held += t->accel->ops->count_shorten(v, n);
 }
 
 /* A timer was set: by the guest that runs, whose slice ends in time, or from outside. */
@@ -161,9 +155,7 @@ static void deadline_changed(void *opaque)
     struct vcpu *v = in_slice(t);
 
     if (v) {
-        const int64_t n = insns_until(t, t->count + counted_in_slice(v),
-                                      clock_deadline_ns(t->clock));
-        shorten(t, v, n - (int64_t)v->env.insns_left);
+        shorten(t, v, insns_until(t, t->count + counted_in_slice(v), clock_deadline_ns(t->clock)));
     } else {
         wake(t);
     }
@@ -171,11 +163,11 @@ static void deadline_changed(void *opaque)
 
 void counted_kick(struct vcpu *v)
 {
-    struct counted *t = tcg_of(v)->accel->config.time;
+    struct counted *t = v->accel->accel->config.time;
 
-    if (v == in_slice(t) && atomic_load(&tcg_of(v)->in_guest)) {
+    if (v == in_slice(t) && atomic_load(&v->accel->in_guest)) {
         t->kicked = true;
-        tcg_leave_soon(v, EXIT_LEAVE);
+        t->accel->ops->kick(v);
         shorten(t, v, 0);
     } else {
         wake(t);
@@ -265,11 +257,18 @@ static void idle(struct counted *t)
 static struct vcpu *stepping(const struct accel *a)
 {
     for (unsigned i = 0; i < a->count; i++) {
-        if (tcg_of(a->vcpus[i])->step) {
+        if (a->vcpus[i]->accel->step) {
             return a->vcpus[i];
         }
     }
     return NULL;
+}
+
+static void lose_turn(const struct counted *t, struct vcpu *v)
+{
+    if (t->accel->ops->lose_turn) {
+        t->accel->ops->lose_turn(v);
+    }
 }
 
 static void begin_turn(struct counted *t, unsigned n)
@@ -278,9 +277,7 @@ static void begin_turn(struct counted *t, unsigned n)
     const int64_t most = (int64_t)(((uint64_t)SLICE_NS << SCALE_BITS) / t->scale);
 
     if (n != t->turn) {
-        /* What others do to the address is not watched: the monitor is closed, as a context switch
-         * may do. */
-        vcpus[t->turn]->hot.excl_addr = UINT64_MAX;
+        lose_turn(t, vcpus[t->turn]);
     }
     if (t->gave_way == vcpus[n]) {
         t->gave_way = NULL;
@@ -297,15 +294,15 @@ static struct vcpu *whose_turn(struct counted *t)
     const struct accel *a = t->accel;
     struct vcpu *v = stepping(a);
 
-    if (v && tcg_has_work(v)) {
+    if (v && accel_has_work(v)) {
         return v; /* if it sleeps, the others may wake it */
     }
-    if (t->turn_left > 0 && tcg_has_work(a->vcpus[t->turn])) {
+    if (t->turn_left > 0 && accel_has_work(a->vcpus[t->turn])) {
         return a->vcpus[t->turn];
     }
     for (unsigned i = 1; i <= a->count; i++) {
         const unsigned n = (t->turn + i) % a->count;
-        if (tcg_has_work(a->vcpus[n])) {
+        if (accel_has_work(a->vcpus[n])) {
             begin_turn(t, n);
             return a->vcpus[n];
         }
@@ -317,7 +314,7 @@ static struct vcpu *whose_turn(struct counted *t)
 static int64_t slice_of(struct counted *t, struct vcpu *v)
 {
     const uint64_t due = clock_deadline_ns(t->clock), left = t->stop - t->count;
-    int64_t n = tcg_of(v)->step ? 1 : t->turn_left;
+    int64_t n = v->accel->step ? 1 : t->turn_left;
 
     if (due != CLOCK_NEVER) {
         const int64_t until = insns_until(t, t->count, due);
@@ -329,12 +326,11 @@ static int64_t slice_of(struct counted *t, struct vcpu *v)
 
 static void end_slice(struct counted *t, struct vcpu *v)
 {
-    const int64_t done = t->budget - t->held - v->hot.countdown;
+    const int64_t done = t->budget - t->held - t->accel->ops->count_left(v);
 
     assert(done >= 0);
     t->running = NULL;
-    v->env.insns_left = 0;
-    atomic_set(&v->env.instructions, v->env.instructions + (uint64_t)done);
+    atomic_set(&v->instructions, v->instructions + (uint64_t)done);
     atomic_set(&t->count, t->count + (uint64_t)done);
     atomic_set(&t->now_ns, time_at(t, t->count));
     t->turn_left -= done;
@@ -343,7 +339,6 @@ static void end_slice(struct counted *t, struct vcpu *v)
         t->turn_left = 0;
         t->gave_way = atomic_load(&v->halted) || atomic_load(&v->powered_off) ? t->gave_way : v;
     }
-    block_forget_short(t->accel);
 }
 
 bool counted_reached_stop(const struct accel *a)
@@ -351,7 +346,7 @@ bool counted_reached_stop(const struct accel *a)
     return a->config.time->count >= a->config.time->stop;
 }
 
-struct vcpu *counted_turn(struct accel *a)
+struct vcpu *counted_turn(struct accel *a, enum accel_round *r)
 {
     struct counted *t = a->config.time;
 
@@ -367,52 +362,15 @@ struct vcpu *counted_turn(struct accel *a)
         idle(t);
         return NULL;
     }
-    t->budget = v->hot.countdown = slice_of(t, v);
+    t->budget = slice_of(t, v);
     t->held = 0;
     t->kicked = false;
-    v->env.insns_left = 0;
+    a->ops->count_begin(v, t->budget);
     t->running = v;
-    tcg_listen(v);
-    tcg_run(v);
+    a->ops->listen(v);
+    *r = accel_run(v);
     end_slice(t, v);
     return v;
-}
-
-/* ---- at the edges of blocks */
-
-const void *counted_rest(struct vcpu *v, uint64_t pc)
-{
-    struct accel *a = tcg_of(v)->accel;
-
-    if (v->hot.countdown <= 0 || atomic_load(&v->hot.exit_request) ||
-        atomic_load(&a->flush_wanted)) {
-        v->hot.pc = pc;
-        return host_leave_address(a->host);
-    }
-    context_select(v, pc);
-    const struct block *b = block_short(v, pc, (uint32_t)v->hot.countdown);
-    if (!b) {
-        return runtime_go(v, v->cls->pc(v));
-    }
-    v->hot.pc = pc;
-    return b->entry;
-}
-
-struct block *counted_find(struct vcpu *v, uint64_t pc)
-{
-    struct block *b = block_find(v, pc);
-
-    if (b && b->guest_insns > v->hot.countdown) {
-        block_forget_short(tcg_of(v)->accel);
-        b = block_short(v, pc, (uint32_t)v->hot.countdown);
-    }
-    return b;
-}
-
-void counted_left_block(struct vcpu *v)
-{
-    v->hot.countdown += (int64_t)v->env.insns_left - (v->hot.raised == TCG_RAISED);
-    v->env.insns_left = 0;
 }
 
 /* ---- state: between slices, so that nothing of a slice is in it */
@@ -431,13 +389,6 @@ static const struct field state_fields[] = {
     FIELD(counted_state, gave_way),   FIELD_END,
 };
 
-/* The exclusive monitor, which is state like a register where turns are counted. */
-static const struct field monitor_fields[] = {
-    FIELD(vcpu, hot.excl_addr),
-    FIELD(vcpu, hot.excl_value),
-    FIELD_END,
-};
-
 void counted_write(const struct counted *t, struct strbuf *out)
 {
     const struct counted_state s = {.count = t->count,
@@ -448,8 +399,8 @@ void counted_write(const struct counted *t, struct strbuf *out)
                                     .turn = t->turn,
                                     .gave_way = t->gave_way ? t->gave_way->index : NOBODY};
     fields_write(state_fields, &s, out);
-    for (unsigned i = 0; i < t->accel->count; i++) {
-        fields_write(monitor_fields, t->accel->vcpus[i], out);
+    for (unsigned i = 0; t->accel->ops->turn_fields && i < t->accel->count; i++) {
+        fields_write(t->accel->ops->turn_fields, t->accel->vcpus[i], out);
     }
 }
 
@@ -487,8 +438,9 @@ bool counted_read(struct counted *t, struct cursor *c, unsigned version, bool st
         t->gave_way = s.gave_way == NOBODY ? NULL : t->accel->vcpus[s.gave_way];
         atomic_set(&t->now_ns, time_at(t, t->count));
     }
-    for (unsigned i = 0; i < t->accel->count; i++) {
-        if (!fields_read(monitor_fields, t->accel->vcpus[i], c, version, store, e)) {
+    const struct field *own = t->accel->ops->turn_fields;
+    for (unsigned i = 0; own && i < t->accel->count; i++) {
+        if (!fields_read(own, t->accel->vcpus[i], c, version, store, e)) {
             return false;
         }
     }

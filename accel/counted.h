@@ -3,14 +3,14 @@
 #ifndef ACCEL_COUNTED_H
 #define ACCEL_COUNTED_H
 
-#include "accel/tcg.h"
+#include "accel/ops.h"
 
 /*
  * One turn, on the thread that runs all vCPUs and outside guest code: timers that are due, then a
- * slice of the vCPU whose turn it is, which is returned; NULL: no vCPU had work, and time has
- * passed instead, or stop_count is reached.
+ * slice of the vCPU whose turn it is, which is returned, with how it ended; NULL: no vCPU had work,
+ * and time has passed instead, or stop_count is reached.
  */
-struct vcpu *counted_turn(struct accel *a);
+struct vcpu *counted_turn(struct accel *a, enum accel_round *r);
 bool counted_reached_stop(const struct accel *a);
 
 /* a is complete: the clock that its settings name counts it. */
@@ -24,18 +24,6 @@ void counted_forget(struct accel *a);
 
 /* vcpu_kick(); any thread. */
 void counted_kick(struct vcpu *v);
-
-/* What is left of the slice does not hold the block at pc: a shorter block, or the way out of guest
- * code. */
-const void *counted_rest(struct vcpu *v, uint64_t pc);
-
-/* The same for the interpreter, for which no block counts: the block at pc, or a shorter one. NULL
- * as block_find. */
-struct block *counted_find(struct vcpu *v, uint64_t pc);
-
-/* The guest has left a block at the instruction that env.insns_left names, by an exception or to
- * repeat it (hot.raised). */
-void counted_left_block(struct vcpu *v);
 
 /* Instructions of all slices that are over; any thread. */
 uint64_t counted_instructions(const struct accel *a);

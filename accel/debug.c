@@ -13,7 +13,7 @@
 #include "base/bits.h"
 #include "base/mem.h"
 
-bool tcg_has_breakpoint(const struct accel *a, uint64_t pc)
+bool tcg_has_breakpoint(const struct tcg *a, uint64_t pc)
 {
     for (unsigned i = 0; i < a->breakpoint_count; i++) {
         if (a->breakpoints[i] == pc) {
@@ -23,7 +23,7 @@ bool tcg_has_breakpoint(const struct accel *a, uint64_t pc)
     return false;
 }
 
-static bool may_reach_breakpoint(const struct accel *a, uint64_t pc, uint32_t bytes)
+static bool may_reach_breakpoint(const struct tcg *a, uint64_t pc, uint32_t bytes)
 {
     for (unsigned i = 0; i < a->breakpoint_count; i++) {
         const uint64_t distance = a->breakpoints[i] - pc;
@@ -36,7 +36,7 @@ static bool may_reach_breakpoint(const struct accel *a, uint64_t pc, uint32_t by
 
 uint32_t tcg_insns_to_breakpoint(struct vcpu *v, uint64_t pc, const uint8_t *host)
 {
-    const struct accel *a = tcg_of(v)->accel;
+    const struct tcg *a = tcg_of(v)->accel;
     const uint32_t bytes = GUEST_PAGE_SIZE - (uint32_t)(pc & (GUEST_PAGE_SIZE - 1));
     char text[128];
 
@@ -57,24 +57,24 @@ uint32_t tcg_insns_to_breakpoint(struct vcpu *v, uint64_t pc, const uint8_t *hos
 }
 
 /* Blocks that run across a breakpoint, and TLB entries of watched pages, are stale. */
-static void forget_translations(struct accel *a)
+static void forget_translations(struct tcg *a)
 {
     os_mutex_lock(&a->translate);
     block_flush_all(a);
     os_mutex_unlock(&a->translate);
-    for (unsigned i = 0; i < a->count; i++) {
-        tlb_drop_all(a->vcpus[i]);
+    for (unsigned i = 0; i < a->base.count; i++) {
+        tlb_drop_all(a->base.vcpus[i]);
     }
 }
 
-static void add_breakpoint(struct accel *a, uint64_t pc)
+static void add_breakpoint(struct tcg *a, uint64_t pc)
 {
     a->breakpoints = mem_resize_array(a->breakpoints, a->breakpoint_count + 1,
                                       sizeof(*a->breakpoints));
     a->breakpoints[a->breakpoint_count++] = pc;
 }
 
-static bool remove_breakpoint(struct accel *a, uint64_t pc)
+static bool remove_breakpoint(struct tcg *a, uint64_t pc)
 {
     for (unsigned i = 0; i < a->breakpoint_count; i++) {
         if (a->breakpoints[i] == pc) {
@@ -85,8 +85,10 @@ static bool remove_breakpoint(struct accel *a, uint64_t pc)
     return false;
 }
 
-bool accel_breakpoint(struct accel *a, uint64_t pc, bool insert)
+bool tcg_breakpoint(struct accel *base, uint64_t pc, bool insert)
 {
+    struct tcg *a = tcg_of_accel(base);
+
     if (insert) {
         add_breakpoint(a, pc);
     } else if (!remove_breakpoint(a, pc)) {
@@ -96,8 +98,10 @@ bool accel_breakpoint(struct accel *a, uint64_t pc, bool insert)
     return true;
 }
 
-bool accel_watchpoint(struct accel *a, uint64_t va, uint64_t bytes, enum watch_kind k, bool insert)
+bool tcg_watchpoint(struct accel *base, uint64_t va, uint64_t bytes, enum watch_kind k, bool insert)
 {
+    struct tcg *a = tcg_of_accel(base);
+
     for (unsigned i = 0; i < a->watchpoint_count && !insert; i++) {
         struct watchpoint *w = &a->watchpoints[i];
         if (w->va == va && w->bytes == bytes && w->kind == k) {
@@ -126,7 +130,7 @@ static bool first_common(const struct watchpoint *w, uint64_t a, uint64_t n, uin
     return a - from < w->bytes || from - a < n;
 }
 
-bool tcg_range_watched(const struct accel *a, uint64_t va, unsigned bits)
+bool tcg_range_watched(const struct tcg *a, uint64_t va, unsigned bits)
 {
     const uint64_t bytes = UINT64_C(1) << bits, first = tlb_canonical(va) & ~(bytes - 1);
     uint64_t at;
@@ -152,7 +156,7 @@ bool tcg_watch(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind, un
 
 bool tcg_watch_debugger(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind)
 {
-    struct tcg_vcpu *t = v->accel;
+    struct tcg_vcpu *t = tcg_of(v);
     uint64_t at;
 
     if (!t || t->passing) {
@@ -169,9 +173,9 @@ bool tcg_watch_debugger(struct vcpu *v, uint64_t va, unsigned bytes, enum access
     return true;
 }
 
-bool accel_watch_hit(const struct vcpu *v, struct accel_watch *hit)
+bool tcg_watch_hit(const struct vcpu *v, struct accel_watch *hit)
 {
-    const struct tcg_vcpu *t = v->accel;
+    const struct tcg_vcpu *t = tcg_of(v);
 
     if (t->hit) {
         *hit = t->at;
@@ -179,9 +183,9 @@ bool accel_watch_hit(const struct vcpu *v, struct accel_watch *hit)
     return t->hit;
 }
 
-void accel_step_over(struct vcpu *v)
+void tcg_step_over(struct vcpu *v)
 {
-    struct tcg_vcpu *t = v->accel;
+    struct tcg_vcpu *t = tcg_of(v);
 
     t->pass = t->hit && !v->cls->watch_stops_behind;
     t->pass_pc = v->cls->pc(v);

@@ -34,7 +34,7 @@ static void handle(int number, siginfo_t *info, void *context)
 {
     struct vcpu *v = vcpu_current();
 
-    if (v && v->accel && tcg_of(v)->accel->host && mend(v, number, info, context)) {
+    if (v && tcg_of(v) && tcg_of(v)->accel->host && mend(v, number, info, context)) {
         return;
     }
     const struct sigaction *before = previous(number);

@@ -20,7 +20,7 @@
 
 static void apply(struct vcpu *v, const struct flush_request *r)
 {
-    if (!v->env.tlb) {
+    if (!vcpu_env(v)->tlb) {
         return; /* it keeps nothing */
     }
     switch (r->kind) {
@@ -76,22 +76,22 @@ static void post(struct vcpu *other, const struct flush_request *r)
     }
     atomic_fetch_add(&t->posted, 1);
     os_mutex_unlock(&t->lock);
-    if (atomic_load(&t->in_guest)) {
+    if (atomic_load(&t->base.in_guest)) {
         tcg_leave_soon(other, EXIT_FLUSH);
     }
 }
 
-void tcg_map_changed(struct accel *a)
+void tcg_map_changed(struct tcg *a)
 {
     const struct flush_request r = {.kind = FLUSH_MAP};
     struct vcpu *self = vcpu_current();
 
-    for (unsigned i = 0; i < a->count; i++) {
-        if (a->vcpus[i] == self) {
+    for (unsigned i = 0; i < a->base.count; i++) {
+        if (a->base.vcpus[i] == self) {
             apply(self, &r);
             tcg_of(self)->map_changed = true;
         } else {
-            post(a->vcpus[i], &r);
+            post(a->base.vcpus[i], &r);
         }
     }
     remap_drop_code(a);
@@ -99,7 +99,7 @@ void tcg_map_changed(struct accel *a)
 
 static void flush(struct vcpu *v, const struct flush_request *r, bool all_vcpus)
 {
-    struct tcg_vcpu *t = v->accel;
+    struct tcg_vcpu *t = tcg_of(v);
 
     apply(v, r);
     if (!t) {
@@ -111,9 +111,9 @@ static void flush(struct vcpu *v, const struct flush_request *r, bool all_vcpus)
     } else {
         context_suspect_tag(t->accel, r->kind == FLUSH_ALL ? TLB_ANY_TAG : r->tag);
     }
-    for (unsigned i = 0; all_vcpus && i < t->accel->count; i++) {
-        if (t->accel->vcpus[i] != v) {
-            post(t->accel->vcpus[i], r);
+    for (unsigned i = 0; all_vcpus && i < t->accel->base.count; i++) {
+        if (t->accel->base.vcpus[i] != v) {
+            post(t->accel->base.vcpus[i], r);
         }
     }
     atomic_fetch_sub(&t->accel->flushing, 1);
@@ -139,19 +139,19 @@ void tlb_flush_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint32_t tag, 
 #define SPINS_CROWDED 100u
 #define MAKE_ROOM_NS 100000
 
-bool tcg_is_crowded(const struct accel *a)
+bool tcg_is_crowded(const struct tcg *a)
 {
-    return a->count > a->host_cpus;
+    return a->base.count > a->host_cpus;
 }
 
 static bool has_answered(struct tcg_vcpu *t, uint64_t wanted)
 {
-    return !atomic_load(&t->in_guest) || atomic_load(&t->done) >= wanted;
+    return !atomic_load(&t->base.in_guest) || atomic_load(&t->done) >= wanted;
 }
 
 void tcg_answered(struct tcg_vcpu *t)
 {
-    struct accel *a = t->accel;
+    struct tcg *a = t->accel;
 
     if (atomic_load(&t->awaited)) {
         os_mutex_lock(&a->sync_lock);
@@ -171,7 +171,7 @@ void tcg_make_room(struct tcg_vcpu *t)
 
 static void sleep_until_answered(struct tcg_vcpu *t, uint64_t wanted)
 {
-    struct accel *a = t->accel;
+    struct tcg *a = t->accel;
 
     os_mutex_lock(&a->sync_lock);
     atomic_fetch_add(&a->syncing, 1);
@@ -185,19 +185,19 @@ static void sleep_until_answered(struct tcg_vcpu *t, uint64_t wanted)
 }
 
 /* self is the vCPU whose thread this is, and counts as outside meanwhile; NULL: of none. */
-static void wait_for_all(struct accel *a, struct tcg_vcpu *self)
+static void wait_for_all(struct tcg *a, struct tcg_vcpu *self)
 {
     const unsigned most = tcg_is_crowded(a) ? SPINS_CROWDED : SPINS;
     unsigned spins = 0;
 
-    for (unsigned i = 0; i < a->count; i++) {
-        struct tcg_vcpu *t = tcg_of(a->vcpus[i]);
+    for (unsigned i = 0; i < a->base.count; i++) {
+        struct tcg_vcpu *t = tcg_of(a->base.vcpus[i]);
         const uint64_t wanted = atomic_load(&t->posted);
         if (t == self || has_answered(t, wanted)) {
             continue;
         }
         if (self) {
-            atomic_store(&self->in_guest, false);
+            atomic_store(&self->base.in_guest, false);
             tcg_answered(self);
         }
         while (!has_answered(t, wanted) && spins++ < most) {
@@ -211,28 +211,28 @@ static void wait_for_all(struct accel *a, struct tcg_vcpu *self)
 
 static void wait_for_others(struct vcpu *v)
 {
-    struct tcg_vcpu *self = v->accel;
+    struct tcg_vcpu *self = tcg_of(v);
 
     wait_for_all(self->accel, self);
-    atomic_store(&self->in_guest, true);
+    atomic_store(&self->base.in_guest, true);
     tcg_process_requests(v);
 }
 
-void tcg_close_pages(struct accel *a, const uint8_t *host)
+void tcg_close_pages(struct tcg *a, const uint8_t *host)
 {
     const struct flush_request r = {.kind = FLUSH_WRITES, .va = (uint64_t)(uintptr_t)host};
     struct vcpu *self = vcpu_current();
     bool own = false;
 
-    for (unsigned i = 0; i < a->count; i++) {
-        if (a->vcpus[i] == self) {
+    for (unsigned i = 0; i < a->base.count; i++) {
+        if (a->base.vcpus[i] == self) {
             apply(self, &r);
             own = true;
         } else {
-            post(a->vcpus[i], &r);
+            post(a->base.vcpus[i], &r);
         }
     }
-    if (own && atomic_load(&tcg_of(self)->in_guest)) {
+    if (own && atomic_load(&tcg_of(self)->base.in_guest)) {
         wait_for_others(self);
     } else {
         wait_for_all(a, NULL);
@@ -241,12 +241,12 @@ void tcg_close_pages(struct accel *a, const uint8_t *host)
 
 bool tlb_sync(struct vcpu *v)
 {
-    const struct tcg_vcpu *t = v->accel;
+    const struct tcg_vcpu *t = tcg_of(v);
 
     if (!t) {
         return true;
     }
-    if (t->accel->count > 1 && !t->accel->config.single_thread) {
+    if (t->accel->base.count > 1 && !t->accel->base.config.single_thread) {
         wait_for_others(v);
     }
     const struct context *c = t->context;

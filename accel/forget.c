@@ -11,7 +11,7 @@
  * Frames on a code stack need no clearing: generated code begins at its top, whose words match
  * nothing, and never looks below.
  */
-#include "accel/counted.h"
+#include "accel/tcg.h"
 
 /* Another vCPU may wait for the answer to what it has posted. */
 static void drop_requests(struct tcg_vcpu *t)
@@ -27,7 +27,7 @@ static void drop_requests(struct tcg_vcpu *t)
 /* monitor: the exclusive monitor, too. */
 static void forget_own(struct tcg_vcpu *t, bool monitor)
 {
-    struct vcpu *v = t->v;
+    struct vcpu *v = t->base.v;
 
     tlb_forget(v);
     drop_requests(t);
@@ -37,44 +37,34 @@ static void forget_own(struct tcg_vcpu *t, bool monitor)
         v->hot.excl_addr = UINT64_MAX;
         v->hot.excl_value[0] = v->hot.excl_value[1] = 0;
     }
-    v->env.excl_mark = MONITOR_NONE;
-    v->env.insns_left = 0;
-    v->env.yields_left = 0;
-    t->burst_ns = t->spins_since_ns = 0;
+    vcpu_env(v)->excl_mark = MONITOR_NONE;
+    vcpu_env(v)->insns_left = 0;
     t->hit = t->pass = t->alone = t->map_changed = false;
 }
 
-void accel_forget_vcpu(struct vcpu *v)
+void tcg_forget_vcpu(struct vcpu *v)
 {
-    struct tcg_vcpu *t = v->accel;
-
-    if (t) {
-        forget_own(t, true);
-        context_suspect_tag(t->accel, TLB_ANY_TAG);
-    }
+    forget_own(tcg_of(v), true);
+    context_suspect_tag(tcg_of(v)->accel, TLB_ANY_TAG);
 }
 
-void accel_forget(struct accel *a)
+static void forget_code(struct tcg *a)
 {
-    for (unsigned i = 0; i < a->count; i++) {
-        forget_own(tcg_of(a->vcpus[i]), true);
-    }
-    a->slice_of = NULL;
-    if (a->config.counted) {
-        counted_forget(a);
-    }
     os_mutex_lock(&a->translate);
     block_flush_all(a);
     os_mutex_unlock(&a->translate);
 }
 
+void tcg_forget(struct accel *a)
+{
+    forget_code(tcg_of_accel(a));
+}
+
 /* Where turns are counted the monitor is state like a register. */
-void accel_state_loaded(struct accel *a)
+void tcg_state_loaded(struct accel *a)
 {
     for (unsigned i = 0; i < a->count; i++) {
         forget_own(tcg_of(a->vcpus[i]), !a->config.counted);
     }
-    os_mutex_lock(&a->translate);
-    block_flush_all(a);
-    os_mutex_unlock(&a->translate);
+    forget_code(tcg_of_accel(a));
 }

@@ -58,15 +58,15 @@ static uint32_t control(const struct tcg_env *env, uint32_t known)
 
 uint32_t tcg_fp_flags(struct vcpu *v)
 {
-    return v->env.fp_flags | from_mxcsr(v->hot.guest_mxcsr);
+    return vcpu_env(v)->fp_flags | from_mxcsr(v->hot.guest_mxcsr);
 }
 
 void tcg_fp_set_flags(struct vcpu *v, uint32_t flags)
 {
     uint32_t *m = &v->hot.guest_mxcsr;
 
-    v->env.fp_flags = flags;
-    *m = (*m & MXCSR_ROUND) | control(&v->env, flags);
+    vcpu_env(v)->fp_flags = flags;
+    *m = (*m & MXCSR_ROUND) | control(vcpu_env(v), flags);
 }
 
 void tcg_fp_set_rounding(struct vcpu *v, unsigned rounding)
@@ -75,21 +75,21 @@ void tcg_fp_set_rounding(struct vcpu *v, unsigned rounding)
     static const uint8_t rc[] = {[IR_RNE] = 0, [IR_RUP] = 2, [IR_RDN] = 1, [IR_RTZ] = 3};
     uint32_t *m = &v->hot.guest_mxcsr;
 
-    v->env.fp_rounding = (uint8_t)rounding;
+    vcpu_env(v)->fp_rounding = (uint8_t)rounding;
     *m = (*m & ~MXCSR_ROUND) | (uint32_t)rc[rounding & 3] << 13;
 }
 
 void tcg_fp_set_flush(struct vcpu *v, bool flush)
 {
-    if (v->env.fp_flush != flush) {
-        v->env.fp_flush = flush;
+    if (vcpu_env(v)->fp_flush != flush) {
+        vcpu_env(v)->fp_flush = flush;
         tcg_fp_set_flags(v, tcg_fp_flags(v));
     }
 }
 
 bool tcg_fp_trap(struct vcpu *v, uint32_t *mxcsr, bool can_evaluate)
 {
-    struct tcg_env *env = &v->env;
+    struct tcg_env *env = vcpu_env(v);
     const uint32_t both = FP_UNDERFLOW | FP_INEXACT;
     const uint32_t unmasked = ~(*mxcsr >> MXCSR_MASK_SHIFT) & MXCSR_FLAGS,
                    traps = *mxcsr & unmasked;

@@ -2,11 +2,11 @@
 /* `info jit`: the figures that steer work on the translator. */
 #include <inttypes.h>
 
-#include "accel/counted.h"
+#include "accel/countdown.h"
 #include "accel/perf.h"
 #include "base/atomic.h"
 
-static void translation(struct accel *a, struct strbuf *out)
+static void translation(struct tcg *a, struct strbuf *out)
 {
     const uint64_t n = a->translated_insns ? a->translated_insns : 1;
 
@@ -25,8 +25,9 @@ static void translation(struct accel *a, struct strbuf *out)
             host_cache_used(a->host) >> 10, host_cache_size(a->host) >> 10,
             (double)host_cache_used(a->host) / (double)(a->cached_insns ? a->cached_insns : 1));
     }
-    if (a->config.counted) {
-        strbuf_printf(out, "instructions        %" PRIu64 " executed\n", accel_instructions(a));
+    if (a->base.config.counted) {
+        strbuf_printf(out, "instructions        %" PRIu64 " executed\n",
+                      accel_instructions(&a->base));
     }
     strbuf_printf(out, "cache flushes       %" PRIu64 "\n", a->flushes);
     if (a->perf) {
@@ -37,7 +38,7 @@ static void translation(struct accel *a, struct strbuf *out)
 static void vcpu(struct vcpu *v, struct strbuf *out)
 {
     const uint64_t *n = tcg_of(v)->stats.counts;
-    const struct tlb *tlb = v->env.tlb;
+    const struct tlb *tlb = vcpu_env(v)->tlb;
 
     strbuf_printf(out,
                   "vCPU %u: look-ups %" PRIu64 ", links %" PRIu64 ", translations %" PRIu64 "\n",
@@ -49,11 +50,13 @@ static void vcpu(struct vcpu *v, struct strbuf *out)
                   tlb->refills, tlb->walks, tlb->slow);
 }
 
-void accel_info_jit(struct accel *a, struct strbuf *out)
+void tcg_info_jit(struct accel *base, struct strbuf *out)
 {
+    struct tcg *a = tcg_of_accel(base);
+
     translation(a, out);
-    for (unsigned i = 0; i < a->count; i++) {
-        vcpu(a->vcpus[i], out);
+    for (unsigned i = 0; i < a->base.count; i++) {
+        vcpu(a->base.vcpus[i], out);
     }
     if (a->measured) {
         stats_info(a, out);
@@ -62,16 +65,13 @@ void accel_info_jit(struct accel *a, struct strbuf *out)
     }
 }
 
-bool accel_measure(struct accel *a, bool on, struct error *e)
+bool tcg_measure(struct accel *base, bool on, struct error *e)
 {
+    struct tcg *a = tcg_of_accel(base);
+
     if (!a->host) {
         return error_set(e, "the reference interpreter has nothing to measure");
     }
     stats_measure(a, on);
     return true;
-}
-
-uint64_t accel_instructions(const struct accel *a)
-{
-    return a->config.counted ? counted_instructions(a) : 0;
 }

@@ -440,7 +440,7 @@ bool vcpu_store_vector(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t *
 
 void *vcpu_host(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_t *bytes)
 {
-    const struct tlb *t = v->env.tlb;
+    const struct tlb *t = vcpu_env(v)->tlb;
     struct tlb_hit hit;
 
     if (!memory_at(v, va, (enum access)kind, mmu_idx, &hit)) {

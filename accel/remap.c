@@ -51,7 +51,7 @@ static bool has_moved(const struct vcpu *v, uint64_t page, const void *host)
     return host == IN_PARTS || host_of(v, page, &whole) != host || !whole;
 }
 
-void remap_drop_code(struct accel *a)
+void remap_drop_code(struct tcg *a)
 {
     uint64_t page, *moved = NULL;
     void *host;
@@ -59,7 +59,7 @@ void remap_drop_code(struct accel *a)
 
     os_mutex_lock(&a->translate);
     while (hash_next(a->code_hosts, &at, &page, &host)) {
-        if (has_moved(a->vcpus[0], page, host)) {
+        if (has_moved(a->base.vcpus[0], page, host)) {
             moved = mem_resize_array(moved, count + 1, sizeof(*moved));
             moved[count++] = page;
         }

@@ -7,7 +7,7 @@
  * matches; generated code then asks the run-time, which leaves. The run loop clears exit_request
  * before it looks at anything that somebody may want (tcg_listen), so that no request is lost.
  */
-#include "accel/counted.h"
+#include "accel/countdown.h"
 #include "accel/trace.h"
 #include "base/atomic.h"
 #include "base/bits.h"
@@ -16,69 +16,16 @@
 
 void tcg_leave_soon(struct vcpu *v, uint32_t why)
 {
-    struct tcg_vcpu *t = v->accel;
+    struct tcg_vcpu *t = tcg_of(v);
 
     atomic_fetch_or(&v->hot.exit_request, why);
     __atomic_store_n(&v->hot.key, t->accel->spoiled_key, __ATOMIC_SEQ_CST);
     __atomic_store_n(&v->hot.code_slots, t->accel->null_slots.fixed, __ATOMIC_SEQ_CST);
 }
 
-void vcpu_kick(struct vcpu *v)
+void tcg_kick(struct vcpu *v)
 {
-    struct tcg_vcpu *t = v->accel;
-
-    if (!t) {
-        atomic_store(&v->hot.exit_request, EXIT_LEAVE);
-        return;
-    }
-    if (t->accel->config.counted) {
-        counted_kick(v);
-        return;
-    }
     tcg_leave_soon(v, EXIT_LEAVE);
-    if (atomic_load(&t->sleeping) || t->accel->config.single_thread) {
-        os_mutex_lock(&t->lock);
-        t->kicked = true;
-        os_cond_signal(&t->wake);
-        os_mutex_unlock(&t->lock);
-    }
-}
-
-void vcpu_exit_soon(struct vcpu *v)
-{
-    vcpu_kick(v);
-}
-
-/*
- * A host CPU that is given away may not come back for milliseconds, so it is for a guest only that
- * does nothing but spin: so many yields took less than BURST_NS, one time after the other for
- * SPINS_NS. It is given away once in that time then.
- */
-#define BURST_YIELDS 256
-#define BURST_NS 25000
-#define SPINS_NS 50000
-
-void vcpu_yield(struct vcpu *v)
-{
-    struct tcg_vcpu *t = v->accel;
-
-    v->env.yields_left = 0;
-    if (!t) {
-        return;
-    }
-    if (t->accel->config.single_thread) {
-        vcpu_kick(v);
-        return;
-    }
-    const int64_t now = os_now_ns();
-    v->env.yields_left = BURST_YIELDS;
-    if (now - t->burst_ns > BURST_NS) {
-        t->spins_since_ns = now;
-    } else if (now - t->spins_since_ns > SPINS_NS) {
-        os_yield();
-        t->spins_since_ns = os_now_ns();
-    }
-    t->burst_ns = os_now_ns();
 }
 
 void vcpu_raise(struct vcpu *v)
@@ -93,58 +40,24 @@ void vcpu_retry(struct vcpu *v)
 
 void tcg_mode_changed(struct vcpu *v)
 {
-    if (v->accel) {
+    if (tcg_of(v)) {
         tcg_of(v)->context_dirty = true;
     }
 }
 
 void tcg_context_changed(struct vcpu *v)
 {
-    if (v->accel) {
+    if (tcg_of(v)) {
         tcg_of(v)->context_dirty = true;
         tcg_of(v)->space_dirty = true;
     }
-}
-
-static void set_line(void *opaque, int line, int level)
-{
-    struct vcpu *v = opaque;
-    const uint32_t mask = 1u << line;
-
-    if (level) {
-        if (!(atomic_fetch_or(&v->interrupt_lines, mask) & mask)) {
-            vcpu_kick(v);
-        }
-    } else {
-        atomic_fetch_and(&v->interrupt_lines, ~mask);
-    }
-}
-
-struct irq vcpu_irq(struct vcpu *v, int line)
-{
-    return (struct irq){.set = set_line, .opaque = v, .line = line};
-}
-
-static _Thread_local struct vcpu *current;
-
-struct vcpu *vcpu_current(void)
-{
-    return current;
-}
-
-struct vcpu *vcpu_make_current(struct vcpu *v)
-{
-    struct vcpu *before = current;
-
-    current = v;
-    return before;
 }
 
 bool tcg_take_raised(struct vcpu *v)
 {
     const uint32_t raised = v->hot.raised;
 
-    counted_left_block(v);
+    countdown_left_block(v);
     v->hot.raised = 0;
     if (raised == TCG_WATCHED) {
         tcg_of(v)->hit = true;
@@ -167,17 +80,17 @@ static uint64_t interpret_block(struct vcpu *v, const struct block *b, uint64_t 
     v->hot.page = at & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
     v->hot.countdown -= b->guest_insns;
     tcg_of(v)->block = b;
-    v->env.insns_left = b->guest_insns + 1; /* each instruction takes one when it begins */
+    vcpu_env(v)->insns_left = b->guest_insns + 1; /* each instruction takes one when it begins */
     uint64_t pc = ir_interpret(v, b->ir);
     tcg_of(v)->block = NULL;
     v->cls->set_pc(v, pc);
     if (v->hot.raised) {
         tcg_take_raised(v);
         pc = v->cls->pc(v);
-    } else if (v->env.insns_left > 1) {
-        v->hot.countdown += v->env.insns_left - 1; /* left by a branch in the middle */
+    } else if (vcpu_env(v)->insns_left > 1) {
+        v->hot.countdown += vcpu_env(v)->insns_left - 1; /* left by a branch in the middle */
     }
-    v->env.insns_left = 0;
+    vcpu_env(v)->insns_left = 0;
     if (unlikely(tcg_of(v)->map_changed)) {
         tcg_settle_map(v);
     }
@@ -187,7 +100,7 @@ static uint64_t interpret_block(struct vcpu *v, const struct block *b, uint64_t 
 static void interpret(struct vcpu *v, uint64_t pc)
 {
     struct tcg_vcpu *t = tcg_of(v);
-    const bool counted = t->accel->config.counted;
+    const bool counted = t->accel->base.config.counted;
 
     while (!atomic_load(&v->hot.exit_request) && !t->step && !t->hit && !t->alone &&
            !(counted && v->hot.countdown <= 0)) {
@@ -195,7 +108,7 @@ static void interpret(struct vcpu *v, uint64_t pc)
         if (t->accel->breakpoint_count && tcg_has_breakpoint(t->accel, pc)) {
             break;
         }
-        struct block *b = counted ? counted_find(v, pc) : block_find(v, pc);
+        struct block *b = counted ? countdown_find(v, pc) : block_find(v, pc);
         if (!b) {
             pc = v->cls->pc(v);
             if (atomic_load(&t->accel->flush_wanted)) {
@@ -257,7 +170,7 @@ static void pass_watchpoint(struct vcpu *v)
 
 static void run_host(struct vcpu *v)
 {
-    struct accel *a = tcg_of(v)->accel;
+    struct tcg *a = tcg_of(v)->accel;
     const void *entry = runtime_go(v, v->cls->pc(v));
 
     if (entry != host_leave_address(a->host)) {
@@ -311,10 +224,10 @@ static void enter_guest(struct vcpu *v)
 {
     struct tcg_vcpu *t = tcg_of(v);
 
-    atomic_store(&t->in_guest, true);
+    atomic_store(&t->base.in_guest, true);
     tcg_process_requests(v);
     run_on(v);
-    atomic_store(&t->in_guest, false);
+    atomic_store(&t->base.in_guest, false);
     tcg_answered(t);
 }
 
@@ -323,12 +236,24 @@ void tcg_listen(struct vcpu *v)
     atomic_store(&v->hot.exit_request, 0);
 }
 
-/* Runs v until it halts, or until exit_request says that somebody wants something else. One round.
- */
-void tcg_run(struct vcpu *v)
+/* The debugger wants to know of it that v stands where it does. */
+static bool concerns_debugger(struct vcpu *v)
 {
-    struct vcpu *before = vcpu_make_current(v);
+    const struct tcg_vcpu *t = tcg_of(v);
 
+    return t->step || t->hit ||
+           (t->accel->breakpoint_count && tcg_has_breakpoint(t->accel, v->cls->pc(v)) &&
+            !atomic_load(&v->halted));
+}
+
+/* Runs v until it halts, or until exit_request says that somebody wants something else. */
+enum accel_round tcg_run(struct vcpu *v)
+{
+    struct tcg_vcpu *t = tcg_of(v);
+    struct tcg *a = t->accel;
+
+    stats_round(a->base.config.single_thread ? tcg_of(a->base.vcpus[0]) : t);
+    t->step = t->base.step;
     tcg_doing(v, DOING_RUN);
     tcg_process_requests(v);
     if (v->cls->interrupt_ready(v)) {
@@ -336,9 +261,13 @@ void tcg_run(struct vcpu *v)
         atomic_store(&v->halted, false);
     }
     if (!atomic_load(&v->halted)) {
-        tcg_make_room(tcg_of(v));
+        tcg_make_room(t);
         enter_guest(v);
         tcg_doing(v, DOING_RUN);
     }
-    vcpu_make_current(before);
+    vcpu_env(v)->insns_left = 0;
+    block_forget_short(a);
+    const bool concerned = concerns_debugger(v);
+    t->step = false;
+    return concerned ? ACCEL_ROUND_DEBUG : ACCEL_ROUND_OVER;
 }

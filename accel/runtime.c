@@ -5,25 +5,25 @@
  */
 #include <string.h>
 
-#include "accel/counted.h"
+#include "accel/countdown.h"
 #include "accel/trace.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "tcg/eval.h"
 
 /* The guest must not go on: somebody wants its vCPU, or (counted) its slice is over. */
-static bool must_leave(const struct vcpu *v, const struct accel *a)
+static bool must_leave(const struct vcpu *v, const struct tcg *a)
 {
     return atomic_load(&v->hot.exit_request) || atomic_load(&a->flush_wanted) ||
-           (a->config.counted && v->hot.countdown <= 0);
+           (a->base.config.counted && v->hot.countdown <= 0);
 }
 
-static void count_leave(struct vcpu *v, const struct accel *a)
+static void count_leave(struct vcpu *v, const struct tcg *a)
 {
-    tcg_count(v, atomic_load(&v->hot.exit_request)            ? COUNT_LEAVE_REQUEST
-                 : atomic_load(&a->flush_wanted)              ? COUNT_LEAVE_FLUSH
-                 : a->config.counted && v->hot.countdown <= 0 ? COUNT_LEAVE_SLICE
-                                                              : COUNT_LEAVE_DEBUG);
+    tcg_count(v, atomic_load(&v->hot.exit_request)                 ? COUNT_LEAVE_REQUEST
+                 : atomic_load(&a->flush_wanted)                   ? COUNT_LEAVE_FLUSH
+                 : a->base.config.counted && v->hot.countdown <= 0 ? COUNT_LEAVE_SLICE
+                                                                   : COUNT_LEAVE_DEBUG);
 }
 
 /* b, which was found at pc in the current context, is found by generated code from now on. */
@@ -55,7 +55,7 @@ static void attend(struct vcpu *v)
 const void *runtime_go(struct vcpu *v, uint64_t pc)
 {
     struct tcg_vcpu *t = tcg_of(v);
-    struct accel *a = t->accel;
+    struct tcg *a = t->accel;
 
     tcg_doing(v, DOING_LOOKUP);
     attend(v);
@@ -96,13 +96,13 @@ static const void *go(struct vcpu *v, uint64_t pc)
 }
 
 /* What l compares where it crosses a page to pc, at which b was found. */
-static uint32_t id_to_compare(struct accel *a, const struct block *b, uint64_t pc)
+static uint32_t id_to_compare(struct tcg *a, const struct block *b, uint64_t pc)
 {
     return b->movable ? code_page_at(a, b->pa)->id : context_page_id(a, pc, b->pa);
 }
 
 /* l, which leads to pc, leads to b from now on, if both are still what they were. */
-static void make_link(struct accel *a, struct link *l, struct block *b, uint64_t pc)
+static void make_link(struct tcg *a, struct link *l, struct block *b, uint64_t pc)
 {
     os_mutex_lock(&a->translate);
     /* Within a page the code page is the one that is running; it may have been remapped since. */
@@ -140,7 +140,7 @@ static void shorten(struct vcpu *v, struct link *l, struct block *b, uint64_t pc
 static const void *link_block(struct vcpu *v, struct link *l)
 {
     struct tcg_vcpu *t = tcg_of(v);
-    struct accel *a = t->accel;
+    struct tcg *a = t->accel;
     const uint64_t pc = link_pc(l, &v->hot);
 
     tcg_count(v, COUNT_LINK);
@@ -206,19 +206,19 @@ static void begin_row(struct vcpu *v, const struct ir_call *row, enum tcg_doing 
 
 static const void *tail(struct vcpu *v, const struct ir_call *row, uint32_t aux, uint64_t at)
 {
-    const uint64_t *args = v->env.args;
+    const uint64_t *args = vcpu_env(v)->args;
 
     tcg_count(v, COUNT_TAIL);
     begin_row(v, row, DOING_TAIL);
     v->cls->set_pc(v, at);
-    v->env.insns_left = 1;
+    vcpu_env(v)->insns_left = 1;
     tcg_of(v)->block = NULL;
     const uint64_t pc = ((int_fn)row->fn)(v, args[0], args[1], args[2], aux);
 
     if (v->hot.raised) {
         return take(v);
     }
-    v->env.insns_left = 0;
+    vcpu_env(v)->insns_left = 0;
     if (unlikely(tcg_of(v)->map_changed)) {
         tcg_settle_map(v);
     }
@@ -249,7 +249,7 @@ static const void *finish(struct vcpu *v, const struct site *s, bool leaves)
     if (leaves) {
         return leave_at(v, s);
     }
-    v->env.insns_left = 0;
+    vcpu_env(v)->insns_left = 0;
     tcg_doing(v, DOING_LEAF);
     return NULL;
 }
@@ -259,14 +259,14 @@ static const void *call(struct vcpu *v, const struct ir_call *row, const struct 
 {
     tcg_count(v, COUNT_CALL);
     begin_row(v, row, DOING_CALL);
-    v->env.insns_left = s->insns_left;
+    vcpu_env(v)->insns_left = s->insns_left;
     tcg_of(v)->block = s->block;
     if (row->vector) {
-        union ir_vec *x = (union ir_vec *)v->env.vec_args;
+        union ir_vec *x = (union ir_vec *)vcpu_env(v)->vec_args;
         ((vec_fn)row->fn)(v, &x[3], &x[0], &x[1], &x[2], aux);
     } else {
-        const uint64_t *args = v->env.args;
-        v->env.args[0] = ((int_fn)row->fn)(v, args[0], args[1], args[2], aux);
+        const uint64_t *args = vcpu_env(v)->args;
+        vcpu_env(v)->args[0] = ((int_fn)row->fn)(v, args[0], args[1], args[2], aux);
     }
     return finish(v, s, v->hot.raised);
 }
@@ -276,10 +276,10 @@ static uint64_t site_address(const struct vcpu *v, const struct site *s)
     uint64_t a = (uint64_t)(int64_t)s->disp;
 
     if (s->base != SITE_NO_REG) {
-        a += v->env.gpr[s->base];
+        a += vcpu_env(v)->gpr[s->base];
     }
     if (s->index != SITE_NO_REG) {
-        a += v->env.gpr[s->index] << s->scale;
+        a += vcpu_env(v)->gpr[s->index] << s->scale;
     }
     return memop_address(s->memop, a, tcg_segment(v, (uint32_t)s->segment << 16));
 }
@@ -292,13 +292,13 @@ static bool load_vector(struct vcpu *v, const struct site *s, uint64_t va, memop
                                     : !vcpu_load_vector(v, va, m, x.u64)) {
         return false;
     }
-    *(union ir_vec *)v->env.vec[s->data] = x;
+    *(union ir_vec *)vcpu_env(v)->vec[s->data] = x;
     return true;
 }
 
 static bool store_vector(struct vcpu *v, const struct site *s, uint64_t va, memop m)
 {
-    const union ir_vec *x = (const union ir_vec *)v->env.vec[s->data];
+    const union ir_vec *x = (const union ir_vec *)vcpu_env(v)->vec[s->data];
 
     return (m & MO_SIZE_LOG2) < MO_128 ? vcpu_store(v, va, m, x->u64[0])
                                        : vcpu_store_vector(v, va, m, x->u64);
@@ -317,7 +317,7 @@ static bool access_by_register(struct vcpu *v, const struct site *s, uint64_t va
         if (!vcpu_load(v, va, m, &value)) {
             return false;
         }
-        v->env.gpr[s->data] = s->type == T_I32 ? (uint32_t)value : value;
+        vcpu_env(v)->gpr[s->data] = s->type == T_I32 ? (uint32_t)value : value;
         return true;
     }
     if (vector) {
@@ -325,7 +325,7 @@ static bool access_by_register(struct vcpu *v, const struct site *s, uint64_t va
     }
     return vcpu_store(v, va, m,
                       s->data == SITE_NO_REG ? (uint64_t)(int64_t)(int32_t)s->aux
-                                             : v->env.gpr[s->data]);
+                                             : vcpu_env(v)->gpr[s->data]);
 }
 
 static bool mem_leaf(struct vcpu *v, const struct site *s)
@@ -348,14 +348,14 @@ static bool mem_leaf(struct vcpu *v, const struct site *s)
 static const void *mem(struct vcpu *v, const struct site *s)
 {
     struct tcg_stats *stats = &tcg_of(v)->stats;
-    const uint64_t walks = v->env.tlb->walks, ns = stats->ns[DOING_MEM];
+    const uint64_t walks = vcpu_env(v)->tlb->walks, ns = stats->ns[DOING_MEM];
 
     tcg_doing(v, DOING_MEM);
-    v->env.tlb->slow++;
-    v->env.insns_left = s->insns_left;
+    vcpu_env(v)->tlb->slow++;
+    vcpu_env(v)->insns_left = s->insns_left;
     tcg_of(v)->block = s->block;
     const bool done = access_by_register(v, s, site_address(v, s));
-    const bool walked = v->env.tlb->walks != walks;
+    const bool walked = vcpu_env(v)->tlb->walks != walks;
     tcg_count(v, walked ? COUNT_MEM_WALK : COUNT_MEM);
     if (walked && stats->ns[DOING_MEM] != ns) {
         stats_move(stats, DOING_MEM, DOING_WALK, ns);
@@ -365,19 +365,19 @@ static const void *mem(struct vcpu *v, const struct site *s)
 
 static const void *op(struct vcpu *v, const struct site *s)
 {
-    union ir_vec *x = (union ir_vec *)v->env.vec_args;
+    union ir_vec *x = (union ir_vec *)vcpu_env(v)->vec_args;
 
     tcg_doing(v, DOING_OP);
     if (s->op == (uint8_t)IR_load_excl || s->op == (uint8_t)IR_store_excl ||
         s->op == (uint8_t)IR_atomic || s->op == (uint8_t)IR_cas) {
         tcg_count(v, COUNT_ATOMIC);
-        v->env.insns_left = s->insns_left;
+        vcpu_env(v)->insns_left = s->insns_left;
         tcg_of(v)->block = s->block;
         return finish(v, s, !atomic_site(v, s));
     }
     tcg_count(v, COUNT_OP);
     const struct ir_insn in = {
-        .op = s->op, .type = s->type, .src = s->src, .aux = s->aux, .imm = v->env.args[0]};
+        .op = s->op, .type = s->type, .src = s->src, .aux = s->aux, .imm = vcpu_env(v)->args[0]};
     ir_eval_op(v, v->cls->ir, &in, &x[3], (const union ir_vec *const[]){&x[0], &x[1], &x[2]});
     tcg_doing(v, DOING_LEAF);
     return NULL;
@@ -386,7 +386,7 @@ static const void *op(struct vcpu *v, const struct site *s)
 static const void *counted(struct vcpu *v, uint64_t pc, uint32_t insns)
 {
     v->hot.countdown += insns;
-    return counted_rest(v, pc);
+    return countdown_rest(v, pc);
 }
 
 static uint64_t probe(struct vcpu *v, uint64_t va, uint64_t m, uint64_t write, uint32_t aux)

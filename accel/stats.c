@@ -153,16 +153,16 @@ void stats_move(struct tcg_stats *s, enum tcg_doing from, enum tcg_doing to, uin
 /* The counts, with those that the TLB keeps itself. */
 static void counts_of(const struct vcpu *v, uint64_t *counts)
 {
-    const struct tcg_vcpu *t = v->accel;
+    const struct tcg_vcpu *t = tcg_of(v);
 
     for (unsigned i = 0; i < COUNT_COUNT; i++) {
         counts[i] = atomic_get(&t->stats.counts[i]);
     }
-    counts[COUNT_REFILL] = atomic_get(&v->env.tlb->refills);
-    counts[COUNT_WALK] = atomic_get(&v->env.tlb->walks);
+    counts[COUNT_REFILL] = atomic_get(&vcpu_env(v)->tlb->refills);
+    counts[COUNT_WALK] = atomic_get(&vcpu_env(v)->tlb->walks);
 }
 
-static void vcpu_measure(struct accel *a, struct vcpu *v, bool on)
+static void vcpu_measure(struct tcg *a, struct vcpu *v, bool on)
 {
     struct tcg_stats *s = &tcg_of(v)->stats;
 
@@ -177,35 +177,35 @@ static void vcpu_measure(struct accel *a, struct vcpu *v, bool on)
     memset(s->ns, 0, sizeof(s->ns));
     s->current = NULL;
     counts_of(v, s->base);
-    if (!a->config.counted) {
+    if (!a->base.config.counted) {
         v->hot.countdown = COUNTDOWN_START;
     }
 }
 
-void stats_measure(struct accel *a, bool on)
+void stats_measure(struct tcg *a, bool on)
 {
-    if (!a->config.counted && on != a->measured) {
+    if (!a->base.config.counted && on != a->measured) {
         os_mutex_lock(&a->translate);
         host_set_counted(a->host, on);
         block_flush_all(a);
         os_mutex_unlock(&a->translate);
     }
-    for (unsigned i = 0; i < a->count; i++) {
-        vcpu_measure(a, a->vcpus[i], on);
+    for (unsigned i = 0; i < a->base.count; i++) {
+        vcpu_measure(a, a->base.vcpus[i], on);
     }
     a->measured = on;
-    a->measured_from = accel_instructions(a);
+    a->measured_from = accel_instructions(&a->base);
 }
 
-uint64_t stats_instructions(struct accel *a)
+uint64_t stats_instructions(struct tcg *a)
 {
     uint64_t n = 0;
 
-    if (a->config.counted) {
-        return accel_instructions(a) - a->measured_from;
+    if (a->base.config.counted) {
+        return accel_instructions(&a->base) - a->measured_from;
     }
-    for (unsigned i = 0; i < a->count; i++) {
-        n += (uint64_t)(COUNTDOWN_START - atomic_get(&a->vcpus[i]->hot.countdown));
+    for (unsigned i = 0; i < a->base.count; i++) {
+        n += (uint64_t)(COUNTDOWN_START - atomic_get(&a->base.vcpus[i]->hot.countdown));
     }
     return n;
 }
@@ -237,7 +237,7 @@ static void add_row(struct sums *m, const struct stats_row *r)
 
 static void add_vcpu(struct sums *m, const struct vcpu *v)
 {
-    const struct tcg_stats *s = &((const struct tcg_vcpu *)v->accel)->stats;
+    const struct tcg_stats *s = &tcg_of(v)->stats;
     uint64_t counts[COUNT_COUNT];
 
     counts_of(v, counts);
@@ -344,15 +344,15 @@ static void put_rows(struct sums *m, struct strbuf *out)
     }
 }
 
-void stats_info(struct accel *a, struct strbuf *out)
+void stats_info(struct tcg *a, struct strbuf *out)
 {
     struct sums *m = mem_alloc(sizeof(*m));
     const uint64_t insns = stats_instructions(a);
     uint64_t entries = 0;
 
-    for (unsigned i = 0; i < a->count; i++) {
-        add_vcpu(m, a->vcpus[i]);
-        entries += atomic_get(&a->vcpus[i]->env.entries);
+    for (unsigned i = 0; i < a->base.count; i++) {
+        add_vcpu(m, a->base.vcpus[i]);
+        entries += atomic_get(&vcpu_env(a->base.vcpus[i])->entries);
     }
     m->thousands = (double)(insns ? insns : 1) / 1000;
     strbuf_printf(out, "measured            %" PRIu64 " guest instructions, %.3f ns each\n", insns,

@@ -13,7 +13,7 @@
 
 #include "base/strbuf.h"
 
-struct accel;
+struct tcg;
 struct ir_call;
 struct tcg_vcpu;
 
@@ -81,7 +81,7 @@ struct tcg_stats {
 };
 
 /* Begins or ends the measuring of all vCPUs; while stopped. */
-void stats_measure(struct accel *a, bool on);
+void stats_measure(struct tcg *a, bool on);
 /* At the start of a round of a thread that runs vCPUs (first: its first one's part). */
 void stats_round(struct tcg_vcpu *first);
 void stats_thread_ends(void);
@@ -90,8 +90,8 @@ void stats_enter_row(struct tcg_stats *s, const struct ir_call *row);
 /* What has been booked on `from` since it stood at ns belongs to `to`. On the vCPU's thread. */
 void stats_move(struct tcg_stats *s, enum tcg_doing from, enum tcg_doing to, uint64_t ns);
 /* Guest instructions since measuring began. */
-uint64_t stats_instructions(struct accel *a);
+uint64_t stats_instructions(struct tcg *a);
 /* The part of `info jit` that is measured. */
-void stats_info(struct accel *a, struct strbuf *out);
+void stats_info(struct tcg *a, struct strbuf *out);
 
 #endif

@@ -15,7 +15,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "accel/accel.h"
+#include "accel/ops.h"
 #include "accel/stats.h"
 #include "accel/tlb.h"
 #include "base/hash.h"
@@ -118,10 +118,9 @@ struct flush_request {
 #define FLUSH_QUEUE 64
 
 struct tcg_vcpu {
-    struct vcpu *v;
-    struct accel *accel;
-    struct os_thread thread;
-    bool has_thread;
+    struct accel_vcpu base;
+    struct tcg *accel;
+    void *signal_stack; /* of its thread */
     struct context *context;
     struct context *recent[CONTEXT_CACHE];
     struct fetched fetched[FETCHED_PAGES]; /* by virtual page, direct mapped */
@@ -130,20 +129,13 @@ struct tcg_vcpu {
     struct ir_builder builder;
     bool context_dirty; /* mode and MMU index may have changed; the address space as well: */
     bool space_dirty;
-    _Atomic bool in_guest; /* may use TLB contents and stale code */
-    _Atomic bool sleeping; /* waits on wake */
-    struct os_mutex lock;  /* guards queue, kicked */
-    struct os_cond wake;
-    int64_t burst_ns, spins_since_ns; /* vcpu_yield: its last call; since when it spins */
-    bool kicked;                      /* since it last looked for work */
+    struct os_mutex lock; /* guards queue */
     struct flush_request queue[FLUSH_QUEUE];
     unsigned queued;
     bool queue_overflow;
     _Atomic uint64_t posted, done;
     _Atomic unsigned awaited; /* vCPUs that sleep until done, or until this one is outside */
-    bool step;                /* run one instruction, then report */
-    bool
-        frozen; /* the debugger lets others run, and not this one; as step, changed while stopped */
+    bool step;                /* the block to be found is of one instruction, and is not kept */
     uint32_t
         limit; /* not 0: the block to be found has at most so many instructions, and is not kept */
     bool hit;  /* the last run ended at a watchpoint: */
@@ -154,7 +146,6 @@ struct tcg_vcpu {
     const struct block *block; /* the one whose access the run-time does */
     bool alone;                /* the instruction at the PC is executed alone */
     bool map_changed;          /* an access of this vCPU has changed the map of memory */
-    bool parked;               /* waits for accel_start; under accel.lock */
     struct tcg_stats stats;
 };
 
@@ -163,23 +154,9 @@ struct watchpoint {
     enum watch_kind kind;
 };
 
-struct accel {
-    struct accel_config config;
-    struct vcpu **vcpus;
-    unsigned count;
+struct tcg {
+    struct accel base;
     uint64_t *monitors; /* vCPUs run in parallel: see accel/atomic.c; else NULL */
-    accel_exited_fn exited;
-    void *opaque;
-
-    struct os_mutex lock; /* guards the next four, parked, and reports */
-    struct os_cond changed;
-    _Atomic bool running, quit;
-    bool started;          /* all threads exist */
-    struct vcpu *slice_of; /* thread=single: whose turn it is, and until when */
-    _Atomic int64_t slice_end_ns;
-    struct os_thread timer;
-    bool has_timer;
-    unsigned outside; /* threads that wait for an exclusive section to end */
 
     unsigned host_cpus;
     struct os_mutex sync_lock; /* goes with: */
@@ -224,7 +201,6 @@ struct accel {
     unsigned breakpoint_count;
     struct watchpoint *watchpoints;
     unsigned watchpoint_count;
-    _Atomic bool reported; /* why the vCPUs stop is known: who stops from now on has not reported */
 
     bool measured;          /* as the vCPUs' stats.measured */
     uint64_t measured_from; /* counted: instructions when that began */
@@ -245,9 +221,22 @@ enum {
     EXIT_FLUSH = 2
 };
 
-static inline struct tcg_vcpu *tcg_of(struct vcpu *v)
+/* NULL: the translator does not run v. */
+static inline struct tcg_vcpu *tcg_of(const struct vcpu *v)
 {
-    return v->accel;
+    return vcpu_env(v)->tcg;
+}
+
+static inline struct tcg *tcg_of_accel(struct accel *a)
+{
+    return (struct tcg *)a; /* the first member */
+}
+
+/* Everybody out: something (FLUSH_) is full. */
+static inline void tcg_want_flush(struct tcg *a, unsigned what)
+{
+    atomic_fetch_or(&a->flush_wanted, what);
+    accel_call_meeting(&a->base);
 }
 
 /* The start of the virtual page at which b runs on v. */
@@ -283,20 +272,20 @@ const struct fetched *context_fetched(const struct vcpu *v, uint64_t pc);
 bool context_has_page(const struct fetched *f, bool movable);
 /* pc, of the upper half, is on a page that not all address spaces have: selects again. */
 void context_note_nonglobal(struct vcpu *v, uint64_t pc);
-uint32_t context_page_id(struct accel *a, uint64_t va, uint64_t pa); /* of their pages */
-void context_suspect_range(struct accel *a, uint64_t va, uint64_t bytes, uint32_t tag);
-void context_suspect_tag(struct accel *a, uint32_t tag); /* TLB_ANY_TAG: all */
+uint32_t context_page_id(struct tcg *a, uint64_t va, uint64_t pa); /* of their pages */
+void context_suspect_range(struct tcg *a, uint64_t va, uint64_t bytes, uint32_t tag);
+void context_suspect_tag(struct tcg *a, uint32_t tag); /* TLB_ANY_TAG: all */
 void context_forget(
-    struct tcg_vcpu *t);             /* what t's vCPU, which is out, knows of contexts and jumps */
-void context_reset(struct accel *a); /* everybody is out */
-void context_free_spare(struct accel *a); /* behind a reset: at the end */
+    struct tcg_vcpu *t);           /* what t's vCPU, which is out, knows of contexts and jumps */
+void context_reset(struct tcg *a); /* everybody is out */
+void context_free_spare(struct tcg *a); /* behind a reset: at the end */
 /* code_pages.c; under the translate lock */
-struct code_page *code_page_at(struct accel *a, uint64_t pa); /* made if need be */
+struct code_page *code_page_at(struct tcg *a, uint64_t pa); /* made if need be */
 /* The block at pc, on pa, is about to be translated by v, to be kept: is it to be movable? */
 bool code_page_moves(struct vcpu *v, uint64_t pc, uint64_t pa);
 void code_page_emptied(struct code_page *p); /* no block of it is left */
-void code_pages_emptied(struct accel *a);    /* nor of any other */
-void code_pages_free(struct accel *a);
+void code_pages_emptied(struct tcg *a);      /* nor of any other */
+void code_pages_free(struct tcg *a);
 /* blocks.c */
 struct block *block_find(
     struct vcpu *v,
@@ -305,10 +294,10 @@ struct block *block_find(
  * block_find. */
 struct block *block_short(struct vcpu *v, uint64_t pc, uint32_t limit);
 void block_forget_short(
-    struct accel *a); /* they have run: their room is used again if it is the last */
+    struct tcg *a); /* they have run: their room is used again if it is the last */
 /* Under the translate lock: blocks that rest on these physical bytes are gone. */
-void block_drop_range(struct accel *a, uint64_t pa, uint64_t bytes);
-void block_flush_all(struct accel *a); /* everybody is out */
+void block_drop_range(struct tcg *a, uint64_t pa, uint64_t bytes);
+void block_flush_all(struct tcg *a); /* everybody is out */
 
 /* runtime.c */
 extern const struct host_runtime tcg_runtime;
@@ -319,21 +308,18 @@ bool atomic_site(struct vcpu *v, const struct site *s); /* operands and result i
 uint64_t *monitors_create(void);                        /* for mem_free */
 
 /* flush.c */
-void tcg_process_requests(struct vcpu *v);  /* flushes that others posted */
-bool tcg_is_crowded(const struct accel *a); /* more vCPUs than host CPUs to run them */
-void tcg_answered(struct tcg_vcpu *t);      /* wakes who waits for that; t is outside or done */
+void tcg_process_requests(struct vcpu *v); /* flushes that others posted */
+bool tcg_is_crowded(const struct tcg *a);  /* more vCPUs than host CPUs to run them */
+void tcg_answered(struct tcg_vcpu *t);     /* wakes who waits for that; t is outside or done */
 /* Lets others have the host CPU of t, which is outside, if they have yet to answer a flush. */
 void tcg_make_room(struct tcg_vcpu *t);
 /* Returns when no vCPU has the page at host open for writing (NULL: any page). Any thread, without
  * a lock that vCPUs wait for. */
-void tcg_close_pages(struct accel *a, const uint8_t *host);
-void tcg_map_changed(struct accel *a); /* the map of physical memory has; any thread */
+void tcg_close_pages(struct tcg *a, const uint8_t *host);
+void tcg_map_changed(struct tcg *a); /* the map of physical memory has; any thread */
 /* Behind an access of v that changed the map (map_changed), where no host address is kept that was
  * found before: waits until the other vCPUs know of it as well. */
 void tcg_settle_map(struct vcpu *v);
-
-/* tcg.c */
-bool tcg_has_work(struct vcpu *v); /* may run: on, and not waiting or no longer */
 
 /* track.c: writes to translated code. */
 /* The page at hit is about to be translated from; without the translate lock. true: that took a
@@ -343,9 +329,9 @@ bool track_protected(struct vcpu *v, const struct tlb_hit *hit); /* it is, or ca
 /* Reading the code at hit begins; false: the block serves once. Behind that, the block or NULL. */
 bool track_begin(struct vcpu *v, const struct tlb_hit *hit, uint64_t *granules);
 void track_end(struct vcpu *v, const struct tlb_hit *hit, uint64_t granules, const struct block *b);
-void track_insert(struct accel *a, struct code_page *p, const struct block *b);
-void track_dropped(struct accel *a, struct code_page *p); /* p has fewer blocks, or none */
-void track_forget(struct accel *a);                       /* no page has any */
+void track_insert(struct tcg *a, struct code_page *p, const struct block *b);
+void track_dropped(struct tcg *a, struct code_page *p); /* p has fewer blocks, or none */
+void track_forget(struct tcg *a);                       /* no page has any */
 /* Behind a write to code, by whoever, within a page; opaque is the accelerator (dirty_guests). */
 void track_code_written(void *opaque, const uint8_t *host, uint64_t n);
 /* v is about to store n bytes at hit. false: not within the block that runs (hot.raised). */
@@ -354,7 +340,7 @@ bool track_may_store(struct vcpu *v, const struct tlb_hit *hit, uint64_t n);
 /* v has stored n bytes at host, by the run-time. */
 static inline void track_stored(struct vcpu *v, const void *host, uint64_t n)
 {
-    const struct tlb *t = v->env.tlb;
+    const struct tlb *t = vcpu_env(v)->tlb;
 
     if (unlikely(!t || t->dirty)) {
         dirty_written(v->memory, host, n);
@@ -365,13 +351,25 @@ static inline void track_stored(struct vcpu *v, const void *host, uint64_t n)
 /* Generated code asks the run-time at its next poll, which leaves, or (EXIT_FLUSH alone) may
  * process the queue of flushes there; any thread. */
 void tcg_leave_soon(struct vcpu *v, uint32_t why);
-/* Before the caller looks whether there is work, or somebody wants the thread, and then calls
- * tcg_run: a kick from here on is noticed. */
+/* As those of struct accel_ops. */
+void tcg_kick(struct vcpu *v);
 void tcg_listen(struct vcpu *v);
-void tcg_run(struct vcpu *v); /* guest code until something else wants the thread */
+enum accel_round tcg_run(struct vcpu *v);
 /* v has left a block because hot.raised says so, and its PC is the instruction's: takes the
  * exception. false: v stops there, at a watchpoint. */
 bool tcg_take_raised(struct vcpu *v);
+
+/* forget.c, debug.c, info.c, trace.c: as those of struct accel_ops */
+void tcg_forget(struct accel *a);
+void tcg_forget_vcpu(struct vcpu *v);
+void tcg_state_loaded(struct accel *a);
+bool tcg_breakpoint(struct accel *a, uint64_t pc, bool insert);
+bool tcg_watchpoint(struct accel *a, uint64_t va, uint64_t bytes, enum watch_kind k, bool insert);
+bool tcg_watch_hit(const struct vcpu *v, struct accel_watch *hit);
+void tcg_step_over(struct vcpu *v);
+void tcg_info_jit(struct accel *a, struct strbuf *out);
+bool tcg_measure(struct accel *a, bool on, struct error *e);
+void tcg_log_changed(struct accel *a);
 
 /* fault.c */
 void fault_handler_install(
@@ -395,9 +393,9 @@ static inline uint64_t tcg_segment(const struct vcpu *v, uint32_t aux)
  * guest's watchpoint raised an exception, or the debugger's wants the instruction to be left. */
 bool tcg_watch(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind, unsigned idx);
 bool tcg_watch_debugger(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind);
-bool tcg_has_breakpoint(const struct accel *a, uint64_t pc);
+bool tcg_has_breakpoint(const struct tcg *a, uint64_t pc);
 /* The debugger watches a byte of the 2^bits around va. */
-bool tcg_range_watched(const struct accel *a, uint64_t va, unsigned bits);
+bool tcg_range_watched(const struct tcg *a, uint64_t va, unsigned bits);
 /* Instructions from pc, whose bytes are at host to the page's end, to the next breakpoint behind
  * it; UINT32_MAX: there is none. */
 uint32_t tcg_insns_to_breakpoint(struct vcpu *v, uint64_t pc, const uint8_t *host);
@@ -406,6 +404,6 @@ uint32_t tcg_insns_to_breakpoint(struct vcpu *v, uint64_t pc, const uint8_t *hos
 /* Under the translate lock: a block was made from what hit says. false: that is no longer what is
  * mapped there, so the block serves once. */
 bool remap_note_code(struct vcpu *v, const struct tlb_hit *hit);
-void remap_drop_code(struct accel *a); /* code whose memory is no longer at its address is gone */
+void remap_drop_code(struct tcg *a); /* code whose memory is no longer at its address is gone */
 
 #endif

@@ -68,7 +68,7 @@ static struct tlb_ram whole_pages(const struct mem_view *m, unsigned space)
 
 void tlb_find_ram(struct vcpu *v)
 {
-    struct tlb *t = v->env.tlb;
+    struct tlb *t = vcpu_env(v)->tlb;
     struct mem_view m[TLB_RAMS_OF_MEMORY];
     unsigned n = 0;
 
@@ -93,7 +93,7 @@ struct tlb *tlb_create(struct vcpu *v)
     t->large_set = mem_array(TLB_LARGE_SET, sizeof(*t->large_set));
     t->gen_tag = mem_array(TLB_GEN_TAGS, sizeof(*t->gen_tag));
     t->gen_all = 1;
-    v->env.tlb = t;
+    vcpu_env(v)->tlb = t;
     tlb_find_ram(v);
     return t;
 }
@@ -134,7 +134,7 @@ static bool is_inline(const struct vcpu *v, const struct tlb_table *table)
  * is taken from its index, which chooses anew when it is needed again. */
 static unsigned take_table(struct vcpu *v)
 {
-    struct tlb *t = v->env.tlb;
+    struct tlb *t = vcpu_env(v)->tlb;
     unsigned slot = TLB_TABLES;
 
     for (unsigned i = 0; i < TLB_TABLES; i++) {
@@ -157,7 +157,7 @@ static unsigned take_table(struct vcpu *v)
 static struct tlb_table *resident(struct vcpu *v, unsigned idx, bool shared, uint32_t low,
                                   uint32_t high)
 {
-    struct tlb *t = v->env.tlb;
+    struct tlb *t = vcpu_env(v)->tlb;
     unsigned slot = TLB_TABLES;
 
     for (unsigned i = 0; i < TLB_TABLES; i++) {
@@ -193,7 +193,7 @@ static struct tlb_table *resident(struct vcpu *v, unsigned idx, bool shared, uin
 
 static void select_idx(struct vcpu *v, unsigned idx)
 {
-    struct tlb *t = v->env.tlb;
+    struct tlb *t = vcpu_env(v)->tlb;
     const bool shared = idx != t->user_idx && !t->nonglobal_high;
     struct tlb_table *table = t->by_idx[idx];
 
@@ -240,7 +240,7 @@ static void unshare_tables(struct tlb *t)
 
 void tlb_select(struct vcpu *v, bool space)
 {
-    struct tlb *t = v->env.tlb;
+    struct tlb *t = vcpu_env(v)->tlb;
     const unsigned idx = v->cls->mmu_index(v);
     const unsigned user = v->cls->mmu_index_user(v);
 
@@ -262,7 +262,7 @@ __attribute__((noinline)) static void choose(struct vcpu *v, unsigned idx)
 
 void tlb_forget(struct vcpu *v)
 {
-    struct tlb *t = v->env.tlb;
+    struct tlb *t = vcpu_env(v)->tlb;
 
     tlb_drop_map(v);
     memset(t->pages, 0, (size_t)TLB_L2_SETS * TLB_L2_WAYS * sizeof(*t->pages));
@@ -281,7 +281,7 @@ void tlb_forget(struct vcpu *v)
 /* The debugger watches a byte of the 2^bits around a. */
 static inline bool is_watched(const struct vcpu *v, uint64_t a, unsigned bits)
 {
-    const struct tcg_vcpu *t = v->accel;
+    const struct tcg_vcpu *t = tcg_of(v);
 
     return t && unlikely(t->accel->watchpoint_count) && tcg_range_watched(t->accel, a, bits);
 }
@@ -313,7 +313,7 @@ static void enter_host(struct vcpu *v, struct tlb_page *p, paddr pa)
 /* Enters tr into the second level; gives its page's address and flags. */
 static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct translation *tr)
 {
-    struct tlb *t = v->env.tlb;
+    struct tlb *t = vcpu_env(v)->tlb;
     const uint64_t a = tlb_canonical(va);
     const uint32_t tag = tr->global ? UINT32_MAX : tlb_tag_of(t, a, idx);
     const bool large = tr->page_bits > GUEST_PAGE_BITS && tr->page_bits < 63;
@@ -378,7 +378,7 @@ static inline void fill_hit(struct vcpu *v, uint64_t pa_flags, uint64_t va, enum
     if (unlikely(pa_flags & TLB_WATCHED)) {
         hit->slow |= is_watched(v, tlb_canonical(va), GUEST_PAGE_BITS);
     }
-    uint8_t *ram = v->env.tlb ? tlb_page_of_ram(v->env.tlb, page) : NULL;
+    uint8_t *ram = vcpu_env(v)->tlb ? tlb_page_of_ram(vcpu_env(v)->tlb, page) : NULL;
     if (ram) {
         hit->host = ram + at;
         hit->bytes = GUEST_PAGE_SIZE - (uint32_t)at;
@@ -422,7 +422,7 @@ bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct
 {
     static const uint8_t needs[] = {
         [ACCESS_READ] = TLB_READ, [ACCESS_WRITE] = TLB_WRITE, [ACCESS_FETCH] = TLB_EXEC};
-    struct tlb *t = v->env.tlb;
+    struct tlb *t = vcpu_env(v)->tlb;
     uint64_t pa_flags;
     struct translation tr;
 
@@ -433,7 +433,7 @@ bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct
         choose(v, idx);
     }
     const bool usable = va == tlb_canonical(va) ||
-                        (a != ACCESS_FETCH && v->env.top_byte_ignored[va >> 55 & 1]);
+                        (a != ACCESS_FETCH && vcpu_env(v)->top_byte_ignored[va >> 55 & 1]);
     const struct tlb_page *p = usable ? tlb_find_leaf(t, va, idx) : NULL;
     if (p) {
         pa_flags = p->pa_flags;

@@ -45,7 +45,7 @@ static void forget_large(struct tlb *t)
 
 void tlb_note_large(struct vcpu *v, uint64_t base, unsigned bits)
 {
-    struct tlb *t = v->env.tlb;
+    struct tlb *t = vcpu_env(v)->tlb;
     const uint64_t key = base | bits;
 
     if (t->large_set[large_slot(t, key)] == key) {
@@ -135,7 +135,7 @@ static void drop_lines(struct tlb *t, uint64_t first, uint64_t count, uint32_t t
 
 void tlb_drop_all(struct vcpu *v)
 {
-    struct tlb *t = v->env.tlb;
+    struct tlb *t = vcpu_env(v)->tlb;
 
     t->gen_all++;
     forget_large(t);
@@ -155,7 +155,7 @@ static void drop_writes_of(struct tlb_table *table, const uint8_t *host)
 
 void tlb_drop_writes(struct vcpu *v, const uint8_t *host)
 {
-    struct tlb *t = v->env.tlb;
+    struct tlb *t = vcpu_env(v)->tlb;
 
     for (unsigned i = 0; i < TLB_TABLES && t->tables[i]; i++) {
         struct tlb_table *table = t->tables[i];
@@ -181,7 +181,7 @@ void tlb_drop_map(struct vcpu *v)
 
 void tlb_drop_tag(struct vcpu *v, uint32_t tag)
 {
-    struct tlb *t = v->env.tlb;
+    struct tlb *t = vcpu_env(v)->tlb;
 
     t->gen_tag[tag & 0xffff]++;
     for (unsigned i = 0; i < TLB_TABLES && t->tables[i]; i++) {
@@ -196,7 +196,7 @@ void tlb_drop_tag(struct vcpu *v, uint32_t tag)
 
 static void drop_large(struct vcpu *v, uint64_t first, uint64_t last)
 {
-    struct tlb *t = v->env.tlb;
+    struct tlb *t = vcpu_env(v)->tlb;
 
     for (uint32_t sizes = t->large_sizes; sizes; sizes &= sizes - 1) {
         const unsigned bits = ctz32(sizes);
@@ -252,7 +252,7 @@ static void drop_half(struct tlb *t, bool high, uint32_t tag)
 
 void tlb_drop_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint32_t tag)
 {
-    struct tlb *t = v->env.tlb;
+    struct tlb *t = vcpu_env(v)->tlb;
     const uint64_t first = tlb_canonical(va) & ~(PAGE - 1);
     const uint64_t last = tlb_canonical(va) + bytes - 1;
     const uint64_t count = (last - first) / PAGE + 1;

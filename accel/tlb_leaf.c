@@ -102,11 +102,11 @@ bool tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_
 
 bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
 {
-    struct tlb *t = v->env.tlb;
+    struct tlb *t = vcpu_env(v)->tlb;
     const bool write = access == ACCESS_WRITE;
     const uint8_t need = write ? TLB_WRITE : TLB_READ;
 
-    if (va != tlb_canonical(va) && !v->env.top_byte_ignored[va >> 55 & 1]) {
+    if (va != tlb_canonical(va) && !vcpu_env(v)->top_byte_ignored[va >> 55 & 1]) {
         return false;
     }
     const struct tlb_page *p = tlb_find_leaf(t, va, idx);

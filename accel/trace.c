@@ -40,8 +40,10 @@ void trace_entry(struct vcpu *v, uint64_t pc)
     strbuf_free(&s);
 }
 
-void accel_log_changed(struct accel *a)
+void tcg_log_changed(struct accel *base)
 {
+    struct tcg *a = tcg_of_accel(base);
+
     if (trace_entries()) {
         os_mutex_lock(&a->translate);
         block_flush_all(a);

@@ -23,9 +23,9 @@
 #define PAGE_MASK (~(uint64_t)(GUEST_PAGE_SIZE - 1))
 #define HITS_AT_MOST 4 /* stores to a page's code before all of it goes */
 
-static struct dirty *dirty_of(const struct accel *a)
+static struct dirty *dirty_of(const struct tcg *a)
 {
-    return space_dirty(a->vcpus[0]->memory);
+    return space_dirty(a->base.vcpus[0]->memory);
 }
 
 /* The page of hit in host memory. */
@@ -53,14 +53,14 @@ static uint64_t granules_of(const struct code_page *p)
     return all;
 }
 
-static void release(struct accel *a, const uint8_t *host)
+static void release(struct tcg *a, const uint8_t *host)
 {
     dirty_code_release(dirty_of(a), host);
     a->releases++;
 }
 
 /* Looks at what is left in the page at host. */
-static void update(struct accel *a, const uint8_t *host)
+static void update(struct tcg *a, const uint8_t *host)
 {
     const uint64_t granules = granules_of(hash_get(a->tracked, key_of(host)));
 
@@ -72,7 +72,7 @@ static void update(struct accel *a, const uint8_t *host)
 }
 
 /* p's memory is another, or none. */
-static void move_page(struct accel *a, struct code_page *p, const uint8_t *host)
+static void move_page(struct tcg *a, struct code_page *p, const uint8_t *host)
 {
     if (p->host) {
         struct code_page *first = hash_get(a->tracked, key_of(p->host)), **at = &first;
@@ -92,7 +92,7 @@ static void move_page(struct accel *a, struct code_page *p, const uint8_t *host)
     hash_put(a->tracked, key_of(host), p);
 }
 
-void track_insert(struct accel *a, struct code_page *p, const struct block *b)
+void track_insert(struct tcg *a, struct code_page *p, const struct block *b)
 {
     const uint8_t *host = b->code - (b->pa & ~PAGE_MASK);
 
@@ -105,14 +105,14 @@ void track_insert(struct accel *a, struct code_page *p, const struct block *b)
     p->hits = 0;
 }
 
-void track_dropped(struct accel *a, struct code_page *p)
+void track_dropped(struct tcg *a, struct code_page *p)
 {
     if (p->host) {
         update(a, p->host);
     }
 }
 
-void track_forget(struct accel *a)
+void track_forget(struct tcg *a)
 {
     size_t at = 0;
     uint64_t host;
@@ -128,7 +128,7 @@ void track_forget(struct accel *a)
 
 bool track_protect(struct vcpu *v, const struct tlb_hit *hit)
 {
-    struct accel *a = tcg_of(v)->accel;
+    struct tcg *a = tcg_of(v)->accel;
     const uint32_t releases = atomic_get_seq(&a->releases);
 
     if (!hit->whole || !dirty_code_protect(dirty_of(a), page_of(hit))) {
@@ -167,7 +167,7 @@ void track_end(struct vcpu *v, const struct tlb_hit *hit, uint64_t granules, con
 
 bool track_may_store(struct vcpu *v, const struct tlb_hit *hit, uint64_t n)
 {
-    const struct block *b = v->accel ? tcg_of(v)->block : NULL;
+    const struct block *b = tcg_of(v) ? tcg_of(v)->block : NULL;
 
     if (!b || b->guest_insns == 1 || hit->host >= b->code + b->bytes || b->code >= hit->host + n) {
         return true;
@@ -177,7 +177,7 @@ bool track_may_store(struct vcpu *v, const struct tlb_hit *hit, uint64_t n)
 }
 
 /* n bytes from at on in the memory that p shows. */
-static void drop(struct accel *a, struct code_page *p, uint64_t at, uint64_t n)
+static void drop(struct tcg *a, struct code_page *p, uint64_t at, uint64_t n)
 {
     if (++p->hits > HITS_AT_MOST) {
         at = 0;
@@ -189,7 +189,7 @@ static void drop(struct accel *a, struct code_page *p, uint64_t at, uint64_t n)
 /* Within a page, by dirty.h. */
 void track_code_written(void *opaque, const uint8_t *host, uint64_t n)
 {
-    struct accel *a = opaque;
+    struct tcg *a = opaque;
     const bool held = context_walking();
     const struct dirty_memory *m = dirty_find(dirty_of(a), host);
     const uint64_t at = (uint64_t)(host - m->host) & ~PAGE_MASK;

@@ -25,7 +25,7 @@ struct uncached_page {
     uint8_t copy[GUEST_PAGE_SIZE];
 };
 
-static void update(struct accel *a, struct uncached_page *p)
+static void update(struct tcg *a, struct uncached_page *p)
 {
     if (memcmp(p->copy, p->host, GUEST_PAGE_SIZE) == 0) {
         return;
@@ -38,7 +38,7 @@ static void update(struct accel *a, struct uncached_page *p)
     }
 }
 
-static struct uncached_page *page_of(struct accel *a, uint64_t pa)
+static struct uncached_page *page_of(struct tcg *a, uint64_t pa)
 {
     for (unsigned i = 0; i < a->uncached_count; i++) {
         if (a->uncached[i]->pa == (pa & PAGE_MASK)) {
@@ -48,7 +48,7 @@ static struct uncached_page *page_of(struct accel *a, uint64_t pa)
     return NULL;
 }
 
-const uint8_t *uncached_code(struct accel *a, uint64_t pa, const uint8_t *host)
+const uint8_t *uncached_code(struct tcg *a, uint64_t pa, const uint8_t *host)
 {
     const uint64_t at = pa & ~PAGE_MASK;
     struct uncached_page *p = page_of(a, pa);
@@ -70,7 +70,7 @@ const uint8_t *uncached_code(struct accel *a, uint64_t pa, const uint8_t *host)
     return p->copy + at;
 }
 
-void uncached_forget(struct accel *a)
+void uncached_forget(struct tcg *a)
 {
     for (unsigned i = 0; i < a->uncached_count; i++) {
         mem_free(a->uncached[i]);
@@ -82,7 +82,7 @@ void uncached_forget(struct accel *a)
 
 void tcg_compare_code(struct vcpu *v)
 {
-    struct accel *a = v->accel ? tcg_of(v)->accel : NULL;
+    struct tcg *a = tcg_of(v) ? tcg_of(v)->accel : NULL;
 
     if (!a) {
         return;

@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What tcg/, which does not know struct vcpu, asks of it: see tcg/env.h. */
-#include <assert.h>
-#include <stddef.h>
-
 #include "cpu/cpu.h"
-
-static_assert(offsetof(struct vcpu, env) == 0, "vcpu_env relies on it");
 
 struct tcg_hot *vcpu_hot(struct vcpu *v)
 {

@@ -21,6 +21,7 @@
 #include "memory/space.h"
 #include "tcg/env.h"
 
+struct accel_vcpu;
 struct cursor;
 struct vcpu;
 struct ir_builder;
@@ -162,7 +163,6 @@ static inline paddr vcpu_plain_address(uint64_t pa)
 }
 
 struct vcpu {
-    struct tcg_env env; /* the translator's, beside hot */
     const struct cpu_class *cls;
     unsigned index;
     uint64_t firmware_id; /* how firmware calls name it (Arm: the affinity fields of MPIDR); create
@@ -181,7 +181,8 @@ struct vcpu {
         interrupt_lines; /* levels of the input lines: bit n is line n (architecture's numbering) */
     _Atomic bool halted; /* waits for an interrupt (WFI) */
     _Atomic bool powered_off;
-    void *accel; /* the accelerator's per-vCPU data */
+    struct accel_vcpu *accel; /* who runs it keeps this; NULL: nobody yet */
+    uint64_t instructions;    /* executed so far, where they are counted */
 
     _Alignas(64) struct tcg_hot hot; /* last: the architecture's registers follow (tcg/env.h) */
 };
@@ -194,6 +195,20 @@ static inline struct space *vcpu_space(const struct vcpu *v, uint64_t pa)
 
 /* What generated code holds in its state register: the first byte behind struct vcpu. */
 #define VCPU_STATE_OFFSET sizeof(struct vcpu)
+/* From there (struct host_layout). */
+#define VCPU_LAYOUT                                                                                \
+    {                                                                                              \
+        .hot = (int32_t)offsetof(struct vcpu, hot) - (int32_t)VCPU_STATE_OFFSET,                   \
+        .env = -(int32_t)(VCPU_STATE_OFFSET + sizeof(struct tcg_env)),                             \
+        .state = -(int32_t)VCPU_STATE_OFFSET                                                       \
+    }
+
+/*
+ * Memory for a CPU struct, which starts with struct vcpu: zeroed, aligned as struct vcpu, and with
+ * room before it for what an accelerator keeps at a fixed distance (vcpu_env). NULL: there is none.
+ */
+void *vcpu_alloc(size_t size);
+void vcpu_free(void *cpu);
 
 /* The vCPU whose thread this is, or NULL; set by the accelerator around guest execution (banked
  * registers of devices). */

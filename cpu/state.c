@@ -5,8 +5,8 @@
 #include "base/fields.h"
 
 static const struct field rows[] = {
-    FIELD(vcpu, interrupt_lines),  FIELD(vcpu, halted), FIELD(vcpu, powered_off),
-    FIELD(vcpu, env.instructions), FIELD_END,
+    FIELD(vcpu, interrupt_lines), FIELD(vcpu, halted), FIELD(vcpu, powered_off),
+    FIELD(vcpu, instructions),    FIELD_END,
 };
 
 unsigned vcpu_version(const struct vcpu *v)

@@ -23,6 +23,7 @@ struct gdb_guest {
                        bool insert);
     bool (*watch_hit)(const struct vcpu *v, struct accel_watch *hit);
     void (*freeze)(struct vcpu *v, bool frozen);
+    bool (*can)(const struct accel *a, unsigned what, struct error *e);
 };
 
 extern const struct gdb_guest gdb_accel; /* accel/accel.h's; in gdb_accel.c */

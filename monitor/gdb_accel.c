@@ -10,4 +10,5 @@ const struct gdb_guest gdb_accel = {
     .watchpoint = accel_watchpoint,
     .watch_hit = accel_watch_hit,
     .freeze = accel_freeze,
+    .can = accel_can,
 };

@@ -279,6 +279,11 @@ void gdb_insert_point(struct gdb *g, const char *args)
         gdb_error(g, EINVALID);
         return;
     }
+    struct error e;
+    if (!g->guest->can(g->context.accel, p.type < 2 ? ACCEL_CAN_BREAK : ACCEL_CAN_WATCH, &e)) {
+        gdb_reply(g, ""); /* gdb says so, or finds another way */
+        return;
+    }
     struct gdb_point **at = find_point(g, &p);
     if (!*at) {
         if (!apply_point(g, &p, true)) {

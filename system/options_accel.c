@@ -45,7 +45,7 @@ static const struct key_row accel_rows[] = {
      "not in this build; engine=interp is the engine to check with", NULL},
     {0}};
 
-static const struct key_row accel_name[] = {
+static const struct key_row name_row[] = {
     {"accel", KEY_TEXT, offsetof(struct accel_group, accel), "the accelerator", NULL}, {0}};
 
 static char *accel_help(const struct keyvals *k)
@@ -53,8 +53,8 @@ static char *accel_help(const struct keyvals *k)
     struct strbuf s = {0};
     const char *name = keyvals_get(k, "accel");
     if (is_help(name)) {
-        strbuf_puts(&s,
-                    "Accelerators:\n  tcg   translates the guest's instructions to the host's\n");
+        strbuf_puts(&s, "Accelerators:\n");
+        accel_describe_all(&s);
     } else {
         strbuf_puts(&s, "tcg options:\n");
         key_rows_help(accel_rows, &s);
@@ -62,23 +62,33 @@ static char *accel_help(const struct keyvals *k)
     return strbuf_take(&s);
 }
 
-/* Several names ("kvm:tcg" and repeated -accel) are tried in turn; tcg is the one that is there. */
-static bool offers_tcg(const char *names)
+/* Several names ("kvm:tcg" and repeated -accel) are tried in turn; NULL: none is there. */
+static const struct accel_ops *first_offered(const char *names)
 {
     while (*names) {
-        size_t n = strcspn(names, ":");
-        if (n == 3 && strncmp(names, "tcg", 3) == 0) {
-            return true;
+        const size_t n = strcspn(names, ":");
+        const struct accel_ops *a = accel_find(names, n);
+        if (a) {
+            return a;
         }
         names += n + (names[n] == ':');
     }
+    return NULL;
+}
+
+static bool refuse(const struct keyvals *k, const char *what, struct error *e)
+{
+    struct strbuf names = {0};
+    accel_names(&names);
+    error_set(e, "%s: %s; accepted: %s", k->where, what, strbuf_text(&names));
+    strbuf_free(&names);
     return false;
 }
 
 static bool apply_accel(struct config *c, const struct keyvals *k, struct error *e)
 {
     struct accel_group g = {.thread = 1, .opt = true};
-    if (!keyvals_apply(k, accel_rows, accel_name, &g, e)) {
+    if (!keyvals_apply(k, accel_rows, name_row, &g, e)) {
         return false;
     }
     if (g.cache_bytes > UINT64_C(2) << 30) {
@@ -101,17 +111,17 @@ static bool check_accel_groups(struct config *c, struct error *e)
     for (const struct keyvals *k = c->accel_groups; k; k = k->next) {
         const char *name = keyvals_get(k, "accel");
         if (!name) {
-            return error_set(e, "%s: the accelerator is missing; accepted: tcg", k->where);
+            return refuse(k, "the accelerator is missing", e);
         }
         if (is_help(name) || group_wants_help(k)) {
             return give_help(c, accel_help(k));
         }
-        if (!chosen && offers_tcg(name)) {
+        if (!chosen && (c->accel.ops = first_offered(name))) {
             chosen = k;
         }
     }
     if (!chosen && c->accel_groups) {
-        return error_set(e, "%s: not in this build; accepted: tcg", c->accel_groups->where);
+        return refuse(c->accel_groups, "not in this build", e);
     }
     return !chosen || apply_accel(c, chosen, e);
 }

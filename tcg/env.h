@@ -5,7 +5,8 @@
  *
  * struct tcg_hot is the last member of struct vcpu and the guest's registers follow it directly, so
  * that the pointer that generated code holds (the end of struct vcpu) reaches both with one-byte
- * displacements.
+ * displacements. struct tcg_env lies before struct vcpu (vcpu_alloc), at a fixed distance as well:
+ * whoever does not translate leaves it alone.
  */
 #ifndef TCG_ENV_H
 #define TCG_ENV_H
@@ -14,8 +15,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct vcpu;
+struct tcg_vcpu;
 struct tlb;
+struct vcpu;
 
 enum access {
     ACCESS_READ,
@@ -43,6 +45,7 @@ struct tcg_hot {
     int64_t countdown; /* counted mode: guest instructions left in the slice */
     uint64_t pc;       /* where to go on, when generated code leaves */
     uint64_t page; /* virtual address of the page of the movable block that runs; kicks leave it */
+    int32_t yields_left; /* a guest that gives way counts this down, and calls vcpu_yield below 0 */
 };
 
 /*
@@ -67,8 +70,10 @@ enum {
 #define TCG_SPILL_SLOTS                                                                            \
     4224u /* as many as a block can have values: a guest may keep them all alive */
 
+/* What is not as hot. */
 struct tcg_env {
-    uint64_t gpr[16]; /* host registers at the last call of a FULL or RAISES function */
+    _Alignas(
+        64) uint64_t gpr[16]; /* host registers at the last call of a FULL or RAISES function */
     uint8_t vec[32][64];
     uint64_t member[4]; /* of the stub that checks an access of a group */
     uint64_t args[4];   /* operands of a call out of generated code; [0] is also the result */
@@ -79,9 +84,8 @@ struct tcg_env {
     bool top_byte_ignored[2]; /* by bit 55 of a data address: bits 63-56 do not take part (set by
                                  the guest) */
     uint32_t fp_flags; /* cumulative FP_* flags of softfloat beside the host's own (guest_mxcsr) */
-    uint8_t fp_rounding;   /* enum ir_rounding, dynamic mode */
-    bool fp_flush;         /* the host's unit flushes to zero */
-    uint64_t instructions; /* guest instructions so far (an estimate unless counted) */
+    uint8_t fp_rounding; /* enum ir_rounding, dynamic mode */
+    bool fp_flush;       /* the host's unit flushes to zero */
     /*
      * Where vCPUs run in parallel: the monitors that all share (NULL: one host thread runs them in
      * turn), and what the slot of hot.excl_addr held when this vCPU's was set, or MONITOR_NONE.
@@ -91,9 +95,8 @@ struct tcg_env {
     uint64_t entries;    /* of blocks, where instructions are counted */
     uint32_t insns_left; /* of the block that runs, instructions not completed; kept where the
                             run-time is called */
-    int32_t yields_left; /* a guest that gives way counts this down, and calls vcpu_yield below 0 */
     bool interpreting;
-    void *engine; /* the engine's per-vCPU data */
+    struct tcg_vcpu *tcg; /* NULL: another accelerator runs the vCPU, or none */
 };
 
 /* ---- for guest architectures; on the vCPU's own thread unless said otherwise */
@@ -110,7 +113,7 @@ void vcpu_retry(struct vcpu *v);
 void vcpu_exit_soon(struct vcpu *v);
 
 /* v waits for another vCPU, which should get its turn: returns soon, or makes generated code leave
- * soon. Called when env.yields_left is below 0, which it sets anew. */
+ * soon. Called when hot.yields_left is below 0, which it sets anew. */
 void vcpu_yield(struct vcpu *v);
 
 /*
@@ -191,10 +194,10 @@ bool tcg_fp_trap(struct vcpu *v, uint32_t *mxcsr, bool can_evaluate);
  * records the alignment fault. */
 void vcpu_misaligned(struct vcpu *v, uint64_t va, bool write);
 
-/* The translator's parts of v. */
-static inline struct tcg_env *vcpu_env(struct vcpu *v)
+/* The translator's parts of v; it has room for the first before it (vcpu_alloc). */
+static inline struct tcg_env *vcpu_env(const struct vcpu *v)
 {
-    return (struct tcg_env *)(void *)v; /* the first member */
+    return (struct tcg_env *)(uintptr_t)v - 1;
 }
 struct tcg_hot *vcpu_hot(struct vcpu *v);
 

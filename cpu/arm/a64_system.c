@@ -56,9 +56,9 @@ static const struct ir_call row_give_way = A64_ROW(give_way, IR_CALL_RAISES);
 /* Most do nothing but count. */
 static void emit_give_way(struct a64_block *c)
 {
-    const ir_val left = ir_sub(c->b, ir_env_load(c->b, T_I32, FIELD(vcpu.env.yields_left)),
+    const ir_val left = ir_sub(c->b, ir_env_load(c->b, T_I32, FIELD(vcpu.hot.yields_left)),
                                const_of(c, 1, 0));
-    ir_env_store(c->b, FIELD(vcpu.env.yields_left), left);
+    ir_env_store(c->b, FIELD(vcpu.hot.yields_left), left);
     ir_guard(c->b, ir_cmp(c->b, IR_SLT, left, const_of(c, 0, 0)), &row_give_way, IR_NONE, IR_NONE,
              0);
 }

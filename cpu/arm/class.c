@@ -2,7 +2,6 @@
 /* The class "arm" of CPUs: life of a vCPU, and the hooks that boards, monitor and accelerator call.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -23,14 +22,13 @@
 
 static struct vcpu *create(const char *model, unsigned index, struct error *e)
 {
-    struct arm_cpu *cpu = aligned_alloc(_Alignof(struct arm_cpu), sizeof(*cpu));
+    struct arm_cpu *cpu = vcpu_alloc(sizeof(*cpu));
     if (!cpu) {
         error_set(e, "no memory for a vCPU");
         return NULL;
     }
-    memset(cpu, 0, sizeof(*cpu));
     if (!arm_model_apply(cpu, model, e)) {
-        free(cpu);
+        vcpu_free(cpu);
         return NULL;
     }
     if (arm_has(cpu, ARM_HAS_pauth_qarma5) || arm_has(cpu, ARM_HAS_pauth_qarma3)) {
@@ -51,7 +49,7 @@ static void destroy(struct vcpu *v)
     arm_timers_destroy(arm_cpu(v));
     arm_pmu_destroy(arm_cpu(v));
     mem_free(arm_cpu(v)->qarma);
-    free(arm_cpu(v));
+    vcpu_free(arm_cpu(v));
 }
 
 static void reset(struct vcpu *v)

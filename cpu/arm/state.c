@@ -150,8 +150,8 @@ void arm_update_mode(struct arm_cpu *cpu)
     cpu->mode_el[0] = mode_of_el(cpu, 0);
     cpu->mode_el[1] = mode_of_el(cpu, 1);
     cpu->mode = pstate_mode(cpu, cpu->mode_el[arm_el(cpu)]);
-    cpu->vcpu.env.top_byte_ignored[0] = cpu->tcr[1] & TCR_TBI0;
-    cpu->vcpu.env.top_byte_ignored[1] = cpu->tcr[1] & TCR_TBI1;
+    vcpu_env(&cpu->vcpu)->top_byte_ignored[0] = cpu->tcr[1] & TCR_TBI0;
+    vcpu_env(&cpu->vcpu)->top_byte_ignored[1] = cpu->tcr[1] & TCR_TBI1;
 }
 
 void arm_mode_changed(struct arm_cpu *cpu)

@@ -74,7 +74,8 @@ int main(int argc, char **argv)
     struct error e;
     const struct accel_config config = {.cache_bytes = 256u << 20};
     struct test_board *b = test_board_new(&arm_cpu_class, "max", 1, BASE, RAM_BYTES, &e);
-    struct accel *a = b ? accel_create(&config, b->vcpus, 1, exited, NULL, &e) : NULL;
+    struct accel *base = b ? accel_create(&config, b->vcpus, 1, exited, NULL, &e) : NULL;
+    struct tcg *a = base ? tcg_of_accel(base) : NULL;
 
     if (argc < 2 || !a) {
         fprintf(stderr, "usage: translate FILE [KIB] (%s)\n", a ? "FILE: code" : e.text);
@@ -102,7 +103,7 @@ int main(int argc, char **argv)
         block_flush_all(a);
         os_mutex_unlock(&a->translate);
     }
-    accel_destroy(a);
+    accel_destroy(base);
     test_board_free(b);
     return 0;
 }

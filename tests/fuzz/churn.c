@@ -30,7 +30,7 @@ static bool run_oracle(struct churn *c, struct churn_result *r, uint64_t *insns)
 static bool run_engine(struct churn *c, const struct accel_config *config, struct churn_result *r,
                        uint64_t *insns, struct error *e)
 {
-    const uint64_t *executed = &churn_board(c)->vcpus[0]->env.instructions, before = *executed;
+    const uint64_t *executed = &churn_board(c)->vcpus[0]->instructions, before = *executed;
     struct accel_config own = *config;
     bool good;
 

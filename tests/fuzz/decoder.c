@@ -44,14 +44,11 @@ static struct rig *rig_get(void)
         arm_cpu_class.reset(rig.cpus[i]);
     }
     for (unsigned i = 0; i < LEVELS; i++) {
-        const struct host_config c = {
-            .layout = {.hot = (int32_t)offsetof(struct vcpu, hot) - (int32_t)VCPU_STATE_OFFSET,
-                       .env = (int32_t)offsetof(struct vcpu, env) - (int32_t)VCPU_STATE_OFFSET,
-                       .state = -(int32_t)VCPU_STATE_OFFSET},
-            .guest = arm_cpu_class.ir,
-            .cache_bytes = 1 << 20,
-            .level = 2 + (int)i,
-            .counted = i == 1};
+        const struct host_config c = {.layout = VCPU_LAYOUT,
+                                      .guest = arm_cpu_class.ir,
+                                      .cache_bytes = 1 << 20,
+                                      .level = 2 + (int)i,
+                                      .counted = i == 1};
         rig.hosts[i] = host_create(&c, &e);
     }
     ir_builder_init(&rig.builder, arm_cpu_class.ir);

@@ -178,7 +178,7 @@ static void machine_moves(void)
     }
     t.fake.watch_hit = rng_below(&t.rng, 4) ? 0 : 0x2000 + rng_below(&t.rng, 16);
     t.fake.watch_kind = (enum watch_kind)rng_below(&t.rng, 3);
-    t.fake.cpus[0].pc += rng_below(&t.rng, 8);
+    t.fake.cpus[0]->pc += rng_below(&t.rng, 8);
     if (rng_below(&t.rng, 4)) {
         fake_machine_stop(&t.fake, (unsigned)rng_below(&t.rng, 2));
     } else {

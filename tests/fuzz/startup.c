@@ -38,7 +38,7 @@ static unsigned create_accelerators(const struct accel_config *config)
         a = accel_create(&own, b->vcpus, b->count, exited, NULL, &e);
         CHECK_MSG(a || e.text[0], "the %uth failure is not told", n);
         for (unsigned i = 0; i < b->count && !a; i++) {
-            CHECK(!b->vcpus[i]->accel && !b->vcpus[i]->env.tlb);
+            CHECK(!b->vcpus[i]->accel && !vcpu_env(b->vcpus[i])->tlb);
         }
     }
     fail_after(0);

@@ -357,8 +357,10 @@ static void exited(void *opaque, struct vcpu *v, enum accel_exit why)
 /* As for the first of many vCPUs that run at the same time. */
 static void be_parallel(struct rig *r)
 {
-    r->accel->monitors = monitors_create();
-    r->vcpu.env.monitors = r->accel->monitors;
+    struct tcg *a = tcg_of_accel(r->accel);
+
+    a->monitors = monitors_create();
+    vcpu_env(&r->vcpu)->monitors = a->monitors;
 }
 
 struct rig *rig_create(int level, bool parallel, struct error *e)
@@ -367,12 +369,11 @@ struct rig *rig_create(int level, bool parallel, struct error *e)
                                         .host_level = level,
                                         .cache_bytes = 16u << 20,
                                         .movable = ACCEL_MOVABLE_ALWAYS};
-    struct rig *r = aligned_alloc(64, align_up(sizeof(*r), 64));
+    struct rig *r = vcpu_alloc(sizeof(*r));
     static struct vcpu *vcpus[8];
     static unsigned count;
 
     assert(r && count < array_len(vcpus));
-    memset(r, 0, sizeof(*r));
     r->host = level != 0;
     r->vcpu.cls = &rig_class;
     r->vcpu.memory = space_create("ir");
@@ -408,7 +409,7 @@ void rig_destroy(struct rig *r)
     os_unmap(r->ram, RAM_BYTES);
     os_mutex_destroy(&r->lock);
     os_cond_destroy(&r->changed);
-    free(r);
+    vcpu_free(r);
 }
 
 /* ---- running */
@@ -483,16 +484,17 @@ void rig_run(struct rig *r, const struct ir_builder *b, struct rig_state *s)
 
 uint64_t rig_refills(const struct rig *r)
 {
-    return ((const struct tlb *)r->vcpu.env.tlb)->refills;
+    return ((const struct tlb *)vcpu_env(&r->vcpu)->tlb)->refills;
 }
 
 char *rig_code(struct rig *r)
 {
+    const struct tcg *a = tcg_of_accel(r->accel);
     struct strbuf text = {0};
 
-    for (uint32_t i = r->accel->block_count; r->accel->host && i-- > 0;) {
-        if ((r->accel->blocks[i].pc & CODE_MASK) == RIG_PC) {
-            host_print(r->accel->host, &r->accel->blocks[i], &text);
+    for (uint32_t i = a->block_count; a->host && i-- > 0;) {
+        if ((a->blocks[i].pc & CODE_MASK) == RIG_PC) {
+            host_print(a->host, &a->blocks[i], &text);
             break;
         }
     }

@@ -9,9 +9,9 @@
 void oracle_init(struct oracle *o, struct vcpu *v)
 {
     *o = (struct oracle){.v = v};
-    assert(!v->accel && !v->env.tlb);
+    assert(!vcpu_env(v)->tcg && !vcpu_env(v)->tlb);
     ir_builder_init(&o->builder, v->cls->ir);
-    v->env.interpreting = true;
+    vcpu_env(v)->interpreting = true;
     v->hot.excl_addr = UINT64_MAX;
 }
 
@@ -71,7 +71,7 @@ static void execute(struct oracle *o)
     b->branches_left = 0;
     v->cls->translate(v, b);
     v->hot.page = b->pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
-    v->env.insns_left = b->guest_insns + 1;
+    vcpu_env(v)->insns_left = b->guest_insns + 1;
     v->cls->set_pc(v, ir_interpret(v, b));
     if (v->hot.raised) {
         take(o);

@@ -6,7 +6,7 @@
  * compared with it.
  *
  * It runs one vCPU on the caller's thread until there is a reason to return, and knows nothing of
- * accel/tcg.h: v->accel and v->env.tlb stay NULL.
+ * accel/tcg.h: the vCPU has no TLB.
  */
 #ifndef TESTS_SUPPORT_ORACLE_H
 #define TESTS_SUPPORT_ORACLE_H

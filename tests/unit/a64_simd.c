@@ -17,7 +17,8 @@
 #define MEMORY_BYTES 256
 
 struct rig {
-    struct arm_cpu cpu;
+    struct tcg_env env;
+    struct arm_cpu cpu; /* directly behind it */
     struct ir_builder b;
     struct a64_block c;
     bool trapped; /* access to floating point */
@@ -29,7 +30,7 @@ struct rig {
 
 static struct rig *rig_of(struct vcpu *v)
 {
-    return (struct rig *)(void *)v;
+    return (struct rig *)(void *)vcpu_env(v);
 }
 
 /* ---- what cpu/arm/a64.h and tcg/env.h declare */

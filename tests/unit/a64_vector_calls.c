@@ -16,6 +16,12 @@
 typedef void vector_function(struct vcpu *, union ir_vec *, const union ir_vec *,
                              const union ir_vec *, const union ir_vec *, uint32_t);
 
+/* A vCPU and what lies before one. */
+struct machine {
+    struct tcg_env env;
+    struct arm_cpu cpu;
+};
+
 static union ir_vec call(const struct ir_call *row, struct arm_cpu *cpu,
                          const union ir_vec *const x[3], uint32_t aux)
 {
@@ -29,8 +35,8 @@ static union ir_vec call(const struct ir_call *row, struct arm_cpu *cpu,
 static union ir_vec pure(const struct ir_call *row, const union ir_vec *a, const union ir_vec *b,
                          const union ir_vec *c, uint32_t aux)
 {
-    struct arm_cpu cpu = {.fpcr = 0};
-    return call(row, &cpu, (const union ir_vec *const[]){a, b, c}, aux);
+    struct machine m = {.cpu.fpcr = 0};
+    return call(row, &m.cpu, (const union ir_vec *const[]){a, b, c}, aux);
 }
 
 static uint32_t rol(uint32_t x, unsigned n)
@@ -147,76 +153,76 @@ TEST(sm4_enciphers_the_standards_example)
 
 TEST(estimate_of_zero_is_infinity_and_a_division_by_zero)
 {
-    struct arm_cpu cpu = {.fpcr = 0};
+    struct machine m = {.cpu.fpcr = 0};
     const union ir_vec n = {.u32 = {0x40000000, 0x80000000, 0x3f800000, 0}};
-    const union ir_vec got = call(&fp_call_recpe, &cpu,
+    const union ir_vec got = call(&fp_call_recpe, &m.cpu,
                                   (const union ir_vec *const[]){&n, NULL, NULL}, LANES(2, 2, 0));
 
     CHECK_EQ(got.u32[0], 0x3eff8000); /* about a half */
     CHECK_EQ(got.u32[1], 0xff800000);
     CHECK_EQ(got.u64[1], 0); /* lanes that take no part */
-    CHECK_EQ(vcpu_env(&cpu.vcpu)->fp_flags, FP_DIVZERO);
+    CHECK_EQ(vcpu_env(&m.cpu.vcpu)->fp_flags, FP_DIVZERO);
 }
 
 TEST(flags_accumulate)
 {
-    struct arm_cpu cpu = {.fpcr = 0};
+    struct machine m = {.cpu.fpcr = 0};
     const union ir_vec n = {.u32 = {0x7f800001, 0, 0, 0}};
 
-    vcpu_env(&cpu.vcpu)->fp_flags = FP_INEXACT;
-    call(&fp_call_rsqrte, &cpu, (const union ir_vec *const[]){&n, NULL, NULL}, LANES(2, 1, 0));
-    CHECK_EQ(vcpu_env(&cpu.vcpu)->fp_flags, (uint32_t)(FP_INEXACT | FP_INVALID));
+    vcpu_env(&m.cpu.vcpu)->fp_flags = FP_INEXACT;
+    call(&fp_call_rsqrte, &m.cpu, (const union ir_vec *const[]){&n, NULL, NULL}, LANES(2, 1, 0));
+    CHECK_EQ(vcpu_env(&m.cpu.vcpu)->fp_flags, (uint32_t)(FP_INEXACT | FP_INVALID));
 }
 
 TEST(step_of_infinity_and_zero_is_two)
 {
-    struct arm_cpu cpu = {.fpcr = 0};
+    struct machine m = {.cpu.fpcr = 0};
     const union ir_vec n = {.u64 = {UINT64_C(0x7ff0000000000000), UINT64_C(0x3ff0000000000000)}};
-    const union ir_vec m = {.u64 = {0, UINT64_C(0x3ff0000000000000)}};
-    const union ir_vec got = call(&fp_call_recps, &cpu, (const union ir_vec *const[]){&n, &m, NULL},
-                                  LANES(3, 2, 0));
+    const union ir_vec x = {.u64 = {0, UINT64_C(0x3ff0000000000000)}};
+    const union ir_vec got = call(&fp_call_recps, &m.cpu,
+                                  (const union ir_vec *const[]){&n, &x, NULL}, LANES(3, 2, 0));
 
     CHECK_EQ(got.u64[0], UINT64_C(0x4000000000000000));
     CHECK_EQ(got.u64[1], UINT64_C(0x3ff0000000000000));
-    CHECK_EQ(vcpu_env(&cpu.vcpu)->fp_flags, 0);
+    CHECK_EQ(vcpu_env(&m.cpu.vcpu)->fp_flags, 0);
 }
 
 TEST(sized_rounding_out_of_range_gives_the_least_integer)
 {
-    struct arm_cpu cpu = {.fpcr = 0};
+    struct machine m = {.cpu.fpcr = 0};
     const union ir_vec n = {.u64 = {UINT64_C(0x41e0000000000000), UINT64_C(0x3ff8000000000000)}};
-    const union ir_vec got = call(&fp_call_rint_range, &cpu,
+    const union ir_vec got = call(&fp_call_rint_range, &m.cpu,
                                   (const union ir_vec *const[]){&n, NULL, NULL}, LANES(3, 2, 2));
 
     CHECK_EQ(got.u64[0], UINT64_C(0xc1e0000000000000)); /* -2^31 */
     CHECK_EQ(got.u64[1], UINT64_C(0x4000000000000000)); /* 1.5, to nearest */
-    CHECK_EQ(vcpu_env(&cpu.vcpu)->fp_flags, (uint32_t)(FP_INVALID | FP_INEXACT));
+    CHECK_EQ(vcpu_env(&m.cpu.vcpu)->fp_flags, (uint32_t)(FP_INVALID | FP_INEXACT));
 }
 
 TEST(odd_rounding_narrows_without_a_tie)
 {
-    struct arm_cpu cpu = {.fpcr = 0};
+    struct machine m = {.cpu.fpcr = 0};
     /* 1 + 2^-24 + 2^-52: the last bit of the single becomes 1 */
     const union ir_vec n = {.u64 = {UINT64_C(0x3ff0000010000001), 0}};
-    const union ir_vec got = call(&fp_call_cvtxn, &cpu,
+    const union ir_vec got = call(&fp_call_cvtxn, &m.cpu,
                                   (const union ir_vec *const[]){&n, NULL, NULL}, LANES(3, 1, 0));
 
     CHECK_EQ(got.u32[0], 0x3f800001);
-    CHECK_EQ(vcpu_env(&cpu.vcpu)->fp_flags, FP_INEXACT);
+    CHECK_EQ(vcpu_env(&m.cpu.vcpu)->fp_flags, FP_INEXACT);
 }
 
 TEST(long_products_of_halves_take_the_half_and_the_sign_they_are_told)
 {
-    struct arm_cpu cpu = {.fpcr = 0};
+    struct machine m = {.cpu.fpcr = 0};
     const union ir_vec sum = {.u32 = {0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000}};
     const union ir_vec n = {.u16 = {0, 0, 0x4000, 0x4200, 0, 0, 0, 0}}; /* 2, 3 */
     const union ir_vec *const x[3] = {&sum, &n, &n};
 
-    const union ir_vec added = call(&fp_call_fmlal, &cpu, x, LANES(2, 2, 1));
+    const union ir_vec added = call(&fp_call_fmlal, &m.cpu, x, LANES(2, 2, 1));
     CHECK_EQ(added.u32[0], 0x40a00000); /* 1 + 4 */
     CHECK_EQ(added.u32[1], 0x41200000); /* 1 + 9 */
     CHECK_EQ(added.u64[1], 0);
-    const union ir_vec subtracted = call(&fp_call_fmlal, &cpu, x, LANES(2, 2, 3));
+    const union ir_vec subtracted = call(&fp_call_fmlal, &m.cpu, x, LANES(2, 2, 3));
     CHECK_EQ(subtracted.u32[0], 0xc0400000);
     CHECK_EQ(subtracted.u32[1], 0xc1000000);
 }

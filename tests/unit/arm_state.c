@@ -55,7 +55,7 @@ static void fill(struct arm_cpu *cpu)
     cpu->timer[1].ctl = 1;
     cpu->pmu.count[3] = 9;
     cpu->vcpu.halted = true;
-    cpu->vcpu.env.instructions = 12345;
+    cpu->vcpu.instructions = 12345;
     clock_timer_set(cpu->wfit_timer, 4711);
     arm_set_fpcr(cpu, 3u << FPCR_RMODE_SHIFT);
     arm_set_fpsr(cpu, FPSR_IXC | FPSR_QC);

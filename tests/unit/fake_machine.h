@@ -7,9 +7,11 @@
 #ifndef TESTS_UNIT_FAKE_MACHINE_H
 #define TESTS_UNIT_FAKE_MACHINE_H
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "accel/ops.h"
 #include "base/control.h"
 #include "base/mem.h"
 #include "cpu/cpu.h"
@@ -31,9 +33,11 @@ struct fake_machine {
     struct control control; /* first */
     struct machine machine;
     struct machine_class cls;
-    struct fake_cpu *cpus;
+    struct fake_cpu *cpus[8];
     struct vcpu *vcpus[8];
     uint8_t ram[FAKE_RAM_BYTES];
+    struct accel *accel;
+    unsigned lacks; /* ACCEL_CAN_ bits, for gdb */
     unsigned breakpoints, watchpoints, steps, quits, resets, buttons;
     uint32_t frozen; /* a bit for each vCPU */
     int status;
@@ -45,6 +49,8 @@ struct fake_machine {
 static struct fake_machine *machine; /* the one last initialized */
 
 /* ---- the CPU */
+
+static bool debug_translate(struct vcpu *v, vaddr va, paddr *pa);
 
 /* flags is a view: stored upside down. */
 static uint64_t get_flags(struct vcpu *v)
@@ -110,6 +116,7 @@ static const struct cpu_class fake_class = {.name = "fake",
                                             .pc = get_pc,
                                             .set_pc = set_pc,
                                             .registers = registers,
+                                            .debug_translate = debug_translate,
                                             .disas = disas};
 
 /* ---- memory */
@@ -121,24 +128,11 @@ static uint8_t *at(uint64_t a, uint64_t n)
     return inside ? machine->ram + (a - FAKE_RAM_BASE) : NULL;
 }
 
-bool accel_read_memory(struct vcpu *v, uint64_t va, void *bytes, uint64_t n)
+static bool debug_translate(struct vcpu *v, vaddr va, paddr *pa)
 {
-    const uint8_t *p = at(va, n);
     (void)v;
-    if (p) {
-        memcpy(bytes, p, n);
-    }
-    return p != NULL;
-}
-
-bool accel_write_memory(struct vcpu *v, uint64_t va, const void *bytes, uint64_t n)
-{
-    uint8_t *p = at(va, n);
-    (void)v;
-    if (p) {
-        memcpy(p, bytes, n);
-    }
-    return p != NULL;
+    *pa = va;
+    return at(va, 1) != NULL;
 }
 
 __attribute__((unused)) static bool write_physical(struct vcpu *v, uint64_t pa, const void *bytes,
@@ -179,6 +173,12 @@ static void freeze(struct vcpu *v, bool frozen)
     machine->frozen = frozen ? machine->frozen | bit : machine->frozen & ~bit;
 }
 
+static bool can(const struct accel *a, unsigned what, struct error *e)
+{
+    (void)a;
+    return !(machine->lacks & what) || error_set(e, "the fake machine lacks that");
+}
+
 __attribute__((unused)) static const struct gdb_guest fake_guest = {
     .read = accel_read_memory,
     .write = accel_write_memory,
@@ -186,42 +186,46 @@ __attribute__((unused)) static const struct gdb_guest fake_guest = {
     .breakpoint = breakpoint,
     .watchpoint = watchpoint,
     .watch_hit = watch_hit,
-    .freeze = freeze};
+    .freeze = freeze,
+    .can = can};
 
-/* ---- what the monitor calls beside */
+/* ---- an accelerator that never runs anything, and can nothing */
 
-bool accel_running(const struct accel *a)
+static bool accel_made(struct accel *a, struct error *e)
 {
-    (void)a;
-    return false;
+    (void)a, (void)e;
+    return true;
 }
 
-void accel_start(struct accel *a)
-{
-    (void)a;
-}
-
-void accel_stop(struct accel *a)
+static void accel_gone(struct accel *a)
 {
     (void)a;
 }
 
-bool accel_measure(struct accel *a, bool on, struct error *e)
+static void fake_nothing(struct vcpu *v)
 {
-    (void)a;
-    (void)on;
-    return error_set(e, "the fake machine measures nothing");
+    (void)v;
 }
 
-void accel_info_jit(struct accel *a, struct strbuf *out)
+static enum accel_round no_round(struct vcpu *v)
 {
-    (void)a;
-    strbuf_puts(out, "no translator\n");
+    (void)v;
+    return ACCEL_ROUND_OVER;
 }
 
-void accel_log_changed(struct accel *a)
+static const struct accel_ops fake_accel = {.name = "fake",
+                                            .description = "runs nothing",
+                                            .bytes = sizeof(struct accel),
+                                            .vcpu_bytes = sizeof(struct accel_vcpu),
+                                            .create = accel_made,
+                                            .destroy = accel_gone,
+                                            .run = no_round,
+                                            .kick = fake_nothing,
+                                            .listen = fake_nothing};
+
+static void exited(void *opaque, struct vcpu *v, enum accel_exit why)
 {
-    (void)a;
+    (void)opaque, (void)v, (void)why;
 }
 
 /* ---- control */
@@ -299,11 +303,11 @@ __attribute__((unused)) static void fake_machine_init(struct fake_machine *f, un
                                   .power_button = power_button,
                                   .quit = quit,
                                   .describe = describe};
-    f->cpus = mem_array(cpus, sizeof(*f->cpus));
     for (unsigned i = 0; i < cpus; i++) {
-        f->cpus[i].v.cls = &fake_class;
-        f->cpus[i].v.index = i;
-        f->vcpus[i] = &f->cpus[i].v;
+        f->cpus[i] = vcpu_alloc(sizeof(struct fake_cpu));
+        f->cpus[i]->v.cls = &fake_class;
+        f->cpus[i]->v.index = i;
+        f->vcpus[i] = &f->cpus[i]->v;
     }
     f->machine.vcpus = f->vcpus;
     f->machine.vcpu_count = cpus;
@@ -314,12 +318,22 @@ __attribute__((unused)) static void fake_machine_init(struct fake_machine *f, un
                                                      .kind = RANGE_RAM,
                                                      .name = "ram",
                                                      .host = f->ram});
+    for (unsigned i = 0; i < cpus; i++) {
+        f->vcpus[i]->memory = f->machine.memory;
+    }
+    struct error e;
+    f->accel = accel_create(&(struct accel_config){.ops = &fake_accel}, f->vcpus, cpus, exited,
+                            NULL, &e);
+    assert(f->accel);
 }
 
 __attribute__((unused)) static void fake_machine_free(struct fake_machine *f)
 {
+    accel_destroy(f->accel);
     space_destroy(f->machine.memory);
-    mem_free(f->cpus);
+    for (unsigned i = 0; i < f->machine.vcpu_count; i++) {
+        vcpu_free(f->cpus[i]);
+    }
 }
 
 __attribute__((unused)) static void fake_machine_stop(struct fake_machine *f, unsigned cpu)

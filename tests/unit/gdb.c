@@ -171,9 +171,9 @@ TEST(packet_beyond_the_size_is_refused)
 TEST(registers_are_bytes_in_guest_order)
 {
     begin();
-    t.fake.cpus[0].x[0] = 0x1122334455667788;
-    t.fake.cpus[0].pc = 0x1000;
-    t.fake.cpus[0].inverted_flags = ~0xaabbccddu;
+    t.fake.cpus[0]->x[0] = 0x1122334455667788;
+    t.fake.cpus[0]->pc = 0x1000;
+    t.fake.cpus[0]->inverted_flags = ~0xaabbccddu;
     CHECK_STR(ask("g"), "8877665544332211"
                         "0000000000000000"
                         "0010000000000000"
@@ -182,14 +182,14 @@ TEST(registers_are_bytes_in_guest_order)
     CHECK_STR(ask("p3"), "ddccbbaa");
     CHECK_STR(ask("p7"), "E16");
     CHECK_STR(ask("P1=0100000000000000"), "OK");
-    CHECK_EQ(t.fake.cpus[0].x[1], 1);
+    CHECK_EQ(t.fake.cpus[0]->x[1], 1);
     CHECK_STR(ask("P1=01"), "E16");
     CHECK_STR(ask("P3=01000000"), "OK");
-    CHECK_EQ(t.fake.cpus[0].inverted_flags, ~1u);
+    CHECK_EQ(t.fake.cpus[0]->inverted_flags, ~1u);
     CHECK_STR(ask("P2=0040000000000000"), "OK");
-    CHECK_EQ(t.fake.cpus[0].pc, 0x4000);
+    CHECK_EQ(t.fake.cpus[0]->pc, 0x4000);
     CHECK_STR(ask("G0200000000000000"), "OK");
-    CHECK_EQ(t.fake.cpus[0].x[0], 2);
+    CHECK_EQ(t.fake.cpus[0]->x[0], 2);
     end();
 }
 
@@ -250,6 +250,10 @@ TEST(points_are_put_once_and_taken_out)
     CHECK_EQ(t.fake.watchpoints, 1);
     CHECK_STR(ask("z0,1004,4"), "OK");
     CHECK_EQ(t.fake.breakpoints, 0);
+    t.fake.lacks = ACCEL_CAN_WATCH;
+    CHECK_STR(ask("Z2,2000,8"), ""); /* there are none of that kind */
+    CHECK_STR(ask("Z0,1004,4"), "OK");
+    t.fake.lacks = 0;
     CHECK_STR(ask("Z5,0,4"), "E16");
     CHECK_STR(ask("Z2,2000,0"), "E16");
     CHECK_STR(ask("Z1,2000"), "E16");
@@ -268,7 +272,7 @@ TEST(continue_answers_when_the_machine_stops_and_says_why)
     CHECK_STR(raw("c", 1), "+");
     CHECK_EQ(t.fake.control.state, RUN_RUNNING);
     strbuf_clear(&t.peer.out);
-    t.fake.cpus[1].pc = 0x1004;
+    t.fake.cpus[1]->pc = 0x1004;
     fake_machine_stop(&t.fake, 1);
     CHECK_STR(heard(), "T05thread:2;swbreak:;");
     CHECK_STR(ask("qC"), "QC2");
@@ -316,7 +320,7 @@ TEST(step_runs_the_vcpu_that_was_named)
 {
     begin();
     CHECK_STR(raw("vCont;s:2;c", 11), "+");
-    CHECK(t.fake.stepped == (struct vcpu *)&t.fake.cpus[1]);
+    CHECK(t.fake.stepped == (struct vcpu *)t.fake.cpus[1]);
     CHECK_EQ(t.fake.frozen, 0);
     strbuf_clear(&t.peer.out);
     fake_machine_stop(&t.fake, 1);
@@ -331,7 +335,7 @@ TEST(vcpus_that_vcont_does_not_name_stand_still)
 {
     begin();
     raw("vCont;s:2", 9);
-    CHECK(t.fake.stepped == (struct vcpu *)&t.fake.cpus[1]);
+    CHECK(t.fake.stepped == (struct vcpu *)t.fake.cpus[1]);
     CHECK_EQ(t.fake.frozen, 1);
     strbuf_clear(&t.peer.out);
     fake_machine_stop(&t.fake, 1);
@@ -351,16 +355,16 @@ TEST(vcpus_that_vcont_does_not_name_stand_still)
 TEST(range_step_goes_on_while_inside)
 {
     begin();
-    t.fake.cpus[0].pc = 0x1000;
+    t.fake.cpus[0]->pc = 0x1000;
     raw("vCont;r1000,100c:1", 18);
     strbuf_clear(&t.peer.out);
     for (int i = 1; i <= 2; i++) {
-        t.fake.cpus[0].pc += 4;
+        t.fake.cpus[0]->pc += 4;
         fake_machine_stop(&t.fake, 0);
         CHECK_STR(heard(), "");
         CHECK_EQ(t.fake.steps, 1 + i);
     }
-    t.fake.cpus[0].pc = 0x100c;
+    t.fake.cpus[0]->pc = 0x100c;
     fake_machine_stop(&t.fake, 0);
     CHECK_STR(heard(), "T05thread:1;");
     end();
@@ -420,7 +424,7 @@ TEST(threads_are_the_vcpus)
     CHECK_STR(ask("T2"), "OK");
     CHECK_STR(ask("T3"), "E16");
     CHECK_STR(ask("Hg2"), "OK");
-    t.fake.cpus[1].x[0] = 5;
+    t.fake.cpus[1]->x[0] = 5;
     CHECK_STR(ask("p0"), "0500000000000000");
     CHECK_STR(ask("Hc-1"), "OK");
     CHECK_STR(ask("Hx1"), "E16");
@@ -454,17 +458,17 @@ TEST(registers_of_a_big_endian_guest_begin_with_their_high_bytes)
     big.gdb_types = (const struct gdb_type[]){{"fake_flags", "<flags id=\"fake_flags\"/>"},
                                               {NULL, NULL}};
     begin();
-    t.fake.cpus[0].v.cls = &big;
-    t.fake.cpus[0].x[1] = 0x1122334455667788;
-    t.fake.cpus[0].pc = 0xabc;
+    t.fake.cpus[0]->v.cls = &big;
+    t.fake.cpus[0]->x[1] = 0x1122334455667788;
+    t.fake.cpus[0]->pc = 0xabc;
     CHECK_STR(ask("p1"), "1122334455667788");
     CHECK_STR(ask("p2"), "0000000000000abc");
     CHECK_STR(ask("P1=00000000000000ff"), "OK");
-    CHECK_EQ(t.fake.cpus[0].x[1], 0xff);
+    CHECK_EQ(t.fake.cpus[0]->x[1], 0xff);
     CHECK_STR(ask("P2=0000000000001234"), "OK");
-    CHECK_EQ(t.fake.cpus[0].pc, 0x1234);
+    CHECK_EQ(t.fake.cpus[0]->pc, 0x1234);
     CHECK_STR(ask("P3=00000081"), "OK");
-    CHECK_EQ(t.fake.cpus[0].inverted_flags, ~0x81u);
+    CHECK_EQ(t.fake.cpus[0]->inverted_flags, ~0x81u);
     CHECK(strstr(ask("qXfer:features:read:target.xml:0,ffff"), "<flags id=\"fake_flags\"/>"));
     end();
 }

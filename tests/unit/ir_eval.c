@@ -290,7 +290,7 @@ static uint64_t fp(struct ir_insn in, uint64_t a, uint64_t b)
     const union ir_vec x = vec(a, 0), y = vec(b, 0);
     union ir_vec d;
     env.fp_flags = 0;
-    ir_eval_op((struct vcpu *)(void *)&env, &arm, &in, &d,
+    ir_eval_op((struct vcpu *)(void *)(&env + 1), &arm, &in, &d,
                (const union ir_vec *const[]){&x, &y, &x});
     return d.u64[0];
 }

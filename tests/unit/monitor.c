@@ -18,7 +18,8 @@ static void begin(void)
 {
     memset(&t, 0, sizeof(t));
     fake_machine_init(&t.fake, 2);
-    t.context = (struct monitor_context){.control = &t.fake.control, .machine = &t.fake.machine};
+    t.context = (struct monitor_context){
+        .control = &t.fake.control, .machine = &t.fake.machine, .accel = t.fake.accel};
     t.session.context = &t.context;
 }
 
@@ -82,8 +83,8 @@ TEST(help_derives_from_the_rows)
 TEST(info_shows_registers_and_cpus)
 {
     begin();
-    t.fake.cpus[1].x[0] = 0x55;
-    t.fake.cpus[1].v.halted = true;
+    t.fake.cpus[1]->x[0] = 0x55;
+    t.fake.cpus[1]->v.halted = true;
     CHECK_STR(say("info registers"), "CPU#0\nX0=0000000000000000 PC=0000000000000000\n");
     say("cpu 1");
     CHECK_STR(say("info registers"), "CPU#1\nX0=0000000000000055 PC=0000000000000000\n");
@@ -91,7 +92,7 @@ TEST(info_shows_registers_and_cpus)
     CHECK_STR(say("info cpus"),
               "  CPU #0: pc=0x0000000000000000\n* CPU #1: pc=0x0000000000000000 (halted)\n");
     CHECK_STR(say("cpu 2"), "the machine has CPUs 0 to 1\n");
-    CHECK_STR(say("info jit"), "no translator\n");
+    CHECK_STR(say("info jit"), "the accelerator fake cannot tell of translated code\n");
     CHECK_STR(say("info qtree"), "bus: main-system-bus\n  type system\n");
     CHECK_STR(say("info block"), "about block\n");
     CHECK(strstr(say("info mtree"), "ram") != NULL);
@@ -121,13 +122,13 @@ TEST(memory_is_shown_in_any_format)
 TEST(addresses_may_be_registers_and_sums)
 {
     begin();
-    t.fake.cpus[0].x[1] = 0x1000;
-    t.fake.cpus[0].pc = 0x1002;
+    t.fake.cpus[0]->x[1] = 0x1000;
+    t.fake.cpus[0]->pc = 0x1002;
     t.fake.ram[2] = 0x7f;
     CHECK_STR(say("x/1xb $x1+2"), "0000000000001002: 0x7f\n");
     CHECK_STR(say("x/1xb $pc"), "0000000000001002: 0x7f\n");
     CHECK_STR(say("x/1xb $pc-0x2+2"), "0000000000001002: 0x7f\n");
-    t.fake.cpus[0].inverted_flags = ~0x1002u;
+    t.fake.cpus[0]->inverted_flags = ~0x1002u;
     CHECK_STR(say("x/1xb $flags"), "0000000000001002: 0x7f\n");
     CHECK_STR(say("x/1xb $nope"), "there is no register $nope\n");
     CHECK_STR(say("x/1xb x1"), "'x1' is not a number, 0x... or $REGISTER\n");

@@ -22,7 +22,7 @@ static uint64_t read_port(void *opaque, uint64_t offset, unsigned size)
     return 0;
 }
 
-static const struct mmio_ops ports = {read_port, write_port, 1};
+static const struct mmio_ops ports = {.read = read_port, .write = write_port, .sizes = 1};
 
 static bool build(struct machine *m, struct error *e)
 {

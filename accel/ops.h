@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an accelerator is, for who implements one: a table of functions.
+ *
+ * All else is the same for all accelerators, and names none of them: threads, parking, meetings and
+ * turns (threads.c), kicks and interrupt lines (vcpu.c), the counted clock (counted.c), life and
+ * what users ask for (accel.c). tests/support/oracle_accel.c is an accelerator of 200 lines.
+ *
+ * Registers. The CPU struct is complete and anybody's while vCPUs are stopped. begin takes them
+ * over on the vCPU's thread before it runs again, end brings them back when it has stopped.
+ */
+#ifndef ACCEL_OPS_H
+#define ACCEL_OPS_H
+
+#include <stdatomic.h>
+
+#include "accel/accel.h"
+#include "base/os.h"
+#include "cpu/cpu.h"
+
+struct field;
+
+/* Why a round ended. */
+enum accel_round {
+    ACCEL_ROUND_OVER, /* kicked, asleep, or without a reason */
+    ACCEL_ROUND_DEBUG /* the debugger's step is done, or the vCPU stands at a point of it */
+};
+
+struct accel_ops {
+    const char *name;        /* as -accel has it */
+    const char *description; /* for -accel help */
+    unsigned can;            /* ACCEL_CAN_ */
+    size_t bytes;            /* of its struct that begins with struct accel */
+    size_t vcpu_bytes;       /* of that for each vCPU, which begins with struct accel_vcpu */
+
+    /* All that may fail but threads; each v->accel is there. destroy undoes what was done, behind
+     * the end of all threads. */
+    bool (*create)(struct accel *a, struct error *e);
+    void (*destroy)(struct accel *a);
+
+    /* On each thread that runs vCPUs, at its start and end; v is its first. May be NULL. */
+    void (*thread_begins)(struct vcpu *v);
+    void (*thread_ends)(struct vcpu *v);
+
+    /* v goes on after a stop; v has stopped. On its thread. end may be NULL: the registers are
+     * always in the CPU struct. */
+    void (*begin)(struct vcpu *v);
+    void (*end)(struct vcpu *v);
+
+    /*
+     * One round of v on its thread, which is current: takes an interrupt if one is due, and runs
+     * guest code until kick was called behind the last listen, v sleeps, or the debugger is
+     * concerned (v->accel->step: the round is one instruction).
+     */
+    enum accel_round (*run)(struct vcpu *v);
+    /* v's round is to end soon; any thread. A kick before a round that follows listen counts. */
+    void (*kick)(struct vcpu *v);
+    void (*listen)(struct vcpu *v);
+    /* thread=single, counted: another vCPU has its turn behind this one's. May be NULL. */
+    void (*lose_turn)(struct vcpu *v);
+    /* All threads are outside guest code, because accel_call_meeting was called. NULL: it never is.
+     */
+    void (*met)(struct accel *a);
+
+    /* As accel_forget, accel_forget_vcpu, accel_state_loaded. NULL: nothing is kept. */
+    void (*forget)(struct accel *a);
+    void (*forget_vcpu)(struct vcpu *v);
+    void (*state_loaded)(struct accel *a);
+
+    /* The map of physical memory has changed; the thread that changed it. NULL: it is asked anew
+     * each time. */
+    void (*map_changed)(struct accel *a);
+
+    /* ---- ACCEL_CAN_COUNT: on v's thread. The next round completes at most n instructions; how
+     * many of them it has not completed, exact in whatever device's function; at most n more are to
+     * be: gives how many were taken back for that. */
+    void (*count_begin)(struct vcpu *v, int64_t n);
+    int64_t (*count_left)(const struct vcpu *v);
+    int64_t (*count_shorten)(struct vcpu *v, int64_t n);
+    /* State of struct vcpu that turns make a part of the machine's; may be NULL. */
+    const struct field *turn_fields;
+
+    /* ---- ACCEL_CAN_BREAK, ACCEL_CAN_WATCH: as accel/accel.h's */
+    bool (*breakpoint)(struct accel *a, uint64_t pc, bool insert);
+    bool (*watchpoint)(struct accel *a, uint64_t va, uint64_t bytes, enum watch_kind k,
+                       bool insert);
+    bool (*watch_hit)(const struct vcpu *v, struct accel_watch *hit);
+    void (*step_over)(struct vcpu *v);
+
+    /* ---- ACCEL_CAN_TRANSLATE: as accel/accel.h's */
+    void (*info_jit)(struct accel *a, struct strbuf *out);
+    bool (*measure)(struct accel *a, bool on, struct error *e);
+    void (*log_changed)(struct accel *a);
+};
+
+/* The neutral part of one; begins the accelerator's own. */
+struct accel {
+    const struct accel_ops *ops;
+    struct accel_config config;
+    struct vcpu **vcpus;
+    unsigned count;
+    accel_exited_fn exited;
+    void *opaque;
+
+    struct os_mutex lock; /* guards what follows up to outside, and parked */
+    struct os_cond changed;
+    _Atomic bool running, quit;
+    bool started;     /* all threads exist */
+    unsigned outside; /* threads that wait for something to end */
+    _Atomic bool meeting;
+
+    struct vcpu *slice_of; /* thread=single: whose turn it is, and until when */
+    _Atomic int64_t slice_end_ns;
+    struct os_thread timer;
+    bool has_timer;
+    _Atomic bool reported; /* why the vCPUs stop is known: who stops from now on has not reported */
+};
+
+/* A vCPU's. */
+struct accel_vcpu {
+    struct vcpu *v;
+    struct accel *accel;
+    struct os_thread thread;
+    bool has_thread;
+    struct os_mutex lock; /* guards kicked */
+    struct os_cond wake;
+    bool kicked;           /* since it last looked for work */
+    _Atomic bool sleeping; /* waits on wake */
+    _Atomic bool in_guest; /* executes guest code, with whatever its accelerator keeps of it */
+    bool parked;           /* waits for accel_start; under accel.lock */
+    bool step;             /* run one instruction, then report; changed while stopped */
+    bool frozen;           /* the debugger lets others run, and not this one; changed as step */
+    int64_t burst_ns, spins_since_ns; /* vcpu_yield: its last call; since when it spins */
+};
+
+/* Those of this program; ends with NULL. In list.c. */
+extern const struct accel_ops *const accel_list[];
+
+/* ---- threads.c */
+
+bool accel_start_threads(struct accel *a, struct error *e); /* parked until accel_start */
+void accel_end_threads(struct accel *a);                    /* stopped before */
+/* Everybody out of guest code, then ops->met; any thread that runs a vCPU. */
+void accel_call_meeting(struct accel *a);
+/* v may run: on, not frozen, and not waiting or no longer. Its own thread. */
+bool accel_has_work(struct vcpu *v);
+/* A round of v, which is current meanwhile. */
+enum accel_round accel_run(struct vcpu *v);
+
+/* ---- vcpu.c */
+
+/* Wakes who sleeps until v has work. */
+void vcpu_wake(struct vcpu *v);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the rest of the program asks of a vCPU, whoever runs it: attention, its input lines, which
+ * one the calling thread runs.
+ */
+#include "accel/counted.h"
+#include "base/atomic.h"
+
+static _Thread_local struct vcpu *current;
+
+struct vcpu *vcpu_current(void)
+{
+    return current;
+}
+
+struct vcpu *vcpu_make_current(struct vcpu *v)
+{
+    struct vcpu *before = current;
+
+    current = v;
+    return before;
+}
+
+/* ---- attention */
+
+void vcpu_wake(struct vcpu *v)
+{
+    struct accel_vcpu *t = v->accel;
+
+    os_mutex_lock(&t->lock);
+    t->kicked = true;
+    os_cond_signal(&t->wake);
+    os_mutex_unlock(&t->lock);
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+    struct accel_vcpu *t = v->accel;
+
+    if (!t) {
+        atomic_store(&v->hot.exit_request, 1);
+        return;
+    }
+    if (t->accel->config.counted) {
+        counted_kick(v);
+        return;
+    }
+    t->accel->ops->kick(v);
+    if (t->accel->config.single_thread) {
+        vcpu_wake(t->accel->vcpus[0]);
+    } else if (atomic_load(&t->sleeping)) {
+        vcpu_wake(v);
+    }
+}
+
+void vcpu_exit_soon(struct vcpu *v)
+{
+    vcpu_kick(v);
+}
+
+/*
+ * A host CPU that is given away may not come back for milliseconds, so it is for a guest only that
+ * does nothing but spin: so many yields took less than BURST_NS, one time after the other for
+ * SPINS_NS. It is given away once in that time then.
+ */
+#define BURST_YIELDS 256
+#define BURST_NS 25000
+#define SPINS_NS 50000
+
+void vcpu_yield(struct vcpu *v)
+{
+    struct accel_vcpu *t = v->accel;
+
+    v->hot.yields_left = 0;
+    if (!t) {
+        return;
+    }
+    if (t->accel->config.single_thread) {
+        vcpu_kick(v);
+        return;
+    }
+    const int64_t now = os_now_ns();
+    v->hot.yields_left = BURST_YIELDS;
+    if (now - t->burst_ns > BURST_NS) {
+        t->spins_since_ns = now;
+    } else if (now - t->spins_since_ns > SPINS_NS) {
+        os_yield();
+        t->spins_since_ns = os_now_ns();
+    }
+    t->burst_ns = os_now_ns();
+}
+
+/* ---- input lines */
+
+static void set_line(void *opaque, int line, int level)
+{
+    struct vcpu *v = opaque;
+    const uint32_t mask = 1u << line;
+
+    if (level) {
+        if (!(atomic_fetch_or(&v->interrupt_lines, mask) & mask)) {
+            vcpu_kick(v);
+        }
+    } else {
+        atomic_fetch_and(&v->interrupt_lines, ~mask);
+    }
+}
+
+struct irq vcpu_irq(struct vcpu *v, int line)
+{
+    return (struct irq){.set = set_line, .opaque = v, .line = line};
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory of a vCPU: what an accelerator keeps at a fixed distance, then the CPU struct. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "cpu/cpu.h"
+
+static_assert(sizeof(struct tcg_env) % _Alignof(struct vcpu) == 0, "struct vcpu is aligned");
+
+void *vcpu_alloc(size_t size)
+{
+    const size_t align = _Alignof(struct vcpu);
+    const size_t all = align_up(sizeof(struct tcg_env) + size, align);
+    struct tcg_env *env = aligned_alloc(align, all);
+
+    return env ? (void *)((struct tcg_env *)memset(env, 0, all) + 1) : NULL;
+}
+
+void vcpu_free(void *cpu)
+{
+    free((struct tcg_env *)cpu - 1);
+}
