@@ -108,6 +108,8 @@ static void create_vcpu(struct accel *a, struct vcpu *v)
     t->accel = a;
     os_mutex_init(&t->lock);
     os_cond_init(&t->wake);
+    os_cond_init(&t->job_done);
+    t->out = true;
     v->accel = t;
 }
 
@@ -117,6 +119,7 @@ static void destroy_vcpu(struct vcpu *v)
 
     os_mutex_destroy(&t->lock);
     os_cond_destroy(&t->wake);
+    os_cond_destroy(&t->job_done);
     mem_free(t);
     v->accel = NULL;
 }
@@ -133,6 +136,10 @@ static struct accel *create(const struct accel_config *c, struct vcpu **vcpus, u
     a->count = count;
     os_mutex_init(&a->lock);
     os_cond_init(&a->changed);
+    os_mutex_init(&a->sync_lock);
+    os_cond_init(&a->answered);
+    a->host_cpus = os_cpu_count();
+    a->settled = true;
     for (unsigned i = 0; i < count; i++) {
         create_vcpu(a, vcpus[i]);
     }
@@ -188,6 +195,8 @@ void accel_destroy(struct accel *a)
     }
     os_mutex_destroy(&a->lock);
     os_cond_destroy(&a->changed);
+    os_mutex_destroy(&a->sync_lock);
+    os_cond_destroy(&a->answered);
     mem_free(a);
 }
 

@@ -80,9 +80,7 @@ static void map_grow(struct context *c)
  * covers, but is not in our queue yet, or in the queue and not processed. */
 static bool is_flushing(const struct vcpu *v)
 {
-    const struct tcg_vcpu *t = tcg_of(v);
-
-    return atomic_load(&t->accel->flushing) || atomic_load(&t->posted) != atomic_load(&t->done);
+    return atomic_load(&tcg_of(v)->accel->flushing) || work_has_errands(v);
 }
 
 /* The mapping of c's page, to be filled in. */

@@ -1,13 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * TLB invalidation across vCPUs. A flush of others is posted to their queues; tlb_sync, at the
- * guest's barrier, waits until each has processed what was posted before, or is outside guest code
- * (it processes the queue before it enters again). While it waits, a vCPU counts as outside itself,
- * so two that wait for each other both get on.
- *
- * One that runs answers within microseconds: waiting spins first. One that does not may wait for a
- * host CPU, of which there can be fewer than vCPUs: the waiting vCPU sleeps then, and those that
- * have answered pause (tcg_make_room), so that the others get their turn.
+ * TLB invalidation across vCPUs. A flush of others is an errand (work.h) of theirs; tlb_sync, at
+ * the guest's barrier, waits until each has done what was posted before, or is outside guest code.
  *
  * A device's register that changes the map of physical memory is complete in the same way: the
  * vCPU that wrote it goes on when all others know (tcg_settle_map). It may be in the middle of a
@@ -16,7 +10,6 @@
  */
 #include "accel/tcg.h"
 #include "base/atomic.h"
-#include "base/bits.h"
 
 static void apply(struct vcpu *v, const struct flush_request *r)
 {
@@ -42,43 +35,29 @@ static void apply(struct vcpu *v, const struct flush_request *r)
     }
 }
 
-void tcg_process_requests(struct vcpu *v)
+static void run_errand(struct vcpu *v, const struct vcpu_work *w)
 {
-    struct tcg_vcpu *t = tcg_of(v);
+    const struct flush_request r = {.kind = (int)w->args[0],
+                                    .va = w->args[1],
+                                    .bytes = w->args[2],
+                                    .tag = (uint32_t)w->args[3]};
 
-    if (atomic_load(&t->posted) == atomic_load(&t->done)) {
-        return;
-    }
-    os_mutex_lock(&t->lock);
-    if (t->queue_overflow) {
-        tlb_drop_map(v);
-    } else {
-        for (unsigned i = 0; i < t->queued; i++) {
-            apply(v, &t->queue[i]);
-        }
-    }
-    t->queued = 0;
-    t->queue_overflow = false;
-    atomic_store(&t->done, atomic_load(&t->posted));
-    os_mutex_unlock(&t->lock);
-    tcg_answered(t);
+    apply(v, &r);
+}
+
+/* In place of any number of them. */
+static void drop_it_all(struct vcpu *v, const struct vcpu_work *w)
+{
+    (void)w;
+    apply(v, &(struct flush_request){.kind = FLUSH_MAP});
 }
 
 static void post(struct vcpu *other, const struct flush_request *r)
 {
-    struct tcg_vcpu *t = tcg_of(other);
+    const struct vcpu_work w = {
+        .fn = run_errand, .all = drop_it_all, .args = {r->kind, r->va, r->bytes, r->tag}};
 
-    os_mutex_lock(&t->lock);
-    if (t->queued < FLUSH_QUEUE) {
-        t->queue[t->queued++] = *r;
-    } else {
-        t->queue_overflow = true;
-    }
-    atomic_fetch_add(&t->posted, 1);
-    os_mutex_unlock(&t->lock);
-    if (atomic_load(&t->base.in_guest)) {
-        tcg_leave_soon(other, EXIT_FLUSH);
-    }
+    work_post_errand(other, &w);
 }
 
 void tcg_map_changed(struct tcg *a)
@@ -135,87 +114,20 @@ void tlb_flush_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint32_t tag, 
           all_vcpus);
 }
 
-#define SPINS 1000u
-#define SPINS_CROWDED 100u
-#define MAKE_ROOM_NS 100000
-
-bool tcg_is_crowded(const struct tcg *a)
+/* self is the vCPU whose guest code waits; NULL: none does. */
+static void wait_for_all(const struct accel *a, struct vcpu *self)
 {
-    return a->base.count > a->host_cpus;
-}
-
-static bool has_answered(struct tcg_vcpu *t, uint64_t wanted)
-{
-    return !atomic_load(&t->base.in_guest) || atomic_load(&t->done) >= wanted;
-}
-
-void tcg_answered(struct tcg_vcpu *t)
-{
-    struct tcg *a = t->accel;
-
-    if (atomic_load(&t->awaited)) {
-        os_mutex_lock(&a->sync_lock);
-        os_cond_broadcast(&a->answered);
-        os_mutex_unlock(&a->sync_lock);
-    }
-}
-
-/* Not just until all have answered: those that are woken then would take the host CPU from the one
- * that waited, which has more to flush, for some milliseconds. */
-void tcg_make_room(struct tcg_vcpu *t)
-{
-    if (tcg_is_crowded(t->accel) && atomic_load(&t->accel->syncing)) {
-        os_sleep_until_ns(os_now_ns() + MAKE_ROOM_NS);
-    }
-}
-
-static void sleep_until_answered(struct tcg_vcpu *t, uint64_t wanted)
-{
-    struct tcg *a = t->accel;
-
-    os_mutex_lock(&a->sync_lock);
-    atomic_fetch_add(&a->syncing, 1);
-    atomic_fetch_add(&t->awaited, 1);
-    while (!has_answered(t, wanted)) {
-        os_cond_wait(&a->answered, &a->sync_lock);
-    }
-    atomic_fetch_sub(&t->awaited, 1);
-    atomic_fetch_sub(&a->syncing, 1);
-    os_mutex_unlock(&a->sync_lock);
-}
-
-/* self is the vCPU whose thread this is, and counts as outside meanwhile; NULL: of none. */
-static void wait_for_all(struct tcg *a, struct tcg_vcpu *self)
-{
-    const unsigned most = tcg_is_crowded(a) ? SPINS_CROWDED : SPINS;
-    unsigned spins = 0;
-
-    for (unsigned i = 0; i < a->base.count; i++) {
-        struct tcg_vcpu *t = tcg_of(a->base.vcpus[i]);
-        const uint64_t wanted = atomic_load(&t->posted);
-        if (t == self || has_answered(t, wanted)) {
-            continue;
-        }
-        if (self) {
-            atomic_store(&self->base.in_guest, false);
-            tcg_answered(self);
-        }
-        while (!has_answered(t, wanted) && spins++ < most) {
-            atomic_pause();
-        }
-        if (!has_answered(t, wanted)) {
-            sleep_until_answered(t, wanted);
+    for (unsigned i = 0; i < a->count; i++) {
+        if (a->vcpus[i] != self) {
+            work_wait(a->vcpus[i], work_last_errand(a->vcpus[i]), self);
         }
     }
 }
 
 static void wait_for_others(struct vcpu *v)
 {
-    struct tcg_vcpu *self = tcg_of(v);
-
-    wait_for_all(self->accel, self);
-    atomic_store(&self->base.in_guest, true);
-    tcg_process_requests(v);
+    wait_for_all(v->accel->accel, v);
+    work_do_errands(v);
 }
 
 void tcg_close_pages(struct tcg *a, const uint8_t *host)
@@ -235,7 +147,7 @@ void tcg_close_pages(struct tcg *a, const uint8_t *host)
     if (own && atomic_load(&tcg_of(self)->base.in_guest)) {
         wait_for_others(self);
     } else {
-        wait_for_all(a, NULL);
+        wait_for_all(&a->base, NULL);
     }
 }
 

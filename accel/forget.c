@@ -13,24 +13,13 @@
  */
 #include "accel/tcg.h"
 
-/* Another vCPU may wait for the answer to what it has posted. */
-static void drop_requests(struct tcg_vcpu *t)
-{
-    os_mutex_lock(&t->lock);
-    t->queued = 0;
-    t->queue_overflow = false;
-    atomic_store(&t->done, atomic_load(&t->posted));
-    os_mutex_unlock(&t->lock);
-    tcg_answered(t);
-}
-
 /* monitor: the exclusive monitor, too. */
 static void forget_own(struct tcg_vcpu *t, bool monitor)
 {
     struct vcpu *v = t->base.v;
 
     tlb_forget(v);
-    drop_requests(t);
+    work_drop_errands(v);
     context_forget(t);
     v->hot.raised = 0;
     if (monitor) {

@@ -3,11 +3,13 @@
  * What an accelerator is, for who implements one: a table of functions.
  *
  * All else is the same for all accelerators, and names none of them: threads, parking, meetings and
- * turns (threads.c), kicks and interrupt lines (vcpu.c), the counted clock (counted.c), life and
- * what users ask for (accel.c). tests/support/oracle_accel.c is an accelerator of 200 lines.
+ * turns (threads.c), kicks and interrupt lines (vcpu.c), work for a vCPU's thread (work.c), the
+ * counted clock (counted.c), life and what users ask for (accel.c). tests/support/oracle_accel.c is
+ * an accelerator of 200 lines.
  *
  * Registers. The CPU struct is complete and anybody's while vCPUs are stopped. begin takes them
- * over on the vCPU's thread before it runs again, end brings them back when it has stopped.
+ * over on the vCPU's thread before it runs again, end brings them back when it has stopped, and for
+ * a job (work.h). What is in a vCPU that runs is its own thread's.
  */
 #ifndef ACCEL_OPS_H
 #define ACCEL_OPS_H
@@ -15,6 +17,7 @@
 #include <stdatomic.h>
 
 #include "accel/accel.h"
+#include "accel/work.h"
 #include "base/os.h"
 #include "cpu/cpu.h"
 
@@ -50,12 +53,15 @@ struct accel_ops {
     /*
      * One round of v on its thread, which is current: takes an interrupt if one is due, and runs
      * guest code until kick was called behind the last listen, v sleeps, or the debugger is
-     * concerned (v->accel->step: the round is one instruction).
+     * concerned (v->accel->step: the round is one instruction). work_enter_guest and
+     * work_leave_guest stand around what may use anything that errands change.
      */
     enum accel_round (*run)(struct vcpu *v);
     /* v's round is to end soon; any thread. A kick before a round that follows listen counts. */
     void (*kick)(struct vcpu *v);
     void (*listen)(struct vcpu *v);
+    /* v, in guest code, has an errand: it is to do it soon, or to leave. */
+    void (*attend)(struct vcpu *v);
     /* thread=single, counted: another vCPU has its turn behind this one's. May be NULL. */
     void (*lose_turn)(struct vcpu *v);
     /* All threads are outside guest code, because accel_call_meeting was called. NULL: it never is.
@@ -108,6 +114,12 @@ struct accel {
     bool started;     /* all threads exist */
     unsigned outside; /* threads that wait for something to end */
     _Atomic bool meeting;
+    bool settled; /* stopped, and no job is left that was posted before */
+
+    unsigned host_cpus;
+    struct os_mutex sync_lock; /* goes with: */
+    struct os_cond answered;   /* a vCPU that is awaited has done its errands, or is outside */
+    _Atomic unsigned syncing;  /* threads that sleep until a vCPU answers */
 
     struct vcpu *slice_of; /* thread=single: whose turn it is, and until when */
     _Atomic int64_t slice_end_ns;
@@ -116,21 +128,38 @@ struct accel {
     _Atomic bool reported; /* why the vCPUs stop is known: who stops from now on has not reported */
 };
 
+#define WORK_ERRANDS 64u /* more become one that does it all */
+#define WORK_JOBS 64u
+
+struct vcpu_job {
+    struct vcpu_work work;
+    bool *finished; /* NULL: nobody waits for it */
+};
+
 /* A vCPU's. */
 struct accel_vcpu {
     struct vcpu *v;
     struct accel *accel;
     struct os_thread thread;
     bool has_thread;
-    struct os_mutex lock; /* guards kicked */
+    struct os_mutex lock; /* guards kicked, and work */
     struct os_cond wake;
     bool kicked;           /* since it last looked for work */
     _Atomic bool sleeping; /* waits on wake */
     _Atomic bool in_guest; /* executes guest code, with whatever its accelerator keeps of it */
+    bool out;              /* the registers are in the CPU struct; of its thread */
     bool parked;           /* waits for accel_start; under accel.lock */
     bool step;             /* run one instruction, then report; changed while stopped */
     bool frozen;           /* the debugger lets others run, and not this one; changed as step */
     int64_t burst_ns, spins_since_ns; /* vcpu_yield: its last call; since when it spins */
+
+    struct vcpu_work errands[WORK_ERRANDS];
+    unsigned errand_count;
+    _Atomic uint64_t posted, done; /* errands, as numbers */
+    _Atomic unsigned awaited;      /* threads that sleep until they are, or until it is outside */
+    struct vcpu_job jobs[WORK_JOBS];
+    _Atomic unsigned job_count, jobs_awaited;
+    struct os_cond job_done; /* goes with lock */
 };
 
 /* Those of this program; ends with NULL. In list.c. */
@@ -141,11 +170,21 @@ extern const struct accel_ops *const accel_list[];
 bool accel_start_threads(struct accel *a, struct error *e); /* parked until accel_start */
 void accel_end_threads(struct accel *a);                    /* stopped before */
 /* Everybody out of guest code, then ops->met; any thread that runs a vCPU. */
-void accel_call_meeting(struct accel *a);
+static inline void accel_call_meeting(struct accel *a)
+{
+    atomic_store(&a->meeting, true);
+}
 /* v may run: on, not frozen, and not waiting or no longer. Its own thread. */
 bool accel_has_work(struct vcpu *v);
 /* A round of v, which is current meanwhile. */
 enum accel_round accel_run(struct vcpu *v);
+
+/* ---- work.c */
+
+static inline bool work_has_errands(const struct vcpu *v)
+{
+    return atomic_load(&v->accel->posted) != atomic_load(&v->accel->done);
+}
 
 /* ---- vcpu.c */
 

@@ -220,17 +220,6 @@ static void run_on(struct vcpu *v)
     }
 }
 
-static void enter_guest(struct vcpu *v)
-{
-    struct tcg_vcpu *t = tcg_of(v);
-
-    atomic_store(&t->base.in_guest, true);
-    tcg_process_requests(v);
-    run_on(v);
-    atomic_store(&t->base.in_guest, false);
-    tcg_answered(t);
-}
-
 void tcg_listen(struct vcpu *v)
 {
     atomic_store(&v->hot.exit_request, 0);
@@ -255,14 +244,16 @@ enum accel_round tcg_run(struct vcpu *v)
     stats_round(a->base.config.single_thread ? tcg_of(a->base.vcpus[0]) : t);
     t->step = t->base.step;
     tcg_doing(v, DOING_RUN);
-    tcg_process_requests(v);
+    work_do_errands(v);
     if (v->cls->interrupt_ready(v)) {
         v->cls->take_interrupt(v);
         atomic_store(&v->halted, false);
     }
     if (!atomic_load(&v->halted)) {
-        tcg_make_room(t);
-        enter_guest(v);
+        work_make_room(v);
+        work_enter_guest(v);
+        run_on(v);
+        work_leave_guest(v);
         tcg_doing(v, DOING_RUN);
     }
     vcpu_env(v)->insns_left = 0;

@@ -45,9 +45,9 @@ static void attend(struct vcpu *v)
 {
     uint32_t flush = EXIT_FLUSH;
 
-    if (atomic_load(&v->hot.exit_request) == EXIT_FLUSH && !tcg_is_crowded(tcg_of(v)->accel) &&
+    if (atomic_load(&v->hot.exit_request) == EXIT_FLUSH && !work_is_crowded(v->accel->accel) &&
         atomic_compare_exchange_strong(&v->hot.exit_request, &flush, 0)) {
-        tcg_process_requests(v);
+        work_do_errands(v);
     }
 }
 

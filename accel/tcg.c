@@ -44,6 +44,11 @@ static void lose_turn(struct vcpu *v)
     v->hot.excl_addr = UINT64_MAX;
 }
 
+static void attend(struct vcpu *v)
+{
+    tcg_leave_soon(v, EXIT_FLUSH);
+}
+
 static void met(struct accel *base)
 {
     struct tcg *a = tcg_of_accel(base);
@@ -81,7 +86,6 @@ static bool vcpu_setup(struct tcg *a, struct vcpu *v, struct error *e)
     t->accel = a;
     t->stats.doing = DOING_RUN;
     t->jumps = mem_array(JUMP_TABLE_ENTRIES, sizeof(*t->jumps));
-    os_mutex_init(&t->lock);
     ir_builder_init(&t->builder, v->cls->ir);
     t->builder.no_fold = a->base.config.no_opt;
     v->hot.jump_table = t->jumps;
@@ -122,9 +126,6 @@ static void map_changed(struct accel *a)
 static void init(struct tcg *a)
 {
     os_mutex_init(&a->translate);
-    os_mutex_init(&a->sync_lock);
-    os_cond_init(&a->answered);
-    a->host_cpus = os_cpu_count();
     os_random(&a->spoiled_key, sizeof(a->spoiled_key));
     a->spoiled_key = (a->spoiled_key & mask64(52)) | (uint64_t)0x7ff << 52;
     a->hash = mem_array((size_t)1 << BLOCK_HASH_BITS, sizeof(*a->hash));
@@ -217,7 +218,6 @@ static void vcpu_teardown(struct vcpu *v)
     ir_builder_free(&t->builder);
     mem_free(t->stats.rows);
     mem_free(t->jumps);
-    os_mutex_destroy(&t->lock);
     tlb_destroy(vcpu_env(v)->tlb);
     vcpu_env(v)->tlb = NULL;
     vcpu_env(v)->tcg = NULL;
@@ -259,8 +259,6 @@ static void destroy(struct accel *base)
     mem_free(a->breakpoints);
     mem_free(a->watchpoints);
     os_mutex_destroy(&a->translate);
-    os_mutex_destroy(&a->sync_lock);
-    os_cond_destroy(&a->answered);
 }
 
 /* ---- the table */
@@ -287,6 +285,7 @@ const struct accel_ops tcg_accel = {
     .run = tcg_run,
     .kick = tcg_kick,
     .listen = tcg_listen,
+    .attend = attend,
     .lose_turn = lose_turn,
     .met = met,
     .forget = tcg_forget,

@@ -103,7 +103,7 @@ struct jump_entry {
     const void *host;
 };
 
-/* A flush posted by another vCPU. */
+/* A flush, as others post it (work.h). */
 struct flush_request {
     enum {
         FLUSH_ALL,
@@ -115,8 +115,6 @@ struct flush_request {
     uint64_t va, bytes;
     uint32_t tag;
 };
-#define FLUSH_QUEUE 64
-
 struct tcg_vcpu {
     struct accel_vcpu base;
     struct tcg *accel;
@@ -129,13 +127,7 @@ struct tcg_vcpu {
     struct ir_builder builder;
     bool context_dirty; /* mode and MMU index may have changed; the address space as well: */
     bool space_dirty;
-    struct os_mutex lock; /* guards queue */
-    struct flush_request queue[FLUSH_QUEUE];
-    unsigned queued;
-    bool queue_overflow;
-    _Atomic uint64_t posted, done;
-    _Atomic unsigned awaited; /* vCPUs that sleep until done, or until this one is outside */
-    bool step;                /* the block to be found is of one instruction, and is not kept */
+    bool step; /* the block to be found is of one instruction, and is not kept */
     uint32_t
         limit; /* not 0: the block to be found has at most so many instructions, and is not kept */
     bool hit;  /* the last run ended at a watchpoint: */
@@ -157,11 +149,6 @@ struct watchpoint {
 struct tcg {
     struct accel base;
     uint64_t *monitors; /* vCPUs run in parallel: see accel/atomic.c; else NULL */
-
-    unsigned host_cpus;
-    struct os_mutex sync_lock; /* goes with: */
-    struct os_cond answered;   /* a vCPU that is awaited has answered */
-    _Atomic unsigned syncing;  /* vCPUs that sleep until another answers */
 
     struct os_mutex translate; /* guards everything below but the hash's readers */
     struct host *host;         /* NULL: interpreter */
@@ -308,11 +295,6 @@ bool atomic_site(struct vcpu *v, const struct site *s); /* operands and result i
 uint64_t *monitors_create(void);                        /* for mem_free */
 
 /* flush.c */
-void tcg_process_requests(struct vcpu *v); /* flushes that others posted */
-bool tcg_is_crowded(const struct tcg *a);  /* more vCPUs than host CPUs to run them */
-void tcg_answered(struct tcg_vcpu *t);     /* wakes who waits for that; t is outside or done */
-/* Lets others have the host CPU of t, which is outside, if they have yet to answer a flush. */
-void tcg_make_room(struct tcg_vcpu *t);
 /* Returns when no vCPU has the page at host open for writing (NULL: any page). Any thread, without
  * a lock that vCPUs wait for. */
 void tcg_close_pages(struct tcg *a, const uint8_t *host);

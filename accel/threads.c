@@ -52,7 +52,8 @@ static void sleep_until_kicked(struct accel_vcpu *t)
     struct accel *a = t->accel;
 
     atomic_store(&t->sleeping, true);
-    while (atomic_load(&a->running) && !accel_has_work(t->v) && !atomic_load(&a->meeting)) {
+    while (atomic_load(&a->running) && !accel_has_work(t->v) && !work_has_jobs(t->v, false) &&
+           !atomic_load(&a->meeting)) {
         os_mutex_lock(&t->lock);
         while (!t->kicked) {
             os_cond_wait(&t->wake, &t->lock);
@@ -72,11 +73,6 @@ static void kick_all(struct accel *a)
 }
 
 /* ---- meetings */
-
-void accel_call_meeting(struct accel *a)
-{
-    atomic_store(&a->meeting, true);
-}
 
 static void meet(struct accel *a)
 {
@@ -98,21 +94,57 @@ static void meet(struct accel *a)
 
 /* ---- stopping */
 
-/* All vCPUs that this thread runs have stopped, or go on. */
-static void each_of(struct accel_vcpu *t, void (*what)(struct vcpu *v))
+static bool runs(const struct accel_vcpu *t, const struct vcpu *v)
 {
-    struct accel *a = t->accel;
+    return is_single(t->accel) || t->v == v;
+}
 
-    if (!what) {
-        return;
-    }
-    if (!is_single(a)) {
-        what(t->v);
-        return;
-    }
+/* The thread of t has stopped (out), or goes on. */
+static void bring_out(struct accel_vcpu *t, bool out)
+{
+    const struct accel *a = t->accel;
+
     for (unsigned i = 0; i < a->count; i++) {
-        what(a->vcpus[i]);
+        struct vcpu *v = a->vcpus[i];
+        if (!runs(t, v) || v->accel->out == out) {
+            continue;
+        }
+        if (!out) {
+            a->ops->begin(v);
+        } else if (a->ops->end) {
+            a->ops->end(v);
+        }
+        v->accel->out = out;
     }
+}
+
+static bool has_jobs(const struct accel_vcpu *t, bool awaited)
+{
+    bool has = false;
+
+    for (unsigned i = 0; i < t->accel->count && !has; i++) {
+        const struct vcpu *v = t->accel->vcpus[i];
+        has = runs(t, v) && work_has_jobs(v, awaited);
+    }
+    return has;
+}
+
+static void do_jobs(struct accel_vcpu *t, bool awaited)
+{
+    for (unsigned i = 0; i < t->accel->count; i++) {
+        struct vcpu *v = t->accel->vcpus[i];
+        if (runs(t, v) && work_has_jobs(v, awaited)) {
+            work_do_jobs(v, awaited);
+        }
+    }
+}
+
+/* Under the lock: the thread counts as stopped, or no longer. */
+static void set_parked(struct accel_vcpu *t, bool parked)
+{
+    t->parked = parked;
+    t->accel->outside += parked ? 1u : -1u;
+    os_cond_broadcast(&t->accel->changed);
 }
 
 /* Waits while the accelerator is stopped. false: the thread ends. */
@@ -123,21 +155,27 @@ static bool park(struct accel_vcpu *t)
     if (atomic_load(&a->running)) {
         return true;
     }
-    each_of(t, a->ops->end);
+    bring_out(t, true);
     os_mutex_lock(&a->lock);
-    t->parked = true;
-    a->outside++;
-    os_cond_broadcast(&a->changed);
+    set_parked(t, true);
     while (!atomic_load(&a->running) && !atomic_load(&a->quit)) {
-        os_cond_wait(&a->changed, &a->lock);
+        const bool awaited = a->settled;
+        if (has_jobs(t, awaited)) {
+            set_parked(t, false);
+            os_mutex_unlock(&a->lock);
+            do_jobs(t, awaited);
+            os_mutex_lock(&a->lock);
+            set_parked(t, true);
+        } else {
+            os_cond_wait(&a->changed, &a->lock);
+        }
     }
-    a->outside--;
-    t->parked = false;
+    set_parked(t, false);
     os_mutex_unlock(&a->lock);
     if (atomic_load(&a->quit)) {
         return false;
     }
-    each_of(t, a->ops->begin);
+    bring_out(t, false);
     return true;
 }
 
@@ -152,10 +190,12 @@ static void report(struct accel_vcpu *t, enum accel_exit why)
     }
 }
 
-static bool all_parked(const struct accel *a)
+/* All have stopped, and jobs that were posted before are done. */
+static bool all_settled(const struct accel *a)
 {
-    for (unsigned i = 0; i < thread_count(a); i++) {
-        if (!a->vcpus[i]->accel->parked) {
+    for (unsigned i = 0; i < a->count; i++) {
+        if ((i < thread_count(a) && !a->vcpus[i]->accel->parked) ||
+            work_has_jobs(a->vcpus[i], false)) {
             return false;
         }
     }
@@ -170,9 +210,10 @@ void accel_stop(struct accel *a)
     atomic_store(&a->running, false);
     kick_all(a);
     os_mutex_lock(&a->lock);
-    while (!all_parked(a)) {
+    while (!a->settled && !all_settled(a)) {
         os_cond_wait(&a->changed, &a->lock);
     }
+    a->settled = true;
     os_mutex_unlock(&a->lock);
     for (unsigned i = 0; i < a->count; i++) {
         a->vcpus[i]->accel->step = false; /* it may be asleep, and not have made it */
@@ -185,6 +226,7 @@ void accel_start(struct accel *a)
         counted_started(a);
     }
     os_mutex_lock(&a->lock);
+    a->settled = false;
     atomic_store(&a->reported, false);
     atomic_store(&a->running, true);
     os_cond_broadcast(&a->changed);
@@ -244,6 +286,8 @@ static void run_one(void *arg)
     for (a->ops->listen(t->v); park(t); a->ops->listen(t->v)) {
         if (atomic_load(&a->meeting)) {
             meet(a);
+        } else if (work_has_jobs(t->v, false)) {
+            work_do_jobs(t->v, false);
         } else if (!accel_has_work(t->v)) {
             sleep_until_kicked(t);
         } else {
@@ -314,6 +358,7 @@ static void run_all(void *arg)
         if (atomic_load(&a->meeting)) {
             meet(a);
         }
+        do_jobs(first, false);
         if (a->config.counted) {
             counted_round(a);
         } else if (!one_slice_each(a) && atomic_load(&a->running)) {

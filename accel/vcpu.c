@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the rest of the program asks of a vCPU, whoever runs it: attention, its input lines, which
- * one the calling thread runs.
+ * What the rest of the program asks of a vCPU, whoever runs it: attention, its input lines, power,
+ * which one the calling thread runs.
  */
 #include "accel/counted.h"
 #include "base/atomic.h"
@@ -109,4 +109,42 @@ static void set_line(void *opaque, int line, int level)
 struct irq vcpu_irq(struct vcpu *v, int line)
 {
     return (struct irq){.set = set_line, .opaque = v, .line = line};
+}
+
+/* ---- power */
+
+static void start(struct vcpu *v, const struct vcpu_work *w)
+{
+    accel_forget_vcpu(v);
+    v->cls->reset(v);
+    v->cls->boot(v, w->args[0], w->args[1]);
+    atomic_store(&v->halted, false);
+    atomic_store(&v->powered_off, false);
+    atomic_store(&v->starting, false);
+}
+
+/* Who sets `starting` has the say; so two that ask at once do not both start it. */
+enum power_cpu_result vcpu_start(struct vcpu *v, uint64_t entry, uint64_t context)
+{
+    const struct vcpu_work w = {.fn = start, .args = {entry, context}};
+
+    if (atomic_exchange(&v->starting, true)) {
+        return POWER_CPU_STARTING;
+    }
+    if (!atomic_load(&v->powered_off)) {
+        atomic_store(&v->starting, false);
+        return POWER_CPU_ALREADY_ON;
+    }
+    if (!v->accel) {
+        start(v, &w);
+    } else if (!work_post_job(v, &w)) {
+        atomic_store(&v->starting, false);
+        return POWER_CPU_STARTING; /* it has too much to do: to be asked again */
+    }
+    return POWER_CPU_OK;
+}
+
+int vcpu_power_state(struct vcpu *v)
+{
+    return atomic_load(&v->starting) ? 2 : atomic_load(&v->powered_off);
 }

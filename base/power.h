@@ -18,7 +18,8 @@ enum power_request {
 enum power_cpu_result {
     POWER_CPU_OK,
     POWER_CPU_NO_SUCH,
-    POWER_CPU_ALREADY_ON
+    POWER_CPU_ALREADY_ON,
+    POWER_CPU_STARTING /* somebody has asked for it already, and it is about to run */
 };
 
 struct power {
@@ -26,10 +27,11 @@ struct power {
     void (*exit_status)(struct power *p,
                         int status); /* ends the emulator with this status (semihosting) */
     /* Starts a powered-off vCPU, by the number that firmware calls it (cpu/cpu.h), at entry (a
-     * physical address) with context in its first argument register. */
+     * physical address) with context in its first argument register; it may begin to run later. */
     enum power_cpu_result (*cpu_on)(struct power *p, uint64_t firmware_id, uint64_t entry,
                                     uint64_t context);
-    int (*cpu_state)(struct power *p, uint64_t firmware_id); /* 0 on, 1 off, -1 no such vCPU */
+    /* 0 on, 1 off, 2 starting, -1 no such vCPU */
+    int (*cpu_state)(struct power *p, uint64_t firmware_id);
     void (*console_write)(struct power *p, const char *bytes, uint64_t n); /* semihosting output */
 };
 

@@ -181,6 +181,7 @@ struct vcpu {
         interrupt_lines; /* levels of the input lines: bit n is line n (architecture's numbering) */
     _Atomic bool halted; /* waits for an interrupt (WFI) */
     _Atomic bool powered_off;
+    _Atomic bool starting;    /* asked to start; its thread has not come to that yet */
     struct accel_vcpu *accel; /* who runs it keeps this; NULL: nobody yet */
     uint64_t instructions;    /* executed so far, where they are counted */
 
@@ -219,6 +220,11 @@ struct vcpu *vcpu_make_current(struct vcpu *v);
 /* An input line of v (any thread): sets or clears bit line and kicks the vCPU when raised.
  * Implemented in accel/. */
 struct irq vcpu_irq(struct vcpu *v, int line);
+/* Starts v, which is off, at entry with context in its first argument register; any thread. Reset
+ * and all else is done by its own thread. Implemented in accel/. */
+enum power_cpu_result vcpu_start(struct vcpu *v, uint64_t entry, uint64_t context);
+/* As cpu_state of base/power.h. */
+int vcpu_power_state(struct vcpu *v);
 /* Makes v leave generated code soon and look for work; any thread. Implemented in accel/. */
 void vcpu_kick(struct vcpu *v);
 

@@ -318,6 +318,5 @@ void vm_destroy(struct vm *vm)
         fflush(stdout);
         mem_free(vm->last_words);
     }
-    os_mutex_destroy(&vm->power_on);
     mem_free(vm);
 }

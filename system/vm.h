@@ -43,8 +43,7 @@ struct vm {
     _Atomic unsigned requests; /* bit 1 << enum power_request */
     _Atomic int guest_status;  /* of the end that the guest asked for */
     _Atomic bool guest_ends;
-    struct os_mutex power_on; /* one cpu_on at a time */
-    struct vcpu *exited;      /* of the last report of the accelerator */
+    struct vcpu *exited; /* of the last report of the accelerator */
     bool stepping;
     bool needs_reset; /* powered off: cont would run what is no machine any more */
     int status;       /* of the process */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the guest asks of the machine's life: power off, reset, a status, another CPU. Called on
- * vCPU threads; requests are noted and carried out by the loop, but for CPUs, which are started at
- * once since the caller waits for the answer.
+ * vCPU threads; requests are noted and carried out by the loop, but for CPUs, which start by
+ * themselves.
  */
 #include <stdatomic.h>
 #include <stddef.h>
@@ -102,33 +102,16 @@ static struct vcpu *find_cpu(struct vm *vm, uint64_t id)
     return NULL;
 }
 
-/* A powered-off vCPU's thread does not touch its state until powered_off is cleared. */
 static enum power_cpu_result cpu_on(struct power *p, uint64_t id, uint64_t entry, uint64_t context)
 {
-    struct vm *vm = vm_of(p);
-    struct vcpu *v = find_cpu(vm, id);
-    if (!v) {
-        return POWER_CPU_NO_SUCH;
-    }
-    os_mutex_lock(&vm->power_on);
-    enum power_cpu_result r = POWER_CPU_ALREADY_ON;
-    if (v->powered_off) {
-        accel_forget_vcpu(v);
-        v->cls->reset(v);
-        v->cls->boot(v, entry, context);
-        v->halted = false;
-        v->powered_off = false;
-        vcpu_kick(v);
-        r = POWER_CPU_OK;
-    }
-    os_mutex_unlock(&vm->power_on);
-    return r;
+    struct vcpu *v = find_cpu(vm_of(p), id);
+    return v ? vcpu_start(v, entry, context) : POWER_CPU_NO_SUCH;
 }
 
 static int cpu_state(struct power *p, uint64_t id)
 {
     struct vcpu *v = find_cpu(vm_of(p), id);
-    return v ? v->powered_off : -1;
+    return v ? vcpu_power_state(v) : -1;
 }
 
 /* Semihosting output; without -semihosting-config chardev= it is standard error, as in QEMU. */
@@ -159,5 +142,4 @@ void vm_power_init(struct vm *vm)
                                .cpu_on = cpu_on,
                                .cpu_state = cpu_state,
                                .console_write = console_write};
-    os_mutex_init(&vm->power_on);
 }

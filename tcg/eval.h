@@ -22,7 +22,7 @@ struct ir_eval {
  * Computes the op of *in (op, type, src, aux, imm) on its operands a, b, c (those the shape lacks
  * are not read) into *d, which may be one of them. For every op that has an evaluator, and for the
  * NOEVAL ones without effects (comparisons, select, flags). Floating point takes its rounding from
- * v->env.fp_rounding and adds to v->env.fp_flags; ops without floating point do not read v and
+ * env.fp_rounding and adds to env.fp_flags; ops without floating point do not read v and
  * guest, which may then be NULL.
  */
 void ir_eval_op(struct vcpu *v, const struct ir_guest *guest, const struct ir_insn *in,

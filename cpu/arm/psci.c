@@ -26,7 +26,7 @@ enum {
     NOT_SUPPORTED = -1,
     INVALID_PARAMETERS = -2,
     ALREADY_ON = -4,
-    ON_PENDING_OR_OFF = 1,
+    ON_PENDING = -5,
     NO_TRUSTED_OS = 2,
 };
 
@@ -69,6 +69,8 @@ static int64_t cpu_on(struct arm_cpu *cpu, const uint64_t arg[4])
         return SUCCESS;
     case POWER_CPU_ALREADY_ON:
         return ALREADY_ON;
+    case POWER_CPU_STARTING:
+        return ON_PENDING;
     default:
         return INVALID_PARAMETERS;
     }
@@ -78,7 +80,7 @@ static int64_t affinity_info(struct arm_cpu *cpu, const uint64_t arg[4])
 {
     struct power *p = cpu->vcpu.power;
     const int state = arg[2] == 0 ? p->cpu_state(p, arg[1] & AFFINITY_MASK) : -1;
-    return state < 0 ? INVALID_PARAMETERS : state ? ON_PENDING_OR_OFF : SUCCESS;
+    return state < 0 ? INVALID_PARAMETERS : state; /* on, off, pending: numbered alike */
 }
 
 /*

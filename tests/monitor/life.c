@@ -120,7 +120,8 @@ TEST(guest_starts_its_second_cpu)
         REQUIRE(start(ARGS("-smp", "2", "-accel", threads[i])));
         session_type(&s, "2");
         CHECK(session_expect(&s, "second"));
-        session_type(&s, "2"); /* it is on already */
+        CHECK(session_expect(&s, "\n")); /* else the two write at the same time */
+        session_type(&s, "2");           /* it is on already */
         CHECK(session_expect(&s, "failed"));
         session_type(&s, "r"); /* a reset turns it off again */
         CHECK(session_expect(&s, "ready"));

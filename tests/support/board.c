@@ -43,25 +43,13 @@ static struct vcpu *find(struct test_board *b, uint64_t id)
 static enum power_cpu_result cpu_on(struct power *p, uint64_t id, uint64_t entry, uint64_t context)
 {
     struct vcpu *v = find(board_of(p), id);
-    if (!v) {
-        return POWER_CPU_NO_SUCH;
-    }
-    if (!v->powered_off) {
-        return POWER_CPU_ALREADY_ON;
-    }
-    accel_forget_vcpu(v);
-    v->cls->reset(v);
-    v->cls->boot(v, entry, context);
-    v->halted = false;
-    v->powered_off = false;
-    vcpu_kick(v);
-    return POWER_CPU_OK;
+    return v ? vcpu_start(v, entry, context) : POWER_CPU_NO_SUCH;
 }
 
 static int cpu_state(struct power *p, uint64_t id)
 {
-    const struct vcpu *v = find(board_of(p), id);
-    return v ? v->powered_off : -1;
+    struct vcpu *v = find(board_of(p), id);
+    return v ? vcpu_power_state(v) : -1;
 }
 
 static void console_write(struct power *p, const char *bytes, uint64_t n)
@@ -147,7 +135,7 @@ void test_board_free(struct test_board *b)
     mem_free(b);
 }
 
-static void exited(void *opaque, struct vcpu *v, enum accel_exit why)
+void test_board_exited(void *opaque, struct vcpu *v, enum accel_exit why)
 {
     (void)opaque, (void)v, (void)why;
 }
@@ -178,7 +166,7 @@ bool test_board_run(struct test_board *b, const struct accel_config *config, uin
 bool test_board_go(struct test_board *b, const struct accel_config *config, unsigned seconds,
                    struct error *e)
 {
-    struct accel *a = accel_create(config, b->vcpus, b->count, exited, b, e);
+    struct accel *a = accel_create(config, b->vcpus, b->count, test_board_exited, b, e);
     if (!a) {
         return false;
     }

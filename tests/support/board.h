@@ -48,6 +48,9 @@ bool test_board_run(struct test_board *b, const struct accel_config *config, uin
 bool test_board_go(struct test_board *b, const struct accel_config *config, unsigned seconds,
                    struct error *e);
 
+/* For accel_create: hears of nothing. */
+void test_board_exited(void *opaque, struct vcpu *v, enum accel_exit why);
+
 /* While an accelerator runs the vCPUs: waits until the guest has ended, but not longer. */
 bool test_board_wait(struct test_board *b, int64_t most_ns);
 

@@ -75,6 +75,12 @@ static void listen(struct vcpu *v)
     atomic_store(&v->hot.exit_request, 0);
 }
 
+/* It has nothing to take over. */
+static void begin(struct vcpu *v)
+{
+    (void)v;
+}
+
 static unsigned find_breakpoint(const struct oracle_accel *a, uint64_t pc)
 {
     unsigned i = 0;
@@ -111,14 +117,14 @@ static enum accel_round run(struct vcpu *v)
     const bool counted = t->base.accel->config.counted;
     enum oracle_reason why = ORACLE_COUNT;
 
-    atomic_store(&t->base.in_guest, true);
+    work_enter_guest(v);
     while (why == ORACLE_COUNT && !at_breakpoint(v) && !(counted && t->left <= 0)) {
         why = advance(t);
         if (t->base.step) {
             break;
         }
     }
-    atomic_store(&t->base.in_guest, false);
+    work_leave_guest(v);
     return t->base.step || at_breakpoint(v) ? ACCEL_ROUND_DEBUG : ACCEL_ROUND_OVER;
 }
 
@@ -181,9 +187,11 @@ const struct accel_ops oracle_accel = {
     .vcpu_bytes = sizeof(struct oracle_vcpu),
     .create = create,
     .destroy = destroy,
+    .begin = begin,
     .run = run,
     .kick = kick,
     .listen = listen,
+    .attend = kick,
     .lose_turn = lose_turn,
     .forget_vcpu = forget_vcpu,
     .count_begin = count_begin,

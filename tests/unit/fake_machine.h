@@ -219,9 +219,11 @@ static const struct accel_ops fake_accel = {.name = "fake",
                                             .vcpu_bytes = sizeof(struct accel_vcpu),
                                             .create = accel_made,
                                             .destroy = accel_gone,
+                                            .begin = fake_nothing,
                                             .run = no_round,
                                             .kick = fake_nothing,
-                                            .listen = fake_nothing};
+                                            .listen = fake_nothing,
+                                            .attend = fake_nothing};
 
 static void exited(void *opaque, struct vcpu *v, enum accel_exit why)
 {
