@@ -124,28 +124,27 @@ static void wait_for_all(const struct accel *a, struct vcpu *self)
     }
 }
 
-static void wait_for_others(struct vcpu *v)
+/* v, which runs, waits for those of a but itself. */
+static void wait_for(struct accel *a, struct vcpu *v)
 {
-    wait_for_all(v->accel->accel, v);
+    wait_for_all(a, v);
     work_do_errands(v);
 }
 
 void tcg_close_pages(struct tcg *a, const uint8_t *host)
 {
     const struct flush_request r = {.kind = FLUSH_WRITES, .va = (uint64_t)(uintptr_t)host};
-    struct vcpu *self = vcpu_current();
-    bool own = false;
+    struct vcpu *self = vcpu_current(); /* perhaps another accelerator's */
 
     for (unsigned i = 0; i < a->base.count; i++) {
         if (a->base.vcpus[i] == self) {
             apply(self, &r);
-            own = true;
         } else {
             post(a->base.vcpus[i], &r);
         }
     }
-    if (own && atomic_load(&tcg_of(self)->base.in_guest)) {
-        wait_for_others(self);
+    if (self && self->accel && atomic_load(&self->accel->in_guest)) {
+        wait_for(&a->base, self);
     } else {
         wait_for_all(&a->base, NULL);
     }
@@ -159,7 +158,7 @@ bool tlb_sync(struct vcpu *v)
         return true;
     }
     if (t->accel->base.count > 1 && !t->accel->base.config.single_thread) {
-        wait_for_others(v);
+        wait_for(&t->accel->base, v);
     }
     const struct context *c = t->context;
     return !c || t->context_dirty || atomic_get(&c->retired) || atomic_load(&c->suspect) ||

@@ -177,7 +177,8 @@ static void attach_to_memory(struct tcg *a)
     if (a->tracks_code) {
         dirty_track_code(d, true);
     }
-    dirty_set_guests(d, &guests, a);
+    a->guests_slot = dirty_add_guests(d, &guests, a);
+    a->attached = true;
     tcg_close_pages(a, NULL); /* somebody may have begun to log meanwhile */
 }
 
@@ -185,7 +186,10 @@ static void detach_from_memory(struct tcg *a)
 {
     struct dirty *d = space_dirty(a->base.vcpus[0]->memory);
 
-    dirty_set_guests(d, NULL, NULL);
+    if (!a->attached) {
+        return;
+    }
+    dirty_remove_guests(d, a->guests_slot);
     track_forget(a);
     if (a->tracks_code) {
         dirty_track_code(d, false);

@@ -55,7 +55,7 @@ static uint64_t granules_of(const struct code_page *p)
 
 static void release(struct tcg *a, const uint8_t *host)
 {
-    dirty_code_release(dirty_of(a), host);
+    dirty_code_release(dirty_of(a), a->guests_slot, host);
     a->releases++;
 }
 
@@ -65,7 +65,7 @@ static void update(struct tcg *a, const uint8_t *host)
     const uint64_t granules = granules_of(hash_get(a->tracked, key_of(host)));
 
     if (granules) {
-        dirty_code_end(dirty_of(a), host, granules);
+        dirty_code_end(dirty_of(a), a->guests_slot, host, granules);
     } else {
         release(a, host);
     }
@@ -131,7 +131,7 @@ bool track_protect(struct vcpu *v, const struct tlb_hit *hit)
     struct tcg *a = tcg_of(v)->accel;
     const uint32_t releases = atomic_get_seq(&a->releases);
 
-    if (!hit->whole || !dirty_code_protect(dirty_of(a), page_of(hit))) {
+    if (!hit->whole || !dirty_code_protect(dirty_of(a), a->guests_slot, page_of(hit))) {
         return false;
     }
     os_mutex_lock(&a->translate);
@@ -144,23 +144,29 @@ bool track_protect(struct vcpu *v, const struct tlb_hit *hit)
 
 bool track_protected(struct vcpu *v, const struct tlb_hit *hit)
 {
-    const struct dirty *d = dirty_of(tcg_of(v)->accel);
+    const struct tcg *a = tcg_of(v)->accel;
+    const struct dirty *d = dirty_of(a);
+    const unsigned bit = dirty_code_bit(a->guests_slot);
 
     return !hit->whole || !dirty_find(d, hit->host) ||
-           (dirty_flags(d, hit->host) & (DIRTY_CODE | DIRTY_OPEN)) == DIRTY_CODE;
+           (dirty_flags(d, hit->host) & (bit | DIRTY_OPEN)) == bit;
 }
 
 bool track_begin(struct vcpu *v, const struct tlb_hit *hit, uint64_t *granules)
 {
-    return hit->whole && dirty_code_begin(dirty_of(tcg_of(v)->accel), page_of(hit), granules);
+    const struct tcg *a = tcg_of(v)->accel;
+
+    return hit->whole && dirty_code_begin(dirty_of(a), a->guests_slot, page_of(hit), granules);
 }
 
 void track_end(struct vcpu *v, const struct tlb_hit *hit, uint64_t granules, const struct block *b)
 {
+    const struct tcg *a = tcg_of(v)->accel;
+
     if (b && b->valid) {
         granules |= dirty_granules(hit->pa & ~PAGE_MASK, b->bytes);
     }
-    dirty_code_end(dirty_of(tcg_of(v)->accel), page_of(hit), granules);
+    dirty_code_end(dirty_of(a), a->guests_slot, page_of(hit), granules);
 }
 
 /* ---- writing */

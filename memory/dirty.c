@@ -98,13 +98,25 @@ void dirty_add_memory(struct dirty *d, const uint8_t *host, uint64_t n)
 
 /* ---- guests */
 
-void dirty_set_guests(struct dirty *d, const struct dirty_guests *g, void *opaque)
+unsigned dirty_add_guests(struct dirty *d, const struct dirty_guests *g, void *opaque)
 {
-    if (g) {
-        d->opaque = opaque;
+    unsigned slot = 0;
+
+    os_mutex_lock(d->lock);
+    while (slot < DIRTY_GUESTS && d->slots[slot].guests) {
+        slot++;
     }
-    atomic_set_seq(&d->guests, g);
-    while (!g && atomic_get_seq(&d->calls)) {
+    assert(slot < DIRTY_GUESTS);
+    d->slots[slot].opaque = opaque;
+    atomic_set_seq(&d->slots[slot].guests, g);
+    os_mutex_unlock(d->lock);
+    return slot;
+}
+
+void dirty_remove_guests(struct dirty *d, unsigned slot)
+{
+    atomic_set_seq(&d->slots[slot].guests, (const struct dirty_guests *)NULL);
+    while (atomic_get_seq(&d->calls)) {
         os_yield();
     }
 }
@@ -112,19 +124,21 @@ void dirty_set_guests(struct dirty *d, const struct dirty_guests *g, void *opaqu
 static void close_pages(struct dirty *d, const uint8_t *host)
 {
     atomic_add(&d->calls, 1);
-    const struct dirty_guests *g = atomic_get_seq(&d->guests);
-    if (g) {
-        g->close(d->opaque, host);
+    for (unsigned i = 0; i < DIRTY_GUESTS; i++) {
+        const struct dirty_guests *g = atomic_get_seq(&d->slots[i].guests);
+        if (g) {
+            g->close(d->slots[i].opaque, host);
+        }
     }
     atomic_sub(&d->calls, 1);
 }
 
-static void tell_of_code(struct dirty *d, const uint8_t *host, uint64_t n)
+static void tell_of_code(struct dirty *d, unsigned slot, const uint8_t *host, uint64_t n)
 {
     atomic_add(&d->calls, 1);
-    const struct dirty_guests *g = atomic_get_seq(&d->guests);
+    const struct dirty_guests *g = atomic_get_seq(&d->slots[slot].guests);
     if (g) {
-        g->code(d->opaque, host, n);
+        g->code(d->slots[slot].opaque, host, n);
     }
     atomic_sub(&d->calls, 1);
 }
@@ -153,10 +167,13 @@ static void page_written(struct dirty *d, struct dirty_memory *m, const uint8_t 
 {
     const uint64_t page = dirty_page(m, host);
 
-    if (make_dirty(&m->flags[page]) & DIRTY_CODE) {
-        const uint64_t code = atomic_get_seq(&m->code[page]);
-        if (!code || (code & dirty_granules((uint64_t)(host - m->host) & (PAGE - 1), n))) {
-            tell_of_code(d, host, n);
+    const unsigned seen = make_dirty(&m->flags[page]) & DIRTY_CODE;
+    const uint64_t granules = dirty_granules((uint64_t)(host - m->host) & (PAGE - 1), n);
+
+    for (unsigned i = 0; seen && i < DIRTY_GUESTS; i++) {
+        const uint64_t code = seen & dirty_code_bit(i) ? atomic_get_seq(&m->code[page][i]) : 0;
+        if ((seen & dirty_code_bit(i)) && (!code || (code & granules))) {
+            tell_of_code(d, i, host, n);
         }
     }
 }
@@ -290,16 +307,14 @@ void dirty_track_code(struct dirty *d, bool on)
     }
 }
 
-bool dirty_code_protect(struct dirty *d, const uint8_t *host)
+bool dirty_code_protect(struct dirty *d, unsigned slot, const uint8_t *host)
 {
     struct dirty_memory *m = dirty_find(d, host);
     uint8_t *flags = m ? &m->flags[dirty_page(m, host)] : NULL;
+    const uint8_t bit = (uint8_t)dirty_code_bit(slot);
 
-    if (!flags) {
-        return false;
-    }
-    if ((atomic_get(flags) & (DIRTY_CODE | DIRTY_OPEN)) == DIRTY_CODE ||
-        !(atomic_or(flags, (uint8_t)DIRTY_CODE) & DIRTY_OPEN)) {
+    if (!flags || (atomic_get(flags) & (bit | DIRTY_OPEN)) == bit ||
+        !(atomic_or(flags, bit) & DIRTY_OPEN)) {
         return false;
     }
     close_pages(d, host);
@@ -313,30 +328,30 @@ void dirty_code_closed(struct dirty *d, const uint8_t *host)
     atomic_and(&m->flags[dirty_page(m, host)], (uint8_t)~DIRTY_OPEN);
 }
 
-bool dirty_code_begin(struct dirty *d, const uint8_t *host, uint64_t *granules)
+bool dirty_code_begin(struct dirty *d, unsigned slot, const uint8_t *host, uint64_t *granules)
 {
     struct dirty_memory *m = dirty_find(d, host);
 
-    if (!m || !(atomic_get(&m->flags[dirty_page(m, host)]) & DIRTY_CODE)) {
+    if (!m || !(atomic_get(&m->flags[dirty_page(m, host)]) & dirty_code_bit(slot))) {
         return false;
     }
-    *granules = atomic_swap(&m->code[dirty_page(m, host)], UINT64_MAX);
+    *granules = atomic_swap(&m->code[dirty_page(m, host)][slot], UINT64_MAX);
     return true;
 }
 
-void dirty_code_end(struct dirty *d, const uint8_t *host, uint64_t granules)
+void dirty_code_end(struct dirty *d, unsigned slot, const uint8_t *host, uint64_t granules)
 {
     struct dirty_memory *m = dirty_find(d, host);
 
-    atomic_set_seq(&m->code[dirty_page(m, host)], granules);
+    atomic_set_seq(&m->code[dirty_page(m, host)][slot], granules);
 }
 
-void dirty_code_release(struct dirty *d, const uint8_t *host)
+void dirty_code_release(struct dirty *d, unsigned slot, const uint8_t *host)
 {
     struct dirty_memory *m = dirty_find(d, host);
 
     if (m) {
-        atomic_set_seq(&m->code[dirty_page(m, host)], (uint64_t)0);
-        atomic_and(&m->flags[dirty_page(m, host)], (uint8_t)~DIRTY_CODE);
+        atomic_set_seq(&m->code[dirty_page(m, host)][slot], (uint64_t)0);
+        atomic_and(&m->flags[dirty_page(m, host)], (uint8_t)~dirty_code_bit(slot));
     }
 }

@@ -32,6 +32,8 @@
 #define DIRTY_PAGE_BITS 12
 #define DIRTY_GRANULE_BITS 6 /* of code: a page's are the bits of one word */
 
+#define DIRTY_GUESTS 4 /* accelerators of a machine, at most */
+
 struct space;
 
 enum dirty_client {
@@ -43,16 +45,16 @@ enum dirty_client {
 /* A page's byte. */
 enum {
     DIRTY_CLEAN = (1 << DIRTY_CLIENTS) - 1, /* a bit for each log that the page is clean in */
-    DIRTY_CODE = 0x40,                      /* code was translated from it */
-    DIRTY_OPEN = 0x80                       /* guests may have it open */
+    DIRTY_CODE = 0x3c, /* code was translated from it: a bit for each of the guests */
+    DIRTY_OPEN = 0x80  /* guests may have it open */
 };
 
 /* A piece of host memory; they never overlap. The list only grows. */
 struct dirty_memory {
     const uint8_t *host;
     uint64_t bytes;
-    uint8_t *flags; /* of the pages */
-    uint64_t *code; /* granules with code, by page: a bit each */
+    uint8_t *flags;                 /* of the pages */
+    uint64_t (*code)[DIRTY_GUESTS]; /* granules with code, by page and guests: a bit each */
     uint64_t flags_bytes, code_bytes;
     struct dirty_memory *next;
 };
@@ -71,8 +73,10 @@ struct dirty {
     unsigned users;
     struct os_mutex *lock; /* guards additions, starting and stopping */
     unsigned logs;         /* bit per client */
-    const struct dirty_guests *guests;
-    void *opaque;
+    struct dirty_slot {
+        const struct dirty_guests *guests; /* NULL: none */
+        void *opaque;
+    } slots[DIRTY_GUESTS];
     unsigned calls; /* of guests' functions that are under way */
 };
 
@@ -81,8 +85,10 @@ void dirty_share(struct dirty *d);   /* one more space has it */
 void dirty_destroy(struct dirty *d); /* one less */
 /* The space shows n bytes of memory at host, perhaps not for the first time. */
 void dirty_add_memory(struct dirty *d, const uint8_t *host, uint64_t n);
-/* NULL: no longer; returns when none of the functions runs. */
-void dirty_set_guests(struct dirty *d, const struct dirty_guests *g, void *opaque);
+/* Gives the number by which the code of these guests is told from that of others. */
+unsigned dirty_add_guests(struct dirty *d, const struct dirty_guests *g, void *opaque);
+/* Returns when none of their functions runs. */
+void dirty_remove_guests(struct dirty *d, unsigned slot);
 
 /* Somebody wants to know. */
 static inline bool dirty_used(const struct dirty *d)
@@ -143,17 +149,21 @@ void dirty_log_stop(struct space *s, enum dirty_client c);
 bool dirty_log_fetch(struct space *s, enum dirty_client c, const uint8_t *host, uint64_t n,
                      uint64_t *bitmap);
 
-/* ---- code: for the translator, which calls the last four with its lock held */
+/* ---- code: for a translator, by its slot; it calls the last four with its lock held */
 
 void dirty_track_code(struct dirty *d, bool on); /* while no guest runs */
+static inline unsigned dirty_code_bit(unsigned slot)
+{
+    return 4u << slot;
+}
 /* Nobody may open the page at host from now on. true: some may have had it open, so it was closed;
- * the caller says dirty_code_closed(), if no page was released meanwhile. */
-bool dirty_code_protect(struct dirty *d, const uint8_t *host);
+ * the caller says dirty_code_closed(), if it released no page meanwhile. */
+bool dirty_code_protect(struct dirty *d, unsigned slot, const uint8_t *host);
 void dirty_code_closed(struct dirty *d, const uint8_t *host);
 /* Code is read from the page: any write is told of. false: it is not protected. */
-bool dirty_code_begin(struct dirty *d, const uint8_t *host, uint64_t *granules);
-void dirty_code_end(struct dirty *d, const uint8_t *host, uint64_t granules);
-void dirty_code_release(struct dirty *d, const uint8_t *host); /* it has none */
+bool dirty_code_begin(struct dirty *d, unsigned slot, const uint8_t *host, uint64_t *granules);
+void dirty_code_end(struct dirty *d, unsigned slot, const uint8_t *host, uint64_t granules);
+void dirty_code_release(struct dirty *d, unsigned slot, const uint8_t *host); /* it has none */
 
 /* The granules of a page that n bytes at offset in it touch. */
 static inline uint64_t dirty_granules(uint64_t offset, uint64_t n)

@@ -124,3 +124,49 @@ TEST(one_accelerator_refuses_two_kinds)
     CHECK_STR(e.text, "vCPUs of the kinds 'arm' and 'tiny' need an accelerator each");
     end(&t);
 }
+
+/* The Arm code waits in a loop, of which tiny changes a byte. */
+TEST(code_of_one_kind_sees_what_the_other_writes)
+{
+    static const uint8_t tiny_code[] = {TINY_SET, 0x20, TINY_OUT, 0x40, TINY_SET, 1, TINY_LOOP, 0};
+    static const uint32_t arm_code[] = {
+        0x52b00001, /* movz w1, #0x8000, lsl #16 */
+        0xaa0103e2, /* mov x2, x1 */
+        0x91010042, /* add x2, x2, #0x40 */
+        0x52800023, /* movz w3, #1 */
+        0x39000823, /* strb w3, [x1, #2] */
+        0xd61f0040, /* br x2 */
+    };
+    static const uint32_t arm_loop[] = {
+        0x52800000, /* 1: movz w0, #0, which becomes 1 */
+        0x34ffffe0, /* cbz w0, 1b */
+        0x39000420, /* strb w0, [x1, #1] */
+        0x14000000, /* b . */
+    };
+    const struct accel_config config = {.track_code = ACCEL_TRACK_ON};
+    const int64_t give_up = os_now_ns() + INT64_C(20000000000);
+    struct two t;
+    struct error e;
+    begin(&t);
+    memcpy(t.ram + TINY_CODE, tiny_code, sizeof(tiny_code));
+    memcpy(t.ram + ARM_CODE, arm_code, sizeof(arm_code));
+    memcpy(t.ports + 0x40, arm_loop, sizeof(arm_loop));
+    struct accel *first = accel_create(&config, &t.tiny, 1, exited, NULL, &e);
+    struct accel *second = accel_create(&config, &t.arm, 1, exited, NULL, &e);
+    REQUIRE(first && second);
+    accel_start(second);
+    for (unsigned i = 1; i <= 2; i++) {
+        while (__atomic_load_n(&t.ports[3 - i], __ATOMIC_ACQUIRE) == 0 && os_now_ns() < give_up) {
+            os_sleep_until_ns(os_now_ns() + 1000000);
+        }
+        if (i == 1) {
+            accel_start(first);
+        }
+    }
+    accel_stop(first);
+    accel_stop(second);
+    CHECK_EQ(t.ports[1], 1);
+    accel_destroy(second);
+    accel_destroy(first);
+    end(&t);
+}
