@@ -36,9 +36,7 @@ static struct vcpu *fake_create(const char *model, unsigned index, struct error 
         error_set(e, "-cpu none: there is no such model");
         return NULL;
     }
-    size_t bytes = align_up(sizeof(struct fake_arm), 64);
-    struct fake_arm *f = aligned_alloc(64, bytes);
-    memset(f, 0, bytes);
+    struct fake_arm *f = vcpu_alloc(sizeof(*f));
     f->v.cls = &arm_cpu_class;
     f->v.index = index;
     return &f->v;
@@ -46,7 +44,7 @@ static struct vcpu *fake_create(const char *model, unsigned index, struct error 
 
 static void fake_destroy(struct vcpu *v)
 {
-    free(v);
+    vcpu_free(v);
 }
 
 static void fake_reset(struct vcpu *v)

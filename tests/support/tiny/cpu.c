@@ -30,10 +30,8 @@ static struct vcpu *create(const char *model, unsigned index, struct error *e)
         error_set(e, "-cpu %s: there is no such model; accepted: one", model);
         return NULL;
     }
-    const size_t bytes = align_up(sizeof(struct tiny_cpu), 64);
-    struct tiny_cpu *cpu = aligned_alloc(64, bytes);
+    struct tiny_cpu *cpu = vcpu_alloc(sizeof(*cpu));
     assert(cpu);
-    memset(cpu, 0, bytes);
     cpu->vcpu.cls = &tiny_cpu_class;
     cpu->vcpu.index = index;
     return &cpu->vcpu;
@@ -41,7 +39,7 @@ static struct vcpu *create(const char *model, unsigned index, struct error *e)
 
 static void destroy(struct vcpu *v)
 {
-    free(v);
+    vcpu_free(tiny(v));
 }
 
 static void reset(struct vcpu *v)
