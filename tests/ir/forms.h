@@ -149,8 +149,8 @@ static inline unsigned form_aux_choices(enum ir_op op, uint32_t *aux)
     static const uint32_t fields[] = {0x0800, 0x0804, 0x0103, 0x1000, 0x1008, 0x2000,
                                       0x2010, 0x2020, 0x1f01, 0x4000, 0x0f31};
     static const uint32_t small[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 31, 32, 33, 63, 64};
-    static const uint32_t roundings[] = {0,  1,    2,     3,     4,     7,     8,    11,    15,
-                                         16, 0x13, 0x103, 0x117, 0x803, 0x813, 0x20, 0x1f03};
+    static const uint32_t roundings[] = {0,  1,    2,     3,     4,     7,     8,    11,   15,
+                                         16, 0x13, 0x103, 0x117, 0x803, 0x813, 0x20, 0x23, 0x1f03};
     const uint32_t *from = small;
     unsigned n = 1;
 

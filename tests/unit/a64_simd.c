@@ -464,8 +464,11 @@ TEST(fjcvtzs_tells_whether_the_conversion_was_exact)
         {UINT64_C(0x4008000000000000), 3, true},
         {UINT64_C(0xc008000000000000), 0xfffffffd, true},
         {UINT64_C(0x4008000000000001), 3, false},
-        {UINT64_C(0x8000000000000000), 0, false}, /* -0 */
-        {UINT64_C(0x41f0000000100000), 1, false}, /* 2^32 + 1, modulo 2^32 */
+        {UINT64_C(0x8000000000000000), 0, false},          /* -0 */
+        {UINT64_C(0x41f0000000100000), 1, false},          /* 2^32 + 1, modulo 2^32 */
+        {UINT64_C(0xc270000000013000), 0xffffffed, false}, /* -2^40 - 19/16 */
+        {UINT64_C(0x43e0000000000000), 0, false},          /* 2^63 */
+        {UINT64_C(0xc3e0000000000001), 0xfffff800, false},
         {UINT64_C(0x7ff8000000000000), 0, false},
         {UINT64_C(0xc1e0000000000000), 0x80000000, true}, /* -2^31 */
     };

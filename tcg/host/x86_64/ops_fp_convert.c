@@ -359,13 +359,34 @@ static void s_to_integer(struct steps *q, const struct ir_insn *in, const unsign
     s_jcc(q, CC_O, cold);
 }
 
+/*
+ * Cold, of FJCVTZS: the integer modulo 2^32, where it has at most 64 bits. The hot path's
+ * conversion has raised what the guest raises; truncating quietly first adds nothing to it.
+ */
+static uint32_t beyond_32_bits(struct compiler *c, unsigned dst, unsigned x, uint32_t evaluate)
+{
+    struct assembler *as = &c->as;
+    const uint32_t resume = as->hot;
+
+    as->to_cold = true;
+    const uint32_t path = as->cold;
+    emit_x(as, B3A(0x0b), X0, reg_operand(x), 1, 3 | 8); /* roundsd */
+    emit_rr(as, OPC(PP_F2, MAP_0F, 0x2c) | OP_W, RAX, X0);
+    x_alu_imm(as, ALU_CMP, true, reg_operand(RAX), 1);
+    x_jcc(as, CC_O, evaluate);
+    x_mov(as, false, dst, RAX);
+    x_jmp(as, resume);
+    as->to_cold = false;
+    return path;
+}
+
 static void emit_ftoi(struct compiler *c, const struct ir_insn *in)
 {
     const unsigned rounding = in->aux & 7, fraction = in->aux >> 8;
 
     if (!is_hostable(in, in->src) || (in->type != T_I32 && in->type != T_I64) ||
-        in->aux & IR_FTOI_JS || rounding == IR_RODD || rounding == IR_RODD + 1 ||
-        (fraction && rounding != IR_RTZ)) {
+        rounding == IR_RODD || rounding == IR_RODD + 1 ||
+        ((fraction || in->aux & IR_FTOI_JS) && rounding != IR_RTZ)) {
         fallback(c, in);
         return;
     }
@@ -373,7 +394,10 @@ static void emit_ftoi(struct compiler *c, const struct ir_insn *in)
     const unsigned t = rounding == IR_RNA ? temp(c, true) : 0;
     struct steps q = {.c = c};
 
-    const uint32_t cold = cold_evaluate(c, in, dst, c->as.hot);
+    uint32_t cold = cold_evaluate(c, in, dst, c->as.hot);
+    if (in->aux & IR_FTOI_JS) {
+        cold = beyond_32_bits(c, dst, ra, cold);
+    }
     const unsigned x = s_prepare(&q, in, (const unsigned[]){ra, t}, cold);
     s_to_integer(&q, in, (const unsigned[]){dst, x}, cold);
     if (rounding != IR_RTZ) {
