@@ -292,7 +292,8 @@ struct ir_call {
     void (*fn)(void);
     enum ir_call_class class;
     bool vector;
-    bool pure; /* result depends on the operands only */
+    bool pure;     /* result depends on the operands only */
+    bool fp_flags; /* gives tcg_fp_flags: a back end reads them itself */
 };
 
 /* A guest register that get and put name: a row of the guest's table. Storage only, no views. */

@@ -330,11 +330,16 @@ static void write_nzcv(struct a64_block *c, ir_val x)
     put_nzcv(c, ir_flags_from(c->b, ir_or(c->b, nz, cv)));
 }
 
-static const struct ir_call row_fp_flags = A64_ROW(arm_fp_flags_leaf, IR_CALL_LEAF);
+static const struct ir_call row_fp_flags = {.name = "arm_fp_flags_leaf",
+                                            .fn = (void (*)(void))arm_fp_flags_leaf,
+                                            .class = IR_CALL_LEAF,
+                                            .fp_flags = true};
 
+/* QC is kept apart. */
 static ir_val read_fpsr(struct a64_block *c)
 {
-    const ir_val flags = ir_call(c->b, T_I64, &row_fp_flags, IR_NONE, IR_NONE, IR_NONE, 0);
+    const ir_val all = ir_call(c->b, T_I64, &row_fp_flags, IR_NONE, IR_NONE, IR_NONE, 0);
+    const ir_val flags = ir_and(c->b, all, const_of(c, FPSR_FLAGS, 1));
     const ir_val qc = ir_get(c->b, ARM_REG_QC);
     const ir_val any = ir_or(c->b, ir_vget(c->b, T_I64, qc, 0), ir_vget(c->b, T_I64, qc, 1));
     const ir_val set = ir_cmp(c->b, IR_NE, any, const_of(c, 0, 1));
@@ -344,8 +349,7 @@ static ir_val read_fpsr(struct a64_block *c)
 static uint64_t set_fp_flags(struct vcpu *v, uint64_t value, uint64_t y, uint64_t z, uint32_t aux)
 {
     (void)y, (void)z, (void)aux;
-    tcg_fp_set_flags(v, (uint32_t)value &
-                            (FPSR_IOC | FPSR_DZC | FPSR_OFC | FPSR_UFC | FPSR_IXC | FPSR_IDC));
+    tcg_fp_set_flags(v, (uint32_t)value & FPSR_FLAGS);
     return 0;
 }
 static const struct ir_call row_set_fp_flags = A64_ROW(set_fp_flags, IR_CALL_FULL);

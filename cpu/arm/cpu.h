@@ -151,6 +151,7 @@ enum {
     FPSR_IDC = 1u << 7,
     FPSR_QC = 1u << 27,
 };
+#define FPSR_FLAGS (FPSR_IOC | FPSR_DZC | FPSR_OFC | FPSR_UFC | FPSR_IXC | FPSR_IDC)
 
 #define ARM_BREAKPOINTS_MAX 16
 #define ARM_PMU_COUNTERS 6 /* event counters; the cycle counter is number 31 */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading FPSR's cumulative flags: compilers' soft binary128 does it with each operation, so it is
- * of class LEAF. */
+/* Reading FPSR's cumulative flags, for engines that do not read them themselves. */
 #include "cpu/arm/fp_flags.h"
 
 #include "tcg/env.h"
@@ -11,5 +10,5 @@ uint64_t arm_fp_flags_leaf(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, u
     (void)y;
     (void)z;
     (void)aux;
-    return tcg_fp_flags(v) & ~(UINT32_C(1) << 27); /* QC is kept apart */
+    return tcg_fp_flags(v);
 }

@@ -185,7 +185,6 @@ void arm_set_fpcr(struct arm_cpu *cpu, uint64_t value)
 }
 
 /* The cumulative bits of FPSR are where softfloat has its flags. */
-#define FPSR_FLAGS (FPSR_IOC | FPSR_DZC | FPSR_OFC | FPSR_UFC | FPSR_IXC | FPSR_IDC)
 _Static_assert(FPSR_IOC == (int)FP_INVALID && FPSR_DZC == (int)FP_DIVZERO &&
                    FPSR_OFC == (int)FP_OVERFLOW,
                "FPSR");

@@ -12,9 +12,9 @@ static void nothing(void)
 {
 }
 
-static const struct ir_call leaf = {"leaf", nothing, IR_CALL_LEAF, false, true};
-static const struct ir_call full = {"full", nothing, IR_CALL_FULL, false, false};
-static const struct ir_call raises = {"raises", nothing, IR_CALL_RAISES, false, false};
+static const struct ir_call leaf = {"leaf", nothing, IR_CALL_LEAF, false, true, false};
+static const struct ir_call full = {"full", nothing, IR_CALL_FULL, false, false, false};
+static const struct ir_call raises = {"raises", nothing, IR_CALL_RAISES, false, false, false};
 static const struct ir_call *const calls[] = {&leaf, &full, &raises, NULL};
 static const struct ir_guest guest = {.regs = rows, .reg_count = array_len(rows), .calls = calls};
 

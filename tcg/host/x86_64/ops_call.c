@@ -4,6 +4,7 @@
  * no allocation: operands go through env.args (integers) or env.vec_args (vectors, and all operands
  * of evaluators).
  */
+#include "base/softfloat.h"
 #include "tcg/host/x86_64/compile.h"
 
 static bool fits_imm(uint64_t k)
@@ -248,6 +249,30 @@ uint32_t cold_memory(struct compiler *c, const struct ir_insn *in, unsigned dst,
 
 /* ---- run-time functions of the guest */
 
+/* MXCSR has IE, DE, ZE, OE, UE, PE from bit 0 on; what DE tells is in env.fp_flags (fpenv_leaf.c).
+ */
+_Static_assert(FP_INVALID == 1 && FP_DIVZERO == 2 && FP_OVERFLOW == 4 && FP_UNDERFLOW == 8 &&
+                   FP_INEXACT == 16,
+               "flags are two masks of MXCSR's");
+
+/* The guest's cumulative flags: libraries ask for them with each function of binary128, and
+ * wherever they change the rounding mode for a while. */
+static void emit_fp_flags(struct compiler *c, unsigned dst)
+{
+    struct assembler *as = &c->as;
+    const struct operand mxcsr = at(STATE, HOT(c->h, guest_mxcsr));
+
+    x_mov(as, false, dst, RAX);
+    x_alu_mem(as, ALU_OR, false, RAX, at(STATE, ENV(c->h, fp_flags)));
+    x_alu(as, ALU_OR, false, RAX, RCX);
+    x_alu_imm(as, ALU_AND, false, reg_operand(RCX), 0x1e);
+    x_shift_imm(as, SHIFT_SHR, false, RCX, 1);
+    x_alu_imm(as, ALU_AND, false, reg_operand(RAX), 1);
+    x_mov(as, false, RCX, RAX);
+    x_load(as, false, RAX, mxcsr);
+    emit_x(as, OPC(0, MAP_0F, 0xae), 3, mxcsr, 0, 0); /* stmxcsr */
+}
+
 void emit_call(struct compiler *c, const struct ir_insn *in)
 {
     const struct ir_call *row = (const struct ir_call *)(uintptr_t)in->imm;
@@ -256,6 +281,10 @@ void emit_call(struct compiler *c, const struct ir_insn *in)
     const uint16_t operands[3] = {in->a, in->b, in->c};
     uint32_t index;
 
+    if (row->fp_flags) {
+        emit_fp_flags(c, dst);
+        return;
+    }
     claim(c, in);
     const bool leaf = row->class == IR_CALL_LEAF && !row->vector;
     if (!leaf) {

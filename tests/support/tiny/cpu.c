@@ -94,8 +94,8 @@ static uint64_t undefined(struct vcpu *v, uint64_t pc, uint64_t b, uint64_t c, u
     atomic_store(&v->powered_off, true);
     return pc;
 }
-static const struct ir_call row_undefined = {"undefined", (void (*)(void))undefined, IR_CALL_FULL,
-                                             false, false};
+static const struct ir_call row_undefined = {
+    "undefined", (void (*)(void))undefined, IR_CALL_FULL, false, false, false};
 
 static void translate(struct vcpu *v, struct ir_builder *b)
 {
