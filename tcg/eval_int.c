@@ -106,6 +106,32 @@ static uint64_t eval_crc32c(uint64_t a, uint64_t b, unsigned n)
     return crc_step((uint32_t)a, b, n, 0x82f63b78);
 }
 
+struct division {
+    uint64_t quotient, remainder;
+    bool over;
+};
+
+static struct division eval_wide_div(uint64_t high, uint64_t low, uint64_t by, unsigned w)
+{
+    const u128 x = (u128)high << w | low;
+
+    if (high >= by) {
+        return (struct division){.over = true};
+    }
+    return (struct division){.quotient = (uint64_t)(x / by), .remainder = (uint64_t)(x % by)};
+}
+
+static struct division eval_wide_sdiv(uint64_t high, uint64_t low, uint64_t by, unsigned w)
+{
+    const s128 x = (s128)((u128)(s128)sext64(high, w) << w | low), d = sext64(by, w);
+    const u128 size = x < 0 ? -(u128)x : (u128)x, by_size = d < 0 ? -(u128)d : (u128)d;
+
+    if (by == 0 || size / by_size > (u128)mask64(w - 1) + ((x < 0) != (d < 0))) {
+        return (struct division){.over = true};
+    }
+    return (struct division){.quotient = (uint64_t)(x / d), .remainder = (uint64_t)(x % d)};
+}
+
 /* ---- flags */
 
 static uint64_t flags_nzp(uint64_t r, unsigned w)
@@ -128,6 +154,83 @@ static uint64_t flags_of_sub(uint64_t a, uint64_t b, unsigned borrow, unsigned w
     return flags_nzp(r, w) | ((a ^ b ^ r) & 16 ? IR_FLAG_A : 0u) |
            ((u128)a < (u128)b + borrow ? IR_FLAG_C : 0u) |
            (((a ^ b) & (a ^ r)) >> (w - 1) & 1 ? IR_FLAG_V : 0u);
+}
+
+/* a rotated through the carry by n places to the left, of w + 1. */
+static uint64_t rotate_carry(uint64_t a, unsigned n, unsigned w, unsigned *carry)
+{
+    u128 x = (u128)*carry << w | a;
+
+    n %= w + 1;
+    x = x << n | x >> (w + 1 - n);
+    *carry = (unsigned)(x >> w & 1);
+    return (uint64_t)x & mask64(w);
+}
+
+static uint64_t flags_cv(uint64_t flags, unsigned carry, bool v)
+{
+    return (flags & ~(uint64_t)(IR_FLAG_C | IR_FLAG_V)) | (carry ? IR_FLAG_C : 0u) |
+           (v ? IR_FLAG_V : 0u);
+}
+
+static unsigned count_of(uint64_t b, unsigned w)
+{
+    return b & (w == 64 ? 63 : 31);
+}
+
+static uint64_t flags_of_shift(enum ir_op op, uint64_t a, unsigned n, unsigned w)
+{
+    const bool sign = a >> (w - 1) & 1;
+    uint64_t r;
+    unsigned carry;
+
+    if (op == IR_flags_shl) {
+        r = n < w ? a << n & mask64(w) : 0;
+        carry = n <= w ? a >> (w - n) & 1 : 0;
+        return flags_cv(flags_nzp(r, w), carry, n == 1 && (r >> (w - 1) & 1) != carry);
+    }
+    if (op == IR_flags_shr) {
+        r = n < w ? a >> n : 0;
+        carry = n <= w ? a >> (n - 1) & 1 : 0;
+        return flags_cv(flags_nzp(r, w), carry, n == 1 && sign);
+    }
+    r = (uint64_t)(sext64(a, w) >> n) & mask64(w);
+    return flags_cv(flags_nzp(r, w), sext64(a, w) >> (n - 1) & 1, false);
+}
+
+static uint64_t flags_of_rotation(enum ir_op op, uint64_t a, unsigned n, unsigned w, uint64_t flags)
+{
+    const bool left = op == IR_flags_rol || op == IR_flags_rcl;
+    unsigned carry = flags & IR_FLAG_C ? 1 : 0;
+    uint64_t r;
+
+    if (op == IR_flags_rcl || op == IR_flags_rcr) {
+        r = rotate_carry(a, left ? n : w + 1 - n % (w + 1), w, &carry);
+    } else {
+        r = eval_rotr(a, (left ? 2 * w - n % w : n) % w, w);
+        carry = (left ? r : r >> (w - 1)) & 1;
+    }
+    const bool top = r >> (w - 1) & 1, next = r >> (w - 2) & 1;
+    return flags_cv(flags, carry, n == 1 && top != (left ? (bool)carry : next));
+}
+
+static uint64_t eval_moved(const struct ir_insn *in, uint64_t a, uint64_t b, uint64_t c)
+{
+    const unsigned w = ir_lane_bits(in->type == T_FLAGS ? in->src : in->type), n = count_of(b, w);
+    unsigned carry = c & IR_FLAG_C ? 1 : 0;
+
+    switch (in->op) {
+    case IR_rcl:
+        return rotate_carry(a, n, w, &carry);
+    case IR_rcr:
+        return rotate_carry(a, w + 1 - n % (w + 1), w, &carry);
+    case IR_flags_shl:
+    case IR_flags_shr:
+    case IR_flags_sar:
+        return n ? flags_of_shift((enum ir_op)in->op, a, n, w) : c;
+    default:
+        return n ? flags_of_rotation((enum ir_op)in->op, a, n, w, c) : c;
+    }
 }
 
 bool ir_eval_condition(enum ir_cond cond, uint64_t flags)
@@ -167,6 +270,18 @@ static uint64_t eval_flags(const struct ir_insn *in, uint64_t a, uint64_t b, uin
         return a + b + carry;
     case IR_sbb:
         return a - b - carry;
+    case IR_rcl:
+    case IR_rcr:
+    case IR_flags_shl:
+    case IR_flags_shr:
+    case IR_flags_sar:
+    case IR_flags_rol:
+    case IR_flags_ror:
+    case IR_flags_rcl:
+    case IR_flags_rcr:
+        return eval_moved(in, a, b, c);
+    case IR_flags_with:
+        return (a & ~(uint64_t)in->aux) | (b & in->aux);
     case IR_flags_cmc:
         return a ^ IR_FLAG_C;
     case IR_flags_from:
@@ -208,24 +323,9 @@ uint64_t ir_eval_scalar(const struct ir_insn *in, uint64_t a, uint64_t b, uint64
 
 bool ir_eval_is_scalar(enum ir_op op)
 {
-    switch (op) {
-    case IR_cmp:
-    case IR_tst:
-    case IR_select:
-    case IR_flags_select:
-    case IR_flags_add:
-    case IR_flags_sub:
-    case IR_flags_logic:
-    case IR_flags_adc:
-    case IR_flags_sbb:
-    case IR_adc:
-    case IR_sbb:
-    case IR_flags_cmc:
-    case IR_flags_from:
-    case IR_flags_bits:
-    case IR_flags_test:
-        return true;
-    default:
-        return ir_ops[op].effects & IR_EXPRESSION;
+    if (op == IR_cmp || op == IR_tst || op == IR_select ||
+        (op >= IR_flags_add && op <= IR_flags_select)) {
+        return op != IR_flags_fcmp;
     }
+    return ir_ops[op].effects & IR_EXPRESSION;
 }

@@ -159,6 +159,20 @@ static ir_val fold_divide(struct ir_builder *b, struct ir_insn *in)
     return k == 0 ? in->b : IR_NONE;
 }
 
+/* With nothing in the upper half it is an ordinary one. */
+static ir_val fold_wide_division(struct ir_builder *b, struct ir_insn *in)
+{
+    uint64_t k;
+
+    if (!fold_is_const(b, in->a, &k) || k != 0) {
+        return IR_NONE;
+    }
+    if (in->op == IR_udivw_over) {
+        return ir_cmp(b, IR_EQ, in->c, konst(b, in->src, 0));
+    }
+    return fold_emit2(b, in->op == IR_udivw ? IR_udiv : IR_urem, in->type, in->b, in->c);
+}
+
 static ir_val fold_mul_high(struct ir_builder *b, struct ir_insn *in)
 {
     uint64_t k;
@@ -461,6 +475,7 @@ enum family {
     VECTOR,
     ADDRESS,
     CARRY,
+    WIDE_DIVISION,
     FLUSH
 };
 
@@ -509,6 +524,17 @@ static const uint8_t families[IR_OP_COUNT] = {
     [IR_select] = COMPARE,
     [IR_flags_select] = COMPARE,
     [IR_flags_cmc] = FLAGS,
+    [IR_flags_shl] = FLAGS,
+    [IR_flags_shr] = FLAGS,
+    [IR_flags_sar] = FLAGS,
+    [IR_flags_rol] = FLAGS,
+    [IR_flags_ror] = FLAGS,
+    [IR_flags_rcl] = FLAGS,
+    [IR_flags_rcr] = FLAGS,
+    [IR_flags_with] = FLAGS,
+    [IR_udivw] = WIDE_DIVISION,
+    [IR_uremw] = WIDE_DIVISION,
+    [IR_udivw_over] = WIDE_DIVISION,
     [IR_flags_from] = FLAGS,
     [IR_flags_bits] = FLAGS,
     [IR_flags_test] = FLAGS,
@@ -575,6 +601,8 @@ ir_val ir_fold(struct ir_builder *b, struct ir_insn *in)
         return fold_vector(b, in);
     case CARRY:
         return fold_carry(b, in);
+    case WIDE_DIVISION:
+        return fold_wide_division(b, in);
     case ADDRESS:
         fold_address(b, in);
         return IR_NONE;

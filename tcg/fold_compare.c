@@ -25,6 +25,8 @@ static bool is_boolean(const struct ir_builder *b, ir_val v, unsigned depth)
     case IR_tst:
     case IR_fcmp:
     case IR_flags_test:
+    case IR_udivw_over:
+    case IR_sdivw_over:
         return true;
     case IR_and:
     case IR_or:
@@ -452,6 +454,73 @@ static ir_val test_select(struct ir_builder *b, enum ir_cond c, const struct ir_
     return ir_select(b, condition, yes, no);
 }
 
+/* A condition of the flags of a shift by a constant: of the shifted value, or of the bit that left
+ * last. */
+static ir_val test_shift(struct ir_builder *b, enum ir_cond c, const struct ir_insn *f)
+{
+    static const uint8_t shifts[] = {IR_shl, IR_shr, IR_sar};
+    const unsigned w = ir_lane_bits(f->src);
+    const ir_type t = f->src;
+    const uint16_t a = f->a;
+    const enum ir_op op = (enum ir_op)shifts[f->op - IR_flags_shl];
+    uint64_t n;
+
+    if (!fold_is_const(b, f->b, &n) || (n &= w == 64 ? 63 : 31) == 0) {
+        return IR_NONE;
+    }
+    if (c == IR_EQ || c == IR_NE || c == IR_MI || c == IR_PL) {
+        const ir_val r = fold_emit2(b, op, t, a, ir_konst(b, t, n));
+        return ir_cmp(b, c == IR_MI ? IR_SLT : c == IR_PL ? IR_SGE : c, r, ir_konst(b, t, 0));
+    }
+    if ((c == IR_ULT || c == IR_UGE) && n <= w) {
+        const uint64_t bit = UINT64_C(1) << (op == IR_shl ? w - n : n - 1);
+        return ir_tst(b, c == IR_ULT ? IR_NE : IR_EQ, a, ir_konst(b, t, bit));
+    }
+    return IR_NONE;
+}
+
+/* Flags that condition c looks at. */
+static uint32_t flags_of_condition(enum ir_cond c)
+{
+    static const uint32_t of[] = {IR_FLAG_V,
+                                  IR_FLAG_C,
+                                  IR_FLAG_Z,
+                                  IR_FLAG_C | IR_FLAG_Z,
+                                  IR_FLAG_N,
+                                  IR_FLAG_P,
+                                  IR_FLAG_N | IR_FLAG_V,
+                                  IR_FLAG_N | IR_FLAG_V | IR_FLAG_Z};
+
+    return of[c >> 1];
+}
+
+static ir_val test_with(struct ir_builder *b, enum ir_cond c, const struct ir_insn *f)
+{
+    const uint32_t looked_at = flags_of_condition(c);
+
+    return (looked_at & f->aux) == 0    ? ir_flags_test(b, c, f->a)
+           : (looked_at & ~f->aux) == 0 ? ir_flags_test(b, c, f->b)
+                                        : IR_NONE;
+}
+
+/* Flags of a shift or rotation by a constant. */
+static ir_val fold_moved(struct ir_builder *b, struct ir_insn *in)
+{
+    const bool shift = in->op == IR_flags_shl || in->op == IR_flags_shr || in->op == IR_flags_sar;
+    uint64_t n;
+
+    if (!fold_is_const(b, in->b, &n)) {
+        return IR_NONE;
+    }
+    if ((n & (in->src == T_I64 ? 63 : 31)) == 0) {
+        return in->c;
+    }
+    if (shift) { /* the flags before do not matter */
+        in->c = (uint16_t)ir_flags_from(b, ir_konst(b, T_I32, 0));
+    }
+    return IR_NONE;
+}
+
 static ir_val fold_flags_test(struct ir_builder *b, struct ir_insn *in)
 {
     const struct ir_insn *f = fold_def(b, in->a);
@@ -472,6 +541,12 @@ static ir_val fold_flags_test(struct ir_builder *b, struct ir_insn *in)
         return IR_NONE;
     case IR_flags_select:
         return test_select(b, c, f);
+    case IR_flags_shl:
+    case IR_flags_shr:
+    case IR_flags_sar:
+        return test_shift(b, c, f);
+    case IR_flags_with:
+        return test_with(b, c, f);
     case IR_flags_cmc:
         if (fold_def(b, f->a)->op == IR_flags_logic) {
             return test_logic(b, c, fold_def(b, f->a), true);
@@ -501,6 +576,18 @@ ir_val fold_flags(struct ir_builder *b, struct ir_insn *in)
     switch (in->op) {
     case IR_flags_test:
         return fold_flags_test(b, in);
+    case IR_flags_shl:
+    case IR_flags_shr:
+    case IR_flags_sar:
+    case IR_flags_rol:
+    case IR_flags_ror:
+    case IR_flags_rcl:
+    case IR_flags_rcr:
+        return fold_moved(b, in);
+    case IR_flags_with:
+        return in->a == in->b || in->aux == 0             ? in->a
+               : (in->aux & IR_FLAGS_ALL) == IR_FLAGS_ALL ? in->b
+                                                          : IR_NONE;
     case IR_flags_cmc:
         if (x->op == IR_flags_cmc) {
             return x->a;

@@ -83,6 +83,13 @@ OP(udiv, BIN, PURE, b ? a / b : 0)
 OP(sdiv, BIN, PURE, eval_sdiv(sx(a), sx(b)))
 OP(urem, BIN, PURE, b ? a % b : 0)
 OP(srem, BIN, PURE, eval_srem(sx(a), sx(b)))
+/* a:b divided by c, a the upper half; 0 where the quotient does not fit or c is 0, which _over says */
+OP(udivw, TRI, PURE, eval_wide_div(a, b, c, w).quotient)
+OP(uremw, TRI, PURE, eval_wide_div(a, b, c, w).remainder)
+OP(udivw_over, TRI, PURE, eval_wide_div(a, b, c, src_bits).over) /* I32 boolean */
+OP(sdivw, TRI, PURE, eval_wide_sdiv(a, b, c, w).quotient)
+OP(sremw, TRI, PURE, eval_wide_sdiv(a, b, c, w).remainder)
+OP(sdivw_over, TRI, PURE, eval_wide_sdiv(a, b, c, src_bits).over)
 OP(and, BIN, PURE | COMMUTES | LIFTS, a &b)
 OP(or, BIN, PURE | COMMUTES | LIFTS, a | b)
 OP(xor, BIN, PURE | COMMUTES | LIFTS, a ^ b)
@@ -136,6 +143,22 @@ OP(flags_adc, TRI, PURE, NOEVAL)  /* a + b + C of c */
 OP(flags_sbb, TRI, PURE, NOEVAL)  /* a - b - C of c */
 OP(adc, TRI, PURE, NOEVAL)        /* c is a FLAGS value */
 OP(sbb, TRI, PURE, NOEVAL)
+/*
+ * Of a, shifted or rotated by b as x86 does: b counts modulo 64 for 64 bits, else modulo 32, and if
+ * that is 0 the flags are those of c. C is the last bit that left. V says whether the sign changed
+ * (shl, rotations: by 1 only; shr: it was the sign), and is 0 where more than one bit moved.
+ * Rotations keep the other flags; with rcl and rcr C is part of what rotates.
+ */
+OP(flags_shl, TRI, PURE, NOEVAL)
+OP(flags_shr, TRI, PURE, NOEVAL)
+OP(flags_sar, TRI, PURE, NOEVAL)
+OP(flags_rol, TRI, PURE, NOEVAL)
+OP(flags_ror, TRI, PURE, NOEVAL)
+OP(flags_rcl, TRI, PURE, NOEVAL)
+OP(flags_rcr, TRI, PURE, NOEVAL)
+OP(rcl, TRI, PURE, NOEVAL) /* the rotated value; c is a FLAGS value */
+OP(rcr, TRI, PURE, NOEVAL)
+OP(flags_with, BINI, PURE, NOEVAL)   /* a with the bits in aux of b */
 OP(flags_cmc, UN, PURE, NOEVAL)      /* complements C */
 OP(flags_fcmp, BINI, STICKY, NOEVAL) /* Arm's encoding with C complemented: lt N C; eq Z; gt none;
                                         unordered V; aux 1: signalling */

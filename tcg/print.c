@@ -81,6 +81,15 @@ bool ir_has_source_type(enum ir_op op)
     case IR_flags_logic:
     case IR_flags_adc:
     case IR_flags_sbb:
+    case IR_flags_shl:
+    case IR_flags_shr:
+    case IR_flags_sar:
+    case IR_flags_rol:
+    case IR_flags_ror:
+    case IR_flags_rcl:
+    case IR_flags_rcr:
+    case IR_udivw_over:
+    case IR_sdivw_over:
     case IR_flags_fcmp:
     case IR_flags_from:
     case IR_flags_bits:

@@ -8,6 +8,7 @@
 
 #include "base/bits.h"
 #include "base/error.h"
+#include "tcg/eval.h"
 #include "tcg/opinfo.h"
 #include "tcg/text.h"
 
@@ -122,6 +123,10 @@ static bool verify_integer(struct verifier *c)
         return false;
     }
     switch (in->op) {
+    case IR_udivw_over:
+    case IR_sdivw_over:
+        return check(c, in->type == T_I32, "a boolean is an i32") &&
+               check(c, is_int(in->src), "operands are integers") && operands_are(c, in->src);
     case IR_extr:
     case IR_shli:
     case IR_shri:
@@ -201,6 +206,8 @@ static bool verify_flags(struct verifier *c)
     switch (in->op) {
     case IR_adc:
     case IR_sbb:
+    case IR_rcl:
+    case IR_rcr:
         return check(c, is_int(in->type), "the type is not an integer's") &&
                operand_is(c, in->a, in->type) && operand_is(c, in->b, in->type) &&
                operand_is(c, in->c, T_FLAGS);
@@ -226,8 +233,18 @@ static bool verify_flags(struct verifier *c)
     case IR_flags_fcmp:
         return check(c, is_fp(in->src), "operands are not floating point") &&
                operands_are(c, in->src) && check(c, in->aux <= 1, "aux is 0 or 1");
+    case IR_flags_with:
+        return check(c, (in->aux & ~(uint32_t)IR_FLAGS_ALL) == 0, "not bits of flags") &&
+               operands_are(c, T_FLAGS);
     case IR_flags_adc:
     case IR_flags_sbb:
+    case IR_flags_shl:
+    case IR_flags_shr:
+    case IR_flags_sar:
+    case IR_flags_rol:
+    case IR_flags_ror:
+    case IR_flags_rcl:
+    case IR_flags_rcr:
         return check(c, is_int(in->src), "operands are integers") &&
                operand_is(c, in->a, in->src) && operand_is(c, in->b, in->src) &&
                operand_is(c, in->c, T_FLAGS);

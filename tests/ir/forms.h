@@ -148,6 +148,7 @@ static inline unsigned form_aux_choices(enum ir_op op, uint32_t *aux)
 {
     static const uint32_t fields[] = {0x0800, 0x0804, 0x0103, 0x1000, 0x1008, 0x2000,
                                       0x2010, 0x2020, 0x1f01, 0x4000, 0x0f31};
+    static const uint32_t flags[] = {0, 0x100, 0x101, 0xd400, 0xd501};
     static const uint32_t small[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 31, 32, 33, 63, 64};
     static const uint32_t roundings[] = {0,  1,    2,     3,     4,     7,     8,    11,   15,
                                          16, 0x13, 0x103, 0x117, 0x803, 0x813, 0x20, 0x23, 0x1f03};
@@ -157,6 +158,9 @@ static inline unsigned form_aux_choices(enum ir_op op, uint32_t *aux)
     if (op == IR_ubfx || op == IR_sbfx || op == IR_dep) {
         from = fields;
         n = array_len(fields);
+    } else if (op == IR_flags_with) {
+        from = flags;
+        n = array_len(flags);
     } else if (op == IR_frint || op == IR_ftoi || op == IR_vftoi || op == IR_itof ||
                op == IR_vitof) {
         from = roundings;

@@ -50,6 +50,9 @@ static void block_of_constants(struct ir_builder *b, const struct form *f, uint6
 /* Bits of FLAGS that a row of type FLAGS is sure to hold after the op. */
 static unsigned certain_flags(enum ir_op op)
 {
+    if (op == IR_flags_shl || op == IR_flags_shr || op == IR_flags_sar) {
+        return IR_FLAGS_ALL & ~IR_FLAG_A;
+    }
     return op == IR_flags_logic || op == IR_flags_fcmp ? IR_FLAGS_ALL & ~(IR_FLAG_A | IR_FLAG_P)
                                                        : IR_FLAGS_ALL;
 }
@@ -169,6 +172,76 @@ TEST(code_beside_wide_vectors_is_in_vex_encoding)
         CHECK_MSG(!line, "%s.%s: %s", ir_ops[all->form[i].op].name, ir_type_name(all->form[i].type),
                   line);
         free(code);
+    }
+}
+
+static bool is_inline(unsigned op)
+{
+    return (op >= IR_udivw && op <= IR_sdivw_over) || op == IR_urem || op == IR_srem ||
+           (op >= IR_flags_add && op <= IR_flags_select && op != IR_flags_fcmp) || op == IR_select;
+}
+
+TEST(flags_carries_and_wide_divisions_of_any_width_call_nothing)
+{
+    const struct engine *e = &engines()[1];
+    const struct forms *all = forms_all();
+    static struct rig_state state;
+    unsigned checked = 0;
+
+    setup();
+    for (unsigned i = 0; e->rig && i < all->count && test_state.failures == 0; i++) {
+        const struct form *f = &all->form[i];
+        if (!is_inline(f->op) || (f->op >= IR_urem && f->op <= IR_srem && f->type < T_I32)) {
+            continue;
+        }
+        rig_clear(&state);
+        form_block(&folded, f, 0);
+        rig_run(e->rig, &folded, &state);
+        char *code = rig_code(e->rig);
+        CHECK_MSG(!strstr(code, "call"), "%s.%s: %s", ir_ops[f->op].name, ir_type_name(f->type),
+                  code);
+        free(code);
+        checked++;
+    }
+    CHECK(checked > 100);
+}
+
+/* How often a word is in a text. */
+static unsigned times_in(const char *text, const char *word)
+{
+    unsigned n = 0;
+
+    while ((text = strstr(text, word))) {
+        text += strlen(word);
+        n++;
+    }
+    return n;
+}
+
+TEST(both_halves_of_a_product_are_one_instruction)
+{
+    static const char *const texts[] = {
+        "insn 0x1000\na = get.i64 x0\nb = get.i64 x1\nl = mul.i64 a, b\nh = umulh.i64 a, b\n"
+        "put x0, l\nput x2, h\nbr 0x2000\n",
+        "insn 0x1000\na = get.i64 x0\nb = get.i64 x1\nh = smulh.i64 a, b\nl = mul.i64 a, b\n"
+        "put x0, l\nput x2, h\nbr 0x2000\n"};
+    static struct rig_state state;
+
+    setup();
+    for (unsigned level = 1; level < 4; level++) {
+        for (unsigned i = 0; engines()[level].rig && i < array_len(texts); i++) {
+            ir_begin(&folded, RIG_PC, 0);
+            REQUIRE(ir_parse(&folded, texts[i], NULL));
+            rig_clear(&state);
+            state.x[0] = UINT64_C(0x8000000000000001);
+            state.x[1] = 6;
+            rig_run(engines()[level].rig, &folded, &state);
+            char *code = rig_code(engines()[level].rig);
+            CHECK_EQ(times_in(code, "mul"), 1);
+            CHECK_EQ(state.x[0], 6);
+            CHECK_EQ(state.x[2], i ? UINT64_MAX - 2 : 3);
+            free(code);
+        }
     }
 }
 

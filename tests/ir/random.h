@@ -46,7 +46,8 @@ static inline void random_made(struct random_block *s, ir_val v)
     if (in->type == T_VOID) {
         return;
     }
-    if (in->op == IR_cmp || in->op == IR_tst || in->op == IR_flags_test || in->op == IR_fcmp) {
+    if (in->op == IR_cmp || in->op == IR_tst || in->op == IR_flags_test || in->op == IR_fcmp ||
+        in->op == IR_udivw_over || in->op == IR_sdivw_over) {
         random_add(s, &s->booleans, v);
     }
     random_add(s, random_pool(s, in->type), v);

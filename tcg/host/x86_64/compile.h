@@ -361,6 +361,15 @@ struct site *new_site(struct compiler *c, enum site_kind kind, bool exits,
 /* The one instruction that does in by lane, or 0. *swap: its operands the other way round. */
 opcode vector_opcode(const struct ir_insn *in, bool *swap);
 
+opcode flags_sized(unsigned op, ir_type t); /* op, of 16 to 64 bits, in the width of t */
+/* dst = f, packed; may produce flags, and rax. What it needs has registers already, by _claim. */
+void flags_packed_into(struct compiler *c, unsigned dst, ir_val f);
+void flags_claim_operands(struct compiler *c, ir_val f, uint32_t exclude);
+void emit_flags_moved(struct compiler *c, const struct ir_insn *in);
+void emit_flags_with(struct compiler *c, const struct ir_insn *in);
+void emit_rotate_carry(struct compiler *c, const struct ir_insn *in);
+void emit_wide_divide(struct compiler *c, const struct ir_insn *in);
+
 /* ---- 256 bits (ops_wide.c) */
 bool wide_is_native(const struct ir_insn *in); /* an op on them, given AVX2 */
 void emit_wide(struct compiler *c, const struct ir_insn *in);

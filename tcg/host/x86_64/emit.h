@@ -345,6 +345,8 @@ enum {
 enum {
     SHIFT_ROL,
     SHIFT_ROR,
+    SHIFT_RCL,
+    SHIFT_RCR,
     SHIFT_SHL = 4,
     SHIFT_SHR,
     SHIFT_SAR = 7

@@ -253,7 +253,7 @@ unsigned condition(struct compiler *c, ir_val boolean)
 
 /* ---- producing flags; each emits backwards */
 
-static opcode sized(unsigned op, ir_type t)
+opcode flags_sized(unsigned op, ir_type t)
 {
     switch (ir_type_bits(t)) {
     case 8:
@@ -275,14 +275,14 @@ static void compare(struct compiler *c, ir_type t, ir_val a, ir_val b)
     if (imm32(c, b, t, &k) && wide) {
         const unsigned ra = use(c, a, 0);
         if (k == 0) {
-            emit_rr(&c->as, sized(0x85, t), ra, ra);
+            emit_rr(&c->as, flags_sized(0x85, t), ra, ra);
         } else {
             x_alu_imm(&c->as, ALU_CMP, t == T_I64, reg_operand(ra), k);
         }
         return;
     }
     const unsigned ra = use(c, a, 0), rb = use(c, b, 0);
-    emit_rr(&c->as, sized(0x3b, t), ra, rb);
+    emit_rr(&c->as, flags_sized(0x3b, t), ra, rb);
 }
 
 static void test_bits(struct compiler *c, ir_type t, ir_val a, ir_val b)
@@ -294,7 +294,7 @@ static void test_bits(struct compiler *c, ir_type t, ir_val a, ir_val b)
         return;
     }
     const unsigned ra = use(c, a, 0), rb = use(c, b, 0);
-    emit_rr(&c->as, sized(0x85, t), ra, rb);
+    emit_rr(&c->as, flags_sized(0x85, t), ra, rb);
 }
 
 /* Puts bit 8 of a packed value into the carry, complemented if asked. Locks a register; emits
@@ -344,7 +344,7 @@ static void with_carry(struct compiler *c, const struct pending *p)
 
     const unsigned ra = use(c, p->a, 0), rb = use(c, p->b, 0);
     claim_packed(c, f);
-    emit_rr(&c->as, sized(p->kind == FLAGS_ADC ? 0x13 : 0x1b, p->type), RAX, rb);
+    emit_rr(&c->as, flags_sized(p->kind == FLAGS_ADC ? 0x13 : 0x1b, p->type), RAX, rb);
     x_mov(&c->as, true, RAX, ra);
     carry_from_packed(c, f, complement);
 }
@@ -357,7 +357,7 @@ static void add_into_scratch(struct compiler *c, const struct pending *p)
     if (imm32(c, p->b, p->type, &k) && ir_type_bits(p->type) >= 32) {
         x_alu_imm(&c->as, ALU_ADD, p->type == T_I64, reg_operand(RAX), k);
     } else {
-        emit_rr(&c->as, sized(0x03, p->type), RAX, use(c, p->b, 0));
+        emit_rr(&c->as, flags_sized(0x03, p->type), RAX, use(c, p->b, 0));
     }
     x_mov(&c->as, true, RAX, ra);
 }
@@ -595,8 +595,7 @@ void emit_flags_bits(struct compiler *c, const struct ir_insn *in)
     flush_flags(c);
 }
 
-/* dst = f, packed; may produce flags. What it needs has registers already. */
-static void packed_into(struct compiler *c, unsigned dst, ir_val f)
+void flags_packed_into(struct compiler *c, unsigned dst, ir_val f)
 {
     uint32_t k;
     bool cmc;
@@ -615,7 +614,7 @@ static void packed_into(struct compiler *c, unsigned dst, ir_val f)
     flush_flags(c);
 }
 
-static void claim_operands(struct compiler *c, ir_val f, uint32_t exclude)
+void flags_claim_operands(struct compiler *c, ir_val f, uint32_t exclude)
 {
     uint32_t k;
     bool cmc;
@@ -666,8 +665,8 @@ void emit_flags_select(struct compiler *c, const struct ir_insn *in)
 {
     const unsigned dst = def(c);
 
-    claim_operands(c, in->b, 0);
-    claim_operands(c, in->c, 0);
+    flags_claim_operands(c, in->b, 0);
+    flags_claim_operands(c, in->c, 0);
     const unsigned cc = condition(c, in->a);
     const struct pending want = c->pending;
     claim_pending(c, 0);
@@ -675,11 +674,11 @@ void emit_flags_select(struct compiler *c, const struct ir_insn *in)
 
     copy(c, false, dst, RDX);
     const uint32_t over = c->as.hot;
-    packed_into(c, RDX, in->b);
+    flags_packed_into(c, RDX, in->b);
     x_jcc(&c->as, cc ^ 1, over);
     c->pending = want;
     flush_flags(c);
-    packed_into(c, RDX, in->c);
+    flags_packed_into(c, RDX, in->c);
 }
 
 /* ---- booleans and selections */
@@ -710,10 +709,6 @@ void emit_select(struct compiler *c, const struct ir_insn *in)
         copy(c, true, X0, rb);
         x_jcc(&c->as, cc ^ 1, over);
         copy(c, true, X0, rc);
-        return;
-    }
-    if (in->type != T_I32 && in->type != T_I64) {
-        fallback(c, in);
         return;
     }
     const bool w = in->type == T_I64;
@@ -762,13 +757,6 @@ static bool carry_stays(const struct compiler *c, ir_val f)
 /* adc, sbb: the host's own, with the carry fetched from where it is. */
 void emit_carry_op(struct compiler *c, const struct ir_insn *in)
 {
-    if (in->type != T_I32 && in->type != T_I64) {
-        if (c->pending.kind) {
-            flush_flags(c);
-        }
-        fallback(c, in);
-        return;
-    }
     const bool w = in->type == T_I64;
     bool complement;
     const ir_val f = carry_source(c, in->c, &complement);
@@ -787,7 +775,7 @@ void emit_carry_op(struct compiler *c, const struct ir_insn *in)
         claim_packed(c, f);
     }
     x_mov(&c->as, true, dst, RAX);
-    x_alu(&c->as, in->op == IR_adc ? ALU_ADC : ALU_SBB, w, RAX, rb);
+    emit_rr(&c->as, flags_sized(in->op == IR_adc ? 0x13 : 0x1b, in->type), RAX, rb);
     x_mov(&c->as, w, RAX, ra);
     if (stays) {
         if (complement) {

@@ -158,8 +158,67 @@ static void emit_mulx(struct compiler *c, const struct ir_insn *in, unsigned dst
     x_mov(&c->as, true, RDX, ra);
 }
 
+static bool uses_value(const struct compiler *c, uint32_t i, uint32_t v)
+{
+    const struct ir_insn *in = &c->insns[i];
+
+    return value(c, in->a) == v || value(c, in->b) == v || value(c, in->c) == v;
+}
+
+/* The op a little before that makes the other half of the product of op i, which is one of the
+ * halves, and is wanted, but not before op i; or 0. */
+static uint32_t other_half(const struct compiler *c, const struct ir_insn *in)
+{
+    for (uint32_t n = c->i - 1; n > 0 && n + 4 > c->i; n--) {
+        const struct ir_insn *x = &c->insns[n];
+        const bool halves = (x->op == IR_mul) != (in->op == IR_mul) &&
+                            (x->op == IR_mul || x->op == IR_umulh || x->op == IR_smulh);
+        if (halves && x->type == in->type && value(c, x->a) == value(c, in->a) &&
+            value(c, x->b) == value(c, in->b)) {
+            bool early = c->reg[n] < 0 && !c->spill[n];
+            for (uint32_t k = n + 1; k < c->i; k++) {
+                early |= uses_value(c, k, n);
+            }
+            return early ? 0 : n;
+        }
+    }
+    return 0;
+}
+
+/* Both halves by one instruction. */
+static bool emit_product(struct compiler *c, const struct ir_insn *in)
+{
+    const bool wants = wanted(c);
+    const uint32_t other = wants ? other_half(c, in) : 0;
+    const struct ir_insn *high = in->op == IR_mul ? &c->insns[other] : in;
+    const bool w = is64(in), mulx = w && c->h->bmi2 && high->op == IR_umulh;
+    unsigned r[2];
+
+    if (!other || (c->pending.kind && !mulx)) {
+        return false;
+    }
+    r[in->op == IR_mul] = def(c);
+    c->locked[0] |= 1u << r[in->op == IR_mul];
+    r[in->op != IR_mul] = define(c, (uint16_t)other);
+    c->locked[0] = 0;
+    const unsigned rb = use(c, in->b, 0), ra = use(c, in->a, 0);
+    if (mulx) {
+        emit_v(&c->as, OPC(PP_F2, MAP_0F38, 0xf6) | OP_W, r[0], r[1], reg_operand(rb), 0, 0);
+        x_mov(&c->as, true, RDX, ra);
+        return true;
+    }
+    x_mov(&c->as, w, r[0], RDX);
+    x_mov(&c->as, w, r[1], RAX);
+    emit_rr(&c->as, OPC(0, 0, 0xf7) | W(w), high->op == IR_umulh ? 4 : 5, rb);
+    x_mov(&c->as, w, RAX, ra);
+    return true;
+}
+
 void emit_mul(struct compiler *c, const struct ir_insn *in)
 {
+    if (plain(in) && emit_product(c, in)) {
+        return;
+    }
     if (!plain(in)) {
         if (ir_is_vector(in->type)) {
             emit_vector(c, in);
@@ -195,18 +254,20 @@ void emit_mul(struct compiler *c, const struct ir_insn *in)
     x_mov(&c->as, w, RAX, ra);
 }
 
-/* Division by zero gives 0; the one signed overflow gives the dividend. */
+/* Division by zero gives 0; the one signed overflow gives the dividend and no remainder. */
 void emit_div(struct compiler *c, const struct ir_insn *in)
 {
     if (!plain(in)) {
         fallback(c, in);
         return;
     }
-    const bool w = is64(in), sign = in->op == IR_sdiv;
+    const bool w = is64(in), sign = in->op == IR_sdiv || in->op == IR_srem;
+    const bool remainder = in->op == IR_urem || in->op == IR_srem;
     const unsigned dst = def(c), rb = use(c, in->b, 0), ra = use(c, in->a, 0);
+    const unsigned result = remainder ? RDX : RAX;
     struct assembler *as = &c->as;
 
-    x_mov(as, w, dst, RAX);
+    x_mov(as, w, dst, result);
     const uint32_t done = as->hot;
     emit_rr(as, OPC(0, 0, 0xf7) | W(w), sign ? 7 : 6, RCX);
     if (sign) {
@@ -217,13 +278,17 @@ void emit_div(struct compiler *c, const struct ir_insn *in)
     const uint32_t divide = as->hot;
     if (sign) {
         x_jmp(as, done);
-        emit_rr(as, OPC(0, 0, 0xf7) | W(w), 3, RAX); /* -1: neg */
+        if (remainder) {
+            x_mov_imm(as, RDX, 0);
+        } else {
+            emit_rr(as, OPC(0, 0, 0xf7) | W(w), 3, RAX); /* -1: neg */
+        }
         x_jcc(as, CC_NE, divide);
         x_alu_imm(as, ALU_CMP, w, reg_operand(RCX), -1);
     }
     const uint32_t not_zero = as->hot;
     x_jmp(as, done);
-    x_mov_imm(as, RAX, 0);
+    x_mov_imm(as, result, 0);
     x_jcc(as, CC_NE, not_zero);
     x_test(as, w, RCX, RCX);
     x_mov(as, w, RAX, ra);
