@@ -68,7 +68,7 @@ static unsigned min3(unsigned a, unsigned b, unsigned c)
  * The optimal string alignment distance, by rows of its table of which three are alive: row i holds
  * the distances from the first i characters of a to every beginning of b.
  */
-unsigned edit_distance(const char *a, const char *b)
+unsigned error_edit_distance(const char *a, const char *b)
 {
     enum {
         MAX = 64
@@ -93,7 +93,7 @@ unsigned edit_distance(const char *a, const char *b)
     return row[na % 3][nb];
 }
 
-const char *nearest_name(const char *word, const char *const *names, size_t n)
+const char *error_nearest_name(const char *word, const char *const *names, size_t n)
 {
     const char *best = NULL;
     unsigned best_distance = 0;
@@ -102,7 +102,7 @@ const char *nearest_name(const char *word, const char *const *names, size_t n)
         if (!names[i]) {
             continue;
         }
-        unsigned d = edit_distance(word, names[i]);
+        unsigned d = error_edit_distance(word, names[i]);
         size_t longer = strlen(names[i]) > len ? strlen(names[i]) : len;
         /* A third of the characters may be wrong; of a very short name, one. */
         bool near = d <= (longer < 6 ? 1 : longer / 3);

@@ -30,9 +30,9 @@ void error_append(struct error *e, const char *fmt, ...) __attribute__((format(p
  * The one of n names (NULL entries are skipped) that a user who typed word most likely meant, by
  * edit distance with swapped neighbours counting once; NULL when none is near.
  */
-const char *nearest_name(const char *word, const char *const *names, size_t n);
+const char *error_nearest_name(const char *word, const char *const *names, size_t n);
 
 /* How many single-character edits (insert, delete, replace, swap neighbours) turn a into b. */
-unsigned edit_distance(const char *a, const char *b);
+unsigned error_edit_distance(const char *a, const char *b);
 
 #endif

@@ -12,7 +12,7 @@
 
 /* ---- numbers */
 
-size_t field_width(enum field_type t)
+size_t fields_width(enum field_type t)
 {
     static const uint8_t widths[] = {[FIELD_STRUCT] = 0, [FIELD_BOOL] = 1, [FIELD_U8] = 1,
                                      [FIELD_U16] = 2,    [FIELD_U32] = 4,  [FIELD_U64] = 8};
@@ -24,7 +24,7 @@ static uint64_t number_get(enum field_type t, const void *p)
     uint16_t v16;
     uint32_t v32;
     uint64_t v64;
-    switch (field_width(t)) {
+    switch (fields_width(t)) {
     case 1:
         return *(const uint8_t *)p;
     case 2:
@@ -43,7 +43,7 @@ static void number_set(enum field_type t, void *p, uint64_t value)
 {
     const uint16_t v16 = (uint16_t)value;
     const uint32_t v32 = (uint32_t)value;
-    switch (field_width(t)) {
+    switch (fields_width(t)) {
     case 1:
         *(uint8_t *)p = (uint8_t)value;
         break;
@@ -60,7 +60,7 @@ static void number_set(enum field_type t, void *p, uint64_t value)
 
 void fields_put(struct strbuf *out, enum field_type t, const void *p, size_t count)
 {
-    const size_t width = field_width(t);
+    const size_t width = fields_width(t);
     if (width == 1) {
         strbuf_bytes(out, p, count);
         return;
@@ -112,7 +112,7 @@ static bool cut_short(struct error *e)
 static bool take(struct cursor *c, const struct field *f, void *p, size_t count, bool store,
                  struct error *e)
 {
-    const size_t width = field_width(f->type);
+    const size_t width = fields_width(f->type);
     const uint64_t most = f->type == FIELD_BOOL ? 1 : f->most;
     if (count > cursor_left(c) / width) {
         return cut_short(e);
@@ -154,7 +154,7 @@ static size_t *length_of(const struct field *f, const void *base)
 
 static size_t element_size(const struct field *f)
 {
-    return f->type == FIELD_STRUCT ? f->part_size : field_width(f->type);
+    return f->type == FIELD_STRUCT ? f->part_size : fields_width(f->type);
 }
 
 /* The elements of f's state and their number. */
@@ -324,7 +324,7 @@ static void set_initial(const struct field *f, void *base)
         if (f->type == FIELD_STRUCT) {
             memset(p + i * f->part_size, 0, f->part_size);
         } else {
-            number_set(f->type, p + i * field_width(f->type), f->initial);
+            number_set(f->type, p + i * fields_width(f->type), f->initial);
         }
     }
 }

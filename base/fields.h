@@ -156,7 +156,7 @@ struct field {
     }
 
 /* Bytes of a number of that type; 0 of a struct. */
-size_t field_width(enum field_type t);
+size_t fields_width(enum field_type t);
 
 /* Numbers, with the host's order in memory and the low byte first in the stream. */
 void fields_put(struct strbuf *out, enum field_type t, const void *p, size_t count);

@@ -38,7 +38,7 @@ static size_t home(const struct hash *h, uint64_t key)
 }
 
 /* The slot of key, or the free slot where it would go; cap is not 0. */
-static size_t find(const struct hash *h, uint64_t key)
+static size_t slot_of(const struct hash *h, uint64_t key)
 {
     size_t i = home(h, key);
     while (h->slot[i].value && h->slot[i].key != key) {
@@ -54,7 +54,7 @@ static void grow(struct hash *h)
     h->slot = mem_array(h->cap, sizeof(*h->slot));
     for (size_t i = 0; i < old.cap; i++) {
         if (old.slot[i].value) {
-            h->slot[find(h, old.slot[i].key)] = old.slot[i];
+            h->slot[slot_of(h, old.slot[i].key)] = old.slot[i];
         }
     }
     mem_free(old.slot);
@@ -76,7 +76,7 @@ void hash_clear(struct hash *h)
 
 void *hash_get(const struct hash *h, uint64_t key)
 {
-    return h->cap ? h->slot[find(h, key)].value : NULL;
+    return h->cap ? h->slot[slot_of(h, key)].value : NULL;
 }
 
 void *hash_put(struct hash *h, uint64_t key, void *value)
@@ -85,7 +85,7 @@ void *hash_put(struct hash *h, uint64_t key, void *value)
     if ((h->count + 1) * 4 > h->cap * 3) {
         grow(h);
     }
-    struct hash_slot *s = &h->slot[find(h, key)];
+    struct hash_slot *s = &h->slot[slot_of(h, key)];
     void *old = s->value;
     s->key = key;
     s->value = value;
@@ -98,7 +98,7 @@ void *hash_remove(struct hash *h, uint64_t key)
     if (!h->cap) {
         return NULL;
     }
-    size_t mask = h->cap - 1, hole = find(h, key);
+    size_t mask = h->cap - 1, hole = slot_of(h, key);
     void *old = h->slot[hole].value;
     if (!old) {
         return NULL;

@@ -232,7 +232,7 @@ static bool unknown_category(const char *item, struct error *e)
     for (size_t i = 0; i < array_len(categories); i++) {
         names[i] = categories[i].name;
     }
-    const char *near = nearest_name(item, names, array_len(names));
+    const char *near = error_nearest_name(item, names, array_len(names));
     error_set(e, "unknown log category '%s'", item);
     if (near) {
         error_append(e, " (did you mean '%s'?)", near);

@@ -35,7 +35,7 @@ static bool take_choice(char **out, const char *key, const char *value, const ch
             return take_text(out, value);
         }
     }
-    const char *near = nearest_name(value, choices, n);
+    const char *near = error_nearest_name(value, choices, n);
     error_set(e, "%s=%s:", key, value);
     if (near) {
         error_append(e, " did you mean '%s'?", near);

@@ -262,7 +262,7 @@ static void mark(uint8_t *listed, const struct device_class *cls, size_t offset,
 
 static size_t prop_size(enum prop_type type)
 {
-    const size_t number = prop_number_bytes(type);
+    const size_t number = props_number_bytes(type);
 
     switch (type) {
     case PROP_BOOL:

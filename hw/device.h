@@ -204,7 +204,7 @@ const struct mem_range *device_map(struct device *d, struct space *s, paddr base
 
 /* Property tables of anything else than a device (a machine's board): base is the struct, what
  * names it in errors ("machine 'virt'"). */
-size_t prop_number_bytes(enum prop_type type); /* 0: no number */
+size_t props_number_bytes(enum prop_type type); /* 0: no number */
 void props_init(const struct prop *props, void *base);
 bool props_set(const struct prop *props, void *base, const char *what, const char *prop,
                const char *value, struct error *e);

@@ -128,7 +128,7 @@ static bool parse_enum(const struct prop *p, const char *text, int *out)
 
 /* ---- the table */
 
-size_t prop_number_bytes(enum prop_type type)
+size_t props_number_bytes(enum prop_type type)
 {
     switch (type) {
     case PROP_U8:
@@ -149,7 +149,7 @@ size_t prop_number_bytes(enum prop_type type)
 /* The default of a number may be a word, which stands for all ones. */
 static bool is_default_word(const struct prop *p, const char *value)
 {
-    return prop_number_bytes(p->type) && p->initial && strcmp(p->initial, value) == 0 &&
+    return props_number_bytes(p->type) && p->initial && strcmp(p->initial, value) == 0 &&
            !(*value >= '0' && *value <= '9');
 }
 
@@ -157,7 +157,7 @@ static bool is_default_number(const struct prop *p, const void *at)
 {
     static const uint8_t ones[8] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
     return p->initial && is_default_word(p, p->initial) &&
-           memcmp(at, ones, prop_number_bytes(p->type)) == 0;
+           memcmp(at, ones, props_number_bytes(p->type)) == 0;
 }
 
 static const char *assign(const struct prop *p, void *at, const char *value)
@@ -165,7 +165,7 @@ static const char *assign(const struct prop *p, void *at, const char *value)
     const char *accepted = NULL;
     uint64_t n = 0;
     if (is_default_word(p, value)) {
-        memset(at, 0xff, prop_number_bytes(p->type));
+        memset(at, 0xff, props_number_bytes(p->type));
         return NULL;
     }
     switch (p->type) {
@@ -251,7 +251,7 @@ static void append_choices(struct error *e, const char *const *names, const char
     for (; names[n]; n++) {
         error_append(e, "%s%s", n ? ", " : "", names[n]);
     }
-    const char *near = nearest_name(word, names, n);
+    const char *near = error_nearest_name(word, names, n);
     if (near) {
         error_append(e, "; did you mean '%s'?", near);
     }
@@ -269,7 +269,7 @@ static bool unknown_prop(const struct prop *props, const char *what, const char 
     for (const struct prop *p = props; p && p->name && n < array_len(names); p++) {
         names[n++] = p->name;
     }
-    const char *near = nearest_name(prop, names, n);
+    const char *near = error_nearest_name(prop, names, n);
     error_set(e, "%s has no property '%s'", what, prop);
     if (near) {
         error_append(e, "; did you mean '%s'?", near);

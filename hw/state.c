@@ -38,7 +38,7 @@ static bool read_registers(struct device *d, struct cursor *c, unsigned version,
             continue;
         }
         if (r->since > version) {
-            const size_t width = field_width(member_type(r));
+            const size_t width = fields_width(member_type(r));
             for (size_t i = 0; store && i < count; i++) {
                 memcpy(member + i * width,
                        width == 4 ? (void *)&(uint32_t){(uint32_t)r->initial}

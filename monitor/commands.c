@@ -60,7 +60,7 @@ static void unknown(const char *name, struct strbuf *out)
             names[n++] = row->name;
         }
     }
-    const char *near = nearest_name(name, names, n);
+    const char *near = error_nearest_name(name, names, n);
     strbuf_printf(out, "unknown command '%s'", name);
     if (near) {
         strbuf_printf(out, "; did you mean '%s'?", near);

@@ -51,7 +51,7 @@ static bool unknown(const struct net_option_row *rows, const char *kind, const c
     for (; rows[n].name && n < 40; n++) {
         names[n] = rows[n].refused ? NULL : rows[n].name;
     }
-    const char *near = nearest_name(key, names, n);
+    const char *near = error_nearest_name(key, names, n);
     error_set(e, "%s=: a network of kind '%s' has no such option;", key, kind);
     if (near) {
         error_append(e, " did you mean '%s'?", near);

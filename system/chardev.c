@@ -74,7 +74,7 @@ void chardevs_actions(struct chardevs *c, const struct mux_actions *a)
     c->actions = *a;
 }
 
-static struct chardev *find(const struct chardevs *c, const char *id)
+static struct chardev *find_chardev(const struct chardevs *c, const char *id)
 {
     struct chardev *d = c->list;
     while (d && strcmp(d->config.id, id) != 0) {
@@ -93,7 +93,7 @@ static bool no_such_kind(const struct keyvals *k, const char *kind, struct error
     }
     names[n] = NULL;
     error_set(e, "%s: there is no '%s' back end in this build", k->where, kind);
-    error_choices(e, kind, names);
+    keyval_choices(e, kind, names);
     return false;
 }
 
@@ -138,7 +138,7 @@ static bool open_group(struct chardevs *c, struct chardev *d, struct error *e)
     if (!read_group(k, &d->kind, &d->config, e)) {
         return false;
     }
-    if (find(c, d->config.id)) {
+    if (find_chardev(c, d->config.id)) {
         return error_set(e, "%s: the id '%s' is taken", k->where, d->config.id);
     }
     d->stream = d->kind->open(&d->config, c->loop, e);
@@ -315,7 +315,7 @@ bool chardevs_add_short(struct chardevs *c, const struct chardev_short *s, const
 {
     const char *name = after(s->text, "chardev:");
     if (name) {
-        struct chardev *d = find(c, name);
+        struct chardev *d = find_chardev(c, name);
         *id = d ? d->config.id : NULL;
         return d ||
                error_set(e, "%s %s: there is no -chardev with id=%s", s->option, s->text, name);
@@ -332,7 +332,7 @@ bool chardevs_add_short(struct chardevs *c, const struct chardev_short *s, const
 
 struct stream *chardevs_use(struct chardevs *c, const char *id, struct error *e)
 {
-    struct chardev *d = find(c, id);
+    struct chardev *d = find_chardev(c, id);
     if (!d) {
         error_set(e, "there is no -chardev with id=%s", id);
         return NULL;
@@ -384,7 +384,7 @@ bool chardevs_read(struct chardevs *c, struct cursor *in, bool store, struct err
     for (uint32_t i = 0; good && i < n; i++) {
         char id[256];
         good = fields_take_text(in, id, sizeof(id)) && cursor_le32(in, &front);
-        struct chardev *d = good && store ? find(c, id) : NULL;
+        struct chardev *d = good && store ? find_chardev(c, id) : NULL;
         if (d && d->mux) {
             mux_set_front(d->mux, front);
         }

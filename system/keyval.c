@@ -131,7 +131,7 @@ void keyvals_append(struct keyvals **list, struct keyvals *k)
 
 /* ---- values */
 
-bool parse_u64(const char *text, uint64_t *value, struct error *e)
+bool keyval_parse_u64(const char *text, uint64_t *value, struct error *e)
 {
     char *end;
     bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
@@ -152,7 +152,7 @@ static int unit_power(char c)
     return p ? (int)(p - units) : -1;
 }
 
-bool parse_size(const char *text, uint64_t unit, uint64_t *bytes, struct error *e)
+bool keyval_parse_size(const char *text, uint64_t unit, uint64_t *bytes, struct error *e)
 {
     const char *accepted = "a number and perhaps a unit: 512, 4K, 1.5G, 0x1000";
     char *end;
@@ -185,7 +185,7 @@ bool parse_size(const char *text, uint64_t unit, uint64_t *bytes, struct error *
     return true;
 }
 
-bool parse_bool(const char *text, bool *value, struct error *e)
+bool keyval_parse_bool(const char *text, bool *value, struct error *e)
 {
     static const char *const yes[] = {"on", "yes", "true", "y"};
     static const char *const no[] = {"off", "no", "false", "n"};
@@ -198,7 +198,7 @@ bool parse_bool(const char *text, bool *value, struct error *e)
     return error_set(e, "'%s' is neither on nor off", text);
 }
 
-void error_choices(struct error *e, const char *word, const char *const *names)
+void keyval_choices(struct error *e, const char *word, const char *const *names)
 {
     if (!e) {
         return;
@@ -207,7 +207,7 @@ void error_choices(struct error *e, const char *word, const char *const *names)
     while (names[n]) {
         n++;
     }
-    const char *near = nearest_name(word, names, n);
+    const char *near = error_nearest_name(word, names, n);
     if (near) {
         error_append(e, "; did you mean '%s'?", near);
     }
@@ -217,7 +217,7 @@ void error_choices(struct error *e, const char *word, const char *const *names)
     }
 }
 
-bool parse_choice(const char *text, const char *const *choices, int *index, struct error *e)
+bool keyval_parse_choice(const char *text, const char *const *choices, int *index, struct error *e)
 {
     for (int i = 0; choices[i]; i++) {
         if (strcmp(text, choices[i]) == 0) {
@@ -226,7 +226,7 @@ bool parse_choice(const char *text, const char *const *choices, int *index, stru
         }
     }
     error_set(e, "'%s' is not known", text);
-    error_choices(e, text, choices);
+    keyval_choices(e, text, choices);
     return false;
 }
 
@@ -268,7 +268,7 @@ static bool unknown_key(const struct keyvals *k, const char *key, const struct k
     size_t n = add_names(rows, names, 0, MAX);
     names[add_names(also, names, n, MAX)] = NULL;
     error_set(e, "%s: unknown key '%s'", k->where, key);
-    error_choices(e, key, names);
+    keyval_choices(e, key, names);
     return false;
 }
 
@@ -276,8 +276,8 @@ static bool set_number(const struct key_row *r, const char *value, void *member,
 {
     uint64_t v;
     bool sized = r->type == KEY_SIZE || r->type == KEY_MEGABYTES;
-    if (sized ? !parse_size(value, r->type == KEY_SIZE ? 1 : 1 << 20, &v, e)
-              : !parse_u64(value, &v, e)) {
+    if (sized ? !keyval_parse_size(value, r->type == KEY_SIZE ? 1 : 1 << 20, &v, e)
+              : !keyval_parse_u64(value, &v, e)) {
         return false;
     }
     if (r->type != KEY_U32) {
@@ -295,7 +295,7 @@ static bool set_number(const struct key_row *r, const char *value, void *member,
 static bool set_switch(const struct key_row *r, const char *value, void *member, struct error *e)
 {
     bool on;
-    if (!parse_bool(value, &on, e)) {
+    if (!keyval_parse_bool(value, &on, e)) {
         return false;
     }
     if (r->type == KEY_BOOL) {
@@ -317,7 +317,7 @@ static bool set_member(const struct key_row *r, const char *value, void *group, 
     case KEY_SWITCH:
         return set_switch(r, value, member, e);
     case KEY_CHOICE:
-        return parse_choice(value, r->choices, member, e);
+        return keyval_parse_choice(value, r->choices, member, e);
     case KEY_REFUSED:
         return error_set(e, "%s", r->help);
     default:
@@ -368,7 +368,7 @@ bool keyvals_apply(const struct keyvals *k, const struct key_row *rows, const st
     return true;
 }
 
-void key_rows_help(const struct key_row *rows, struct strbuf *out)
+void keyval_rows_help(const struct key_row *rows, struct strbuf *out)
 {
     static const char *const types[] = {
         [KEY_TEXT] = "TEXT", [KEY_BOOL] = "on|off", [KEY_SWITCH] = "on|off", [KEY_U32] = "N",

@@ -79,24 +79,24 @@ bool keyvals_apply(const struct keyvals *k, const struct key_row *rows, const st
                    void *group, struct error *e);
 
 /* One line a row: "  name=TYPE   help". */
-void key_rows_help(const struct key_row *rows, struct strbuf *out);
+void keyval_rows_help(const struct key_row *rows, struct strbuf *out);
 
 /* ---- values */
 
 /* A whole unsigned number in decimal, or hexadecimal after 0x. */
-bool parse_u64(const char *text, uint64_t *value, struct error *e);
+bool keyval_parse_u64(const char *text, uint64_t *value, struct error *e);
 
 /* A number of bytes: digits, perhaps with a decimal fraction, and a unit of B K M G T P E; without
  * one: times unit. */
-bool parse_size(const char *text, uint64_t unit, uint64_t *bytes, struct error *e);
+bool keyval_parse_size(const char *text, uint64_t unit, uint64_t *bytes, struct error *e);
 
 /* on, yes, true, y; off, no, false, n. */
-bool parse_bool(const char *text, bool *value, struct error *e);
+bool keyval_parse_bool(const char *text, bool *value, struct error *e);
 
 /* The index of text in choices; an error lists them. */
-bool parse_choice(const char *text, const char *const *choices, int *index, struct error *e);
+bool keyval_parse_choice(const char *text, const char *const *choices, int *index, struct error *e);
 
 /* ". Did you mean 'x'? Accepted: a, b, c" behind an error about word; names ends with NULL. */
-void error_choices(struct error *e, const char *word, const char *const *names);
+void keyval_choices(struct error *e, const char *word, const char *const *names);
 
 #endif

@@ -13,23 +13,23 @@
 #include "base/mem.h"
 #include "cpu/arch.h"
 
-bool is_help(const char *text)
+bool options_is_help(const char *text)
 {
     return strcmp(text, "help") == 0 || strcmp(text, "?") == 0;
 }
 
-bool group_wants_help(const struct keyvals *k)
+bool options_want_help(const struct keyvals *k)
 {
     for (size_t i = 0; i < k->count; i++) {
-        bool bare = !k->items[i].value && is_help(k->items[i].key);
-        if (bare || (i == 0 && k->items[i].value && is_help(k->items[i].value))) {
+        bool bare = !k->items[i].value && options_is_help(k->items[i].key);
+        if (bare || (i == 0 && k->items[i].value && options_is_help(k->items[i].value))) {
             return true;
         }
     }
     return false;
 }
 
-bool give_help(struct config *c, char *text)
+bool options_give_help(struct config *c, char *text)
 {
     mem_free(c->help);
     c->help = text;
@@ -59,7 +59,7 @@ static bool unknown_option(const char *arg, const char *name, struct error *e)
         }
     }
     error_set(e, "%s: unknown option", arg);
-    const char *near = nearest_name(name, names, n);
+    const char *near = error_nearest_name(name, names, n);
     if (near) {
         error_append(e, "; did you mean -%s?", near);
     }
@@ -143,7 +143,7 @@ static bool take(struct config *c, const struct option *o, const char *arg, stru
     case OPTION_CALL:
         return o->take(c, arg, e);
     case OPTION_HARMLESS:
-        return take_harmless(c, o, arg, e);
+        return options_take_harmless(c, o, arg, e);
     case OPTION_REFUSED:
         return error_set(e, "-%s is not in this build: %s", o->name, o->help);
     }
@@ -212,8 +212,8 @@ static bool check_arch(struct config *c, struct error *e)
 {
     const char *names[32];
     size_t n = 0;
-    if (c->arch && is_help(c->arch)) {
-        return give_help(c, list_archs());
+    if (c->arch && options_is_help(c->arch)) {
+        return options_give_help(c, list_archs());
     }
     c->guest = c->arch ? arch_find(c->arch) : NULL;
     if (c->guest) {
@@ -228,14 +228,15 @@ static bool check_arch(struct config *c, struct error *e)
     } else {
         error_set(e, "the guest's architecture is not known: -arch NAME is missing");
     }
-    error_choices(e, c->arch ? c->arch : "", names);
+    keyval_choices(e, c->arch ? c->arch : "", names);
     return false;
 }
 
 bool options_check(struct config *c, struct error *e)
 {
-    return check_arch(c, e) && check_run(c, e) && check_accel(c, e) && check_backends(c, e) &&
-           check_devices(c, e) && check_machine(c, e) && check_boot(c, e);
+    return check_arch(c, e) && options_check_run(c, e) && options_check_accel(c, e) &&
+           options_check_backends(c, e) && options_check_devices(c, e) &&
+           options_check_machine(c, e) && options_check_boot(c, e);
 }
 
 /* ---- help */
@@ -352,7 +353,7 @@ char *options_man(void)
 }
 
 /* -set GROUP.ID.KEY=VALUE, of an option that stands before it. */
-bool take_set(struct config *c, const char *arg, struct error *e)
+bool options_take_set(struct config *c, const char *arg, struct error *e)
 {
     const struct {
         const char *name;
@@ -387,18 +388,18 @@ bool take_set(struct config *c, const char *arg, struct error *e)
     return error_set(e, "-set %s: accepted: device, drive, netdev, chardev, object", arg);
 }
 
-bool take_help(struct config *c, const char *arg, struct error *e)
+bool options_take_help(struct config *c, const char *arg, struct error *e)
 {
     (void)arg;
     (void)e;
-    return give_help(c, options_help(c->program, c->arch));
+    return options_give_help(c, options_help(c->program, c->arch));
 }
 
-bool take_man(struct config *c, const char *arg, struct error *e)
+bool options_take_man(struct config *c, const char *arg, struct error *e)
 {
     (void)arg;
     (void)e;
-    return give_help(c, options_man());
+    return options_give_help(c, options_man());
 }
 
 void config_free(struct config *c)
@@ -415,7 +416,7 @@ void config_free(struct config *c)
             *groups[i] = next;
         }
     }
-    free_backends(c);
+    options_free_backends(c);
     mem_free(c->serials.items);
     mem_free(c->monitors.items);
     mem_free(c->firmware_dirs.items);

@@ -48,42 +48,45 @@ extern const struct option options[]; /* ends with .name NULL */
 extern const char *const option_sections[SECTION_COUNT];
 
 /* True if text asks for help: "help" or "?". */
-bool is_help(const char *text);
+bool options_is_help(const char *text);
 
 /* True if the group asks for help on itself: its first value or a later key is "help". */
-bool group_wants_help(const struct keyvals *k);
+bool options_want_help(const struct keyvals *k);
 
 /* Stores text (which becomes the config's) as what to print; returns false, as the end of checking.
  */
-bool give_help(struct config *c, char *text);
+bool options_give_help(struct config *c, char *text);
 
 /* ---- the groups, each in the file of its topic; false: an error or help */
 
-bool check_machine(struct config *c,
-                   struct error *e); /* options_machine.c: -M -cpu -m -smp -rtc -uuid -name */
-bool check_accel(struct config *c, struct error *e); /* options_accel.c: -accel -icount */
-bool check_run(struct config *c,
-               struct error *e); /* options_run.c: -action -semihosting -d -seed -echr ... */
-bool check_backends(
+bool options_check_machine(
+    struct config *c, struct error *e); /* options_machine.c: -M -cpu -m -smp -rtc -uuid -name */
+bool options_check_accel(struct config *c, struct error *e); /* options_accel.c: -accel -icount */
+bool options_check_run(
+    struct config *c, struct error *e); /* options_run.c: -action -semihosting -d -seed -echr ... */
+bool options_check_backends(
     struct config *c,
     struct error *e); /* options_backends.c: -drive -netdev -nic -chardev -object ... */
-bool check_devices(struct config *c, struct error *e); /* options_devices.c: -device -global */
-char *network_cards_help(void);                        /* what -nic model= takes; allocated */
-bool check_boot(struct config *c, struct error *e);    /* options_boot.c: -kernel -bios -L ... */
+bool options_check_devices(struct config *c,
+                           struct error *e); /* options_devices.c: -device -global */
+char *options_network_cards(void);           /* what -nic model= takes; allocated */
+bool options_check_boot(struct config *c,
+                        struct error *e); /* options_boot.c: -kernel -bios -L ... */
 
 /* The arguments of options without an effect (options_harmless.c). */
 extern const struct key_row audio_rows[], boot_rows[], compat_rows[], msg_rows[], overcommit_rows[],
     run_with_rows[], sandbox_rows[], vnc_rows[], watchdog_rows[];
-bool take_harmless(struct config *c, const struct option *o, const char *arg, struct error *e);
+bool options_take_harmless(struct config *c, const struct option *o, const char *arg,
+                           struct error *e);
 
-/* Frees what check_backends made. */
-void free_backends(struct config *c);
+/* Frees what options_check_backends made. */
+void options_free_backends(struct config *c);
 
 /* -global DRIVER.PROPERTY=VALUE */
-bool take_global(struct config *c, const char *arg, struct error *e);
-bool take_help(struct config *c, const char *arg, struct error *e);
-bool take_man(struct config *c, const char *arg, struct error *e);
-bool take_set(struct config *c, const char *arg, struct error *e);
-bool take_gdb_default(struct config *c, const char *arg, struct error *e);
+bool options_take_global(struct config *c, const char *arg, struct error *e);
+bool options_take_help(struct config *c, const char *arg, struct error *e);
+bool options_take_man(struct config *c, const char *arg, struct error *e);
+bool options_take_set(struct config *c, const char *arg, struct error *e);
+bool options_take_gdb_default(struct config *c, const char *arg, struct error *e);
 
 #endif

@@ -52,12 +52,12 @@ static char *accel_help(const struct keyvals *k)
 {
     struct strbuf s = {0};
     const char *name = keyvals_get(k, "accel");
-    if (is_help(name)) {
+    if (options_is_help(name)) {
         strbuf_puts(&s, "Accelerators:\n");
         accel_describe_all(&s);
     } else {
         strbuf_puts(&s, "tcg options:\n");
-        key_rows_help(accel_rows, &s);
+        keyval_rows_help(accel_rows, &s);
     }
     return strbuf_take(&s);
 }
@@ -113,8 +113,8 @@ static bool check_accel_groups(struct config *c, struct error *e)
         if (!name) {
             return refuse(k, "the accelerator is missing", e);
         }
-        if (is_help(name) || group_wants_help(k)) {
-            return give_help(c, accel_help(k));
+        if (options_is_help(name) || options_want_help(k)) {
+            return options_give_help(c, accel_help(k));
         }
         if (!chosen && (c->accel.ops = first_offered(name))) {
             chosen = k;
@@ -156,11 +156,11 @@ static bool check_icount(struct config *c, struct error *e)
     if (!k) {
         return true;
     }
-    if (group_wants_help(k)) {
+    if (options_want_help(k)) {
         struct strbuf s = {0};
         strbuf_puts(&s, "icount options:\n");
-        key_rows_help(icount_rows, &s);
-        return give_help(c, strbuf_take(&s));
+        keyval_rows_help(icount_rows, &s);
+        return options_give_help(c, strbuf_take(&s));
     }
     struct icount_group g = {.sleep = true};
     if (!keyvals_apply(k, icount_rows, NULL, &g, e)) {
@@ -187,7 +187,7 @@ static bool check_icount(struct config *c, struct error *e)
                error_set(e, "%s: stop= needs a fixed shift, since auto follows the host's speed",
                          k->where);
     }
-    if (!parse_u64(g.shift, &shift, e) || shift > 10) {
+    if (!keyval_parse_u64(g.shift, &shift, e) || shift > 10) {
         return error_set(e, "%s: shift: '%s' is not one of 0 to 10, auto", k->where, g.shift);
     }
     c->accel.shift = (int)shift;
@@ -204,7 +204,7 @@ static bool check_profiling(const struct config *c, struct error *e)
                      c->accel.perf_map ? "perfmap" : "jitdump");
 }
 
-bool check_accel(struct config *c, struct error *e)
+bool options_check_accel(struct config *c, struct error *e)
 {
     return check_accel_groups(c, e) && check_icount(c, e) && check_profiling(c, e);
 }

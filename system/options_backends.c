@@ -13,7 +13,7 @@ static char *rows_help(const char *title, const struct key_row *rows)
 {
     struct strbuf s = {0};
     strbuf_printf(&s, "%s:\n", title);
-    key_rows_help(rows, &s);
+    keyval_rows_help(rows, &s);
     return strbuf_take(&s);
 }
 
@@ -67,8 +67,8 @@ static char *drive_help(void)
 {
     struct strbuf s = {0};
     strbuf_puts(&s, "drive options:\n");
-    key_rows_help(image_rows, &s);
-    key_rows_help(drive_rows, &s);
+    keyval_rows_help(image_rows, &s);
+    keyval_rows_help(drive_rows, &s);
     return strbuf_take(&s);
 }
 
@@ -123,8 +123,8 @@ static bool drive_clashes(struct config *c, const struct drive *d, struct error 
 
 static bool check_drive(struct config *c, struct keyvals *k, struct error *e)
 {
-    if (group_wants_help(k)) {
-        return give_help(c, drive_help());
+    if (options_want_help(k)) {
+        return options_give_help(c, drive_help());
     }
     struct drive *d = mem_alloc(sizeof(*d));
     struct drive **end = &c->drive_list;
@@ -190,7 +190,7 @@ static bool check_kind(const char *where, const char *wanted, struct error *e)
     }
     names[n] = NULL;
     error_set(e, "%s: there is no network back end '%s'", where, wanted);
-    error_choices(e, wanted, names);
+    keyval_choices(e, wanted, names);
     return false;
 }
 
@@ -226,8 +226,8 @@ static const char *take_kept(struct config *c, struct keyvals *k, const char *ke
 
 static bool check_netdev(struct config *c, struct keyvals *k, struct error *e)
 {
-    if (group_wants_help(k)) {
-        return give_help(c, netdev_help(k));
+    if (options_want_help(k)) {
+        return options_give_help(c, netdev_help(k));
     }
     const char *kind = take_kept(c, k, "type"), *id = take_kept(c, k, "id");
     if (!kind || !id) {
@@ -240,11 +240,11 @@ static bool check_netdev(struct config *c, struct keyvals *k, struct error *e)
 static bool check_nic(struct config *c, struct keyvals *k, unsigned number, struct error *e)
 {
     const char *model = keyvals_get(k, "model");
-    if (model && is_help(model)) {
-        return give_help(c, network_cards_help());
+    if (model && options_is_help(model)) {
+        return options_give_help(c, options_network_cards());
     }
-    if (group_wants_help(k)) {
-        return give_help(c, netdev_help(k));
+    if (options_want_help(k)) {
+        return options_give_help(c, netdev_help(k));
     }
     const char *kind = take_kept(c, k, "type"), *id = take_kept(c, k, "id");
     struct card card = {
@@ -292,8 +292,8 @@ static bool check_nets(struct config *c, struct error *e)
             c->no_network = true;
             continue;
         }
-        if (!type || is_help(type)) {
-            return type ? give_help(c, netdev_help(k))
+        if (!type || options_is_help(type)) {
+            return type ? options_give_help(c, netdev_help(k))
                         : error_set(e, "%s: the kind is missing: none, nic, user...", k->where);
         }
         if (is_card ? card != NULL : back_end != NULL) {
@@ -381,7 +381,7 @@ static bool find_object_kind(const struct keyvals *k, enum object_kind *kind, st
         }
     }
     error_set(e, "%s: there is no object '%s' in this build", k->where, wanted);
-    error_choices(e, wanted, names);
+    keyval_choices(e, wanted, names);
     return false;
 }
 
@@ -389,14 +389,14 @@ static bool check_object(struct config *c, struct keyvals *k, struct error *e)
 {
     const char *first = keyvals_get(k, "qom-type");
     enum object_kind kind = OBJECT_RNG_RANDOM;
-    if (first && is_help(first)) {
-        return give_help(c, objects_help());
+    if (first && options_is_help(first)) {
+        return options_give_help(c, objects_help());
     }
     if (!find_object_kind(k, &kind, e)) {
         return false;
     }
-    if (group_wants_help(k)) {
-        return give_help(c, rows_help(object_kinds[kind].name, object_kinds[kind].rows));
+    if (options_want_help(k)) {
+        return options_give_help(c, rows_help(object_kinds[kind].name, object_kinds[kind].rows));
     }
     struct object_group g = {.filename = "/dev/urandom", .maxlen = 65536};
     if (!keyvals_apply(k, object_kinds[kind].rows, object_common, &g, e) ||
@@ -442,12 +442,12 @@ static char *chardevs_help(void)
 static bool check_chardev(struct config *c, const struct keyvals *k, struct error *e)
 {
     const char *kind = keyvals_get(k, "backend");
-    if (kind && is_help(kind)) {
-        return give_help(c, chardevs_help());
+    if (kind && options_is_help(kind)) {
+        return options_give_help(c, chardevs_help());
     }
-    for (size_t i = 0; kind && group_wants_help(k) && chardev_kinds[i]; i++) {
+    for (size_t i = 0; kind && options_want_help(k) && chardev_kinds[i]; i++) {
         if (strcmp(chardev_kinds[i]->name, kind) == 0) {
-            return give_help(c, rows_help(kind, chardev_kinds[i]->rows));
+            return options_give_help(c, rows_help(kind, chardev_kinds[i]->rows));
         }
     }
     return chardevs_check(k, e);
@@ -457,8 +457,8 @@ static bool check_shorts(struct config *c, const char *option, const struct text
                          struct error *e)
 {
     for (size_t i = 0; i < l->count; i++) {
-        if (is_help(l->items[i])) {
-            return give_help(c, chardevs_short_help(option));
+        if (options_is_help(l->items[i])) {
+            return options_give_help(c, chardevs_short_help(option));
         }
         struct chardev_short s = {.option = option, .text = l->items[i], .id = "new"};
         if (!chardevs_check_short(&s, e)) {
@@ -492,7 +492,7 @@ static bool check_mon(const struct keyvals *k, struct error *e)
     return g.chardev || error_set(e, "%s: chardev= is missing", k->where);
 }
 
-bool check_backends(struct config *c, struct error *e)
+bool options_check_backends(struct config *c, struct error *e)
 {
     unsigned number = 0;
     for (struct keyvals *k = c->drives; k; k = k->next) {
@@ -553,7 +553,7 @@ static void free_networks(struct network *n)
     }
 }
 
-void free_backends(struct config *c)
+void options_free_backends(struct config *c)
 {
     free_drives(c->drive_list);
     free_networks(c->network_list);

@@ -62,7 +62,7 @@ static bool check_file(const char *option, const char *name, struct error *e)
            error_set(e, "%s %s: %s", option, name, strerror(errno));
 }
 
-bool check_boot(struct config *c, struct error *e)
+bool options_check_boot(struct config *c, struct error *e)
 {
     if (!c->machine.kernel && c->machine.initrd) {
         return error_set(e, "-initrd %s: only with -kernel", c->machine.initrd);

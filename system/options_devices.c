@@ -26,7 +26,7 @@ static char *devices_help(void)
     return strbuf_take(&s);
 }
 
-char *network_cards_help(void)
+char *options_network_cards(void)
 {
     struct strbuf s = {0};
     strbuf_puts(&s, "Network cards:\n");
@@ -55,7 +55,7 @@ static bool no_such_driver(const char *where, const char *driver, struct error *
         }
     }
     error_set(e, "%s: there is no device '%s'", where, driver);
-    const char *near = nearest_name(driver, names, n);
+    const char *near = error_nearest_name(driver, names, n);
     if (near) {
         error_append(e, "; did you mean '%s'?", near);
     }
@@ -69,15 +69,15 @@ static bool check_device(struct config *c, struct keyvals *k, struct error *e)
     if (!driver) {
         return error_set(e, "%s: the driver is missing: -device DRIVER,...", k->where);
     }
-    if (is_help(driver)) {
-        return give_help(c, devices_help());
+    if (options_is_help(driver)) {
+        return options_give_help(c, devices_help());
     }
     const struct device_class *d = device_class_find(driver);
     if (!d) {
         return no_such_driver(k->where, driver, e);
     }
-    if (group_wants_help(k)) {
-        return give_help(c, device_help(d));
+    if (options_want_help(k)) {
+        return options_give_help(c, device_help(d));
     }
     return (d->flags & DEVICE_PLUGGABLE) ||
            error_set(e, "%s: '%s' is part of a machine and cannot be added", k->where, driver);
@@ -96,12 +96,12 @@ static char *globals_help(void)
     return strbuf_take(&s);
 }
 
-bool take_global(struct config *c, const char *arg, struct error *e)
+bool options_take_global(struct config *c, const char *arg, struct error *e)
 {
     size_t n = strcspn(arg, ".=,");
     struct keyvals *k;
-    if (is_help(arg)) {
-        return give_help(c, globals_help());
+    if (options_is_help(arg)) {
+        return options_give_help(c, globals_help());
     }
     if (arg[n] == '.') { /* DRIVER.PROPERTY=VALUE */
         const char *equals = strchr(arg + n, '=');
@@ -134,7 +134,7 @@ bool take_global(struct config *c, const char *arg, struct error *e)
     return true;
 }
 
-bool check_devices(struct config *c, struct error *e)
+bool options_check_devices(struct config *c, struct error *e)
 {
     for (struct keyvals *k = c->devices; k; k = k->next) {
         if (!check_device(c, k, e)) {

@@ -73,7 +73,8 @@ const struct key_row watchdog_rows[] = {
     {0},
 };
 
-bool take_harmless(struct config *c, const struct option *o, const char *arg, struct error *e)
+bool options_take_harmless(struct config *c, const struct option *o, const char *arg,
+                           struct error *e)
 {
     uint64_t unused[2];
     if (!o->rows) {
@@ -83,10 +84,10 @@ bool take_harmless(struct config *c, const struct option *o, const char *arg, st
     struct keyvals *k = keyvals_parse(option, arg, o->implied, e);
     mem_free(option);
     bool good = k != NULL;
-    if (k && group_wants_help(k)) {
+    if (k && options_want_help(k)) {
         struct strbuf s = {0};
-        key_rows_help(o->rows, &s);
-        good = give_help(c, strbuf_take(&s));
+        keyval_rows_help(o->rows, &s);
+        good = options_give_help(c, strbuf_take(&s));
     } else if (k) {
         good = keyvals_apply(k, o->rows, NULL, unused, e);
     }

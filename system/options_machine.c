@@ -82,8 +82,8 @@ static char *help_of(const struct machine_class *m)
     strbuf_puts(&s, own);
     mem_free(own);
     strbuf_puts(&s, "Properties of every machine:\n");
-    key_rows_help(shared_rows, &s);
-    key_rows_help(machine_rows, &s);
+    keyval_rows_help(shared_rows, &s);
+    keyval_rows_help(machine_rows, &s);
     return strbuf_take(&s);
 }
 
@@ -98,7 +98,7 @@ static bool no_such_machine(struct config *c, const char *name, struct error *e)
     }
     names[n] = NULL;
     error_set(e, "-machine %s: there is no such machine", name);
-    error_choices(e, name, names);
+    keyval_choices(e, name, names);
     return false;
 }
 
@@ -151,8 +151,8 @@ static bool check_machine_group(struct config *c, struct error *e)
 {
     struct keyvals *k = c->machine_group;
     const char *type = k ? keyvals_get(k, "type") : NULL;
-    if (type && is_help(type)) {
-        return give_help(c, options_machines(c->arch));
+    if (type && options_is_help(type)) {
+        return options_give_help(c, options_machines(c->arch));
     }
     const struct machine_class *usual = type ? NULL : machine_class_default(c->arch);
     if (usual) {
@@ -170,8 +170,8 @@ static bool check_machine_group(struct config *c, struct error *e)
     if (!c->machine_class) {
         return no_such_machine(c, type, e);
     }
-    if (group_wants_help(k)) {
-        return give_help(c, help_of(c->machine_class));
+    if (options_want_help(k)) {
+        return options_give_help(c, help_of(c->machine_class));
     }
     mem_free(keyvals_take(k, "type"));
     return apply_common(c, e);
@@ -183,7 +183,8 @@ static bool check_cpu(struct config *c, struct error *e)
 {
     const struct machine_class *m = c->machine_class;
     const char *comma = c->machine.cpu ? strchr(c->machine.cpu, ',') : NULL;
-    if (c->machine.cpu && (is_help(c->machine.cpu) || (comma && is_help(comma + 1)))) {
+    if (c->machine.cpu &&
+        (options_is_help(c->machine.cpu) || (comma && options_is_help(comma + 1)))) {
         struct strbuf s = {0};
         for (const struct cpu_class *const *cls = m ? m->cpu_classes : c->guest->cpus; *cls;
              cls++) {
@@ -191,7 +192,7 @@ static bool check_cpu(struct config *c, struct error *e)
             strbuf_puts(&s, text);
             mem_free(text);
         }
-        return give_help(c, strbuf_take(&s));
+        return options_give_help(c, strbuf_take(&s));
     }
     (void)e;
     return true;
@@ -428,16 +429,16 @@ static bool check_help(struct config *c)
                   {c->rtc_group, rtc_rows},
                   {c->name_group, name_rows}};
     for (size_t i = 0; i < array_len(groups); i++) {
-        if (groups[i].group && group_wants_help(groups[i].group)) {
+        if (groups[i].group && options_want_help(groups[i].group)) {
             struct strbuf s = {0};
-            key_rows_help(groups[i].rows, &s);
-            return give_help(c, strbuf_take(&s));
+            keyval_rows_help(groups[i].rows, &s);
+            return options_give_help(c, strbuf_take(&s));
         }
     }
     return true;
 }
 
-bool check_machine(struct config *c, struct error *e)
+bool options_check_machine(struct config *c, struct error *e)
 {
     return check_help(c) && check_cpu(c, e) && check_machine_group(c, e) && check_memory(c, e) &&
            check_smp(c, e) && check_rtc(c, e) && check_uuid(c->machine.uuid, e) && check_name(c, e);

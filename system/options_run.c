@@ -46,13 +46,13 @@ static const struct key_row semihosting_rows[] = {
     {0}};
 
 /* Reads group k by rows; false too if it asks for help, which is then the rows. */
-static bool apply(struct config *c, const struct keyvals *k, const struct key_row *rows,
-                  void *group, struct error *e)
+static bool read_group(struct config *c, const struct keyvals *k, const struct key_row *rows,
+                       void *group, struct error *e)
 {
-    if (group_wants_help(k)) {
+    if (options_want_help(k)) {
         struct strbuf s = {0};
-        key_rows_help(rows, &s);
-        return give_help(c, strbuf_take(&s));
+        keyval_rows_help(rows, &s);
+        return options_give_help(c, strbuf_take(&s));
     }
     return keyvals_apply(k, rows, NULL, group, e);
 }
@@ -61,7 +61,7 @@ static bool check_semihosting(struct config *c, struct error *e)
 {
     if (c->semihosting_group) {
         struct semihosting_group g = {.enable = true};
-        if (!apply(c, c->semihosting_group, semihosting_rows, &g, e)) {
+        if (!read_group(c, c->semihosting_group, semihosting_rows, &g, e)) {
             return false;
         }
         c->semihosting |= g.enable;
@@ -85,8 +85,8 @@ static bool check_log(struct config *c, struct error *e)
 {
     unsigned mask = 0;
     struct log_filter filter;
-    if (c->log_items && is_help(c->log_items)) {
-        return give_help(c, log_help());
+    if (c->log_items && options_is_help(c->log_items)) {
+        return options_give_help(c, log_help());
     }
     if (c->log_items && !log_parse(c->log_items, &mask, e)) {
         error_prefix(e, "-d %s: ", c->log_items);
@@ -104,12 +104,13 @@ static bool check_numbers(struct config *c, struct error *e)
     uint64_t escape = 1;
     if (c->seed) {
         c->machine.seed_given = true;
-        if (!parse_u64(c->seed, &c->machine.seed, e)) {
+        if (!keyval_parse_u64(c->seed, &c->machine.seed, e)) {
             error_prefix(e, "-seed: ");
             return false;
         }
     }
-    if (c->escape_char && (!parse_u64(c->escape_char, &escape, e) || escape < 1 || escape > 26)) {
+    if (c->escape_char &&
+        (!keyval_parse_u64(c->escape_char, &escape, e) || escape < 1 || escape > 26)) {
         return error_set(e, "-echr %s: accepted: 1 (ctrl-a) to 26 (ctrl-z)", c->escape_char);
     }
     c->escape = (uint8_t)escape;
@@ -123,15 +124,15 @@ static bool only(const char *option, const char *given, const char *accepted, st
                      accepted);
 }
 
-bool check_run(struct config *c, struct error *e)
+bool options_check_run(struct config *c, struct error *e)
 {
     c->reboot = c->no_reboot ? REBOOT_SHUTDOWN : REBOOT_RESET;
     c->shutdown = c->no_shutdown ? SHUTDOWN_PAUSE : SHUTDOWN_POWEROFF;
-    if (c->action_group && !apply(c, c->action_group, action_rows, c, e)) {
+    if (c->action_group && !read_group(c, c->action_group, action_rows, c, e)) {
         return false;
     }
-    if (c->display && is_help(c->display)) {
-        return give_help(c, mem_strdup("Displays:\n  none\n"));
+    if (c->display && options_is_help(c->display)) {
+        return options_give_help(c, mem_strdup("Displays:\n  none\n"));
     }
     if (c->parallel && strcmp(c->parallel, "null") == 0) {
         c->parallel = "none";
@@ -141,7 +142,7 @@ bool check_run(struct config *c, struct error *e)
            check_semihosting(c, e);
 }
 
-bool take_gdb_default(struct config *c, const char *arg, struct error *e)
+bool options_take_gdb_default(struct config *c, const char *arg, struct error *e)
 {
     (void)arg;
     (void)e;

@@ -128,9 +128,9 @@ const struct option options[] = {
            "a device; -device help lists them, -device DRIVER,help its properties"),
     GROUPS("object", "KIND,id=ID[,KEY=VALUE...]", V, objects, "qom-type",
            "a helper object; -object help lists the kinds"),
-    CALL("global", NULL, "DRIVER.PROPERTY=VALUE", V, take_global,
+    CALL("global", NULL, "DRIVER.PROPERTY=VALUE", V, options_take_global,
          "default of a property for all devices of a driver"),
-    CALL("set", NULL, "GROUP.ID.KEY=VALUE", V, take_set,
+    CALL("set", NULL, "GROUP.ID.KEY=VALUE", V, options_take_set,
          "a further key of a -device, -drive, -netdev, -chardev or -object with that id"),
     FLAG("nodefaults", V, no_defaults,
          "no network card, serial line or monitor that was not asked for"),
@@ -146,7 +146,7 @@ const struct option options[] = {
     FLAG("daemonize", R, daemonize, "go into the background once the machine is built"),
 
     TEXT("gdb", "BACKEND", G, gdb, "serve gdb there: tcp::1234, unix:PATH, stdio"),
-    CALL("s", NULL, NULL, G, take_gdb_default, "the same as -gdb tcp::1234"),
+    CALL("s", NULL, NULL, G, options_take_gdb_default, "the same as -gdb tcp::1234"),
     TEXT("d", "ITEM[,ITEM...]", G, log_items, "log; -d help lists the items"),
     TEXT("D", "FILE", G, log_file,
          "log into a file instead of standard error; %d in its name is the process id"),
@@ -162,8 +162,8 @@ const struct option options[] = {
     GROUP("semihosting-config", NULL, "enable=on|off[,chardev=ID]", G, semihosting_group, "enable",
           "the same, and where its console output goes"),
 
-    CALL("help", "h", NULL, O, take_help, "this text"),
-    CALL("man", NULL, NULL, O, take_man, "the options as source of a manual page"),
+    CALL("help", "h", NULL, O, options_take_help, "this text"),
+    CALL("man", NULL, NULL, O, options_take_man, "the options as source of a manual page"),
     FLAG("version", O, version, "the version"),
     FLAG("no-user-config", O, user_config, "accepted: there are no configuration files"),
 

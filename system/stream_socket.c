@@ -185,7 +185,7 @@ static bool resolve_tcp(struct stream_socket *s, const struct chardev_config *c,
         return error_set(e, "socket: port= (or path= for a Unix socket) is missing");
     }
     uint64_t number; /* the resolver would take any, modulo 2^16 */
-    if (parse_u64(c->port, &number, NULL) && number > 65535) {
+    if (keyval_parse_u64(c->port, &number, NULL) && number > 65535) {
         return error_set(e, "socket: port=%s: ports go from 0 to 65535", c->port);
     }
     const char *host = c->host && *c->host ? c->host : NULL;

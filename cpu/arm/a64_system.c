@@ -656,7 +656,7 @@ void a64_msr(struct a64_block *c, const struct a64_msr *a)
 
 void a64_sys(struct a64_block *c, const struct a64_sys *a)
 {
-    if (!emit_sysop(c, SYSOP(a->op1, a->crn, a->crm, a->op2), read_x(c, a->rt, 1))) {
+    if (!a64_emit_sysop(c, SYSOP(a->op1, a->crn, a->crm, a->op2), read_x(c, a->rt, 1))) {
         undefined(c);
     }
 }

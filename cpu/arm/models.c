@@ -305,7 +305,7 @@ static bool parse_switch(const char *text, bool *on)
 
 static void list_choices(struct error *e, const char *word, const char *const *names, size_t n)
 {
-    const char *near = nearest_name(word, names, n);
+    const char *near = error_nearest_name(word, names, n);
     if (near) {
         error_append(e, "; did you mean '%s'?", near);
     }

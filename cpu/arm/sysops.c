@@ -101,7 +101,7 @@ static const struct sysop sysops[] = {
     TLB_RANGE_BY(5, 1),
 };
 
-static const struct sysop *find(const struct a64_block *c, unsigned op)
+static const struct sysop *find_sysop(const struct a64_block *c, unsigned op)
 {
     for (unsigned i = 0; i < array_len(sysops); i++) {
         const struct sysop *s = &sysops[i];
@@ -260,9 +260,9 @@ static uint32_t trap_syndrome(const struct a64_block *c)
     return SYNDROME(EC_SYSREG, 1u << 20 | op2 << 17 | op1 << 14 | crn << 10 | rt << 5 | crm << 1);
 }
 
-bool emit_sysop(struct a64_block *c, unsigned op, ir_val xt)
+bool a64_emit_sysop(struct a64_block *c, unsigned op, ir_val xt)
 {
-    const struct sysop *s = find(c, op);
+    const struct sysop *s = find_sysop(c, op);
     if (!s || (c->el == 0 && !s->el0)) {
         return false;
     }

@@ -13,7 +13,7 @@
  * Emits the operation with the operand xt (the zero register's value if rt is 31). false: it is
  * undefined here, and nothing was emitted.
  */
-bool emit_sysop(struct a64_block *c, unsigned op, ir_val xt);
+bool a64_emit_sysop(struct a64_block *c, unsigned op, ir_val xt);
 
 /* Completes the TLB invalidations of this vCPU: a guard's function, which clears tlbi_pending. */
 extern const struct ir_call arm_row_tlb_sync;

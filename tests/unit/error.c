@@ -48,14 +48,14 @@ TEST(long_texts_are_cut_and_terminated)
 
 TEST(distance_counts_each_kind_of_edit_once)
 {
-    CHECK_EQ(edit_distance("virt", "virt"), 0);
-    CHECK_EQ(edit_distance("virt", "vir"), 1);
-    CHECK_EQ(edit_distance("virt", "viirt"), 1);
-    CHECK_EQ(edit_distance("virt", "vert"), 1);
-    CHECK_EQ(edit_distance("virt", "vrit"), 1);
-    CHECK_EQ(edit_distance("", "abc"), 3);
-    CHECK_EQ(edit_distance("kitten", "sitting"), 3);
-    CHECK_EQ(edit_distance("VIRT", "virt"), 0);
+    CHECK_EQ(error_edit_distance("virt", "virt"), 0);
+    CHECK_EQ(error_edit_distance("virt", "vir"), 1);
+    CHECK_EQ(error_edit_distance("virt", "viirt"), 1);
+    CHECK_EQ(error_edit_distance("virt", "vert"), 1);
+    CHECK_EQ(error_edit_distance("virt", "vrit"), 1);
+    CHECK_EQ(error_edit_distance("", "abc"), 3);
+    CHECK_EQ(error_edit_distance("kitten", "sitting"), 3);
+    CHECK_EQ(error_edit_distance("VIRT", "virt"), 0);
 }
 
 TEST(distance_of_overlong_words_is_bounded)
@@ -64,21 +64,21 @@ TEST(distance_of_overlong_words_is_bounded)
     memset(a, 'a', sizeof(a));
     memset(b, 'b', sizeof(b));
     a[299] = b[299] = '\0';
-    CHECK_EQ(edit_distance(a, b), 64);
+    CHECK_EQ(error_edit_distance(a, b), 64);
 }
 
 TEST(nearest_name_is_suggested_for_a_typo)
 {
     static const char *const names[] = {"virtio-blk-pci", NULL, "virtio-net-pci", "pl011", "virt"};
-    CHECK_STR(nearest_name("virtio-blk-pic", names, array_len(names)), "virtio-blk-pci");
-    CHECK_STR(nearest_name("pl001", names, array_len(names)), "pl011");
-    CHECK_STR(nearest_name("vrit", names, array_len(names)), "virt");
+    CHECK_STR(error_nearest_name("virtio-blk-pic", names, array_len(names)), "virtio-blk-pci");
+    CHECK_STR(error_nearest_name("pl001", names, array_len(names)), "pl011");
+    CHECK_STR(error_nearest_name("vrit", names, array_len(names)), "virt");
 }
 
 TEST(nothing_is_suggested_for_a_different_word)
 {
     static const char *const names[] = {"virt", "pl011"};
-    CHECK(!nearest_name("cat", names, array_len(names)));
-    CHECK(!nearest_name("sbsa-reference", names, array_len(names)));
-    CHECK(!nearest_name("virt", names, 0));
+    CHECK(!error_nearest_name("cat", names, array_len(names)));
+    CHECK(!error_nearest_name("sbsa-reference", names, array_len(names)));
+    CHECK(!error_nearest_name("virt", names, 0));
 }

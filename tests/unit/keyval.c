@@ -140,7 +140,7 @@ TEST(sizes_take_units_and_fractions)
                  {"0x10K", 1, 16384}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         uint64_t bytes = 0;
-        bool ok = parse_size(cases[i].text, cases[i].unit, &bytes, NULL);
+        bool ok = keyval_parse_size(cases[i].text, cases[i].unit, &bytes, NULL);
         if (strcmp(cases[i].text, "16E") == 0) {
             CHECK(!ok);
         } else {
@@ -152,7 +152,7 @@ TEST(sizes_take_units_and_fractions)
 TEST(help_has_a_line_for_each_row_that_is_not_refused)
 {
     struct strbuf s = {0};
-    key_rows_help(rows, &s);
+    keyval_rows_help(rows, &s);
     CHECK(strstr(strbuf_text(&s), "  colour=red|green             a choice\n") != NULL);
     CHECK(strstr(strbuf_text(&s), "gone") == NULL);
     strbuf_free(&s);
