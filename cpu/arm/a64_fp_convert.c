@@ -6,6 +6,7 @@
  */
 #include "cpu/arm/a64_simd.h"
 #include "cpu/arm/fp_calls.h"
+#include "cpu/arm/nzcv.h"
 
 _Static_assert(IR_RNE == 0 && IR_RUP == 1 && IR_RDN == 2 && IR_RTZ == 3 && IR_RNA == 4,
                "the rows' numbers");
@@ -66,7 +67,8 @@ void a64_fjcvtzs(struct a64_block *c, const struct a64_fjcvtzs *a)
     const ir_val same = ir_cmp(c->b, IR_EQ, ir_vget(c->b, T_I64, ir_vzext(c->b, back), 0),
                                ir_vget(c->b, T_I64, read_v(c, a->rn), 0));
     write_x(c, a->rd, r);
-    put_nzcv(c, ir_flags_select(c->b, same, flags_const(c, 4), flags_const(c, 0)));
+    put_nzcv(c, ir_flags_select(c->b, same, flags_const(c, 1 << (PSTATE_Z_BIT - PSTATE_V_BIT)),
+                                flags_const(c, 0)));
 }
 
 /* ---- vector registers */

@@ -6,6 +6,7 @@
  */
 #include "cpu/arm/a64.h"
 #include "cpu/arm/a64_disas.h"
+#include "cpu/arm/nzcv.h"
 
 ir_val read_shifted(struct a64_block *c, unsigned rm, unsigned sf, unsigned shift, unsigned amount)
 {
@@ -128,14 +129,6 @@ static ir_val bit_of(struct a64_block *c, ir_val v, unsigned n)
 {
     return ir_trunc(c->b, T_I32, ir_ubfx(c->b, v, n, 1));
 }
-
-/* The IR's layout of flags: N 15, Z 14, C 8 (complemented), V 0. */
-enum {
-    FLAG_V = 0,
-    FLAG_C = 8,
-    FLAG_Z = 14,
-    FLAG_N = 15
-};
 
 static ir_val with_flag(struct a64_block *c, ir_val bits, unsigned pos, ir_val boolean)
 {

@@ -12,6 +12,7 @@
 
 #include "cpu/arm/a64.h"
 #include "cpu/arm/exception.h"
+#include "cpu/arm/nzcv.h"
 
 #define PAGE 4096u
 #define COPY_MAX UINT64_C(0x007fffffffffffff)
@@ -219,7 +220,7 @@ static uint64_t rest(struct vcpu *v, uint64_t pc, uint64_t epilogue, uint64_t z,
     (void)z;
     struct arm_cpu *cpu = arm_cpu(v);
     const uint64_t *size = &cpu->x[rn_of(insn)];
-    if (arm_nzcv(cpu) >> 29 & 1) {
+    if (bit(arm_nzcv(cpu), PSTATE_C_BIT)) {
         return inconsistent(cpu, pc, insn, epilogue, true);
     }
     if (is_set(insn) && (int64_t)*size > 0) {

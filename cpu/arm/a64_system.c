@@ -11,6 +11,7 @@
 #include "cpu/arm/a64.h"
 #include "cpu/arm/exception.h"
 #include "cpu/arm/fp_flags.h"
+#include "cpu/arm/nzcv.h"
 #include "cpu/arm/sysops.h"
 #include "cpu/arm/sysregs.h"
 #include "cpu/arm/timer.h"
@@ -313,20 +314,21 @@ void a64_msr_daifclr(struct a64_block *c, const struct a64_msr_daifclr *a)
 static ir_val read_nzcv(struct a64_block *c)
 {
     const ir_val bits = ir_flags_bits(c->b, get_nzcv(c));
-    const ir_val nz = ir_shl(c->b, ir_ubfx(c->b, bits, 14, 2), const_of(c, 30, 0));
-    const ir_val carry = ir_xor(c->b, ir_ubfx(c->b, bits, 8, 1), const_of(c, 1, 0));
-    const ir_val v = ir_ubfx(c->b, bits, 0, 1);
-    const ir_val cv = ir_or(c->b, ir_shl(c->b, carry, const_of(c, 29, 0)),
-                            ir_shl(c->b, v, const_of(c, 28, 0)));
+    const ir_val nz = ir_shl(c->b, ir_ubfx(c->b, bits, FLAG_Z, 2), const_of(c, PSTATE_Z_BIT, 0));
+    const ir_val carry = ir_xor(c->b, ir_ubfx(c->b, bits, FLAG_C, 1), const_of(c, 1, 0));
+    const ir_val v = ir_ubfx(c->b, bits, FLAG_V, 1);
+    const ir_val cv = ir_or(c->b, ir_shl(c->b, carry, const_of(c, PSTATE_C_BIT, 0)),
+                            ir_shl(c->b, v, const_of(c, PSTATE_V_BIT, 0)));
     return ir_or(c->b, nz, cv);
 }
 
 static void write_nzcv(struct a64_block *c, ir_val x)
 {
     const ir_val w = ir_trunc(c->b, T_I32, x);
-    const ir_val nz = ir_shl(c->b, ir_ubfx(c->b, w, 30, 2), const_of(c, 14, 0));
-    const ir_val carry = ir_xor(c->b, ir_ubfx(c->b, w, 29, 1), const_of(c, 1, 0));
-    const ir_val cv = ir_or(c->b, ir_shl(c->b, carry, const_of(c, 8, 0)), ir_ubfx(c->b, w, 28, 1));
+    const ir_val nz = ir_shl(c->b, ir_ubfx(c->b, w, PSTATE_Z_BIT, 2), const_of(c, FLAG_Z, 0));
+    const ir_val carry = ir_xor(c->b, ir_ubfx(c->b, w, PSTATE_C_BIT, 1), const_of(c, 1, 0));
+    const ir_val cv = ir_or(c->b, ir_shl(c->b, carry, const_of(c, FLAG_C, 0)),
+                            ir_ubfx(c->b, w, PSTATE_V_BIT, 1));
     put_nzcv(c, ir_flags_from(c->b, ir_or(c->b, nz, cv)));
 }
 

@@ -25,6 +25,7 @@
 #include "cpu/arm/a64_lookahead.h"
 #include "cpu/arm/exception.h"
 #include "cpu/arm/landing.h"
+#include "cpu/arm/nzcv.h"
 
 /* ---- features that the decoder asks for */
 
@@ -96,8 +97,8 @@ void write_xsp(struct a64_block *c, unsigned r, ir_val v)
 
 ir_val flags_const(struct a64_block *c, unsigned nzcv)
 {
-    const uint64_t bits = (uint64_t)(nzcv >> 2 & 3) << 14 | (~nzcv >> 1 & 1) << 8 | (nzcv & 1);
-    return ir_flags_from(c->b, ir_konst(c->b, T_I32, bits));
+    const uint64_t flags = nzcv_to_flags(nzcv << PSTATE_V_BIT);
+    return ir_flags_from(c->b, ir_konst(c->b, T_I32, flags));
 }
 
 static ir_val cond_of(struct a64_block *c, unsigned cond, ir_val nzcv)

@@ -4,6 +4,7 @@
  * are those of gdb's "AArch64 Features" in its manual, appendix G.5.1).
  */
 #include "cpu/arm/regs.h"
+#include "cpu/arm/nzcv.h"
 
 #include "base/softfloat.h"
 
@@ -278,8 +279,9 @@ void arm_print_registers(struct vcpu *v, struct strbuf *out)
                       (unsigned long long)cpu->x[i]);
     }
     strbuf_printf(out, " SP=%016llx\nPSTATE=%08x %c%c%c%c EL%u%c\n", (unsigned long long)cpu->sp,
-                  (unsigned)cpsr_get(v), nzcv >> 31 & 1 ? 'N' : '-', nzcv >> 30 & 1 ? 'Z' : '-',
-                  nzcv >> 29 & 1 ? 'C' : '-', nzcv >> 28 & 1 ? 'V' : '-', arm_el(cpu),
+                  (unsigned)cpsr_get(v), bit(nzcv, PSTATE_N_BIT) ? 'N' : '-',
+                  bit(nzcv, PSTATE_Z_BIT) ? 'Z' : '-', bit(nzcv, PSTATE_C_BIT) ? 'C' : '-',
+                  bit(nzcv, PSTATE_V_BIT) ? 'V' : '-', arm_el(cpu),
                   cpu->pstate & PSTATE_SP ? 'h' : 't');
     strbuf_printf(out, "FPCR=%08x FPSR=%08x\n", (unsigned)arm_fpcr(cpu), (unsigned)arm_fpsr(cpu));
     for (unsigned i = 0; i < 32; i++) {

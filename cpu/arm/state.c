@@ -7,6 +7,7 @@
 #include "cpu/arm/cpu.h"
 #include "cpu/arm/exception.h"
 #include "cpu/arm/mmu.h"
+#include "cpu/arm/nzcv.h"
 #include "cpu/arm/pauth.h"
 #include "cpu/arm/regs.h"
 #include "cpu/arm/sysregs.h"
@@ -15,13 +16,12 @@
 
 uint32_t arm_nzcv(const struct arm_cpu *cpu)
 {
-    const uint64_t f = cpu->nzcv;
-    return (uint32_t)((f >> 14 & 3) << 30 | (~f >> 8 & 1) << 29 | (f & 1) << 28);
+    return nzcv_of_flags(cpu->nzcv);
 }
 
 void arm_set_nzcv(struct arm_cpu *cpu, uint32_t nzcv)
 {
-    cpu->nzcv = (nzcv >> 30 & 3) << 14 | (~nzcv >> 29 & 1) << 8 | (nzcv >> 28 & 1);
+    cpu->nzcv = nzcv_to_flags(nzcv);
 }
 
 /* ---- PSTATE */
