@@ -100,7 +100,7 @@ done < "$tmp/rows"
 verdict numbers_of_the_text_are_those_of_the_code < "$tmp/wrong"
 
 # ---- each number has a row: what remains when the words of all rows, code, and names with digits are taken away
-names='bf16|x86-64(-v[234])?|\bx86\b|\b[AT](64|32)\b|FEAT_LSE2|s390x|FMA3|SSE4\.1|\bx87\b|B2\.12|[Ss]ections? [0-9]|[0-9]+-bit|\b(xmm|r|x|v)[0-9]+\b'
+names='bf16|AVX-?[0-9]*|x86-64(-v[234])?|\bx86\b|\b[AT](64|32)\b|FEAT_LSE2|s390x|FMA3|SSE4\.1|\bx87\b|B2\.12|[Ss]ections? [0-9]|[0-9]+-bit|\b(xmm|r|x|v)[0-9]+\b'
 awk -F'\t' '{ print $2 }' "$tmp/rows" | awk '{ print length($0) "\t" $0 }' | sort -rn | cut -f2- > "$tmp/words"
 awk '
     NR == FNR { words[++n] = $0; next }
