@@ -69,14 +69,14 @@ OP(vkonst, CONST, PURE, EV(eval_vkonst)) /* imm repeated */
 OP(page, CONST, PURE, NOEVAL)
 OP(get, GET, READS_STATE, NOEVAL)        /* register row */
 OP(put, PUT, WRITES_STATE, NOEVAL)
-OP(env_load, ENV, READS_STATE,
-   NOEVAL) /* state that is no register row: aux is the offset in the CPU struct */
+/* state that is no register row: aux is the offset in the CPU struct */
+OP(env_load, ENV, READS_STATE, NOEVAL)
 OP(env_store, ENV, WRITES_STATE, NOEVAL)
 
 /* ---- integers, scalar and by lane */
 OP(add, BIN, PURE | COMMUTES | LIFTS, a + b)
 OP(sub, BIN, PURE | LIFTS, a - b)
-OP(mul, BIN, PURE | COMMUTES | LIFTS, a *b)
+OP(mul, BIN, PURE | COMMUTES | LIFTS, a * b)
 OP(umulh, BIN, PURE | COMMUTES, eval_umulh(a, b, w))
 OP(smulh, BIN, PURE | COMMUTES, eval_smulh(a, b, w))
 OP(udiv, BIN, PURE, b ? a / b : 0)
@@ -90,7 +90,7 @@ OP(udivw_over, TRI, PURE, eval_wide_div(a, b, c, src_bits).over) /* I32 boolean 
 OP(sdivw, TRI, PURE, eval_wide_sdiv(a, b, c, w).quotient)
 OP(sremw, TRI, PURE, eval_wide_sdiv(a, b, c, w).remainder)
 OP(sdivw_over, TRI, PURE, eval_wide_sdiv(a, b, c, src_bits).over)
-OP(and, BIN, PURE | COMMUTES | LIFTS, a &b)
+OP(and, BIN, PURE | COMMUTES | LIFTS, a & b)
 OP(or, BIN, PURE | COMMUTES | LIFTS, a | b)
 OP(xor, BIN, PURE | COMMUTES | LIFTS, a ^ b)
 OP(andn, BIN, PURE | LIFTS, a & ~b)
@@ -104,8 +104,8 @@ OP(rotr, BIN, PURE | LIFTS, eval_rotr(a, b % w, w))
 OP(shli, UNI, PURE | LIFTS, aux >= w ? 0 : a << aux) /* vectors: by a constant */
 OP(shri, UNI, PURE | LIFTS, aux >= w ? 0 : a >> aux)
 OP(sari, UNI, PURE | LIFTS, (uint64_t)((int64_t)sx(a) >> (aux >= w ? w - 1 : aux)))
-OP(extr, BINI, PURE,
-   aux ? (aux >= w ? a : b >> aux | a << (w - aux)) : b) /* bits [aux, aux + w) of a:b */
+/* bits [aux, aux + w) of a:b */
+OP(extr, BINI, PURE, aux ? (aux >= w ? a : b >> aux | a << (w - aux)) : b)
 OP(smin, BIN, PURE | COMMUTES | LIFTS, (int64_t)sx(a) < (int64_t)sx(b) ? a : b)
 OP(smax, BIN, PURE | COMMUTES | LIFTS, (int64_t)sx(a) > (int64_t)sx(b) ? a : b)
 OP(umin, BIN, PURE | COMMUTES | LIFTS, a < b ? a : b)
@@ -121,14 +121,13 @@ OP(trunc, CVT, PURE, a)
 OP(ubfx, UNI, PURE, eval_ubfx(a, aux & 255, aux >> 8)) /* aux = position | length << 8 */
 OP(sbfx, UNI, PURE, eval_sbfx(a, aux & 255, aux >> 8))
 OP(dep, BINI, PURE, eval_dep(a, b, aux & 255, aux >> 8)) /* low bits of b into a */
-OP(crc32, BINI, PURE,
-   eval_crc32(a, b,
-              aux)) /* CRC-32 (0x04c11db7, reflected) of a with aux bytes of b; no inversion */
+/* CRC-32 (0x04c11db7, reflected) of a with aux bytes of b; no inversion */
+OP(crc32, BINI, PURE, eval_crc32(a, b, aux))
 OP(crc32c, BINI, PURE, eval_crc32c(a, b, aux)) /* Castagnoli */
 
 /* ---- comparisons, selection: booleans are I32 values 0 and 1 */
-OP(cmp, BINI, PURE,
-   NOEVAL) /* scalars of type src: I32 boolean of a <aux> b; enum ir_cond without MI.. VC */
+/* scalars of type src: I32 boolean of a <aux> b; enum ir_cond without MI.. VC */
+OP(cmp, BINI, PURE, NOEVAL)
 OP(tst, BINI, PURE, NOEVAL)                   /* as cmp of (a & b) with 0: EQ, NE, MI, PL */
 OP(select, TRI, PURE, NOEVAL)                 /* a (boolean) ? b : c, any type */
 OP(vcmp, BINI, PURE, EV(eval_vcmp))           /* lanes: all ones where a <aux> b holds */
@@ -160,8 +159,8 @@ OP(rcl, TRI, PURE, NOEVAL) /* the rotated value; c is a FLAGS value */
 OP(rcr, TRI, PURE, NOEVAL)
 OP(flags_with, BINI, PURE, NOEVAL)   /* a with the bits in aux of b */
 OP(flags_cmc, UN, PURE, NOEVAL)      /* complements C */
-OP(flags_fcmp, BINI, STICKY, NOEVAL) /* Arm's encoding with C complemented: lt N C; eq Z; gt none;
-                                        unordered V; aux 1: signalling */
+/* Arm's encoding with C complemented: lt N C; eq Z; gt none; unordered V; aux 1: signalling */
+OP(flags_fcmp, BINI, STICKY, NOEVAL)
 OP(flags_from, UN, PURE, NOEVAL)     /* from the low 16 bits of an I32 in the layout above */
 OP(flags_bits, UN, PURE, NOEVAL)     /* to an I32; bits without a meaning are 0 */
 OP(flags_test, UNI, PURE, NOEVAL)    /* I32 boolean of condition aux */
@@ -190,8 +189,8 @@ OP(vtrn2, BIN, PURE, EV(eval_vtrn2))
 OP(vrev, UNI, PURE, EV(eval_vrev))   /* reverses the lanes within groups of aux bits */
 OP(vtbl, BIN, PURE, EV(eval_vtbl))   /* bytes of a picked by the bytes of b; 0 where b >= 16 */
 OP(vpadd, BIN, PURE, EV(eval_vpadd)) /* sums of neighbours of a, then of b */
-OP(vsaddlp, UN, PURE,
-   EV(eval_vsaddlp)) /* sums of neighbours of half the width, signed, in this type's lanes */
+/* sums of neighbours of half the width, signed, in this type's lanes */
+OP(vsaddlp, UN, PURE, EV(eval_vsaddlp))
 OP(vuaddlp, UN, PURE, EV(eval_vuaddlp))
 OP(vaddv, UN, PURE, EV(eval_vaddv))  /* sum of all lanes, in lane 0, the rest 0 */
 OP(vsminv, UN, PURE, EV(eval_vsminv))
@@ -202,13 +201,13 @@ OP(vsxtl, UN, PURE, EV(eval_vsxtl)) /* low half lanes sign-extended to this type
 OP(vsxth, UN, PURE, EV(eval_vsxth))
 OP(vuxtl, UN, PURE, EV(eval_vuxtl))
 OP(vuxth, UN, PURE, EV(eval_vuxth))
-OP(vxtn, UN, PURE,
-   EV(eval_vxtn)) /* low halves of the double-width lanes of a, in the low 64 bits, rest 0 */
+/* low halves of the double-width lanes of a, in the low 64 bits, rest 0 */
+OP(vxtn, UN, PURE, EV(eval_vxtn))
 OP(vsqxtn, UN, PURE, EV(eval_vsqxtn)) /* signed to signed, saturating */
 OP(vuqxtn, UN, PURE, EV(eval_vuqxtn))
 OP(vsqxtun, UN, PURE, EV(eval_vsqxtun)) /* signed to unsigned */
-OP(ssadd, BIN, PURE | COMMUTES | LIFTS,
-   EV(eval_ssadd)) /* saturating; the guest finds out by comparing with add */
+/* saturating; the guest finds out by comparing with add */
+OP(ssadd, BIN, PURE | COMMUTES | LIFTS, EV(eval_ssadd))
 OP(usadd, BIN, PURE | COMMUTES | LIFTS, EV(eval_usadd))
 OP(sssub, BIN, PURE | LIFTS, EV(eval_sssub))
 OP(ussub, BIN, PURE | LIFTS, EV(eval_ussub))
@@ -218,26 +217,26 @@ OP(srhadd, BIN, PURE | COMMUTES | LIFTS, EV(eval_srhadd)) /* and rounding up */
 OP(urhadd, BIN, PURE | COMMUTES | LIFTS, EV(eval_urhadd))
 OP(shsub, BIN, PURE | LIFTS, EV(eval_shsub))
 OP(uhsub, BIN, PURE | LIFTS, EV(eval_uhsub))
-OP(sdmulh, BIN, PURE | COMMUTES | LIFTS,
-   EV(eval_sdmulh)) /* high half of the doubled product, saturating */
+/* high half of the doubled product, saturating */
+OP(sdmulh, BIN, PURE | COMMUTES | LIFTS, EV(eval_sdmulh))
 OP(srdmulh, BIN, PURE | COMMUTES | LIFTS, EV(eval_srdmulh)) /* and rounded */
 OP(sabd, BIN, PURE | COMMUTES | LIFTS, EV(eval_sabd)) /* absolute difference */
 OP(uabd, BIN, PURE | COMMUTES | LIFTS, EV(eval_uabd))
-OP(sshl, BIN, PURE | LIFTS,
-   EV(eval_sshl)) /* by the signed low byte of each lane of b; right when negative */
+/* by the signed low byte of each lane of b; right when negative */
+OP(sshl, BIN, PURE | LIFTS, EV(eval_sshl))
 OP(ushl, BIN, PURE | LIFTS, EV(eval_ushl))
-OP(vsmull, BIN, PURE | COMMUTES,
-   EV(eval_vsmull)) /* low half lanes multiplied to this type's lanes */
+/* low half lanes multiplied to this type's lanes */
+OP(vsmull, BIN, PURE | COMMUTES, EV(eval_vsmull))
 OP(vsmulh, BIN, PURE | COMMUTES, EV(eval_vsmulh)) /* high half lanes */
 OP(vumull, BIN, PURE | COMMUTES, EV(eval_vumull))
 OP(vumulh, BIN, PURE | COMMUTES, EV(eval_vumulh))
-OP(vsdot, TRI, PURE,
-   EV(eval_vsdot)) /* a (I32 lanes) + sums of four products of signed bytes of b and c */
+/* a (I32 lanes) + sums of four products of signed bytes of b and c */
+OP(vsdot, TRI, PURE, EV(eval_vsdot))
 OP(vudot, TRI, PURE, EV(eval_vudot))
 OP(vusdot, TRI, PURE, EV(eval_vusdot))          /* b unsigned, c signed */
 OP(pmul8, BIN, PURE | COMMUTES, EV(eval_pmul8)) /* carry-less, low byte of each product */
-OP(pmull8, BINI, PURE | COMMUTES,
-   EV(eval_pmull8))                       /* aux 0: low halves, 1: high halves; 16-bit lanes */
+/* aux 0: low halves, 1: high halves; 16-bit lanes */
+OP(pmull8, BINI, PURE | COMMUTES, EV(eval_pmull8))
 OP(pmull64, BINI, PURE, EV(eval_pmull64)) /* aux bit 0: half of a, bit 1: half of b */
 OP(aes_enc, UN, PURE, EV(eval_aes_enc))   /* ShiftRows, SubBytes */
 OP(aes_dec, UN, PURE, EV(eval_aes_dec))   /* their inverses */
@@ -260,8 +259,8 @@ OP(fmul, BIN, READS_FPENV | STICKY | LIFTS, EV(eval_fmul))
 OP(fmulx, BIN, READS_FPENV | STICKY | LIFTS, EV(eval_fmulx)) /* 0 times infinity is 2 */
 OP(fdiv, BIN, READS_FPENV | STICKY | LIFTS, EV(eval_fdiv))
 OP(fsqrt, UN, READS_FPENV | STICKY | LIFTS, EV(eval_fsqrt))
-OP(fma, TRII, READS_FPENV | STICKY | LIFTS,
-   EV(eval_fma)) /* a * b + c; aux bit 0 negates the product, bit 1 the addend */
+/* a * b + c; aux bit 0 negates the product, bit 1 the addend */
+OP(fma, TRII, READS_FPENV | STICKY | LIFTS, EV(eval_fma))
 OP(fmin, BIN, STICKY | LIFTS, EV(eval_fmin)) /* Arm FMIN: NaN if either is, -0 < +0 */
 OP(fmax, BIN, STICKY | LIFTS, EV(eval_fmax))
 OP(fminnm, BIN, STICKY | LIFTS, EV(eval_fminnm)) /* IEEE 754-2008 minNum */
@@ -271,48 +270,49 @@ OP(fmaxnm, BIN, STICKY | LIFTS, EV(eval_fmaxnm))
 OP(fdaz, UN, STICKY | LIFTS, EV(eval_fdaz))
 OP(fabs, UN, PURE | LIFTS, EV(eval_fabs)) /* sign bits only */
 OP(fneg, UN, PURE | LIFTS, EV(eval_fneg))
-OP(fcmp, BINI, STICKY, EV(eval_fcmp)) /* operands of scalar type src: I32 boolean; aux: relations |
-                                         IR_FCMP_SIGNALLING */
+/* operands of scalar type src: I32 boolean; aux: relations | IR_FCMP_SIGNALLING */
+OP(fcmp, BINI, STICKY, EV(eval_fcmp))
 OP(vfcmp, BINI, STICKY, EV(eval_vfcmp))                      /* lanes: all ones where it holds */
 OP(fcvt, CVT, READS_FPENV | STICKY, EV(eval_fcvt))           /* between floating-point scalars */
 OP(frint, UNI, READS_FPENV | STICKY | LIFTS, EV(eval_frint)) /* aux: rounding | IR_FRINT_EXACT */
-OP(ftoi, CVTI, READS_FPENV | STICKY,
-   EV(eval_ftoi)) /* saturating; aux: rounding | IR_FTOI_ bits | fraction bits << 8 */
-OP(itof, CVTI, READS_FPENV | STICKY, EV(eval_itof)) /* from integers of type src; aux: IR_RDYN |
-                                                       IR_ITOF_UNSIGNED | fraction bits << 8 */
-OP(vftoi, UNI, READS_FPENV | STICKY,
-   EV(eval_vftoi)) /* lanes of the same width; type is the floating-point type */
+/* saturating; aux: rounding | IR_FTOI_ bits | fraction bits << 8 */
+OP(ftoi, CVTI, READS_FPENV | STICKY, EV(eval_ftoi))
+/* from integers of type src; aux: IR_RDYN | IR_ITOF_UNSIGNED | fraction bits << 8 */
+OP(itof, CVTI, READS_FPENV | STICKY, EV(eval_itof))
+/* lanes of the same width; type is the floating-point type */
+OP(vftoi, UNI, READS_FPENV | STICKY, EV(eval_vftoi))
 OP(vitof, UNI, READS_FPENV | STICKY, EV(eval_vitof))
 OP(fmov_to_int, CVT, PURE, EV(eval_fmov)) /* the bits of a floating-point scalar as an integer */
 OP(fmov_to_fp, CVT, PURE, EV(eval_fmov))
 
 /* ---- memory: address = a + (b << scale) + displacement, cut to the memop's width, + a segment base;
  * see struct ir_insn and memop_address */
-OP(load, MEM, LOADS | MAY_EXIT,
-   NOEVAL) /* into an integer, floating-point or vector type; zero- or sign-extended by the memop */
+/* into an integer, floating-point or vector type; zero- or sign-extended by the memop */
+OP(load, MEM, LOADS | MAY_EXIT, NOEVAL)
 OP(store, MEM, STORES | MAY_EXIT, NOEVAL) /* c */
-OP(load_excl, MEM, LOADS | WRITES_STATE | MAY_EXIT,
-   NOEVAL) /* and sets the monitor; 16 bytes give a V128 */
-OP(store_excl, MEM, STORES | WRITES_STATE | MAY_EXIT,
-   NOEVAL) /* I32: 0 stored, 1 not; clears the monitor */
-OP(atomic, MEM, LOADS | STORES | MAY_EXIT,
-   NOEVAL) /* aux: enum ir_atomic; operand c; gives the old value, zero-extended */
-OP(cas, MEM, LOADS | STORES | MAY_EXIT,
-   NOEVAL) /* a address, b expected, c new; gives the old value; 16 bytes are V128 */
+/* and sets the monitor; 16 bytes give a V128 */
+OP(load_excl, MEM, LOADS | WRITES_STATE | MAY_EXIT, NOEVAL)
+/* I32: 0 stored, 1 not; clears the monitor */
+OP(store_excl, MEM, STORES | WRITES_STATE | MAY_EXIT, NOEVAL)
+/* aux: enum ir_atomic; operand c; gives the old value, zero-extended */
+OP(atomic, MEM, LOADS | STORES | MAY_EXIT, NOEVAL)
+/* a address, b expected, c new; gives the old value; 16 bytes are V128 */
+OP(cas, MEM, LOADS | STORES | MAY_EXIT, NOEVAL)
 OP(barrier, NUL, STORES | LOADS, NOEVAL) /* aux: enum ir_barrier */
 
 /* ---- run-time functions: imm is the row (struct ir_call), aux a constant operand */
 OP(call, CALLS, NOEFFECT, NOEVAL) /* effects are the row's */
-OP(guard, CALLS, MAY_EXIT,
-   NOEVAL) /* a (boolean) true: the row's RAISES function runs; if it raised, the block is left */
+/* a (boolean) true: the row's RAISES function runs; if it raised, the block is left */
+OP(guard, CALLS, MAY_EXIT, NOEVAL)
 
 /* ---- control: every block ends with one op that ENDS; a brcond leaves it before */
 OP(insn, PC, NOEFFECT, NOEVAL)   /* opens the guest instruction at imm */
-OP(brcond, PC, NOEFFECT, NOEVAL) /* if boolean a: go to the block at imm, with what was put so far */
+/* if boolean a: go to the block at imm, with what was put so far */
+OP(brcond, PC, NOEFFECT, NOEVAL)
 OP(br, END, ENDS, NOEVAL)        /* direct: to the block at imm */
 OP(brcall, END, ENDS, NOEVAL)    /* guest call of imm; a: the return address (konst) */
 OP(jump, END, ENDS, NOEVAL)      /* indirect: to a */
 OP(jumpcall, END, ENDS, NOEVAL)  /* indirect call of a; b: the return address (konst) */
 OP(ret, END, ENDS, NOEVAL)       /* guest return to a */
-OP(tail, END, ENDS, NOEVAL) /* CALLS shape; the row's function runs with the state in memory and
-                               returns the next PC */
+/* CALLS shape; the row's function runs with the state in memory and returns the next PC */
+OP(tail, END, ENDS, NOEVAL)

@@ -103,6 +103,24 @@ static void read_rest(char *line, size_t size, FILE *in)
     }
 }
 
+/* The comment that begins with line, to its end: what the row below it means. */
+static void read_above(char *line, size_t size, FILE *in, char *above, size_t room)
+{
+    size_t n = 0;
+
+    above[0] = '\0';
+    do {
+        char *end = strstr(line, "*/");
+        if (end) {
+            *end = '\0';
+        }
+        n += (size_t)snprintf(above + n, room - n, "%s%s", n ? " " : "", trim(line + 2));
+        if (end) {
+            return;
+        }
+    } while (n < room && fgets(line, (int)size, in));
+}
+
 /* Text for a cell: a bar would end it. */
 static void put_cell(FILE *out, const char *text)
 {
@@ -133,7 +151,7 @@ static void put_row(FILE *out, const struct row *r)
 
 static bool convert(FILE *in, FILE *out)
 {
-    char line[1000];
+    char line[1000], above[500] = "";
     bool essay = false;
     struct row r;
 
@@ -153,7 +171,11 @@ static bool convert(FILE *in, FILE *out)
                 fprintf(stderr, "irdocgen: a row that is not understood: %s", line);
                 return false;
             }
+            r.comment = *r.comment ? r.comment : above;
             put_row(out, &r);
+            above[0] = '\0';
+        } else if (!essay && strncmp(line, "/* ", 3) == 0) {
+            read_above(line, sizeof(line), in, above, sizeof(above));
         } else if (strcmp(line, "/*\n") == 0) {
             essay = true;
             fputs("```text\n", out);
