@@ -110,6 +110,17 @@ awk '
     sed 's/.*/a number without a row in tests\/cli\/claims: "&"/' |
     grep -vE 'the IR serves five architectures|serves the five architectures' | verdict every_number_has_a_row
 
+# ---- the reference says nothing again that the text has said: no fourteen words in a row
+perl -e '
+    my %in;
+    for my $file (@ARGV) {
+        local $/; open my $f, "<", $file; my @w = split " ", lc <$f>;
+        for my $i (0 .. @w - 14) {
+            my $run = join " ", @w[$i .. $i + 13];
+            if ($file eq $ARGV[0]) { $in{$run} = 1 } elsif ($in{$run}) { print "$run\n"; last }
+        }
+    }' "$tmp/prose" "$tmp/reference" | verdict texts_share_no_paragraphs
+
 # ---- the block of section 2: its guest code, IR and host code
 listing() { # of the text, from the line that begins with the words to the next paragraph
     awk -v from="$1" 'index($0, from) == 1 { on = 1; next } on && /^    / { print substr($0, 5); shown = 1 } on && shown && /^[^ ]/ { exit }' "$text"
