@@ -3,7 +3,7 @@
 # fetch.sh CACHE WHAT...
 # Fetches into CACHE, by Debian package name, what tests and measurements run: arm64 (kernel and installer of that
 # architecture), userland (an arm64 initramfs with Python and its tests), qemu10 (QEMU 10 and qemu-user, to compare with),
-# bench (the arm64 initramfs of the workloads).
+# bench, wide, languages (arm64 initramfs of the sets of workloads).
 # What is there already is kept and needs no network.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -36,12 +36,13 @@ for what; do
         echo "fetching Python for arm64 and its tests into $cache"
         quietly "$cache/userland.log" "$here/mkuserland.sh" "$cache" arm64
         ;;
-    bench)
-        [ -e "$cache/arm64/bench-open.cpio" ] && continue
+    bench | wide | languages)
+        set_=${what/bench/open}
+        [ -e "$cache/arm64/bench-$set_.cpio" ] && continue
         "$0" "$cache" arm64
-        echo "building the workloads' initramfs from Debian's arm64 packages in $cache"
-        quietly "$cache/bench.log" "$here/../bench/mkbench.sh" "$cache" arm64 "$here/../bench/open"
+        echo "building the workloads' initramfs ($set_) from Debian's arm64 packages in $cache"
+        quietly "$cache/bench.log" "$here/../bench/mkbench.sh" "$cache" arm64 "$here/../bench/$set_"
         ;;
-    *) echo "fetch.sh: no guest $what; there are arm64, userland, qemu10 and bench" >&2; exit 2 ;;
+    *) echo "fetch.sh: no guest $what; there are arm64, userland, qemu10, bench, wide and languages" >&2; exit 2 ;;
     esac
 done
