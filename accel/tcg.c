@@ -9,7 +9,7 @@
 #include "base/fields.h"
 #include "base/mem.h"
 
-#define DEFAULT_CACHE_BYTES (128u << 20)
+#define DEFAULT_CACHE_BYTES (256u << 20) /* a JVM that compiles fills half of it in a minute */
 #define CACHE_BYTES_A_BLOCK 128u /* room for blocks runs out with room for code, or before */
 #define CODE_STACK_GUARD 65536u
 #define CODE_STACK_HEADROOM                                                                        \
