@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "accel/compilers.h"
 #include "accel/perf.h"
 #include "accel/trace.h"
 #include "accel/uncached.h"
@@ -123,20 +124,73 @@ static void keep_ir(struct block *blk, const struct ir_builder *b)
     blk->ir->insns = mem_dup(b->insns, b->count * sizeof(*b->insns));
 }
 
+/* Of the only compiler: where instructions are counted there is one thread. */
 static struct host_mark mark(const struct tcg *a)
 {
-    return a->host ? host_mark(a->host) : (struct host_mark){0};
+    return a->host ? host_mark(a->compilers[0].c) : (struct host_mark){0};
 }
 
-static bool compile(struct vcpu *v, struct ir_builder *b, struct block *blk)
-{
-    struct tcg *a = tcg_of(v)->accel;
+/* A translation under way. */
+struct making {
+    struct lent_compiler *lent; /* NULL: the interpreter */
+    bool apart;                 /* without the translate lock */
+    struct host_mark before;
+    uint64_t drops; /* a->drop_count when the guest's bytes began to be read */
+};
 
-    if (!a->host) {
+static void leave_lock(struct tcg *a, const struct making *m)
+{
+    if (m->apart) {
+        os_mutex_unlock(&a->translate);
+    }
+}
+
+static void take_lock(struct tcg *a, const struct making *m)
+{
+    if (m->apart) {
+        os_mutex_lock(&a->translate);
+    }
+}
+
+static bool renew(struct tcg *a, const struct making *m)
+{
+    take_lock(a, m);
+    const bool renewed = host_compiler_renew(m->lent->c);
+    leave_lock(a, m);
+    return renewed;
+}
+
+static bool compile(struct tcg *a, struct ir_builder *b, struct block *blk, struct making *m)
+{
+    if (!m->lent) {
         keep_ir(blk, b);
         return true;
     }
-    return host_compile(a->host, b, blk);
+    m->before = host_mark(m->lent->c);
+    if (host_compile(m->lent->c, b, blk)) {
+        return true;
+    }
+    host_release(m->lent->c, &m->before);
+    if (!renew(a, m)) {
+        return false;
+    }
+    m->before = host_mark(m->lent->c);
+    return host_compile(m->lent->c, b, blk);
+}
+
+/* blk, which was made last, is not needed: another vCPU has made the same meanwhile, or there was
+ * no room. */
+static void take_back(struct tcg *a, struct block *blk, const struct making *m)
+{
+    if (m->lent) {
+        host_release(m->lent->c, &m->before);
+    }
+    if (blk->ir) {
+        mem_free(blk->ir->insns);
+        mem_free(blk->ir);
+    }
+    *blk = (struct block){0};
+    a->block_count -= blk + 1 == &a->blocks[a->block_count];
 }
 
 static void insert(struct tcg *a, struct block *blk)
@@ -190,27 +244,15 @@ static void set_extent(const struct tcg_vcpu *t, struct ir_builder *b)
     b->follows = long_ones && !t->accel->breakpoint_count;
 }
 
-/* Under the translate lock. NULL: the cache is full, everybody must leave. */
-static struct block *make_block(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit)
+/* What b is to build: the block at pc, from the bytes at code. */
+static void set_up(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit, const uint8_t *code)
 {
-    struct tcg *a = tcg_of(v)->accel;
+    const struct tcg *a = tcg_of(v)->accel;
     struct ir_builder *b = &tcg_of(v)->builder;
-    const uint64_t pa = hit->pa;
-    const uint8_t *host = hit->host;
 
-    if (a->block_count == a->block_capacity) {
-        return NULL;
-    }
-    const int64_t start = os_now_ns();
-    ir_begin(b, pc, v->cls->mode_key(v));
-    /* Where writes are tracked what is in memory is fresh anyway. */
-    if (!a->tracks_code && v->cls->fetches_uncached && v->cls->fetches_uncached(b->mode_key) &&
-        !(host = uncached_code(a, pa, host))) {
-        return NULL;
-    }
-    b->code = host;
+    b->code = code;
     b->code_bytes = hit->bytes;
-    b->max_guest_insns = insn_limit(v, pc, host);
+    b->max_guest_insns = insn_limit(v, pc, code);
     b->mmu_current = (uint8_t)v->cls->mmu_index(v);
     b->mmu_user = (uint8_t)v->cls->mmu_index_user(v);
     b->parallel = a->monitors != NULL;
@@ -219,51 +261,115 @@ static struct block *make_block(struct vcpu *v, uint64_t pc, const struct tlb_hi
                     !a->base.config.no_opt && !trace_entries();
     b->flags_dead = false;
     b->look_bytes = 0;
-    b->movable = is_kept(tcg_of(v)) && code_page_moves(v, pc, pa);
+    b->movable = is_kept(tcg_of(v)) && code_page_moves(v, pc, hit->pa);
     set_extent(tcg_of(v), b);
-    v->cls->translate(v, b);
-    struct block *blk = &a->blocks[a->block_count];
-    *blk = (struct block){.pc = pc,
-                          .mode_key = b->mode_key,
-                          .pa = pa,
-                          .bytes = rests_on(b),
-                          .movable = b->movable,
-                          .guest_insns = b->guest_insns,
-                          .code = hit->host,
-                          .valid = is_kept(tcg_of(v))};
-    const struct host_mark before = mark(a);
-    if (!compile(v, b, blk)) {
-        return NULL;
-    }
-    if (a->perf && blk->valid) {
-        const struct host_mark behind = mark(a);
-        perf_block(a->perf, v, blk, &before, &behind);
-    }
-    a->block_count++;
+}
+
+/* blk is complete, and nobody knows of it yet. */
+static void account(struct vcpu *v, const struct block *blk, int64_t start)
+{
+    struct tcg *a = tcg_of(v)->accel;
+    const struct ir_builder *b = &tcg_of(v)->builder;
+
     a->translated_blocks++;
     a->translated_insns += b->guest_insns;
     a->cached_insns += b->guest_insns;
     a->translate_ns += (uint64_t)(os_now_ns() - start);
     log_block(v, b, blk);
+}
+
+static bool is_uncached(const struct vcpu *v, uint64_t mode)
+{
+    /* Where writes are tracked what is in memory is fresh anyway. */
+    return !tcg_of(v)->accel->tracks_code && v->cls->fetches_uncached &&
+           v->cls->fetches_uncached(mode);
+}
+
+/* NULL: the cache is full, everybody must leave. */
+static struct block *make_block(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit,
+                                struct making *m)
+{
+    struct tcg *a = tcg_of(v)->accel;
+    struct ir_builder *b = &tcg_of(v)->builder;
+    const uint8_t *code = hit->host;
+
+    if (a->block_count == a->block_capacity) {
+        return NULL;
+    }
+    const int64_t start = os_now_ns();
+    ir_begin(b, pc, v->cls->mode_key(v));
+    if (is_uncached(v, b->mode_key)) {
+        m->apart = false; /* the copy belongs to the lock */
+        if (!(code = uncached_code(a, hit->pa, code))) {
+            return NULL;
+        }
+    }
+    set_up(v, pc, hit, code);
+    struct block *blk = &a->blocks[a->block_count++];
+    m->drops = a->drop_count;
+    leave_lock(a, m);
+    v->cls->translate(v, b);
+    *blk = (struct block){.pc = pc,
+                          .mode_key = b->mode_key,
+                          .pa = hit->pa,
+                          .bytes = rests_on(b),
+                          .movable = b->movable,
+                          .guest_insns = b->guest_insns,
+                          .code = hit->host};
+    const bool compiled = compile(a, b, blk, m);
+    take_lock(a, m);
+    if (!compiled) {
+        take_back(a, blk, m);
+        return NULL;
+    }
+    account(v, blk, start);
     return blk;
 }
 
+/* Publishes blk, which was made from hit; or gives what another vCPU has published meanwhile. */
+static struct block *publish(struct vcpu *v, struct block *blk, const struct tlb_hit *hit,
+                             const struct making *m)
+{
+    struct tcg *a = tcg_of(v)->accel;
+    struct block *twin = m->apart ? find(a, blk->pa, blk->pc, blk->mode_key) : NULL;
+
+    if (twin) {
+        take_back(a, blk, m);
+        return twin;
+    }
+    if (a->perf) {
+        const struct host_mark behind = host_mark(m->lent->c);
+        perf_block(a->perf, v, blk, &m->before, &behind);
+    }
+    const bool stale = a->drop_count != m->drops && dropped_since(a, m->drops, blk->pa, blk->bytes);
+    blk->valid = remap_note_code(v, hit) && !stale;
+    if (blk->valid) {
+        insert(a, blk);
+    }
+    return blk;
+}
+
+/* Under the translate lock, which may be given away meanwhile. */
 static struct block *translate(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit)
 {
     struct tcg *a = tcg_of(v)->accel;
-    const bool tracked = a->tracks_code && is_kept(tcg_of(v));
+    const bool kept = is_kept(tcg_of(v)), tracked = a->tracks_code && kept;
+    struct making m = {.apart = kept && a->parallel};
     uint64_t granules;
-    const bool begun = tracked && track_begin(v, hit, &granules);
-    struct block *b = make_block(v, pc, hit);
 
-    if (b) { /* of a page that is not tracked as it is not of one memory, it serves once */
-        b->valid = b->valid && begun == tracked && remap_note_code(v, hit);
-    }
-    if (b && b->valid) {
-        insert(a, b);
+    m.lent = a->host ? compilers_borrow(a, v->index) : NULL;
+    const bool begun = tracked && track_begin(v, hit, &granules);
+    struct block *b = make_block(v, pc, hit, &m);
+
+    /* Of a page that is not tracked as it is not of one memory, it serves once. */
+    if (b && kept && begun == tracked) {
+        b = publish(v, b, hit, &m);
     }
     if (begun) {
         track_end(v, hit, granules, b);
+    }
+    if (m.lent) {
+        compilers_return(a, m.lent);
     }
     return b;
 }
@@ -415,7 +521,7 @@ void block_forget_short(struct tcg *a)
         }
     }
     if (count && a->host) {
-        host_release(a->host, &a->short_before);
+        host_release(a->compilers[0].c, &a->short_before);
     }
     a->block_count -= count;
     a->short_count = 0;
@@ -474,6 +580,7 @@ static void invalidate(struct tcg *a, struct block *b)
 
 void block_drop_range(struct tcg *a, uint64_t pa, uint64_t bytes)
 {
+    dropped_note(a, pa, bytes);
     for (uint64_t page = pa & PAGE_MASK; page < pa + bytes; page += GUEST_PAGE_SIZE) {
         struct code_page *p = hash_get(a->pages, page);
         struct block **at = p ? &p->first : NULL;
@@ -545,6 +652,7 @@ void tcg_flush_code_all(struct vcpu *v)
         return;
     }
     os_mutex_lock(&a->translate);
+    dropped_note(a, 0, UINT64_MAX);
     for (uint32_t i = 0; i < a->block_count; i++) {
         struct block *b = &a->blocks[i];
         if (b->valid) {

@@ -2,6 +2,7 @@
 /* The translating accelerator's life, and its table of functions. */
 #include <string.h>
 
+#include "accel/compilers.h"
 #include "accel/countdown.h"
 #include "accel/perf.h"
 #include "base/atomic.h"
@@ -111,9 +112,13 @@ static bool create_host(struct tcg *a, const struct cpu_class *cls, struct error
         .cache_bytes = cache_bytes(a),
         .level = a->base.config.host_level,
         .counted = a->base.config.counted,
+        .compilers = a->parallel ? a->base.count : 1,
     };
 
     a->host = host_create(&hc, e);
+    if (a->host) {
+        compilers_create(a);
+    }
     return a->host != NULL;
 }
 
@@ -125,7 +130,14 @@ static void map_changed(struct accel *a)
 /* What needs no memory of a size that may not be had. */
 static void init(struct tcg *a)
 {
+    const enum accel_track track = a->base.config.track_code;
+
     os_mutex_init(&a->translate);
+    os_cond_init(&a->compiler_free);
+    a->tracks_code = track == ACCEL_TRACK_ON ||
+                     (track == ACCEL_TRACK_AUTO && a->base.vcpus[0]->cls->coherent_code);
+    /* Where writes are tracked the lock keeps whoever writes to a page from what is made of it. */
+    a->parallel = !a->base.config.single_thread && a->base.count > 1 && !a->tracks_code;
     os_random(&a->spoiled_key, sizeof(a->spoiled_key));
     a->spoiled_key = (a->spoiled_key & mask64(52)) | (uint64_t)0x7ff << 52;
     a->hash = mem_array((size_t)1 << BLOCK_HASH_BITS, sizeof(*a->hash));
@@ -171,9 +183,6 @@ static void attach_to_memory(struct tcg *a)
     static const struct dirty_guests guests = {.close = close_pages, .code = track_code_written};
     struct dirty *d = space_dirty(a->base.vcpus[0]->memory);
 
-    a->tracks_code = a->base.config.track_code == ACCEL_TRACK_ON ||
-                     (a->base.config.track_code == ACCEL_TRACK_AUTO &&
-                      a->base.vcpus[0]->cls->coherent_code);
     if (a->tracks_code) {
         dirty_track_code(d, true);
     }
@@ -248,6 +257,7 @@ static void destroy(struct accel *base)
         }
     }
     if (a->host) {
+        compilers_destroy(a);
         host_destroy(a->host);
     }
     hash_free(a->pages);
@@ -263,6 +273,7 @@ static void destroy(struct accel *base)
     mem_free(a->breakpoints);
     mem_free(a->watchpoints);
     os_mutex_destroy(&a->translate);
+    os_cond_destroy(&a->compiler_free);
 }
 
 /* ---- the table */

@@ -146,20 +146,37 @@ struct watchpoint {
     enum watch_kind kind;
 };
 
+/* compilers.c */
+struct lent_compiler {
+    struct compiler *c;
+    bool busy; /* a thread uses it */
+};
+struct dropped_range {
+    uint64_t pa, bytes;
+};
+#define DROPPED_RANGES 64u
+
 struct tcg {
     struct accel base;
     uint64_t *monitors; /* vCPUs run in parallel: see accel/atomic.c; else NULL */
 
     struct os_mutex translate; /* guards everything below but the hash's readers */
     struct host *host;         /* NULL: interpreter */
-    struct block **hash;       /* by physical address and mode; readers take no lock */
-    struct hash *pages;        /* physical page → struct code_page */
-    struct hash *code_hosts;   /* physical page → host address that its blocks were made from */
-    bool tracks_code;          /* writes to code are seen (track.c): */
-    unsigned guests_slot;      /* of dirty_add_guests */
-    bool attached;             /* it has one */
-    struct hash *tracked;      /* page of host memory → first struct code_page */
-    uint32_t releases;         /* pages of the host's that have no code any longer */
+    bool parallel;             /* vCPUs translate at the same time */
+    struct lent_compiler *compilers;
+    unsigned compiler_count;
+    struct os_cond compiler_free;                 /* goes with translate */
+    unsigned compiler_waits;                      /* threads that wait for it */
+    struct dropped_range dropped[DROPPED_RANGES]; /* the last ones, by count */
+    uint64_t drop_count;
+    struct block **hash;     /* by physical address and mode; readers take no lock */
+    struct hash *pages;      /* physical page → struct code_page */
+    struct hash *code_hosts; /* physical page → host address that its blocks were made from */
+    bool tracks_code;        /* writes to code are seen (track.c): */
+    unsigned guests_slot;    /* of dirty_add_guests */
+    bool attached;           /* it has one */
+    struct hash *tracked;    /* page of host memory → first struct code_page */
+    uint32_t releases;       /* pages of the host's that have no code any longer */
     uint32_t next_code_page;
     struct code_region regions[CODE_REGIONS];
     struct context *contexts[CONTEXT_BUCKETS]; /* [0]: those without a tag; others by tag */

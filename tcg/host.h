@@ -159,7 +159,8 @@ struct host_config {
     struct host_runtime runtime;
     const struct ir_guest *guest;
     uint64_t cache_bytes;
-    int level;    /* 0: best of this host; 2, 3, 4: x86-64-v2 … v4 */
+    int level;          /* 0: best of this host; 2, 3, 4: x86-64-v2 … v4 */
+    unsigned compilers; /* that work at the same time, at most; 0: one */
     bool counted; /* each block takes its instructions from hot.countdown first, and does nothing if
                      that goes below 0 */
 };
@@ -174,18 +175,34 @@ uint32_t host_elf_machine(void);
 /* Arenas of the cache; all emptied by host_reset (nobody may run generated code then). */
 const struct map_entry *host_map(struct host *h, uint32_t index);
 
-/* Compiles b into blk (entry, code_bytes). false: the cache is full. The caller holds the
- * translation lock. */
-bool host_compile(struct host *h, struct ir_builder *b, struct block *blk);
+/*
+ * All that translating one block takes beside the builder. Compilers work at the same time, each on
+ * one thread at a time, without a lock: each has a segment of the cache and of its tables to
+ * itself. host_compilers: how many there should be (host_config.compilers, or as many as there is
+ * room for).
+ */
+struct compiler;
+unsigned host_compilers(const struct host *h);
+struct compiler *host_compiler_create(struct host *h);
+void host_compiler_destroy(struct compiler *c);
+
+/* Compiles b into blk (entry, code_bytes). false: the compiler's segment is full, or it has none
+ * yet; what was taken of it is for the caller to give back (host_release). */
+bool host_compile(struct compiler *c, struct ir_builder *b, struct block *blk);
+
+/* Gives c an empty segment; what it compiled into its last one stays. false: there is none, the
+ * cache is full. The caller guards the segments: one call at a time, none beside host_reset, behind
+ * which no compiler has one. */
+bool host_compiler_renew(struct compiler *c);
 void host_reset(struct host *h);
 
-/* How full the cache and its tables are. What was compiled last can be taken back, when nothing
- * leads to it any more. */
+/* How full a compiler's segment is. What it compiled last can be taken back, when nothing leads to
+ * it any more. */
 struct host_mark {
     uint32_t hot, cold, sites, maps, links, traps;
 };
-struct host_mark host_mark(const struct host *h);
-void host_release(struct host *h, const struct host_mark *m);
+struct host_mark host_mark(const struct compiler *c);
+void host_release(struct compiler *c, const struct host_mark *m);
 
 /* Where the code at hot or cold of a mark runs; the code between generated code and the run-time
  * (false: there are not so many pieces). */

@@ -26,6 +26,7 @@
 struct rig {
     struct vcpu *cpus[MODELS];
     struct host *hosts[LEVELS]; /* NULL: this host does not offer the level */
+    struct compiler *compilers[LEVELS];
     struct ir_builder builder;
 };
 
@@ -50,6 +51,7 @@ static struct rig *rig_get(void)
                                       .level = 2 + (int)i,
                                       .counted = i == 1};
         rig.hosts[i] = host_create(&c, &e);
+        rig.compilers[i] = rig.hosts[i] ? host_compiler_create(rig.hosts[i]) : NULL;
     }
     ir_builder_init(&rig.builder, arm_cpu_class.ir);
     return &rig;
@@ -69,18 +71,19 @@ static uint64_t mode_of(uint64_t bits, uint64_t more)
     return el ? mode : mode | (more >> 16 & 0x7ffff) << MODE_TRAPS_SHIFT;
 }
 
-static bool compile(struct host *h, struct ir_builder *b)
+static bool compile(struct host *h, struct compiler *c, struct ir_builder *b)
 {
     struct block blk = {
         .pc = b->pc, .mode_key = b->mode_key, .bytes = b->guest_bytes, .valid = true};
 
-    if (host_compile(h, b, &blk)) {
+    if (host_compile(c, b, &blk)) {
         return blk.entry && blk.code_bytes;
     }
-    host_reset(h); /* it was full */
+    host_reset(h); /* it was full, or is the first */
+    host_compiler_renew(c);
     blk = (struct block){
         .pc = b->pc, .mode_key = b->mode_key, .bytes = b->guest_bytes, .valid = true};
-    return host_compile(h, b, &blk);
+    return host_compile(c, b, &blk);
 }
 
 /* NULL: all is well. */
@@ -117,7 +120,7 @@ static const char *run_input(const uint8_t *data, size_t n)
             snprintf(why, sizeof(why), "%s", e.text);
             return why;
         }
-        if (r->hosts[level] && !compile(r->hosts[level], b)) {
+        if (r->hosts[level] && !compile(r->hosts[level], r->compilers[level], b)) {
             return "a block that does not fit into an empty cache";
         }
     }

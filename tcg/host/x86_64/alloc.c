@@ -715,14 +715,14 @@ void prepare(struct compiler *c)
 
 struct site *new_site(struct compiler *c, enum site_kind kind, bool exits, uint32_t *index)
 {
-    struct host *h = c->h;
+    struct segment *g = c->g;
 
-    if (h->site_count == h->site_capacity) {
+    if (g->site_count == g->site_end) {
         c->full = true;
-        h->site_count--;
+        g->site_count--;
     }
-    *index = h->site_count++;
-    struct site *s = &h->sites[*index];
+    *index = g->site_count++;
+    struct site *s = &c->h->sites[*index];
     *s = (struct site){.kind = (uint8_t)kind,
                        .base = SITE_NO_REG,
                        .index = SITE_NO_REG,

@@ -309,27 +309,29 @@ static void aim_loop(struct compiler *c)
 
 #define ROOM 65536u /* bytes that one block may need at most, checked as it goes */
 
-bool host_compile(struct host *h, struct ir_builder *b, struct block *blk)
+bool host_compile(struct compiler *c, struct ir_builder *b, struct block *blk)
 {
-    struct compiler *c = &h->c;
+    struct host *h = c->h;
+    struct segment *g = c->g;
 
-    if (h->lowering) {
-        b = ir_lower(h->lowering, b);
+    if (!g) {
+        return false;
     }
-    c->h = h;
+    if (c->lowering) {
+        b = ir_lower(c->lowering, b);
+    }
     c->b = b;
     c->blk = blk;
     c->insns = b->insns;
     c->count = b->count;
     c->as = (struct assembler){
-        .rw = h->rw, .hot = h->hot_start, .cold = h->cold_start, .vex = h->wide};
-    c->full = h->hot_start - h->cold_start < 4 * ROOM || h->link_count + 4 > h->link_capacity ||
-              h->site_count + b->count > h->site_capacity ||
-              h->map_count + b->count * 32 > h->map_capacity;
+        .rw = h->rw, .hot = g->hot_start, .cold = g->cold_start, .vex = h->wide};
+    c->full = g->hot_start - g->cold_start < 4 * ROOM || g->link_count + 4 > g->link_end ||
+              g->site_count + b->count > g->site_end || g->map_count + b->count * 32 > g->map_end;
     if (c->full) {
         return false;
     }
-    host_make_room_resident(h);
+    segment_make_room_resident(h, g);
     c->pending.kind = FLAGS_NONE;
     prepare(c);
     c->insns_left = 1;
@@ -360,8 +362,8 @@ bool host_compile(struct host *h, struct ir_builder *b, struct block *blk)
     blk->inner = h->rx + c->as.hot;
     block_entry(c);
     blk->entry = h->rx + c->as.hot;
-    blk->code_bytes = h->hot_start - c->as.hot;
-    h->hot_start = c->as.hot;
-    h->cold_start = c->as.cold;
+    blk->code_bytes = g->hot_start - c->as.hot;
+    g->hot_start = c->as.hot;
+    g->cold_start = c->as.cold;
     return true;
 }

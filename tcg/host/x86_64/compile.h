@@ -104,6 +104,9 @@ enum put_kept {
 
 struct compiler {
     struct host *h;
+    struct segment *g; /* NULL: it has none */
+    struct compiler *next;
+    struct ir_lowering *lowering; /* NULL: the guest has no wide vectors */
     struct ir_builder *b;
     struct block *blk;
     struct assembler as;
@@ -239,32 +242,52 @@ struct trap {
     uint32_t start, end, path;
 };
 
+/*
+ * A part of the cache, and of its tables, that one compiler fills. Code, hot and cold, is emitted
+ * from its two ends; what is full stays as it is until everything is emptied.
+ */
+struct segment {
+    uint32_t start, end;            /* offsets into the cache */
+    uint32_t hot_start, cold_start; /* free space is [cold_start, hot_start) */
+    uint32_t hot_ready, cold_ready; /* resident: [hot_ready, end), [start, cold_ready) */
+    /* Entries of the tables: used up to count, room up to end. */
+    uint32_t site_first, site_count, site_end;
+    uint32_t map_first, map_count, map_end;
+    uint32_t link_first, link_count, link_end;
+    uint32_t trap_first, trap_count, trap_end; /* from the highest address to the lowest */
+    size_t sites_ready, maps_ready, links_ready;
+    bool taken;
+};
+
 struct host {
     struct home_set homes; /* at the blocks' boundaries */
     struct host_config config;
     struct os_cpu_features cpu;
     bool avx, avx2, bmi1, bmi2, fma, lzcnt, popcnt, f16c, movbe, avx512;
-    bool wide;                    /* values of 256 bits are in registers */
-    struct ir_lowering *lowering; /* NULL: the guest has no wide vectors */
+    bool wide; /* values of 256 bits are in registers */
     const char *level_name;
     uint8_t *rw;
     const uint8_t *rx;
     uint32_t size;
-    uint32_t hot_start, cold_start; /* free space is [cold_start, hot_start) */
-    uint32_t first_cold;            /* behind the stubs */
-    uint32_t hot_ready, cold_ready; /* resident: [hot_ready, size), [0, cold_ready) */
-    size_t sites_ready, maps_ready, links_ready;
+    uint32_t first_cold;      /* behind the stubs */
+    struct segment *segments; /* of equal size; the stubs are in the first */
+    unsigned segment_count;
+    uint32_t segment_bytes;
+    struct compiler *compilers; /* list */
     struct stubs stubs;
-    struct site *sites;
-    uint32_t site_count, site_capacity;
+    struct site *sites; /* each segment has its part of these tables */
     struct map_entry *maps;
-    uint32_t map_count, map_capacity;
     struct link *links;
-    uint32_t link_count, link_capacity;
-    struct trap *traps; /* from the highest address to the lowest, as code is emitted */
-    uint32_t trap_count, trap_capacity;
-    struct compiler c;
+    struct trap *traps;
+    uint32_t site_capacity, map_capacity, link_capacity, trap_capacity;
 };
+
+static inline const struct segment *segment_at(const struct host *h, uint32_t offset)
+{
+    const uint32_t i = offset / h->segment_bytes;
+
+    return &h->segments[i < h->segment_count ? i : h->segment_count - 1];
+}
 
 /* Host registers of homes, by preference; class 0 general, 1 vector. */
 extern const uint8_t gpr_homes[GPR_HOMES];
@@ -604,7 +627,12 @@ void emit_fsign(struct compiler *c, const struct ir_insn *in);
 void emit_vector_variable_shift(struct compiler *c, const struct ir_insn *in);
 
 /* ---- host.c */
-void host_make_room_resident(struct host *h);
+struct ir_lowering *host_lowering(const struct host *h); /* for a compiler of its own */
+
+/* ---- segments.c */
+bool segments_create(struct host *h, struct error *e);
+void segments_destroy(struct host *h);
+void segment_make_room_resident(struct host *h, struct segment *g);
 
 /* ---- stubs.c */
 void stubs_create(struct host *h);

@@ -40,14 +40,14 @@ static void keep_in_memory(struct compiler *c, unsigned row)
 
 static struct map_entry *map_room(struct compiler *c, unsigned entries)
 {
-    struct host *h = c->h;
+    struct segment *g = c->g;
 
-    if (h->map_count + entries > h->map_capacity) {
+    if (g->map_count + entries > g->map_end) {
         c->full = true;
         return NULL;
     }
-    struct map_entry *m = &h->maps[h->map_count];
-    h->map_count += entries;
+    struct map_entry *m = &c->h->maps[g->map_count];
+    g->map_count += entries;
     c->map_count += entries;
     return m;
 }
@@ -249,7 +249,7 @@ static void map_swap(struct compiler *c, const struct swap *s)
 /* Rows that float come first: an operand of theirs may claim a home, which then is not away. */
 uint32_t exit_map(struct compiler *c, struct pending *flags, uint16_t *count)
 {
-    const uint32_t first = c->h->map_count;
+    const uint32_t first = c->g->map_count;
 
     c->map_count = 0;
     for (unsigned word = 0; word < IR_MAX_REGS / 64; word++) {
@@ -448,7 +448,7 @@ static void keep_entry_values(struct compiler *c, struct map_entry *first,
 uint32_t exit_places(struct compiler *c, struct pending *flags)
 {
     struct host *h = c->h;
-    const uint32_t before = h->map_count;
+    const uint32_t before = c->g->map_count;
     uint16_t count;
     const struct map_entry *first = &h->maps[exit_map(c, flags, &count)], *end = first + count;
 
@@ -472,6 +472,6 @@ uint32_t exit_places(struct compiler *c, struct pending *flags)
         }
     }
     c->as.to_cold = false;
-    h->map_count = before;
+    c->g->map_count = before;
     return path;
 }

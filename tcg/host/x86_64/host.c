@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The x86-64 back end's life: cache, levels, links, entry, exit maps, faults. */
+/* The x86-64 back end's life: levels, links, entry, exit maps, faults. */
 #include "tcg/host.h"
 
 #include <elf.h>
@@ -74,29 +74,24 @@ struct host *host_create(const struct host_config *config, struct error *e)
     }
     h->rw = rw;
     h->rx = rx;
-    h->hot_ready = h->size;
-    /* In the smallest cache as well there is room for the longest block: see host_compile. */
-    h->site_capacity = h->size / 64 > 2 * IR_MAX_INSNS ? h->size / 64 : 2 * IR_MAX_INSNS;
-    h->map_capacity = h->size / 32 > 128 * IR_MAX_INSNS ? h->size / 32 : 128 * IR_MAX_INSNS;
-    h->link_capacity = h->size / 64;
-    h->trap_capacity = h->size / 64 > 2 * IR_MAX_INSNS ? h->size / 64 : 2 * IR_MAX_INSNS;
-    if (!(h->sites = os_map_ram((size_t)h->site_capacity * sizeof(*h->sites), e)) ||
-        !(h->maps = os_map_ram((size_t)h->map_capacity * sizeof(*h->maps), e)) ||
-        !(h->links = os_map_ram((size_t)h->link_capacity * sizeof(*h->links), e)) ||
-        !(h->traps = os_map_ram((size_t)h->trap_capacity * sizeof(*h->traps), e))) {
+    if (!segments_create(h, e)) {
         host_destroy(h);
         return NULL;
     }
     h->wide = h->avx2 && config->guest->vector_bits == 256;
-    if (config->guest->vector_bits > 128) {
-        h->lowering = ir_lowering_create(config->guest, h->wide ? 256 : 128, wide_is_native,
-                                         config->runtime.probe);
-    }
     assign_homes(h);
-    reset_values(&h->c);
     stubs_create(h);
     host_reset(h);
     return h;
+}
+
+struct ir_lowering *host_lowering(const struct host *h)
+{
+    const struct ir_guest *g = h->config.guest;
+
+    return g->vector_bits > 128
+               ? ir_lowering_create(g, h->wide ? 256 : 128, wide_is_native, h->config.runtime.probe)
+               : NULL;
 }
 
 /* Also of one that was made in part. */
@@ -106,96 +101,8 @@ void host_destroy(struct host *h)
         os_unmap(h->rw, h->size);
         os_unmap((void *)(uintptr_t)h->rx, h->size);
     }
-    if (h->sites) {
-        os_unmap(h->sites, (size_t)h->site_capacity * sizeof(*h->sites));
-    }
-    if (h->maps) {
-        os_unmap(h->maps, (size_t)h->map_capacity * sizeof(*h->maps));
-    }
-    if (h->links) {
-        os_unmap(h->links, (size_t)h->link_capacity * sizeof(*h->links));
-    }
-    if (h->traps) {
-        os_unmap(h->traps, (size_t)h->trap_capacity * sizeof(*h->traps));
-    }
-    ir_lowering_destroy(h->lowering);
+    segments_destroy(h);
     mem_free(h);
-}
-
-/*
- * The cache and its tables are used from one end to the other. Page faults one by one, twice for
- * code, took a fifth of the time of translation: pages become resident CHUNK bytes at a time.
- */
-#define CHUNK (128u << 10)
-#define MARGIN (16u << 10) /* more than nearly any block needs */
-
-/* How much at a time: little at first, for programs that are little. */
-static size_t chunk_of(size_t ready)
-{
-    return ready >= CHUNK ? CHUNK : ready >= MARGIN ? ready : MARGIN;
-}
-
-static void make_resident(void *table, size_t used, size_t *ready, size_t size)
-{
-    if (used + MARGIN / 2 > *ready && *ready < size) {
-        const size_t chunk = chunk_of(*ready);
-        const size_t bytes = size - *ready < chunk ? size - *ready : chunk;
-        os_populate((uint8_t *)table + *ready, bytes, true);
-        *ready += bytes;
-    }
-}
-
-static void make_code_resident(struct host *h, uint32_t at, uint32_t bytes)
-{
-    os_populate(h->rw + at, bytes, true);
-    os_populate(h->rx + at, bytes, false);
-}
-
-void host_make_room_resident(struct host *h)
-{
-    if (h->hot_start < h->hot_ready + MARGIN / 2 && h->hot_ready >= CHUNK) {
-        const uint32_t bytes = (uint32_t)chunk_of(h->size - h->hot_ready);
-        h->hot_ready -= bytes;
-        make_code_resident(h, h->hot_ready, bytes);
-    }
-    if (h->cold_start + MARGIN / 2 > h->cold_ready && h->cold_ready + CHUNK <= h->size) {
-        const uint32_t bytes = (uint32_t)chunk_of(h->cold_ready);
-        make_code_resident(h, h->cold_ready, bytes);
-        h->cold_ready += bytes;
-    }
-    make_resident(h->sites, h->site_count * sizeof(*h->sites), &h->sites_ready,
-                  h->site_capacity * sizeof(*h->sites));
-    make_resident(h->maps, h->map_count * sizeof(*h->maps), &h->maps_ready,
-                  h->map_capacity * sizeof(*h->maps));
-    make_resident(h->links, h->link_count * sizeof(*h->links), &h->links_ready,
-                  h->link_capacity * sizeof(*h->links));
-}
-
-void host_reset(struct host *h)
-{
-    h->hot_start = h->size - 64;
-    h->cold_start = h->first_cold;
-    h->site_count = h->map_count = h->link_count = h->trap_count = 0;
-}
-
-struct host_mark host_mark(const struct host *h)
-{
-    return (struct host_mark){.hot = h->hot_start,
-                              .cold = h->cold_start,
-                              .sites = h->site_count,
-                              .maps = h->map_count,
-                              .links = h->link_count,
-                              .traps = h->trap_count};
-}
-
-void host_release(struct host *h, const struct host_mark *m)
-{
-    h->hot_start = m->hot;
-    h->cold_start = m->cold;
-    h->site_count = m->sites;
-    h->map_count = m->maps;
-    h->link_count = m->links;
-    h->trap_count = m->traps;
 }
 
 const void *host_code_at(const struct host *h, uint32_t offset)
@@ -403,7 +310,8 @@ bool host_fault(struct host *h, struct vcpu *v, uintptr_t address, void *context
  * of the table meanwhile. */
 static uint32_t trap_path(const struct host *h, uint32_t at)
 {
-    uint32_t low = 0, high = __atomic_load_n(&h->trap_count, __ATOMIC_ACQUIRE);
+    const struct segment *g = segment_at(h, at);
+    uint32_t low = g->trap_first, high = __atomic_load_n(&g->trap_count, __ATOMIC_ACQUIRE);
 
     while (low < high) {
         const uint32_t middle = low + (high - low) / 2;
@@ -445,11 +353,6 @@ enum host_place host_place_of(const struct host *h, const void *context)
     const uintptr_t at = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP] - (uintptr_t)h->rx;
 
     return at >= h->size ? HOST_OUTSIDE : at < h->first_cold ? HOST_STUB : HOST_BLOCK;
-}
-
-uint64_t host_cache_used(const struct host *h)
-{
-    return h->size - 64 - h->hot_start + h->cold_start;
 }
 
 uint64_t host_cache_size(const struct host *h)

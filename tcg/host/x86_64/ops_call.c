@@ -232,14 +232,14 @@ uint32_t cold_evaluate(struct compiler *c, const struct ir_insn *in, unsigned ds
 
 void trap_range(struct compiler *c, uint32_t resume, uint32_t path)
 {
-    struct host *h = c->h;
+    struct segment *g = c->g;
 
-    if (h->trap_count == h->trap_capacity) {
+    if (g->trap_count == g->trap_end) {
         c->full = true;
         return;
     }
-    h->traps[h->trap_count] = (struct trap){.start = c->as.hot, .end = resume, .path = path};
-    __atomic_store_n(&h->trap_count, h->trap_count + 1, __ATOMIC_RELEASE);
+    c->h->traps[g->trap_count] = (struct trap){.start = c->as.hot, .end = resume, .path = path};
+    __atomic_store_n(&g->trap_count, g->trap_count + 1, __ATOMIC_RELEASE);
 }
 
 uint32_t cold_memory(struct compiler *c, const struct ir_insn *in, unsigned dst, uint32_t resume)

@@ -46,13 +46,13 @@ void load_pc(struct compiler *c, unsigned r, uint64_t pc)
  */
 static struct link *new_link(struct compiler *c, uint64_t pc, bool final)
 {
-    struct host *h = c->h;
+    struct segment *g = c->g;
 
-    if (h->link_count == h->link_capacity) {
+    if (g->link_count == g->link_end) {
         c->full = true;
-        h->link_count--;
+        g->link_count--;
     }
-    struct link *l = &h->links[h->link_count++];
+    struct link *l = &c->h->links[g->link_count++];
     *l = c->b->movable ? (struct link){.goal = pc - page_of(c), .page_mask = UINT64_MAX}
                        : (struct link){.goal = pc};
     l->from = c->blk;
