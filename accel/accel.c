@@ -137,6 +137,7 @@ static struct accel *create(const struct accel_config *c, struct vcpu **vcpus, u
     os_mutex_init(&a->lock);
     os_cond_init(&a->changed);
     os_mutex_init(&a->sync_lock);
+    os_mutex_init(&a->world);
     os_cond_init(&a->answered);
     a->host_cpus = os_cpu_count();
     a->settled = true;
@@ -196,6 +197,7 @@ void accel_destroy(struct accel *a)
     os_mutex_destroy(&a->lock);
     os_cond_destroy(&a->changed);
     os_mutex_destroy(&a->sync_lock);
+    os_mutex_destroy(&a->world);
     os_cond_destroy(&a->answered);
     mem_free(a);
 }

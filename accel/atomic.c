@@ -102,8 +102,8 @@ static bool misaligned(uint64_t va, uint32_t m)
 
 /*
  * The host address for an atomic access: aligned to its size (or, with MO_ATOMIC16, within 16
- * bytes), in RAM. Atomic accesses to devices get an external abort, as the architectures allow. An
- * update, which reads as well, faults as a read where a read would.
+ * bytes), in RAM. Others, and those to devices, are faults, but where a class allows them (below).
+ * An update, which reads as well, faults as a read where a read would.
  */
 static uint8_t *place(struct vcpu *v, uint64_t va, uint32_t m, enum access a, bool update)
 {
@@ -138,6 +138,74 @@ static uint8_t *place(struct vcpu *v, uint64_t va, uint32_t m, enum access a, bo
     }
     return hit.host;
 }
+
+/* ---- what the host has no instruction for: by a load and a store, while all others stop */
+
+static bool needs_parts(struct vcpu *v, uint64_t va, uint32_t m)
+{
+    struct tlb_hit hit;
+    uint64_t word;
+
+    if (likely(!v->cls->locks_anywhere)) {
+        return false;
+    }
+    if (misaligned(va, m)) {
+        return !(m & MO_ALIGN);
+    }
+    return tlb_lookup(v, va, ACCESS_WRITE, memop_idx(m), &hit, &word) &&
+           hit.bytes < 1u << (m & MO_SIZE_LOG2);
+}
+
+/* The memory at va, which may be written, and whose monitors are closed. */
+static bool open_part(struct vcpu *v, uint64_t va, uint32_t m)
+{
+    struct tlb_hit hit;
+    uint64_t word;
+
+    if (!tlb_lookup(v, va, ACCESS_WRITE, memop_idx(m), &hit, &word)) {
+        return fault(v, va, ACCESS_WRITE, word);
+    }
+    if (hit.host) {
+        close_others(v, hit.host);
+    }
+    return true;
+}
+
+/* Nobody else runs, or (false) the instruction will be repeated when nobody does. A device is not
+ * read before it is known that all may be written. */
+static bool begin_parts(struct vcpu *v, uint64_t va, uint32_t m)
+{
+    struct tcg_vcpu *t = tcg_of(v);
+
+    if (t && t->accel->monitors && !work_others_stopped(v)) {
+        t->wants_world = true;
+        v->hot.raised = TCG_ALONE;
+        return false;
+    }
+    return open_part(v, va, m) &&
+           open_part(v, memop_behind(m, va, (1u << (m & MO_SIZE_LOG2)) - 1), m);
+}
+
+static memop memop_of_parts(uint32_t m)
+{
+    return m & ~(MO_SIGN | MO_ALIGN | MO_ATOMIC16);
+}
+
+static bool load_parts(struct vcpu *v, uint64_t va, uint32_t m, uint64_t x[2])
+{
+    x[1] = 0;
+    return begin_parts(v, va, m) &&
+           ((m & MO_SIZE_LOG2) == MO_128 ? vcpu_load16(v, va, memop_of_parts(m), x)
+                                         : vcpu_load(v, va, memop_of_parts(m), &x[0]));
+}
+
+static bool store_parts(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t x[2])
+{
+    return (m & MO_SIZE_LOG2) == MO_128 ? vcpu_store16(v, va, memop_of_parts(m), x)
+                                        : vcpu_store(v, va, memop_of_parts(m), x[0]);
+}
+
+/* ---- operations */
 
 static uint64_t combine(unsigned op, uint64_t old, uint64_t x, unsigned bits)
 {
@@ -192,11 +260,31 @@ static uint64_t cas_host(uint8_t *p, unsigned n, uint64_t expected, uint64_t val
     }
 }
 
+static bool modify_parts(struct vcpu *v, uint64_t va, uint32_t m, unsigned op, uint64_t x,
+                         uint64_t *old)
+{
+    const unsigned bits = 8u << (m & MO_SIZE_LOG2);
+    uint64_t value[2], next[2] = {0, 0};
+
+    if (!load_parts(v, va, m, value)) {
+        return false;
+    }
+    next[0] = combine(op, value[0], x & mask64(bits), bits) & mask64(bits);
+    if (!store_parts(v, va, m, next)) {
+        return false;
+    }
+    *old = value[0];
+    return true;
+}
+
 bool vcpu_atomic(struct vcpu *v, uint64_t va, uint32_t m, unsigned op, uint64_t x, uint64_t *old)
 {
     const unsigned n = 1u << (m & MO_SIZE_LOG2);
-    uint8_t *p = place(v, va, m, ACCESS_WRITE, true);
 
+    if (needs_parts(v, va, m)) {
+        return modify_parts(v, va, m, op, x, old);
+    }
+    uint8_t *p = place(v, va, m, ACCESS_WRITE, true);
     if (!p) {
         return false;
     }
@@ -254,11 +342,33 @@ static void compare_and_swap(struct vcpu *v, uint8_t *p, uint32_t m, const uint6
     track_stored(v, p, n);
 }
 
+/* It is written in any case, as a locked bus cycle does it. */
+static bool swap_parts(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t expected[2],
+                       const uint64_t value[2], uint64_t old[2])
+{
+    const unsigned n = 1u << (m & MO_SIZE_LOG2);
+    uint64_t seen[2];
+
+    if (!load_parts(v, va, m, seen)) {
+        return false;
+    }
+    const bool equal = seen[0] == (expected[0] & mask64(n < 8 ? 8 * n : 64)) &&
+                       (n < 16 || seen[1] == expected[1]);
+    if (!store_parts(v, va, m, equal ? value : seen)) {
+        return false;
+    }
+    old[0] = seen[0];
+    old[1] = seen[1];
+    return true;
+}
+
 bool vcpu_cas(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t expected[2],
               const uint64_t value[2], uint64_t old[2])
 {
+    if (needs_parts(v, va, (m & MO_SIZE_LOG2) == MO_128 ? m | MO_ALIGN : m)) {
+        return swap_parts(v, va, m, expected, value, old);
+    }
     uint8_t *p = swap_place(v, va, m, true);
-
     if (!p) {
         return false;
     }

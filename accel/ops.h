@@ -121,6 +121,9 @@ struct accel {
     struct os_cond answered;   /* a vCPU that is awaited has done its errands, or is outside */
     _Atomic unsigned syncing;  /* threads that sleep until a vCPU answers */
 
+    struct os_mutex world; /* held by whoever has stopped the others: */
+    struct vcpu *_Atomic stopper;
+
     struct vcpu *slice_of; /* thread=single: whose turn it is, and until when */
     _Atomic int64_t slice_end_ns;
     struct os_thread timer;
@@ -184,6 +187,12 @@ enum accel_round accel_run(struct vcpu *v);
 static inline bool work_has_errands(const struct vcpu *v)
 {
     return atomic_load(&v->accel->posted) != atomic_load(&v->accel->done);
+}
+
+/* By v. */
+static inline bool work_others_stopped(const struct vcpu *v)
+{
+    return atomic_load(&v->accel->accel->stopper) == v;
 }
 
 /* ---- vcpu.c */

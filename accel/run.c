@@ -149,14 +149,24 @@ static void step_one(struct vcpu *v)
     v->cls->set_pc(v, interpret_block(v, b, pc));
 }
 
-/* The instruction at which v stands. */
+/* The instruction at which v stands, while no other vCPU runs if it needs that. */
 static void run_alone(struct vcpu *v)
 {
     struct tcg_vcpu *t = tcg_of(v);
     const bool step = t->step;
 
     t->step = true;
-    step_one(v);
+    do {
+        const bool stops = t->wants_world;
+        t->alone = t->wants_world = false;
+        if (stops) {
+            work_stop_others(v);
+        }
+        step_one(v);
+        if (stops) {
+            work_release_others(v);
+        }
+    } while (t->alone);
     t->step = step;
 }
 
@@ -194,7 +204,6 @@ static void run_blocks(struct vcpu *v)
         if (!t->alone) {
             return;
         }
-        t->alone = false;
         run_alone(v);
     }
 }
@@ -210,7 +219,7 @@ static void run_on(struct vcpu *v)
     }
     if (t->step) {
         if (!passes) {
-            step_one(v);
+            run_alone(v);
         }
     } else {
         run_blocks(v);

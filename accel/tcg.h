@@ -137,6 +137,7 @@ struct tcg_vcpu {
     uint64_t pass_pc;
     const struct block *block; /* the one whose access the run-time does */
     bool alone;                /* the instruction at the PC is executed alone */
+    bool wants_world;          /* and while no other vCPU runs */
     bool map_changed;          /* an access of this vCPU has changed the map of memory */
     struct tcg_stats stats;
 };

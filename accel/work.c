@@ -100,9 +100,21 @@ void work_drop_errands(struct vcpu *v)
     answer(t);
 }
 
+/* Whoever has stopped the others holds a->world until it releases them. */
 void work_enter_guest(struct vcpu *v)
 {
-    atomic_store(&v->accel->in_guest, true);
+    struct accel *a = v->accel->accel;
+
+    for (;;) {
+        atomic_store(&v->accel->in_guest, true);
+        const struct vcpu *stopper = atomic_load(&a->stopper);
+        if (likely(!stopper || stopper == v)) {
+            break;
+        }
+        work_leave_guest(v);
+        os_mutex_lock(&a->world);
+        os_mutex_unlock(&a->world);
+    }
     work_do_errands(v);
 }
 
@@ -162,6 +174,32 @@ void work_wait(struct vcpu *v, uint64_t number, struct vcpu *self)
     if (self) {
         work_enter_guest(self);
     }
+}
+
+#define NEVER UINT64_MAX /* so many errands have been done */
+
+void work_stop_others(struct vcpu *v)
+{
+    struct accel *a = v->accel->accel;
+
+    work_leave_guest(v);
+    os_mutex_lock(&a->world);
+    atomic_store(&a->stopper, v);
+    for (unsigned i = 0; i < a->count; i++) {
+        if (a->vcpus[i] != v && !work_is_done(a->vcpus[i], NEVER)) {
+            vcpu_kick(a->vcpus[i]);
+            sleep_until_done(a->vcpus[i], NEVER);
+        }
+    }
+    work_enter_guest(v);
+}
+
+void work_release_others(struct vcpu *v)
+{
+    struct accel *a = v->accel->accel;
+
+    atomic_store(&a->stopper, NULL);
+    os_mutex_unlock(&a->world);
 }
 
 /* ---- jobs */

@@ -49,6 +49,10 @@ void work_drop_errands(struct vcpu *v);
 /* Around guest code, on v's thread. */
 void work_enter_guest(struct vcpu *v);
 void work_leave_guest(struct vcpu *v);
+/* v, in guest code of which it keeps nothing (no host address, no place in a block), goes on when
+ * no other vCPU is in guest code, and none enters until it releases them. */
+void work_stop_others(struct vcpu *v);
+void work_release_others(struct vcpu *v);
 /* Lets others have the host CPU of v, which is outside, if somebody waits for them. */
 void work_make_room(const struct vcpu *v);
 bool work_is_crowded(const struct accel *a); /* more vCPUs than host CPUs to run them */

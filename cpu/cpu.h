@@ -128,6 +128,9 @@ struct cpu_class {
     bool watch_stops_behind;
     /* The names of vcpu.spaces from the second on, up to a NULL; NULL: memory is all there is. */
     const char *const *spaces;
+    /* Atomic operations (but for exclusives) without MO_ALIGN may cross any boundary, and may be
+     * made to devices: all other vCPUs stop meanwhile. Else these are FAULT_ALIGN and FAULT_BUS. */
+    bool locks_anywhere;
     /* Code is what is in memory, without maintenance by the guest: writes to code are tracked. */
     bool coherent_code;
     /* An interrupt is pending and not masked; called by the run loop with the state in memory
