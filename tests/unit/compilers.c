@@ -200,7 +200,7 @@ TEST(compilers_are_shared_and_segments_run_out)
 
 /* ---- code that changes */
 
-#define CHANGES 1000u
+#define CHANGES 400u
 
 static uint32_t stamp(uint32_t n)
 {
