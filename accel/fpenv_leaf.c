@@ -32,11 +32,14 @@
 #define MXCSR_ROUND (3u << 13)
 #define MXCSR_FTZ 0x8000u
 
-/* MXCSR: IE 0, DE 1, ZE 2, OE 3, UE 4, PE 5. A denormal operand is no event for a guest that does
- * not flush. */
-static uint32_t from_mxcsr(uint32_t m)
+/* MXCSR: IE 0, DE 1, ZE 2, OE 3, UE 4, PE 5. A denormal operand that is used is an event for some
+ * guests only. */
+static uint32_t from_mxcsr(const struct vcpu *v, uint32_t m)
 {
-    return (m & 1 ? FP_INVALID : 0) | (m & 4 ? FP_DIVZERO : 0) | (m & 8 ? FP_OVERFLOW : 0) |
+    const bool denormals = v->cls->ir->fp_rules->flag_denormals && !vcpu_env(v)->fp_flush;
+
+    return (denormals && m & MXCSR_DE ? FP_DENORMAL : 0) | (m & 1 ? FP_INVALID : 0) |
+           (m & 4 ? FP_DIVZERO : 0) | (m & 8 ? FP_OVERFLOW : 0) |
            (m & MXCSR_UE ? FP_UNDERFLOW : 0) | (m & MXCSR_PE ? FP_INEXACT : 0);
 }
 
@@ -58,7 +61,7 @@ static uint32_t control(const struct tcg_env *env, uint32_t known)
 
 uint32_t tcg_fp_flags(struct vcpu *v)
 {
-    return vcpu_env(v)->fp_flags | from_mxcsr(v->hot.guest_mxcsr);
+    return vcpu_env(v)->fp_flags | from_mxcsr(v, v->hot.guest_mxcsr);
 }
 
 void tcg_fp_set_flags(struct vcpu *v, uint32_t flags)
@@ -93,7 +96,7 @@ bool tcg_fp_trap(struct vcpu *v, uint32_t *mxcsr, bool can_evaluate)
     const uint32_t both = FP_UNDERFLOW | FP_INEXACT;
     const uint32_t unmasked = ~(*mxcsr >> MXCSR_MASK_SHIFT) & MXCSR_FLAGS,
                    traps = *mxcsr & unmasked;
-    const uint32_t known = env->fp_flags | from_mxcsr(*mxcsr & ~unmasked);
+    const uint32_t known = env->fp_flags | from_mxcsr(v, *mxcsr & ~unmasked);
     bool evaluate = false;
 
     if (traps & MXCSR_DE) {
@@ -106,6 +109,6 @@ bool tcg_fp_trap(struct vcpu *v, uint32_t *mxcsr, bool can_evaluate)
         env->fp_flags |= can_evaluate ? 0 : (uint32_t)FP_INEXACT;
     }
     *mxcsr &= MXCSR_ROUND | (MXCSR_FLAGS & ~unmasked);
-    *mxcsr |= control(env, env->fp_flags | from_mxcsr(*mxcsr));
+    *mxcsr |= control(env, env->fp_flags | from_mxcsr(v, *mxcsr));
     return evaluate;
 }

@@ -44,6 +44,7 @@ const struct fp_rules fp_rules_arm_ah = {
     .tiny_after_rounding = true,
     .flush_is_inexact = true,
     .flag_denormals = true,
+    .nan_signs_stay = true,
     .minmax_second = true,
 };
 
@@ -57,6 +58,7 @@ const struct fp_rules fp_rules_x86 = {
     .tiny_after_rounding = true,
     .flush_is_inexact = true,
     .flag_denormals = true,
+    .nan_signs_stay = true,
     .minmax_second = true,
 };
 

@@ -81,6 +81,7 @@ struct fp_rules {
     bool tiny_after_rounding;  /* underflow and flushing look at the rounded value */
     bool flush_is_inexact;     /* a flushed result raises FP_INEXACT beside FP_UNDERFLOW */
     bool flag_denormals;       /* a denormal operand that is used raises FP_DENORMAL */
+    bool nan_signs_stay;       /* negation, also in a fused multiply-add, leaves NaNs alone */
     bool minmax_second;        /* min, max: the second operand if one is a NaN or both are zeros */
 };
 

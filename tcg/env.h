@@ -183,7 +183,7 @@ bool vcpu_store_excl(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t val
 uint32_t tcg_fp_flags(struct vcpu *v);
 void tcg_fp_set_flags(struct vcpu *v, uint32_t flags);
 void tcg_fp_set_rounding(struct vcpu *v, unsigned rounding);
-/* Whether the operations of code in this mode have IR_FP_FZ, and neither IR_FP_AH nor IR_FP_FIZ:
+/* Whether the operations of code in this mode have IR_FP_FZ, and neither IR_FP_ALT nor IR_FP_FIZ:
  * all of them or none. */
 void tcg_fp_set_flush(struct vcpu *v, bool flush);
 /* An exception that is not masked came: *mxcsr is as the trap left it, and is set to what goes on.

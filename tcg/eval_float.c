@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Evaluators of floating-point ops, on base/softfloat.h. Rounding is the environment's unless the
- * op's aux names a mode. The IR_FP_ bits have Arm's meaning; with none of them set only the guest's
- * rules (struct fp_rules) and the rounding mode decide.
+ * op's aux names a mode. What the IR_FP_ bits leave open the guest's rules (struct fp_rules)
+ * decide.
  */
 #include "base/softfloat_arm.h"
 #include "tcg/eval_lanes.h"
 
 struct fp_env eval_fp_env(const struct ir_guest *guest, unsigned rounding, uint64_t fp)
 {
-    const bool neon = fp & IR_FP_STD_NEON, ah = fp & IR_FP_AH, fz = neon || fp & IR_FP_FZ;
+    const bool neon = fp & IR_FP_STD_NEON, ah = fp & IR_FP_ALT, fz = neon || fp & IR_FP_FZ;
 
     return (struct fp_env){
-        .rules = ah ? &fp_rules_arm_ah : guest->fp_rules,
+        .rules = ah ? guest->fp_rules_alternate : guest->fp_rules,
         .rounding = neon ? FP_RNE : (uint8_t)rounding,
         .flush_inputs = fz && !ah        ? FP_FLUSH_FLAGGED
                         : fp & IR_FP_FIZ ? FP_FLUSH
@@ -124,34 +124,43 @@ EVALUATOR(eval_fdaz)
     lanes1(e, d, a, as_operand);
 }
 
-static fp_bits negate(const struct fp_format *f, fp_bits a, struct fp_env *env)
+static fp_bits sign_of(const struct fp_format *f)
 {
-    return fp_arm_neg(f, a, env);
+    return (fp_bits)1 << (f->width - 1);
 }
 
-static fp_bits absolute(const struct fp_format *f, fp_bits a, struct fp_env *env)
+/* fneg and fabs are PURE, so they have no environment but its constants. Each lane's sign becomes
+ * `keep` of itself, then exclusive-or `flip`. */
+static void change_signs(struct ir_eval *e, union ir_vec *d, const union ir_vec *a, bool keep,
+                         bool flip)
 {
-    return fp_arm_abs(f, a, env);
-}
+    const struct fp_format *f = format_of(e->in->type);
+    union ir_vec r = {.u64 = {0, 0}};
 
-/* fneg and fabs are PURE, so they have no environment but its constants. */
-static void change_sign(struct ir_eval *e, union ir_vec *d, const union ir_vec *a,
-                        fp_bits (*f)(const struct fp_format *, fp_bits, struct fp_env *))
-{
-    struct fp_env env = {.rules = e->in->imm & IR_FP_AH ? &fp_rules_arm_ah : &fp_rules_arm};
-    struct ir_eval inner = {.in = e->in, .fp = &env};
-
-    lanes1(&inner, d, a, f);
+    for (unsigned i = 0; i < ir_lane_count(e->in->type); i++) {
+        fp_bits x = eval_lane(a, f->width, i);
+        if (!(e->in->imm & IR_FP_ALT) || !fp_is_nan(f, x)) {
+            x = keep ? x : x & ~sign_of(f);
+            x ^= flip ? sign_of(f) : 0;
+        }
+        eval_set_lane(&r, f->width, i, (uint64_t)x);
+    }
+    *d = r;
 }
 
 EVALUATOR(eval_fneg)
 {
-    change_sign(e, d, a, negate);
+    change_signs(e, d, a, true, true);
 }
 
 EVALUATOR(eval_fabs)
 {
-    change_sign(e, d, a, absolute);
+    change_signs(e, d, a, false, false);
+}
+
+static fp_bits negated(const struct fp_format *f, fp_bits a, const struct fp_env *env)
+{
+    return env->rules->nan_signs_stay && fp_is_nan(f, a) ? a : a ^ sign_of(f);
 }
 
 EVALUATOR(eval_fma)
@@ -162,10 +171,10 @@ EVALUATOR(eval_fma)
     for (unsigned i = 0; i < ir_lane_count(e->in->type); i++) {
         fp_bits x = eval_lane(a, f->width, i), z = eval_lane(c, f->width, i);
         if (e->in->aux & 1) {
-            x = fp_arm_neg(f, x, e->fp);
+            x = negated(f, x, e->fp);
         }
         if (e->in->aux & 2) {
-            z = fp_arm_neg(f, z, e->fp);
+            z = negated(f, z, e->fp);
         }
         eval_set_lane(&r, f->width, i,
                       (uint64_t)fp_muladd(f, x, eval_lane(b, f->width, i), z, e->fp));

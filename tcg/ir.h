@@ -63,8 +63,9 @@ enum ir_relation {
 enum {
     IR_FP_FZ = 1, /* Arm FZ: flush single and double denormals, inputs and outputs */
     IR_FP_FZ16 = 2,
-    IR_FP_DN = 4,   /* default NaN */
-    IR_FP_AH = 8,   /* Arm FEAT_AFP alternate handling */
+    IR_FP_DN = 4, /* default NaN */
+    IR_FP_ALT =
+        8, /* the guest's alternate rules (Arm FEAT_AFP); NaNs keep their signs in fneg, fabs */
     IR_FP_FIZ = 16, /* Arm FEAT_AFP: flush inputs to zero */
     IR_FP_NEP = 32,
     IR_FP_AHP = 64,      /* alternative half precision */
@@ -308,7 +309,8 @@ struct ir_guest {
     const struct ir_reg *regs;
     unsigned reg_count; /* at most IR_MAX_REGS */
     const struct fp_rules *fp_rules;
-    uint16_t vector_bits; /* of the widest vectors: 256 or 512; 0: 128 */
+    const struct fp_rules *fp_rules_alternate; /* of ops with IR_FP_ALT */
+    uint16_t vector_bits;                      /* of the widest vectors: 256 or 512; 0: 128 */
     const struct ir_call *const
         *calls; /* run-time functions that ir_parse knows by name; ends with NULL; or NULL */
 };

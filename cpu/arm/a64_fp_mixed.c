@@ -54,7 +54,7 @@ static void bf16_call(struct a64_block *c, const struct ir_call *row, const unsi
 /* Of FPCR these know AH only. */
 static unsigned ah(const struct a64_block *c)
 {
-    return c->fp & IR_FP_AH ? 1 : 0;
+    return c->fp & IR_FP_ALT ? 1 : 0;
 }
 
 void a64_bfdot_v(struct a64_block *c, const struct a64_bfdot_v *a)

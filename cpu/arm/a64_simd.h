@@ -221,12 +221,12 @@ static inline void write_fp_type(struct a64_block *c, unsigned rd, unsigned merg
 /* FPNeg and FPAbs: with AH a NaN keeps its sign. */
 static inline ir_val fp_neg(struct a64_block *c, ir_type t, ir_val x)
 {
-    return ir_fp1(c->b, IR_fneg, t, x, 0, c->fp & IR_FP_AH);
+    return ir_fp1(c->b, IR_fneg, t, x, 0, c->fp & IR_FP_ALT);
 }
 
 static inline ir_val fp_abs(struct a64_block *c, ir_type t, ir_val x)
 {
-    return ir_fp1(c->b, IR_fabs, t, x, 0, c->fp & IR_FP_AH);
+    return ir_fp1(c->b, IR_fabs, t, x, 0, c->fp & IR_FP_ALT);
 }
 
 static inline ir_val fp_op2(struct a64_block *c, enum ir_op op, ir_type t, ir_val x, ir_val y)

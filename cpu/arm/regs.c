@@ -30,6 +30,7 @@ const struct ir_guest arm_ir_guest = {
     .regs = ir_rows,
     .reg_count = ARM_REG_COUNT,
     .fp_rules = &fp_rules_arm,
+    .fp_rules_alternate = &fp_rules_arm_ah,
 };
 
 static uint64_t cpsr_get(struct vcpu *v)

@@ -332,8 +332,8 @@ static inline void form_operands(struct rng *r, struct rig_state *s, ir_type t)
 /* Constants of the environment; flush: IR_FP_FZ or 0, which a whole block has in common. */
 static inline uint64_t form_random_fp(struct rng *r, uint64_t flush)
 {
-    static const uint64_t choices[] = {IR_FP_DN, IR_FP_FZ16,           IR_FP_AHP,
-                                       IR_FP_AH, IR_FP_AH | IR_FP_FIZ, IR_FP_STD_NEON};
+    static const uint64_t choices[] = {
+        IR_FP_DN, IR_FP_FZ16, IR_FP_AHP, IR_FP_ALT, IR_FP_ALT | IR_FP_FIZ, IR_FP_STD_NEON};
     const uint64_t other = choices[rng_below(r, array_len(choices))];
 
     return flush | (rng_below(r, 4) ? 0 : other);

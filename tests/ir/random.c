@@ -48,7 +48,11 @@ static bool is_wrong(const struct engine *e, const char *text, bool fold,
         return false;
     }
     want = got = *start;
-    rig_run(engines()[e->parallel ? ENGINE_PARALLEL : ENGINE_INTERPRETER].rig, &plain, &want);
+    rig_run(engines()[e->parallel ? ENGINE_PARALLEL
+                      : e->x86    ? ENGINE_X86
+                                  : ENGINE_INTERPRETER]
+                .rig,
+            &plain, &want);
     if ((want.pc == RIG_PC || want.pc == rig_start(&folded)) && !want.raised) {
         return false; /* it leads to itself for ever */
     }
@@ -136,6 +140,7 @@ static void try_blocks(const struct engine *e, unsigned count)
     struct rng seeds;
 
     setup();
+    plain.guest = again.guest = folded.guest = e->x86 ? &rig_guest_x86 : &rig_guest;
     rng_seed(&seeds, test_seed());
     for (unsigned i = 0; i < count * test_scale() && test_state.failures == 0; i++) {
         const uint64_t seed = rng_u64(&seeds);
@@ -159,6 +164,14 @@ TEST(random_blocks_are_the_same_folded)
 TEST_LEVEL(2)
 TEST_LEVEL(3)
 TEST_LEVEL(4)
+
+TEST(random_blocks_are_the_same_under_the_hosts_rules)
+{
+    try_blocks(&engines()[ENGINE_X86], 1000);
+    for (unsigned i = ENGINE_X86_V2; i <= ENGINE_X86_V3 && engines()[i].rig; i++) {
+        try_blocks(&engines()[i], 3000);
+    }
+}
 
 /* There an atomic of the vCPU itself may end its own monitor, and does so in either engine. */
 TEST(random_blocks_are_the_same_in_parallel)

@@ -24,6 +24,7 @@ struct rig {
     struct rig_state s; /* the rows: directly behind struct vcpu */
     uint64_t pc;
     const struct ir_builder *block;
+    struct cpu_class class;
     struct accel *accel;
     bool host;
     uint8_t *ram;
@@ -195,9 +196,17 @@ const struct ir_call *const rig_calls[] = {&rows[RIG_LEAF],
                                            &rows[RIG_TAIL],
                                            NULL};
 
+const struct ir_guest rig_guest_x86 = {.regs = rig_rows,
+                                       .reg_count = RIG_ROWS,
+                                       .fp_rules = &fp_rules_x86,
+                                       .fp_rules_alternate = &fp_rules_arm_ah,
+                                       .vector_bits = 256,
+                                       .calls = rig_calls};
+
 const struct ir_guest rig_guest = {.regs = rig_rows,
                                    .reg_count = RIG_ROWS,
                                    .fp_rules = &fp_rules_arm,
+                                   .fp_rules_alternate = &fp_rules_arm_ah,
                                    .vector_bits = 256,
                                    .calls = rig_calls};
 
@@ -363,19 +372,21 @@ static void be_parallel(struct rig *r)
     vcpu_env(&r->vcpu)->monitors = a->monitors;
 }
 
-struct rig *rig_create(int level, bool parallel, struct error *e)
+struct rig *rig_create_for(const struct ir_guest *guest, int level, bool parallel, struct error *e)
 {
     const struct accel_config config = {.interpreter = level == 0,
                                         .host_level = level,
                                         .cache_bytes = 16u << 20,
                                         .movable = ACCEL_MOVABLE_ALWAYS};
     struct rig *r = vcpu_alloc(sizeof(*r));
-    static struct vcpu *vcpus[8];
+    static struct vcpu *vcpus[12];
     static unsigned count;
 
     assert(r && count < array_len(vcpus));
     r->host = level != 0;
-    r->vcpu.cls = &rig_class;
+    r->class = rig_class;
+    r->class.ir = guest;
+    r->vcpu.cls = &r->class;
     r->vcpu.memory = space_create("ir");
     atomic_store(&r->vcpu.halted, true);
     os_mutex_init(&r->lock);
@@ -398,6 +409,11 @@ struct rig *rig_create(int level, bool parallel, struct error *e)
         be_parallel(r);
     }
     return r;
+}
+
+struct rig *rig_create(int level, bool parallel, struct error *e)
+{
+    return rig_create_for(&rig_guest, level, parallel, e);
 }
 
 void rig_destroy(struct rig *r)

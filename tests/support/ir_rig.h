@@ -74,6 +74,9 @@ struct rig;
  * ran at the same time. NULL, with the reason in e, if this host cannot.
  */
 struct rig *rig_create(int level, bool parallel, struct error *e);
+/* The same with other rules than Arm's: x86's, which are this host's. */
+extern const struct ir_guest rig_guest_x86;
+struct rig *rig_create_for(const struct ir_guest *guest, int level, bool parallel, struct error *e);
 void rig_destroy(struct rig *r);
 
 /* Where b runs: at RIG_PC, a movable block somewhere else. */

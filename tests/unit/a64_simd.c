@@ -172,8 +172,10 @@ static void rig_init(struct rig *r)
 {
     memset(r, 0, sizeof(*r));
     make_rows(r->rows);
-    r->guest = (struct ir_guest){
-        .regs = r->rows, .reg_count = ARM_REG_COUNT, .fp_rules = &fp_rules_arm};
+    r->guest = (struct ir_guest){.regs = r->rows,
+                                 .reg_count = ARM_REG_COUNT,
+                                 .fp_rules = &fp_rules_arm,
+                                 .fp_rules_alternate = &fp_rules_arm_ah};
     for (unsigned i = 0; i < 32; i++) {
         for (unsigned k = 0; k < 16; k++) {
             r->cpu.v[i].u8[k] = (uint8_t)(i * 16 + k);
@@ -314,7 +316,7 @@ TEST(fpcr_ah_keeps_the_sign_of_a_nan)
                           abs_h = UINT64_C(0xfe013c007e020000), neg_h = abs_h;
     WITH_RIG(r)
     {
-        r.c.fp = IR_FP_AH;
+        r.c.fp = IR_FP_ALT;
         memcpy(&r.cpu.v[2], in, sizeof(in));
         r.cpu.v[3].u64[0] = halves;
         r.cpu.v[4].u64[0] = UINT64_C(0xfff8000000000001);

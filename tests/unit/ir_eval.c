@@ -283,7 +283,8 @@ TEST(an_operand_may_be_the_result)
 
 /* struct vcpu starts with this. */
 static struct tcg_env env;
-static const struct ir_guest arm = {.fp_rules = &fp_rules_arm};
+static const struct ir_guest arm = {.fp_rules = &fp_rules_arm,
+                                    .fp_rules_alternate = &fp_rules_arm_ah};
 
 static uint64_t fp(struct ir_insn in, uint64_t a, uint64_t b)
 {

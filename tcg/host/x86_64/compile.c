@@ -273,7 +273,9 @@ static void compile_op(struct compiler *c, const struct ir_insn *in)
         flush_flags(c);
         c->locked[0] = c->locked[1] = 0;
     }
-    if (c->h->wide && ir_is_wide(in->type)) {
+    if (c->h->native_fp && ir_ops[in->op].effects & IR_STICKY) {
+        emit_fp_native(c, in);
+    } else if (c->h->wide && ir_is_wide(in->type)) {
         emit_wide(c, in);
     } else if (emitters[in->op]) {
         emitters[in->op](c, in);

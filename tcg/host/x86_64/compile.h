@@ -39,7 +39,7 @@ _Static_assert(SPILL_SLOTS >= MAX_VALUES && SPILL_SLOTS % 64 == 0,
                "every value of a block may need a slot");
 /* Floating-point environments that the host unit does not have: such ops are evaluated by the
  * run-time. */
-#define FP_SPECIAL (IR_FP_FZ | IR_FP_FIZ | IR_FP_AH | IR_FP_NEP | IR_FP_STD_NEON)
+#define FP_SPECIAL (IR_FP_FZ | IR_FP_FIZ | IR_FP_ALT | IR_FP_NEP | IR_FP_STD_NEON)
 
 /* Condition flags that code already emitted expects, and nobody has produced yet. */
 enum pending_kind {
@@ -264,7 +264,8 @@ struct host {
     struct host_config config;
     struct os_cpu_features cpu;
     bool avx, avx2, bmi1, bmi2, fma, lzcnt, popcnt, f16c, movbe, avx512;
-    bool wide; /* values of 256 bits are in registers */
+    bool native_fp; /* the guest's floating-point rules are the host's */
+    bool wide;      /* values of 256 bits are in registers */
     const char *level_name;
     uint8_t *rw;
     const uint8_t *rx;
@@ -384,6 +385,10 @@ struct site *new_site(struct compiler *c, enum site_kind kind, bool exits,
 /* The one instruction that does in by lane, or 0. *swap: its operands the other way round. */
 opcode vector_opcode(const struct ir_insn *in, bool *swap);
 
+bool fp_rules_are_native(const struct fp_rules *r);
+/* Under such rules: the host has in as an instruction. */
+bool fp_has_native(const struct host *h, const struct ir_insn *in);
+void emit_fp_native(struct compiler *c, const struct ir_insn *in);
 opcode flags_sized(unsigned op, ir_type t); /* op, of 16 to 64 bits, in the width of t */
 /* dst = f, packed; may produce flags, and rax. What it needs has registers already, by _claim. */
 void flags_packed_into(struct compiler *c, unsigned dst, ir_val f);
@@ -394,7 +399,8 @@ void emit_rotate_carry(struct compiler *c, const struct ir_insn *in);
 void emit_wide_divide(struct compiler *c, const struct ir_insn *in);
 
 /* ---- 256 bits (ops_wide.c) */
-bool wide_is_native(const struct ir_insn *in); /* an op on them, given AVX2 */
+bool wide_is_native(const struct ir_insn *in);    /* an op on them, given AVX2 */
+bool wide_is_native_fp(const struct ir_insn *in); /* the same, where floating point is native */
 void emit_wide(struct compiler *c, const struct ir_insn *in);
 
 /* ---- exits (exits.c) */

@@ -78,6 +78,7 @@ struct host *host_create(const struct host_config *config, struct error *e)
         host_destroy(h);
         return NULL;
     }
+    h->native_fp = fp_rules_are_native(config->guest->fp_rules);
     h->wide = h->avx2 && config->guest->vector_bits == 256;
     assign_homes(h);
     stubs_create(h);
@@ -90,7 +91,9 @@ struct ir_lowering *host_lowering(const struct host *h)
     const struct ir_guest *g = h->config.guest;
 
     return g->vector_bits > 128
-               ? ir_lowering_create(g, h->wide ? 256 : 128, wide_is_native, h->config.runtime.probe)
+               ? ir_lowering_create(g, h->wide ? 256 : 128,
+                                    h->native_fp ? wide_is_native_fp : wide_is_native,
+                                    h->config.runtime.probe)
                : NULL;
 }
 

@@ -3,10 +3,11 @@
  * Scalar floating-point arithmetic on the host's unit. The operands survive for the cold path,
  * which computes what the host does differently from the guest: NaNs (payload, sign, default), and
  * products and quotients that are the smallest normal number, which may have been tiny before
- * rounding, when Arm looks, but are not after it, when the host does. Everything smaller, zero
- * included, is tiny for both, and what is tiny for the host raises the same flags, as long as
+ * rounding, when the guest may look, but are not after it, when the host does. Everything smaller,
+ * zero included, is tiny for both, and what is tiny for the host raises the same flags, as long as
  * nothing is flushed to zero (FP_SPECIAL). MXCSR's sticky flags are the guest's.
  */
+#include "base/softfloat.h"
 #include "tcg/host/x86_64/simd.h"
 #include "tcg/opinfo.h"
 
@@ -78,17 +79,27 @@ static void land(struct assembler *as, uint32_t jump_end)
     as->rw[jump_end - 1] = (uint8_t)(as->cold - jump_end);
 }
 
-/* r = the default NaN */
-static void default_nan(struct assembler *as, bool f64, unsigned r)
+static const struct fp_rules *rules_of(const struct compiler *c)
 {
-    x_mov_imm(as, RAX, f64 ? UINT64_C(0x7ff8000000000000) : 0x7fc00000);
+    return c->h->config.guest->fp_rules;
+}
+
+/* r = the default NaN */
+static void default_nan(struct compiler *c, bool f64, unsigned r)
+{
+    const bool sign = rules_of(c)->default_nan_negative;
+    struct assembler *as = &c->as;
+
+    x_mov_imm(as, RAX,
+              (f64 ? UINT64_C(0x7ff8000000000000) : 0x7fc00000) | (uint64_t)sign
+                                                                      << (f64 ? 63 : 31));
     emit_rr(as, SSE_MOVD_TO_XMM | W(f64), r, RAX);
 }
 
 /*
- * Of operands the host propagates the first that is a NaN, as Arm does, but for a signalling second
- * one, which Arm prefers to a quiet first one. The NaN of an invalid operation has no sign on Arm.
- * What remains, also the smallest normal number, is left to what is emitted next.
+ * Of operands the host propagates the first that is a NaN. Guests do so, but for those that prefer
+ * a signalling second one to a quiet first one. The NaN of an invalid operation is the rules'
+ * default. What remains, also the smallest normal number, is left to what is emitted next.
  */
 static uint32_t nan_path(struct compiler *c, const struct ir_insn *in, const unsigned r_a_b[3],
                          uint32_t resume)
@@ -103,7 +114,7 @@ static uint32_t nan_path(struct compiler *c, const struct ir_insn *in, const uns
     emit_rr(as, compare, r, r);
     const uint32_t number = jump_ahead(as, CC_NP);
     if (in->imm & IR_FP_DN) {
-        default_nan(as, f64, r);
+        default_nan(c, f64, r);
         x_jmp(as, resume);
         land(as, number);
         as->to_cold = false;
@@ -111,6 +122,9 @@ static uint32_t nan_path(struct compiler *c, const struct ir_insn *in, const uns
     }
     emit_rr(as, compare, a, b);
     const uint32_t generated = jump_ahead(as, CC_NP);
+    if (rules_of(c)->nan_choice == FP_NAN_FIRST) {
+        x_jmp(as, resume);
+    }
     emit_rr(as, compare, b, b);
     x_jcc(as, CC_NP, resume);
     emit_rr(as, SSE_MOVD_FROM_XMM | W(f64), b, RAX);
@@ -119,7 +133,7 @@ static uint32_t nan_path(struct compiler *c, const struct ir_insn *in, const uns
     x_jcc(as, CC_B, resume);
     const uint32_t signalling = jump_ahead(as, CC_AE);
     land(as, generated);
-    default_nan(as, f64, r);
+    default_nan(c, f64, r);
     x_jmp(as, resume);
     land(as, number);
     land(as, signalling);
@@ -164,7 +178,8 @@ static uint32_t cold_result(struct compiler *c, const struct ir_insn *in, const 
                             uint32_t *evaluate)
 {
     const bool own_order = in->op == IR_fma || upper_swaps(c, in); /* of NaNs */
-    const bool propagates = !own_order || in->imm & IR_FP_DN;
+    const bool propagates = (!own_order && rules_of(c)->nan_choice != FP_NAN_GREATER) ||
+                            in->imm & IR_FP_DN;
     const uint32_t resume = c->as.hot;
     const uint32_t nan = propagates && !is_flushing(in) ? nan_path(c, in, r_a_b, resume) : 0;
 
@@ -181,7 +196,8 @@ void emit_fp(struct compiler *c, const struct ir_insn *in)
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0);
     const unsigned rb = in->b ? use(c, in->b, 0) : 0, rc = in->c ? use(c, in->c, 0) : 0;
-    const bool small = in->op != IR_fadd && in->op != IR_fsub && in->op != IR_fsqrt;
+    const bool small = in->op != IR_fadd && in->op != IR_fsub && in->op != IR_fsqrt &&
+                       !rules_of(c)->tiny_after_rounding;
     const bool direct = c->h->avx && dst != ra && dst != rb && dst != rc && !c->cleared[c->i];
     const unsigned r = direct ? dst : X0;
     struct steps q = {.c = c};

@@ -4,6 +4,7 @@
  * results are checked, and the operands survive for the cold path. Of 64-bit vectors the lower half
  * is worked on twice, so that the upper one raises nothing of its own.
  */
+#include "base/softfloat.h"
 #include "tcg/host/x86_64/simd.h"
 #include "tcg/opinfo.h"
 
@@ -73,7 +74,8 @@ void emit_vector_fp(struct compiler *c, const struct ir_insn *in)
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = in->b ? use(c, in->b, 0) : 0;
     const unsigned rc = in->c ? use(c, in->c, 0) : 0;
     const bool half = is_half(in), fma = in->op == IR_fma;
-    const bool small = in->op != IR_fadd && in->op != IR_fsub && in->op != IR_fsqrt;
+    const bool small = in->op != IR_fadd && in->op != IR_fsub && in->op != IR_fsqrt &&
+                       !c->h->config.guest->fp_rules->tiny_after_rounding;
     const unsigned t = (half && fma) || (small && !c->h->avx) ? temp(c, true) : 0;
     const bool direct = c->h->avx && !half && dst != ra && dst != rb && dst != rc;
     const unsigned r = half && fma ? t : direct ? dst : X0;

@@ -105,6 +105,14 @@ bool wide_is_native(const struct ir_insn *in)
     }
 }
 
+/* AVX2 comes with FMA. */
+bool wide_is_native_fp(const struct ir_insn *in)
+{
+    static const struct host h = {.fma = true};
+
+    return wide_is_native(in) || (ir_is_wide(in->type) && fp_has_native(&h, in));
+}
+
 /* ---- emitters */
 
 static void emit_wide_konst(struct compiler *c, const struct ir_insn *in)

@@ -59,7 +59,8 @@ static unsigned scalar_width(const struct compiler *c, const struct ir_insn *in)
         return bits;
     case IR_fadd:
     case IR_fmul: /* in the order that upper_swaps tells */
-        return bits >= 32 && (a <= bits || width_of(c, in->b) <= bits) ? bits : 128;
+        return bits >= 32 && (a <= bits || (!c->h->native_fp && width_of(c, in->b) <= bits)) ? bits
+                                                                                             : 128;
     case IR_vget:
         return c->h->avx && in->aux && bits >= 32 ? bits : 128;
     case IR_select:
@@ -77,7 +78,7 @@ static unsigned scalar_width(const struct compiler *c, const struct ir_insn *in)
     case IR_fdaz:
         return bits >= 32 && a <= bits ? bits : 128;
     case IR_fma:
-        return bits >= 32 && width_of(c, in->c) <= bits ? bits : 128;
+        return bits >= 32 && width_of(c, c->h->native_fp ? in->b : in->c) <= bits ? bits : 128;
     case IR_fmin:
     case IR_fmax:
     case IR_fminnm:
@@ -186,8 +187,8 @@ bool upper_swaps(const struct compiler *c, const struct ir_insn *in)
 {
     const unsigned bits = ir_type_bits(in->type);
 
-    return (in->op == IR_fadd || in->op == IR_fmul) && width_of(c, in->a) > bits &&
-           width_of(c, in->b) <= bits;
+    return !c->h->native_fp && (in->op == IR_fadd || in->op == IR_fmul) &&
+           width_of(c, in->a) > bits && width_of(c, in->b) <= bits;
 }
 
 void upper_move(struct compiler *c, const struct ir_insn *in, unsigned dst, unsigned r)
