@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Host faults of generated code: the guard page of a code stack, into which a guest runs that calls
- * deeper than the stack is, and floating-point exceptions that are not masked (fpenv_leaf.c). The
+ * deeper than the stack is, and floating-point exceptions that are not masked (tcg/host/). The
  * handlers are the process's, so what is not ours goes to the handler that was there before.
  */
 #include <signal.h>

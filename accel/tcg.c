@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "base/fields.h"
 #include "base/mem.h"
+#include "base/softfloat.h"
 
 #define DEFAULT_CACHE_BYTES (256u << 20) /* a JVM that compiles fills half of it in a minute */
 #define CACHE_BYTES_A_BLOCK 128u /* room for blocks runs out with room for code, or before */
@@ -84,6 +85,7 @@ static bool vcpu_setup(struct tcg *a, struct vcpu *v, struct error *e)
     struct tcg_vcpu *t = (struct tcg_vcpu *)v->accel;
 
     vcpu_env(v)->tcg = t;
+    vcpu_env(v)->fp_denormals = v->cls->ir->fp_rules->flag_denormals;
     t->accel = a;
     t->stats.doing = DOING_RUN;
     t->jumps = mem_array(JUMP_TABLE_ENTRIES, sizeof(*t->jumps));

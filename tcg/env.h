@@ -86,6 +86,7 @@ struct tcg_env {
     uint32_t fp_flags; /* cumulative FP_* flags of softfloat beside the host's own (guest_mxcsr) */
     uint8_t fp_rounding; /* enum ir_rounding, dynamic mode */
     bool fp_flush;       /* the host's unit flushes to zero */
+    bool fp_denormals;   /* a denormal operand that is used is an event for the guest */
     /*
      * Where vCPUs run in parallel: the monitors that all share (NULL: one host thread runs them in
      * turn), and what the slot of hot.excl_addr held when this vCPU's was set, or MONITOR_NONE.

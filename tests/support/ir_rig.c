@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/softfloat.h"
 #include "tcg/interp.h"
 #include "tcg/opinfo.h"
 #include "tests/support/ir_rig.h"
@@ -387,6 +388,7 @@ struct rig *rig_create_for(const struct ir_guest *guest, int level, bool paralle
     r->class = rig_class;
     r->class.ir = guest;
     r->vcpu.cls = &r->class;
+    vcpu_env(&r->vcpu)->fp_denormals = guest->fp_rules->flag_denormals;
     r->vcpu.memory = space_create("ir");
     atomic_store(&r->vcpu.halted, true);
     os_mutex_init(&r->lock);

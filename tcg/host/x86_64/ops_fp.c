@@ -142,8 +142,8 @@ static uint32_t nan_path(struct compiler *c, const struct ir_insn *in, const uns
 }
 
 /*
- * ---- flushing to zero: by the host's unit as well (accel/fpenv_leaf.c). What it cannot tell traps
- * and is evaluated, so are NaNs, because a denormal operand beside one is flagged too.
+ * ---- flushing to zero: by the host's unit as well (tcg/host/x86_64/fpenv_leaf.c). What it cannot
+ * tell traps and is evaluated, so are NaNs, because a denormal operand beside one is flagged too.
  */
 
 /* Raises what a denormal x raises, before an operation that would put something else first. */

@@ -4,7 +4,7 @@
  * holds the guest's rounding mode and gathers cumulative flags; calls out of it leave MXCSR in
  * hot.guest_mxcsr and put it back afterwards.
  *
- * Flushing to zero (Arm's FZ) is done by the host's own DAZ and FTZ, which tell less than the guest
+ * Flushing to zero is done by the host's own DAZ and FTZ, which tell less than the guest
  * wants to know: a denormal operand is not told at all, and what is flushed counts as inexact,
  * which it is not for the guest. So these exceptions are not masked until what they would tell is
  * known:
@@ -18,7 +18,7 @@
  * time they clear their flags. Flags of exceptions that are not masked are 0 in MXCSR.
  */
 #include "base/softfloat.h"
-#include "cpu/cpu.h"
+#include "tcg/env.h"
 #include "tcg/host.h"
 #include "tcg/ir.h"
 
@@ -34,9 +34,9 @@
 
 /* MXCSR: IE 0, DE 1, ZE 2, OE 3, UE 4, PE 5. A denormal operand that is used is an event for some
  * guests only. */
-static uint32_t from_mxcsr(const struct vcpu *v, uint32_t m)
+static uint32_t from_mxcsr(const struct tcg_env *env, uint32_t m)
 {
-    const bool denormals = v->cls->ir->fp_rules->flag_denormals && !vcpu_env(v)->fp_flush;
+    const bool denormals = env->fp_denormals && !env->fp_flush;
 
     return (denormals && m & MXCSR_DE ? FP_DENORMAL : 0) | (m & 1 ? FP_INVALID : 0) |
            (m & 4 ? FP_DIVZERO : 0) | (m & 8 ? FP_OVERFLOW : 0) |
@@ -61,12 +61,12 @@ static uint32_t control(const struct tcg_env *env, uint32_t known)
 
 uint32_t tcg_fp_flags(struct vcpu *v)
 {
-    return vcpu_env(v)->fp_flags | from_mxcsr(v, v->hot.guest_mxcsr);
+    return vcpu_env(v)->fp_flags | from_mxcsr(vcpu_env(v), vcpu_hot(v)->guest_mxcsr);
 }
 
 void tcg_fp_set_flags(struct vcpu *v, uint32_t flags)
 {
-    uint32_t *m = &v->hot.guest_mxcsr;
+    uint32_t *m = &vcpu_hot(v)->guest_mxcsr;
 
     vcpu_env(v)->fp_flags = flags;
     *m = (*m & MXCSR_ROUND) | control(vcpu_env(v), flags);
@@ -76,7 +76,7 @@ void tcg_fp_set_rounding(struct vcpu *v, unsigned rounding)
 {
     /* MXCSR's RC: nearest, down, up, zero. */
     static const uint8_t rc[] = {[IR_RNE] = 0, [IR_RUP] = 2, [IR_RDN] = 1, [IR_RTZ] = 3};
-    uint32_t *m = &v->hot.guest_mxcsr;
+    uint32_t *m = &vcpu_hot(v)->guest_mxcsr;
 
     vcpu_env(v)->fp_rounding = (uint8_t)rounding;
     *m = (*m & ~MXCSR_ROUND) | (uint32_t)rc[rounding & 3] << 13;
@@ -96,7 +96,7 @@ bool tcg_fp_trap(struct vcpu *v, uint32_t *mxcsr, bool can_evaluate)
     const uint32_t both = FP_UNDERFLOW | FP_INEXACT;
     const uint32_t unmasked = ~(*mxcsr >> MXCSR_MASK_SHIFT) & MXCSR_FLAGS,
                    traps = *mxcsr & unmasked;
-    const uint32_t known = env->fp_flags | from_mxcsr(v, *mxcsr & ~unmasked);
+    const uint32_t known = env->fp_flags | from_mxcsr(env, *mxcsr & ~unmasked);
     bool evaluate = false;
 
     if (traps & MXCSR_DE) {
@@ -109,6 +109,6 @@ bool tcg_fp_trap(struct vcpu *v, uint32_t *mxcsr, bool can_evaluate)
         env->fp_flags |= can_evaluate ? 0 : (uint32_t)FP_INEXACT;
     }
     *mxcsr &= MXCSR_ROUND | (MXCSR_FLAGS & ~unmasked);
-    *mxcsr |= control(env, env->fp_flags | from_mxcsr(v, *mxcsr));
+    *mxcsr |= control(env, env->fp_flags | from_mxcsr(env, *mxcsr));
     return evaluate;
 }
