@@ -21,7 +21,10 @@ struct machine_group {
     const char *accel, *firmware;
     bool usb;
     bool ignored;
+    int off;
 };
+
+static const char *const off_only[] = {"off", NULL};
 
 #define CONFIG(m) offsetof(struct config, m)
 
@@ -46,6 +49,13 @@ static const struct key_row machine_rows[] = {
     {"mem-merge", KEY_BOOL, offsetof(struct machine_group, ignored), "accepted", NULL},
     {"usb", KEY_BOOL, offsetof(struct machine_group, usb), "off is accepted: there is no USB yet",
      NULL},
+    {"nvdimm", KEY_CHOICE, offsetof(struct machine_group, off), "off is accepted", off_only},
+    {"hmat", KEY_CHOICE, offsetof(struct machine_group, off), "off is accepted", off_only},
+    {"suppress-vmdesc", KEY_BOOL, offsetof(struct machine_group, ignored),
+     "accepted: there is no migration yet", NULL},
+    {"aux-ram-share", KEY_BOOL, offsetof(struct machine_group, ignored), "accepted", NULL},
+    {"memory-encryption", KEY_REFUSED, 0, "not in this build; leave it out", NULL},
+    {"confidential-guest-support", KEY_REFUSED, 0, "not in this build; leave it out", NULL},
     {"memory-backend", KEY_REFUSED, 0, "not in this build; -m sets the size", NULL},
     {0}};
 

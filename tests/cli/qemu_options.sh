@@ -60,6 +60,7 @@ runs compatibility -compat deprecated-input=reject
 runs no_sound -audio none -audiodev none,id=a
 runs no_sandbox -sandbox off
 runs watchdog -watchdog-action reset -action watchdog=pause
+runs machine_keys -machine nvdimm=off,hmat=off,suppress-vmdesc=on,usb=off,graphics=off,dump-guest-core=off
 runs window -full-screen -only-migratable -run-with async-teardown=off -no-user-config
 runs set_of_a_device -device virtio-rng-pci,id=r -set device.r.max-bytes=16
 runs global_that_asks_for_nothing -global virtio-mmio.force-legacy=off -global virtio-net-pci.packed=on
@@ -73,6 +74,7 @@ refuses() { # NAME TEXT ARGUMENT...
 }
 refuses global_that_a_boards_device_cannot_have 'only the modern interface' -global virtio-mmio.force-legacy=on
 refuses global_that_no_device_has "has no property 'foo'" -global pl011.foo=1
+refuses machine_key_with_an_effect "nvdimm: 'on' is not known; accepted: off" -machine nvdimm=on
 refuses vnc_display "display: ':1' is not known; accepted: none" -vnc :1
 refuses locked_memory "mem-lock: 'on' is not known; accepted: off" -overcommit mem-lock=on
 refuses card_alone 'its back end is missing: -net user' -net nic
