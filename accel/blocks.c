@@ -21,20 +21,40 @@
 #include "base/mem.h"
 
 #define PAGE_MASK (~(uint64_t)(GUEST_PAGE_SIZE - 1))
+#define NO_SECOND 1       /* as the physical address of a second page */
+#define NOWHERE PAGE_MASK /* as a physical address: the last page, which no memory has */
+
+bool block_is_nowhere(const struct block *b)
+{
+    return b->pa >= NOWHERE;
+}
 
 static unsigned hash_of(uint64_t pa, uint64_t mode)
 {
     return (unsigned)(hash_mix64(pa ^ mode * 0x9e3779b97f4a7c15) >> (64 - BLOCK_HASH_BITS));
 }
 
-/* The block that is fixed to pc, or a movable one. */
-static struct block *find(struct tcg *a, uint64_t pa, uint64_t pc, uint64_t mode)
+struct block_part block_on_page(struct block *b, uint64_t pa)
 {
+    if ((b->pa & PAGE_MASK) == pa) {
+        return (struct block_part){
+            .at = (uint32_t)(b->pa & ~PAGE_MASK), .bytes = b->bytes, .next = &b->page_next};
+    }
+    return (struct block_part){.bytes = b->second_bytes, .next = &b->second_next};
+}
+
+/* The block at pa and, if it lies on two pages, second: the one that is fixed to pc, or a movable
+ * one; for env.aux. */
+static struct block *find(struct vcpu *v, uint64_t pa, uint64_t second, uint64_t pc)
+{
+    const uint64_t mode = tcg_of(v)->context->mode_key;
+    struct tcg *a = tcg_of(v)->accel;
     struct block *b = __atomic_load_n(&a->hash[hash_of(pa, mode)], __ATOMIC_ACQUIRE);
     struct block *movable = NULL;
 
     for (; b; b = b->hash_next) {
-        if (b->pa == pa && b->mode_key == mode && atomic_get(&b->valid)) {
+        if (b->pa == pa && b->mode_key == mode && b->aux == vcpu_env(v)->aux &&
+            b->second_pa == second && atomic_get(&b->valid)) {
             if (!b->movable && b->pc == pc) {
                 return b;
             }
@@ -61,6 +81,9 @@ static void log_unfolded(struct vcpu *v, const struct ir_builder *b)
     asked.no_fold = true;
     asked.pc = b->pc;
     asked.mode_key = b->mode_key;
+    ir_set_aux(&asked, b->aux);
+    asked.fetch_base = b->fetch_base;
+    asked.fetch_mask = b->fetch_mask;
     asked.code = b->code;
     asked.code_bytes = b->code_bytes;
     asked.max_guest_insns = b->max_guest_insns;
@@ -196,24 +219,89 @@ static void take_back(struct tcg *a, struct block *blk, const struct making *m)
 static void insert(struct tcg *a, struct block *blk)
 {
     struct block **head = &a->hash[hash_of(blk->pa, blk->mode_key)];
-    struct code_page *p = code_page_at(a, blk->pa);
 
     blk->hash_next = *head;
     __atomic_store_n(head, blk, __ATOMIC_RELEASE);
-    blk->page_next = p->first;
+}
+
+/* blk rests on the page at hit. */
+static void insert_on_page(struct tcg *a, struct block *blk, const struct tlb_hit *hit)
+{
+    struct code_page *p = code_page_at(a, hit->pa);
+
+    *block_on_page(blk, hit->pa & PAGE_MASK).next = p->first;
     p->first = blk;
-    track_insert(a, p, blk);
+    track_insert(a, p, hit->host - (hit->pa & ~PAGE_MASK));
+}
+
+/* Where the bytes of a block are. */
+struct place {
+    uint64_t pc, va;
+    struct cpu_fetch fetch;
+    unsigned pages;        /* 0: it has none */
+    struct tlb_hit hit[2]; /* from pc on; from the second page's start on */
+};
+
+/* The address behind the bytes that the first page, or its part, has. */
+static uint64_t second_va(const struct place *p)
+{
+    return (p->va + p->hit[0].bytes) & p->fetch.mask;
+}
+
+static uint64_t first_pa(const struct place *p)
+{
+    return p->pages ? p->hit[0].pa : NOWHERE | (p->pc & ~PAGE_MASK);
+}
+
+static uint64_t second_pa(const struct place *p)
+{
+    return p->pages > 1 ? p->hit[1].pa : NO_SECOND;
+}
+
+static bool same_region(const struct vcpu *v, uint64_t a, uint64_t b)
+{
+    const struct cpu_regions *r = &v->cls->regions;
+
+    return cpu_region(r, cpu_canonical(r, a)) == cpu_region(r, cpu_canonical(r, b));
+}
+
+/* Its second page can be told of as the first one is. */
+static bool can_be_kept(const struct vcpu *v, const struct place *p)
+{
+    return p->pages < 2 || ((p->hit[0].pa ^ p->hit[1].pa) >> GUEST_PAGE_BITS &&
+                            same_region(v, p->va, second_va(p)));
+}
+
+/* The bytes of the code at p. */
+static void show_code(struct vcpu *v, const struct place *p, const uint8_t *host)
+{
+    struct ir_builder *b = &tcg_of(v)->builder;
+
+    b->fetch_base = p->fetch.base;
+    b->fetch_mask = p->fetch.mask;
+    b->code = host;
+    b->code_bytes = p->pages ? p->hit[0].bytes : 0;
+    if (p->pages > 1) {
+        const uint32_t left = IR_CROSSING_BYTES - b->code_bytes;
+        const uint32_t more = p->hit[1].bytes < left ? p->hit[1].bytes : left;
+        memcpy(b->crossing, host, b->code_bytes);
+        memcpy(b->crossing + b->code_bytes, p->hit[1].host, more);
+        b->code = b->crossing;
+        b->code_bytes += more;
+        b->second_page = second_va(p) & PAGE_MASK;
+        b->second_id = context_page_id(tcg_of(v)->accel, b->second_page, p->hit[1].pa);
+    }
 }
 
 /* A block ends before a breakpoint, so that the run loop sees it. */
-static uint32_t insn_limit(struct vcpu *v, uint64_t pc, const uint8_t *host)
+static uint32_t insn_limit(struct vcpu *v, const struct place *p)
 {
     const uint32_t limit = tcg_of(v)->limit ? tcg_of(v)->limit : UINT32_MAX;
 
-    if (tcg_of(v)->step) {
+    if (tcg_of(v)->step || p->pages != 1) {
         return 1;
     }
-    const uint32_t free = tcg_insns_to_breakpoint(v, pc, host);
+    const uint32_t free = tcg_insns_to_breakpoint(v, p->pc, p->hit[0].host, p->hit[0].bytes);
     return free < limit ? free : limit;
 }
 
@@ -244,24 +332,24 @@ static void set_extent(const struct tcg_vcpu *t, struct ir_builder *b)
     b->follows = long_ones && !t->accel->breakpoint_count;
 }
 
-/* What b is to build: the block at pc, from the bytes at code. */
-static void set_up(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit, const uint8_t *code)
+/* What b is to build: the block at p, from the bytes at code. */
+static void set_up(struct vcpu *v, const struct place *p, const uint8_t *code)
 {
     const struct tcg *a = tcg_of(v)->accel;
     struct ir_builder *b = &tcg_of(v)->builder;
 
-    b->code = code;
-    b->code_bytes = hit->bytes;
-    b->max_guest_insns = insn_limit(v, pc, code);
+    show_code(v, p, code);
+    b->max_guest_insns = insn_limit(v, p);
     b->mmu_current = (uint8_t)v->cls->mmu_index(v);
     b->mmu_user = (uint8_t)v->cls->mmu_index_user(v);
     b->parallel = a->monitors != NULL;
     /* Where a run may stop at any instruction, or is looked at, flags must be there at any. */
-    b->look_ahead = is_kept(tcg_of(v)) && !a->breakpoint_count && !a->base.config.counted &&
-                    !a->base.config.no_opt && !trace_entries();
+    b->look_ahead = is_kept(tcg_of(v)) && p->pages == 1 && !a->breakpoint_count &&
+                    !a->base.config.counted && !a->base.config.no_opt && !trace_entries();
     b->flags_dead = false;
     b->look_bytes = 0;
-    b->movable = is_kept(tcg_of(v)) && code_page_moves(v, pc, hit->pa);
+    b->movable = is_kept(tcg_of(v)) && p->pages == 1 && !p->fetch.base &&
+                 code_page_moves(v, p->pc, p->hit[0].pa);
     set_extent(tcg_of(v), b);
 }
 
@@ -286,36 +374,40 @@ static bool is_uncached(const struct vcpu *v, uint64_t mode)
 }
 
 /* NULL: the cache is full, everybody must leave. */
-static struct block *make_block(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit,
-                                struct making *m)
+static struct block *make_block(struct vcpu *v, const struct place *p, struct making *m)
 {
     struct tcg *a = tcg_of(v)->accel;
     struct ir_builder *b = &tcg_of(v)->builder;
-    const uint8_t *code = hit->host;
+    const uint8_t *code = p->pages ? p->hit[0].host : NULL;
 
     if (a->block_count == a->block_capacity) {
         return NULL;
     }
     const int64_t start = os_now_ns();
-    ir_begin(b, pc, v->cls->mode_key(v));
-    if (is_uncached(v, b->mode_key)) {
+    ir_begin(b, p->pc, v->cls->mode_key(v));
+    ir_set_aux(b, vcpu_env(v)->aux);
+    if (p->pages && is_uncached(v, b->mode_key)) {
         m->apart = false; /* the copy belongs to the lock */
-        if (!(code = uncached_code(a, hit->pa, code))) {
+        if (!(code = uncached_code(a, p->hit[0].pa, code))) {
             return NULL;
         }
     }
-    set_up(v, pc, hit, code);
+    set_up(v, p, code);
     struct block *blk = &a->blocks[a->block_count++];
     m->drops = a->drop_count;
     leave_lock(a, m);
     v->cls->translate(v, b);
-    *blk = (struct block){.pc = pc,
+    const uint32_t bytes = rests_on(b), first = p->pages > 1 ? p->hit[0].bytes : bytes;
+    *blk = (struct block){.pc = p->pc,
                           .mode_key = b->mode_key,
-                          .pa = hit->pa,
-                          .bytes = rests_on(b),
+                          .aux = b->aux,
+                          .pa = first_pa(p),
+                          .bytes = first,
+                          .second_pa = second_pa(p),
+                          .second_bytes = bytes - first,
                           .movable = b->movable,
                           .guest_insns = b->guest_insns,
-                          .code = hit->host};
+                          .code = p->pages ? p->hit[0].host : NULL};
     const bool compiled = compile(a, b, blk, m);
     take_lock(a, m);
     if (!compiled) {
@@ -326,12 +418,31 @@ static struct block *make_block(struct vcpu *v, uint64_t pc, const struct tlb_hi
     return blk;
 }
 
-/* Publishes blk, which was made from hit; or gives what another vCPU has published meanwhile. */
-static struct block *publish(struct vcpu *v, struct block *blk, const struct tlb_hit *hit,
+/* The memory that blk was made from is what p says, and remains known. */
+static bool note_code(struct vcpu *v, const struct place *p)
+{
+    for (unsigned n = 0; n < p->pages; n++) {
+        if (!remap_note_code(v, &p->hit[n])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Something was written to blk's bytes since they were read. */
+static bool is_stale(const struct tcg *a, const struct block *blk, const struct making *m)
+{
+    return a->drop_count != m->drops &&
+           (dropped_since(a, m->drops, blk->pa, blk->bytes) ||
+            (blk->second_bytes && dropped_since(a, m->drops, blk->second_pa, blk->second_bytes)));
+}
+
+/* Publishes blk, which was made from p; or gives what another vCPU has published meanwhile. */
+static struct block *publish(struct vcpu *v, struct block *blk, const struct place *p,
                              const struct making *m)
 {
     struct tcg *a = tcg_of(v)->accel;
-    struct block *twin = m->apart ? find(a, blk->pa, blk->pc, blk->mode_key) : NULL;
+    struct block *twin = m->apart ? find(v, blk->pa, blk->second_pa, blk->pc) : NULL;
 
     if (twin) {
         take_back(a, blk, m);
@@ -341,32 +452,41 @@ static struct block *publish(struct vcpu *v, struct block *blk, const struct tlb
         const struct host_mark behind = host_mark(m->lent->c);
         perf_block(a->perf, v, blk, &m->before, &behind);
     }
-    const bool stale = a->drop_count != m->drops && dropped_since(a, m->drops, blk->pa, blk->bytes);
-    blk->valid = remap_note_code(v, hit) && !stale;
+    const bool stale = is_stale(a, blk, m);
+    blk->valid = note_code(v, p) && !stale;
     if (blk->valid) {
         insert(a, blk);
+        for (unsigned n = 0; n < p->pages; n++) {
+            insert_on_page(a, blk, &p->hit[n]);
+        }
     }
     return blk;
 }
 
 /* Under the translate lock, which may be given away meanwhile. */
-static struct block *translate(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit)
+static struct block *translate(struct vcpu *v, const struct place *p)
 {
     struct tcg *a = tcg_of(v)->accel;
-    const bool kept = is_kept(tcg_of(v)), tracked = a->tracks_code && kept;
+    const bool kept = is_kept(tcg_of(v)) && can_be_kept(v, p), tracked = a->tracks_code && kept;
     struct making m = {.apart = kept && a->parallel};
-    uint64_t granules;
+    uint64_t granules[2];
+    bool begun[2] = {false, false}, all = true;
 
     m.lent = a->host ? compilers_borrow(a, v->index) : NULL;
-    const bool begun = tracked && track_begin(v, hit, &granules);
-    struct block *b = make_block(v, pc, hit, &m);
+    for (unsigned n = 0; n < p->pages && tracked; n++) {
+        begun[n] = track_begin(v, &p->hit[n], &granules[n]);
+        all = all && begun[n];
+    }
+    struct block *b = make_block(v, p, &m);
 
     /* Of a page that is not tracked as it is not of one memory, it serves once. */
-    if (b && kept && begun == tracked) {
-        b = publish(v, b, hit, &m);
+    if (b && kept && all) {
+        b = publish(v, b, p, &m);
     }
-    if (begun) {
-        track_end(v, hit, granules, b);
+    for (unsigned n = 0; n < 2; n++) {
+        if (begun[n]) {
+            track_end(v, &p->hit[n], granules[n], b);
+        }
     }
     if (m.lent) {
         compilers_return(a, m.lent);
@@ -374,43 +494,79 @@ static struct block *translate(struct vcpu *v, uint64_t pc, const struct tlb_hit
     return b;
 }
 
-/* The bytes at pc, or (false) an exception taken. */
-static bool fetch(struct vcpu *v, uint64_t pc, struct tlb_hit *hit)
+/* The bytes at va, of the code at pc, or (false) an exception taken. */
+static bool fetch(struct vcpu *v, uint64_t pc, uint64_t va, struct tlb_hit *hit)
 {
     uint64_t fault;
 
-    if (!tlb_lookup(v, pc, ACCESS_FETCH, v->cls->mmu_index(v), hit, &fault)) {
-        v->cls->set_pc(v, pc);
-        v->cls->raise_memory(v, pc, ACCESS_FETCH, fault);
+    if (!tlb_lookup(v, va, ACCESS_FETCH, v->cls->mmu_index(v), hit, &fault)) {
+        tcg_store_place(v, pc);
+        v->cls->raise_memory(v, va, ACCESS_FETCH, fault);
     } else if (!hit->host) {
-        v->cls->set_pc(v, pc);
-        v->cls->raise_memory(v, pc, ACCESS_FETCH, FAULT_BUS);
+        tcg_store_place(v, pc);
+        v->cls->raise_memory(v, va, ACCESS_FETCH, FAULT_BUS);
     } else {
         return true;
     }
+    v->hot.countdown -= v->hot.raised == TCG_RAISED; /* counted: see counted.c */
     v->hot.raised = 0;
     v->cls->take_exception(v);
-    v->hot.countdown--; /* counted: see counted.c */
     return false;
 }
 
-/* The same for a block, with the translate lock taken; its page is protected where writes are
+/* The first instruction at p has bytes on the next page. */
+static bool crosses(struct vcpu *v, const struct place *p)
+{
+    const struct tlb_hit *hit = &p->hit[0];
+
+    return v->cls->crosses && hit->bytes < IR_CROSSING_BYTES &&
+           v->cls->crosses(v, hit->host, hit->bytes);
+}
+
+/* All bytes of what is at p, as far as a page's end matters. */
+static bool fetch_pages(struct vcpu *v, struct place *p)
+{
+    p->pages = 1;
+    if (!fetch(v, p->pc, p->va, &p->hit[0])) {
+        return false;
+    }
+    if (!crosses(v, p)) {
+        return true;
+    }
+    p->pages = 2;
+    return fetch(v, p->pc, second_va(p), &p->hit[1]);
+}
+
+/* Under the translate lock: the pages are as they were fetched, and are protected if need be. */
+static bool is_still(struct vcpu *v, const struct place *p, bool tracked)
+{
+    for (unsigned n = 0; n < p->pages && tracked; n++) {
+        if (!track_protected(v, &p->hit[n])) {
+            return false;
+        }
+    }
+    return crosses(v, p) == (p->pages > 1);
+}
+
+/* The bytes of a block, with the translate lock taken; their pages are protected where writes are
  * tracked. */
-static bool fetch_and_lock(struct vcpu *v, uint64_t pc, struct tlb_hit *hit)
+static bool fetch_and_lock(struct vcpu *v, struct place *p)
 {
     struct tcg *a = tcg_of(v)->accel;
     const bool tracked = a->tracks_code && is_kept(tcg_of(v));
 
-    while (fetch(v, pc, hit)) {
-        if (!hit->global && tcg_of(v)->context->tag == TLB_ANY_TAG) {
-            context_note_nonglobal(v, pc);
+    while (fetch_pages(v, p)) {
+        const bool global = p->hit[0].global && p->hit[p->pages - 1].global;
+        if (!global && tcg_of(v)->context->tag == TLB_ANY_TAG) {
+            context_note_nonglobal(v, p->pc);
         }
-        if (tracked && track_protect(v, hit)) {
-            context_select(v, pc); /* that took a while */
+        if (tracked &&
+            (track_protect(v, &p->hit[0]) || (p->pages > 1 && track_protect(v, &p->hit[1])))) {
+            context_select(v, p->pc); /* that took a while */
             continue;
         }
         os_mutex_lock(&a->translate);
-        if (!tracked || track_protected(v, hit)) {
+        if (is_still(v, p, tracked)) {
             return true;
         }
         os_mutex_unlock(&a->translate); /* it was written meanwhile, and has no code any longer */
@@ -420,54 +576,72 @@ static bool fetch_and_lock(struct vcpu *v, uint64_t pc, struct tlb_hit *hit)
 
 /* The block at pc if its page was entered in this context, and links find it: no lock, no
  * translation of pc. */
-static struct block *find_again(struct vcpu *v, uint64_t pc)
+static struct block *find_again(struct vcpu *v, const struct place *p)
 {
-    const struct fetched *f = context_fetched(v, pc);
-    const uint64_t pa = f ? f->pa | (pc & ~PAGE_MASK) : 0;
-    struct block *b = f ? find(tcg_of(v)->accel, pa, pc, f->context->mode_key) : NULL;
+    const struct fetched *f = context_fetched(v, p->va);
+    const uint64_t pa = f ? f->pa | (p->va & ~PAGE_MASK) : 0;
+    struct block *b = f ? find(v, pa, NO_SECOND, p->pc) : NULL;
 
     return b && context_has_page(f, b->movable) ? b : NULL;
 }
 
 /* Under the translate lock. */
-static struct block *find_or_translate(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit)
+static struct block *find_or_translate(struct vcpu *v, const struct place *p)
 {
     const int before = tcg_of(v)->stats.doing;
     struct block *blk = NULL;
 
     if (is_kept(tcg_of(v))) {
-        blk = find(tcg_of(v)->accel, hit->pa, pc, tcg_of(v)->context->mode_key);
+        blk = find(v, first_pa(p), second_pa(p), p->pc);
     }
     if (!blk) {
         tcg_count(v, COUNT_TRANSLATE);
         tcg_doing(v, DOING_TRANSLATE);
-        blk = translate(v, pc, hit);
+        blk = translate(v, p);
         tcg_doing(v, before);
     }
     return blk;
 }
 
+/* Links may lead to b from now on. Nothing need be entered for what has no bytes: while a context
+ * is, its mode is what it was. */
+static void enter_pages(struct vcpu *v, const struct place *p, const struct block *b)
+{
+    if (p->pages) {
+        context_enter_page(v, p->va, p->hit[0].pa, p->hit[0].global, b->movable);
+    }
+    if (p->pages > 1) {
+        context_enter_page(v, second_va(p), p->hit[1].pa, p->hit[1].global, false);
+    }
+}
+
 struct block *block_find(struct vcpu *v, uint64_t pc)
 {
     struct tcg *a = tcg_of(v)->accel;
-    struct tlb_hit hit;
+    struct place p;
 
+    p.pc = pc;
+    p.fetch = tcg_fetch(v, pc);
+    p.va = tcg_fetched_at(&p.fetch, pc);
+    p.pages = 0;
     tcg_count(v, COUNT_LOOKUP);
-    struct block *blk = is_kept(tcg_of(v)) ? find_again(v, pc) : NULL;
+    struct block *blk = is_kept(tcg_of(v)) && !p.fetch.nothing ? find_again(v, &p) : NULL;
     if (blk) {
         return blk;
     }
-    if (!fetch_and_lock(v, pc, &hit)) {
+    if (p.fetch.nothing) {
+        os_mutex_lock(&a->translate);
+    } else if (!fetch_and_lock(v, &p)) {
         return NULL;
     }
-    blk = find_or_translate(v, pc, &hit);
+    blk = find_or_translate(v, &p);
     if (blk) {
-        context_enter_page(v, pc, hit.pa, hit.global, blk->movable);
+        enter_pages(v, &p, blk);
     }
     os_mutex_unlock(&a->translate);
     if (!blk) {
         tcg_want_flush(a, FLUSH_CODE);
-        v->cls->set_pc(v, pc);
+        tcg_store_place(v, pc);
     }
     return blk;
 }
@@ -547,8 +721,10 @@ static void forget_jumps(struct tcg *a, const struct block *b)
     atomic_fence(); /* the blocks are seen to be invalid by who enters one from now on */
     for (unsigned i = 0; i < a->base.count; i++) {
         struct jump_entry *jumps = tcg_of(a->base.vcpus[i])->jumps;
-        const unsigned step = !b ? 1 : b->movable ? GUEST_PAGE_SIZE >> 2 : JUMP_TABLE_ENTRIES;
-        for (unsigned k = b ? b->pc >> 2 & (step - 1) : 0; k < JUMP_TABLE_ENTRIES; k += step) {
+        const unsigned page = GUEST_PAGE_SIZE >> a->base.vcpus[i]->cls->ir->code_align;
+        const unsigned step = !b ? 1 : b->movable ? page : JUMP_TABLE_ENTRIES;
+        for (unsigned k = b ? tcg_jump_slot(a, b->pc) & (step - 1) : 0; k < JUMP_TABLE_ENTRIES;
+             k += step) {
             if (!b || atomic_get(&jumps[k].host) == b->entry) {
                 atomic_set(&jumps[k].key, UINT64_MAX);
             }
@@ -578,28 +754,59 @@ static void invalidate(struct tcg *a, struct block *b)
     }
 }
 
+/* p has one block less. */
+static void left_page(struct tcg *a, struct code_page *p)
+{
+    track_dropped(a, p);
+    if (!p->first) {
+        code_page_emptied(p);
+    }
+}
+
+/* b, which is gone from the list of one of its pages, leaves the other one's. */
+static void leave_other_page(struct tcg *a, struct block *b, uint64_t page)
+{
+    const uint64_t other = page == b->second_pa ? b->pa & PAGE_MASK : b->second_pa;
+    struct code_page *p = b->second_bytes ? hash_get(a->pages, other) : NULL;
+
+    for (struct block **at = p ? &p->first : NULL; p && *at;) {
+        struct block **next = block_on_page(*at, other).next;
+        if (*at == b) {
+            *at = *next;
+            left_page(a, p);
+            return;
+        }
+        at = next;
+    }
+}
+
+static void drop_on_page(struct tcg *a, uint64_t page, uint64_t pa, uint64_t bytes)
+{
+    struct code_page *p = hash_get(a->pages, page);
+
+    for (struct block **at = p ? &p->first : NULL; p && *at;) {
+        struct block *b = *at;
+        const struct block_part part = block_on_page(b, page);
+        const uint64_t from = page + part.at;
+        if (from < pa + bytes && pa < from + part.bytes) {
+            invalidate(a, b);
+            forget_jumps(a, b);
+            *at = *part.next;
+            leave_other_page(a, b, page);
+        } else {
+            at = part.next;
+        }
+    }
+    if (p) {
+        left_page(a, p);
+    }
+}
+
 void block_drop_range(struct tcg *a, uint64_t pa, uint64_t bytes)
 {
     dropped_note(a, pa, bytes);
     for (uint64_t page = pa & PAGE_MASK; page < pa + bytes; page += GUEST_PAGE_SIZE) {
-        struct code_page *p = hash_get(a->pages, page);
-        struct block **at = p ? &p->first : NULL;
-        while (p && *at) {
-            struct block *b = *at;
-            if (b->pa < pa + bytes && pa < b->pa + b->bytes) {
-                invalidate(a, b);
-                forget_jumps(a, b);
-                *at = b->page_next;
-            } else {
-                at = &b->page_next;
-            }
-        }
-        if (p) {
-            track_dropped(a, p);
-        }
-        if (p && !p->first) {
-            code_page_emptied(p);
-        }
+        drop_on_page(a, page, pa, bytes);
     }
 }
 

@@ -8,7 +8,7 @@
  * context retired, and a fresh one with another key takes its place; the jump table, the code stack
  * and the code slots then hold nothing that matches.
  *
- * Code of the upper half runs in contexts that all address spaces share, as long as all of it is
+ * Code of common regions runs in contexts that all address spaces share, as long as all of it is
  * mapped by global pages. When a page is found that is not, those contexts are retired, and each
  * address space gets its own from then on (until the cache is emptied).
  *
@@ -223,12 +223,12 @@ static struct context *fresh(struct tcg *a)
     return c;
 }
 
-static struct context *intern(struct tcg *a, uint64_t mode, uint32_t tag, bool high)
+static struct context *intern(struct tcg *a, uint64_t mode, uint32_t tag, unsigned region)
 {
     struct context **bucket = bucket_of(a, tag);
 
     for (struct context *c = *bucket; c; c = c->next) {
-        if (c->mode_key == mode && c->tag == tag && c->high == high) {
+        if (c->mode_key == mode && c->tag == tag && c->region == region) {
             return c;
         }
     }
@@ -239,7 +239,7 @@ static struct context *intern(struct tcg *a, uint64_t mode, uint32_t tag, bool h
     c->key = fresh_key(a);
     c->mode_key = mode;
     c->tag = tag;
-    c->high = high;
+    c->region = region;
     c->next = *bucket;
     *bucket = c;
     return c;
@@ -292,20 +292,20 @@ bool context_walking(void)
     return walking;
 }
 
-static struct context *lookup(struct vcpu *v, uint64_t mode, uint32_t tag, bool high)
+static struct context *lookup(struct vcpu *v, uint64_t mode, uint32_t tag, unsigned region)
 {
     struct tcg *a = tcg_of(v)->accel;
 
     os_mutex_lock(&a->translate);
     walking = true;
-    struct context *c = intern(a, mode, tag, high);
+    struct context *c = intern(a, mode, tag, region);
     while (atomic_load(&c->suspect)) {
         atomic_store(&c->suspect, false);
         if (still_true(v, c)) {
             break;
         }
         retire(a, c);
-        c = intern(a, mode, tag, high);
+        c = intern(a, mode, tag, region);
     }
     walking = false;
     os_mutex_unlock(&a->translate);
@@ -329,9 +329,9 @@ static void make_current(struct vcpu *v, struct context *c)
 }
 
 /* Mode bits that change often are low and high ones. */
-static unsigned recent_slot(uint64_t mode, uint32_t tag, bool high)
+static unsigned recent_slot(uint64_t mode, uint32_t tag, unsigned region)
 {
-    const uint64_t mixed = ((mode ^ mode >> 32 ^ tag) * 2 + high) * UINT64_C(0x9e3779b97f4a7c15);
+    const uint64_t mixed = ((mode ^ mode >> 32 ^ tag) * 2 + region) * UINT64_C(0x9e3779b97f4a7c15);
 
     return (unsigned)(mixed >> 60);
 }
@@ -340,9 +340,12 @@ _Static_assert(CONTEXT_CACHE == 16, "recent_slot gives 4 bits");
 void context_select(struct vcpu *v, uint64_t pc)
 {
     struct tcg_vcpu *t = tcg_of(v);
-    const bool high = pc >> 63;
+    const struct cpu_fetch f = tcg_fetch(v, pc);
+    const struct cpu_regions *regions = &v->cls->regions;
+    const uint64_t va = tcg_fetched_at(&f, pc);
+    const unsigned region = cpu_region(regions, va);
 
-    if (!t->context_dirty && t->context && t->context->high == high &&
+    if (!t->context_dirty && t->context && t->context->region == region &&
         !atomic_get(&t->context->retired) && !atomic_load(&t->context->suspect)) {
         if (atomic_get(&v->hot.key) != t->context->key ||
             atomic_get(&v->hot.code_slots) != t->context->slots.fixed) {
@@ -356,13 +359,13 @@ void context_select(struct vcpu *v, uint64_t pc)
     }
     const uint64_t mode = v->cls->mode_key(v);
     const unsigned idx = v->cls->mmu_index(v);
-    const bool common = high && !atomic_load(&t->accel->nonglobal_high);
-    const uint32_t tag = common ? TLB_ANY_TAG : tlb_tag_of(vcpu_env(v)->tlb, pc, idx);
-    struct context **recent = &t->recent[recent_slot(mode, tag, high)];
+    const bool common = cpu_is_common(regions, va) && !atomic_load(&t->accel->nonglobal_common);
+    const uint32_t tag = common ? TLB_ANY_TAG : tlb_tag_of(vcpu_env(v)->tlb, va, idx);
+    struct context **recent = &t->recent[recent_slot(mode, tag, region)];
     struct context *c = *recent;
-    if (!c || c->mode_key != mode || c->tag != tag || c->high != high || atomic_get(&c->retired) ||
-        atomic_load(&c->suspect)) {
-        c = *recent = lookup(v, mode, tag, high);
+    if (!c || c->mode_key != mode || c->tag != tag || c->region != region ||
+        atomic_get(&c->retired) || atomic_load(&c->suspect)) {
+        c = *recent = lookup(v, mode, tag, region);
     }
     make_current(v, c);
 }
@@ -374,8 +377,8 @@ void context_note_nonglobal(struct vcpu *v, uint64_t pc)
     struct tcg *a = tcg_of(v)->accel;
 
     os_mutex_lock(&a->translate);
-    if (!atomic_load(&a->nonglobal_high)) {
-        atomic_store(&a->nonglobal_high, true);
+    if (!atomic_load(&a->nonglobal_common)) {
+        atomic_store(&a->nonglobal_common, true);
         /* What was entered so far is global: who runs in such a context may do so until it asks. */
         while (*bucket_of(a, TLB_ANY_TAG)) {
             retire(a, *bucket_of(a, TLB_ANY_TAG));
@@ -444,9 +447,10 @@ static bool may_have_code(const struct tcg *a, uint64_t first, uint64_t last)
 
 void context_suspect_range(struct tcg *a, uint64_t va, uint64_t bytes, uint32_t tag)
 {
-    const struct suspects s = {.first = tlb_canonical(va) & PAGE_MASK,
-                               .last = (tlb_canonical(va) + bytes - 1) & PAGE_MASK,
-                               .tag = tag};
+    const struct cpu_regions *regions = &a->base.vcpus[0]->cls->regions;
+    const uint64_t from = cpu_canonical(regions, va);
+    const struct suspects s = {
+        .first = from & PAGE_MASK, .last = (from + bytes - 1) & PAGE_MASK, .tag = tag};
 
     if (s.last < s.first) {
         context_suspect_tag(a, TLB_ANY_TAG);
@@ -462,7 +466,7 @@ void context_suspect_range(struct tcg *a, uint64_t va, uint64_t bytes, uint32_t 
         for (struct context *c = a->sharing; c; c = c->next_sharing) {
             suspect_in(c, &s);
         }
-    } else if (!(s.first >> 63) || atomic_load(&a->nonglobal_high)) {
+    } else if (!cpu_is_common(regions, s.first) || atomic_load(&a->nonglobal_common)) {
         for (uint32_t i = 0; i < CONTEXT_BUCKETS - 1; i++) {
             suspect_bucket(a, i, &s);
         }
@@ -532,7 +536,7 @@ void context_reset(struct tcg *a)
     }
     spare_list(a, &a->retired);
     a->sharing = NULL;
-    atomic_store(&a->nonglobal_high, false);
+    atomic_store(&a->nonglobal_common, false);
     a->next_id = 0;
     a->mappings = 0;
     memset(a->code_filter, 0, sizeof(a->code_filter));

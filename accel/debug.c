@@ -34,10 +34,9 @@ static bool may_reach_breakpoint(const struct tcg *a, uint64_t pc, uint32_t byte
     return false;
 }
 
-uint32_t tcg_insns_to_breakpoint(struct vcpu *v, uint64_t pc, const uint8_t *host)
+uint32_t tcg_insns_to_breakpoint(struct vcpu *v, uint64_t pc, const uint8_t *host, uint32_t bytes)
 {
     const struct tcg *a = tcg_of(v)->accel;
-    const uint32_t bytes = GUEST_PAGE_SIZE - (uint32_t)(pc & (GUEST_PAGE_SIZE - 1));
     char text[128];
 
     if (!may_reach_breakpoint(a, pc, bytes)) {
@@ -121,10 +120,12 @@ bool tcg_watchpoint(struct accel *base, uint64_t va, uint64_t bytes, enum watch_
     return true;
 }
 
-/* The first of the n bytes at a that w covers, in *at. Both may reach beyond the last address. */
-static bool first_common(const struct watchpoint *w, uint64_t a, uint64_t n, uint64_t *at)
+/* The first of the n bytes at va that w covers, in *at. Both may reach beyond the last address. */
+static bool first_common(const struct cpu_class *cls, const struct watchpoint *w, uint64_t va,
+                         uint64_t n, uint64_t *at)
 {
-    const uint64_t from = tlb_canonical(w->va);
+    const uint64_t from = cpu_canonical(&cls->regions, w->va);
+    const uint64_t a = cpu_canonical(&cls->regions, va);
 
     *at = a - from < w->bytes ? a : from;
     return a - from < w->bytes || from - a < n;
@@ -132,11 +133,11 @@ static bool first_common(const struct watchpoint *w, uint64_t a, uint64_t n, uin
 
 bool tcg_range_watched(const struct tcg *a, uint64_t va, unsigned bits)
 {
-    const uint64_t bytes = UINT64_C(1) << bits, first = tlb_canonical(va) & ~(bytes - 1);
+    const uint64_t bytes = UINT64_C(1) << bits, first = va & ~(bytes - 1);
     uint64_t at;
 
     for (unsigned i = 0; i < a->watchpoint_count; i++) {
-        if (first_common(&a->watchpoints[i], first, bytes, &at)) {
+        if (first_common(a->base.vcpus[0]->cls, &a->watchpoints[i], first, bytes, &at)) {
             return true;
         }
     }
@@ -164,7 +165,7 @@ bool tcg_watch_debugger(struct vcpu *v, uint64_t va, unsigned bytes, enum access
     }
     for (unsigned i = 0; i < t->accel->watchpoint_count; i++) {
         const struct watchpoint *w = &t->accel->watchpoints[i];
-        if (is_of_kind(w, kind) && first_common(w, tlb_canonical(va), bytes, &at)) {
+        if (is_of_kind(w, kind) && first_common(v->cls, w, va, bytes, &at)) {
             t->at = (struct accel_watch){.va = at, .kind = w->kind};
             v->hot.raised = TCG_WATCHED;
             return false;

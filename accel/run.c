@@ -83,10 +83,10 @@ static uint64_t interpret_block(struct vcpu *v, const struct block *b, uint64_t 
     vcpu_env(v)->insns_left = b->guest_insns + 1; /* each instruction takes one when it begins */
     uint64_t pc = ir_interpret(v, b->ir);
     tcg_of(v)->block = NULL;
-    v->cls->set_pc(v, pc);
+    tcg_store_place(v, pc);
     if (v->hot.raised) {
         tcg_take_raised(v);
-        pc = v->cls->pc(v);
+        pc = tcg_load_place(v);
     } else if (vcpu_env(v)->insns_left > 1) {
         v->hot.countdown += vcpu_env(v)->insns_left - 1; /* left by a branch in the middle */
     }
@@ -110,7 +110,7 @@ static void interpret(struct vcpu *v, uint64_t pc)
         }
         struct block *b = counted ? countdown_find(v, pc) : block_find(v, pc);
         if (!b) {
-            pc = v->cls->pc(v);
+            pc = tcg_load_place(v);
             if (atomic_load(&t->accel->flush_wanted)) {
                 break;
             }
@@ -118,7 +118,7 @@ static void interpret(struct vcpu *v, uint64_t pc)
         }
         pc = interpret_block(v, b, pc);
     }
-    v->cls->set_pc(v, pc);
+    tcg_store_place(v, pc);
 }
 
 /*
@@ -128,7 +128,7 @@ static void interpret(struct vcpu *v, uint64_t pc)
 static void step_one(struct vcpu *v)
 {
     struct tcg_vcpu *t = tcg_of(v);
-    const uint64_t pc = v->cls->pc(v);
+    const uint64_t pc = tcg_load_place(v);
 
     context_select(v, pc);
     struct block *b = block_find(v, pc);
@@ -143,10 +143,10 @@ static void step_one(struct vcpu *v)
         atomic_set(&v->hot.code_slots, t->accel->null_slots.fixed);
         v->hot.pc = pc;
         host_enter(t->accel->host, v, b->entry);
-        v->cls->set_pc(v, v->hot.pc);
+        tcg_store_place(v, v->hot.pc);
         return;
     }
-    v->cls->set_pc(v, interpret_block(v, b, pc));
+    tcg_store_place(v, interpret_block(v, b, pc));
 }
 
 /* The instruction at which v stands, while no other vCPU runs if it needs that. */
@@ -181,12 +181,12 @@ static void pass_watchpoint(struct vcpu *v)
 static void run_host(struct vcpu *v)
 {
     struct tcg *a = tcg_of(v)->accel;
-    const void *entry = runtime_go(v, v->cls->pc(v));
+    const void *entry = runtime_go(v, tcg_load_place(v));
 
     if (entry != host_leave_address(a->host)) {
         host_enter(a->host, v, entry);
     }
-    v->cls->set_pc(v, v->hot.pc);
+    tcg_store_place(v, v->hot.pc);
 }
 
 /* Blocks, until somebody wants the thread. One that would store into itself is left before, and the
@@ -199,7 +199,7 @@ static void run_blocks(struct vcpu *v)
         if (t->accel->host) {
             run_host(v);
         } else {
-            interpret(v, v->cls->pc(v));
+            interpret(v, tcg_load_place(v));
         }
         if (!t->alone) {
             return;

@@ -26,13 +26,26 @@ static void count_leave(struct vcpu *v, const struct tcg *a)
                                                                    : COUNT_LEAVE_DEBUG);
 }
 
-/* b, which was found at pc in the current context, is found by generated code from now on. */
+/* What an entry for pc and env.aux holds. */
+static uint64_t jump_key(struct vcpu *v, uint64_t pc)
+{
+    const struct tcg_vcpu *t = tcg_of(v);
+
+    return pc ^ t->context->key ^ layout_aux_key(vcpu_env(v)->aux, t->accel->aux_secret);
+}
+
+/* b, which was found at pc in the current context, is found by generated code from now on. One that
+ * lies on two pages is not, since what it checks when it is entered only block_find brings about.
+ */
 static void remember_jump(struct vcpu *v, uint64_t pc, const struct block *b)
 {
-    struct jump_entry *j = &tcg_of(v)->jumps[pc >> 2 & (JUMP_TABLE_ENTRIES - 1)];
+    if (b->second_bytes) {
+        return;
+    }
+    struct jump_entry *j = &tcg_of(v)->jumps[tcg_jump_slot(tcg_of(v)->accel, pc)];
 
     atomic_set(&j->host, b->entry);
-    atomic_set(&j->key, pc ^ tcg_of(v)->context->key);
+    atomic_set(&j->key, jump_key(v, pc));
     atomic_fence(); /* as in forget_jumps: either sees what the other did */
     if (!atomic_get(&b->valid)) {
         atomic_set(&j->key, UINT64_MAX);
@@ -65,9 +78,9 @@ const void *runtime_go(struct vcpu *v, uint64_t pc)
             count_leave(v, a);
             break;
         }
-        const struct jump_entry *j = &t->jumps[pc >> 2 & (JUMP_TABLE_ENTRIES - 1)];
+        const struct jump_entry *j = &t->jumps[tcg_jump_slot(a, pc)];
         const bool traced = trace_entries();
-        if (!traced && atomic_get(&j->key) == (pc ^ t->context->key)) {
+        if (!traced && atomic_get(&j->key) == jump_key(v, pc)) {
             v->hot.pc = pc;
             tcg_doing(v, DOING_LEAF);
             return atomic_get(&j->host);
@@ -83,7 +96,7 @@ const void *runtime_go(struct vcpu *v, uint64_t pc)
             tcg_doing(v, DOING_LEAF);
             return b->entry;
         }
-        pc = v->cls->pc(v);
+        pc = tcg_load_place(v);
     }
     v->hot.pc = pc;
     return host_leave_address(a->host);
@@ -95,13 +108,13 @@ static const void *go(struct vcpu *v, uint64_t pc)
     return runtime_go(v, pc);
 }
 
-/* What l compares where it crosses a page to pc, at which b was found. */
+/* What l compares where it crosses a page to b, which was fetched from pc. */
 static uint32_t id_to_compare(struct tcg *a, const struct block *b, uint64_t pc)
 {
     return b->movable ? code_page_at(a, b->pa)->id : context_page_id(a, pc, b->pa);
 }
 
-/* l, which leads to pc, leads to b from now on, if both are still what they were. */
+/* l leads to b, fetched from pc, from now on, if both are still what they were. */
 static void make_link(struct tcg *a, struct link *l, struct block *b, uint64_t pc)
 {
     os_mutex_lock(&a->translate);
@@ -129,11 +142,12 @@ static void make_link(struct tcg *a, struct link *l, struct block *b, uint64_t p
 /* l was taken to b at pc: the next time without the run-time. */
 static void shorten(struct vcpu *v, struct link *l, struct block *b, uint64_t pc)
 {
-    if (b->movable != l->from->movable) {
-        atomic_set(&l->by_table, 1); /* they keep hot.page differently */
+    if (b->movable != l->from->movable || block_is_nowhere(b)) {
+        atomic_set(&l->by_table, 1); /* they keep hot.page differently, or there is no page */
         remember_jump(v, pc, b);
     } else if (atomic_get(&l->to) != b) {
-        make_link(tcg_of(v)->accel, l, b, pc);
+        const struct cpu_fetch f = tcg_fetch(v, pc);
+        make_link(tcg_of(v)->accel, l, b, tcg_fetched_at(&f, pc));
     }
 }
 
@@ -143,6 +157,7 @@ static const void *link_block(struct vcpu *v, struct link *l)
     struct tcg *a = t->accel;
     const uint64_t pc = link_pc(l, &v->hot);
 
+    vcpu_env(v)->aux = l->aux;
     tcg_count(v, COUNT_LINK);
     tcg_doing(v, DOING_LOOKUP);
     attend(v);
@@ -152,7 +167,7 @@ static const void *link_block(struct vcpu *v, struct link *l)
     }
     struct block *b = block_find(v, pc);
     if (!b) {
-        return runtime_go(v, v->cls->pc(v));
+        return runtime_go(v, tcg_load_place(v));
     }
     if (trace_entries()) {
         trace_entry(v, pc);
@@ -183,10 +198,10 @@ static const void *take(struct vcpu *v)
     tcg_count(v, COUNT_EXCEPTION);
     tcg_doing(v, DOING_EXCEPTION);
     if (!tcg_take_raised(v)) {
-        v->hot.pc = v->cls->pc(v);
+        v->hot.pc = tcg_load_place(v);
         return host_leave_address(tcg_of(v)->accel->host);
     }
-    return runtime_go(v, v->cls->pc(v));
+    return runtime_go(v, tcg_load_place(v));
 }
 
 typedef uint64_t (*int_fn)(struct vcpu *, uint64_t, uint64_t, uint64_t, uint32_t);
@@ -210,7 +225,8 @@ static const void *tail(struct vcpu *v, const struct ir_call *row, uint32_t aux,
 
     tcg_count(v, COUNT_TAIL);
     begin_row(v, row, DOING_TAIL);
-    v->cls->set_pc(v, at);
+    tcg_store_place(v, at);
+    vcpu_env(v)->aux = 0; /* unless it says otherwise */
     vcpu_env(v)->insns_left = 1;
     tcg_of(v)->block = NULL;
     const uint64_t pc = ((int_fn)row->fn)(v, args[0], args[1], args[2], aux);
@@ -234,7 +250,8 @@ static uint64_t site_pc(const struct vcpu *v, const struct site *s)
 static const void *leave_at(struct vcpu *v, const struct site *s)
 {
     host_sync(tcg_of(v)->accel->host, v, s);
-    v->cls->set_pc(v, site_pc(v, s));
+    vcpu_env(v)->aux = (s->block->aux & ~mask64(32)) | s->local;
+    tcg_store_place(v, site_pc(v, s));
     return take(v);
 }
 

@@ -112,6 +112,7 @@ static bool create_host(struct tcg *a, const struct cpu_class *cls, struct error
         .runtime = tcg_runtime,
         .guest = cls->ir,
         .cache_bytes = cache_bytes(a),
+        .aux_secret = a->aux_secret,
         .level = a->base.config.host_level,
         .counted = a->base.config.counted,
         .compilers = a->parallel ? a->base.count : 1,
@@ -142,6 +143,7 @@ static void init(struct tcg *a)
     a->parallel = !a->base.config.single_thread && a->base.count > 1 && !a->tracks_code;
     os_random(&a->spoiled_key, sizeof(a->spoiled_key));
     a->spoiled_key = (a->spoiled_key & mask64(52)) | (uint64_t)0x7ff << 52;
+    os_random(&a->aux_secret, sizeof(a->aux_secret));
     a->hash = mem_array((size_t)1 << BLOCK_HASH_BITS, sizeof(*a->hash));
     a->pages = mem_alloc(sizeof(*a->pages));
     a->code_hosts = mem_alloc(sizeof(*a->code_hosts));

@@ -3,8 +3,8 @@
  * The translating accelerator's own structures: engine, contexts, blocks, and each vCPU's part.
  *
  * A block is keyed by physical address, mode key and, if it is fixed, PC, so address spaces share
- * it. What depends on the address space is the *context*: an interned (mode key, half of the
- * address space, tag, fetch generation) with a key that is xor-ed into PCs in the jump table and on
+ * it. What depends on the address space is the *context*: an interned (mode key, region of
+ * addresses, tag) with a key that is xor-ed into PCs in the jump table and on
  * the code stack, and an array of code slots that says which physical page a virtual code page is.
  * Nothing is cleared when the address space changes: the key changes, and what was entered under it
  * is found again later.
@@ -52,7 +52,7 @@ struct context {
     uint64_t key; /* secret; the upper 12 bits are the id */
     uint64_t mode_key;
     uint32_t tag;
-    bool high;                /* the half of PCs */
+    uint8_t region;           /* of addresses */
     bool retired;             /* its mappings are no longer true */
     _Atomic bool suspect;     /* some mapping is */
     struct code_mapping *map; /* open hash */
@@ -70,7 +70,7 @@ struct context {
 #define CODE_PAGE_MODES 4u
 #define CODE_PAGE_MOVES 1u /* as a virtual page: more than one */
 struct code_page {
-    struct block *first; /* by page_next */
+    struct block *first; /* by block_on_page */
     uint64_t pa;
     const uint8_t *host;         /* writes are tracked: where its blocks' bytes are */
     struct code_page *next_same; /* another physical page that shows the same memory */
@@ -198,8 +198,9 @@ struct tcg {
     struct host_mark short_before, short_behind;
     struct code_slots null_slots;
     uint64_t spoiled_key;
-    _Atomic bool nonglobal_high; /* code of the upper half need not be the same in all address
-                                    spaces: contexts have tags there as well */
+    uint64_t aux_secret;           /* for layout_aux_key */
+    _Atomic bool nonglobal_common; /* code of common regions need not be the same in all address
+                                      spaces: contexts have tags there as well */
     _Atomic unsigned flushing; /* vCPUs that have marked suspects and not posted their flush yet */
     _Atomic unsigned flush_wanted; /* FLUSH_ bits: something is full, everybody out */
     uint8_t code_filter[8192];     /* bit per hash of virtual page: some context runs code there */
@@ -252,6 +253,45 @@ static inline uint64_t tcg_page_of(const struct vcpu *v, const struct block *b)
     return b->movable ? v->hot.page : b->pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
 }
 
+/* Where v stands, in its own state: pc, and env.aux beside it. */
+static inline void tcg_store_place(struct vcpu *v, uint64_t pc)
+{
+    v->cls->set_pc(v, pc);
+    if (v->cls->set_aux) {
+        v->cls->set_aux(v, vcpu_env(v)->aux);
+    }
+}
+
+static inline uint64_t tcg_load_place(struct vcpu *v)
+{
+    if (v->cls->aux) {
+        vcpu_env(v)->aux = v->cls->aux(v);
+    }
+    return v->cls->pc(v);
+}
+
+/* From where the code at pc and env.aux is fetched. */
+static inline struct cpu_fetch tcg_fetch(struct vcpu *v, uint64_t pc)
+{
+    struct cpu_fetch f = {.mask = UINT64_MAX};
+
+    if (v->cls->fetch) {
+        v->cls->fetch(v, pc, vcpu_env(v)->aux, &f);
+    }
+    return f;
+}
+
+static inline uint64_t tcg_fetched_at(const struct cpu_fetch *f, uint64_t pc)
+{
+    return (pc + f->base) & f->mask;
+}
+
+/* The entry of jump tables for pc. */
+static inline unsigned tcg_jump_slot(const struct tcg *a, uint64_t pc)
+{
+    return (unsigned)(pc >> a->base.vcpus[0]->cls->ir->code_align) & (JUMP_TABLE_ENTRIES - 1);
+}
+
 static inline void tcg_count(struct vcpu *v, enum tcg_count c)
 {
     uint64_t *n = &tcg_of(v)->stats.counts[c];
@@ -269,7 +309,8 @@ static inline void tcg_doing(struct vcpu *v, enum tcg_doing d)
 void context_select(
     struct vcpu *v,
     uint64_t pc); /* makes the context of pc current; refreshes TLB tables if dirty */
-/* pc's page maps to pa (global: in all address spaces): found just now. Links may lead to code
+/* In what follows pc is where the code of a PC is fetched from.
+ * pc's page maps to pa (global: in all address spaces): found just now. Links may lead to code
  * there that is movable, or fixed to it. */
 void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa, bool global, bool movable);
 /* The calling thread looks a context up, and walks pages, with the translate lock held. */
@@ -302,6 +343,13 @@ struct block *block_find(
 struct block *block_short(struct vcpu *v, uint64_t pc, uint32_t limit);
 void block_forget_short(
     struct tcg *a); /* they have run: their room is used again if it is the last */
+/* The part of a block that lies on the page at pa, where it is one of a list. */
+struct block_part {
+    uint32_t at, bytes;
+    struct block **next;
+};
+struct block_part block_on_page(struct block *b, uint64_t pa);
+bool block_is_nowhere(const struct block *b); /* it has no bytes: see cpu_fetch.nothing */
 /* Under the translate lock: blocks that rest on these physical bytes are gone. */
 void block_drop_range(struct tcg *a, uint64_t pa, uint64_t bytes);
 void block_flush_all(struct tcg *a); /* everybody is out */
@@ -331,7 +379,7 @@ bool track_protected(struct vcpu *v, const struct tlb_hit *hit); /* it is, or ca
 /* Reading the code at hit begins; false: the block serves once. Behind that, the block or NULL. */
 bool track_begin(struct vcpu *v, const struct tlb_hit *hit, uint64_t *granules);
 void track_end(struct vcpu *v, const struct tlb_hit *hit, uint64_t granules, const struct block *b);
-void track_insert(struct tcg *a, struct code_page *p, const struct block *b);
+void track_insert(struct tcg *a, struct code_page *p, const uint8_t *host); /* it has one more */
 void track_dropped(struct tcg *a, struct code_page *p); /* p has fewer blocks, or none */
 void track_forget(struct tcg *a);                       /* no page has any */
 /* Behind a write to code, by whoever, within a page; opaque is the accelerator (dirty_guests). */
@@ -398,9 +446,9 @@ bool tcg_watch_debugger(struct vcpu *v, uint64_t va, unsigned bytes, enum access
 bool tcg_has_breakpoint(const struct tcg *a, uint64_t pc);
 /* The debugger watches a byte of the 2^bits around va. */
 bool tcg_range_watched(const struct tcg *a, uint64_t va, unsigned bits);
-/* Instructions from pc, whose bytes are at host to the page's end, to the next breakpoint behind
+/* Instructions from pc, whose bytes are at host, to the next breakpoint behind
  * it; UINT32_MAX: there is none. */
-uint32_t tcg_insns_to_breakpoint(struct vcpu *v, uint64_t pc, const uint8_t *host);
+uint32_t tcg_insns_to_breakpoint(struct vcpu *v, uint64_t pc, const uint8_t *host, uint32_t bytes);
 
 /* remap.c */
 /* Under the translate lock: a block was made from what hit says. false: that is no longer what is

@@ -20,7 +20,7 @@ static void set_lines(struct tlb_table *t, uint32_t lines)
     memset(tlb_lines(t, false), 0xff, bytes);
     memset(tlb_lines(t, true), 0xff, bytes);
     t->filled = 0;
-    t->low_count = 0;
+    t->own_count = 0;
 }
 
 void tlb_clear_table(struct tlb_table *t)
@@ -92,6 +92,7 @@ struct tlb *tlb_create(struct vcpu *v)
     t->large = mem_array(TLB_LARGE_ENTRIES, sizeof(*t->large));
     t->large_set = mem_array(TLB_LARGE_SET, sizeof(*t->large_set));
     t->gen_tag = mem_array(TLB_GEN_TAGS, sizeof(*t->gen_tag));
+    t->regions = v->cls->regions;
     t->gen_all = 1;
     vcpu_env(v)->tlb = t;
     tlb_find_ram(v);
@@ -153,9 +154,26 @@ static unsigned take_table(struct vcpu *v)
     return slot;
 }
 
-/* The table for these, which may be one that held something else. */
-static struct tlb_table *resident(struct vcpu *v, unsigned idx, bool shared, uint32_t low,
-                                  uint32_t high)
+/* a and b agree in the regions, a bit each. */
+static bool same_spaces(const struct tlb *t, const struct tlb_spaces *a, const struct tlb_spaces *b,
+                        uint32_t regions)
+{
+    for (unsigned r = 0; r < 1u << t->regions.bits; r++) {
+        if ((regions >> r & 1) && a->tag[r] != b->tag[r]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool serves(const struct tlb *t, const struct tlb_table *table, unsigned idx, bool shared)
+{
+    return table->used && table->idx == idx && table->shared == shared &&
+           (shared || same_spaces(t, &table->spaces, &t->spaces[idx], UINT32_MAX));
+}
+
+/* The table for the spaces of idx, which may be one that held something else. */
+static struct tlb_table *resident(struct vcpu *v, unsigned idx, bool shared)
 {
     struct tlb *t = vcpu_env(v)->tlb;
     unsigned slot = TLB_TABLES;
@@ -166,8 +184,7 @@ static struct tlb_table *resident(struct vcpu *v, unsigned idx, bool shared, uin
             slot = i;
             break;
         }
-        if (table->used && table->idx == idx && table->shared == shared &&
-            (table->shared || (table->low == low && table->high == high))) {
+        if (serves(t, table, idx, shared)) {
             return table;
         }
         if (!in_use(t, table, idx) &&
@@ -186,51 +203,52 @@ static struct tlb_table *resident(struct vcpu *v, unsigned idx, bool shared, uin
     table->used = true;
     table->idx = (uint8_t)idx;
     table->shared = shared;
-    table->low = low;
-    table->high = high;
+    table->spaces = t->spaces[idx];
     return table;
 }
 
 static void select_idx(struct vcpu *v, unsigned idx)
 {
     struct tlb *t = vcpu_env(v)->tlb;
-    const bool shared = idx != t->user_idx && !t->nonglobal_high;
+    const bool shared = t->regions.common && idx != t->user_idx && !t->nonglobal_common;
+    const uint32_t own = ~(uint32_t)t->regions.common;
     struct tlb_table *table = t->by_idx[idx];
 
     if ((t->chosen >> idx & 1) && table->shared == shared) {
         return;
     }
-    const uint32_t low = v->cls->space_tag(v, 0, idx);
-    const uint32_t high = v->cls->space_tag(v, UINT64_MAX << 12, idx);
     t->chosen |= 1u << idx;
-    t->low_tag[idx] = low;
-    t->high_tag[idx] = high;
-    if (!table || !table->used || table->idx != idx || table->shared != shared ||
-        (!shared && (table->low != low || table->high != high))) {
-        table = resident(v, idx, shared, low, high);
+    for (unsigned r = 0; r < 1u << t->regions.bits; r++) {
+        t->spaces[idx].tag[r] = v->cls->space_tag(v, (uint64_t)r << t->regions.shift, idx);
+    }
+    if (!table || !serves(t, table, idx, shared)) {
+        table = resident(v, idx, shared);
         t->by_idx[idx] = table;
         table->last_use = ++t->tick;
     }
-    if (shared && table->low != low) {
-        tlb_drop_low(table);
-        table->low = low;
+    if (shared && !same_spaces(t, &table->spaces, &t->spaces[idx], own)) {
+        tlb_drop_own(table);
+        table->spaces = t->spaces[idx];
     }
 }
 
 /* Tables can be shared no longer: those in use get the address spaces whose pages they hold now. */
 static void unshare_tables(struct tlb *t)
 {
-    t->nonglobal_high = true;
+    const uint32_t own = ~(uint32_t)t->regions.common;
+
+    t->nonglobal_common = true;
     t->chosen = 0;
     for (unsigned i = 0; i < TLB_TABLES && t->tables[i]; i++) {
         struct tlb_table *table = t->tables[i];
         if (!table->shared) {
             continue;
         }
-        if (t->by_idx[table->idx] == table && table->low == t->low_tag[table->idx]) {
+        if (t->by_idx[table->idx] == table &&
+            same_spaces(t, &table->spaces, &t->spaces[table->idx], own)) {
             table->shared = false;
-            table->high = t->high_tag[table->idx];
-            table->low_count = 0;
+            table->spaces = t->spaces[table->idx];
+            table->own_count = 0;
         } else {
             tlb_clear_table(table);
             table->used = false;
@@ -273,7 +291,7 @@ void tlb_forget(struct vcpu *v)
     }
     t->chosen = 0;
     t->idx_seen = 0;
-    t->global_low = t->nonglobal_high = false;
+    t->global_own = t->nonglobal_common = false;
 }
 
 /* ---- look-up with page walk */
@@ -314,7 +332,7 @@ static void enter_host(struct vcpu *v, struct tlb_page *p, paddr pa)
 static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct translation *tr)
 {
     struct tlb *t = vcpu_env(v)->tlb;
-    const uint64_t a = tlb_canonical(va);
+    const uint64_t a = tlb_canonical(t, va);
     const uint32_t tag = tr->global ? UINT32_MAX : tlb_tag_of(t, a, idx);
     const bool large = tr->page_bits > GUEST_PAGE_BITS && tr->page_bits < 63;
     const bool watched = is_watched(v, a, large ? tr->page_bits : GUEST_PAGE_BITS);
@@ -326,10 +344,11 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
                            (slow ? TLB_SLOW : 0) | (watched && large ? TLB_WATCHED : 0) |
                            (tr->device ? TLB_DEVICE : 0);
 
-    if (!tr->global && a >> 63 && !t->nonglobal_high) {
+    const bool common = cpu_is_common(&t->regions, a);
+    if (!tr->global && common && !t->nonglobal_common) {
         unshare_tables(t);
     }
-    t->global_low |= tr->global && !(a >> 63);
+    t->global_own |= tr->global && !common;
     t->idx_seen |= 1u << idx;
     if (large) {
         const unsigned bits = tr->page_bits;
@@ -376,7 +395,7 @@ static inline void fill_hit(struct vcpu *v, uint64_t pa_flags, uint64_t va, enum
     hit->global = pa_flags & TLB_GLOBAL;
     hit->slow = pa_flags & TLB_SLOW;
     if (unlikely(pa_flags & TLB_WATCHED)) {
-        hit->slow |= is_watched(v, tlb_canonical(va), GUEST_PAGE_BITS);
+        hit->slow |= is_watched(v, cpu_canonical(&v->cls->regions, va), GUEST_PAGE_BITS);
     }
     uint8_t *ram = vcpu_env(v)->tlb ? tlb_page_of_ram(vcpu_env(v)->tlb, page) : NULL;
     if (ram) {
@@ -432,7 +451,7 @@ bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct
     if (unlikely(!(t->chosen >> idx & 1))) {
         choose(v, idx);
     }
-    const bool usable = va == tlb_canonical(va) ||
+    const bool usable = va == tlb_canonical(t, va) ||
                         (a != ACCESS_FETCH && vcpu_env(v)->top_byte_ignored[va >> 55 & 1]);
     const struct tlb_page *p = usable ? tlb_find_leaf(t, va, idx) : NULL;
     if (p) {

@@ -33,7 +33,7 @@
 #define TLB_L2_WAYS 4
 #define TLB_L2_SETS 8192u
 #define TLB_LARGE_ENTRIES 512u
-#define TLB_LOW_LIST 64
+#define TLB_OWN_LIST 64
 #define TLB_PAGE_GENS 2048u
 #define TLB_LARGE_SET 2048u /* slots of the set of large pages; half of them are used */
 #define TLB_NO_TAG UINT64_MAX
@@ -52,6 +52,11 @@ enum {
     TLB_DEVICE = 32,
     TLB_ROM = 64,     /* writes go to the device */
     TLB_WATCHED = 128 /* large pages: the debugger watches some page of it */
+};
+
+/* Tags of address spaces, by region. */
+struct tlb_spaces {
+    uint32_t tag[CPU_REGIONS];
 };
 
 /* A page of the second level. key is 0 when free. */
@@ -73,20 +78,20 @@ struct tlb_large {
 
 /*
  * The header of an inline table; it lies directly before the lines, which begin on a page. A shared
- * table serves all address spaces in turn: what belongs to one of them, its low half, is dropped
- * when the space changes. Any other belongs to the pair of low and high.
+ * table serves all address spaces in turn: what belongs to one of them, all but its common regions,
+ * is dropped when the space changes. Any other belongs to just its spaces.
  */
 struct tlb_table {
-    void *map;          /* start of the host mapping */
-    uint32_t low, high; /* address spaces whose pages it holds, by half */
+    void *map;                /* start of the host mapping */
+    struct tlb_spaces spaces; /* whose pages it holds */
     uint8_t idx;
     bool used, shared;
     uint32_t lines;  /* current size */
     uint64_t filled; /* refills since the last clear */
     uint64_t last_use;
-    uint32_t low_lines[TLB_LOW_LIST]; /* lines that hold pages of the low half, in tables shared by
-                                   address spaces */
-    uint32_t low_count;
+    uint32_t own_lines[TLB_OWN_LIST]; /* lines that hold pages of regions that are not common, in
+                                         shared tables */
+    uint32_t own_count;
     uint64_t mask; /* (lines - 1) << TLB_LINE_LOG2; last member: at TLB_MASK_OFFSET of the lines */
 };
 
@@ -101,8 +106,8 @@ struct tlb_ram {
 struct tlb {
     struct tlb_table *tables[TLB_TABLES];
     struct tlb_table *by_idx[TLB_MMU_INDICES]; /* the table in use for each MMU index */
-    uint32_t low_tag[TLB_MMU_INDICES];         /* address space tags in use, by half */
-    uint32_t high_tag[TLB_MMU_INDICES];
+    struct cpu_regions regions;
+    struct tlb_spaces spaces[TLB_MMU_INDICES]; /* in use */
     uint32_t chosen; /* bit per MMU index: by_idx and the tags are those of the address space */
     unsigned user_idx;
     struct tlb_page *pages;
@@ -112,10 +117,11 @@ struct tlb {
     uint64_t *large_set; /* open hash: address | log2 of the size of each large page of which lines
                             of inline tables may exist; 0: free */
     uint32_t idx_seen;   /* bit per MMU index with which a page was entered */
-    bool global_low;     /* a page of the low half has been entered that all address spaces share */
-    bool nonglobal_high; /* one of the high half that they do not */
+    bool global_own;     /* a page that all address spaces share has been entered in a region that
+                            is not common */
+    bool nonglobal_common; /* one that they do not, in one that is */
     uint32_t gen_all;
-    uint32_t *gen_tag; /* by tag; then the global pages of the low and of the high half */
+    uint32_t *gen_tag; /* by tag; then the global pages of each region */
     uint32_t gen_page[TLB_PAGE_GENS];
     uint32_t victim;
     uint64_t tick;
@@ -126,7 +132,7 @@ struct tlb {
 };
 
 #define TLB_GLOBAL_GEN 65536u
-#define TLB_GEN_TAGS (TLB_GLOBAL_GEN + 2)
+#define TLB_GEN_TAGS (TLB_GLOBAL_GEN + CPU_REGIONS)
 
 static inline struct tlb_line *tlb_lines(struct tlb_table *t, bool write)
 {
@@ -139,16 +145,17 @@ static inline struct tlb_line *tlb_line(struct tlb_table *t, uint64_t va, bool w
                                ((va >> (GUEST_PAGE_BITS - TLB_LINE_LOG2)) & t->mask));
 }
 
-/* The address that the second level knows va by: bits 63-56 replaced by copies of bit 55. */
-static inline uint64_t tlb_canonical(uint64_t va)
+/* The address that the second level knows va by. */
+static inline uint64_t tlb_canonical(const struct tlb *t, uint64_t va)
 {
-    return (uint64_t)((int64_t)(va << 8) >> 8);
+    return cpu_canonical(&t->regions, va);
 }
 
 /* The generation of what is entered for the address a now; of a page, with tlb_page_gen added. */
 static inline uint32_t tlb_gen(const struct tlb *t, uint64_t a, uint32_t tag, bool global)
 {
-    return t->gen_all + t->gen_tag[global ? TLB_GLOBAL_GEN + (a >> 63) : tag & 0xffff];
+    return t->gen_all +
+           t->gen_tag[global ? TLB_GLOBAL_GEN + cpu_region(&t->regions, a) : tag & 0xffff];
 }
 
 static inline uint32_t *tlb_page_gen(struct tlb *t, uint64_t a)
@@ -174,7 +181,7 @@ static inline uint8_t *tlb_page_of_ram(const struct tlb *t, paddr page)
 
 static inline uint32_t tlb_tag_of(const struct tlb *t, uint64_t va, unsigned idx)
 {
-    return va >> 63 ? t->high_tag[idx] : t->low_tag[idx];
+    return t->spaces[idx].tag[cpu_region(&t->regions, va)];
 }
 
 struct tlb_page *tlb_find_leaf(struct tlb *t, uint64_t va, unsigned idx);
@@ -235,8 +242,8 @@ void tlb_clear_table(struct tlb_table *t);
 void tlb_drop_all(struct vcpu *v);
 void tlb_drop_tag(struct vcpu *v, uint32_t tag);
 void tlb_drop_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint32_t tag);
-/* The lines of a shared table's low half. */
-void tlb_drop_low(struct tlb_table *t);
+/* The lines of a shared table that belong to its spaces alone. */
+void tlb_drop_own(struct tlb_table *t);
 /* The lines for writes of the page at host; NULL: all, and whether anybody wants to know of writes
  * is looked at again. */
 void tlb_drop_writes(struct vcpu *v, const uint8_t *host);

@@ -84,23 +84,23 @@ static void clear_tables(struct tlb *t)
     }
 }
 
-void tlb_drop_low(struct tlb_table *table)
+void tlb_drop_own(struct tlb_table *table)
 {
-    if (table->low_count > TLB_LOW_LIST) {
+    if (table->own_count > TLB_OWN_LIST) {
         tlb_clear_table(table);
         return;
     }
-    for (uint32_t i = 0; i < table->low_count; i++) {
-        ((struct tlb_line *)((char *)(table + 1) + table->low_lines[i]))->tag = TLB_NO_TAG;
+    for (uint32_t i = 0; i < table->own_count; i++) {
+        ((struct tlb_line *)((char *)(table + 1) + table->own_lines[i]))->tag = TLB_NO_TAG;
     }
-    table->low_count = 0;
+    table->own_count = 0;
 }
 
-static void drop_line(struct tlb_table *table, uint64_t page)
+static void drop_line(const struct tlb *t, struct tlb_table *table, uint64_t page)
 {
     for (unsigned write = 0; write < 2; write++) {
         struct tlb_line *line = tlb_line(table, page, write);
-        if (tlb_canonical(line->tag) == page) {
+        if (tlb_canonical(t, line->tag) == page) {
             line->tag = TLB_NO_TAG;
         }
     }
@@ -109,9 +109,10 @@ static void drop_line(struct tlb_table *table, uint64_t page)
 /* A table may have pages at a that a flush of the tag covers. */
 static bool may_have(const struct tlb *t, const struct tlb_table *table, uint64_t a, uint32_t tag)
 {
-    const bool others = a >> 63 || t->global_low || table->shared || tag == TLB_ANY_TAG;
+    const bool others = cpu_is_common(&t->regions, a) || t->global_own || table->shared ||
+                        tag == TLB_ANY_TAG;
 
-    return table->filled && (others || table->low == tag);
+    return table->filled && (others || table->spaces.tag[0] == tag);
 }
 
 static void drop_lines(struct tlb *t, uint64_t first, uint64_t count, uint32_t tag)
@@ -126,7 +127,7 @@ static void drop_lines(struct tlb *t, uint64_t first, uint64_t count, uint32_t t
             continue;
         }
         for (uint64_t n = 0; n < count; n++) {
-            drop_line(table, first + n * PAGE);
+            drop_line(t, table, first + n * PAGE);
         }
     }
 }
@@ -179,6 +180,18 @@ void tlb_drop_map(struct vcpu *v)
     tlb_find_ram(v);
 }
 
+/* Of these regions, a bit each, some is in that space. */
+static bool has_space(const struct tlb *t, const struct tlb_table *table, uint32_t tag,
+                      uint32_t regions)
+{
+    for (unsigned r = 0; r < 1u << t->regions.bits; r++) {
+        if ((regions >> r & 1) && table->spaces.tag[r] == tag) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void tlb_drop_tag(struct vcpu *v, uint32_t tag)
 {
     struct tlb *t = vcpu_env(v)->tlb;
@@ -186,9 +199,9 @@ void tlb_drop_tag(struct vcpu *v, uint32_t tag)
     t->gen_tag[tag & 0xffff]++;
     for (unsigned i = 0; i < TLB_TABLES && t->tables[i]; i++) {
         struct tlb_table *table = t->tables[i];
-        if (table->shared && table->low == tag) {
-            tlb_drop_low(table);
-        } else if (!table->shared && (table->low == tag || table->high == tag)) {
+        if (table->shared && has_space(t, table, tag, ~(uint32_t)t->regions.common)) {
+            tlb_drop_own(table);
+        } else if (!table->shared && has_space(t, table, tag, UINT32_MAX)) {
             tlb_clear_table(table);
         }
     }
@@ -238,32 +251,32 @@ static void drop_entries(struct tlb *t, uint64_t page, uint32_t tag)
     }
 }
 
-/* Forgets at least what was entered for pages of the half and the address space. */
-static void drop_half(struct tlb *t, bool high, uint32_t tag)
+/* Forgets at least what was entered for pages of the region of a and the address space. */
+static void drop_region(struct tlb *t, uint64_t a, uint32_t tag)
 {
     if (tag != TLB_ANY_TAG) {
         t->gen_tag[tag & 0xffff]++;
-    } else if (!high || t->nonglobal_high) {
+    } else if (!cpu_is_common(&t->regions, a) || t->nonglobal_common) {
         t->gen_all++;
         return;
     }
-    t->gen_tag[TLB_GLOBAL_GEN + high]++;
+    t->gen_tag[TLB_GLOBAL_GEN + cpu_region(&t->regions, a)]++;
 }
 
 void tlb_drop_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint32_t tag)
 {
     struct tlb *t = vcpu_env(v)->tlb;
-    const uint64_t first = tlb_canonical(va) & ~(PAGE - 1);
-    const uint64_t last = tlb_canonical(va) + bytes - 1;
+    const uint64_t first = tlb_canonical(t, va) & ~(PAGE - 1);
+    const uint64_t last = tlb_canonical(t, va) + bytes - 1;
     const uint64_t count = (last - first) / PAGE + 1;
 
-    if (last < first || (first ^ last) >> 63) { /* beyond the end of its half */
+    if (last < first || cpu_region(&t->regions, first) != cpu_region(&t->regions, last)) {
         tlb_drop_all(v);
         return;
     }
     drop_large(v, first, last);
     if (count > ONE_BY_ONE) {
-        drop_half(t, first >> 63, tag);
+        drop_region(t, first, tag);
     }
     for (uint64_t n = 0; count <= ONE_BY_ONE && n < count; n++) {
         drop_entries(t, first + n * PAGE, tag);

@@ -29,7 +29,7 @@ static struct tlb_page *find_in_set(struct tlb *t, unsigned set, uint64_t key, u
 /* Global pages are kept in the set of tag 0 and have tag UINT32_MAX, which no address space has. */
 struct tlb_page *tlb_find_leaf(struct tlb *t, uint64_t va, unsigned idx)
 {
-    const uint64_t page = tlb_canonical(va) & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
+    const uint64_t page = tlb_canonical(t, va) & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
     const uint64_t key = page | idx | 0x800;
     const uint32_t tag = tlb_tag_of(t, page, idx), gen = *tlb_page_gen(t, page);
     struct tlb_page *p = find_in_set(t, set_of(page, tag, idx), key, tag,
@@ -60,7 +60,7 @@ struct tlb_page *tlb_way_leaf(struct tlb *t, uint64_t page, uint32_t tag, unsign
 
 static const struct tlb_large *find_large(const struct tlb *t, uint64_t va, unsigned idx)
 {
-    const uint64_t a = tlb_canonical(va);
+    const uint64_t a = tlb_canonical(t, va);
 
     for (uint32_t sizes = t->large_sizes; sizes; sizes &= sizes - 1) {
         const unsigned bits = ctz32(sizes);
@@ -88,11 +88,11 @@ bool tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_
     }
     const uint64_t page = va & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
     struct tlb_line *line = tlb_line(table, va, write);
-    if (table->shared && !(va >> 55 & 1)) {
-        if (table->low_count < TLB_LOW_LIST) {
-            table->low_lines[table->low_count] = (uint32_t)((char *)line - (char *)(table + 1));
+    if (table->shared && !cpu_is_common(&t->regions, tlb_canonical(t, va))) {
+        if (table->own_count < TLB_OWN_LIST) {
+            table->own_lines[table->own_count] = (uint32_t)((char *)line - (char *)(table + 1));
         }
-        table->low_count++;
+        table->own_count++;
     }
     line->tag = page;
     line->addend = host_page - page;
@@ -106,7 +106,7 @@ bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
     const bool write = access == ACCESS_WRITE;
     const uint8_t need = write ? TLB_WRITE : TLB_READ;
 
-    if (va != tlb_canonical(va) && !vcpu_env(v)->top_byte_ignored[va >> 55 & 1]) {
+    if (va != tlb_canonical(t, va) && !vcpu_env(v)->top_byte_ignored[va >> 55 & 1]) {
         return false;
     }
     const struct tlb_page *p = tlb_find_leaf(t, va, idx);
@@ -123,7 +123,7 @@ bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
             return false;
         }
         const uint64_t pa = l->pa +
-                            ((tlb_canonical(va) - l->base) & ~(uint64_t)(GUEST_PAGE_SIZE - 1));
+                            ((tlb_canonical(t, va) - l->base) & ~(uint64_t)(GUEST_PAGE_SIZE - 1));
         host = (uint64_t)(uintptr_t)tlb_page_of_ram(t, pa);
         if (!host) {
             return false;
@@ -145,7 +145,7 @@ bool tlb_large_leaf(const struct tlb *t, uint64_t va, unsigned idx, uint64_t *pa
     if (!l) {
         return false;
     }
-    *pa_flags = (l->pa + ((tlb_canonical(va) - l->base) & ~(uint64_t)(GUEST_PAGE_SIZE - 1))) |
+    *pa_flags = (l->pa + ((tlb_canonical(t, va) - l->base) & ~(uint64_t)(GUEST_PAGE_SIZE - 1))) |
                 l->flags;
     return true;
 }

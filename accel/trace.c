@@ -33,7 +33,7 @@ void trace_entry(struct vcpu *v, uint64_t pc)
         strbuf_printf(&s, "cpu %u: %#" PRIx64 " %s\n", v->index, pc, mode);
     }
     if (log_enabled(LOG_CPU)) {
-        v->cls->set_pc(v, pc);
+        tcg_store_place(v, pc);
         v->cls->registers(v, &s);
     }
     log_print(LOG_EXEC | LOG_CPU, "%s", strbuf_text(&s));

@@ -46,8 +46,10 @@ static uint64_t granules_of(const struct code_page *p)
     uint64_t all = 0;
 
     for (; p; p = p->next_same) {
-        for (const struct block *b = p->first; b; b = b->page_next) {
-            all |= dirty_granules(b->pa & ~PAGE_MASK, b->bytes);
+        for (struct block *b = p->first; b;) {
+            const struct block_part part = block_on_page(b, p->pa);
+            all |= dirty_granules(part.at, part.bytes);
+            b = *part.next;
         }
     }
     return all;
@@ -92,10 +94,8 @@ static void move_page(struct tcg *a, struct code_page *p, const uint8_t *host)
     hash_put(a->tracked, key_of(host), p);
 }
 
-void track_insert(struct tcg *a, struct code_page *p, const struct block *b)
+void track_insert(struct tcg *a, struct code_page *p, const uint8_t *host)
 {
-    const uint8_t *host = b->code - (b->pa & ~PAGE_MASK);
-
     if (!a->tracks_code) {
         return;
     }
@@ -164,7 +164,9 @@ void track_end(struct vcpu *v, const struct tlb_hit *hit, uint64_t granules, con
     const struct tcg *a = tcg_of(v)->accel;
 
     if (b && b->valid) {
-        granules |= dirty_granules(hit->pa & ~PAGE_MASK, b->bytes);
+        const struct block_part part = block_on_page((struct block *)(uintptr_t)b,
+                                                     hit->pa & PAGE_MASK);
+        granules |= dirty_granules(part.at, part.bytes);
     }
     dirty_code_end(dirty_of(a), a->guests_slot, page_of(hit), granules);
 }

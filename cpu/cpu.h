@@ -56,6 +56,40 @@ struct translation {
     uint8_t attr; /* architecture's own */
 };
 
+/*
+ * How a class parts its addresses: some bits name a region, and each region may be in a space of
+ * its own (space_tag). One region is the rule; A64 has two halves, PowerPC sixteen segments.
+ */
+#define CPU_REGIONS 16u /* at most */
+struct cpu_regions {
+    uint8_t shift, bits; /* the region is the bits [shift, shift + bits) of an address */
+    uint8_t copied;      /* upper bits that take no part: they are copies of the one below them */
+    uint16_t common;     /* regions that all spaces mostly have alike, as kernels are: a bit each */
+};
+
+/* The address that a is known by. */
+static inline uint64_t cpu_canonical(const struct cpu_regions *r, uint64_t a)
+{
+    return (uint64_t)((int64_t)(a << r->copied) >> r->copied);
+}
+
+/* Of a canonical address. */
+static inline unsigned cpu_region(const struct cpu_regions *r, uint64_t a)
+{
+    return (unsigned)(a >> r->shift) & ((1u << r->bits) - 1);
+}
+
+static inline bool cpu_is_common(const struct cpu_regions *r, uint64_t a)
+{
+    return r->common >> cpu_region(r, a) & 1;
+}
+
+/* Where the bytes of the code at a PC are. */
+struct cpu_fetch {
+    uint64_t base, mask; /* at (PC + base) & mask */
+    bool nothing;        /* no memory is fetched: what is executed there has no bytes */
+};
+
 struct cpu_class {
     const char *name;                 /* "arm" */
     const struct cpu_reg *regs;       /* ends with .name NULL */
@@ -91,6 +125,16 @@ struct cpu_class {
     /* Translation: everything that the code of a block depends on beside its bytes (exception
      * level, FP mode, …). */
     uint64_t (*mode_key)(struct vcpu *v);
+    /* What else code depends on, and changes more often than a mode: see ir_builder.aux. Of the
+     * state, with the PC; both NULL: it is always 0. */
+    uint64_t (*aux)(const struct vcpu *v);
+    void (*set_aux)(struct vcpu *v, uint64_t aux);
+    /* Where code is that is not at its PC; NULL: it always is. Of the address only mode and aux may
+     * decide, and what tcg_context_changed tells of. */
+    void (*fetch)(struct vcpu *v, uint64_t pc, uint64_t aux, struct cpu_fetch *f);
+    /* Where instructions have several lengths: the one that begins with these n bytes, behind which
+     * the page ends, has more. NULL: none ever has. Its bytes are at most IR_CROSSING_BYTES. */
+    bool (*crosses)(struct vcpu *v, const uint8_t *bytes, uint32_t n);
     /* Code of that mode is fetched from memory behind each context synchronization, which calls
      * tcg_compare_code; may be NULL: it never is. */
     bool (*fetches_uncached)(uint64_t mode_key);
@@ -110,8 +154,9 @@ struct cpu_class {
                  uint64_t *fault);
     /* Debug view: current address space, no side effects. */
     bool (*debug_translate)(struct vcpu *v, vaddr va, paddr *pa);
-    /* The identity of the address space used at va (ASID, and which base register), for tags; see
-     * tcg/env.h. */
+    struct cpu_regions regions;
+    /* The identity of the address space of the region of va (ASID, and which base register), for
+     * tags; see tcg/env.h. */
     uint32_t (*space_tag)(struct vcpu *v, vaddr va, unsigned idx);
 
     /* Takes the exception that vcpu_raise* recorded: changes state and PC to the handler. State in

@@ -309,7 +309,7 @@ void ir_guard(struct ir_builder *b, ir_val condition, const struct ir_call *row,
 
 void ir_insn_start(struct ir_builder *b, uint64_t pc)
 {
-    ir_emit(b, (struct ir_insn){.op = IR_insn, .imm = pc});
+    ir_emit(b, (struct ir_insn){.op = IR_insn, .aux = b->local, .imm = pc});
     b->guest_insns++;
 }
 
@@ -322,18 +322,19 @@ void ir_brcond(struct ir_builder *b, ir_val condition, uint64_t pc)
         }
         return;
     }
-    ir_emit(b, (struct ir_insn){.op = IR_brcond, .a = (uint16_t)condition, .imm = pc});
+    ir_emit(
+        b, (struct ir_insn){.op = IR_brcond, .a = (uint16_t)condition, .aux = b->local, .imm = pc});
 }
 
 void ir_br(struct ir_builder *b, uint64_t pc)
 {
-    ir_emit(b, (struct ir_insn){.op = IR_br, .imm = pc});
+    ir_emit(b, (struct ir_insn){.op = IR_br, .aux = b->local, .imm = pc});
 }
 
 void ir_brcall(struct ir_builder *b, uint64_t pc, uint64_t return_pc)
 {
     const ir_val back = ir_konst(b, T_I64, return_pc);
-    ir_emit(b, (struct ir_insn){.op = IR_brcall, .a = (uint16_t)back, .imm = pc});
+    ir_emit(b, (struct ir_insn){.op = IR_brcall, .a = (uint16_t)back, .aux = b->local, .imm = pc});
 }
 
 /* An address that is the same wherever the block runs is no direct goal of a movable one. */
@@ -349,7 +350,7 @@ void ir_jump(struct ir_builder *b, ir_val pc)
         ir_br(b, k);
         return;
     }
-    ir_emit(b, (struct ir_insn){.op = IR_jump, .a = (uint16_t)pc});
+    ir_emit(b, (struct ir_insn){.op = IR_jump, .a = (uint16_t)pc, .aux = b->local});
 }
 
 void ir_jumpcall(struct ir_builder *b, ir_val pc, uint64_t return_pc)
@@ -360,12 +361,13 @@ void ir_jumpcall(struct ir_builder *b, ir_val pc, uint64_t return_pc)
         return;
     }
     const ir_val back = ir_konst(b, T_I64, return_pc);
-    ir_emit(b, (struct ir_insn){.op = IR_jumpcall, .a = (uint16_t)pc, .b = (uint16_t)back});
+    ir_emit(b, (struct ir_insn){
+                   .op = IR_jumpcall, .a = (uint16_t)pc, .b = (uint16_t)back, .aux = b->local});
 }
 
 void ir_ret(struct ir_builder *b, ir_val pc)
 {
-    ir_emit(b, (struct ir_insn){.op = IR_ret, .a = (uint16_t)pc});
+    ir_emit(b, (struct ir_insn){.op = IR_ret, .a = (uint16_t)pc, .aux = b->local});
 }
 
 void ir_tail(struct ir_builder *b, const struct ir_call *row, ir_val x, ir_val y, ir_val z,

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hash.h"
+
 #define LAYOUT_CODE_SLOTS 4096u
 /*
  * Behind the code slots: words for links of movable code, by virtual page, direct mapped. A word is
@@ -18,6 +20,15 @@
 #define LAYOUT_MOVED_IDS (1u << 24)
 #define LAYOUT_JUMP_ENTRIES 32768
 #define LAYOUT_JUMP_MASK ((LAYOUT_JUMP_ENTRIES - 1) << 4)
+
+/*
+ * The jump table and the code stack compare PC ^ key of the context ^ this. What a guest chooses is
+ * 0, or an aux that it cannot compute this from: it would have to guess 52 bits.
+ */
+static inline uint64_t layout_aux_key(uint64_t aux, uint64_t secret)
+{
+    return aux ? hash_mix64(aux ^ secret) >> 12 : 0;
+}
 
 static inline unsigned layout_code_slot(uint64_t pc)
 {

@@ -75,6 +75,7 @@ struct tcg_env {
     _Alignas(
         64) uint64_t gpr[16]; /* host registers at the last call of a FULL or RAISES function */
     uint8_t vec[32][64];
+    uint64_t aux;       /* of hot.pc, and wherever the run-time is given a PC: see ir_builder.aux */
     uint64_t member[4]; /* of the stub that checks an access of a group */
     uint64_t args[4];   /* operands of a call out of generated code; [0] is also the result */
     _Alignas(16) uint8_t vec_args[4][64]; /* the same for vector functions; [3] is the result */

@@ -19,6 +19,7 @@ struct host;
 /* A direct exit of a block that can be patched to jump straight to another block. */
 struct link {
     uint64_t goal, page_mask; /* where it goes: goal + (hot.page & page_mask); see link_pc */
+    uint64_t aux, aux_key;    /* of the goal; as layout_aux_key */
     struct block *from;
     struct block *to;     /* NULL: not linked */
     struct link *next_in; /* list of `to` */
@@ -60,7 +61,8 @@ struct site {
     int32_t disp;
     uint32_t memop;
     uint32_t aux;
-    uint32_t insn; /* byte offset of the guest instruction in the block */
+    uint32_t insn;  /* byte offset of the guest instruction in the block */
+    uint32_t local; /* the lower half of its aux; the upper is the block's */
     struct block *block;
 };
 
@@ -110,15 +112,18 @@ struct block {
     uint64_t pa; /* physical address of the first byte */
     uint64_t pc; /* for which it was translated; where it runs, unless it is movable */
     uint64_t mode_key;
+    uint64_t aux; /* see ir_builder.aux */
     struct block *hash_next;
     const void *entry; /* executable address; the block's PC is in the register for it */
     bool valid;
-    bool movable;   /* right at any virtual page: hot.page says at which it runs */
-    uint32_t bytes; /* guest code that the block rests on, from pa */
+    bool movable;          /* right at any virtual page: hot.page says at which it runs */
+    uint32_t bytes;        /* guest code that the block rests on, from pa */
+    uint32_t second_bytes; /* and from second_pa on, where a page begins; 0: one page is all */
+    uint64_t second_pa;
     uint32_t guest_insns;
     uint32_t code_bytes;
-    const void *inner; /* as entry, for links: hot.page is right */
-    struct block *page_next;
+    const void *inner;                     /* as entry, for links: hot.page is right */
+    struct block *page_next, *second_next; /* of the lists of the two pages */
     struct link *in;
     struct ir_builder *ir; /* the reference interpreter's copy, or NULL */
     const uint8_t *code;   /* host address of the guest's bytes; read while writes are tracked */
@@ -159,8 +164,9 @@ struct host_config {
     struct host_runtime runtime;
     const struct ir_guest *guest;
     uint64_t cache_bytes;
-    int level;          /* 0: best of this host; 2, 3, 4: x86-64-v2 … v4 */
-    unsigned compilers; /* that work at the same time, at most; 0: one */
+    uint64_t aux_secret; /* for layout_aux_key */
+    int level;           /* 0: best of this host; 2, 3, 4: x86-64-v2 … v4 */
+    unsigned compilers;  /* that work at the same time, at most; 0: one */
     bool counted; /* each block takes its instructions from hot.countdown first, and does nothing if
                      that goes below 0 */
 };

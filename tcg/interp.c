@@ -16,9 +16,9 @@
 struct interp {
     struct vcpu *v;
     const struct ir_builder *b;
-    uint64_t moved;   /* how far from b->pc the block runs */
-    uint64_t insn_pc; /* of the guest instruction that runs */
-    uint64_t next_pc;
+    uint64_t moved;             /* how far from b->pc the block runs */
+    uint64_t insn_pc, insn_aux; /* of the guest instruction that runs */
+    uint64_t next_pc, next_aux;
     union ir_vec values[IR_MAX_INSNS];
 };
 
@@ -118,6 +118,9 @@ static enum step run_time_function(struct interp *s, const struct ir_insn *in, u
         call_integer(s, row, (const uint16_t[]){in->b, in->c, IR_NONE}, in->aux);
         return vcpu_hot(s->v)->raised ? STEP_RAISED : STEP_NEXT;
     }
+    if (in->op == IR_tail) {
+        vcpu_env(s->v)->aux = 0; /* unless it says otherwise */
+    }
     if (row->vector) {
         call_vector(s, row, in, d);
     } else {
@@ -130,6 +133,7 @@ static enum step run_time_function(struct interp *s, const struct ir_insn *in, u
     }
     if (in->op == IR_tail) {
         s->next_pc = d->u64[0];
+        s->next_aux = vcpu_env(s->v)->aux;
         return STEP_LEAVE;
     }
     return STEP_NEXT;
@@ -137,9 +141,11 @@ static enum step run_time_function(struct interp *s, const struct ir_insn *in, u
 
 static enum step control(struct interp *s, const struct ir_insn *in)
 {
+    s->next_aux = ir_aux_of(s->b, in);
     switch (in->op) {
     case IR_insn:
         s->insn_pc = in->imm + s->moved;
+        s->insn_aux = ir_aux_of(s->b, in);
         vcpu_env(s->v)->insns_left--;
         return STEP_NEXT;
     case IR_brcond:
@@ -199,10 +205,12 @@ uint64_t ir_interpret(struct vcpu *v, const struct ir_builder *b)
     s.b = b;
     s.moved = b->movable ? vcpu_hot(v)->page - (b->pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1)) : 0;
     s.insn_pc = s.next_pc = b->pc + s.moved;
+    s.insn_aux = s.next_aux = b->aux;
     s.values[IR_NONE] = (union ir_vec){.u64 = {0, 0}};
     for (ir_val i = 1; i < b->count && end == STEP_NEXT; i++) {
         end = step(&s, &b->insns[i], &s.values[i]);
     }
     assert(end != STEP_NEXT);
+    vcpu_env(v)->aux = end == STEP_RAISED ? s.insn_aux : s.next_aux;
     return end == STEP_RAISED ? s.insn_pc : s.next_pc;
 }

@@ -40,6 +40,10 @@ void ir_begin(struct ir_builder *b, uint64_t pc, uint64_t mode_key)
     b->count = 1;
     b->pc = pc;
     b->mode_key = mode_key;
+    ir_set_aux(b, 0);
+    b->fetch_base = 0;
+    b->second_id = 0;
+    b->fetch_mask = UINT64_MAX;
     b->guest_insns = 0;
     b->guest_bytes = 0;
     b->ended = false;

@@ -306,6 +306,8 @@ struct ir_reg {
 };
 
 struct ir_guest {
+    uint8_t code_align; /* log2: where instructions may begin */
+    bool has_aux;       /* blocks are known by more than PC and mode */
     const struct ir_reg *regs;
     unsigned reg_count; /* at most IR_MAX_REGS */
     const struct fp_rules *fp_rules;
@@ -316,15 +318,31 @@ struct ir_guest {
 };
 #define IR_MAX_REGS 128
 
+#define IR_CROSSING_BYTES 16u
+
 struct ir_builder {
     const struct ir_guest *guest;
     struct ir_insn *insns; /* insns[0] is unused */
     uint32_t count;
     uint64_t pc; /* where the block starts */
     uint64_t mode_key;
+    /*
+     * What else the block is translated for: something that the guest knows before it looks at the
+     * bytes, and that changes too often to be a mode. The lower half is local: it may be another at
+     * each instruction, which begins with what `local` is then, and control leads to PCs with it.
+     * The upper half is the block's, and `after` is the one that control leads to.
+     */
+    uint64_t aux;
+    uint32_t local, after;
+    uint64_t fetch_base, fetch_mask; /* the bytes of a PC are at (PC + base) & mask */
     const uint8_t
-        *code; /* guest bytes at pc, code_bytes of them on this page; the page's host memory */
+        *code; /* guest bytes at pc, code_bytes of them on this page; the page's host memory, or: */
     uint32_t code_bytes;
+    /* A block of one instruction that lies on two pages: all its bytes, and the second page, which
+     * the context must have where the block is entered. */
+    uint8_t crossing[IR_CROSSING_BYTES];
+    uint64_t second_page;
+    uint32_t second_id;              /* as the code slots have it; 0: the block lies on one page */
     uint32_t max_guest_insns;        /* the block ends after so many */
     uint32_t guest_insns;            /* counted by ir_insn_start */
     uint32_t guest_bytes;            /* consumed; set by translate */
@@ -354,6 +372,24 @@ struct ir_builder {
 void ir_builder_init(struct ir_builder *b, const struct ir_guest *g);
 void ir_builder_free(struct ir_builder *b);
 void ir_begin(struct ir_builder *b, uint64_t pc, uint64_t mode_key); /* an empty block */
+/* Behind ir_begin: the block is for this. */
+static inline void ir_set_aux(struct ir_builder *b, uint64_t aux)
+{
+    b->aux = aux;
+    b->local = (uint32_t)aux;
+    b->after = (uint32_t)(aux >> 32);
+}
+/* The aux of an instruction (op insn), and of where another op of control leads to. */
+static inline uint64_t ir_aux_of(const struct ir_builder *b, const struct ir_insn *in)
+{
+    const uint32_t upper = in->op == IR_insn ? (uint32_t)(b->aux >> 32) : b->after;
+    return (uint64_t)upper << 32 | in->aux;
+}
+/* Where the bytes of the instruction at pc are. */
+static inline uint64_t ir_fetched_at(const struct ir_builder *b, uint64_t pc)
+{
+    return (pc + b->fetch_base) & b->fetch_mask;
+}
 static inline bool ir_full(const struct ir_builder *b)
 {
     return b->count > (b->guest->vector_bits > 128 ? IR_MAX_WIDE_INSNS : IR_MAX_INSNS) - 600;

@@ -317,7 +317,7 @@ static bool call(struct parser *s, struct ir_insn *in)
     return true;
 }
 
-static bool control(struct parser *s, struct ir_insn *in)
+static bool control_operands(struct parser *s, struct ir_insn *in)
 {
     switch (in->op) {
     case IR_insn:
@@ -333,6 +333,22 @@ static bool control(struct parser *s, struct ir_insn *in)
     default:
         return operand(s, &in->a);
     }
+}
+
+static bool control(struct parser *s, struct ir_insn *in)
+{
+    uint64_t local = 0;
+
+    if (!control_operands(s, in)) {
+        return false;
+    }
+    if (in->op != IR_tail && accept(s, "local")) {
+        if (!number(s, &local)) {
+            return false;
+        }
+        in->aux = (uint32_t)local;
+    }
+    return true;
 }
 
 static bool plain(struct parser *s, struct ir_insn *in)

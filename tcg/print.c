@@ -219,6 +219,9 @@ static void print_control(const struct ir_insn *in, struct strbuf *out)
     if (in->b != IR_NONE) {
         strbuf_printf(out, "%sv%u", separator, in->b);
     }
+    if (in->aux) {
+        strbuf_printf(out, " local 0x%x", in->aux);
+    }
 }
 
 static void print_plain(const struct ir_insn *in, struct strbuf *out)

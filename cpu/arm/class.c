@@ -186,6 +186,7 @@ const struct cpu_class arm_cpu_class = {
     .mmu_index_user = arm_mmu_index_user,
     .walk = arm_walk,
     .debug_translate = arm_debug_translate,
+    .regions = {.shift = 63, .bits = 1, .copied = 8, .common = 1u << 1},
     .space_tag = arm_space_tag,
     .take_exception = arm_take_exception,
     .raise_memory = arm_raise_memory,

@@ -27,6 +27,7 @@ static const struct ir_reg ir_rows[ARM_REG_COUNT] = {
 #undef V
 
 const struct ir_guest arm_ir_guest = {
+    .code_align = 2,
     .regs = ir_rows,
     .reg_count = ARM_REG_COUNT,
     .fp_rules = &fp_rules_arm,

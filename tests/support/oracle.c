@@ -3,6 +3,7 @@
 #include "tests/support/oracle.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "tcg/interp.h"
 
@@ -33,26 +34,70 @@ static void take(struct oracle *o)
     }
 }
 
-/* The bytes at pc to the end of their page or range; false: the exception has been taken. */
-static bool fetch(struct oracle *o, uint64_t pc)
+/* The bytes at va to the end of their page or range; false: the exception has been taken. */
+static bool fetch_page(struct oracle *o, uint64_t va, const uint8_t **bytes, uint32_t *n)
 {
     struct vcpu *v = o->v;
     struct translation t;
     struct mem_view m;
     uint64_t fault = FAULT_BUS;
 
-    if (!v->cls->walk(v, pc, ACCESS_FETCH, v->cls->mmu_index(v), &t, &fault) ||
+    if (!v->cls->walk(v, va, ACCESS_FETCH, v->cls->mmu_index(v), &t, &fault) ||
         !vcpu_space(v, t.pa) || !space_find(vcpu_space(v, t.pa), vcpu_plain_address(t.pa), &m) ||
         m.range->kind == RANGE_MMIO) {
-        v->cls->raise_memory(v, pc, ACCESS_FETCH, fault);
+        v->cls->raise_memory(v, va, ACCESS_FETCH, fault);
         take(o);
         return false;
     }
     const paddr at = vcpu_plain_address(t.pa);
     const uint64_t left = m.base + m.size - at, in_page = GUEST_PAGE_SIZE - at % GUEST_PAGE_SIZE;
-    o->builder.code = m.range->host + m.offset + (at - m.base);
-    o->builder.code_bytes = (uint32_t)(left < in_page ? left : in_page);
+    *bytes = m.range->host + m.offset + (at - m.base);
+    *n = (uint32_t)(left < in_page ? left : in_page);
     return true;
+}
+
+/* The rest of an instruction that lies on two pages. */
+static bool fetch_second(struct oracle *o, uint64_t va)
+{
+    struct ir_builder *b = &o->builder;
+    const uint8_t *more;
+    uint32_t n;
+
+    if (!fetch_page(o, va, &more, &n)) {
+        return false;
+    }
+    const uint32_t left = IR_CROSSING_BYTES - b->code_bytes;
+    memcpy(b->crossing, b->code, b->code_bytes);
+    memcpy(b->crossing + b->code_bytes, more, n < left ? n : left);
+    b->code = b->crossing;
+    b->code_bytes += n < left ? n : left;
+    return true;
+}
+
+/* The bytes of the code at pc to the end of their page or range; false: the exception has been
+ * taken. */
+static bool fetch(struct oracle *o, uint64_t pc)
+{
+    struct vcpu *v = o->v;
+    struct cpu_fetch f = {.mask = UINT64_MAX};
+
+    if (v->cls->fetch) {
+        v->cls->fetch(v, pc, o->builder.aux, &f);
+    }
+    o->builder.fetch_base = f.base;
+    o->builder.fetch_mask = f.mask;
+    o->builder.code = NULL;
+    o->builder.code_bytes = 0;
+    if (f.nothing) {
+        return true;
+    }
+    const uint64_t va = (pc + f.base) & f.mask;
+    if (!fetch_page(o, va, &o->builder.code, &o->builder.code_bytes)) {
+        return false;
+    }
+    return !v->cls->crosses || o->builder.code_bytes >= IR_CROSSING_BYTES ||
+           !v->cls->crosses(v, o->builder.code, o->builder.code_bytes) ||
+           fetch_second(o, (va + o->builder.code_bytes) & f.mask);
 }
 
 static void execute(struct oracle *o)
@@ -61,6 +106,7 @@ static void execute(struct oracle *o)
     struct ir_builder *b = &o->builder;
 
     ir_begin(b, v->cls->pc(v), v->cls->mode_key(v));
+    ir_set_aux(b, v->cls->aux ? v->cls->aux(v) : 0);
     if (!fetch(o, b->pc)) {
         return;
     }
@@ -73,6 +119,9 @@ static void execute(struct oracle *o)
     v->hot.page = b->pc & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
     vcpu_env(v)->insns_left = b->guest_insns + 1;
     v->cls->set_pc(v, ir_interpret(v, b));
+    if (v->cls->set_aux) {
+        v->cls->set_aux(v, vcpu_env(v)->aux);
+    }
     if (v->hot.raised) {
         take(o);
     }

@@ -713,6 +713,17 @@ void prepare(struct compiler *c)
     }
 }
 
+/* The local part of the aux of the instruction that is compiled. */
+static uint32_t local_of(const struct compiler *c)
+{
+    uint32_t i = c->i;
+
+    while (c->h->config.guest->has_aux && i > 0 && c->insns[i].op != IR_insn) {
+        i--;
+    }
+    return c->insns[i].op == IR_insn ? c->insns[i].aux : 0;
+}
+
 struct site *new_site(struct compiler *c, enum site_kind kind, bool exits, uint32_t *index)
 {
     struct segment *g = c->g;
@@ -729,6 +740,7 @@ struct site *new_site(struct compiler *c, enum site_kind kind, bool exits, uint3
                        .data = SITE_NO_REG,
                        .block = c->blk,
                        .insn = c->insn_of[c->i],
+                       .local = local_of(c),
                        .insns_left = (uint16_t)c->insns_left};
     if (exits) {
         s->map_first = site_map(c, &s->map_count);

@@ -292,6 +292,7 @@ static void count_down(struct compiler *c)
 
     as->to_cold = true;
     const uint32_t path = as->cold;
+    tell_aux(c, RAX, c->b->aux);
     load_pc(c, RAX, c->b->pc);
     x_mov_imm(as, RCX, c->b->guest_insns);
     x_jmp(as, c->h->stubs.counted);
@@ -360,6 +361,9 @@ bool host_compile(struct compiler *c, struct ir_builder *b, struct block *blk)
     }
     if (h->config.counted) {
         count_down(c);
+    }
+    if (b->second_id) {
+        check_second_page(c);
     }
     blk->inner = h->rx + c->as.hot;
     block_entry(c);

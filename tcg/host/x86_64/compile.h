@@ -541,6 +541,11 @@ void swap_register(struct compiler *c, unsigned log2, unsigned r);
 void load_address(struct compiler *c, unsigned r, uint64_t off);
 void load_pc(struct compiler *c, unsigned r, uint64_t pc); /* the guest address pc, wherever the
                                                               block runs */
+/* In the cold path, as r is free: stores the aux that the run-time is to know beside the PC. */
+void tell_aux(struct compiler *c, unsigned r, uint64_t aux);
+/* r = the byte offset of the jump table's entry for the address in pc, once it has been masked. */
+void jump_index(struct host *h, struct assembler *as, unsigned r, unsigned pc);
+void check_second_page(struct compiler *c); /* of a block on two pages, behind that */
 void block_entry(struct compiler *c); /* in front of all: how jumps that are no links arrive */
 
 /* ---- cold paths and calls (ops_call.c) */

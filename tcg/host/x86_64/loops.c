@@ -14,12 +14,17 @@
  */
 #include "tcg/host/x86_64/compile.h"
 
+static bool is_own_head(const struct compiler *c, const struct ir_insn *in)
+{
+    return in->imm == c->b->pc && ir_aux_of(c->b, in) == c->b->aux;
+}
+
 static bool leads_to_itself(const struct compiler *c)
 {
     const struct ir_insn *end = &c->insns[c->count - 1];
 
     return c->b->loops && !c->h->config.counted && end->op == IR_br &&
-           (end->imm == c->b->pc || (end[-1].op == IR_brcond && end[-1].imm == c->b->pc));
+           (is_own_head(c, end) || (end[-1].op == IR_brcond && is_own_head(c, &end[-1])));
 }
 
 /* What a round does with a row. */

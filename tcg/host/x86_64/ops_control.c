@@ -42,19 +42,44 @@ void load_pc(struct compiler *c, unsigned r, uint64_t pc)
     }
 }
 
+/* What control leads to. */
+struct goal {
+    uint64_t pc, aux;
+};
+
+static struct goal goal_of(const struct compiler *c, const struct ir_insn *in)
+{
+    return (struct goal){.pc = in->imm, .aux = ir_aux_of(c->b, in)};
+}
+
+static uint64_t key_of(const struct compiler *c, uint64_t aux)
+{
+    return layout_aux_key(aux, c->h->config.aux_secret);
+}
+
+void tell_aux(struct compiler *c, unsigned r, uint64_t aux)
+{
+    if (c->h->config.guest->has_aux) {
+        x_mov_imm(&c->as, r, aux);
+        x_store(&c->as, true, r, at(STATE, ENV(c->h, aux)));
+    }
+}
+
 /* A link of the block's end, or (final: false) of a branch in its middle, where flags are stored.
  */
-static struct link *new_link(struct compiler *c, uint64_t pc, bool final)
+static struct link *new_link(struct compiler *c, struct goal g, bool final)
 {
-    struct segment *g = c->g;
+    struct segment *s = c->g;
 
-    if (g->link_count == g->link_end) {
+    if (s->link_count == s->link_end) {
         c->full = true;
-        g->link_count--;
+        s->link_count--;
     }
-    struct link *l = &c->h->links[g->link_count++];
-    *l = c->b->movable ? (struct link){.goal = pc - page_of(c), .page_mask = UINT64_MAX}
-                       : (struct link){.goal = pc};
+    struct link *l = &c->h->links[s->link_count++];
+    *l = c->b->movable ? (struct link){.goal = g.pc - page_of(c), .page_mask = UINT64_MAX}
+                       : (struct link){.goal = g.pc};
+    l->aux = g.aux;
+    l->aux_key = key_of(c, g.aux);
     l->from = c->blk;
     l->flags_dead = final && c->b->flags_dead;
     return l;
@@ -74,7 +99,7 @@ static void link_stub(struct compiler *c, struct link *l)
 
 static bool crosses(const struct compiler *c, uint64_t pc)
 {
-    return (pc ^ c->b->pc) >> GUEST_PAGE_BITS;
+    return (ir_fetched_at(c->b, pc) ^ ir_fetched_at(c->b, c->b->pc)) >> GUEST_PAGE_BITS;
 }
 
 static bool backward(const struct compiler *c, uint64_t pc)
@@ -87,7 +112,7 @@ static bool backward(const struct compiler *c, uint64_t pc)
 static void page_check(struct compiler *c, struct link *l, uint64_t pc)
 {
     struct assembler *as = &c->as;
-    const int32_t slot = (int32_t)layout_code_slot(pc) * 4;
+    const int32_t slot = (int32_t)layout_code_slot(ir_fetched_at(c->b, pc)) * 4;
 
     if (as->to_cold) {
         x_load(as, true, RAX, at(STATE, HOT(c->h, code_slots)));
@@ -164,27 +189,28 @@ static void moved_jump(struct compiler *c, struct link *l, uint64_t pc, uint32_t
 }
 
 /* Both, of a link of the block's end; where it begins. */
-static uint32_t moved_link(struct compiler *c, uint64_t pc)
+static uint32_t moved_link(struct compiler *c, struct goal g)
 {
     struct assembler *as = &c->as;
-    struct link *l = new_link(c, pc, true);
-    const uint32_t back = moved_stubs(c, l, pc);
+    struct link *l = new_link(c, g, true);
+    const uint32_t back = moved_stubs(c, l, g.pc);
 
     as->to_cold = true;
     const uint32_t path = as->cold;
-    moved_jump(c, l, pc, back);
+    moved_jump(c, l, g.pc, back);
     as->to_cold = false;
     return path;
 }
 
 /* The cold path of a poll that saw something. */
-static uint32_t poll_path(struct compiler *c, uint64_t pc)
+static uint32_t poll_path(struct compiler *c, struct goal g)
 {
     struct assembler *as = &c->as;
 
     as->to_cold = true;
     const uint32_t path = as->cold;
-    load_pc(c, RAX, pc);
+    tell_aux(c, RAX, g.aux);
+    load_pc(c, RAX, g.pc);
     x_jmp(as, c->h->stubs.poll);
     as->to_cold = false;
     return path;
@@ -195,9 +221,9 @@ static void look_at_request(struct compiler *c)
     emit_x(&c->as, OPC(0, 0, 0x83), ALU_CMP, at(STATE, HOT(c->h, exit_request)), 1, 0);
 }
 
-static void poll(struct compiler *c, uint64_t pc)
+static void poll(struct compiler *c, struct goal g)
 {
-    x_jcc(&c->as, CC_NE, poll_path(c, pc));
+    x_jcc(&c->as, CC_NE, poll_path(c, g));
     look_at_request(c);
 }
 
@@ -209,7 +235,8 @@ static void poll(struct compiler *c, uint64_t pc)
 static void loop_back(struct compiler *c)
 {
     struct assembler *as = &c->as;
-    struct link *back = new_link(c, c->b->pc, true), *on = new_link(c, c->b->pc, true);
+    const struct goal head = {.pc = c->b->pc, .aux = c->b->aux};
+    struct link *back = new_link(c, head, true), *on = new_link(c, head, true);
 
     link_stub(c, on);
     as->to_cold = true;
@@ -218,7 +245,8 @@ static void loop_back(struct compiler *c)
     on->patch = x_jmp_patchable(as, on->stub);
     const uint32_t poll_at = as->cold;
     loop_leave(c);
-    load_pc(c, RAX, c->b->pc);
+    tell_aux(c, RAX, head.aux);
+    load_pc(c, RAX, head.pc);
     x_jmp(as, c->h->stubs.poll);
     as->to_cold = false;
     back->patch = x_jmp_patchable(as, back->stub);
@@ -230,27 +258,27 @@ static void loop_back(struct compiler *c)
     look_at_request(c);
 }
 
-/* A jump to pc with all that it needs. */
-static void go_to(struct compiler *c, uint64_t pc)
+/* A jump to g with all that it needs. */
+static void go_to(struct compiler *c, struct goal g)
 {
-    if (c->loops && pc == c->b->pc) {
+    if (c->loops && g.pc == c->b->pc && g.aux == c->b->aux) {
         loop_back(c);
         return;
     }
-    if (leaves_moved(c, pc)) {
-        x_jmp(&c->as, moved_link(c, pc));
+    if (leaves_moved(c, g.pc)) {
+        x_jmp(&c->as, moved_link(c, g));
         if (c->loops) {
             loop_leave(c);
         }
         return;
     }
-    struct link *l = new_link(c, pc, true);
+    struct link *l = new_link(c, g, true);
     link_stub(c, l);
     l->patch = x_jmp_patchable(&c->as, l->stub);
-    if (crosses(c, pc)) {
-        page_check(c, l, pc);
-    } else if (backward(c, pc)) {
-        poll(c, pc);
+    if (crosses(c, g.pc)) {
+        page_check(c, l, g.pc);
+    } else if (backward(c, g.pc)) {
+        poll(c, g);
     }
     if (c->loops) {
         loop_leave(c);
@@ -300,16 +328,16 @@ static void finish_end(struct compiler *c, const struct ir_insn *end)
 /* The two ways on at a block's end. */
 static void final_branch(struct compiler *c, const struct ir_insn *in)
 {
-    const uint64_t pc = in->imm;
+    const struct goal g = goal_of(c, in);
     const unsigned cc = condition(c, in->a);
     struct assembler *as = &c->as;
 
-    if (crosses(c, pc) || backward(c, pc) || c->loops) {
+    if (crosses(c, g.pc) || backward(c, g.pc) || c->loops) {
         const uint32_t over = as->hot;
-        go_to(c, pc);
+        go_to(c, g);
         x_jcc(as, cc ^ 1, over);
     } else {
-        struct link *l = new_link(c, pc, true);
+        struct link *l = new_link(c, g, true);
         link_stub(c, l);
         l->patch = x_jcc_patchable(as, cc, l->stub);
     }
@@ -347,14 +375,14 @@ static void side_exit(struct compiler *c, const struct ir_insn *in)
     const uint64_t pc = in->imm;
     const unsigned cc = condition(c, in->a);
     const bool polls = !crosses(c, pc) && backward(c, pc);
-    struct link *l = new_link(c, pc, false);
+    struct link *l = new_link(c, goal_of(c, in), false);
 
     uint32_t aside = 0;
     if (leaves_moved(c, pc)) {
         aside = moved_stubs(c, l, pc);
     } else {
         link_stub(c, l);
-        aside = polls ? poll_path(c, pc) : 0;
+        aside = polls ? poll_path(c, goal_of(c, in)) : 0;
     }
     const uint32_t path = exit_places(c, &c->pending);
     if (path == c->as.cold && !crosses(c, pc) && !polls && !c->h->config.counted) {
@@ -374,73 +402,102 @@ void emit_brcond(struct compiler *c, const struct ir_insn *in)
     }
 }
 
+/* r ^= key, as it is for aux */
+static void mix_key(struct compiler *c, unsigned r, uint64_t aux)
+{
+    struct assembler *as = &c->as;
+
+    x_alu_mem(as, ALU_XOR, true, r, at(STATE, HOT(c->h, key)));
+    if (aux) {
+        const unsigned scratch = r == RDX ? RCX : RDX;
+        x_alu(as, ALU_XOR, true, r, scratch);
+        x_mov_imm(as, scratch, key_of(c, aux));
+    }
+}
+
 /* rcx = rax ^ key, rdx = the jump table's entry for rax */
-static void probe(struct compiler *c)
+static void probe(struct compiler *c, uint64_t aux)
 {
     struct assembler *as = &c->as;
 
     x_alu_mem(as, ALU_CMP, true, RCX, at(RDX, 0));
     x_alu_mem(as, ALU_ADD, true, RDX, at(STATE, HOT(c->h, jump_table)));
     x_alu_imm(as, ALU_AND, false, reg_operand(RDX), LAYOUT_JUMP_MASK);
-    x_lea(as, false, RDX, at_index(NO_REG, RAX, 2, 0));
-    x_alu_mem(as, ALU_XOR, true, RCX, at(STATE, HOT(c->h, key)));
+    jump_index(c->h, as, RDX, RAX);
+    mix_key(c, RCX, aux);
     x_mov(as, true, RCX, RAX);
 }
 
-static void emit_jump(struct compiler *c)
+/* Where a jump to rax that missed leads: the stub, which must know aux. */
+static uint32_t miss_path(struct compiler *c, uint32_t stub, uint64_t aux)
+{
+    struct assembler *as = &c->as;
+
+    if (!c->h->config.guest->has_aux) {
+        return stub;
+    }
+    as->to_cold = true;
+    const uint32_t path = as->cold;
+    tell_aux(c, RDX, aux);
+    x_jmp(as, stub);
+    as->to_cold = false;
+    return path;
+}
+
+static void emit_jump(struct compiler *c, uint64_t aux)
 {
     struct assembler *as = &c->as;
 
     emit_x(as, OPC(0, 0, 0xff), 4, at(RDX, 8), 0, 0);
-    x_jcc(as, CC_NE, c->h->stubs.go);
-    probe(c);
+    x_jcc(as, CC_NE, miss_path(c, c->h->stubs.go, aux));
+    probe(c, aux);
 }
 
-static void emit_ret(struct compiler *c)
+static void emit_ret(struct compiler *c, uint64_t aux)
 {
     struct assembler *as = &c->as;
 
     x_byte(as, 0xc3);
-    x_jcc(as, CC_NE, c->h->stubs.ret_miss);
+    x_jcc(as, CC_NE, miss_path(c, c->h->stubs.ret_miss, aux));
     x_alu_mem(as, ALU_CMP, true, RCX, at(RSP, 8));
-    x_alu_mem(as, ALU_XOR, true, RCX, at(STATE, HOT(c->h, key)));
+    mix_key(c, RCX, aux);
     x_mov(as, true, RCX, RAX);
 }
 
 /* Behind a host call, with rax = return_pc: drop the frame's guest PC and go on there. */
-static void return_site(struct compiler *c, uint64_t return_pc)
+static void return_site(struct compiler *c, struct goal back)
 {
-    go_to(c, return_pc);
+    go_to(c, back);
     if (c->b->movable) { /* the callee was elsewhere */
         x_store(&c->as, true, RAX, at(STATE, HOT(c->h, page)));
-        x_lea(&c->as, true, RAX, at(RAX, -(int32_t)(return_pc - page_of(c))));
+        x_lea(&c->as, true, RAX, at(RAX, -(int32_t)(back.pc - page_of(c))));
     }
     x_lea(&c->as, true, RSP, at(RSP, 8));
 }
 
-static void push_return(struct compiler *c, uint64_t return_pc)
+static void push_return(struct compiler *c, struct goal back)
 {
     struct assembler *as = &c->as;
 
     x_push(as, RDX);
-    x_alu_mem(as, ALU_XOR, true, RDX, at(STATE, HOT(c->h, key)));
-    load_pc(c, RDX, return_pc);
+    mix_key(c, RDX, back.aux);
+    load_pc(c, RDX, back.pc);
 }
 
-static void call_link(struct compiler *c, uint64_t pc)
+static void call_link(struct compiler *c, struct goal g)
 {
     struct assembler *as = &c->as;
 
-    if (leaves_moved(c, pc)) {
-        x_call(as, moved_link(c, pc));
+    if (leaves_moved(c, g.pc)) {
+        x_call(as, moved_link(c, g));
         return;
     }
-    struct link *l = new_link(c, pc, true);
+    struct link *l = new_link(c, g, true);
     link_stub(c, l);
-    if (crosses(c, pc)) {
+    if (crosses(c, g.pc)) {
         as->to_cold = true;
         const uint32_t trampoline = as->cold;
-        page_check(c, l, pc);
+        page_check(c, l, g.pc);
         l->patch = x_jmp_patchable(as, l->stub);
         as->to_cold = false;
         x_call(as, trampoline);
@@ -449,31 +506,46 @@ static void call_link(struct compiler *c, uint64_t pc)
     }
 }
 
-static void emit_brcall(struct compiler *c, uint64_t pc, uint64_t return_pc)
+/* The callee begins with the same aux as what it returns to. */
+static void emit_brcall(struct compiler *c, struct goal g, uint64_t return_pc)
 {
-    return_site(c, return_pc);
-    call_link(c, pc);
-    push_return(c, return_pc);
-    if (!crosses(c, pc) && backward(c, pc)) {
-        poll(c, pc); /* before the frame exists */
+    const struct goal back = {.pc = return_pc, .aux = g.aux};
+
+    return_site(c, back);
+    call_link(c, g);
+    push_return(c, back);
+    if (!crosses(c, g.pc) && backward(c, g.pc)) {
+        poll(c, g); /* before the frame exists */
     }
 }
 
-static void emit_jumpcall(struct compiler *c, uint64_t return_pc)
+static void emit_jumpcall(struct compiler *c, struct goal back)
 {
     struct assembler *as = &c->as;
 
-    return_site(c, return_pc);
-    const uint32_t back = as->hot;
+    return_site(c, back);
+    const uint32_t behind = as->hot;
     as->to_cold = true;
     const uint32_t miss = as->cold;
+    tell_aux(c, RDX, back.aux);
     x_call(as, c->h->stubs.go);
-    x_jmp(as, back);
+    x_jmp(as, behind);
     as->to_cold = false;
     emit_x(as, OPC(0, 0, 0xff), 2, at(RDX, 8), 0, 0);
     x_jcc(as, CC_NE, miss);
-    probe(c);
-    push_return(c, return_pc);
+    probe(c, back.aux);
+    push_return(c, back);
+}
+
+/* Its function is told of which instruction it is, as of its PC. */
+static uint64_t aux_of_insn(const struct compiler *c)
+{
+    uint32_t i = c->i;
+
+    while (c->insns[i].op != IR_insn) {
+        i--;
+    }
+    return ir_aux_of(c->b, &c->insns[i]);
 }
 
 static void emit_tail(struct compiler *c, const struct ir_insn *in)
@@ -484,6 +556,28 @@ static void emit_tail(struct compiler *c, const struct ir_insn *in)
     load_pc(c, RDX, c->b->pc + c->insn_of[c->i]);
     x_mov_imm(as, RCX, in->aux);
     x_mov_imm(as, RAX, in->imm);
+    if (c->h->config.guest->has_aux) {
+        x_store(as, true, RAX, at(STATE, ENV(c->h, aux)));
+        x_mov_imm(as, RAX, aux_of_insn(c));
+    }
+}
+
+/* Links within the first page say nothing of the second one. The run-time enters its slot, so that
+ * the block is entered the next time. */
+void check_second_page(struct compiler *c)
+{
+    struct assembler *as = &c->as;
+    const int32_t slot = (int32_t)layout_code_slot(c->b->second_page) * 4;
+
+    as->to_cold = true;
+    const uint32_t path = as->cold;
+    tell_aux(c, RAX, c->b->aux);
+    load_pc(c, RAX, c->b->pc);
+    x_jmp(as, c->h->stubs.go);
+    as->to_cold = false;
+    x_jcc(as, CC_NE, path);
+    x_alu_imm(as, ALU_CMP, false, at(RAX, slot), (int32_t)c->b->second_id);
+    x_load(as, true, RAX, at(STATE, HOT(c->h, code_slots)));
 }
 
 /* Jumps that are no links may come from anywhere, with rax = the block's guest PC. */
@@ -499,27 +593,28 @@ void emit_end(struct compiler *c, const struct ir_insn *in)
 {
     uint64_t k;
 
+    const struct goal g = goal_of(c, in);
     block_end_claim(c);
     switch (in->op) {
     case IR_br:
-        go_to(c, in->imm);
+        go_to(c, g);
         break;
     case IR_brcall:
         constant(c, in->a, &k);
-        emit_brcall(c, in->imm, k);
+        emit_brcall(c, g, k);
         break;
     case IR_tail:
         emit_tail(c, in);
         break;
     case IR_jumpcall:
         constant(c, in->b, &k);
-        emit_jumpcall(c, k);
+        emit_jumpcall(c, (struct goal){.pc = k, .aux = g.aux});
         break;
     case IR_ret:
-        emit_ret(c);
+        emit_ret(c, g.aux);
         break;
     default:
-        emit_jump(c);
+        emit_jump(c, g.aux);
         break;
     }
     if (c->insns[c->i - 1].op != IR_brcond) {

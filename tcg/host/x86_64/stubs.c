@@ -313,6 +313,18 @@ static uint32_t member_stub(struct host *h, struct assembler *as, int32_t lines)
 }
 
 #define FRAMES_FURTHER_DOWN 3 /* that a return looks at which does not match the top */
+void jump_index(struct host *h, struct assembler *as, unsigned r, unsigned pc)
+{
+    const unsigned left = 4 - h->config.guest->code_align;
+
+    if (left > 3 && !as->to_cold) {
+        x_alu(as, ALU_ADD, false, r, r);
+    }
+    x_lea(as, false, r, at_index(NO_REG, pc, left > 3 ? 3 : left, 0));
+    if (left > 3 && as->to_cold) {
+        x_alu(as, ALU_ADD, false, r, r);
+    }
+}
 
 /* rax = guest PC, rcx = rax ^ key. A frame below the top may match; else as an indirect jump. */
 static uint32_t ret_miss_stub(struct host *h, struct assembler *as)
@@ -326,7 +338,7 @@ static uint32_t ret_miss_stub(struct host *h, struct assembler *as)
                (struct operand){.base = RSP, .index = NO_REG, .disp = 16 * n}, 0, 0);
         x_byte(as, 0xc3);
     }
-    x_lea(as, false, RDX, at_index(NO_REG, RAX, 2, 0));
+    jump_index(h, as, RDX, RAX);
     x_alu_imm(as, ALU_AND, false, reg_operand(RDX), LAYOUT_JUMP_MASK);
     x_alu_mem(as, ALU_ADD, true, RDX, at(STATE, HOT(h, jump_table)));
     x_alu_mem(as, ALU_CMP, true, RCX, at(RDX, 0));
@@ -351,10 +363,13 @@ static uint32_t link_stub(struct host *h, struct assembler *as)
     emit_x(as, OPC(0, 0, 0x83), ALU_CMP, at(RAX, offsetof(struct link, by_table)), 1, 0);
     const uint32_t asks = forward_jcc(as, CC_E);
     goal_of_link(h, as);
-    x_lea(as, false, RDX, at_index(NO_REG, RCX, 2, 0));
+    jump_index(h, as, RDX, RCX);
     x_alu_imm(as, ALU_AND, false, reg_operand(RDX), LAYOUT_JUMP_MASK);
     x_alu_mem(as, ALU_ADD, true, RDX, at(STATE, HOT(h, jump_table)));
     x_alu_mem(as, ALU_XOR, true, RCX, at(STATE, HOT(h, key)));
+    if (h->config.guest->has_aux) {
+        x_alu_mem(as, ALU_XOR, true, RCX, at(RAX, offsetof(struct link, aux_key)));
+    }
     x_alu_mem(as, ALU_CMP, true, RCX, at(RDX, 0));
     const uint32_t misses = forward_jcc(as, CC_NE);
     goal_of_link(h, as);
