@@ -49,10 +49,10 @@ SOURCES := $(filter-out system/main.c $(OTHER_HOSTS),$(wildcard $(FOLDERS:%=%/*.
 # The program links when the floors below system/ are all there.
 MAIN := $(if $(and $(wildcard accel/tcg.c),$(wildcard net/*.c),$(wildcard cpu/classes.c)),system/main.c)
 
-# What decgen makes of a.decode or a.opmap begins with a_decode. The samples in tests/decode/ are no part of the program.
+# What decgen makes of a.decode or a.opmap begins with a_decode. Those in tests/ are no part of the program.
 decoders = $(basename $(wildcard $(1)/*.decode $(1)/*.opmap))
 DECODERS := $(call decoders,cpu/*)
-TEST_DECODERS := $(call decoders,tests/decode)
+TEST_DECODERS := $(call decoders,tests/decode) $(call decoders,tests/invented)
 GEN_SOURCES := $(DECODERS:%=$(BUILD)/gen/%_decode.c) $(DECODERS:%=$(BUILD)/gen/%_decode_translate.c)
 GEN_TEST_SOURCES := $(DECODERS:%=$(BUILD)/gen/%_decode_random.c) $(foreach part,.c _translate.c _random.c,\
 	$(TEST_DECODERS:%=$(BUILD)/gen/%_decode$(part)))
@@ -63,11 +63,11 @@ OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(GEN_SOURCES:.c=.o)
 LEAF_OBJECTS := $(filter %_leaf.o,$(OBJECTS))
 MAIN_OBJECT := $(MAIN:%.c=$(BUILD)/%.o)
 
-# Each tests/KIND/NAME.c is a program; what several share is in tests/support/.
-TEST_SOURCES := $(filter-out tests/support/% tests/bench/%,$(wildcard tests/*/*.c tests/insn/*/*.c))
+# Each tests/KIND/NAME.c is a program; what several share is in tests/support/ and tests/invented/.
+TEST_SOURCES := $(filter-out tests/support/% tests/invented/% tests/bench/%,$(wildcard tests/*/*.c tests/insn/*/*.c))
 TESTS := $(TEST_SOURCES:%.c=$(BUILD)/%)
 BENCHES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
-SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_list.c,$(wildcard tests/support/*.c tests/support/tiny/*.c))) $(GEN_TEST_SOURCES:.c=.o)
+SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_list.c,$(wildcard tests/support/*.c tests/support/tiny/*.c tests/invented/*.c))) $(GEN_TEST_SOURCES:.c=.o)
 # dragoman with the tests' accelerator beside its own.
 ORACLE := $(MAIN:%=$(BUILD)/dragoman-oracle)
 SCRIPTS := $(wildcard tests/boot/*.sh tests/system/*.sh tests/code/*.sh tests/monitor/*.t tests/cli/*.sh)

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* Address translation of the invented architecture: see machine.h. */
+#include "base/bits.h"
+#include "tests/invented/machine.h"
+
+static uint32_t read_pte(struct vcpu *v, unsigned space, unsigned page)
+{
+    uint8_t p[4] = {0};
+
+    space_read(v->memory, INV_TABLES + (space * INV_SPACE_PAGES + page) * 4, p, sizeof(p));
+    return load_be32(p);
+}
+
+void inv_set_pte(struct vcpu *v, unsigned space, unsigned page, uint32_t word)
+{
+    uint8_t p[4];
+
+    store_be32(p, word);
+    space_write(v->memory, INV_TABLES + (space * INV_SPACE_PAGES + page) * 4, p, sizeof(p));
+}
+
+/* Words of pages are written by STPTE alone, which flushes what it changes. */
+static bool is_open(paddr pa)
+{
+    return pa < INV_VECTORS;
+}
+
+static bool may(const struct translation *t, enum access a, uint64_t *fault)
+{
+    const bool can = a == ACCESS_READ ? t->read : a == ACCESS_WRITE ? t->write : t->exec;
+
+    *fault = can ? *fault : 0;
+    return can;
+}
+
+bool inv_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
+              uint64_t *fault)
+{
+    const struct inv_cpu *c = inv_cpu(v);
+
+    *t = (struct translation){
+        .pa = va, .page_bits = GUEST_PAGE_BITS, .read = true, .write = true, .exec = true};
+    if (idx & INV_PORTS) {
+        t->pa = vcpu_address_in(1, va);
+        t->exec = false;
+        return may(t, a, fault);
+    }
+    if (!(idx & INV_DAT)) {
+        t->write = is_open(va);
+        return may(t, a, fault);
+    }
+    const uint64_t page = (va & mask64(INV_REGION_SHIFT)) >> GUEST_PAGE_BITS;
+    *t = (struct translation){.page_bits = GUEST_PAGE_BITS};
+    if (va >> 32 || page >= INV_SPACE_PAGES) {
+        return may(t, a, fault);
+    }
+    const uint32_t pte = read_pte(v, c->spaces[va >> INV_REGION_SHIFT], (unsigned)page);
+    if (!(pte & INV_PTE_VALID)) {
+        return may(t, a, fault);
+    }
+    t->pa = (pte & ~(uint32_t)(GUEST_PAGE_SIZE - 1)) | (va & (GUEST_PAGE_SIZE - 1));
+    t->read = pte & INV_PTE_READ;
+    t->write = pte & INV_PTE_WRITE;
+    t->exec = pte & INV_PTE_EXEC;
+    return may(t, a, fault);
+}
+
+uint32_t inv_space_tag(struct vcpu *v, vaddr va, unsigned idx)
+{
+    const bool translated = (idx & INV_DAT) && !(idx & INV_PORTS);
+
+    return translated ? inv_cpu(v)->spaces[va >> INV_REGION_SHIFT & (INV_REGIONS - 1)] : INV_SPACES;
+}
