@@ -50,7 +50,8 @@ fi
 # A host without two libraries and one program: pkg-config that knows them not, a PATH without the assembler.
 mkdir "$tmp/bin"
 for f in /usr/bin/* /bin/*; do ln -sf "$f" "$tmp/bin/" 2> /dev/null; done
-rm -f "$tmp"/bin/pkg-config "$tmp"/bin/aarch64-linux-gnu-as
+# What is written here must be no link: it would be written to where that leads.
+rm -f "$tmp"/bin/pkg-config "$tmp"/bin/aarch64-linux-gnu-as "$tmp"/bin/apt-get
 cat > "$tmp/bin/pkg-config" <<'P'
 #!/bin/sh
 case $* in *slirp* | *jansson*) exit 1 ;; esac
