@@ -47,7 +47,7 @@ const void *countdown_rest(struct vcpu *v, uint64_t pc)
     context_select(v, pc);
     const struct block *b = block_short(v, pc, (uint32_t)v->hot.countdown);
     if (!b) {
-        return runtime_go(v, tcg_load_place(v));
+        return callout_go(v, tcg_load_place(v));
     }
     v->hot.pc = pc;
     return b->entry;

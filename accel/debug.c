@@ -3,7 +3,7 @@
  * Breakpoints, watchpoints and single steps of the debugger. Changed only while no vCPU runs.
  *
  * A block ends before each breakpoint, and the run-time leaves there: no jump table or link leads
- * to one (runtime.c). Pages with a watched byte are slow, so that each access of them comes here.
+ * to one (callouts.c). Pages with a watched byte are slow, so that each access of them comes here.
  * An access that meets a watchpoint is refused, and the instruction is left as if it had not begun,
  * wherever in a block it stands; nothing depends on how blocks are linked. Where the debugger wants
  * to look behind the instruction, it is then executed alone (tcg_run) with watchpoints off, and so

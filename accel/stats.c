@@ -14,7 +14,7 @@
  *   in it, and a share is as exact as its samples (some hundred a second) make it.
  *
  * Whether a memory access needed a walk is known behind it only; what was booked on it is moved
- * then (runtime.c).
+ * then (callouts.c).
  */
 #include "accel/stats.h"
 

@@ -354,9 +354,9 @@ bool block_is_nowhere(const struct block *b); /* it has no bytes: see cpu_fetch.
 void block_drop_range(struct tcg *a, uint64_t pa, uint64_t bytes);
 void block_flush_all(struct tcg *a); /* everybody is out */
 
-/* runtime.c */
+/* callouts.c */
 extern const struct host_runtime tcg_runtime;
-const void *runtime_go(struct vcpu *v, uint64_t pc);
+const void *callout_go(struct vcpu *v, uint64_t pc);
 
 /* atomic.c */
 bool atomic_site(struct vcpu *v, const struct site *s); /* operands and result in env.vec_args */
@@ -397,7 +397,7 @@ static inline void track_stored(struct vcpu *v, const void *host, uint64_t n)
     }
 }
 
-/* run.c */
+/* round.c */
 /* Generated code asks the run-time at its next poll, which leaves, or (EXIT_FLUSH alone) may
  * process the queue of flushes there; any thread. */
 void tcg_leave_soon(struct vcpu *v, uint32_t why);

@@ -3,7 +3,7 @@
  * What `-d exec` and `-d cpu` say: each block that a vCPU enters, and its registers there.
  *
  * Entries are seen by the run-time, so while one of the two is on no exit is linked and no jump
- * table is filled (accel/runtime.c): every transfer asks for its block. A block is logged when it
+ * table is filled (accel/callouts.c): every transfer asks for its block. A block is logged when it
  * is about to run; one that then finds that the counted clock's slice is too short for it is run in
  * pieces, and what is left of it is an entry of its own.
  */

@@ -15,7 +15,7 @@
  * whoever writes then waits for the translate lock, and drops the new block.
  *
  * A store into the block that runs is refused: the block is left at that instruction, which is
- * executed alone (run.c), as one that meets a watchpoint is. What follows is then looked up anew.
+ * executed alone (round.c), as one that meets a watchpoint is. What follows is then looked up anew.
  */
 #include "accel/tcg.h"
 #include "base/atomic.h"

@@ -181,7 +181,7 @@ static void pass_watchpoint(struct vcpu *v)
 static void run_host(struct vcpu *v)
 {
     struct tcg *a = tcg_of(v)->accel;
-    const void *entry = runtime_go(v, tcg_load_place(v));
+    const void *entry = callout_go(v, tcg_load_place(v));
 
     if (entry != host_leave_address(a->host)) {
         host_enter(a->host, v, entry);

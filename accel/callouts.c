@@ -65,7 +65,7 @@ static void attend(struct vcpu *v)
 }
 
 /* Where to go on at pc, with the guest's registers in memory. */
-const void *runtime_go(struct vcpu *v, uint64_t pc)
+const void *callout_go(struct vcpu *v, uint64_t pc)
 {
     struct tcg_vcpu *t = tcg_of(v);
     struct tcg *a = t->accel;
@@ -105,7 +105,7 @@ const void *runtime_go(struct vcpu *v, uint64_t pc)
 static const void *go(struct vcpu *v, uint64_t pc)
 {
     tcg_count(v, COUNT_GO);
-    return runtime_go(v, pc);
+    return callout_go(v, pc);
 }
 
 /* What l compares where it crosses a page to b, which was fetched from pc. */
@@ -163,11 +163,11 @@ static const void *link_block(struct vcpu *v, struct link *l)
     attend(v);
     context_select(v, pc);
     if ((must_leave(v, a) && !l->flags_dead) || t->step || a->breakpoint_count) {
-        return runtime_go(v, pc);
+        return callout_go(v, pc);
     }
     struct block *b = block_find(v, pc);
     if (!b) {
-        return runtime_go(v, tcg_load_place(v));
+        return callout_go(v, tcg_load_place(v));
     }
     if (trace_entries()) {
         trace_entry(v, pc);
@@ -185,7 +185,7 @@ static const void *poll(struct vcpu *v, uint64_t pc)
     tcg_count(v, COUNT_POLL);
     attend(v);
     if (!atomic_load(&v->hot.exit_request)) {
-        return runtime_go(v, pc);
+        return callout_go(v, pc);
     }
     count_leave(v, tcg_of(v)->accel);
     return host_leave_address(tcg_of(v)->accel->host);
@@ -201,7 +201,7 @@ static const void *take(struct vcpu *v)
         v->hot.pc = tcg_load_place(v);
         return host_leave_address(tcg_of(v)->accel->host);
     }
-    return runtime_go(v, tcg_load_place(v));
+    return callout_go(v, tcg_load_place(v));
 }
 
 typedef uint64_t (*int_fn)(struct vcpu *, uint64_t, uint64_t, uint64_t, uint32_t);
@@ -238,7 +238,7 @@ static const void *tail(struct vcpu *v, const struct ir_call *row, uint32_t aux,
     if (unlikely(tcg_of(v)->map_changed)) {
         tcg_settle_map(v);
     }
-    return runtime_go(v, pc);
+    return callout_go(v, pc);
 }
 
 static uint64_t site_pc(const struct vcpu *v, const struct site *s)
