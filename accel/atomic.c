@@ -97,11 +97,11 @@ static bool misaligned(uint64_t va, uint32_t m)
 {
     const unsigned n = 1u << (m & MO_SIZE_LOG2);
 
-    return (va & (n - 1)) && (((m & MO_ALIGN) && !(m & MO_ATOMIC16)) || (va & 15) + n > 16);
+    return (va & (n - 1)) && (((m & MO_ALIGN) && !(m & MO_WHOLE_IN_16)) || (va & 15) + n > 16);
 }
 
 /*
- * The host address for an atomic access: aligned to its size (or, with MO_ATOMIC16, within 16
+ * The host address for an atomic access: aligned to its size (or, with MO_WHOLE_IN_16, within 16
  * bytes), in RAM. Others, and those to devices, are faults, but where a class allows them (below).
  * An update, which reads as well, faults as a read where a read would.
  */
@@ -188,7 +188,7 @@ static bool begin_parts(struct vcpu *v, uint64_t va, uint32_t m)
 
 static memop memop_of_parts(uint32_t m)
 {
-    return m & ~(MO_SIGN | MO_ALIGN | MO_ATOMIC16);
+    return m & ~(MO_SIGN | MO_ALIGN | MO_WHOLE_IN_16);
 }
 
 static bool load_parts(struct vcpu *v, uint64_t va, uint32_t m, uint64_t x[2])

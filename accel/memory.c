@@ -148,7 +148,7 @@ static bool aligned_enough(struct vcpu *v, uint64_t va, uint32_t m, enum access 
 {
     const unsigned n = 1u << (m & MO_SIZE_LOG2);
 
-    if ((m & MO_ALIGN) && !is_aligned(va, n) && (!(m & MO_ATOMIC16) || (va & 15) + n > 16)) {
+    if ((m & MO_ALIGN) && !is_aligned(va, n) && (!(m & MO_WHOLE_IN_16) || (va & 15) + n > 16)) {
         v->cls->raise_memory(v, va, a, FAULT_ALIGN);
         return false;
     }
@@ -166,7 +166,7 @@ static bool is_halved(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
 {
     struct tlb_hit hit;
 
-    return (m & MO_PAIR) &&
+    return (m & MO_TWO_HALVES) &&
            (!memory_at(v, va, a, memop_idx(m), &hit) || hit.bytes < 1u << (m & MO_SIZE_LOG2));
 }
 
@@ -175,7 +175,7 @@ static uint32_t half_of(uint32_t m)
 {
     const uint32_t unit = memop_unit(m) < memop_bytes(m) ? 0 : MO_UNIT_8;
 
-    return (m & ~(MO_PAIR | MO_SIZE_LOG2 | unit)) | ((m & MO_SIZE_LOG2) - 1);
+    return (m & ~(MO_TWO_HALVES | MO_SIZE_LOG2 | unit)) | ((m & MO_SIZE_LOG2) - 1);
 }
 
 /* The half at the lower address is the value's upper one. */

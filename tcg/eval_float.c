@@ -290,7 +290,7 @@ EVALUATOR(eval_ftoi)
     const unsigned w = ir_lane_bits(e->in->type);
     uint64_t r;
 
-    if (e->in->aux & IR_FTOI_JS) {
+    if (e->in->aux & IR_FTOI_MODULAR) {
         bool exact;
         r = fp_arm_jcvtzs(a->u64[0], &exact, e->fp);
     } else {

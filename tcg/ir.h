@@ -83,7 +83,7 @@ enum ir_rounding {
 };                       /* 0..3 are Arm's RMode */
 #define IR_FRINT_EXACT 8 /* raises inexact */
 #define IR_FTOI_UNSIGNED 16
-#define IR_FTOI_JS 32 /* FJCVTZS: modulo 2^32 */
+#define IR_FTOI_MODULAR 32 /* FJCVTZS: modulo 2^32 */
 #define IR_ITOF_UNSIGNED 16
 
 /* Memory operation word. */
@@ -99,13 +99,13 @@ typedef uint32_t memop;
 #define MO_SIGN (1u << 3)  /* sign-extend to the type */
 #define MO_SWAP (1u << 4)  /* byte order is not the host's */
 #define MO_ALIGN (1u << 5) /* must be aligned to its size, else an alignment fault */
-#define MO_ATOMIC16                                                                                \
+#define MO_WHOLE_IN_16                                                                             \
     (1u << 6) /* single-copy atomic if it does not cross 16 bytes; with MO_ALIGN: must not cross   \
                  them */
 #define MO_ACQUIRE (1u << 7)
 #define MO_RELEASE (1u << 8)
 #define MO_NONTEMPORAL (1u << 9)
-#define MO_PAIR                                                                                    \
+#define MO_TWO_HALVES                                                                              \
     (1u << 10) /* of 8 bytes, unaligned: two accesses of 4 bytes where it is not plain memory */
 #define MO_IDX_SHIFT 11 /* MMU index, 5 bits */
 #define MO_IDX(i) ((memop)(i) << MO_IDX_SHIFT)

@@ -406,7 +406,7 @@ static bool verify_fp_conversion(struct verifier *c)
     case IR_ftoi:
         return check(c, is_int(in->type) && is_fp(in->src), "not from floating point to integer") &&
                operands_are(c, in->src) && verify_rounding(c) &&
-               check(c, !(in->aux & IR_FTOI_JS) || (in->type == T_I32 && in->src == T_F64),
+               check(c, !(in->aux & IR_FTOI_MODULAR) || (in->type == T_I32 && in->src == T_F64),
                      "modulo 2^32 is from f64 to i32 only");
     case IR_itof:
         return check(c, is_fp(in->type) && is_int(in->src), "not from integer to floating point") &&

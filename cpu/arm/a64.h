@@ -155,7 +155,8 @@ static inline void accumulate_qc(struct a64_block *c, ir_val v)
 /* The memop of an access of 1 << size bytes. */
 static inline memop mem_of(const struct a64_block *c, unsigned size)
 {
-    return size | c->idx | (has(c, ARM_HAS_lse2) && size && !(c->idx & MO_ALIGN) ? MO_ATOMIC16 : 0);
+    return size | c->idx |
+           (has(c, ARM_HAS_lse2) && size && !(c->idx & MO_ALIGN) ? MO_WHOLE_IN_16 : 0);
 }
 
 /* Xn|SP as the base of an access: checks the alignment of SP where that is asked for. */

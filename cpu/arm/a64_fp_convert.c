@@ -62,7 +62,7 @@ void a64_fjcvtzs(struct a64_block *c, const struct a64_fjcvtzs *a)
         return;
     }
     const ir_val n = read_s(c, a->rn, T_F64);
-    const ir_val r = ir_ftoi(c->b, T_I32, n, IR_RTZ | IR_FTOI_JS, fp_bits_of(c));
+    const ir_val r = ir_ftoi(c->b, T_I32, n, IR_RTZ | IR_FTOI_MODULAR, fp_bits_of(c));
     const ir_val back = ir_itof(c->b, T_F64, r, IR_RDYN, 0);
     const ir_val same = ir_cmp(c->b, IR_EQ, ir_vget(c->b, T_I64, ir_vzext(c->b, back), 0),
                                ir_vget(c->b, T_I64, read_v(c, a->rn), 0));

@@ -63,20 +63,20 @@ void finish_address(struct a64_block *c, const struct a64_address *at)
     }
 }
 
-/* ---- memops. MO_ALIGN with MO_ATOMIC16: within 16 aligned bytes, as FEAT_LSE2 has it */
+/* ---- memops. MO_ALIGN with MO_WHOLE_IN_16: within 16 aligned bytes, as FEAT_LSE2 has it */
 
 memop ordered_mem(const struct a64_block *c, unsigned size)
 {
     if (!has(c, ARM_HAS_lse2) || c->mode & MODE_ALIGN) {
         return size | c->idx | MO_ALIGN;
     }
-    return size | c->idx | MO_ATOMIC16 | (c->mode & MODE_NAA ? 0 : MO_ALIGN);
+    return size | c->idx | MO_WHOLE_IN_16 | (c->mode & MODE_NAA ? 0 : MO_ALIGN);
 }
 
 memop atomic_mem(const struct a64_block *c, unsigned size)
 {
     return size | c->idx | MO_ALIGN |
-           (has(c, ARM_HAS_lse2) && !(c->mode & MODE_ALIGN) ? MO_ATOMIC16 : 0);
+           (has(c, ARM_HAS_lse2) && !(c->mode & MODE_ALIGN) ? MO_WHOLE_IN_16 : 0);
 }
 
 /* ---- one register */
@@ -175,7 +175,7 @@ void a64_ldrsw_lit(struct a64_block *c, const struct a64_ldrsw_lit *a)
 
 static memop unprivileged_mem(const struct a64_block *c, unsigned size)
 {
-    const memop atomic = mem_of(c, size) & MO_ATOMIC16;
+    const memop atomic = mem_of(c, size) & MO_WHOLE_IN_16;
     return size | c->uidx | atomic;
 }
 

@@ -193,7 +193,7 @@ static inline bool form_is_sensible(const struct form *f)
         return f->aux >> 8 <= ir_lane_bits(integer) && ir_lane_bits(integer) >= 16;
     case IR_vftoi:
     case IR_vitof:
-        return f->aux >> 8 <= ir_lane_bits(f->type) && !(f->aux & IR_FTOI_JS);
+        return f->aux >> 8 <= ir_lane_bits(f->type) && !(f->aux & IR_FTOI_MODULAR);
     default:
         return true;
     }

@@ -39,7 +39,7 @@ static void no_alignment(struct vcpu *v, struct ir_builder *b)
     arm_cpu_class.translate(v, b);
     for (unsigned i = 0; i < b->count; i++) {
         if (b->insns[i].op == IR_atomic || b->insns[i].op == IR_cas) {
-            b->insns[i].imm &= ~((uint64_t)(MO_ALIGN | MO_ATOMIC16) << 32);
+            b->insns[i].imm &= ~((uint64_t)(MO_ALIGN | MO_WHOLE_IN_16) << 32);
         }
     }
 }

@@ -344,7 +344,7 @@ TEST(conversions_saturate_and_scale)
     const struct ir_insn from = {
         .op = IR_itof, .type = T_F64, .src = T_I32, .aux = IR_ITOF_UNSIGNED | 1 << 8};
     CHECK_EQ(fp(from, 2, 0), F64_ONE);
-    const struct ir_insn js = {.op = IR_ftoi, .type = T_I32, .src = T_F64, .aux = IR_FTOI_JS};
+    const struct ir_insn js = {.op = IR_ftoi, .type = T_I32, .src = T_F64, .aux = IR_FTOI_MODULAR};
     CHECK_EQ(fp(js, UINT64_C(0x41f0000000500000), 0), 5);
     const struct ir_insn half = {.op = IR_fcvt, .type = T_F16, .src = T_F32, .imm = IR_FP_AHP};
     CHECK_EQ(fp(half, 0x7f800000, 0), 0x7fff);

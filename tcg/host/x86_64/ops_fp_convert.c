@@ -386,7 +386,7 @@ static void emit_ftoi(struct compiler *c, const struct ir_insn *in)
 
     if (!is_hostable(in, in->src) || (in->type != T_I32 && in->type != T_I64) ||
         rounding == IR_RODD || rounding == IR_RODD + 1 ||
-        ((fraction || in->aux & IR_FTOI_JS) && rounding != IR_RTZ)) {
+        ((fraction || in->aux & IR_FTOI_MODULAR) && rounding != IR_RTZ)) {
         fallback(c, in);
         return;
     }
@@ -395,7 +395,7 @@ static void emit_ftoi(struct compiler *c, const struct ir_insn *in)
     struct steps q = {.c = c};
 
     uint32_t cold = cold_evaluate(c, in, dst, c->as.hot);
-    if (in->aux & IR_FTOI_JS) {
+    if (in->aux & IR_FTOI_MODULAR) {
         cold = beyond_32_bits(c, dst, ra, cold);
     }
     const unsigned x = s_prepare(&q, in, (const unsigned[]){ra, t}, cold);
