@@ -655,6 +655,12 @@ static bool is_at(const struct tcg *a, const struct host_mark *m)
     return memcmp(&now, m, sizeof(now)) == 0;
 }
 
+/* Nobody else makes blocks, or uses short ones, meanwhile. */
+static bool is_one_thread(const struct tcg *a)
+{
+    return a->base.config.single_thread || a->base.count == 1;
+}
+
 /* Nothing was made behind the short blocks. */
 static bool shorts_are_last(const struct tcg *a)
 {
@@ -662,16 +668,26 @@ static bool shorts_are_last(const struct tcg *a)
            is_at(a, &a->short_behind);
 }
 
+/* Such a block does not protect its page, so what it writes to itself would not be seen: where
+ * writes are tracked it is of one instruction. */
+static struct block *find_short(struct vcpu *v, uint64_t pc, uint32_t limit)
+{
+    tcg_of(v)->limit = tcg_of(v)->accel->tracks_code ? 1 : limit;
+    struct block *b = block_find(v, pc);
+    tcg_of(v)->limit = 0;
+    return b;
+}
+
 struct block *block_short(struct vcpu *v, uint64_t pc, uint32_t limit)
 {
     struct tcg *a = tcg_of(v)->accel;
+
+    if (!is_one_thread(a)) {
+        return find_short(v, pc, limit); /* it stays until the cache is emptied */
+    }
     const bool goes_on = shorts_are_last(a);
     const struct host_mark before = mark(a);
-
-    /* Such a block does not protect its page, so what it writes to itself would not be seen. */
-    tcg_of(v)->limit = a->tracks_code ? 1 : limit;
-    struct block *b = block_find(v, pc);
-    tcg_of(v)->limit = 0;
+    struct block *b = find_short(v, pc, limit);
     if (b && !goes_on) {
         a->short_block = b;
         a->short_before = before;

@@ -85,7 +85,7 @@ exec /usr/bin/pkg-config "$@"
 P
 chmod +x "$tmp/without/pkg-config"
 configured() { # PATH: makes the configuration
-    env -u MAKEFLAGS -u MFLAGS PATH="$1" make BUILD="$tmp/late" "$tmp/late/config.h" > "$tmp/log" 2>&1 || tail -1 "$tmp/log"
+    env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL PATH="$1" make --no-print-directory BUILD="$tmp/late" "$tmp/late/config.h" > "$tmp/log" 2>&1 || tail -1 "$tmp/log"
     mpfr=$(grep -c '^TEST_LIBS.*-lmpfr' "$tmp/late/config.mk")
     stamp=$(stat -c %y "$tmp/late/config.h")
 }

@@ -317,11 +317,11 @@ static inline void form_operands(struct rng *r, struct rig_state *s, ir_type t)
         s->w[i] = (uint32_t)form_random_lane(r, w > 32 ? 32 : w);
         for (unsigned k = 0; k < 128 / w; k++) {
             const uint64_t x = form_random_lane(r, w);
-            memcpy(&s->v[i].u8[k * w / 8], &x, w / 8);
+            memcpy((char *)&s->v[i] + k * w / 8, &x, w / 8);
         }
         for (unsigned k = 0; k < 256 / w; k++) {
             const uint64_t x = form_random_lane(r, w);
-            memcpy(&s->y[i][0].u8[k * w / 8], &x, w / 8);
+            memcpy((char *)s->y[i] + k * w / 8, &x, w / 8);
         }
     }
     s->f = (uint16_t)rng_u64(r) & FORM_FLAGS;
