@@ -39,23 +39,28 @@ options() {
         -icount "shift=2,sleep=off,stop=$stop")
 }
 
-# left_alone NAME CPUS
+# left_alone NAME CPUS: $took is for how many milliseconds
 left_alone() {
+    local start=$(($(date +%s%N) / 1000000)) status
     options "$1" "$2"
     cp "$work/disk" "$work/$1.disk"
     timeout -s KILL 300 "$dragoman" "${options[@]}" < /dev/null > "$work/$1" 2> "$work/$1.err"
+    status=$?
+    took=$(($(date +%s%N) / 1000000 - start))
+    return $status
 }
 
 # piecewise NAME CPUS: with the monitor on a pipe, from state to state, which are further apart each time, so that a busy
 # host gets on as well; $rounds is how many it took
 piecewise() {
-    local name=$1 state=$work/$1.state load=()
+    local name=$1 state=$work/$1.state load=() piece
     options "$name" "$2"
     cp "$work/disk" "$work/$name.disk"
     for ((rounds = 0; rounds < 30; rounds++)); do
         rm -f "$state.next"
+        piece=$((took / 6 + took / 12 * rounds + RANDOM % (took / 12 + 1)))
         # The last words are printed at the end, behind the monitor's; a machine that has ended does not hear it.
-        (sleep "$((1 + rounds / 2)).$((RANDOM % 10))$((RANDOM % 10))"; printf 'stop\nsavevm %s.next\nquit\n' "$state") |
+        (sleep "$((piece / 1000)).$(printf %03d $((piece % 1000)))"; printf 'stop\nsavevm %s.next\nquit\n' "$state") |
             timeout -s KILL 300 "$dragoman" "${options[@]}" -monitor stdio "${load[@]}" > "$work/$name.out" 2> "$work/$name.err"
         grep -aq 'stopped after' "$work/$name.out" && return
         [ -e "$state.next" ] || { cat "$work/$name.out" "$work/$name.err" >&2; return 1; }
