@@ -6,6 +6,7 @@
  */
 #include "tests/support/churn.h"
 #include "base/rng.h"
+#include "tests/support/host_level.h"
 #include "tests/support/oracle.h"
 #include "tests/test.h"
 
@@ -35,9 +36,7 @@ static bool run_engine(struct churn *c, const struct accel_config *config, struc
     bool good;
 
     own.cache_bytes = 8u << 20;
-    own.time = config->counted ? counted_create(config) : NULL;
     good = test_board_go(churn_board(c), &own, 60, e);
-    counted_destroy(own.time);
     *insns = *executed - before;
     churn_result(c, r);
     return good;
@@ -74,16 +73,9 @@ static void compare(const struct accel_config *config)
     churn_free(theirs);
 }
 
-static bool host_has(int level)
-{
-    return level == 2 || (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
-                          (level == 3 || (__builtin_cpu_supports("avx512bw") &&
-                                          __builtin_cpu_supports("avx512vl"))));
-}
-
 static void compare_level(int level)
 {
-    if (!host_has(level)) {
+    if (!test_host_has_level(level)) {
         SKIP("the host is not an x86-64-v%d", level);
     }
     compare(&(struct accel_config){.host_level = level});

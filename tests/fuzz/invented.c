@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "tests/invented/program.h"
 #include "tests/support/board.h"
+#include "tests/support/host_level.h"
 #include "tests/support/oracle.h"
 #include "tests/test.h"
 
@@ -328,16 +329,9 @@ static void compare(const struct accel_config *config)
     destroy(&theirs);
 }
 
-static bool host_has(int level)
-{
-    return level == 2 || (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
-                          (level == 3 || (__builtin_cpu_supports("avx512bw") &&
-                                          __builtin_cpu_supports("avx512vl"))));
-}
-
 static void compare_level(int level)
 {
-    if (!host_has(level)) {
+    if (!test_host_has_level(level)) {
         SKIP("the host is not an x86-64-v%d", level);
     }
     compare(&(struct accel_config){.host_level = level});

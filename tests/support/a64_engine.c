@@ -9,6 +9,7 @@
 #include "cpu/arm/a64_decode.h"
 #include "tests/support/a64_model.h"
 #include "tests/support/board.h"
+#include "tests/support/host_level.h"
 
 /* Makes the image and runs it by one of a64_run.h's functions. */
 static enum a64_outcome run_program(const struct a64_job *job, const char *program,
@@ -113,17 +114,10 @@ static enum a64_outcome run_interpreter(const struct a64_engine *e, const struct
     return run_here(job, &(struct accel_config){.interpreter = true}, out, why);
 }
 
-static bool host_has(int level)
-{
-    return level == 2 || (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") &&
-                          (level == 3 || (__builtin_cpu_supports("avx512bw") &&
-                                          __builtin_cpu_supports("avx512vl"))));
-}
-
 static enum a64_outcome run_translated(const struct a64_engine *e, const struct a64_job *job,
                                        struct a64_results *out, char **why)
 {
-    if (!host_has(e->level)) {
+    if (!test_host_has_level(e->level)) {
         *why = mem_printf("the host is not an x86-64-v%d", e->level);
         return A64_ABSENT;
     }

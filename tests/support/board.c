@@ -2,9 +2,12 @@
 /* See board.h. */
 #include "tests/support/board.h"
 
+#include <assert.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/mem.h"
+#include "tests/support/oracle.h"
 
 static struct test_board *board_of(struct power *p)
 {
@@ -166,14 +169,68 @@ bool test_board_run(struct test_board *b, const struct accel_config *config, uin
 bool test_board_go(struct test_board *b, const struct accel_config *config, unsigned seconds,
                    struct error *e)
 {
-    struct accel *a = accel_create(config, b->vcpus, b->count, test_board_exited, b, e);
+    struct accel_config own = *config;
+    struct counted *made = own.counted && !own.time ? counted_create(config) : NULL;
+
+    own.time = made ? made : own.time;
+    struct accel *a = accel_create(&own, b->vcpus, b->count, test_board_exited, b, e);
     if (!a) {
+        counted_destroy(made);
         return false;
     }
     accel_start(a);
     const bool ended = test_board_wait(b, (int64_t)seconds * 1000000000);
     accel_stop(a);
     accel_destroy(a);
+    counted_destroy(made);
     return ended || error_set(e, "the guest did not end within %u s; vCPU 0 is at 0x%llx", seconds,
                               (unsigned long long)b->vcpus[0]->cls->pc(b->vcpus[0]));
+}
+
+bool test_board_go_oracle(struct test_board *b, uint64_t insns)
+{
+    struct oracle o;
+
+    oracle_init(&o, b->vcpus[0]);
+    while (!b->ended && o.insns < insns) {
+        const uint64_t left = insns - o.insns;
+        if (oracle_run(&o, left < 1000 ? left : 1000) != ORACLE_COUNT) {
+            break;
+        }
+    }
+    oracle_free(&o);
+    return b->ended;
+}
+
+void test_board_boot_all(struct test_board *b, uint64_t entry)
+{
+    for (unsigned i = 0; i < b->count; i++) {
+        b->vcpus[i]->cls->boot(b->vcpus[i], entry, i);
+        b->vcpus[i]->powered_off = false;
+    }
+}
+
+static uint8_t *place(struct test_board *b, paddr a, uint64_t bytes)
+{
+    assert(a >= b->ram_base && bytes <= b->ram_bytes - (a - b->ram_base));
+    return b->ram + (a - b->ram_base);
+}
+
+void test_board_put(struct test_board *b, paddr a, uint64_t value)
+{
+    store_le64(place(b, a, 8), value);
+}
+
+void test_board_put_code(struct test_board *b, paddr a, const uint32_t *code, size_t words)
+{
+    for (size_t i = 0; i < words; i++) {
+        store_le32(place(b, a + 4 * i, 4), code[i]);
+    }
+}
+
+void test_board_put_all(struct test_board *b, paddr a, const uint64_t *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        test_board_put(b, a + 8 * i, values[i]);
+    }
 }

@@ -44,9 +44,23 @@ void test_board_free(struct test_board *b);
  */
 bool test_board_run(struct test_board *b, const struct accel_config *config, uint64_t entry,
                     unsigned seconds, struct error *e);
-/* The same from where the vCPUs stand. */
+/* The same from where the vCPUs stand. A clock that is counted, if the caller has none, is made. */
 bool test_board_go(struct test_board *b, const struct accel_config *config, unsigned seconds,
                    struct error *e);
+/*
+ * From where it stands the first vCPU runs by the engine that keeps nothing until the guest ends,
+ * at most for so many instructions. false: it did not end.
+ */
+bool test_board_go_oracle(struct test_board *b, uint64_t insns);
+
+/* All vCPUs stand at entry, each with its number as the argument. */
+void test_board_boot_all(struct test_board *b, uint64_t entry);
+
+/* Into RAM at a, little-endian. */
+void test_board_put(struct test_board *b, paddr a, uint64_t value);
+/* The same for words of code, and what comes behind them: doublewords. */
+void test_board_put_code(struct test_board *b, paddr a, const uint32_t *code, size_t words);
+void test_board_put_all(struct test_board *b, paddr a, const uint64_t *values, size_t count);
 
 /* For accel_create: hears of nothing. */
 void test_board_exited(void *opaque, struct vcpu *v, enum accel_exit why);

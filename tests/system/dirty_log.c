@@ -14,7 +14,6 @@
 #include "memory/dirty.h"
 #include "memory/dma.h"
 #include "tests/support/board.h"
-#include "tests/support/oracle.h"
 #include "tests/test.h"
 
 #define RAM UINT64_C(0x40000000)
@@ -49,11 +48,6 @@ static const uint32_t program[] = {
     0xd503201f, 0xd503201f,
 };
 
-static void put(struct test_board *b, paddr a, uint64_t value)
-{
-    store_le64(b->ram + (a - RAM), value);
-}
-
 static void put_program(struct test_board *b, uint64_t rounds)
 {
     const uint64_t parameters[] = {0x04ff,                                      /* MAIR */
@@ -69,21 +63,17 @@ static void put_program(struct test_board *b, uint64_t rounds)
                                    ALIAS + (DATA - RAM),
                                    WINDOW,
                                    DATA};
-    for (unsigned i = 0; i < array_len(program); i++) {
-        store_le32(b->ram + (CODE - RAM) + 4 * i, program[i]);
-    }
-    for (unsigned i = 0; i < array_len(parameters); i++) {
-        put(b, CODE + sizeof(program) + 8 * i, parameters[i]);
-    }
-    put(b, ROOT, 0x705);
-    put(b, ROOT + 8, RAM | 0x701);
-    put(b, ROOT + 16, RAM | 0x701);
-    put(b, ROOT + 24, LEVEL2 | 3);
-    put(b, LEVEL2, LEVEL3 | 3);
+    test_board_put_code(b, CODE, program, array_len(program));
+    test_board_put_all(b, CODE + sizeof(program), parameters, array_len(parameters));
+    test_board_put(b, ROOT, 0x705);
+    test_board_put(b, ROOT + 8, RAM | 0x701);
+    test_board_put(b, ROOT + 16, RAM | 0x701);
+    test_board_put(b, ROOT + 24, LEVEL2 | 3);
+    test_board_put(b, LEVEL2, LEVEL3 | 3);
     for (unsigned n = 0; n < DATA_BYTES / GUEST_PAGE_SIZE; n++) {
-        put(b, LEVEL3 + 8 * n, (DATA + GUEST_PAGE_SIZE * n) | 0x703);
+        test_board_put(b, LEVEL3 + 8 * n, (DATA + GUEST_PAGE_SIZE * n) | 0x703);
     }
-    put(b, COUNTER, b->count);
+    test_board_put(b, COUNTER, b->count);
 }
 
 /* ---- readers of logs */
@@ -190,32 +180,11 @@ static void write_by_device(void *opaque)
 
 /* ---- all together */
 
-static bool run_oracle(struct test_board *b)
-{
-    struct oracle o;
-
-    oracle_init(&o, b->vcpus[0]);
-    while (!b->ended && oracle_run(&o, 1000) == ORACLE_COUNT) {
-    }
-    oracle_free(&o);
-    return b->ended;
-}
-
 /* NULL: by the engine that keeps nothing. */
 static bool run(struct test_board *b, const struct accel_config *config, struct error *e)
 {
-    for (unsigned i = 0; i < b->count; i++) {
-        b->vcpus[i]->cls->boot(b->vcpus[i], CODE, i);
-        b->vcpus[i]->powered_off = false;
-    }
-    if (!config) {
-        return run_oracle(b);
-    }
-    struct accel_config own = *config;
-    own.time = config->counted ? counted_create(config) : NULL;
-    const bool ended = test_board_go(b, &own, 120, e);
-    counted_destroy(own.time);
-    return ended;
+    test_board_boot_all(b, CODE);
+    return config ? test_board_go(b, config, 120, e) : test_board_go_oracle(b, UINT64_MAX);
 }
 
 static void start(struct reader *r, struct writer *w)

@@ -7,8 +7,8 @@
  */
 #include "base/bits.h"
 #include "cpu/arm.h"
+#include "tcg/ir.h"
 #include "tests/support/board.h"
-#include "tests/support/oracle.h"
 #include "tests/test.h"
 
 #define RAM UINT64_C(0x40000000)
@@ -66,6 +66,16 @@ static void write_register(void *opaque, uint64_t offset, uint64_t value, unsign
 
 static const struct mmio_ops ops = {.read = read_register, .write = write_register, .sizes = 8};
 
+static void add_device(struct rig *r)
+{
+    space_add(r->b->memory, &(struct mem_range){.base = DEVICE,
+                                                .size = 0x100,
+                                                .kind = RANGE_MMIO,
+                                                .name = "device",
+                                                .ops = &ops,
+                                                .opaque = r});
+}
+
 static void put_program(struct test_board *b, uint64_t rounds)
 {
     const uint64_t parameters[] = {0x04ff,                                      /* MAIR */
@@ -77,38 +87,18 @@ static void put_program(struct test_board *b, uint64_t rounds)
                                    LINE_END,
                                    DEVICE,
                                    COUNTER};
-    for (unsigned i = 0; i < array_len(program); i++) {
-        store_le32(b->ram + (CODE - RAM) + 4 * i, program[i]);
-    }
-    for (unsigned i = 0; i < array_len(parameters); i++) {
-        store_le64(b->ram + (CODE - RAM) + sizeof(program) + 8 * i, parameters[i]);
-    }
-    store_le64(b->ram + (ROOT - RAM), 0x705);
-    store_le64(b->ram + (ROOT - RAM) + 8, RAM | 0x701);
-    store_le64(b->ram + (COUNTER - RAM), b->count);
+    test_board_put_code(b, CODE, program, array_len(program));
+    test_board_put_all(b, CODE + sizeof(program), parameters, array_len(parameters));
+    test_board_put(b, ROOT, 0x705);
+    test_board_put(b, ROOT + 8, RAM | 0x701);
+    test_board_put(b, COUNTER, b->count);
 }
 
 /* NULL: by the engine that keeps nothing. */
 static bool go(struct test_board *b, const struct accel_config *config, struct error *e)
 {
-    struct oracle o;
-
-    for (unsigned i = 0; i < b->count; i++) {
-        b->vcpus[i]->cls->boot(b->vcpus[i], CODE, i);
-        b->vcpus[i]->powered_off = false;
-    }
-    if (config) {
-        struct accel_config own = *config;
-        own.time = config->counted ? counted_create(config) : NULL;
-        const bool ended = test_board_go(b, &own, 120, e);
-        counted_destroy(own.time);
-        return ended;
-    }
-    oracle_init(&o, b->vcpus[0]);
-    while (!b->ended && oracle_run(&o, 1000) == ORACLE_COUNT) {
-    }
-    oracle_free(&o);
-    return b->ended;
+    test_board_boot_all(b, CODE);
+    return config ? test_board_go(b, config, 120, e) : test_board_go_oracle(b, UINT64_MAX);
 }
 
 static void loses_nothing(unsigned vcpus, uint64_t rounds, const struct accel_config *config)
@@ -123,12 +113,7 @@ static void loses_nothing(unsigned vcpus, uint64_t rounds, const struct accel_co
     for (unsigned i = 0; i < vcpus; i++) {
         r.b->vcpus[i]->cls = &r.cls;
     }
-    space_add(r.b->memory, &(struct mem_range){.base = DEVICE,
-                                               .size = 0x100,
-                                               .kind = RANGE_MMIO,
-                                               .name = "device",
-                                               .ops = &ops,
-                                               .opaque = &r});
+    add_device(&r);
     rounds *= test_scale();
     put_program(r.b, rounds);
     CHECK_MSG(go(r.b, config, &e), "%s", e.text);
@@ -175,12 +160,7 @@ TEST(without_leave_an_atomic_to_a_device_is_a_fault)
     uint64_t old;
 
     REQUIRE(r.b);
-    space_add(r.b->memory, &(struct mem_range){.base = DEVICE,
-                                               .size = 0x100,
-                                               .kind = RANGE_MMIO,
-                                               .name = "device",
-                                               .ops = &ops,
-                                               .opaque = &r});
+    add_device(&r);
     v->cls->boot(v, CODE, 0);
     CHECK(!vcpu_atomic(v, DEVICE, MO_64 | v->cls->mmu_index(v) << MO_IDX_SHIFT, IR_ATOMIC_ADD, 1,
                        &old));

@@ -3,7 +3,6 @@
 #include "base/bits.h"
 #include "cpu/arm.h"
 #include "tests/support/board.h"
-#include "tests/support/oracle.h"
 #include "tests/test.h"
 
 #define RAM UINT64_C(0x40000000)
@@ -42,13 +41,9 @@ static struct test_board *board(struct requester *seen, struct error *e)
 {
     struct test_board *b = test_board_new(&arm_cpu_class, "max", 1, RAM, RAM_BYTES, e);
 
-    for (unsigned i = 0; b && i < array_len(program); i++) {
-        store_le32(b->ram + (CODE - RAM) + 4 * i, program[i]);
-    }
-    for (unsigned i = 0; b && i < array_len(handler); i++) {
-        store_le32(b->ram + (VECTORS + 0x200 - RAM) + 4 * i, handler[i]);
-    }
     if (b) {
+        test_board_put_code(b, CODE, program, array_len(program));
+        test_board_put_code(b, VECTORS + 0x200, handler, array_len(handler));
         space_add(b->memory, &(struct mem_range){.base = DEVICE,
                                                  .size = 0x100,
                                                  .kind = RANGE_MMIO,
@@ -78,15 +73,12 @@ static void run(const struct accel_config *config)
     struct error e = {""};
     struct requester seen = {.id = 99};
     struct test_board *b = board(&seen, &e);
-    struct oracle o;
 
     REQUIRE(b);
     if (config) {
         CHECK_MSG(test_board_go(b, config, 30, &e), "%s", e.text);
     } else {
-        oracle_init(&o, b->vcpus[0]);
-        oracle_run(&o, 1000);
-        oracle_free(&o);
+        test_board_go_oracle(b, 1000);
     }
     CHECK_EQ(x(b, 2), 0x1234);
     CHECK_EQ(x(b, 3), 0);

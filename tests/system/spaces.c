@@ -9,7 +9,6 @@
 #include "cpu/arm.h"
 #include "memory/dirty.h"
 #include "tests/support/board.h"
-#include "tests/support/oracle.h"
 #include "tests/test.h"
 
 #define RAM UINT64_C(0x40000000)
@@ -123,17 +122,11 @@ static void put_function(uint8_t *memory, uint32_t result)
 
 static void put_program(struct rig *r)
 {
-    uint8_t *ram = r->b->ram;
-
-    for (unsigned i = 0; i < array_len(program); i++) {
-        store_le32(ram + (CODE - RAM) + 4 * i, program[i]);
-    }
-    for (unsigned i = 0; i < array_len(parameters); i++) {
-        store_le64(ram + (CODE - RAM) + sizeof(program) + 8 * i, parameters[i]);
-    }
-    store_le64(ram + (ROOT - RAM) + 8, RAM | 0x701);
-    store_le64(ram + (ROOT - RAM) + 16, RAM | 0x701);
-    put_function(ram, 10);
+    test_board_put_code(r->b, CODE, program, array_len(program));
+    test_board_put_all(r->b, CODE + sizeof(program), parameters, array_len(parameters));
+    test_board_put(r->b, ROOT + 8, RAM | 0x701);
+    test_board_put(r->b, ROOT + 16, RAM | 0x701);
+    put_function(r->b->ram, 10);
     put_function(r->other, 20);
 }
 
@@ -200,7 +193,6 @@ static void run(const struct accel_config *config)
 {
     struct error e = {""};
     struct rig r = {.b = NULL};
-    struct oracle o;
 
     rig_init(&r, &e);
     REQUIRE(r.b && r.other);
@@ -208,10 +200,7 @@ static void run(const struct accel_config *config)
         CHECK_MSG(test_board_run(r.b, config, CODE, 30, &e), "%s", e.text);
     } else {
         r.cls.boot(r.b->vcpus[0], CODE, 0);
-        oracle_init(&o, r.b->vcpus[0]);
-        oracle_run(&o, 10000);
-        oracle_free(&o);
-        CHECK(r.b->ended);
+        CHECK(test_board_go_oracle(r.b, 10000));
     }
     check_results(&r);
     test_board_free(r.b);

@@ -33,11 +33,6 @@ static const uint32_t program[] = {
     0x52800100, 0x72b08000, 0xd4000002, 0xd503207f, 0x17ffffff, 0xd503201f,
 };
 
-static void put(struct test_board *b, paddr a, uint64_t value)
-{
-    store_le64(b->ram + (a - RAM), value);
-}
-
 static void put_program(struct test_board *b, uint64_t rounds)
 {
     const uint64_t parameters[] = {0x04ff,                                      /* MAIR */
@@ -50,15 +45,11 @@ static void put_program(struct test_board *b, uint64_t rounds)
                                    MOVZ_X3,
                                    ERRORS,
                                    COUNTER};
-    for (unsigned i = 0; i < array_len(program); i++) {
-        store_le32(b->ram + (CODE - RAM) + 4 * i, program[i]);
-    }
-    for (unsigned i = 0; i < array_len(parameters); i++) {
-        put(b, CODE + sizeof(program) + 8 * i, parameters[i]);
-    }
-    put(b, ROOT + 8, RAM | 0x701);
-    put(b, FUNCTION, UINT64_C(0xd65f03c0) << 32 | MOVZ_X3); /* ret */
-    put(b, COUNTER, b->count);
+    test_board_put_code(b, CODE, program, array_len(program));
+    test_board_put_all(b, CODE + sizeof(program), parameters, array_len(parameters));
+    test_board_put(b, ROOT + 8, RAM | 0x701);
+    test_board_put(b, FUNCTION, UINT64_C(0xd65f03c0) << 32 | MOVZ_X3); /* ret */
+    test_board_put(b, COUNTER, b->count);
 }
 
 static void run(uint64_t rounds, const struct accel_config *config)
@@ -68,10 +59,7 @@ static void run(uint64_t rounds, const struct accel_config *config)
 
     REQUIRE(b);
     put_program(b, rounds);
-    for (unsigned i = 0; i < b->count; i++) {
-        b->vcpus[i]->cls->boot(b->vcpus[i], CODE, i);
-        b->vcpus[i]->powered_off = false;
-    }
+    test_board_boot_all(b, CODE);
     CHECK_MSG(test_board_go(b, config, 120, &e), "%s", e.text);
     CHECK_EQ(load_le64(b->ram + (SEQUENCE - RAM)), rounds);
     CHECK_EQ(load_le64(b->ram + (ERRORS - RAM)), 0);
