@@ -655,12 +655,6 @@ static bool is_at(const struct tcg *a, const struct host_mark *m)
     return memcmp(&now, m, sizeof(now)) == 0;
 }
 
-/* Nobody else makes blocks, or uses short ones, meanwhile. */
-static bool is_one_thread(const struct tcg *a)
-{
-    return a->base.config.single_thread || a->base.count == 1;
-}
-
 /* Nothing was made behind the short blocks. */
 static bool shorts_are_last(const struct tcg *a)
 {
@@ -682,8 +676,8 @@ struct block *block_short(struct vcpu *v, uint64_t pc, uint32_t limit)
 {
     struct tcg *a = tcg_of(v)->accel;
 
-    if (!is_one_thread(a)) {
-        return find_short(v, pc, limit); /* it stays until the cache is emptied */
+    if (accel_thread_count(&a->base) > 1) { /* others make blocks, and use short ones, meanwhile */
+        return find_short(v, pc, limit);    /* it stays until the cache is emptied */
     }
     const bool goes_on = shorts_are_last(a);
     const struct host_mark before = mark(a);

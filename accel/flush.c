@@ -60,18 +60,27 @@ static void post(struct vcpu *other, const struct flush_request *r)
     work_post_errand(other, &w);
 }
 
-void tcg_map_changed(struct tcg *a)
+/* To all of a's. true: one of them runs here, and has done it. */
+static bool tell_all(struct tcg *a, const struct flush_request *r)
 {
-    const struct flush_request r = {.kind = FLUSH_MAP};
-    struct vcpu *self = vcpu_current();
+    struct vcpu *self = vcpu_current(); /* perhaps another accelerator's */
+    bool own = false;
 
     for (unsigned i = 0; i < a->base.count; i++) {
         if (a->base.vcpus[i] == self) {
-            apply(self, &r);
-            tcg_of(self)->map_changed = true;
+            apply(self, r);
+            own = true;
         } else {
-            post(a->base.vcpus[i], &r);
+            post(a->base.vcpus[i], r);
         }
+    }
+    return own;
+}
+
+void tcg_map_changed(struct tcg *a)
+{
+    if (tell_all(a, &(struct flush_request){.kind = FLUSH_MAP})) {
+        tcg_of(vcpu_current())->map_changed = true;
     }
     remap_drop_code(a);
 }
@@ -133,16 +142,9 @@ static void wait_for(struct accel *a, struct vcpu *v)
 
 void tcg_close_pages(struct tcg *a, const uint8_t *host)
 {
-    const struct flush_request r = {.kind = FLUSH_WRITES, .va = (uint64_t)(uintptr_t)host};
     struct vcpu *self = vcpu_current(); /* perhaps another accelerator's */
 
-    for (unsigned i = 0; i < a->base.count; i++) {
-        if (a->base.vcpus[i] == self) {
-            apply(self, &r);
-        } else {
-            post(a->base.vcpus[i], &r);
-        }
-    }
+    tell_all(a, &(struct flush_request){.kind = FLUSH_WRITES, .va = (uint64_t)(uintptr_t)host});
     if (self && self->accel && atomic_load(&self->accel->in_guest)) {
         wait_for(&a->base, self);
     } else {
@@ -157,7 +159,7 @@ bool tlb_sync(struct vcpu *v)
     if (!t) {
         return true;
     }
-    if (t->accel->base.count > 1 && !t->accel->base.config.single_thread) {
+    if (accel_thread_count(&t->accel->base) > 1) {
         wait_for(&t->accel->base, v);
     }
     const struct context *c = t->context;

@@ -170,6 +170,12 @@ extern const struct accel_ops *const accel_list[];
 
 /* ---- threads.c */
 
+/* 1: the vCPUs take turns, or there is one. */
+static inline unsigned accel_thread_count(const struct accel *a)
+{
+    return a->config.single_thread ? 1 : a->count;
+}
+
 bool accel_start_threads(struct accel *a, struct error *e); /* parked until accel_start */
 void accel_end_threads(struct accel *a);                    /* stopped before */
 /* Everybody out of guest code, then ops->met; any thread that runs a vCPU. */

@@ -140,7 +140,7 @@ static void init(struct tcg *a)
     a->tracks_code = track == ACCEL_TRACK_ON ||
                      (track == ACCEL_TRACK_AUTO && a->base.vcpus[0]->cls->coherent_code);
     /* Where writes are tracked the lock keeps whoever writes to a page from what is made of it. */
-    a->parallel = !a->base.config.single_thread && a->base.count > 1 && !a->tracks_code;
+    a->parallel = accel_thread_count(&a->base) > 1 && !a->tracks_code;
     os_random(&a->spoiled_key, sizeof(a->spoiled_key));
     a->spoiled_key = (a->spoiled_key & mask64(52)) | (uint64_t)0x7ff << 52;
     os_random(&a->aux_secret, sizeof(a->aux_secret));
@@ -151,7 +151,7 @@ static void init(struct tcg *a)
     const uint64_t blocks = cache_bytes(a) / CACHE_BYTES_A_BLOCK;
     a->block_capacity = blocks < LAYOUT_MOVED_IDS ? (uint32_t)blocks : LAYOUT_MOVED_IDS - 1;
     a->tracked = mem_alloc(sizeof(*a->tracked));
-    a->monitors = a->base.config.single_thread || a->base.count == 1 ? NULL : monitors_create();
+    a->monitors = accel_thread_count(&a->base) > 1 ? monitors_create() : NULL;
 }
 
 static bool setup(struct tcg *a, struct error *e)

@@ -23,11 +23,6 @@ static bool is_single(const struct accel *a)
     return a->config.single_thread;
 }
 
-static unsigned thread_count(const struct accel *a)
-{
-    return is_single(a) ? 1 : a->count;
-}
-
 bool accel_has_work(struct vcpu *v)
 {
     if (atomic_load(&v->powered_off) || v->accel->frozen) {
@@ -80,7 +75,7 @@ static void meet(struct accel *a)
     os_mutex_lock(&a->lock);
     a->outside++;
     while (atomic_load(&a->meeting)) {
-        if (a->outside == thread_count(a)) {
+        if (a->outside == accel_thread_count(a)) {
             a->ops->met(a);
             atomic_store(&a->meeting, false);
             os_cond_broadcast(&a->changed);
@@ -194,7 +189,7 @@ static void report(struct accel_vcpu *t, enum accel_exit why)
 static bool all_settled(const struct accel *a)
 {
     for (unsigned i = 0; i < a->count; i++) {
-        if ((i < thread_count(a) && !a->vcpus[i]->accel->parked) ||
+        if ((i < accel_thread_count(a) && !a->vcpus[i]->accel->parked) ||
             work_has_jobs(a->vcpus[i], false)) {
             return false;
         }
@@ -385,7 +380,7 @@ static void slice_timer(void *arg)
 
 bool accel_start_threads(struct accel *a, struct error *e)
 {
-    for (unsigned i = 0; i < thread_count(a); i++) {
+    for (unsigned i = 0; i < accel_thread_count(a); i++) {
         char name[16];
         struct accel_vcpu *t = a->vcpus[i]->accel;
         snprintf(name, sizeof(name), "vcpu %u", i);
@@ -409,7 +404,7 @@ void accel_end_threads(struct accel *a)
     atomic_store(&a->quit, true);
     os_cond_broadcast(&a->changed);
     os_mutex_unlock(&a->lock);
-    for (unsigned i = 0; i < thread_count(a); i++) {
+    for (unsigned i = 0; i < accel_thread_count(a); i++) {
         struct accel_vcpu *t = a->vcpus[i]->accel;
         if (t->has_thread) {
             os_thread_join(&t->thread);
