@@ -102,6 +102,24 @@ bool machine_add_global(struct machine *m, const struct machine_global *g, struc
     return good;
 }
 
+struct vcpu *machine_add_vcpu(struct machine *m, const struct cpu_class *cls, struct error *e)
+{
+    const char *model = m->config.cpu ? m->config.cpu : m->cls->default_cpu;
+
+    if (!m->vcpus) {
+        m->vcpus = mem_array(m->config.cpus, sizeof(*m->vcpus));
+    }
+    assert(m->vcpu_count < m->config.cpus);
+    struct vcpu *v = cls->create(model, m->vcpu_count, e);
+    if (v) {
+        m->vcpus[m->vcpu_count++] = v;
+        v->memory = m->memory;
+        v->clock = m->clock;
+        v->power = m->power;
+    }
+    return v;
+}
+
 void machine_add_start(struct machine *m, unsigned cpu, uint64_t pc)
 {
     struct machine_start *s = mem_alloc(sizeof(*s));

@@ -146,6 +146,11 @@ void machine_reset(struct machine *m);
 /* Before devices are made. The texts outlive the machine. False: no device of that driver takes it.
  */
 bool machine_add_global(struct machine *m, const struct machine_global *g, struct error *e);
+/*
+ * For boards: the next vCPU, of cls and the model that -cpu or the class names, on the machine's
+ * memory, clock and power. The machine owns it. NULL: e says why.
+ */
+struct vcpu *machine_add_vcpu(struct machine *m, const struct cpu_class *cls, struct error *e);
 /* From the next reset on vCPU cpu begins at pc. */
 void machine_add_start(struct machine *m, unsigned cpu, uint64_t pc);
 /* All of the machine, also a partly built one. Not the clock, loop and back ends, which are the

@@ -446,18 +446,11 @@ static unsigned cluster_cpus(unsigned n, unsigned i)
 
 static bool add_cpus(struct machine *m, struct error *e)
 {
-    const struct cpu_class *cls = m->cls->cpu_classes[0];
-    const char *model = m->config.cpu ? m->config.cpu : m->cls->default_cpu;
-    m->vcpus = mem_array(m->config.cpus, sizeof(*m->vcpus));
     for (unsigned i = 0; i < m->config.cpus; i++) {
-        struct vcpu *v = cls->create(model, i, e);
+        struct vcpu *v = machine_add_vcpu(m, m->cls->cpu_classes[0], e);
         if (!v) {
             return false;
         }
-        m->vcpus[m->vcpu_count++] = v;
-        v->memory = m->memory;
-        v->clock = m->clock;
-        v->power = m->power;
         arm_set_mpidr(v, virt_affinity(i));
         arm_set_cluster_cpus(v, cluster_cpus(m->config.cpus, i));
         arm_set_seed(v, rng_u64(&m->rng));

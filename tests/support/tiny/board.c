@@ -26,7 +26,6 @@ static const struct mmio_ops ports = {.read = read_port, .write = write_port, .s
 
 static bool build(struct machine *m, struct error *e)
 {
-    const char *model = m->config.cpu ? m->config.cpu : m->cls->default_cpu;
     space_add(m->memory,
               &(struct mem_range){
                   .size = m->config.ram_bytes, .kind = RANGE_RAM, .name = "ram", .host = m->ram});
@@ -37,16 +36,7 @@ static bool build(struct machine *m, struct error *e)
                                              .ops = &ports,
                                              .opaque = m,
                                              .lock = m->lock});
-    m->vcpus = mem_array(1, sizeof(*m->vcpus));
-    struct vcpu *v = tiny_cpu_class.create(model, 0, e);
-    if (!v) {
-        return false;
-    }
-    m->vcpus[m->vcpu_count++] = v;
-    v->memory = m->memory;
-    v->clock = m->clock;
-    v->power = m->power;
-    return true;
+    return machine_add_vcpu(m, &tiny_cpu_class, e) != NULL;
 }
 
 static const struct cpu_class *const cpus[] = {&tiny_cpu_class, NULL};
