@@ -43,6 +43,8 @@ struct block_part block_on_page(struct block *b, uint64_t pa)
     return (struct block_part){.bytes = b->second_bytes, .next = &b->second_next};
 }
 
+_Static_assert(offsetof(struct block, movable) < 64, "a look-up reads one line of a block");
+
 /* The block at pa and, if it lies on two pages, second: the one that is fixed to pc, or a movable
  * one; for env.aux. */
 static struct block *find(struct vcpu *v, uint64_t pa, uint64_t second, uint64_t pc)
@@ -729,9 +731,10 @@ static void unlink_block(struct tcg *a, struct block *b)
 static void forget_jumps(struct tcg *a, const struct block *b)
 {
     atomic_fence(); /* the blocks are seen to be invalid by who enters one from now on */
+    const unsigned page = GUEST_PAGE_SIZE >> a->code_align;
+
     for (unsigned i = 0; i < a->base.count; i++) {
         struct jump_entry *jumps = tcg_of(a->base.vcpus[i])->jumps;
-        const unsigned page = GUEST_PAGE_SIZE >> a->base.vcpus[i]->cls->ir->code_align;
         const unsigned step = !b ? 1 : b->movable ? page : JUMP_TABLE_ENTRIES;
         for (unsigned k = b ? tcg_jump_slot(a, b->pc) & (step - 1) : 0; k < JUMP_TABLE_ENTRIES;
              k += step) {

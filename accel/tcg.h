@@ -197,6 +197,7 @@ struct tcg {
     unsigned short_count;
     struct host_mark short_before, short_behind;
     struct code_slots null_slots;
+    unsigned code_align; /* of the guest (struct ir_guest): jump tables are read with it */
     uint64_t spoiled_key;
     uint64_t aux_secret;           /* for layout_aux_key */
     _Atomic bool nonglobal_common; /* code of common regions need not be the same in all address
@@ -289,7 +290,7 @@ static inline uint64_t tcg_fetched_at(const struct cpu_fetch *f, uint64_t pc)
 /* The entry of jump tables for pc. */
 static inline unsigned tcg_jump_slot(const struct tcg *a, uint64_t pc)
 {
-    return (unsigned)(pc >> a->base.vcpus[0]->cls->ir->code_align) & (JUMP_TABLE_ENTRIES - 1);
+    return (unsigned)(pc >> a->code_align) & (JUMP_TABLE_ENTRIES - 1);
 }
 
 static inline void tcg_count(struct vcpu *v, enum tcg_count c)

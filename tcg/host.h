@@ -112,14 +112,14 @@ struct block {
     uint64_t pa; /* physical address of the first byte */
     uint64_t pc; /* for which it was translated; where it runs, unless it is movable */
     uint64_t mode_key;
-    uint64_t aux; /* see ir_builder.aux */
+    uint64_t aux;       /* see ir_builder.aux */
+    uint64_t second_pa; /* where the block goes on, on another page; see second_bytes */
     struct block *hash_next;
     const void *entry; /* executable address; the block's PC is in the register for it */
     bool valid;
     bool movable;          /* right at any virtual page: hot.page says at which it runs */
     uint32_t bytes;        /* guest code that the block rests on, from pa */
     uint32_t second_bytes; /* and from second_pa on, where a page begins; 0: one page is all */
-    uint64_t second_pa;
     uint32_t guest_insns;
     uint32_t code_bytes;
     const void *inner;                     /* as entry, for links: hot.page is right */
