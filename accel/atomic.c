@@ -23,7 +23,10 @@
  */
 #include <string.h>
 
+#include "accel/atomic.h"
+#include "accel/debug.h"
 #include "accel/tcg.h"
+#include "accel/track.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/mem.h"

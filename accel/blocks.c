@@ -11,9 +11,16 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "accel/blocks.h"
+#include "accel/code_pages.h"
 #include "accel/compilers.h"
+#include "accel/context.h"
+#include "accel/debug.h"
 #include "accel/perf.h"
+#include "accel/remap.h"
+#include "accel/tcg.h"
 #include "accel/trace.h"
+#include "accel/track.h"
 #include "accel/uncached.h"
 #include "base/atomic.h"
 #include "base/bits.h"

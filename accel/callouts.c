@@ -5,7 +5,16 @@
  */
 #include <string.h>
 
+#include "accel/atomic.h"
+#include "accel/blocks.h"
+#include "accel/callouts.h"
+#include "accel/code_pages.h"
+#include "accel/context.h"
 #include "accel/countdown.h"
+#include "accel/debug.h"
+#include "accel/flush.h"
+#include "accel/round.h"
+#include "accel/tcg.h"
 #include "accel/trace.h"
 #include "base/atomic.h"
 #include "base/bits.h"

@@ -12,6 +12,7 @@
  * Code that was first met where much code turned out to move is movable at once: else a program
  * that starts at a random address would be translated twice, the first time for nothing.
  */
+#include "accel/code_pages.h"
 #include "accel/tcg.h"
 #include "base/mem.h"
 

@@ -9,6 +9,7 @@
  * There is a compiler for each thread, or as many as the cache has room for.
  */
 #include "accel/compilers.h"
+#include "accel/tcg.h"
 
 #include "base/mem.h"
 

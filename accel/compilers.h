@@ -4,7 +4,21 @@
 #ifndef ACCEL_COMPILERS_H
 #define ACCEL_COMPILERS_H
 
-#include "accel/tcg.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct compiler;
+struct tcg;
+
+struct lent_compiler {
+    struct compiler *c;
+    bool busy; /* a thread uses it */
+};
+
+struct dropped_range {
+    uint64_t pa, bytes;
+};
+#define DROPPED_RANGES 64u
 
 void compilers_create(struct tcg *a);
 void compilers_destroy(struct tcg *a);

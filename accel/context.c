@@ -19,6 +19,8 @@
  */
 #include <string.h>
 
+#include "accel/code_pages.h"
+#include "accel/context.h"
 #include "accel/tcg.h"
 #include "base/atomic.h"
 #include "base/bits.h"

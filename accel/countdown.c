@@ -12,6 +12,10 @@
  * To end a round early countdown is lowered, and the next block finds nothing left.
  */
 #include "accel/countdown.h"
+#include "accel/blocks.h"
+#include "accel/callouts.h"
+#include "accel/context.h"
+#include "accel/tcg.h"
 
 void countdown_begin(struct vcpu *v, int64_t n)
 {

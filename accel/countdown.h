@@ -3,7 +3,10 @@
 #ifndef ACCEL_COUNTDOWN_H
 #define ACCEL_COUNTDOWN_H
 
-#include "accel/tcg.h"
+#include <stdint.h>
+
+struct block;
+struct vcpu;
 
 /* As those of struct accel_ops. */
 void countdown_begin(struct vcpu *v, int64_t n);

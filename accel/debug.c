@@ -9,6 +9,8 @@
  * to look behind the instruction, it is then executed alone (tcg_run) with watchpoints off, and so
  * it is when the guest goes on from a stop.
  */
+#include "accel/debug.h"
+#include "accel/blocks.h"
 #include "accel/tcg.h"
 #include "base/bits.h"
 #include "base/mem.h"

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "accel/fault.h"
 #include "accel/tcg.h"
 #include "base/bits.h"
 #include "base/mem.h"

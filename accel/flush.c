@@ -8,8 +8,24 @@
  * block; what the block keeps of the map (addends of groups, which the back end knows) is spoiled
  * before.
  */
+#include "accel/flush.h"
+#include "accel/context.h"
+#include "accel/remap.h"
 #include "accel/tcg.h"
 #include "base/atomic.h"
+
+/* A flush, as others post it (work.h). */
+struct flush_request {
+    enum {
+        FLUSH_ALL,
+        FLUSH_MAP,    /* and what is known of the physical map */
+        FLUSH_WRITES, /* the lines for writes of the page whose host address is va, 0: of all */
+        FLUSH_TAG,
+        FLUSH_RANGE
+    } kind;
+    uint64_t va, bytes;
+    uint32_t tag;
+};
 
 static void apply(struct vcpu *v, const struct flush_request *r)
 {

@@ -11,6 +11,9 @@
  * Frames on a code stack need no clearing: generated code begins at its top, whose words match
  * nothing, and never looks below.
  */
+#include "accel/forget.h"
+#include "accel/blocks.h"
+#include "accel/context.h"
 #include "accel/tcg.h"
 
 /* monitor: the exclusive monitor, too. */

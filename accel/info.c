@@ -2,8 +2,9 @@
 /* `info jit`: the figures that steer work on the translator. */
 #include <inttypes.h>
 
-#include "accel/countdown.h"
+#include "accel/info.h"
 #include "accel/perf.h"
+#include "accel/tcg.h"
 #include "base/atomic.h"
 
 static void translation(struct tcg *a, struct strbuf *out)

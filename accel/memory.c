@@ -5,7 +5,9 @@
  */
 #include <string.h>
 
+#include "accel/debug.h"
 #include "accel/tcg.h"
+#include "accel/track.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "tcg/ir.h"

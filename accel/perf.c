@@ -27,6 +27,8 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/os.h"
+#include "cpu/cpu.h"
 
 #define DUMP_MAGIC 0x4a695444u /* "JiTD" to a reader of this byte order */
 #define DUMP_VERSION 1u

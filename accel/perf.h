@@ -3,7 +3,8 @@
 #ifndef ACCEL_PERF_H
 #define ACCEL_PERF_H
 
-#include "accel/tcg.h"
+#include "accel/accel.h"
+#include "tcg/host.h"
 
 struct perf;
 

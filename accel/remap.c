@@ -7,6 +7,8 @@
  * that they were made from is kept, and compared with the map after each change; so a flash that
  * changes its mode a thousand times costs a look at each page of code, and no translation.
  */
+#include "accel/remap.h"
+#include "accel/blocks.h"
 #include "accel/tcg.h"
 #include "base/mem.h"
 

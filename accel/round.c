@@ -7,7 +7,14 @@
  * matches; generated code then asks the run-time, which leaves. The run loop clears exit_request
  * before it looks at anything that somebody may want (tcg_listen), so that no request is lost.
  */
+#include "accel/round.h"
+#include "accel/blocks.h"
+#include "accel/callouts.h"
+#include "accel/context.h"
 #include "accel/countdown.h"
+#include "accel/debug.h"
+#include "accel/flush.h"
+#include "accel/tcg.h"
 #include "accel/trace.h"
 #include "base/atomic.h"
 #include "base/bits.h"

@@ -17,6 +17,8 @@
  * then (callouts.c).
  */
 #include "accel/stats.h"
+#include "accel/blocks.h"
+#include "accel/tcg.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -25,7 +27,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "accel/tcg.h"
 #include "base/atomic.h"
 #include "base/mem.h"
 

@@ -2,9 +2,22 @@
 /* The translating accelerator's life, and its table of functions. */
 #include <string.h>
 
+#include "accel/atomic.h"
+#include "accel/blocks.h"
+#include "accel/callouts.h"
 #include "accel/compilers.h"
+#include "accel/context.h"
 #include "accel/countdown.h"
+#include "accel/debug.h"
+#include "accel/fault.h"
+#include "accel/flush.h"
+#include "accel/forget.h"
+#include "accel/info.h"
 #include "accel/perf.h"
+#include "accel/round.h"
+#include "accel/tcg.h"
+#include "accel/trace.h"
+#include "accel/track.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/fields.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The TLB's life, page walks, and choice of resident tables; see tlb.h. The hot half is tlb_leaf.c,
  * flushes are in tlb_flush.c. */
+#include "accel/debug.h"
 #include "accel/tcg.h"
 
 #include <string.h>

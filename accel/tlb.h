@@ -13,7 +13,7 @@
  * the global pages of its half), and, but for large pages, of those of any page with its page's
  * hash. So a flush of everything, of a space, or of a page in whatever space increments a counter.
  *
- * All of it belongs to the vCPU's thread. Other threads post requests (accel/tcg.h).
+ * All of it belongs to the vCPU's thread. Other threads post requests (accel/flush.c).
  */
 #ifndef ACCEL_TLB_H
 #define ACCEL_TLB_H

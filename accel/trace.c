@@ -8,6 +8,8 @@
  * pieces, and what is left of it is an entry of its own.
  */
 #include "accel/trace.h"
+#include "accel/blocks.h"
+#include "accel/tcg.h"
 
 #include <inttypes.h>
 

@@ -3,11 +3,17 @@
 #ifndef ACCEL_TRACE_H
 #define ACCEL_TRACE_H
 
-#include "accel/tcg.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+struct accel;
+struct vcpu;
 
 /* True while entries of blocks are logged: none may go unseen by the run-time. */
 bool trace_entries(void);
 /* v is about to run the block at pc, with its registers in memory. */
 void trace_entry(struct vcpu *v, uint64_t pc);
+/* As that of struct accel_ops. */
+void tcg_log_changed(struct accel *a);
 
 #endif

@@ -17,6 +17,9 @@
  * A store into the block that runs is refused: the block is left at that instruction, which is
  * executed alone (round.c), as one that meets a watchpoint is. What follows is then looked up anew.
  */
+#include "accel/track.h"
+#include "accel/blocks.h"
+#include "accel/context.h"
 #include "accel/tcg.h"
 #include "base/atomic.h"
 

@@ -10,6 +10,8 @@
  * costs some 100 ns each. Nothing here is done for other code.
  */
 #include "accel/uncached.h"
+#include "accel/blocks.h"
+#include "accel/tcg.h"
 
 #include <string.h>
 

@@ -3,7 +3,9 @@
 #ifndef ACCEL_UNCACHED_H
 #define ACCEL_UNCACHED_H
 
-#include "accel/tcg.h"
+#include <stdint.h>
+
+struct tcg;
 
 /* The bytes to translate from in place of those at host, where physical address pa is: they stay
  * until everything is flushed. NULL: there is no room, everything must be flushed. */

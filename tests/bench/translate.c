@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "accel/blocks.h"
+#include "accel/context.h"
 #include "accel/tcg.h"
 #include "base/bits.h"
 #include "base/mem.h"

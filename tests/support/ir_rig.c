@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "accel/accel.h"
+#include "accel/atomic.h"
 #include "accel/tcg.h"
 #include "base/bits.h"
 #include "base/mem.h"

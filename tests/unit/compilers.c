@@ -5,6 +5,8 @@
  */
 #include "tests/test.h"
 
+#include "accel/blocks.h"
+#include "accel/context.h"
 #include "accel/tcg.h"
 #include "base/atomic.h"
 #include "base/bits.h"

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* What a change of the map of memory means for code; see remap.c. */
+#ifndef ACCEL_REMAP_H
+#define ACCEL_REMAP_H
+
+#include "accel/tlb.h"
+
+struct tcg;
+
+/* Under the translate lock: a block was made from what hit says. false: that is no longer what is
+ * mapped there, so the block serves once. */
+bool remap_note_code(struct vcpu *v, const struct tlb_hit *hit);
+void remap_drop_code(struct tcg *a); /* code whose memory is no longer at its address is gone */
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Writes to translated code; see track.c. */
+#ifndef ACCEL_TRACK_H
+#define ACCEL_TRACK_H
+
+#include "accel/tlb.h"
+#include "memory/dirty.h"
+#include "tcg/env.h"
+
+struct block;
+struct code_page;
+struct tcg;
+
+/* The page at hit is about to be translated from; without the translate lock. true: that took a
+ * while, and what v knows of contexts and pages may have changed. The next five with the lock: */
+bool track_protect(struct vcpu *v, const struct tlb_hit *hit);
+bool track_protected(struct vcpu *v, const struct tlb_hit *hit); /* it is, or cannot be */
+/* Reading the code at hit begins; false: the block serves once. Behind that, the block or NULL. */
+bool track_begin(struct vcpu *v, const struct tlb_hit *hit, uint64_t *granules);
+void track_end(struct vcpu *v, const struct tlb_hit *hit, uint64_t granules, const struct block *b);
+void track_insert(struct tcg *a, struct code_page *p, const uint8_t *host); /* it has one more */
+void track_dropped(struct tcg *a, struct code_page *p); /* p has fewer blocks, or none */
+void track_forget(struct tcg *a);                       /* no page has any */
+/* Behind a write to code, by whoever, within a page; opaque is the accelerator (dirty_guests). */
+void track_code_written(void *opaque, const uint8_t *host, uint64_t n);
+/* v is about to store n bytes at hit. false: not within the block that runs (hot.raised). */
+bool track_may_store(struct vcpu *v, const struct tlb_hit *hit, uint64_t n);
+
+/* v has stored n bytes at host, by the run-time. */
+static inline void track_stored(struct vcpu *v, const void *host, uint64_t n)
+{
+    const struct tlb *t = vcpu_env(v)->tlb;
+
+    if (unlikely(!t || t->dirty)) {
+        dirty_written(v->memory, host, n);
+    }
+}
+
+#endif
