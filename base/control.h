@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 
+struct netdev;
 struct vcpu;
 
 enum run_state {
@@ -51,6 +52,14 @@ struct control {
      */
     bool (*save)(struct control *c, const char *path, struct error *e);
     bool (*load)(struct control *c, const char *path, struct error *e);
+    /*
+     * Networks: the one of that id, or that the card with that id has; without an id the first user
+     * network. NULL: there is none, or none is wanted any more once netdev_del has taken it.
+     */
+    struct netdev *(*network)(struct control *c, const char *id, struct error *e);
+    /* As -netdev says it: "user,id=n1". */
+    bool (*netdev_add)(struct control *c, const char *text, struct error *e);
+    bool (*netdev_del)(struct control *c, const char *id, struct error *e);
     /* Text of what system/ owns: "chardev", "block", "network", "version". false: no such topic. */
     bool (*describe)(struct control *c, const char *topic, struct strbuf *out);
 };

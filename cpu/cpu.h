@@ -22,6 +22,7 @@
 #include "tcg/env.h"
 
 struct accel_vcpu;
+struct core_note;
 struct cursor;
 struct vcpu;
 struct ir_builder;
@@ -54,6 +55,16 @@ struct translation {
     bool device;            /* device memory type: no speculation, alignment enforced */
     bool slow;    /* every access must take the slow path (watchpoint, sub-page permission) */
     uint8_t attr; /* architecture's own */
+};
+
+/* Piece of the current address space around an address: a page, a block, or a hole that page tables
+ * leave. */
+struct cpu_mapping {
+    bool mapped;
+    bool read[2], write[2], exec[2]; /* by user mode, by privileged mode */
+    bool global, device;
+    vaddr first, last; /* of the piece; addresses in it lie as in the physical piece */
+    paddr pa;          /* of first */
 };
 
 /*
@@ -91,12 +102,13 @@ struct cpu_fetch {
 };
 
 struct cpu_class {
-    const char *name;                 /* "arm" */
-    const struct cpu_reg *regs;       /* ends with .name NULL */
-    const char *gdb_arch;             /* "aarch64" */
-    const struct gdb_type *gdb_types; /* that rows of regs name and gdb does not know; ends with
-                                         .name NULL; or NULL */
-    bool big_endian;                  /* gdb has registers and memory in this order */
+    const char *name;                   /* "arm" */
+    const struct cpu_reg *regs;         /* ends with .name NULL */
+    const char *gdb_arch;               /* "aarch64" */
+    const struct gdb_type *gdb_types;   /* that rows of regs name and gdb does not know; ends with
+                                           .name NULL; or NULL */
+    bool big_endian;                    /* gdb has registers and memory in this order */
+    const struct core_note *core_notes; /* cpu/core_note.h; NULL: a core file has no registers */
 
     /* Makes vCPU number index of model ("name,feature=…"); false: error with what is accepted. */
     struct vcpu *(*create)(const char *model, unsigned index, struct error *e);
@@ -154,6 +166,8 @@ struct cpu_class {
                  uint64_t *fault);
     /* Debug view: current address space, no side effects. */
     bool (*debug_translate)(struct vcpu *v, vaddr va, paddr *pa);
+    /* The same, of all that page tables say of the piece that va is in. NULL: nobody can tell. */
+    void (*mapping)(struct vcpu *v, vaddr va, struct cpu_mapping *m);
     struct cpu_regions regions;
     /* The identity of the address space of the region of va (ASID, and which base register), for
      * tags; see tcg/env.h. */
@@ -258,6 +272,9 @@ static inline struct space *vcpu_space(const struct vcpu *v, uint64_t pa)
  */
 void *vcpu_alloc(size_t size);
 void vcpu_free(void *cpu);
+
+/* The register of a stopped vCPU in bytes, which are r->bits / 8, low ones first. */
+void vcpu_read_register(struct vcpu *v, const struct cpu_reg *r, void *bytes);
 
 /* The vCPU whose thread this is, or NULL; set by the accelerator around guest execution (banked
  * registers of devices). */

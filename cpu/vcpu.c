@@ -22,3 +22,15 @@ void vcpu_free(void *cpu)
 {
     free((struct tcg_env *)cpu - 1);
 }
+
+void vcpu_read_register(struct vcpu *v, const struct cpu_reg *r, void *bytes)
+{
+    const bool is_pc = r->gdb_type && strcmp(r->gdb_type, "code_ptr") == 0;
+    if (is_pc || r->get) {
+        uint8_t value[8];
+        store_le64(value, is_pc ? v->cls->pc(v) : r->get(v));
+        memcpy(bytes, value, r->bits / 8);
+    } else {
+        memcpy(bytes, (const char *)v + r->offset, r->bits / 8);
+    }
+}

@@ -176,6 +176,9 @@ struct bus {
     bool (*is_full)(const struct bus *b); /* takes one device, and has it; NULL: takes many */
     /* Lines of d's place on the bus for `info qtree`, indented so far; or NULL. */
     void (*describe)(const struct device *d, int indent, struct strbuf *out);
+    /* All that is on it and behind it, as `info` of the bus's kind shows it, of a bus that is
+     * behind no other of its kind; or NULL. Any thread. */
+    void (*info)(const struct bus *b, struct strbuf *out);
     /* The place in a word, as far as the bus has several; or NULL. */
     void (*place)(const struct device *d, char *text, size_t size);
     struct bus *next;

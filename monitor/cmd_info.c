@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* `info`: what the machine is and does. */
+#include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,6 +85,28 @@ static void info_qtree(struct call *c)
     put_owned(c, machine_describe_tree(context(c)->machine));
 }
 
+static void info_pci(struct call *c)
+{
+    bool any = false;
+    for (const struct bus *b = context(c)->machine->buses; b; b = b->next) {
+        if (b->kind == BUS_PCI && b->info) {
+            b->info(b, c->out);
+            any = true;
+        }
+    }
+    if (!any) {
+        strbuf_puts(c->out, "the machine has no PCI\n");
+    }
+}
+
+static void info_roms(struct call *c)
+{
+    for (const struct placement *p = context(c)->machine->placements.first; p; p = p->next) {
+        strbuf_printf(c->out, "addr=%016" PRIx64 " size=0x%06" PRIx64 " mem=ram name=\"%s\"\n",
+                      (uint64_t)p->base, p->size + p->zeros, p->what);
+    }
+}
+
 static void info_status(struct call *c)
 {
     strbuf_printf(c->out, "VM status: %s\n", run_state_name(context(c)->control->state));
@@ -132,12 +155,16 @@ const struct command info_topics[] = {
     {"chardev", NULL, "", 0, 0, "character back ends", info_chardev},
     {"cpus", NULL, "", 0, 0, "CPUs and where they are", info_cpus},
     {"jit", NULL, "[on|off]", 0, 1, "the translator's figures; on: measure from now", info_jit},
+    {"mem", NULL, "", 0, 0, "what page tables map, in runs of equal rights", info_mem},
     {"mtree", NULL, "", 0, 0, "memory map", info_mtree},
     {"name", NULL, "", 0, 0, "the machine's name", info_name},
     {"network", NULL, "", 0, 0, "networks", info_network},
+    {"pci", NULL, "", 0, 0, "PCI functions and where they are", info_pci},
     {"qtree", NULL, "", 0, 0, "buses and devices", info_qtree},
     {"registers", NULL, "[-a]", 0, 1, "registers of the CPU, or of all", info_registers},
+    {"roms", NULL, "", 0, 0, "what is put into memory at each reset", info_roms},
     {"status", NULL, "", 0, 0, "whether the machine runs", info_status},
+    {"tlb", NULL, "", 0, 0, "what page tables map, page by page", info_tlb},
     {"uuid", NULL, "", 0, 0, "the machine's identity", info_uuid},
     {"version", NULL, "", 0, 0, "the emulator's version", info_version},
     {0}};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * x and xp: guest memory, virtual and physical, as numbers, characters or instructions: x/COUNT
- * FORMAT SIZE, as in gdb.
+ * Guest memory. x and xp show it, virtual and physical, as numbers, characters or instructions:
+ * x/COUNT FORMAT SIZE, as in gdb. The others tell where an address is, save memory to a file, and
+ * calculate.
  */
 #include <ctype.h>
 #include <inttypes.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/new_file.h"
 #include "cpu/cpu.h"
 #include "monitor/commands.h"
 
@@ -64,6 +66,7 @@ static void cannot(struct call *c, uint64_t a)
     strbuf_printf(c->out, "cannot read memory at 0x%" PRIx64 "\n", a);
 }
 
+/* A blank and the value; x has them in lines of 16 bytes. */
 static void put_item(struct strbuf *out, const struct dump *d, uint64_t v)
 {
     unsigned unused = 64 - 8 * d->bytes;
@@ -133,22 +136,17 @@ static void show(struct call *c, bool physical)
 {
     struct dump d = {.count = 1, .format = 'x', .bytes = 4};
     uint64_t a;
-    if (!parse_format(c, &d) || !call_number(c, c->words[0], &a)) {
+    const bool running = call_pause(c);
+    if (!parse_format(c, &d) || !expression_of_rest(c, 0, &a)) {
+        call_resume(c, running);
         return;
-    }
-    const struct monitor_context *m = c->session->context;
-    bool running = m->accel && accel_running(m->accel);
-    if (running) {
-        accel_stop(m->accel);
     }
     if (d.format == 'i') {
         dump_instructions(c, &d, physical, a);
     } else {
         dump_items(c, &d, physical, a);
     }
-    if (running) {
-        accel_start(m->accel);
-    }
+    call_resume(c, running);
 }
 
 static void x(struct call *c)
@@ -161,7 +159,159 @@ static void xp(struct call *c)
     show(c, true);
 }
 
+static void print(struct call *c)
+{
+    struct dump d = {.count = 1, .format = 0, .bytes = 8};
+    uint64_t value;
+    const bool running = call_pause(c);
+    if (parse_format(c, &d) && expression_of_rest(c, 0, &value)) {
+        struct strbuf item = {0};
+        if (d.format == 0 || d.format == 'x') {
+            strbuf_printf(&item, " 0x%" PRIx64, value);
+        } else {
+            put_item(&item, &d, value);
+        }
+        strbuf_printf(c->out, "%s\n", strbuf_text(&item) + 1);
+        strbuf_free(&item);
+    }
+    call_resume(c, running);
+}
+
+/* ---- where an address is */
+
+static void gva2gpa(struct call *c)
+{
+    uint64_t va;
+    paddr pa;
+    const bool running = call_pause(c);
+    struct vcpu *v = call_vcpu(c);
+    if (expression_of_rest(c, 0, &va)) {
+        if (v->cls->debug_translate(v, va, &pa)) {
+            strbuf_printf(c->out, "gpa: 0x%" PRIx64 "\n", (uint64_t)pa);
+        } else {
+            strbuf_puts(c->out, "Unmapped\n");
+        }
+    }
+    call_resume(c, running);
+}
+
+static void gpa2hva(struct call *c)
+{
+    struct space *s = c->session->context->machine->memory;
+    struct mem_view v;
+    uint64_t a;
+    if (!expression_of_rest(c, 0, &a)) {
+        return;
+    }
+    if (!space_find(s, a, &v)) {
+        strbuf_printf(c->out, "No memory is mapped at address 0x%" PRIx64 "\n", a);
+        return;
+    }
+    const uint8_t *host = space_host(s, a, 1, false);
+    if (host) {
+        strbuf_printf(c->out, "Host virtual address for 0x%" PRIx64 " (%s) is %p\n", a,
+                      v.range->name, (const void *)host);
+    } else {
+        strbuf_printf(c->out, "Memory at address 0x%" PRIx64 " is not RAM\n", a);
+    }
+}
+
+/* ---- a piece of it */
+
+struct piece {
+    bool physical;
+    uint64_t at, bytes;
+};
+
+/* Calls use for a page or less of p after the other; false: it could not be read, and c->out says
+ * so. */
+static bool each_page(struct call *c, struct piece p,
+                      void (*use)(void *opaque, const uint8_t *bytes, size_t n), void *opaque)
+{
+    uint8_t bytes[4096];
+    while (p.bytes) {
+        uint64_t part = sizeof(bytes) - p.at % sizeof(bytes);
+        part = part < p.bytes ? part : p.bytes;
+        if (!fetch(c, p.physical, p.at, bytes, (size_t)part)) {
+            cannot(c, p.at);
+            return false;
+        }
+        use(opaque, bytes, (size_t)part);
+        p.at += part;
+        p.bytes -= part;
+    }
+    return true;
+}
+
+static void save_page(void *opaque, const uint8_t *bytes, size_t n)
+{
+    new_file_put(opaque, bytes, n);
+}
+
+static void save(struct call *c, bool physical)
+{
+    struct piece p = {.physical = physical};
+    struct error e;
+    if (!expression_value(c, c->words[0], &p.at) || !expression_value(c, c->words[1], &p.bytes)) {
+        return;
+    }
+    struct new_file *f = new_file_open(c->words[2], &e);
+    if (!f) {
+        strbuf_printf(c->out, "%s\n", e.text);
+        return;
+    }
+    const bool running = call_pause(c);
+    const bool good = each_page(c, p, save_page, f);
+    call_resume(c, running);
+    if (!good) {
+        new_file_abandon(f);
+    } else if (!new_file_finish(f, &e)) {
+        strbuf_printf(c->out, "%s\n", e.text);
+    }
+}
+
+static void memsave(struct call *c)
+{
+    save(c, false);
+}
+
+static void pmemsave(struct call *c)
+{
+    save(c, true);
+}
+
+/* The checksum of BSD's `sum`. */
+static void sum_page(void *opaque, const uint8_t *bytes, size_t n)
+{
+    uint16_t *sum = opaque;
+    for (size_t i = 0; i < n; i++) {
+        *sum = (uint16_t)((*sum >> 1 | *sum << 15) + bytes[i]);
+    }
+}
+
+static void sum(struct call *c)
+{
+    struct piece p = {.physical = true};
+    uint16_t checksum = 0;
+    if (!expression_value(c, c->words[0], &p.at) || !expression_value(c, c->words[1], &p.bytes)) {
+        return;
+    }
+    const bool running = call_pause(c);
+    if (each_page(c, p, sum_page, &checksum)) {
+        strbuf_printf(c->out, "%05u\n", checksum);
+    }
+    call_resume(c, running);
+}
+
 const struct command commands_memory[] = {
-    {"x", NULL, "/FORMAT ADDRESS", 1, 1, "virtual memory: x/8xw $sp, x/10i $pc", x},
-    {"xp", NULL, "/FORMAT ADDRESS", 1, 1, "physical memory: xp/4xg 0x40000000", xp},
+    {"gpa2hva", NULL, "ADDRESS", 1, COMMAND_WORDS, "where a physical address is in this process",
+     gpa2hva},
+    {"gva2gpa", NULL, "ADDRESS", 1, COMMAND_WORDS, "the physical address of a virtual one",
+     gva2gpa},
+    {"memsave", NULL, "ADDRESS SIZE FILE", 3, 3, "virtual memory into a file", memsave},
+    {"pmemsave", NULL, "ADDRESS SIZE FILE", 3, 3, "physical memory into a file", pmemsave},
+    {"print", "p", "/FORMAT EXPRESSION", 1, COMMAND_WORDS, "its value: print/d $x0*2", print},
+    {"sum", NULL, "ADDRESS SIZE", 2, 2, "the checksum of physical memory, as of `sum`", sum},
+    {"x", NULL, "/FORMAT ADDRESS", 1, COMMAND_WORDS, "virtual memory: x/8xw $sp, x/10i $pc", x},
+    {"xp", NULL, "/FORMAT ADDRESS", 1, COMMAND_WORDS, "physical memory: xp/4xg 0x40000000", xp},
     {0}};

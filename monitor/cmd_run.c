@@ -41,7 +41,7 @@ static void system_powerdown(struct call *c)
 static void cpu(struct call *c)
 {
     uint64_t n;
-    if (!call_number(c, c->words[0], &n)) {
+    if (!expression_value(c, c->words[0], &n)) {
         return;
     }
     if (n >= c->session->context->machine->vcpu_count) {

@@ -4,15 +4,14 @@
 #include "monitor/commands.h"
 
 #include <ctype.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "cpu/cpu.h"
 
-const struct command *const command_tables[] = {commands_help,   commands_info, commands_run,
-                                                commands_memory, commands_log,  commands_balloon,
-                                                commands_state,  NULL};
+const struct command *const command_tables[] = {
+    commands_help,    commands_info, commands_run,   commands_memory, commands_log,
+    commands_balloon, commands_net,  commands_state, commands_dump,   NULL};
 
 static bool named(const struct command *row, const char *name)
 {
@@ -182,70 +181,6 @@ void call_resume(struct call *c, bool running)
     if (running) {
         accel_start(c->session->context->accel);
     }
-}
-
-static bool register_value(struct vcpu *v, const char *name, size_t n, uint64_t *value)
-{
-    for (const struct cpu_reg *r = v->cls->regs; r->name; r++) {
-        if (strlen(r->name) == n && strncmp(r->name, name, n) == 0 && r->bits <= 64) {
-            *value = 0;
-            if (r->get) {
-                *value = r->get(v);
-            } else {
-                memcpy(value, (const char *)v + r->offset, r->bits / 8);
-            }
-            return true;
-        }
-    }
-    return false;
-}
-
-/* One term at *text, which moves behind it. */
-static bool term(struct call *c, const char **text, uint64_t *value)
-{
-    const char *p = *text;
-    if (*p == '$') {
-        size_t n = 1 + strspn(p + 1, "abcdefghijklmnopqrstuvwxyz0123456789_");
-        struct vcpu *v = call_vcpu(c);
-        *text = p + n;
-        if (n == 3 && strncmp(p, "$pc", 3) == 0) {
-            *value = v->cls->pc(v);
-            return true;
-        }
-        if (!register_value(v, p + 1, n - 1, value)) {
-            strbuf_printf(c->out, "there is no register %.*s\n", (int)n, p);
-            return false;
-        }
-        return true;
-    }
-    char *end;
-    *value = strtoull(p, &end, p[0] == '0' && (p[1] | 0x20) == 'x' ? 16 : 10);
-    if (!isdigit((unsigned char)*p)) {
-        strbuf_printf(c->out, "'%s' is not a number, 0x... or $REGISTER\n", p);
-        return false;
-    }
-    *text = end;
-    return true;
-}
-
-bool call_number(struct call *c, const char *text, uint64_t *value)
-{
-    if (!term(c, &text, value)) {
-        return false;
-    }
-    while (*text == '+' || *text == '-') {
-        uint64_t more;
-        bool plus = *text++ == '+';
-        if (!term(c, &text, &more)) {
-            return false;
-        }
-        *value = plus ? *value + more : *value - more;
-    }
-    if (*text) {
-        strbuf_printf(c->out, "'%s' is left over behind a number\n", text);
-        return false;
-    }
-    return true;
 }
 
 /* ---- help */

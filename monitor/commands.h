@@ -32,12 +32,14 @@ struct command {
 
 /* Tables end with .name NULL. */
 extern const struct command commands_run[], commands_info[], commands_memory[], commands_log[],
-    commands_help[], commands_balloon[], commands_state[];
+    commands_help[], commands_balloon[], commands_state[], commands_dump[], commands_net[];
 extern const struct command *const command_tables[]; /* of the commands; ends with NULL */
 extern const struct command info_topics[];           /* behind `info` */
 
-/* cmd_balloon.c, for info_topics. */
+/* For info_topics: cmd_balloon.c, cmd_mappings.c. */
 void info_balloon(struct call *c);
+void info_mem(struct call *c);
+void info_tlb(struct call *c);
 
 /* The row of that name in a table, or NULL. */
 const struct command *command_find(const struct command *table, const char *name);
@@ -59,8 +61,10 @@ struct vcpu *call_vcpu(struct call *c);
 bool call_pause(struct call *c);
 void call_resume(struct call *c, bool running);
 
-/* An address or number: decimal, 0x..., $REGISTER, and sums of those with + and -. Says what is
- * wrong on c->out. */
-bool call_number(struct call *c, const char *text, uint64_t *value);
+/* An address or number: decimal, 0x..., $REGISTER, and expressions of those, see expression.c. Says
+ * what is wrong on c->out. */
+bool expression_value(struct call *c, const char *text, uint64_t *value);
+/* The same of the words from first on, as one text. */
+bool expression_of_rest(struct call *c, unsigned first, uint64_t *value);
 
 #endif

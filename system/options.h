@@ -69,7 +69,9 @@ bool options_check_backends(
     struct error *e); /* options_backends.c: -drive -netdev -nic -chardev -object ... */
 bool options_check_devices(struct config *c,
                            struct error *e); /* options_devices.c: -device -global */
-char *options_network_cards(void);           /* what -nic model= takes; allocated */
+/* Lists the network that k ("KIND,id=ID,...") says, unopened, at the end; k outlives it. */
+bool options_add_netdev(struct config *c, struct keyvals *k, struct error *e);
+char *options_network_cards(void); /* what -nic model= takes; allocated */
 bool options_check_boot(struct config *c,
                         struct error *e); /* options_boot.c: -kernel -bios -L ... */
 

@@ -224,17 +224,20 @@ static const char *take_kept(struct config *c, struct keyvals *k, const char *ke
     return value ? config_own(c, value) : NULL;
 }
 
-static bool check_netdev(struct config *c, struct keyvals *k, struct error *e)
+bool options_add_netdev(struct config *c, struct keyvals *k, struct error *e)
 {
-    if (options_want_help(k)) {
-        return options_give_help(c, netdev_help(k));
-    }
     const char *kind = take_kept(c, k, "type"), *id = take_kept(c, k, "id");
     if (!kind || !id) {
-        return error_set(e, "%s: the %s is missing; the form is -netdev KIND,id=ID,...", k->where,
+        return error_set(e, "%s: the %s is missing; the form is KIND,id=ID,...", k->where,
                          kind ? "id" : "kind");
     }
     return add_network(c, k, kind, id, e);
+}
+
+static bool check_netdev(struct config *c, struct keyvals *k, struct error *e)
+{
+    return options_want_help(k) ? options_give_help(c, netdev_help(k))
+                                : options_add_netdev(c, k, e);
 }
 
 static bool check_nic(struct config *c, struct keyvals *k, unsigned number, struct error *e)

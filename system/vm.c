@@ -220,6 +220,9 @@ static void init_control(struct vm *vm)
                                    .quit = vm_quit,
                                    .save = vm_save_state,
                                    .load = vm_load_state,
+                                   .network = vm_network,
+                                   .netdev_add = vm_netdev_add,
+                                   .netdev_del = vm_netdev_del,
                                    .describe = vm_describe};
 }
 

@@ -90,6 +90,11 @@ void vm_power_post(struct vm *vm);
 void vm_halt(struct vm *vm);
 void vm_go(struct vm *vm);
 
+/* vm_net.c: control.network, netdev_add and netdev_del. */
+struct netdev *vm_network(struct control *c, const char *id, struct error *e);
+bool vm_netdev_add(struct control *c, const char *text, struct error *e);
+bool vm_netdev_del(struct control *c, const char *id, struct error *e);
+
 /* vm_state.c: control.save and .load. */
 bool vm_save_state(struct control *c, const char *path, struct error *e);
 bool vm_load_state(struct control *c, const char *path, struct error *e);

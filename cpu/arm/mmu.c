@@ -453,6 +453,71 @@ bool arm_debug_translate(struct vcpu *v, vaddr va, paddr *pa)
     return true;
 }
 
+/* The part of the address space that va is in: the lower half as far as it is translated, the upper
+ * one, or what is between. false: between. */
+static bool find_part(const struct arm_cpu *cpu, uint64_t va, struct cpu_mapping *m)
+{
+    const uint64_t tags = UINT64_MAX << 56;
+    const uint64_t lower_last = ~(cpu->regime[0].top | tags);
+    const uint64_t upper_first = cpu->regime[1].top | tags;
+    if (va <= lower_last || va >= upper_first) {
+        m->first = va <= lower_last ? 0 : upper_first;
+        m->last = va <= lower_last ? lower_last : UINT64_MAX;
+        return true;
+    }
+    m->first = lower_last + 1;
+    m->last = upper_first - 1;
+    return false;
+}
+
+static void set_mapping(struct cpu_mapping *m, const struct walk *w, struct translation *t)
+{
+    for (unsigned privileged = 0; privileged < 2; privileged++) {
+        permissions(w->g, leaf_of(w), privileged ? ARM_MMU_EL1 : ARM_MMU_EL0, t);
+        m->read[privileged] = t->read && (privileged || !w->g->el0_disabled);
+        m->write[privileged] = t->write && (privileged || !w->g->el0_disabled);
+        m->exec[privileged] = t->exec && (privileged || !w->g->el0_disabled);
+    }
+    m->mapped = true;
+    m->global = t->global;
+    m->device = t->device;
+    m->pa = t->pa;
+}
+
+void arm_mapping(struct vcpu *v, vaddr va, struct cpu_mapping *m)
+{
+    struct arm_cpu *cpu = arm_cpu(v);
+    const struct arm_regime *g = &cpu->regime[bit(va, 55)];
+    struct walk w = {.g = g, .cpu = cpu};
+    struct translation t = {0};
+
+    *m = (struct cpu_mapping){0};
+    if (!g->enabled) {
+        const uint64_t last = mask64(arm_pa_bits(cpu));
+        const bool flat = va <= last;
+        *m = (struct cpu_mapping){.mapped = flat,
+                                  .read = {flat, flat},
+                                  .write = {flat, flat},
+                                  .exec = {flat, flat},
+                                  .global = flat,
+                                  .device = flat,
+                                  .first = flat ? 0 : last + 1,
+                                  .last = flat ? last : UINT64_MAX};
+        return;
+    }
+    if (!find_part(cpu, va, m) || g->walk_disabled || g->bad_size) {
+        return;
+    }
+    w.shift = g->start_shift;
+    const bool good = find_leaf(&w, va);
+    m->first = va & ~mask64(w.shift);
+    m->last = va | mask64(w.shift);
+    if (good && ((w.descriptor & DESC_AF) || g->ha)) {
+        use_leaf(&w, m->first, ACCESS_READ, ARM_MMU_EL1, &t);
+        set_mapping(m, &w, &t);
+    }
+}
+
 unsigned arm_mmu_index(struct vcpu *v)
 {
     return arm_cpu(v)->mode >> MODE_IDX_SHIFT & 7;

@@ -18,8 +18,9 @@ void arm_update_regimes(struct arm_cpu *cpu);
 bool arm_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
               uint64_t *fault);
 
-/* cpu_class.debug_translate, mmu_index, mmu_index_user, space_tag. */
+/* cpu_class.debug_translate, mapping, mmu_index, mmu_index_user, space_tag. */
 bool arm_debug_translate(struct vcpu *v, vaddr va, paddr *pa);
+void arm_mapping(struct vcpu *v, vaddr va, struct cpu_mapping *m);
 unsigned arm_mmu_index(struct vcpu *v);
 unsigned arm_mmu_index_user(struct vcpu *v);
 uint32_t arm_space_tag(struct vcpu *v, vaddr va, unsigned idx);

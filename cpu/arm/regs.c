@@ -129,6 +129,13 @@ const struct cpu_reg arm_regs[] = {
     {.name = NULL},
 };
 
+/* struct elf_prstatus and struct user_fpsimd_state of Linux's arm64. */
+const struct core_note arm_core_notes[] = {
+    {.type = 1, .bytes = 392, .pid_at = 32, .parts = {{0, 33, 112, 8}}},
+    {.type = 2, .bytes = 528, .parts = {{34, 65, 0, 16}, {66, 67, 512, 4}}},
+    {.type = 0},
+};
+
 void arm_print_registers(struct vcpu *v, struct strbuf *out)
 {
     struct arm_cpu *cpu = arm_cpu(v);

@@ -8,6 +8,7 @@
 #define CPU_ARM_REGS_H
 
 #include "cpu/arm/cpu.h"
+#include "cpu/core_note.h"
 
 /*
  * R(number, home): which have a fixed host register at block boundaries, in order of preference. Of
@@ -55,6 +56,7 @@ enum arm_reg_row {
 extern const struct ir_guest arm_ir_guest;
 extern const struct cpu_reg arm_regs[]; /* ends with .name NULL */
 extern const struct gdb_type arm_gdb_types[];
+extern const struct core_note arm_core_notes[];
 
 /* `info registers`: appends text. */
 void arm_print_registers(struct vcpu *v, struct strbuf *out);

@@ -90,6 +90,7 @@ void pci_bus_init(struct pci_bus *b, struct machine *m, struct pci_host *host,
     b->bus.detach = pci_bus_detach;
     b->bus.describe = pci_describe;
     b->bus.place = pci_place;
+    b->bus.info = bridge ? NULL : pci_info;
     snprintf(b->bus.name, sizeof(b->bus.name), "%s", name);
 }
 

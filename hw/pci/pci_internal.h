@@ -20,6 +20,9 @@ void pci_irq_update(struct pci_device *p);
 /* pci_describe.c: bus.describe of a PCI bus */
 void pci_describe(const struct device *d, int indent, struct strbuf *out);
 
+/* pci_info.c: bus.info of a root bus */
+void pci_info(const struct bus *b, struct strbuf *out);
+
 /* pci_bus.c: completes the PCI Express capability once the function has both it and a place. */
 void pci_express_placed(struct pci_device *p);
 /* The CPU address at which [a, a + size) of bus b is seen, or PCI_UNMAPPED. */

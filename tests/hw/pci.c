@@ -334,6 +334,50 @@ TEST(bridge_passes_configuration_and_memory_to_its_bus)
     rig_close(&r);
 }
 
+static void describe_root(struct rig *r, struct strbuf *out)
+{
+    const struct bus *root = machine_find_bus(r->m, "pcie.0");
+    strbuf_clear(out);
+    root->info(root, out);
+}
+
+/* `info pci` reads the registers as software has written them, and goes through bridges. */
+TEST(functions_are_described_with_their_addresses)
+{
+    struct rig r;
+    struct strbuf out = {0};
+    rig_open(&r);
+    add_probe(&r, "pcie.0", "3");
+    open_port(&r);
+    add_probe(&r, "rp0", "0");
+    describe_root(&r, &out);
+    CHECK(strstr(strbuf_text(&out), "  Bus  0, device   3, function 0:\n"
+                                    "    Class 65281: PCI device 1234:5678\n"
+                                    "      PCI subsystem aaaa:bbbb\n"
+                                    "      IRQ 0, pin A\n"
+                                    "      BAR0: 32 bit memory (not mapped)\n"
+                                    "      BAR1: 32 bit memory (not mapped)\n"
+                                    "      BAR2: 64 bit prefetchable memory (not mapped)\n"
+                                    "      BAR4: I/O (not mapped)\n"
+                                    "      id \"\"\n") != NULL);
+    CHECK(strstr(strbuf_text(&out), "  Bus  1,") == NULL); /* no number yet */
+    program_port(&r);
+    rig_config_set(&r, 1, 0, PCI_BAR0, 4, RIG_MMIO + 0x100000);
+    rig_config_set(&r, 1, 0, PCI_BAR0 + 16, 4, 0x2100);
+    enable(&r, 1, 0);
+    describe_root(&r, &out);
+    CHECK(strstr(strbuf_text(&out), "    PCI bridge: PCI device 1b36:000c\n") != NULL);
+    CHECK(strstr(strbuf_text(&out), "      secondary bus 1.\n      subordinate bus 1.\n"
+                                    "      IO range [0x2000, 0x2fff]\n"
+                                    "      memory range [0x10100000, 0x101fffff]\n") != NULL);
+    CHECK(strstr(strbuf_text(&out), "  Bus  1, device   0, function 0:\n") != NULL);
+    CHECK(strstr(strbuf_text(&out), "      BAR0: 32 bit memory at 0x10100000 [0x10100fff]\n") !=
+          NULL);
+    CHECK(strstr(strbuf_text(&out), "      BAR4: I/O at 0x2100 [0x21ff]\n") != NULL);
+    strbuf_free(&out);
+    rig_close(&r);
+}
+
 TEST(bridge_swizzles_pins)
 {
     struct rig r;

@@ -326,3 +326,73 @@ TEST(state_of_another_model_is_refused)
     rig_free(&r);
     rig_free(&other);
 }
+
+#define TTBR0 SYSREG_A64(3, 0, 2, 0, 0)
+#define TTBR1 SYSREG_A64(3, 0, 2, 0, 1)
+#define MAIR SYSREG_A64(3, 0, 10, 2, 0)
+
+/* The piece that va is in, which must begin and end there. */
+static struct cpu_mapping mapping(struct rig *r, uint64_t va, uint64_t first, uint64_t last)
+{
+    struct cpu_mapping m;
+    arm_cpu_class.mapping(&r->cpu->vcpu, va, &m);
+    CHECK_EQ(m.first, first);
+    CHECK_EQ(m.last, last);
+    return m;
+}
+
+/* Tables by hand (DDI 0487, D8.3): 4 KB pages, 39 bits below, 48 above. */
+TEST(mappings_are_what_tables_say)
+{
+    enum {
+        L1 = 0x40001000,
+        L2 = 0x40002000,
+        L3 = 0x40003000,
+        TOP = 0x40004000
+    };
+    const uint64_t af = 1 << 10, ng = 1 << 11, read_only = 1 << 7, el0 = 1 << 6;
+    const uint64_t uxn = UINT64_C(1) << 54, pxn = UINT64_C(1) << 53;
+    struct rig r = rig_new("max");
+    struct cpu_mapping m = mapping(&r, 0x1234, 0, mask64(52));
+    CHECK(m.mapped && m.device && m.exec[1]);
+    CHECK_EQ(m.pa, 0);
+
+    test_board_put(r.board, L1 + 8, L2 | 3);
+    test_board_put(r.board, L1 + 16, 0x80000000 | af | el0 | pxn | 1);
+    test_board_put(r.board, L2 + 8, L3 | 3);
+    test_board_put(r.board, L3, 0x40010000 | af | ng | el0 | read_only | 4 | 3);
+    test_board_put(r.board, L3 + 8, 0x40020000 | uxn | 3); /* no access flag */
+    test_board_put(r.board, L3 + 16, 0x40020000 | af | uxn | pxn | 3);
+    test_board_put(r.board, TOP + 511 * 8, L1 | 3);
+    set(&r, MAIR, 0x00ff00); /* 1 is normal memory, 0 device */
+    set(&r, TTBR0, L1);
+    set(&r, TTBR1, TOP);
+    set(&r, TCR, 25 | 16 << 16 | UINT64_C(2) << 30);
+    set(&r, SCTLR, get(&r, SCTLR) | SCTLR_M);
+    arm_update_mode(r.cpu);
+
+    m = mapping(&r, 0, 0, mask64(30));
+    CHECK(!m.mapped);
+    m = mapping(&r, 0x40000123, 0x40000000, 0x401fffff);
+    CHECK(!m.mapped);
+    m = mapping(&r, 0x40200123, 0x40200000, 0x40200fff);
+    CHECK(m.mapped && m.read[0] && m.read[1] && !m.write[0] && !m.write[1] && m.exec[0]);
+    CHECK(!m.global);
+    CHECK(!m.device);
+    CHECK_EQ(m.pa, 0x40010000);
+    m = mapping(&r, 0x40201000, 0x40201000, 0x40201fff);
+    CHECK(!m.mapped);
+    m = mapping(&r, 0x40202000, 0x40202000, 0x40202fff);
+    CHECK(m.mapped && !m.read[0] && m.read[1] && m.write[1] && !m.exec[0] && !m.exec[1]);
+    CHECK(m.global && m.device);
+    m = mapping(&r, 0x87654321, 0x80000000, 0xbfffffff);
+    CHECK(m.mapped && m.write[0] && m.write[1] && m.exec[0] && !m.exec[1]);
+    CHECK_EQ(m.pa, 0x80000000);
+    m = mapping(&r, UINT64_C(1) << 39, UINT64_C(1) << 39, UINT64_C(0xffff000000000000) - 1);
+    CHECK(!m.mapped);
+    m = mapping(&r, UINT64_C(0xffffff8080000000), UINT64_C(0xffffff8080000000),
+                UINT64_C(0xffffff80bfffffff));
+    CHECK(m.mapped);
+    CHECK_EQ(m.pa, 0x80000000);
+    rig_free(&r);
+}

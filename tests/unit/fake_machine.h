@@ -110,6 +110,29 @@ static unsigned disas(const uint8_t *bytes, size_t n, uint64_t pc, char *text, s
     return 2;
 }
 
+/* Three pages among holes. */
+static void fake_mapping(struct vcpu *v, vaddr va, struct cpu_mapping *m)
+{
+    (void)v;
+    if (va < 0x1000 || va >= 0x4000) {
+        *m = (struct cpu_mapping){.first = va < 0x1000 ? 0 : 0x4000,
+                                  .last = va < 0x1000 ? 0xfff : UINT64_MAX};
+        return;
+    }
+    const bool device = va >= 0x3000;
+    *m = (struct cpu_mapping){.mapped = true,
+                              .read = {!device, true},
+                              .write = {false, true},
+                              .exec = {!device, !device},
+                              .global = device,
+                              .device = device,
+                              .first = va & ~UINT64_C(0xfff),
+                              .last = va | 0xfff,
+                              .pa = device        ? 0x6000
+                                    : va < 0x2000 ? 0x5000
+                                                  : 0x9000};
+}
+
 static const struct cpu_class fake_class = {.name = "fake",
                                             .regs = fake_regs,
                                             .gdb_arch = "fake",
@@ -117,6 +140,7 @@ static const struct cpu_class fake_class = {.name = "fake",
                                             .set_pc = set_pc,
                                             .registers = registers,
                                             .debug_translate = debug_translate,
+                                            .mapping = fake_mapping,
                                             .disas = disas};
 
 /* ---- memory */
@@ -293,6 +317,25 @@ static bool describe(struct control *c, const char *topic, struct strbuf *out)
     return true;
 }
 
+static struct netdev *network(struct control *c, const char *id, struct error *e)
+{
+    (void)c;
+    error_set(e, "there is no network '%s'", id ? id : "(first)");
+    return NULL;
+}
+
+static bool netdev_add(struct control *c, const char *text, struct error *e)
+{
+    (void)c;
+    return error_set(e, "no netdev_add of '%s'", text);
+}
+
+static bool netdev_del(struct control *c, const char *id, struct error *e)
+{
+    (void)c;
+    return error_set(e, "no netdev_del of '%s'", id);
+}
+
 __attribute__((unused)) static void fake_machine_init(struct fake_machine *f, unsigned cpus)
 {
     memset(f, 0, sizeof(*f));
@@ -304,6 +347,9 @@ __attribute__((unused)) static void fake_machine_init(struct fake_machine *f, un
                                   .reset = reset,
                                   .power_button = power_button,
                                   .quit = quit,
+                                  .network = network,
+                                  .netdev_add = netdev_add,
+                                  .netdev_del = netdev_del,
                                   .describe = describe};
     for (unsigned i = 0; i < cpus; i++) {
         f->cpus[i] = vcpu_alloc(sizeof(struct fake_cpu));

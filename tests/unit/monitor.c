@@ -2,6 +2,10 @@
 /* The human monitor: its commands, and editing of the line. */
 #include "tests/test.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "base/log.h"
 #include "hw/balloon.h"
 #include "monitor/lineedit.h"
@@ -136,6 +140,130 @@ TEST(addresses_may_be_registers_and_sums)
     CHECK_STR(say("x/1xb 0"), "0000000000000000:\ncannot read memory at 0x0\n");
     CHECK_STR(say("x/0xb 0x1000"), "from 1 to 65536 items\n");
     CHECK_STR(say("x/1z 0x1000"), "format '1z': a count, one of x d u o c i, and one of b h w g\n");
+    end();
+}
+
+TEST(expressions_have_their_order)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {"print 1+2*3", "0x7\n"},
+        {"print (1+2)*3", "0x9\n"},
+        {"print 1+2&2", "0x3\n"}, /* & binds tighter than +, as in QEMU */
+        {"print 7&3*2", "0x6\n"},
+        {"print 6|1^1", "0x6\n"},
+        {"print 7/2%2", "0x1\n"},
+        {"print ~0", "0xffffffffffffffff\n"},
+        {"print -1", "0xffffffffffffffff\n"},
+        {"print 0", "0x0\n"},
+        {"print 010", "0x8\n"},
+        {"print 'a'", "0x61\n"},
+        {"print 1 + 2", "0x3\n"},
+        {"print/d 0x10", "16\n"},
+        {"print/d -1", "-1\n"},
+        {"p/u -1", "18446744073709551615\n"},
+        {"p/o 8", "010\n"},
+        {"p/c 65", "'A'\n"},
+        {"print 1/0", "division by zero\n"},
+        {"print 1%0", "division by zero\n"},
+        {"print (1", "a ')' is missing\n"},
+        {"print 1)", "')' is left over behind a number\n"},
+        {"print 1+", "'' is not a number, 0x... or $REGISTER\n"},
+        {"print 0x10000000000000000", "'0x10000000000000000' does not fit in 64 bits\n"},
+        {"print ((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((((1", NULL},
+        {"print $x1*2", "0x24\n"},
+    };
+    begin();
+    t.fake.cpus[0]->x[1] = 0x12;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const char *said = say(cases[i].text);
+        if (cases[i].says) {
+            CHECK_MSG(strcmp(said, cases[i].says) == 0, "%s: %s", cases[i].text, said);
+        } else {
+            CHECK_STR(said, "more than 64 levels in one expression\n");
+        }
+    }
+    end();
+}
+
+/* A file in the folder of this process; what it has in bytes, which are n at most. */
+static size_t read_file(const char *path, void *bytes, size_t n)
+{
+    FILE *f = fopen(path, "rb");
+    const size_t got = f ? fread(bytes, 1, n, f) : 0;
+    if (f) {
+        fclose(f);
+    }
+    return got;
+}
+
+TEST(memory_goes_into_files_and_sums)
+{
+    char path[] = "/tmp/dragoman-monitor-XXXXXX", line[200];
+    uint8_t bytes[FAKE_RAM_BYTES + 1];
+    const int fd = mkstemp(path);
+    REQUIRE(fd >= 0);
+    close(fd);
+    begin();
+    for (unsigned i = 0; i < FAKE_RAM_BYTES; i++) {
+        t.fake.ram[i] = (uint8_t)(i * 7);
+    }
+    snprintf(line, sizeof(line), "pmemsave 0x1ff0 0x20 \"%s\"", path);
+    CHECK_STR(say(line), "");
+    CHECK_EQ(read_file(path, bytes, sizeof(bytes)), 0x20);
+    CHECK_EQ(memcmp(bytes, t.fake.ram + 0xff0, 0x20), 0);
+    snprintf(line, sizeof(line), "memsave 0x1000 0x2000 %s", path);
+    CHECK_STR(say(line), "");
+    CHECK_EQ(read_file(path, bytes, sizeof(bytes)), FAKE_RAM_BYTES);
+    CHECK_EQ(memcmp(bytes, t.fake.ram, FAKE_RAM_BYTES), 0);
+    /* What cannot be read leaves the old file. */
+    snprintf(line, sizeof(line), "pmemsave 0x2000 0x2000 %s", path);
+    CHECK_STR(say(line), "cannot read memory at 0x3000\n");
+    CHECK_EQ(read_file(path, bytes, sizeof(bytes)), FAKE_RAM_BYTES);
+    CHECK(strstr(say("pmemsave 0x1000 4 /nonexistent/x"), "/nonexistent/x: no file can be") !=
+          NULL);
+    unlink(path);
+    memcpy(t.fake.ram, "123456789", 9);
+    CHECK_STR(say("sum 0x1000 9"), "53615\n"); /* printf 123456789 | sum */
+    CHECK_STR(say("sum 0x1000 0"), "00000\n");
+    end();
+}
+
+TEST(addresses_are_found)
+{
+    char expected[100];
+    begin();
+    CHECK_STR(say("gva2gpa 0x1008"), "gpa: 0x1008\n");
+    CHECK_STR(say("gva2gpa 0"), "Unmapped\n");
+    snprintf(expected, sizeof(expected), "Host virtual address for 0x1010 (ram) is %p\n",
+             (void *)(t.fake.ram + 16));
+    CHECK_STR(say("gpa2hva 0x1000+16"), expected);
+    CHECK_STR(say("gpa2hva 0x9000"), "No memory is mapped at address 0x9000\n");
+    end();
+}
+
+TEST(mappings_are_shown_in_runs_and_pieces)
+{
+    begin();
+    CHECK_STR(say("info mem"),
+              "0000000000001000-0000000000002fff 0000000000002000 ur-x srwx\n"
+              "0000000000003000-0000000000003fff 0000000000001000 u--- srw- device global\n");
+    CHECK_STR(say("info tlb"), "0000000000001000: 0000000000005000 4K ur-x srwx\n"
+                               "0000000000002000: 0000000000009000 4K ur-x srwx\n"
+                               "0000000000003000: 0000000000006000 4K u--- srw- device global\n");
+    end();
+}
+
+TEST(networks_are_named_and_their_links_set)
+{
+    begin();
+    CHECK_STR(say("set_link n1 on"), "there is no network 'n1'\n");
+    CHECK_STR(say("set_link n1 yes"), "usage: set_link ID on|off\n");
+    CHECK_STR(say("netdev_add user,id=n2"), "no netdev_add of 'user,id=n2'\n");
+    CHECK_STR(say("netdev_del n2"), "no netdev_del of 'n2'\n");
+    CHECK_STR(say("hostfwd_add tcp::1-:2"), "there is no network '(first)'\n");
+    CHECK_STR(say("hostfwd_remove n3 tcp::1"), "there is no network 'n3'\n");
     end();
 }
 
