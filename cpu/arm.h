@@ -30,14 +30,11 @@ enum arm_timer {
 /* Connects the output of a timer, or the overflow interrupt of the PMU. */
 void arm_set_timer_irq(struct vcpu *v, enum arm_timer t, struct irq irq);
 void arm_set_pmu_irq(struct vcpu *v, struct irq irq);
-/* The affinity fields by which PSCI and the GIC name this vCPU. */
-uint64_t arm_mpidr(const struct vcpu *v);
+/* The affinity fields by which PSCI and the GIC name this vCPU (firmware_id). */
 void arm_set_mpidr(struct vcpu *v, uint64_t mpidr);
 /* How many CPUs its cluster has, with itself; 1 at creation. */
 void arm_set_cluster_cpus(struct vcpu *v, unsigned n);
 /* The seed of RNDR; each vCPU draws its own sequence from it. */
 void arm_set_seed(struct vcpu *v, uint64_t seed);
-/* The frequency of the system counter, Hz: for the device tree. */
-uint32_t arm_counter_hz(const struct vcpu *v);
 
 #endif

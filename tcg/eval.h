@@ -29,13 +29,10 @@ void ir_eval_op(struct vcpu *v, const struct ir_guest *guest, const struct ir_in
                 union ir_vec *d, const union ir_vec *const operands[3]);
 
 /*
- * The same for ops on integer and FLAGS scalars (ir_eval_is_scalar): operands are zero-extended.
+ * The same for ops on integer and FLAGS scalars: operands are zero-extended.
  * For LIFTS ops with an expression and a vector type, one lane.
  */
 uint64_t ir_eval_scalar(const struct ir_insn *in, uint64_t a, uint64_t b, uint64_t c);
-
-/* An effect-free op whose result and operands are all integer or FLAGS scalars. */
-bool ir_eval_is_scalar(enum ir_op op);
 
 /* Condition cond of a FLAGS value. */
 bool ir_eval_condition(enum ir_cond cond, uint64_t flags);

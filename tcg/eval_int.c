@@ -320,12 +320,3 @@ uint64_t ir_eval_scalar(const struct ir_insn *in, uint64_t a, uint64_t b, uint64
 #undef sx
     return r & mask64(w);
 }
-
-bool ir_eval_is_scalar(enum ir_op op)
-{
-    if (op == IR_cmp || op == IR_tst || op == IR_select ||
-        (op >= IR_flags_add && op <= IR_flags_select)) {
-        return op != IR_flags_fcmp;
-    }
-    return ir_ops[op].effects & IR_EXPRESSION;
-}

@@ -178,9 +178,6 @@ void host_destroy(struct host *h);
 /* What `e_machine` of an ELF file says of the host. */
 uint32_t host_elf_machine(void);
 
-/* Arenas of the cache; all emptied by host_reset (nobody may run generated code then). */
-const struct map_entry *host_map(struct host *h, uint32_t index);
-
 /*
  * All that translating one block takes beside the builder. Compilers work at the same time, each on
  * one thread at a time, without a lock: each has a segment of the cache and of its tables to

@@ -101,19 +101,9 @@ void arm_set_cluster_cpus(struct vcpu *v, unsigned n)
     arm_cpu(v)->cluster_cpus = n;
 }
 
-uint64_t arm_mpidr(const struct vcpu *v)
-{
-    return v->firmware_id;
-}
-
 void arm_set_seed(struct vcpu *v, uint64_t seed)
 {
     rng_seed(&arm_cpu(v)->rng, seed);
-}
-
-uint32_t arm_counter_hz(const struct vcpu *v)
-{
-    return ((const struct arm_cpu *)v)->cntfrq_hz;
 }
 
 /* ---- hooks */

@@ -118,11 +118,6 @@ uint32_t host_elf_machine(void)
     return EM_X86_64;
 }
 
-const struct map_entry *host_map(struct host *h, uint32_t index)
-{
-    return &h->maps[index];
-}
-
 /* ---- links */
 
 static void patch32(struct host *h, uint32_t at, uint32_t value)
