@@ -34,6 +34,10 @@ void dirty_destroy(struct dirty *d)
         os_unmap(m->code, m->code_bytes);
         mem_free(m);
     }
+    for (struct dirty_range *r = d->ranges, *next; r; r = next) {
+        next = r->next;
+        mem_free(r);
+    }
     os_mutex_destroy(d->lock);
     mem_free(d->lock);
     mem_free(d);
@@ -143,6 +147,30 @@ static void tell_of_code(struct dirty *d, unsigned slot, const uint8_t *host, ui
     atomic_sub(&d->calls, 1);
 }
 
+static void tell_of_logs(struct dirty *d)
+{
+    atomic_add(&d->calls, 1);
+    for (unsigned i = 0; i < DIRTY_GUESTS; i++) {
+        const struct dirty_guests *g = atomic_get_seq(&d->slots[i].guests);
+        if (g && g->logs_changed) {
+            g->logs_changed(d->slots[i].opaque);
+        }
+    }
+    atomic_sub(&d->calls, 1);
+}
+
+static void collect(struct dirty *d, const uint8_t *host, uint64_t n)
+{
+    atomic_add(&d->calls, 1);
+    for (unsigned i = 0; i < DIRTY_GUESTS; i++) {
+        const struct dirty_guests *g = atomic_get_seq(&d->slots[i].guests);
+        if (g && g->collect) {
+            g->collect(d->slots[i].opaque, host, n);
+        }
+    }
+    atomic_sub(&d->calls, 1);
+}
+
 /* ---- writers */
 
 static unsigned make_dirty(uint8_t *flags)
@@ -208,20 +236,51 @@ void dirty_written(struct space *s, const void *host, uint64_t n)
 
 /* ---- logs */
 
-static void set_all(struct dirty *d, enum dirty_client c, bool clean)
+/* Of n bytes at host in m, which are all of it or multiples of the page size. */
+static void set_pages(struct dirty_memory *m, const uint8_t *host, uint64_t n, enum dirty_client c,
+                      bool clean)
 {
     const uint8_t bit = (uint8_t)(1u << c);
+    uint8_t *flags = m->flags + dirty_page(m, host);
+    const uint64_t pages = (n + PAGE - 1) >> DIRTY_PAGE_BITS;
 
-    for (struct dirty_memory *m = d->first; m; m = m->next) {
-        const uint64_t pages = (m->bytes + PAGE - 1) >> DIRTY_PAGE_BITS;
-        for (uint64_t i = 0; i < pages; i++) {
-            if (clean) {
-                atomic_or(&m->flags[i], bit);
-            } else if (atomic_get(&m->flags[i]) & bit) {
-                atomic_and(&m->flags[i], (uint8_t)~bit);
-            }
+    for (uint64_t i = 0; i < pages; i++) {
+        if (clean) {
+            atomic_or(&flags[i], bit);
+        } else if (atomic_get(&flags[i]) & bit) {
+            atomic_and(&flags[i], (uint8_t)~bit);
         }
     }
+}
+
+static void set_all(struct dirty *d, enum dirty_client c, bool clean)
+{
+    for (struct dirty_memory *m = d->first; m; m = m->next) {
+        set_pages(m, m->host, m->bytes, c, clean);
+    }
+}
+
+/* Under the lock. Pages become clean when dirty_used() says so, and stop to be before it does not
+ * any longer. r: of these, NULL: of all. */
+static void set_logged(struct dirty *d, enum dirty_client c, const struct dirty_range *r, bool on)
+{
+    if (on) {
+        atomic_add(&d->users, 1);
+    }
+    if (r) {
+        set_pages(dirty_find(d, r->host), r->host, r->bytes, c, on);
+    } else {
+        set_all(d, c, on);
+    }
+    if (!on) {
+        atomic_sub(&d->users, 1);
+    }
+}
+
+static void logs_changed(struct dirty *d)
+{
+    close_pages(d, NULL);
+    tell_of_logs(d);
 }
 
 static void set_logging(struct space *s, enum dirty_client c, bool on)
@@ -233,17 +292,11 @@ static void set_logging(struct space *s, enum dirty_client c, bool on)
     const bool changes = !(d->logs & bit) == on;
     if (changes) {
         d->logs ^= bit;
-        if (on) {
-            atomic_add(&d->users, 1);
-        }
-        set_all(d, c, on);
-        if (!on) {
-            atomic_sub(&d->users, 1);
-        }
+        set_logged(d, c, NULL, on);
     }
     os_mutex_unlock(d->lock);
     if (changes) {
-        close_pages(d, NULL);
+        logs_changed(d);
     }
 }
 
@@ -255,6 +308,51 @@ void dirty_log_start(struct space *s, enum dirty_client c)
 void dirty_log_stop(struct space *s, enum dirty_client c)
 {
     set_logging(s, c, false);
+}
+
+void dirty_log_start_range(struct space *s, enum dirty_client c, const uint8_t *host, uint64_t n)
+{
+    struct dirty *d = space_dirty(s);
+    struct dirty_range *r = mem_alloc(sizeof(*r));
+    const struct dirty_memory *m = dirty_find(d, host);
+
+    assert(m && n && n <= m->bytes - (uint64_t)(host - m->host));
+    os_mutex_lock(d->lock);
+    assert(!(d->logs & 1u << c));
+    *r = (struct dirty_range){.client = c, .host = host, .bytes = n, .next = d->ranges};
+    d->ranges = r;
+    set_logged(d, c, r, true);
+    os_mutex_unlock(d->lock);
+    logs_changed(d);
+}
+
+void dirty_log_stop_range(struct space *s, enum dirty_client c, const uint8_t *host, uint64_t n)
+{
+    struct dirty *d = space_dirty(s);
+    struct dirty_range **at = &d->ranges;
+
+    os_mutex_lock(d->lock);
+    while (*at && ((*at)->client != c || (*at)->host != host || (*at)->bytes != n)) {
+        at = &(*at)->next;
+    }
+    struct dirty_range *r = *at;
+    assert(r);
+    *at = r->next;
+    set_logged(d, c, r, false);
+    os_mutex_unlock(d->lock);
+    mem_free(r);
+    logs_changed(d);
+}
+
+bool dirty_is_logged(struct dirty *d, const uint8_t *host, uint64_t n)
+{
+    os_mutex_lock(d->lock);
+    bool logged = d->logs != 0;
+    for (const struct dirty_range *r = d->ranges; r && !logged; r = r->next) {
+        logged = r->host < host + n && host < r->host + r->bytes;
+    }
+    os_mutex_unlock(d->lock);
+    return logged;
 }
 
 /* Eight pages at once, of which most are clean. */
@@ -279,6 +377,7 @@ bool dirty_log_fetch(struct space *s, enum dirty_client c, const uint8_t *host, 
 
     memset(bitmap, 0, (pages + 63) / 64 * sizeof(*bitmap));
     assert(!n || (m && n <= m->bytes - (uint64_t)(host - m->host)));
+    collect(d, host, n);
     for (uint64_t i = 0; i < pages; i++) {
         uint8_t *flags = &m->flags[dirty_page(m, host) + i];
         if (pages - i >= 8 && all_clean(flags, bit)) {

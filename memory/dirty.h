@@ -10,6 +10,10 @@
  * it is refused while somebody wants to know of a write. Before somebody wants to know, what is
  * open is closed (dirty_guests.close).
  *
+ * Guests whose accelerator is told of memory beforehand (memory/slots.h) have all of it open, for
+ * ever. Their accelerator keeps a log of its own while there is one here: it learns of that by
+ * dirty_guests.logs_changed, and is asked for what it has noted (collect) before a log is read.
+ *
  * Nothing of this costs anything while there is no log and no code is tracked: dirty_used() is
  * false then.
  *
@@ -63,8 +67,22 @@ struct dirty_memory {
 struct dirty_guests {
     /* Returns when nobody has the page at host open; NULL: any page. */
     void (*close)(void *opaque, const uint8_t *host);
-    /* Something was written to granules with code, or to a page that has code no longer. */
+    /* Something was written to granules with code, or to a page that has code no longer. NULL: they
+     * track none. */
     void (*code)(void *opaque, const uint8_t *host, uint64_t n);
+    /* Which memory is logged has changed. NULL, with collect: their writes are told of as above. */
+    void (*logs_changed)(void *opaque);
+    /* Returns when dirty_touch() was called for each page of n bytes at host that they wrote to
+     * while it was logged, since they were asked last. */
+    void (*collect)(void *opaque, const uint8_t *host, uint64_t n);
+};
+
+/* A log of a part of memory. */
+struct dirty_range {
+    enum dirty_client client;
+    const uint8_t *host;
+    uint64_t bytes;
+    struct dirty_range *next;
 };
 
 struct dirty {
@@ -72,7 +90,8 @@ struct dirty {
     struct dirty_memory *first;
     unsigned users;
     struct os_mutex *lock; /* guards additions, starting and stopping */
-    unsigned logs;         /* bit per client */
+    unsigned logs;         /* bit per client: all memory is logged */
+    struct dirty_range *ranges;
     struct dirty_slot {
         const struct dirty_guests *guests; /* NULL: none */
         void *opaque;
@@ -143,6 +162,12 @@ void dirty_written(struct space *s, const void *host, uint64_t n);
 /* From now on: all pages are clean, but those whose memory is added later. */
 void dirty_log_start(struct space *s, enum dirty_client c);
 void dirty_log_stop(struct space *s, enum dirty_client c);
+/* The same for n bytes of one memory at host, such as a display's; of a client that has several,
+ * none overlap. Both are multiples of the page size. */
+void dirty_log_start_range(struct space *s, enum dirty_client c, const uint8_t *host, uint64_t n);
+void dirty_log_stop_range(struct space *s, enum dirty_client c, const uint8_t *host, uint64_t n);
+/* Some of n bytes at host is in a log. */
+bool dirty_is_logged(struct dirty *d, const uint8_t *host, uint64_t n);
 /* Of n bytes of one memory at host, both multiples of the page size: sets the bits of the dirty
  * pages in bitmap, clears the others, and all are clean. What was written before is in memory.
  * true: some were dirty. */
