@@ -286,6 +286,11 @@ void accel_freeze(struct vcpu *v, bool frozen)
     v->accel->frozen = frozen;
 }
 
+void accel_step_masked(struct vcpu *v, bool masked)
+{
+    v->accel->step_masked = masked;
+}
+
 /* ---- figures */
 
 uint64_t accel_instructions(const struct accel *a)

@@ -138,6 +138,8 @@ bool accel_watchpoint(struct accel *a, uint64_t va, uint64_t bytes, enum watch_k
 void accel_step(struct accel *a, struct vcpu *v);
 /* A frozen vCPU runs nothing, whatever wakes it, until it is thawed. */
 void accel_freeze(struct vcpu *v, bool frozen);
+/* Steps of v take no interrupt, from now on. */
+void accel_step_masked(struct vcpu *v, bool masked);
 /* The watchpoint at which v reported its stop: the first byte of the access that it covers, and
  * which kind it is. false: v stopped for another reason, or has run since. */
 struct accel_watch {

@@ -153,6 +153,7 @@ struct accel_vcpu {
     bool out;              /* the registers are in the CPU struct; of its thread */
     bool parked;           /* waits for accel_start; under accel.lock */
     bool step;             /* run one instruction, then report; changed while stopped */
+    bool step_masked;      /* which takes no interrupt then; changed as step */
     bool frozen;           /* the debugger lets others run, and not this one; changed as step */
     int64_t burst_ns, spins_since_ns; /* vcpu_yield: its last call; since when it spins */
 

@@ -33,6 +33,7 @@ struct control {
     enum run_state state;
     struct vcpu *debug_vcpu; /* of the last RUN_DEBUG, else NULL */
     bool ending;             /* quit was asked for */
+    bool step_without_time;  /* the clock stands during a step, unless its vCPU sleeps */
     struct control_listener *listeners;
 
     /* Returns with all vCPUs out of guest code, their state in memory. */

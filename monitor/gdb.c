@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gdb's stub: the connection, running and stopping, and which packet goes where: see gdb.h. GDB
- * manual, "Packets", "Stop Reply Packets".
+ * gdb's stub: the connection, stop replies, and which packet goes where: see gdb.h. GDB manual,
+ * "Packets", "Stop Reply Packets".
  *
- * All-stop mode: when one vCPU meets a break point, all stop. A step runs one instruction of one
- * vCPU. vCont says which others run for as long as that takes: those that no action names stand
- * still ("set scheduler-locking on" of gdb). Anything that arrives while the machine runs stops it,
- * as gdb only sends the interrupt character then.
+ * All-stop mode: when one vCPU meets a break point, all stop. Anything that arrives while the
+ * machine runs stops it, as gdb only sends the interrupt character then.
+ *
+ * A debugger that goes, by its own will or not, leaves the machine as it would be without one: what
+ * it stopped runs again. What was stopped before (-S, the monitor's stop) and never let go stays
+ * so.
  */
 #include "monitor/gdb.h"
 
@@ -44,28 +46,59 @@ void gdb_ok(struct gdb *g)
 void gdb_error(struct gdb *g, unsigned number)
 {
     char text[8];
-    snprintf(text, sizeof(text), "E%02x", number & 0xff);
+    snprintf(text, sizeof(text), "E%02u", number % 100);
     gdb_reply(g, text);
+}
+
+/* ---- threads: one process, whose number is 1 */
+
+/* A number, "0" and "-1" for any. */
+static bool thread_number(const char **text, uint64_t *n, bool *any)
+{
+    *n = 0;
+    *any = (*text)[0] == '-' && (*text)[1] == '1';
+    if (*any) {
+        *text += 2;
+        return true;
+    }
+    const bool good = gdb_number(text, n);
+    *any = *n == 0;
+    return good;
 }
 
 bool gdb_thread(struct gdb *g, const char **text, struct vcpu **v)
 {
     uint64_t n;
+    bool any;
     *v = NULL;
-    if ((*text)[0] == '-' && (*text)[1] == '1') {
-        *text += 2;
-        return true;
+    if (**text == 'p') {
+        (*text)++;
+        if (!thread_number(text, &n, &any) || (!any && n != GDB_PROCESS)) {
+            return false;
+        }
+        if (**text != '.') {
+            return true;
+        }
+        (*text)++;
     }
-    if (!gdb_number(text, &n) || n > g->context.machine->vcpu_count) {
+    if (!thread_number(text, &n, &any) || n > g->context.machine->vcpu_count) {
         return false;
     }
-    *v = n ? g->context.machine->vcpus[n - 1] : NULL;
+    *v = any ? NULL : g->context.machine->vcpus[n - 1];
     return true;
+}
+
+void gdb_put_thread(const struct gdb *g, const struct vcpu *v, struct strbuf *out)
+{
+    if (g->multiprocess) {
+        strbuf_printf(out, "p%02x.", GDB_PROCESS);
+    }
+    strbuf_printf(out, "%02x", v->index + 1);
 }
 
 /* ---- stop replies */
 
-static const struct gdb_point *breakpoint_at(struct gdb *g, uint64_t pc)
+const struct gdb_point *gdb_breakpoint_at(struct gdb *g, uint64_t pc)
 {
     const struct gdb_point *p = g->points;
     while (p && !(p->type < 2 && p->address == pc)) {
@@ -84,7 +117,7 @@ static void put_reason(struct gdb *g, struct strbuf *s)
         strbuf_printf(s, "%s:%llx;", watches[hit.kind], (unsigned long long)hit.va);
         return;
     }
-    const struct gdb_point *p = breakpoint_at(g, g->general->cls->pc(g->general));
+    const struct gdb_point *p = gdb_breakpoint_at(g, g->general->cls->pc(g->general));
     if (p && p->type == 0 && g->tells_swbreak) {
         strbuf_puts(s, "swbreak:;");
     } else if (p && p->type == 1 && g->tells_hwbreak) {
@@ -106,52 +139,37 @@ static unsigned signal_of(enum run_state s)
     }
 }
 
-static void stop_reply(struct gdb *g, enum run_state state)
+void gdb_stop_reply(struct gdb *g, enum run_state state)
 {
     struct strbuf s = {0};
-    strbuf_printf(&s, "T%02xthread:%x;", signal_of(state), g->general->index + 1);
+    strbuf_printf(&s, "T%02xthread:", signal_of(state));
+    gdb_put_thread(g, g->general, &s);
+    strbuf_putc(&s, ';');
     if (state == RUN_DEBUG) {
         put_reason(g, &s);
     }
     gdb_reply_buffer(g, &s);
 }
 
-/* A step of a range goes on while the PC is inside and nothing else stopped it. */
-static bool steps_on(struct gdb *g, enum run_state state)
+/* By which the machine's standing still is, or is not, for the debugger to end. */
+static void note_owner(struct gdb *g, enum run_state state)
 {
-    struct vcpu *v = g->stepping;
-    struct accel_watch hit;
-    g->stepping = NULL;
-    if (!v || state != RUN_DEBUG || g->context.control->debug_vcpu != v ||
-        g->guest->watch_hit(v, &hit)) {
-        return false;
-    }
-    uint64_t pc = v->cls->pc(v);
-    if (pc < g->range_start || pc >= g->range_end || breakpoint_at(g, pc)) {
-        return false;
-    }
-    g->stepping = v;
-    g->context.control->step(g->context.control, v);
-    return true;
-}
-
-/* Also for who lets the machine go on from elsewhere. */
-static void thaw_all(struct gdb *g)
-{
-    for (unsigned i = 0; i < g->context.machine->vcpu_count; i++) {
-        g->guest->freeze(g->context.machine->vcpus[i], false);
+    if (state == RUN_RUNNING) {
+        g->resumes = true;
+    } else if (state != RUN_DEBUG && !g->stopping) {
+        g->resumes = false;
     }
 }
 
 static void state_changed(void *opaque, enum run_state state)
 {
     struct gdb *g = opaque;
-    if (state == RUN_RUNNING || steps_on(g, state)) {
+    note_owner(g, state);
+    if (state == RUN_RUNNING || gdb_steps_on(g, state)) {
         return;
     }
     if (g->frozen) {
-        g->frozen = false;
-        thaw_all(g);
+        gdb_thaw_all(g);
     }
     if (!g->waiting) {
         return;
@@ -160,155 +178,14 @@ static void state_changed(void *opaque, enum run_state state)
         g->general = g->context.control->debug_vcpu;
     }
     g->waiting = false;
-    stop_reply(g, state);
+    gdb_stop_reply(g, state);
 }
 
-/* ---- running */
-
-static void run(struct gdb *g)
+static void stop(struct gdb *g)
 {
-    struct error e;
-    g->waiting = true;
-    if (!g->context.control->cont(g->context.control, &e)) {
-        g->waiting = false;
-        stop_reply(g, RUN_SHUTDOWN);
-    }
-}
-
-static void step(struct gdb *g, struct vcpu *v)
-{
-    g->waiting = true;
-    g->context.control->step(g->context.control, v);
-}
-
-/* c and s, with an address to go on at; C and S have a signal in front, which means nothing to a
- * machine. */
-static void resume(struct gdb *g, const char *args, bool stepping)
-{
-    struct vcpu *v = g->running ? g->running : g->general;
-    uint64_t pc;
-    if (gdb_number(&args, &pc)) {
-        v->cls->set_pc(v, pc);
-    }
-    if (stepping) {
-        step(g, v);
-    } else {
-        run(g);
-    }
-}
-
-static void resume_with_signal(struct gdb *g, const char *args, bool stepping)
-{
-    uint64_t sig;
-    if (!gdb_number(&args, &sig)) {
-        gdb_error(g, 0x16);
-        return;
-    }
-    resume(g, *args == ';' ? args + 1 : "", stepping);
-}
-
-/* One action of vCont at *args, which moves to the next: what to do, and with whom. */
-struct action {
-    char what;           /* c, s, r, t */
-    uint64_t start, end; /* r */
-    struct vcpu *v;      /* NULL: all that no earlier action names */
-};
-
-static bool parse_action(struct gdb *g, const char **args, struct action *a)
-{
-    uint64_t sig;
-    const char *p = *args;
-    *a = (struct action){.what = *p++};
-    if (a->what == 'C' || a->what == 'S') {
-        a->what |= 0x20;
-        if (!gdb_number(&p, &sig)) {
-            return false;
-        }
-    } else if (a->what == 'r') {
-        if (!gdb_number(&p, &a->start) || *p++ != ',' || !gdb_number(&p, &a->end)) {
-            return false;
-        }
-    } else if (!a->what || !strchr("cst", a->what)) {
-        return false;
-    }
-    if (*p == ':') {
-        p++;
-        if (!gdb_thread(g, &p, &a->v)) {
-            return false;
-        }
-    }
-    *args = p;
-    return *p == '\0' || *p == ';';
-}
-
-/* The actions of vCont one after the other: the first that makes a vCPU step, if any. False: one
- * cannot be read. */
-static bool find_stepper(struct gdb *g, const char *args, struct action *stepper)
-{
-    *stepper = (struct action){0};
-    while (*args == ';') {
-        struct action a;
-        args++;
-        if (!parse_action(g, &args, &a)) {
-            return false;
-        }
-        if ((a.what == 's' || a.what == 'r') && !stepper->what) {
-            *stepper = a;
-        }
-    }
-    return true;
-}
-
-/* The actions, which can be read, leave v where it is: the first that concerns it counts. */
-static bool stands_still(struct gdb *g, const char *args, const struct vcpu *v)
-{
-    while (*args == ';') {
-        struct action a;
-        args++;
-        parse_action(g, &args, &a);
-        if (!a.v || a.v == v) {
-            return a.what == 't';
-        }
-    }
-    return true;
-}
-
-/* False: not one vCPU would run. */
-static bool freeze_as_told(struct gdb *g, const char *args)
-{
-    const struct machine *m = g->context.machine;
-    unsigned frozen = 0;
-    for (unsigned i = 0; i < m->vcpu_count; i++) {
-        const bool still = stands_still(g, args, m->vcpus[i]);
-        g->guest->freeze(m->vcpus[i], still);
-        frozen += still;
-    }
-    g->frozen = frozen > 0;
-    if (frozen == m->vcpu_count) {
-        thaw_all(g);
-    }
-    return frozen < m->vcpu_count;
-}
-
-/* vCont;ACTION[:THREAD]...: if any vCPU is to step, that one does and then all stop. */
-static void resume_threads(struct gdb *g, const char *args)
-{
-    struct action stepper;
-    if (!find_stepper(g, args, &stepper) || !freeze_as_told(g, args)) {
-        gdb_error(g, 0x16);
-        return;
-    }
-    if (!stepper.what) {
-        run(g);
-        return;
-    }
-    struct vcpu *v = stepper.v ? stepper.v : g->general;
-    if (stepper.what == 'r') {
-        g->stepping = v;
-        g->range_start = stepper.start;
-        g->range_end = stepper.end;
-    }
-    step(g, v);
+    g->stopping = true;
+    g->context.control->stop(g->context.control, RUN_PAUSED);
+    g->stopping = false;
 }
 
 /* ---- packets */
@@ -318,7 +195,7 @@ static void set_thread(struct gdb *g, const char *args)
     char what = *args ? *args++ : 0;
     struct vcpu *v;
     if ((what != 'g' && what != 'c') || !gdb_thread(g, &args, &v)) {
-        gdb_error(g, 0x16);
+        gdb_error(g, GDB_EINVAL);
         return;
     }
     if (what == 'c') {
@@ -332,28 +209,62 @@ static void set_thread(struct gdb *g, const char *args)
 static void thread_alive(struct gdb *g, const char *args)
 {
     struct vcpu *v;
-    if (gdb_thread(g, &args, &v) && v) {
+    if (gdb_thread(g, &args, &v)) {
         gdb_ok(g);
     } else {
-        gdb_error(g, 0x16);
+        gdb_error(g, GDB_EINVAL);
     }
 }
 
-static void detach(struct gdb *g)
+/* Nothing is left of the debugger in the machine, which runs if only the debugger stopped it. */
+static void let_go(struct gdb *g)
 {
     struct error e;
+    const bool runs = g->resumes || g->context.control->state == RUN_RUNNING;
+    g->waiting = false;
+    g->in_range = NULL;
+    stop(g);
     gdb_remove_all_points(g);
+    if (g->frozen) {
+        gdb_thaw_all(g);
+    }
+    if (runs) {
+        g->context.control->cont(g->context.control, &e);
+    }
+}
+
+/* D, or D;PROCESS */
+static void detach(struct gdb *g, const char *args)
+{
+    uint64_t process = GDB_PROCESS;
+    if (*args && (*args++ != ';' || !gdb_number(&args, &process) || process != GDB_PROCESS)) {
+        gdb_error(g, GDB_EINVAL);
+        return;
+    }
     gdb_ok(g);
     g->detached = true;
-    g->context.control->cont(g->context.control, &e);
+    g->resumes = true;
+    let_go(g);
+}
+
+static void attach(struct gdb *g, const char *args)
+{
+    uint64_t process;
+    if (!gdb_number(&args, &process) || process != GDB_PROCESS) {
+        gdb_error(g, GDB_EINVAL);
+        return;
+    }
+    gdb_stop_reply(g, RUN_DEBUG);
 }
 
 static void multi_letter(struct gdb *g, const char *packet)
 {
     if (strcmp(packet, "vCont?") == 0) {
         gdb_reply(g, "vCont;c;C;s;S;t;r");
-    } else if (strncmp(packet, "vCont;", 6) == 0) {
-        resume_threads(g, packet + 5);
+    } else if (strncmp(packet, "vCont", 5) == 0) {
+        gdb_resume_threads(g, packet + 5);
+    } else if (strncmp(packet, "vAttach;", 8) == 0) {
+        attach(g, packet + 8);
     } else if (strncmp(packet, "vKill", 5) == 0) {
         gdb_ok(g);
         g->context.control->quit(g->context.control, 0);
@@ -389,24 +300,27 @@ static void on_packet(void *opaque, const char *packet, size_t n)
     struct gdb *g = opaque;
     const char *args = packet + (n > 0);
     switch (packet[0]) {
+    case '!':
+        gdb_ok(g);
+        break;
     case '?':
-        stop_reply(g,
-                   g->context.control->state == RUN_PAUSED ? RUN_DEBUG : g->context.control->state);
+        gdb_stop_reply(g, g->context.control->state == RUN_PAUSED ? RUN_DEBUG
+                                                                  : g->context.control->state);
         break;
     case 'c':
-        resume(g, args, false);
+        gdb_resume(g, args, false);
         break;
     case 's':
-        resume(g, args, true);
+        gdb_resume(g, args, true);
         break;
     case 'C':
-        resume_with_signal(g, args, false);
+        gdb_resume_with_signal(g, args, false);
         break;
     case 'S':
-        resume_with_signal(g, args, true);
+        gdb_resume_with_signal(g, args, true);
         break;
     case 'D':
-        detach(g);
+        detach(g, args);
         break;
     case 'H':
         set_thread(g, args);
@@ -455,7 +369,7 @@ static void on_interrupt(void *opaque)
     struct gdb *g = opaque;
     if (g->context.control->state != RUN_RUNNING && g->waiting) {
         g->waiting = false;
-        stop_reply(g, RUN_PAUSED);
+        gdb_stop_reply(g, RUN_PAUSED);
     }
 }
 
@@ -479,32 +393,37 @@ static void receive(void *opaque, const uint8_t *bytes, size_t n)
     const bool ack = g->detached && n == 1 && *bytes == '+'; /* of the answer to its goodbye */
     g->detached &= ack;
     if (g->context.control->state == RUN_RUNNING && !ack) {
-        g->stepping = NULL;
-        g->context.control->stop(g->context.control, RUN_PAUSED);
+        g->in_range = NULL;
+        stop(g);
     }
     gdb_packets_receive(&g->packets, bytes, n);
+}
+
+static void opened(struct gdb *g)
+{
+    gdb_packets_reset(&g->packets);
+    g->connected = true;
+    g->detached = false;
+    g->multiprocess = false;
+    g->tells_swbreak = false;
+    g->tells_hwbreak = false;
+    g->physical = false;
+    g->waiting = false;
+    g->sstep = GDB_SSTEP_ALL;
+    g->general = g->context.machine->vcpus[0];
+    g->running = NULL;
+    g->resumes = g->context.control->state == RUN_RUNNING;
+    stop(g);
 }
 
 static void event(void *opaque, enum stream_event e)
 {
     struct gdb *g = opaque;
     if (e == STREAM_OPENED) {
-        gdb_packets_reset(&g->packets);
-        g->connected = true;
-        g->detached = false;
-        g->physical = false;
-        g->waiting = false;
-        g->general = g->context.machine->vcpus[0];
-        g->running = NULL;
-        g->context.control->stop(g->context.control, RUN_PAUSED);
+        opened(g);
     } else if (e == STREAM_CLOSED) {
         g->connected = false;
-        g->waiting = false;
-        g->stepping = NULL;
-        if (g->context.control->state == RUN_RUNNING && !g->detached) {
-            g->context.control->stop(g->context.control, RUN_PAUSED);
-        }
-        gdb_remove_all_points(g);
+        let_go(g);
     }
 }
 

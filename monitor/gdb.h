@@ -23,6 +23,7 @@ struct gdb_guest {
                        bool insert);
     bool (*watch_hit)(const struct vcpu *v, struct accel_watch *hit);
     void (*freeze)(struct vcpu *v, bool frozen);
+    void (*step_masked)(struct vcpu *v, bool masked);
     bool (*can)(const struct accel *a, unsigned what, struct error *e);
 };
 

@@ -10,5 +10,6 @@ const struct gdb_guest gdb_accel = {
     .watchpoint = accel_watchpoint,
     .watch_hit = accel_watch_hit,
     .freeze = accel_freeze,
+    .step_masked = accel_step_masked,
     .can = accel_can,
 };

@@ -13,6 +13,19 @@ struct gdb_point {
     struct gdb_point *next;
     unsigned type;
     uint64_t address, bytes;
+    unsigned count; /* so often it was put; so often it is to be taken out */
+};
+
+enum {
+    GDB_PROCESS = 1, /* the machine, as a process */
+    /* numbers of errors, which gdb only shows */
+    GDB_EFAULT = 14,
+    GDB_EINVAL = 22,
+    /* qemu.sstep: interrupts and the clock wait while a vCPU makes a step */
+    GDB_SSTEP_ENABLE = 1,
+    GDB_SSTEP_NOIRQ = 2,
+    GDB_SSTEP_NOTIMER = 4,
+    GDB_SSTEP_ALL = 7
 };
 
 struct gdb {
@@ -24,7 +37,10 @@ struct gdb {
     struct monitor_session session; /* of the "monitor" command */
 
     bool connected;
-    bool detached;                     /* gdb has said goodbye: its going away stops nothing */
+    bool detached;                     /* gdb has said goodbye */
+    bool resumes;                      /* only the debugger keeps the machine from running */
+    bool stopping;                     /* the change of state that is being told is ours */
+    bool multiprocess;                 /* threads are named with their process */
     bool waiting;                      /* gdb let the machine run and waits for a stop reply */
     bool tells_swbreak, tells_hwbreak; /* gdb understands these stop reasons */
     bool physical;                     /* memory packets are about physical memory */
@@ -33,7 +49,9 @@ struct gdb {
     struct vcpu *running;              /* Hc: of s and c; NULL: any */
     struct gdb_point *points;
 
-    struct vcpu *stepping; /* vCont;r: steps on while its PC is in the range */
+    unsigned sstep;        /* GDB_SSTEP_ */
+    struct vcpu *stepped;  /* who made the last step; NULL: all were let go */
+    struct vcpu *in_range; /* vCont;r: steps on while its PC is in the range */
     uint64_t range_start, range_end;
 };
 
@@ -42,11 +60,26 @@ struct gdb {
 void gdb_reply(struct gdb *g, const char *text);        /* "" : not supported */
 void gdb_reply_buffer(struct gdb *g, struct strbuf *s); /* and frees s */
 void gdb_ok(struct gdb *g);
-void gdb_error(struct gdb *g, unsigned number); /* E NN: gdb only shows the number */
+void gdb_error(struct gdb *g, unsigned number); /* E NN, in decimal digits, as QEMU has it */
 
-/* Threads are numbered from 1; "0" and "-1" mean any: *v is then NULL. False: there is none of that
- * number. */
+/* Threads are numbered from 1, with "pPROCESS." in front or without; "0" and "-1" mean any: *v is
+ * then NULL. False: there is none of that number. */
 bool gdb_thread(struct gdb *g, const char **text, struct vcpu **v);
+void gdb_put_thread(const struct gdb *g, const struct vcpu *v, struct strbuf *out);
+
+/* The machine stands, for that reason. */
+void gdb_stop_reply(struct gdb *g, enum run_state state);
+const struct gdb_point *gdb_breakpoint_at(struct gdb *g, uint64_t pc); /* NULL: none */
+
+/* ---- gdb_run.c */
+
+void gdb_resume(struct gdb *g, const char *args, bool stepping);             /* c, s */
+void gdb_resume_with_signal(struct gdb *g, const char *args, bool stepping); /* C, S */
+void gdb_resume_threads(struct gdb *g, const char *args);                    /* vCont */
+/* A step within a range is over: true: another one begins. */
+bool gdb_steps_on(struct gdb *g, enum run_state state);
+/* Also for who lets the machine go on from elsewhere. */
+void gdb_thaw_all(struct gdb *g);
 
 /* ---- gdb_state.c: registers, memory, points */
 

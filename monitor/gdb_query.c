@@ -4,6 +4,7 @@
  * A memory map is not offered: it would be physical, and gdb, which would take it for the map of
  * the addresses that it uses, would refuse to read a kernel's.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -21,9 +22,11 @@ static void supported(struct gdb *g, const char *theirs)
 {
     g->tells_swbreak = strstr(theirs, "swbreak+") != NULL;
     g->tells_hwbreak = strstr(theirs, "hwbreak+") != NULL;
-    char *text = mem_printf(
-        "PacketSize=%x;qXfer:features:read+;QStartNoAckMode+;vContSupported+%s%s", GDB_PACKET_MAX,
-        g->tells_swbreak ? ";swbreak+" : "", g->tells_hwbreak ? ";hwbreak+" : "");
+    g->multiprocess = strstr(theirs, "multiprocess+") != NULL;
+    char *text = mem_printf("PacketSize=%x;qXfer:features:read+;QStartNoAckMode+;vContSupported+"
+                            ";multiprocess+%s%s",
+                            GDB_PACKET_MAX, g->tells_swbreak ? ";swbreak+" : "",
+                            g->tells_hwbreak ? ";hwbreak+" : "");
     gdb_reply(g, text);
     mem_free(text);
 }
@@ -63,7 +66,8 @@ static void first_threads(struct gdb *g, const char *args)
     struct strbuf s = {0};
     (void)args;
     for (unsigned i = 0; i < g->context.machine->vcpu_count; i++) {
-        strbuf_printf(&s, "%c%x", i ? ',' : 'm', i + 1);
+        strbuf_putc(&s, i ? ',' : 'm');
+        gdb_put_thread(g, g->context.machine->vcpus[i], &s);
     }
     gdb_reply_buffer(g, &s);
 }
@@ -78,13 +82,11 @@ static void thread_info(struct gdb *g, const char *args)
 {
     struct vcpu *v;
     if (!gdb_thread(g, &args, &v) || !v) {
-        gdb_error(g, 0x16);
+        gdb_error(g, GDB_EINVAL);
         return;
     }
-    char *text = mem_printf("CPU %u %s", v->index,
-                            v->powered_off ? "off"
-                            : v->halted    ? "halted"
-                                           : "running");
+    char *text = mem_printf("CPU#%u [%s]", v->index,
+                            v->powered_off || v->halted ? "halted " : "running");
     struct strbuf s = {0};
     gdb_put_hex(&s, text, strlen(text));
     mem_free(text);
@@ -93,10 +95,14 @@ static void thread_info(struct gdb *g, const char *args)
 
 static void current_thread(struct gdb *g, const char *args)
 {
-    (void)args;
-    char *text = mem_printf("QC%x", g->general->index + 1);
-    gdb_reply(g, text);
-    mem_free(text);
+    struct strbuf s = {0};
+    if (*args) {
+        gdb_reply(g, ""); /* another question that begins alike */
+        return;
+    }
+    strbuf_puts(&s, "QC");
+    gdb_put_thread(g, g->general, &s);
+    gdb_reply_buffer(g, &s);
 }
 
 static void attached(struct gdb *g, const char *args)
@@ -110,9 +116,9 @@ static void command(struct gdb *g, const char *args)
 {
     size_t n = strlen(args) / 2;
     char *line = mem_alloc(n + 1);
-    if (!gdb_get_hex(args, line, n)) {
+    if (n == 0 || strlen(args) % 2 || !gdb_get_hex(args, line, n)) {
         mem_free(line);
-        gdb_error(g, 0x16);
+        gdb_error(g, GDB_EINVAL);
         return;
     }
     struct strbuf out = {0};
@@ -136,6 +142,26 @@ static void physical_mode(struct gdb *g, const char *args)
     gdb_reply(g, g->physical ? "1" : "0");
 }
 
+static void step_bits(struct gdb *g, const char *args)
+{
+    (void)args;
+    gdb_reply(g, "ENABLE=1,NOIRQ=2,NOTIMER=4");
+}
+
+static void step_mode(struct gdb *g, const char *args)
+{
+    char text[16];
+    (void)args;
+    snprintf(text, sizeof(text), "0x%x", g->sstep);
+    gdb_reply(g, text);
+}
+
+static void extensions(struct gdb *g, const char *args)
+{
+    (void)args;
+    gdb_reply(g, "sstepbits;sstep;PhyMemMode");
+}
+
 /* The longer of two names that begin alike stands first. */
 static const struct query {
     const char *prefix;
@@ -149,6 +175,9 @@ static const struct query {
     {"qAttached", attached},
     {"qRcmd,", command},
     {"qqemu.PhyMemMode", physical_mode},
+    {"qqemu.sstepbits", step_bits},
+    {"qqemu.sstep", step_mode},
+    {"qqemu.Supported", extensions},
     {"qC", current_thread},
 };
 
@@ -164,6 +193,17 @@ void gdb_query(struct gdb *g, const char *packet)
     gdb_reply(g, "");
 }
 
+static void set_step_mode(struct gdb *g, const char *args)
+{
+    uint64_t bits;
+    if (!gdb_number(&args, &bits) || bits > GDB_SSTEP_ALL) {
+        gdb_error(g, GDB_EINVAL);
+        return;
+    }
+    g->sstep = (unsigned)bits;
+    gdb_ok(g);
+}
+
 void gdb_set(struct gdb *g, const char *packet)
 {
     const char *args;
@@ -171,8 +211,11 @@ void gdb_set(struct gdb *g, const char *packet)
         gdb_ok(g);
         g->packets.no_ack = true;
     } else if ((args = after(packet, "Qqemu.PhyMemMode:"))) {
-        g->physical = *args == '1';
+        uint64_t on = 0;
+        g->physical = gdb_number(&args, &on) && on;
         gdb_ok(g);
+    } else if ((args = after(packet, "Qqemu.sstep="))) {
+        set_step_mode(g, args);
     } else {
         gdb_reply(g, "");
     }

@@ -10,11 +10,6 @@
 #include "monitor/gdb_internal.h"
 #include "monitor/gdb_xml.h"
 
-enum {
-    EINVALID = 0x16,
-    EFAULT_ = 0x0e
-};
-
 #define REGISTER_BYTES_MAX 256
 
 /* ---- registers */
@@ -104,7 +99,7 @@ void gdb_write_registers(struct gdb *g, const char *args)
         }
         const bool fixed = r->get && !r->set && !is_pc(r);
         if (!fixed && !get_register(g->general, r, args)) {
-            gdb_error(g, EINVALID);
+            gdb_error(g, GDB_EINVAL);
             return;
         }
         args += r->bits / 4;
@@ -123,7 +118,7 @@ void gdb_read_register(struct gdb *g, const char *args)
 {
     const struct cpu_reg *r = numbered(g, &args);
     if (!r) {
-        gdb_error(g, EINVALID);
+        gdb_error(g, GDB_EFAULT); /* as QEMU numbers it */
         return;
     }
     struct strbuf s = {0};
@@ -135,7 +130,7 @@ void gdb_write_register(struct gdb *g, const char *args)
 {
     const struct cpu_reg *r = numbered(g, &args);
     if (!r || *args != '=' || !get_register(g->general, r, args + 1)) {
-        gdb_error(g, EINVALID);
+        gdb_error(g, GDB_EINVAL);
         return;
     }
     gdb_ok(g);
@@ -185,7 +180,7 @@ void gdb_read_memory(struct gdb *g, const char *args)
 {
     uint64_t address, n;
     if (!get_range(&args, &address, &n)) {
-        gdb_error(g, EINVALID);
+        gdb_error(g, GDB_EINVAL);
         return;
     }
     size_t most = GDB_PACKET_MAX / 2;
@@ -197,7 +192,7 @@ void gdb_read_memory(struct gdb *g, const char *args)
         gdb_put_hex(&s, bytes, got);
         gdb_reply_buffer(g, &s);
     } else {
-        gdb_error(g, EFAULT_);
+        gdb_error(g, GDB_EFAULT);
     }
     mem_free(bytes);
 }
@@ -207,7 +202,7 @@ static void finish_write(struct gdb *g, uint64_t address, const void *bytes, siz
     if (n == 0 || store(g, address, bytes, n)) {
         gdb_ok(g);
     } else {
-        gdb_error(g, EFAULT_);
+        gdb_error(g, GDB_EFAULT);
     }
 }
 
@@ -215,14 +210,14 @@ void gdb_write_memory(struct gdb *g, const char *args)
 {
     uint64_t address, n;
     if (!get_range(&args, &address, &n) || *args != ':' || n > GDB_PACKET_MAX / 2) {
-        gdb_error(g, EINVALID);
+        gdb_error(g, GDB_EINVAL);
         return;
     }
     uint8_t *bytes = mem_alloc(n);
     if (gdb_get_hex(args + 1, bytes, n)) {
         finish_write(g, address, bytes, n);
     } else {
-        gdb_error(g, EINVALID);
+        gdb_error(g, GDB_EINVAL);
     }
     mem_free(bytes);
 }
@@ -232,7 +227,7 @@ void gdb_write_binary(struct gdb *g, const char *args, size_t n)
     const char *end = args + n;
     uint64_t address, length;
     if (!get_range(&args, &address, &length) || *args != ':' || length > (size_t)(end - args - 1)) {
-        gdb_error(g, EINVALID);
+        gdb_error(g, GDB_EINVAL);
         return;
     }
     finish_write(g, address, args + 1, length);
@@ -260,23 +255,31 @@ static struct gdb_point **find_point(struct gdb *g, const struct gdb_point *like
     return p;
 }
 
-/* "TYPE,ADDRESS,BYTES"; conditions and commands behind it are not offered, so gdb sends none. */
-static bool parse_point(const char *args, struct gdb_point *p)
+/* "TYPE,ADDRESS,BYTES"; conditions and commands behind it are not offered, so gdb sends none.
+ * False: it has been answered. */
+static bool parse_point(struct gdb *g, const char *args, struct gdb_point *p)
 {
     uint64_t type;
-    if (!gdb_number(&args, &type) || type > 4 || *args != ',') {
-        return false;
+    if (gdb_number(&args, &type) && *args == ',') {
+        args++;
+        if (type > 4) {
+            gdb_reply(g, ""); /* a kind that does not exist */
+            return false;
+        }
+        *p = (struct gdb_point){.type = (unsigned)type, .count = 1};
+        if (get_range(&args, &p->address, &p->bytes) && p->bytes > 0 &&
+            p->bytes <= GUEST_PAGE_SIZE) {
+            return true;
+        }
     }
-    args++;
-    *p = (struct gdb_point){.type = (unsigned)type};
-    return get_range(&args, &p->address, &p->bytes) && p->bytes > 0 && p->bytes <= GUEST_PAGE_SIZE;
+    gdb_error(g, GDB_EINVAL);
+    return false;
 }
 
 void gdb_insert_point(struct gdb *g, const char *args)
 {
     struct gdb_point p;
-    if (!parse_point(args, &p)) {
-        gdb_error(g, EINVALID);
+    if (!parse_point(g, args, &p)) {
         return;
     }
     struct error e;
@@ -285,12 +288,13 @@ void gdb_insert_point(struct gdb *g, const char *args)
         return;
     }
     struct gdb_point **at = find_point(g, &p);
-    if (!*at) {
-        if (!apply_point(g, &p, true)) {
-            gdb_error(g, EINVALID);
-            return;
-        }
+    if (*at) {
+        (*at)->count++;
+    } else if (apply_point(g, &p, true)) {
         *at = mem_dup(&p, sizeof(p));
+    } else {
+        gdb_error(g, GDB_EINVAL);
+        return;
     }
     gdb_ok(g);
 }
@@ -298,13 +302,15 @@ void gdb_insert_point(struct gdb *g, const char *args)
 void gdb_remove_point(struct gdb *g, const char *args)
 {
     struct gdb_point p;
-    if (!parse_point(args, &p)) {
-        gdb_error(g, EINVALID);
+    if (!parse_point(g, args, &p)) {
         return;
     }
-    struct gdb_point **at = find_point(g, &p);
-    if (*at) {
-        struct gdb_point *gone = *at;
+    struct gdb_point **at = find_point(g, &p), *gone = *at;
+    if (!gone) {
+        gdb_error(g, GDB_EINVAL);
+        return;
+    }
+    if (--gone->count == 0) {
         apply_point(g, gone, false);
         *at = gone->next;
         mem_free(gone);

@@ -90,7 +90,7 @@ static void vm_step(struct control *c, struct vcpu *v)
     if (c->debug_vcpu == v) {
         accel_step_over(v);
     }
-    if (vm->realtime) {
+    if (vm->realtime && (!c->step_without_time || v->halted)) {
         realtime_start(vm->realtime);
     }
     machine_resume(vm->machine);

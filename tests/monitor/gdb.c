@@ -125,8 +125,36 @@ TEST(vcpus_are_threads)
     NEEDS_GDB();
     static const char *const two[] = {"-smp", "2", NULL};
     REQUIRE(debug(two, "-ex 'info threads' -ex 'thread 2' -ex 'p/x $pc' -ex kill"));
-    saw("Thread 1 (CPU 0 running)");
-    saw("Thread 2 (CPU 1 off)");
+    saw("Thread 1.1 (CPU#0 [running])");
+    saw("Thread 1.2 (CPU#1 [halted ])");
+    finish();
+}
+
+/* What the monitor on the terminal says of the machine. */
+static void expect_status(const char *state)
+{
+    char text[60];
+    snprintf(text, sizeof(text), "VM status: %s\r", state);
+    session_type(&s, "info status\r");
+    CHECK(session_expect(&s, text));
+}
+
+/* A debugger that is killed, or whose line breaks, is as one that says goodbye. */
+TEST(machine_runs_on_when_its_debugger_goes)
+{
+    static const char *const monitor[] = {"-monitor", "stdio", NULL};
+    NEEDS_GDB();
+    REQUIRE(debug(monitor, "-ex 'break putc' -ex continue -ex detach"));
+    expect_status("running");
+    session_type(&s, "quit\r");
+    finish();
+    REQUIRE(debug(monitor, "-ex 'break putc' -ex continue -ex 'shell kill -9 $PPID'"));
+    expect_status("running");
+    session_type(&s, "quit\r");
+    finish();
+    REQUIRE(debug(monitor, "-ex 'break putc' -ex stepi -ex 'shell kill -9 $PPID'"));
+    expect_status("paused (debug)"); /* -S, and never let go */
+    session_type(&s, "quit\r");
     finish();
 }
 
@@ -234,13 +262,13 @@ static void step_sleeper(const char *const *options)
             CHECK(write(peer, "\003", 1) == 1);
             why = receive_packet(5000);
         }
-    } while (strcmp(why, "T05thread:3;") == 0); /* it was awake just then */
+    } while (strcmp(why, "T05thread:03;") == 0); /* it was awake just then */
     CHECK_MSG(strncmp(why, "T02", 3) == 0, "stopped by %s", why);
     run_for("c", 500);
     send_packet("vCont;s:3;c");
-    CHECK_STR(receive_packet(5000), "T05thread:3;");
+    CHECK_STR(receive_packet(5000), "T05thread:03;");
     send_packet("vCont;s:3;c");
-    CHECK_STR(receive_packet(5000), "T05thread:3;");
+    CHECK_STR(receive_packet(5000), "T05thread:03;");
     send_packet("k");
     finish();
     close(peer);

@@ -40,6 +40,7 @@ struct fake_machine {
     unsigned lacks; /* ACCEL_CAN_ bits, for gdb */
     unsigned breakpoints, watchpoints, steps, quits, resets, buttons;
     uint32_t frozen; /* a bit for each vCPU */
+    bool step_masked;
     int status;
     struct vcpu *stepped;
     uint64_t watch_hit; /* 0: none */
@@ -197,6 +198,12 @@ static void freeze(struct vcpu *v, bool frozen)
     machine->frozen = frozen ? machine->frozen | bit : machine->frozen & ~bit;
 }
 
+static void step_masked(struct vcpu *v, bool masked)
+{
+    (void)v;
+    machine->step_masked = masked;
+}
+
 static bool can(const struct accel *a, unsigned what, struct error *e)
 {
     (void)a;
@@ -211,6 +218,7 @@ __attribute__((unused)) static const struct gdb_guest fake_guest = {
     .watchpoint = watchpoint,
     .watch_hit = watch_hit,
     .freeze = freeze,
+    .step_masked = step_masked,
     .can = can};
 
 /* ---- an accelerator that never runs anything, and can nothing */

@@ -121,7 +121,7 @@ TEST(connecting_stops_the_machine)
 {
     begin();
     CHECK_EQ(t.fake.control.state, RUN_PAUSED);
-    CHECK_STR(ask("?"), "T05thread:1;");
+    CHECK_STR(ask("?"), "T05thread:01;");
     end();
 }
 
@@ -134,7 +134,7 @@ TEST(bad_checksum_is_refused_and_a_refused_answer_sent_again)
     ask("qC");
     strbuf_clear(&t.peer.out);
     type_bytes("-", 1);
-    CHECK_STR(heard(), "QC1");
+    CHECK_STR(heard(), "QC01");
     end();
 }
 
@@ -142,7 +142,7 @@ TEST(no_acknowledgements_after_QStartNoAckMode)
 {
     begin();
     CHECK_STR(ask("QStartNoAckMode"), "OK");
-    CHECK_STR(raw("qC", 2), "$QC1#c5");
+    CHECK_STR(raw("qC", 2), "$QC01#f5");
     end();
 }
 
@@ -161,7 +161,7 @@ TEST(packet_beyond_the_size_is_refused)
     char *data = mem_alloc(GDB_PACKET_MAX + 2);
     memset(data, 'm', GDB_PACKET_MAX + 1);
     CHECK_STR(raw(data, GDB_PACKET_MAX + 1), "-");
-    CHECK_STR(ask("qC"), "QC1");
+    CHECK_STR(ask("qC"), "QC01");
     mem_free(data);
     end();
 }
@@ -180,10 +180,10 @@ TEST(registers_are_bytes_in_guest_order)
                         "ddccbbaa");
     CHECK_STR(ask("p0"), "8877665544332211");
     CHECK_STR(ask("p3"), "ddccbbaa");
-    CHECK_STR(ask("p7"), "E16");
+    CHECK_STR(ask("p7"), "E14");
     CHECK_STR(ask("P1=0100000000000000"), "OK");
     CHECK_EQ(t.fake.cpus[0]->x[1], 1);
-    CHECK_STR(ask("P1=01"), "E16");
+    CHECK_STR(ask("P1=01"), "E22");
     CHECK_STR(ask("P3=01000000"), "OK");
     CHECK_EQ(t.fake.cpus[0]->inverted_flags, ~1u);
     CHECK_STR(ask("P2=0040000000000000"), "OK");
@@ -223,16 +223,16 @@ TEST(memory_is_read_and_written)
     CHECK_STR(raw("X1001,2:a}\x03", 11), "+$OK#9a"); /* '}' and the character it escapes */
     CHECK_STR(ask("m1000,4"), "01612300");
     CHECK_STR(ask("X1000,0:"), "OK");
-    CHECK_STR(ask("X1000,9:ab"), "E16");
-    CHECK_STR(ask("M1000,4:0102"), "E16");
-    CHECK_STR(ask("m1000"), "E16");
+    CHECK_STR(ask("X1000,9:ab"), "E22");
+    CHECK_STR(ask("M1000,4:0102"), "E22");
+    CHECK_STR(ask("m1000"), "E22");
     end();
 }
 
 TEST(reading_stops_where_memory_ends)
 {
     begin();
-    CHECK_STR(ask("m0,4"), "E0e");
+    CHECK_STR(ask("m0,4"), "E14");
     const char *got = ask("m2ff0,20"); /* 16 bytes are left of the RAM */
     CHECK_EQ(strlen(got), 32);
     end();
@@ -249,14 +249,17 @@ TEST(points_are_put_once_and_taken_out)
     CHECK_EQ(t.fake.breakpoints, 1);
     CHECK_EQ(t.fake.watchpoints, 1);
     CHECK_STR(ask("z0,1004,4"), "OK");
+    CHECK_EQ(t.fake.breakpoints, 1); /* it was put twice */
+    CHECK_STR(ask("z0,1004,4"), "OK");
     CHECK_EQ(t.fake.breakpoints, 0);
+    CHECK_STR(ask("z0,1004,4"), "E22");
     t.fake.lacks = ACCEL_CAN_WATCH;
     CHECK_STR(ask("Z2,2000,8"), ""); /* there are none of that kind */
     CHECK_STR(ask("Z0,1004,4"), "OK");
     t.fake.lacks = 0;
-    CHECK_STR(ask("Z5,0,4"), "E16");
-    CHECK_STR(ask("Z2,2000,0"), "E16");
-    CHECK_STR(ask("Z1,2000"), "E16");
+    CHECK_STR(ask("Z5,0,4"), "");
+    CHECK_STR(ask("Z2,2000,0"), "E22");
+    CHECK_STR(ask("Z1,2000"), "E22");
     t.peer.reader.event(t.peer.reader.opaque, STREAM_CLOSED);
     CHECK_EQ(t.fake.watchpoints, 0);
     end();
@@ -274,8 +277,8 @@ TEST(continue_answers_when_the_machine_stops_and_says_why)
     strbuf_clear(&t.peer.out);
     t.fake.cpus[1]->pc = 0x1004;
     fake_machine_stop(&t.fake, 1);
-    CHECK_STR(heard(), "T05thread:2;swbreak:;");
-    CHECK_STR(ask("qC"), "QC2");
+    CHECK_STR(heard(), "T05thread:02;swbreak:;");
+    CHECK_STR(ask("qC"), "QC02");
     end();
 }
 
@@ -287,7 +290,7 @@ TEST(watchpoint_hit_is_told_with_its_address)
     strbuf_clear(&t.peer.out);
     t.fake.watch_hit = 0x2004;
     fake_machine_stop(&t.fake, 0);
-    CHECK_STR(heard(), "T05thread:1;watch:2004;");
+    CHECK_STR(heard(), "T05thread:01;watch:2004;");
     end();
 }
 
@@ -301,7 +304,7 @@ TEST(of_several_watchpoints_the_one_that_was_met_is_told)
     t.fake.watch_hit = 0x2000;
     t.fake.watch_kind = WATCH_READ;
     fake_machine_stop(&t.fake, 0);
-    CHECK_STR(heard(), "T05thread:1;rwatch:2000;");
+    CHECK_STR(heard(), "T05thread:01;rwatch:2000;");
     end();
 }
 
@@ -312,7 +315,7 @@ TEST(interrupt_character_stops_a_running_machine)
     strbuf_clear(&t.peer.out);
     type_bytes("\003", 1);
     CHECK_EQ(t.fake.control.state, RUN_PAUSED);
-    CHECK_STR(heard(), "T02thread:1;");
+    CHECK_STR(heard(), "T02thread:01;");
     end();
 }
 
@@ -324,10 +327,10 @@ TEST(step_runs_the_vcpu_that_was_named)
     CHECK_EQ(t.fake.frozen, 0);
     strbuf_clear(&t.peer.out);
     fake_machine_stop(&t.fake, 1);
-    CHECK_STR(heard(), "T05thread:2;");
+    CHECK_STR(heard(), "T05thread:02;");
     CHECK_STR(ask("vCont?"), "vCont;c;C;s;S;t;r");
-    CHECK_STR(ask("vCont;x"), "E16");
-    CHECK_STR(ask("vCont;s:9"), "E16");
+    CHECK_STR(ask("vCont;x"), "");
+    CHECK_STR(ask("vCont;s:9"), "E22");
     end();
 }
 
@@ -339,7 +342,7 @@ TEST(vcpus_that_vcont_does_not_name_stand_still)
     CHECK_EQ(t.fake.frozen, 1);
     strbuf_clear(&t.peer.out);
     fake_machine_stop(&t.fake, 1);
-    CHECK_STR(heard(), "T05thread:2;");
+    CHECK_STR(heard(), "T05thread:02;");
     CHECK_EQ(t.fake.frozen, 0); /* the monitor may let it go on */
     raw("vCont;c:1", 9);
     CHECK_EQ(t.fake.control.state, RUN_RUNNING);
@@ -347,7 +350,7 @@ TEST(vcpus_that_vcont_does_not_name_stand_still)
     strbuf_clear(&t.peer.out);
     type_bytes("\003", 1);
     CHECK_EQ(t.fake.frozen, 0);
-    CHECK_STR(ask("vCont;t"), "E16"); /* then nothing would run */
+    CHECK_STR(ask("vCont;t"), "E22"); /* then nothing would run */
     CHECK_EQ(t.fake.frozen, 0);
     end();
 }
@@ -366,7 +369,7 @@ TEST(range_step_goes_on_while_inside)
     }
     t.fake.cpus[0]->pc = 0x100c;
     fake_machine_stop(&t.fake, 0);
-    CHECK_STR(heard(), "T05thread:1;");
+    CHECK_STR(heard(), "T05thread:01;");
     end();
 }
 
@@ -376,7 +379,7 @@ TEST(power_off_of_the_guest_is_told)
     raw("c", 1);
     strbuf_clear(&t.peer.out);
     t.fake.control.stop(&t.fake.control, RUN_SHUTDOWN);
-    CHECK_STR(heard(), "T03thread:1;");
+    CHECK_STR(heard(), "T03thread:01;");
     strbuf_clear(&t.peer.out);
     end();
 }
@@ -394,11 +397,104 @@ TEST(detaching_takes_points_out_and_lets_the_machine_run)
     end();
 }
 
+static void hang_up(void)
+{
+    t.peer.reader.event(t.peer.reader.opaque, STREAM_CLOSED);
+}
+
+TEST(a_peer_that_goes_lets_the_machine_run_that_it_stopped)
+{
+    begin(); /* it ran */
+    ask("Z1,1000,4");
+    hang_up();
+    CHECK_EQ(t.fake.control.state, RUN_RUNNING);
+    CHECK_EQ(t.fake.breakpoints, 0);
+    t.peer.reader.event(t.peer.reader.opaque, STREAM_OPENED);
+    CHECK_EQ(t.fake.control.state, RUN_PAUSED);
+    raw("vCont;c:1", 9);
+    CHECK_EQ(t.fake.frozen, 2);
+    hang_up();
+    CHECK_EQ(t.fake.control.state, RUN_RUNNING);
+    CHECK_EQ(t.fake.frozen, 0);
+    t.peer.reader.event(t.peer.reader.opaque, STREAM_OPENED);
+    raw("c", 1);
+    fake_machine_stop(&t.fake, 0);
+    hang_up();
+    CHECK_EQ(t.fake.control.state, RUN_RUNNING);
+    end();
+}
+
+TEST(a_peer_that_goes_leaves_alone_what_others_stopped)
+{
+    begin();
+    hang_up();
+    t.fake.control.stop(&t.fake.control, RUN_PAUSED);
+    t.peer.reader.event(t.peer.reader.opaque, STREAM_OPENED); /* as with -S */
+    raw("s", 1);
+    fake_machine_stop(&t.fake, 0);
+    hang_up();
+    CHECK_EQ(t.fake.control.state, RUN_DEBUG);
+    t.peer.reader.event(t.peer.reader.opaque, STREAM_OPENED);
+    raw("c", 1);
+    t.fake.control.stop(&t.fake.control, RUN_PAUSED); /* the monitor */
+    hang_up();
+    CHECK_EQ(t.fake.control.state, RUN_PAUSED);
+    t.peer.reader.event(t.peer.reader.opaque, STREAM_OPENED);
+    raw("c", 1);
+    t.fake.control.stop(&t.fake.control, RUN_SHUTDOWN);
+    hang_up();
+    CHECK_EQ(t.fake.control.state, RUN_SHUTDOWN);
+    end();
+}
+
+TEST(threads_have_their_process_in_front_if_gdb_understands_that)
+{
+    begin();
+    ask("qSupported:multiprocess+");
+    CHECK_STR(ask("?"), "T05thread:p01.01;");
+    CHECK_STR(ask("qC"), "QCp01.01");
+    CHECK_STR(ask("qfThreadInfo"), "mp01.01,p01.02");
+    CHECK_STR(ask("Hgp1.2"), "OK");
+    CHECK_STR(ask("qC"), "QCp01.02");
+    CHECK_STR(ask("Hgp0.0"), "OK");
+    CHECK_STR(ask("Hgp-1.-1"), "OK");
+    CHECK_STR(ask("Hcp1"), "OK");
+    CHECK_STR(ask("Hgp2.1"), "E22");
+    CHECK_STR(ask("Tp1.2"), "OK");
+    CHECK_STR(ask("Tp1.3"), "E22");
+    CHECK_STR(ask("vAttach;1"), "T05thread:p01.02;");
+    CHECK_STR(ask("vAttach;2"), "E22");
+    CHECK_STR(ask("D;2"), "E22");
+    CHECK_EQ(t.fake.control.state, RUN_PAUSED);
+    CHECK_STR(ask("D;1"), "OK");
+    CHECK_EQ(t.fake.control.state, RUN_RUNNING);
+    end();
+}
+
+TEST(steps_are_masked_as_qemu_sstep_says)
+{
+    begin();
+    CHECK_STR(ask("qqemu.Supported"), "sstepbits;sstep;PhyMemMode");
+    CHECK_STR(ask("qqemu.sstepbits"), "ENABLE=1,NOIRQ=2,NOTIMER=4");
+    CHECK_STR(ask("qqemu.sstep"), "0x7");
+    raw("s", 1);
+    CHECK(t.fake.step_masked && t.fake.control.step_without_time);
+    fake_machine_stop(&t.fake, 0);
+    CHECK_STR(ask("Qqemu.sstep=1"), "OK");
+    CHECK_STR(ask("qqemu.sstep"), "0x1");
+    raw("s", 1);
+    CHECK(!t.fake.step_masked && !t.fake.control.step_without_time);
+    fake_machine_stop(&t.fake, 0);
+    CHECK_STR(ask("Qqemu.sstep=8"), "E22");
+    CHECK_STR(ask("qqemu.sstep"), "0x1");
+    end();
+}
+
 TEST(a_detached_peer_may_come_back)
 {
     begin();
     ask("D");
-    CHECK_STR(ask("?"), "T05thread:1;");
+    CHECK_STR(ask("?"), "T05thread:01;");
     CHECK_EQ(t.fake.control.state, RUN_PAUSED);
     t.peer.reader.event(t.peer.reader.opaque, STREAM_CLOSED);
     end();
@@ -419,25 +515,31 @@ TEST(kill_ends_the_emulator)
 TEST(threads_are_the_vcpus)
 {
     begin();
-    CHECK_STR(ask("qfThreadInfo"), "m1,2");
+    CHECK_STR(ask("qfThreadInfo"), "m01,02");
     CHECK_STR(ask("qsThreadInfo"), "l");
     CHECK_STR(ask("T2"), "OK");
-    CHECK_STR(ask("T3"), "E16");
+    CHECK_STR(ask("T3"), "E22");
     CHECK_STR(ask("Hg2"), "OK");
     t.fake.cpus[1]->x[0] = 5;
     CHECK_STR(ask("p0"), "0500000000000000");
     CHECK_STR(ask("Hc-1"), "OK");
-    CHECK_STR(ask("Hx1"), "E16");
-    CHECK_STR(ask("qThreadExtraInfo,2"), "43505520312072756e6e696e67"); /* CPU 1 running */
+    CHECK_STR(ask("Hx1"), "E22");
+    CHECK_STR(ask("qThreadExtraInfo,2"), "4350552331205b72756e6e696e675d"); /* CPU#1 [running] */
+    t.fake.cpus[1]->v.powered_off = true;
+    CHECK_STR(ask("qThreadExtraInfo,2"), "4350552331205b68616c746564205d"); /* CPU#1 [halted ] */
     end();
 }
 
 TEST(features_are_offered_as_gdb_supports_them)
 {
     begin();
-    CHECK_STR(ask("qSupported:multiprocess+;swbreak+"),
-              "PacketSize=10000;qXfer:features:read+;QStartNoAckMode+;vContSupported+;swbreak+");
+    CHECK_STR(
+        ask("qSupported:multiprocess+;swbreak+"),
+        "PacketSize=10000;qXfer:features:read+;QStartNoAckMode+;vContSupported+;multiprocess+;"
+        "swbreak+");
     CHECK_STR(ask("qAttached"), "1");
+    CHECK_STR(ask("qCRC:1000,4"), "");
+    CHECK_STR(ask("!"), "OK");
     end();
 }
 
@@ -446,6 +548,8 @@ TEST(monitor_commands_answer_in_text)
     begin();
     const char *got = raw("qRcmd,696e666f20737461747573", 28); /* info status */
     CHECK_STR(got, "+$O564d207374617475733a207061757365640a#31$OK#9a");
+    CHECK_STR(ask("qRcmd,"), "E22");
+    CHECK_STR(ask("qRcmd,6"), "E22");
     end();
 }
 
