@@ -312,5 +312,5 @@ void decgen_opmap_random(const struct isa *isa, FILE *f)
         isa, f,
         "#include \"tests/support/x86_random.h\"\n\n"
         "unsigned $_random_row(struct rng *rng, unsigned row, unsigned mode, uint8_t *p)\n{\n"
-        "    return x86_random_row(rng, &$_map, row, mode, p);\n}\n");
+        "    return x86_random_of(rng, &$_map, row, mode, p);\n}\n");
 }

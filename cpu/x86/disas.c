@@ -96,6 +96,30 @@ static void put_general(struct x86_out *out, unsigned reg, unsigned bytes)
     }
 }
 
+void x86_fmt_compare(struct x86_out *out, int64_t imm)
+{
+    static const char *const names[32] = {
+        "eq",    "lt",     "le",     "unord",    "neq",    "nlt",    "nle",    "ord",
+        "eq_uq", "nge",    "ngt",    "false",    "neq_oq", "ge",     "gt",     "true",
+        "eq_os", "lt_oq",  "le_oq",  "unord_s",  "neq_us", "nlt_uq", "nle_uq", "ord_s",
+        "eq_us", "nge_uq", "ngt_uq", "false_os", "neq_os", "ge_oq",  "gt_oq",  "true_us"};
+    put(out, "%s", names[imm & 31]);
+}
+
+void x86_fmt_xlat(struct x86_out *out, unsigned seg, unsigned as)
+{
+    put(out, "BYTE PTR %s:[", segments[seg == X86_NONE ? 3 : seg % 6]);
+    put_general(out, 3, as);
+    put(out, "]");
+}
+
+void x86_fmt_sysret(struct x86_out *out, unsigned os, unsigned mode)
+{
+    if (mode == 8) {
+        put(out, "%c", os == 8 ? 'q' : 'd');
+    }
+}
+
 static void put_vector(struct x86_out *out, unsigned reg, unsigned bytes)
 {
     put(out, "%cmm%u", bytes == 32 ? 'y' : 'x', reg);

@@ -41,6 +41,15 @@ void x86_fmt_table(struct x86_out *out, unsigned os, unsigned mode);
 /* The mnemonic of moves by an offset in the instruction, of this address size. */
 void x86_fmt_moffs(struct x86_out *out, unsigned as);
 
+/* The relation of CMPPS and its like: 8 in SSE, 32 in AVX. */
+void x86_fmt_compare(struct x86_out *out, int64_t imm);
+
+/* What XLAT addresses. */
+void x86_fmt_xlat(struct x86_out *out, unsigned seg, unsigned as);
+
+/* The letter of SYSRET and SYSEXIT: the size of the code they go to. */
+void x86_fmt_sysret(struct x86_out *out, unsigned os, unsigned mode);
+
 /* The first n operands, with the space in front of them. */
 void x86_fmt_operands(struct x86_out *out, const struct x86_instr *i, unsigned n);
 

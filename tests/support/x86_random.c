@@ -76,8 +76,8 @@ static void add_escapes(struct guess *g, const struct x86_row *r, unsigned mode)
     }
 }
 
-unsigned x86_random_row(struct rng *rng, const struct x86_map *map, unsigned row, unsigned mode,
-                        uint8_t *p)
+unsigned x86_random_of(struct rng *rng, const struct x86_map *map, unsigned row, unsigned mode,
+                       uint8_t *p)
 {
     const struct x86_row *r = &map->rows[row];
     for (unsigned tries = 0; tries < (r->modes & mode ? 5000 : 0); tries++) {

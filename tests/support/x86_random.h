@@ -11,7 +11,7 @@
  * for 15 bytes; returns its length, or 0 if none was found. It has prefixes that matter to it and
  * sometimes others, all forms of addresses, and any values else.
  */
-unsigned x86_random_row(struct rng *rng, const struct x86_map *map, unsigned row, unsigned mode,
-                        uint8_t *p);
+unsigned x86_random_of(struct rng *rng, const struct x86_map *map, unsigned row, unsigned mode,
+                       uint8_t *p);
 
 #endif

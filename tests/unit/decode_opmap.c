@@ -2,7 +2,7 @@
 /*
  * The decoder that decgen makes of an opcode map, on the sample tests/decode/xs.opmap: look-up,
  * lengths, operands, features. The semantic functions are dummies here.
- * tests/insn/x86/sample_decoder.c compares it with other disassemblers.
+ * tests/insn/x86/decoder.c compares it with other disassemblers.
  */
 #include "tests/test.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/run: timeout 300 */
 /*
- * The decoder and disassembler that decgen makes of the sample opcode map, tests/decode/xs.opmap,
+ * The decoder and disassembler that decgen makes of cpu/x86/x86.opmap,
  * against GNU objdump (validity, length, text), in 16-, 32- and 64-bit code, and capstone 4
  * (validity, length, mnemonic), in 32- and 64-bit code: random instructions of each row, and all
  * opcodes with all ModRM bytes behind combinations of prefixes. The map is not complete: what it
  * lacks is only looked at when the other disassembler gives it a mnemonic that the map has.
- * sample_differences lists where they differ from the manual; an entry that nothing needs is an
+ * decoder_differences lists where they differ from the manual; an entry that nothing needs is an
  * error, too.
  */
 #include "tests/test.h"
@@ -17,7 +17,7 @@
 
 #include "base/rng.h"
 #include "cpu/x86/disas.h"
-#include "tests/decode/xs_decode.h"
+#include "cpu/x86/x86_decode.h"
 
 #define VMA 0x4000 /* where code begins for objdump; it and branches stay within 64 KiB */
 #define SLOT 32    /* bytes a case takes in objdump's input: the instruction, and nops behind it */
@@ -25,8 +25,9 @@
 static const unsigned modes[3] = {2, 4, 8};
 
 /*
- * A line of sample_differences: ORACLE MODE BYTES OURS | THEIRS | REASON. The bytes are an example;
- * the texts are patterns of fnmatch(), one of OURS that begins with / for /MODE/BYTES/TEXT.
+ * A line of decoder_differences: ORACLE MODE BYTES OURS | THEIRS | REASON. The bytes are an
+ * example; the texts are patterns of fnmatch(), one of OURS that begins with / for
+ * /MODE/BYTES/TEXT.
  */
 struct difference {
     char oracle[16], example[31], ours[60], theirs[60];
@@ -34,7 +35,7 @@ struct difference {
 };
 
 static struct {
-    struct difference row[200];
+    struct difference row[400];
     unsigned count;
     char (*mnemonic)[24]; /* those that the map has */
     unsigned mnemonics;
@@ -54,7 +55,7 @@ static void trim(char *s)
 
 static bool read_differences(void)
 {
-    FILE *f = fopen("tests/insn/x86/sample_differences", "r");
+    FILE *f = fopen("tests/insn/x86/decoder_differences", "r");
     char line[300];
     known.count = 0;
     while (f && fgets(line, sizeof(line), f)) {
@@ -63,11 +64,11 @@ static bool read_differences(void)
         if (line[0] == '#' || line[0] == '\n') {
             continue;
         }
-        const bool good = known.count < 200 &&
+        const bool good = known.count < 400 &&
                           sscanf(line, "%15s %u %30s %59[^|]| %59[^|]| %n", d->oracle, &d->mode,
                                  d->example, d->ours, d->theirs, &at) == 5 &&
                           at && line[at];
-        CHECK_MSG(good, "sample_differences: malformed line %s", line);
+        CHECK_MSG(good, "decoder_differences: malformed line %s", line);
         trim(d->ours);
         trim(d->theirs);
         d->seen = 0;
@@ -99,7 +100,7 @@ static void check_all_seen(const char *oracle)
     for (unsigned i = 0; i < known.count; i++) {
         const struct difference *d = &known.row[i];
         CHECK_MSG(d->seen || strcmp(d->oracle, oracle) != 0,
-                  "sample_differences: nothing needs \"%s %s | %s\"", d->oracle, d->ours,
+                  "decoder_differences: nothing needs \"%s %s | %s\"", d->oracle, d->ours,
                   d->theirs);
     }
 }
@@ -121,11 +122,11 @@ static unsigned our_text(unsigned mode, const uint8_t *p, uint64_t pc, char *tex
     struct x86_instr i;
     struct x86_out out;
     x86_out_init(&out, text, size, pc);
-    if (xs_decode(mode, p, 15, &i) != X86_OK) {
+    if (x86_decode(mode, p, 15, &i) != X86_OK) {
         x86_fmt_text(&out, "undefined");
         return 0;
     }
-    xs_row_print(&out, &i);
+    x86_row_print(&out, &i);
     return i.bytes;
 }
 
@@ -183,11 +184,11 @@ static bool prepare(void)
 {
     struct rng rng;
     rng_seed(&rng, test_seed());
-    for (unsigned k = 0; k < 30 * XS_ROW_COUNT; k++) {
+    for (unsigned k = 0; k < 30 * X86_ROW_COUNT; k++) {
         uint8_t bytes[15];
         char text[120];
-        const unsigned mode = modes[k / XS_ROW_COUNT % 3];
-        if (xs_random_row(&rng, k % XS_ROW_COUNT, mode, bytes)) {
+        const unsigned mode = modes[k / X86_ROW_COUNT % 3];
+        if (x86_random_row(&rng, k % X86_ROW_COUNT, mode, bytes)) {
             our_text(mode, bytes, 0, text, sizeof(text));
             add_mnemonic(text);
         }
@@ -213,10 +214,10 @@ static void add_examples(struct cases *c, unsigned mode)
 /* Random instructions of every row that the mode has. */
 static void add_random(struct cases *c, struct rng *rng, unsigned mode, unsigned each)
 {
-    for (unsigned row = 0; row < XS_ROW_COUNT; row++) {
+    for (unsigned row = 0; row < X86_ROW_COUNT; row++) {
         for (unsigned i = 0; i < each; i++) {
             uint8_t bytes[15];
-            const unsigned n = xs_random_row(rng, row, mode, bytes);
+            const unsigned n = x86_random_row(rng, row, mode, bytes);
             if (!n) {
                 break;
             }
@@ -345,11 +346,11 @@ static char *tidy(char *s)
 static bool in_sample(unsigned mode, const uint8_t *p)
 {
     struct x86_instr i;
-    if (x86_begin(&i, &xs_map, mode, p, 15) != X86_OK) {
+    if (x86_begin(&i, &x86_map, mode, p, 15) != X86_OK) {
         return true;
     }
-    for (unsigned row = 0; row < XS_ROW_COUNT; row++) {
-        const struct x86_row *r = &xs_rows[row];
+    for (unsigned row = 0; row < X86_ROW_COUNT; row++) {
+        const struct x86_row *r = &x86_rows[row];
         if (r->map == i.map && r->vex == i.vex && ((i.opcode ^ r->opcode) & r->opcode_mask) == 0 &&
             ((i.modrm ^ r->modrm) & r->modrm_mask) == 0 && (r->pp == i.pp || r->map == 0)) {
             return true;
