@@ -61,6 +61,11 @@ struct control {
     /* As -netdev says it: "user,id=n1". */
     bool (*netdev_add)(struct control *c, const char *text, struct error *e);
     bool (*netdev_del)(struct control *c, const char *id, struct error *e);
+    /* -chardev ringbuf: appends what was written to the back end, n bytes at most, and takes it
+     * off; or hands it text as input. */
+    bool (*ringbuf_read)(struct control *c, const char *id, uint64_t n, struct strbuf *out,
+                         struct error *e);
+    bool (*ringbuf_write)(struct control *c, const char *id, const char *text, struct error *e);
     /* Text of what system/ owns: "chardev", "block", "network", "version". false: no such topic. */
     bool (*describe)(struct control *c, const char *topic, struct strbuf *out);
 };

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Character back ends by id, and their short forms: see chardev.h. A short form is rewritten as the
- * group that -chardev takes, so that there is one way to open a stream.
- */
+/* Character back ends by id: see chardev.h. */
 #include "system/chardev.h"
 
 #include <stdlib.h>
@@ -24,13 +21,39 @@ struct chardev {
 
 struct chardevs {
     struct loop *loop;
+    struct power *power; /* NULL: no back end ends the machine */
     struct mux_actions actions;
     struct chardev *list; /* the latest first */
 };
 
-const struct chardev_kind *const chardev_kinds[] = {&chardev_file, &chardev_null,   &chardev_pipe,
-                                                    &chardev_pty,  &chardev_socket, &chardev_stdio,
+const struct chardev_kind *const chardev_kinds[] = {&chardev_file,
+                                                    &chardev_null,
+                                                    &chardev_pipe,
+                                                    &chardev_pty,
+                                                    &chardev_ringbuf,
+                                                    &chardev_serial,
+                                                    &chardev_socket,
+                                                    &chardev_stdio,
+                                                    &chardev_testdev,
+                                                    &chardev_udp,
                                                     NULL};
+
+/* Those that QEMU has and this build has not. */
+static const struct {
+    const char *name, *why;
+} absent_kinds[] = {
+    {"braille", "Braille displays are not driven"},
+    {"dbus", "it needs a display by D-Bus"},
+    {"hub", "several back ends of one line are not joined; mux=on joins several lines in one"},
+    {"msmouse", "it needs a window"},
+    {"mux", "mux=on of any other kind does that"},
+    {"parallel", "parallel ports of the host are not driven"},
+    {"qemu-vdagent", "it needs a window"},
+    {"spiceport", "there is no SPICE server"},
+    {"spicevmc", "there is no SPICE server"},
+    {"vc", "there is no window; use stdio, pty or socket"},
+    {"wctablet", "it needs a window"},
+};
 
 static const struct key_row common_rows[] = {
     {"backend", KEY_TEXT, offsetof(struct chardev_config, backend), "the kind", NULL},
@@ -69,6 +92,11 @@ void chardevs_destroy(struct chardevs *c)
     mem_free(c);
 }
 
+void chardevs_power(struct chardevs *c, struct power *p)
+{
+    c->power = p;
+}
+
 void chardevs_actions(struct chardevs *c, const struct mux_actions *a)
 {
     c->actions = *a;
@@ -85,6 +113,12 @@ static struct chardev *find_chardev(const struct chardevs *c, const char *id)
 
 static bool no_such_kind(const struct keyvals *k, const char *kind, struct error *e)
 {
+    for (size_t i = 0; i < array_len(absent_kinds); i++) {
+        if (strcmp(absent_kinds[i].name, kind) == 0) {
+            return error_set(e, "%s: '%s' is not in this build: %s", k->where, kind,
+                             absent_kinds[i].why);
+        }
+    }
     const char *names[16];
     size_t n = 0;
     while (chardev_kinds[n]) {
@@ -119,7 +153,8 @@ static bool read_group(const struct keyvals *k, const struct chardev_kind **kind
     if (!*kind) {
         return no_such_kind(k, name, e);
     }
-    *c = (struct chardev_config){.wait = -1, .ipv4 = -1, .ipv6 = -1, .keep_signals = true};
+    *c = (struct chardev_config){
+        .wait = -1, .ipv4 = -1, .ipv6 = -1, .tight = 1, .keep_signals = true};
     return keyvals_apply(k, (*kind)->rows, common_rows, c, e) &&
            keyvals_apply(k, common_rows, (*kind)->rows, c, e) &&
            (c->id || error_set(e, "%s: id= is missing", k->where));
@@ -141,10 +176,14 @@ static bool open_group(struct chardevs *c, struct chardev *d, struct error *e)
     if (find_chardev(c, d->config.id)) {
         return error_set(e, "%s: the id '%s' is taken", k->where, d->config.id);
     }
+    d->config.power = c->power;
     d->stream = d->kind->open(&d->config, c->loop, e);
     if (!d->stream) {
         error_prefix(e, "%s: ", k->where);
         return false;
+    }
+    if (d->config.telnet) {
+        d->stream = stream_telnet_open(d->stream);
     }
     if (d->config.log_file) {
         struct stream *log = stream_log_open(d->stream, d->config.log_file, d->config.log_append,
@@ -177,150 +216,19 @@ bool chardevs_add(struct chardevs *c, struct keyvals *k, struct error *e)
     return true;
 }
 
-/* ---- short forms */
-
-/* "HOST:PORT[,items]" or "[V6]:PORT[,items]" as items of a socket. */
-static bool short_tcp(const char *text, struct strbuf *out)
-{
-    size_t all = strcspn(text, ",");
-    const char *colon = memrchr(text, ':', all);
-    if (!colon || colon + 1 == text + all) {
-        return false;
-    }
-    const char *host = text;
-    size_t n = (size_t)(colon - text);
-    if (n >= 2 && host[0] == '[' && host[n - 1] == ']') {
-        host++;
-        n -= 2;
-    }
-    strbuf_printf(out, "socket,host=%.*s,port=%.*s%s", (int)n, host, (int)(text + all - colon - 1),
-                  colon + 1, text + all);
-    return true;
-}
-
-static void put_escaped(struct strbuf *out, const char *text)
-{
-    for (; *text; text++) {
-        strbuf_puts(out, *text == ',' ? ",," : (char[]){*text, '\0'});
-    }
-}
-
-static const char *after(const char *text, const char *prefix)
-{
-    size_t n = strlen(prefix);
-    return strncmp(text, prefix, n) == 0 ? text + n : NULL;
-}
-
-/* The long form of text; false if it is none that we know. */
-static bool expand(const struct chardev_short *s, const char *text, struct strbuf *out)
-{
-    const char *rest;
-    if (strcmp(text, "null") == 0 || strcmp(text, "stdio") == 0 || strcmp(text, "pty") == 0) {
-        strbuf_puts(out, text);
-    } else if ((rest = after(text, "file:")) || (rest = after(text, "pipe:"))) {
-        strbuf_printf(out, "%.4s,path=", text);
-        put_escaped(out, rest);
-    } else if ((rest = after(text, "unix:"))) {
-        strbuf_printf(out, "socket,path=%s", rest);
-    } else if ((rest = after(text, "tcp:"))) {
-        if (!short_tcp(rest, out)) {
-            return false;
-        }
-    } else {
-        return false;
-    }
-    if (s->extra && after(strbuf_text(out), "socket")) {
-        strbuf_printf(out, ",%s", s->extra);
-    }
-    return true;
-}
-
-char *chardevs_short_help(const char *option)
-{
-    static const char *const rows[][2] = {
-        {"stdio", "the terminal, or standard input and output"},
-        {"mon:stdio", "the same, shared with the monitor: ctrl-a c goes from one to the other"},
-        {"null", "nothing is read, what is written is lost"},
-        {"none", "there is no such line"},
-        {"pty", "a pseudo-terminal, whose name is told"},
-        {"file:PATH", "what is written goes into a file"},
-        {"pipe:PATH", "PATH.in and PATH.out, or PATH for both"},
-        {"unix:PATH", "a socket of the host; ,server=on,wait=off: it waits for peers"},
-        {"tcp:HOST:PORT", "a connection; ,server=on,wait=off: it waits for peers"},
-        {"chardev:ID", "the back end of a -chardev"},
-    };
-    struct strbuf s = {0};
-    strbuf_printf(&s, "Back ends of %s:\n", option);
-    for (size_t i = 0; i < array_len(rows); i++) {
-        strbuf_printf(&s, "  %-14s %s\n", rows[i][0], rows[i][1]);
-    }
-    return strbuf_take(&s);
-}
-
-static bool bad_short(const struct chardev_short *s, struct error *e)
-{
-    if (strncmp(s->text, "vc", 2) == 0) {
-        return error_set(e,
-                         "%s %s: this build has no window; use stdio, mon:stdio, pty, or a socket",
-                         s->option, s->text);
-    }
-    return error_set(
-        e,
-        "%s %s: not a back end; accepted: stdio, mon:stdio, null, none, pty, file:PATH, "
-        "pipe:PATH, unix:PATH, tcp:HOST:PORT (both with ,server=on,wait=off), chardev:ID",
-        s->option, s->text);
-}
-
-/* The group that the short form stands for, or NULL and an error. */
-static struct keyvals *long_form(const struct chardev_short *s, struct error *e)
-{
-    const char *behind_mon = after(s->text, "mon:");
-    const char *text = behind_mon ? behind_mon : s->text;
-    struct strbuf full = {0};
-    if (!expand(s, text, &full)) {
-        strbuf_free(&full);
-        bad_short(s, e);
-        return NULL;
-    }
-    struct keyvals *k = keyvals_parse(s->option, strbuf_text(&full), "backend", e);
-    strbuf_free(&full);
-    if (!k) {
-        return NULL;
-    }
-    mem_free(k->where);
-    k->where = mem_printf("%s %s", s->option, s->text);
-    keyvals_set(k, "id", s->id);
-    if (behind_mon) {
-        keyvals_set(k, "mux", "on");
-        if (strcmp(text, "stdio") == 0) {
-            keyvals_set(k, "signal", "off"); /* ctrl-c is the guest's; ctrl-a x ends */
-        }
-    }
-    return k;
-}
-
-bool chardevs_check_short(const struct chardev_short *s, struct error *e)
-{
-    if (after(s->text, "chardev:") || strcmp(s->text, "none") == 0) {
-        return true;
-    }
-    struct keyvals *k = long_form(s, e);
-    bool ok = k && chardevs_check(k, e);
-    keyvals_free(k);
-    return ok;
-}
+/* ---- by a short form */
 
 bool chardevs_add_short(struct chardevs *c, const struct chardev_short *s, const char **id,
                         struct error *e)
 {
-    const char *name = after(s->text, "chardev:");
+    const char *name = chardev_short_id(s);
     if (name) {
         struct chardev *d = find_chardev(c, name);
         *id = d ? d->config.id : NULL;
         return d ||
                error_set(e, "%s %s: there is no -chardev with id=%s", s->option, s->text, name);
     }
-    struct keyvals *k = long_form(s, e);
+    struct keyvals *k = chardev_short_group(s, e);
     if (!k || !chardevs_add(c, k, e)) {
         return false;
     }
@@ -350,6 +258,16 @@ struct stream *chardevs_use(struct chardevs *c, const char *id, struct error *e)
     }
     d->users++;
     return s;
+}
+
+struct stream *chardevs_find_ringbuf(struct chardevs *c, const char *id, struct error *e)
+{
+    const struct chardev *d = find_chardev(c, id);
+    if (!d || !d->stream || !stream_is_ringbuf(d->stream)) {
+        error_set(e, d ? "the back end '%s' is no ringbuf" : "there is no -chardev with id=%s", id);
+        return NULL;
+    }
+    return d->stream;
 }
 
 void chardevs_describe(const struct chardevs *c, struct strbuf *out)

@@ -74,7 +74,8 @@ static ssize_t write_some(const struct stream_fd *f, const uint8_t *bytes, size_
             }
             piece = piece < BLOCKING_PIECE ? piece : BLOCKING_PIECE;
         }
-        ssize_t got = write(f->out_fd, bytes + done, piece);
+        ssize_t got = f->kind->write ? f->kind->write(f->out_fd, bytes + done, piece)
+                                     : write(f->out_fd, bytes + done, piece);
         if (got < 0) {
             if (errno == EINTR) {
                 continue;
@@ -209,12 +210,29 @@ static size_t reader_room(struct stream_fd *f)
     return f->has_reader ? f->reader.room(f->reader.opaque) : 0;
 }
 
+static ssize_t read_some(struct stream_fd *f, uint8_t *bytes, size_t n)
+{
+    return f->kind->read ? f->kind->read(f, f->in_fd, bytes, n) : read(f->in_fd, bytes, n);
+}
+
+/* Hands on what is held as far as the reader takes it. */
+static void give_held(struct stream_fd *f)
+{
+    uint8_t bytes[READ_MAX];
+    size_t room;
+    while (f->kind->held && f->kind->held(f) && (room = reader_room(f)) > 0) {
+        const ssize_t n = read_some(f, bytes, room < sizeof(bytes) ? room : sizeof(bytes));
+        f->reader.read(f->reader.opaque, bytes, (size_t)n);
+    }
+}
+
 /* The input watch follows what the reader can take. */
 static void update_input(struct stream_fd *f)
 {
     if (!f->in) {
         return;
     }
+    give_held(f);
     bool room = reader_room(f) > 0;
     if (!room) {
         f->starved = true;
@@ -243,7 +261,7 @@ static void on_readable(void *opaque, unsigned events)
     (void)events;
     size_t room = reader_room(f);
     if (room) {
-        ssize_t n = read(f->in_fd, bytes, room < sizeof(bytes) ? room : sizeof(bytes));
+        ssize_t n = read_some(f, bytes, room < sizeof(bytes) ? room : sizeof(bytes));
         if (n > 0) {
             f->reader.read(f->reader.opaque, bytes, (size_t)n);
         } else if (n == 0 || (errno != EAGAIN && errno != EINTR)) {

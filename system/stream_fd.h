@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/loop.h"
 #include "base/os.h"
@@ -18,6 +19,11 @@
 struct stream_fd;
 
 struct stream_fd_kind {
+    /* In place of read(2) and write(2); NULL: these. */
+    ssize_t (*read)(struct stream_fd *f, int fd, uint8_t *bytes, size_t n);
+    ssize_t (*write)(int fd, const uint8_t *bytes, size_t n);
+    /* Something was read and not handed on, for want of room: read takes it. NULL: never. */
+    bool (*held)(struct stream_fd *f);
     /* The peer closed or broke the connection, which still stands. NULL: the input has ended,
      * output goes on. */
     void (*lost)(struct stream_fd *f);

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -20,12 +21,17 @@ struct stream_pty {
     struct stream_fd fd; /* first */
     int slave;
     char *name;
+    char *link; /* path=: stands for name; or NULL */
 };
 
 static void pty_closed(struct stream_fd *f)
 {
     struct stream_pty *p = (struct stream_pty *)f;
     close(p->slave);
+    if (p->link) {
+        unlink(p->link);
+    }
+    mem_free(p->link);
     mem_free(p->name);
 }
 
@@ -62,7 +68,15 @@ static struct stream *pty_open(const struct chardev_config *c, struct loop *l, s
         error_set(e, "pty: cannot open a pseudo-terminal: %s", strerror(errno));
         return NULL;
     }
+    if (c->path && symlink(name, c->path) < 0) {
+        error_set(e, "pty: cannot make the link %s: %s", c->path, strerror(errno));
+        close(master);
+        close(slave);
+        mem_free(name);
+        return NULL;
+    }
     struct stream_pty *p = mem_alloc(sizeof(*p));
+    p->link = c->path ? mem_strdup(c->path) : NULL;
     p->slave = slave;
     p->name = name;
     stream_fd_init(&p->fd, &pty_fd_kind, l, name);
@@ -71,7 +85,8 @@ static struct stream *pty_open(const struct chardev_config *c, struct loop *l, s
     return &p->fd.stream;
 }
 
-static const struct key_row pty_rows[] = {{0}};
+static const struct key_row pty_rows[] = {
+    {"path", KEY_TEXT, offsetof(struct chardev_config, path), "a link to it", NULL}, {0}};
 
 const struct chardev_kind chardev_pty = {.name = "pty",
                                          .help = "a new pseudo-terminal, whose name is printed",

@@ -149,17 +149,23 @@ static const struct stream_fd_kind socket_fd_kind = {.lost = socket_lost, .close
 
 /* ---- addresses */
 
-static bool resolve_unix(struct stream_socket *s, const char *path, struct error *e)
+/* An abstract name (unix(7)) begins with a zero byte; a tight one ends with its last character. */
+static bool resolve_unix(struct stream_socket *s, const struct chardev_config *c, struct error *e)
 {
     struct sockaddr_un *un = (struct sockaddr_un *)&s->addresses[0].sa;
+    const char *path = c->path;
     if (strlen(path) >= sizeof(un->sun_path)) {
         return error_set(
             e, "socket: path=%s is longer than the %zu bytes that a Unix socket's name may have",
             path, sizeof(un->sun_path) - 1);
     }
     un->sun_family = AF_UNIX;
-    memcpy(un->sun_path, path, strlen(path) + 1);
+    memcpy(un->sun_path + c->abstract, path, strlen(path));
     s->addresses[0].len = sizeof(*un);
+    if (c->abstract && c->tight) {
+        s->addresses[0].len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 +
+                                          strlen(path));
+    }
     s->address_count = 1;
     s->label = mem_printf("unix socket %s", path);
     return true;
@@ -227,14 +233,15 @@ static int listen_at(const struct address *a)
         return -1;
     }
     int one = 1;
-    if (a->sa.ss_family == AF_UNIX) {
+    const char *name = ((const struct sockaddr_un *)&a->sa)->sun_path;
+    if (a->sa.ss_family == AF_UNIX && *name) {
         if (answers(a)) {
             close(fd);
             errno = EADDRINUSE;
             return -1;
         }
-        unlink(((const struct sockaddr_un *)&a->sa)->sun_path);
-    } else {
+        unlink(name);
+    } else if (a->sa.ss_family != AF_UNIX) {
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     }
     if (bind(fd, (const struct sockaddr *)&a->sa, a->len) < 0 || listen(fd, 1) < 0) {
@@ -246,15 +253,45 @@ static int listen_at(const struct address *a)
     return fd;
 }
 
+static void set_port(struct address *a, uint16_t port)
+{
+    if (a->sa.ss_family == AF_INET6) {
+        ((struct sockaddr_in6 *)&a->sa)->sin6_port = htons(port);
+    } else {
+        ((struct sockaddr_in *)&a->sa)->sin_port = htons(port);
+    }
+}
+
+static uint16_t port_of(const struct address *a)
+{
+    return ntohs(a->sa.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)&a->sa)->sin6_port
+                                             : ((const struct sockaddr_in *)&a->sa)->sin_port);
+}
+
+/* At the first address that can be had, of ports up to the last one, or that of the address. */
+static int listen_anywhere(struct stream_socket *s, unsigned last)
+{
+    for (unsigned i = 0; i < s->address_count; i++) {
+        int fd = listen_at(&s->addresses[i]);
+        for (unsigned port = fd < 0 && last ? port_of(&s->addresses[i]) + 1u : 1;
+             fd < 0 && port <= last; port++) {
+            set_port(&s->addresses[i], (uint16_t)port);
+            fd = listen_at(&s->addresses[i]);
+        }
+        if (fd >= 0) {
+            return fd;
+        }
+    }
+    return -1;
+}
+
 static bool open_server(struct stream_socket *s, const struct chardev_config *c, struct error *e)
 {
-    for (unsigned i = 0; i < s->address_count && s->listener < 0; i++) {
-        s->listener = listen_at(&s->addresses[i]);
-    }
+    s->listener = listen_anywhere(s, c->path ? 0 : c->to);
     if (s->listener < 0) {
         return error_set(e, "socket: cannot listen on %s: %s", s->label, strerror(errno));
     }
-    s->unlink_path = mem_strdup(c->path);
+    s->unlink_path = c->path && !c->abstract ? mem_strdup(c->path) : NULL;
     s->listening = loop_watch(s->fd.loop, s->listener, LOOP_READ, accept_peer, s);
     if (c->wait != 0) {
         say("waiting for a connection to %s", s->label);
@@ -298,6 +335,12 @@ static bool check(const struct chardev_config *c, struct error *e)
         return error_set(
             e, "socket: reconnect= is for a client; server=on waits for the next peer anyway");
     }
+    if (c->to && (!c->server || c->path || c->to > 65535)) {
+        return error_set(e, "socket: to= is a port up to 65535, for server=on and port=");
+    }
+    if (!c->path && (c->abstract || !c->tight)) {
+        return error_set(e, "socket: abstract= and tight= are for path=");
+    }
     if (!c->server && c->wait >= 0) {
         return error_set(e, "socket: wait= is for server=on");
     }
@@ -317,7 +360,7 @@ static struct stream *socket_open(const struct chardev_config *c, struct loop *l
     if (s->again_ns) {
         s->again = loop_timer_create(l, attempt, s);
     }
-    bool ok = (c->path ? resolve_unix(s, c->path, e) : resolve_tcp(s, c, e)) &&
+    bool ok = (c->path ? resolve_unix(s, c, e) : resolve_tcp(s, c, e)) &&
               (c->server ? open_server(s, c, e) : open_client(s, e));
     if (!ok) {
         s->fd.stream.ops->close(&s->fd.stream);
@@ -341,7 +384,11 @@ static const struct key_row socket_rows[] = {
     {"reconnect", KEY_U32, MEMBER(reconnect_s),
      "seconds after which a client connects again (0: never)", NULL},
     {"reconnect-ms", KEY_U32, MEMBER(reconnect_ms), "the same in milliseconds", NULL},
-    {"telnet", KEY_REFUSED, 0, "not in this build; connect with nc or socat", NULL},
+    {"to", KEY_U32, MEMBER(to), "the last port that a server tries when those before are taken",
+     NULL},
+    {"abstract", KEY_BOOL, MEMBER(abstract), "the name of the Unix socket is no file (off)", NULL},
+    {"tight", KEY_SWITCH, MEMBER(tight), "such a name is not padded with zeros (on)", NULL},
+    {"telnet", KEY_BOOL, MEMBER(telnet), "speak the telnet protocol (off)", NULL},
     {"websocket", KEY_REFUSED, 0, "not in this build", NULL},
     {"tls-creds", KEY_REFUSED, 0, "not in this build", NULL},
     {0}};

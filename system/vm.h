@@ -95,6 +95,11 @@ struct netdev *vm_network(struct control *c, const char *id, struct error *e);
 bool vm_netdev_add(struct control *c, const char *text, struct error *e);
 bool vm_netdev_del(struct control *c, const char *id, struct error *e);
 
+/* vm_consoles.c: control.ringbuf_read and ringbuf_write. */
+bool vm_ringbuf_read(struct control *c, const char *id, uint64_t n, struct strbuf *out,
+                     struct error *e);
+bool vm_ringbuf_write(struct control *c, const char *id, const char *text, struct error *e);
+
 /* vm_state.c: control.save and .load. */
 bool vm_save_state(struct control *c, const char *path, struct error *e);
 bool vm_load_state(struct control *c, const char *path, struct error *e);

@@ -131,6 +131,7 @@ bool vm_open_consoles(struct vm *vm, struct error *e)
 {
     struct config *c = vm->config;
     vm->chardevs = chardevs_create(vm->loop);
+    chardevs_power(vm->chardevs, &vm->power);
     chardevs_actions(vm->chardevs, &(struct mux_actions){.quit = end_by_key,
                                                          .save = save_by_key,
                                                          .opaque = vm,
@@ -276,4 +277,33 @@ void vm_close_consoles(struct vm *vm)
     mem_free(vm->serials);
     vm->serials = NULL;
     vm->serial_count = 0;
+}
+
+/* ---- memory back ends, from the monitor */
+
+bool vm_ringbuf_read(struct control *c, const char *id, uint64_t n, struct strbuf *out,
+                     struct error *e)
+{
+    struct stream *s = chardevs_find_ringbuf(((struct vm *)c)->chardevs, id, e);
+    uint8_t bytes[4096];
+    size_t got = 0;
+    for (; s && n; n -= got) {
+        got = stream_ringbuf_take(s, bytes, n < sizeof(bytes) ? (size_t)n : sizeof(bytes));
+        if (!got) {
+            break;
+        }
+        strbuf_bytes(out, bytes, got);
+    }
+    return s != NULL;
+}
+
+bool vm_ringbuf_write(struct control *c, const char *id, const char *text, struct error *e)
+{
+    struct stream *s = chardevs_find_ringbuf(((struct vm *)c)->chardevs, id, e);
+    const size_t n = strlen(text);
+    if (!s) {
+        return false;
+    }
+    const size_t taken = stream_ringbuf_give(s, (const uint8_t *)text, n);
+    return taken == n || error_set(e, "'%s' has taken %zu of %zu bytes", id, taken, n);
 }

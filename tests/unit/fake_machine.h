@@ -344,6 +344,23 @@ static bool netdev_del(struct control *c, const char *id, struct error *e)
     return error_set(e, "no netdev_del of '%s'", id);
 }
 
+static bool ringbuf_read(struct control *c, const char *id, uint64_t n, struct strbuf *out,
+                         struct error *e)
+{
+    (void)c;
+    if (strcmp(id, "r") != 0) {
+        return error_set(e, "no ringbuf '%s'", id);
+    }
+    strbuf_bytes(out, "a\033[2J\\\r\nbcdefgh", n < 14 ? n : 14);
+    return true;
+}
+
+static bool ringbuf_write(struct control *c, const char *id, const char *text, struct error *e)
+{
+    (void)c;
+    return error_set(e, "'%s' has not taken '%s'", id, text);
+}
+
 __attribute__((unused)) static void fake_machine_init(struct fake_machine *f, unsigned cpus)
 {
     memset(f, 0, sizeof(*f));
@@ -358,6 +375,8 @@ __attribute__((unused)) static void fake_machine_init(struct fake_machine *f, un
                                   .network = network,
                                   .netdev_add = netdev_add,
                                   .netdev_del = netdev_del,
+                                  .ringbuf_read = ringbuf_read,
+                                  .ringbuf_write = ringbuf_write,
                                   .describe = describe};
     for (unsigned i = 0; i < cpus; i++) {
         f->cpus[i] = vcpu_alloc(sizeof(struct fake_cpu));

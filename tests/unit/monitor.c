@@ -267,6 +267,16 @@ TEST(networks_are_named_and_their_links_set)
     end();
 }
 
+TEST(memory_back_ends_show_no_control_characters)
+{
+    begin();
+    CHECK_STR(say("ringbuf_read r 100"), "a\\u001B[2J\\\\\nbcdefg\n");
+    CHECK_STR(say("ringbuf_read r 1"), "a\n");
+    CHECK_STR(say("ringbuf_read s 1"), "no ringbuf 's'\n");
+    CHECK_STR(say("ringbuf_write r \"a b\""), "'r' has not taken 'a b'\n");
+    end();
+}
+
 static uint64_t balloon_bytes;
 
 static void set_balloon(struct balloon *b, uint64_t bytes)

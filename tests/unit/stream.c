@@ -6,9 +6,12 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "base/mem.h"
@@ -300,6 +303,290 @@ TEST(port_in_use_is_said_with_its_address)
     loop_destroy(l);
 }
 
+static bool exists(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0;
+}
+
+TEST(server_takes_the_next_free_port)
+{
+    struct loop *l = loop_create();
+    struct chardevs *c = chardevs_create(l);
+    struct error e;
+    unsigned port;
+    char group[120];
+    int server = listen_tcp(&port);
+    snprintf(group, sizeof(group), "socket,id=c,host=127.0.0.1,port=%u,to=%u,server=on,wait=off",
+             port, port < 65435 ? port + 100 : 65535);
+    CHECK(open_chardev(c, group, &e) != NULL);
+    snprintf(group, sizeof(group), "socket,id=d,host=127.0.0.1,port=%u,to=%u", port, port);
+    CHECK(open_chardev(c, group, &e) == NULL);
+    CHECK(strstr(e.text, "to= is a port up to 65535, for server=on") != NULL);
+    close(server);
+    chardevs_destroy(c);
+    loop_destroy(l);
+}
+
+TEST(abstract_socket_has_no_file)
+{
+    struct loop *l = loop_create();
+    struct chardevs *c = chardevs_create(l);
+    struct error e;
+    char group[120], name[60];
+    struct user u = {.room = 100};
+    snprintf(name, sizeof(name), "dragoman-abstract-%d", (int)getpid());
+    snprintf(group, sizeof(group), "socket,id=c,path=%s,abstract=on,server=on,wait=off", name);
+    struct stream *s = open_chardev(c, group, &e);
+    REQUIRE(s);
+    attach(s, &u);
+    CHECK(!exists(name));
+    struct sockaddr_un un = {.sun_family = AF_UNIX};
+    memcpy(un.sun_path + 1, name, strlen(name));
+    const socklen_t tight = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(name));
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    CHECK(connect(fd, (struct sockaddr *)&un, sizeof(un)) < 0);
+    CHECK(connect(fd, (struct sockaddr *)&un, tight) == 0);
+    turns(l, 3);
+    CHECK_EQ(u.opened, 1);
+    close(fd);
+    chardevs_destroy(c);
+    loop_destroy(l);
+}
+
+/* RFC 854: what is a command is no data, 255 is sent twice, CR NUL is CR. */
+TEST(telnet_is_spoken_and_understood)
+{
+    static const uint8_t greeting[] = {255, 251, 1, 255, 251, 3, 255, 251, 0, 255, 253, 0};
+    static const uint8_t sent[] = {'a', 255, 253, 1, 'b', 255, 255, 255, 250, 24,  0,   'x', 255,
+                                   240, 'c', 13,  0, 'd', 13,  10,  255, 243, 255, 241, 'e'};
+    static const uint8_t read_as[] = {'a', 'b', 255, 'c', 13, 'd', 13, 10, 'e'};
+    struct loop *l = loop_create();
+    struct chardevs *c = chardevs_create(l);
+    struct error e;
+    char *dir = temporary(), path[80], text[120];
+    uint8_t got[32];
+    snprintf(path, sizeof(path), "%s/s", dir);
+    for (unsigned cut = 0; cut < sizeof(sent); cut++) {
+        snprintf(text, sizeof(text), "unix:%s,server=on,wait=off,telnet=on", path);
+        struct stream *s = open_short(c, text, &e);
+        REQUIRE(s);
+        struct user u = {.room = 100};
+        attach(s, &u);
+        int fd = connect_unix(path);
+        turns(l, 3);
+        CHECK_EQ(read(fd, got, sizeof(got)), sizeof(greeting));
+        CHECK_EQ(memcmp(got, greeting, sizeof(greeting)), 0);
+        CHECK(write(fd, sent, cut) == (ssize_t)cut); /* in two pieces, cut anywhere */
+        turns(l, 2);
+        CHECK(write(fd, sent + cut, sizeof(sent) - cut) == (ssize_t)(sizeof(sent) - cut));
+        turns(l, 3);
+        CHECK_EQ(u.n, sizeof(read_as));
+        CHECK_EQ(memcmp(u.got, read_as, sizeof(read_as)), 0);
+        CHECK_EQ(u.breaks, 1);
+        CHECK_EQ(put(s, "\377x\377\377"), 4);
+        CHECK_EQ(read(fd, got, sizeof(got)), 7);
+        CHECK_EQ(memcmp(got, "\377\377x\377\377\377\377", 7), 0);
+        close(fd);
+        chardevs_destroy(c);
+        c = chardevs_create(l);
+    }
+    chardevs_destroy(c);
+    loop_destroy(l);
+    rmdir(dir);
+}
+
+TEST(long_and_short_forms_of_sockets_are_one)
+{
+    static const char *const forms[] = {"unix:path=%s,server=on,wait=off", "unix:%s,server,nowait"};
+    struct loop *l = loop_create();
+    struct error e = {""};
+    char *dir = temporary(), path[80], text[120];
+    snprintf(path, sizeof(path), "%s/s", dir);
+    for (size_t i = 0; i < 2; i++) {
+        struct chardevs *c = chardevs_create(l);
+        snprintf(text, sizeof(text), forms[i], path);
+        CHECK_MSG(open_short(c, text, &e) != NULL, "%s", e.text);
+        close(connect_unix(path));
+        chardevs_destroy(c);
+    }
+    struct chardevs *c = chardevs_create(l);
+    CHECK_MSG(open_short(c, "tcp:host=127.0.0.1,port=0,server=on,wait=off", &e) != NULL, "%s",
+              e.text);
+    chardevs_destroy(c);
+    loop_destroy(l);
+    rmdir(dir);
+}
+
+TEST(datagrams_are_one_stream)
+{
+    struct loop *l = loop_create();
+    struct chardevs *c = chardevs_create(l);
+    struct error e;
+    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in ours;
+    socklen_t len = sizeof(peer);
+    char text[80], got[16] = {0};
+    int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    REQUIRE(bind(fd, (struct sockaddr *)&peer, len) == 0);
+    getsockname(fd, (struct sockaddr *)&peer, &len);
+    snprintf(text, sizeof(text), "udp:127.0.0.1:%u@127.0.0.1:0", ntohs(peer.sin_port));
+    struct stream *s = open_short(c, text, &e);
+    REQUIRE(s);
+    struct user u = {.room = 3};
+    attach(s, &u);
+    CHECK_EQ(put(s, "hello"), 5);
+    CHECK(recvfrom(fd, got, sizeof(got), 0, (struct sockaddr *)&ours, &len) == 5);
+    CHECK_STR(got, "hello");
+    CHECK(sendto(fd, "12345678", 8, 0, (struct sockaddr *)&ours, len) == 8);
+    CHECK(sendto(fd, "9", 1, 0, (struct sockaddr *)&ours, len) == 1);
+    turns(l, 5);
+    CHECK_EQ(u.n, 3); /* the rest waits for room */
+    u.room = 100;
+    s->ops->more_room(s);
+    turns(l, 5);
+    CHECK_STR(u.got, "123456789");
+    close(fd);
+    turns(l, 2);
+    put(s, "nobody");
+    put(s, "is there");
+    turns(l, 5);
+    CHECK_EQ(u.closed, 0);
+    chardevs_destroy(c);
+    CHECK(open_short(c = chardevs_create(l), "udp:x", &e) == NULL);
+    chardevs_destroy(c);
+    loop_destroy(l);
+}
+
+TEST(memory_keeps_the_latest)
+{
+    struct loop *l = loop_create();
+    struct chardevs *c = chardevs_create(l);
+    struct error e;
+    uint8_t got[32];
+    struct user u = {.room = 3};
+    struct stream *s = open_chardev(c, "ringbuf,id=c,size=8", &e);
+    REQUIRE(s);
+    CHECK(chardevs_find_ringbuf(c, "c", &e) == s);
+    CHECK_EQ(stream_ringbuf_take(s, got, 32), 0);
+    put(s, "abc");
+    CHECK_EQ(stream_ringbuf_take(s, got, 2), 2);
+    put(s, "0123456789");
+    CHECK_EQ(stream_ringbuf_take(s, got, 32), 8);
+    CHECK_EQ(memcmp(got, "23456789", 8), 0);
+    CHECK_EQ(stream_ringbuf_give(s, got, 5), 0);
+    attach(s, &u);
+    CHECK_EQ(stream_ringbuf_give(s, (const uint8_t *)"hello", 5), 3);
+    CHECK_STR(u.got, "hel");
+    CHECK(open_chardev(c, "ringbuf,id=d,size=9", &e) == NULL);
+    CHECK(strstr(e.text, "a power of two up to 256M is accepted") != NULL);
+    CHECK(chardevs_find_ringbuf(c, "d", &e) == NULL);
+    chardevs_destroy(c);
+    loop_destroy(l);
+}
+
+TEST(host_lines_are_raw_while_used)
+{
+    struct loop *l = loop_create();
+    struct chardevs *c = chardevs_create(l);
+    struct error e;
+    struct user u = {.room = 100};
+    struct termios t;
+    char text[80], got[16] = {0};
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    REQUIRE(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+    snprintf(text, sizeof(text), "%s", ptsname(master));
+    struct stream *s = open_short(c, text, &e);
+    REQUIRE(s);
+    attach(s, &u);
+    tcgetattr(slave, &t);
+    CHECK(!(t.c_lflag & (ICANON | ECHO)));
+    put(s, "out\n");
+    CHECK(read(master, got, sizeof(got)) == 4);
+    CHECK(write(master, "in\r", 3) == 3);
+    turns(l, 4);
+    CHECK_STR(u.got, "in\r");
+    chardevs_destroy(c);
+    tcgetattr(slave, &t);
+    CHECK(t.c_lflag & ICANON);
+    close(slave);
+    close(master);
+    c = chardevs_create(l);
+    CHECK(open_chardev(c, "serial,id=c,path=/proc/version", &e) == NULL);
+    CHECK(open_chardev(c, "serial,id=c", &e) == NULL);
+    CHECK(strstr(e.text, "serial: path= is missing") != NULL);
+    chardevs_destroy(c);
+    loop_destroy(l);
+}
+
+static int ended_with = -1;
+
+static void end_with(struct power *p, int status)
+{
+    (void)p;
+    ended_with = status;
+}
+
+TEST(test_device_ends_with_an_odd_status)
+{
+    static const struct {
+        const char *text;
+        int status;
+    } cases[] = {{"0q", 1}, {"1q", 3}, {"q", -1}, {"12\n3q", 7}, {"127q", 255}, {"5x", -1}};
+    struct power p = {.exit_status = end_with};
+    struct loop *l = loop_create();
+    struct error e;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct chardevs *c = chardevs_create(l);
+        chardevs_power(c, &p);
+        struct stream *s = open_short(c, "testdev", &e);
+        REQUIRE(s);
+        ended_with = -1;
+        CHECK_EQ(put(s, cases[i].text), strlen(cases[i].text));
+        CHECK_EQ(ended_with, cases[i].status);
+        chardevs_destroy(c);
+    }
+    loop_destroy(l);
+}
+
+TEST(pty_may_have_a_link)
+{
+    struct loop *l = loop_create();
+    struct chardevs *c = chardevs_create(l);
+    struct error e;
+    char *dir = temporary(), path[80], text[120], name[80] = {0};
+    snprintf(path, sizeof(path), "%s/line", dir);
+    snprintf(text, sizeof(text), "pty:%s", path);
+    CHECK(open_short(c, text, &e) != NULL);
+    CHECK(readlink(path, name, sizeof(name) - 1) > 0);
+    CHECK(strncmp(name, "/dev/pts/", 9) == 0);
+    CHECK(open_chardev(c, "pty,id=c,path=/nonexistent/x", &e) == NULL);
+    CHECK(strstr(e.text, "cannot make the link /nonexistent/x") != NULL);
+    chardevs_destroy(c);
+    CHECK(!exists(path));
+    loop_destroy(l);
+    rmdir(dir);
+}
+
+TEST(what_is_not_built_says_so)
+{
+    static const char *const kinds[] = {"braille",  "dbus",     "hub",          "msmouse",
+                                        "mux",      "parallel", "qemu-vdagent", "spiceport",
+                                        "spicevmc", "vc",       "wctablet"};
+    struct loop *l = loop_create();
+    struct chardevs *c = chardevs_create(l);
+    struct error e;
+    char group[80];
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        snprintf(group, sizeof(group), "%s,id=c", kinds[i]);
+        CHECK(open_chardev(c, group, &e) == NULL);
+        CHECK_MSG(strstr(e.text, "is not in this build: ") != NULL, "%s", e.text);
+    }
+    chardevs_destroy(c);
+    loop_destroy(l);
+}
+
 TEST(pty_can_be_opened_and_talked_to)
 {
     struct loop *l = loop_create();
@@ -358,9 +645,10 @@ TEST(messages_name_the_option_and_what_is_accepted)
         {"vc", "-serial vc: this build has no window; use stdio, mon:stdio, pty, or a socket"},
         {"vc:80Cx24C",
          "-serial vc:80Cx24C: this build has no window; use stdio, mon:stdio, pty, or a socket"},
-        {"stdoi", "-serial stdoi: not a back end; accepted: stdio, mon:stdio, null, none, pty, "
-                  "file:PATH, pipe:PATH, "
-                  "unix:PATH, tcp:HOST:PORT (both with ,server=on,wait=off), chardev:ID"},
+        {"stdoi",
+         "-serial stdoi: not a back end; "
+         "accepted: stdio, mon:stdio, null, none, pty, pty:PATH, file:PATH, pipe:PATH, unix:PATH, "
+         "tcp:HOST:PORT, telnet:HOST:PORT, udp:HOST:PORT, /dev/NAME, testdev, chardev:ID"},
         {"chardev:x", "-serial chardev:x: there is no -chardev with id=x"},
         {"file:/nonexistent/x", "-serial file:/nonexistent/x: file: cannot write /nonexistent/x: "
                                 "No such file or directory"},
@@ -370,11 +658,12 @@ TEST(messages_name_the_option_and_what_is_accepted)
         {"unix:/x,serfer=on", "-serial unix:/x,serfer=on: unknown key 'serfer'; did you mean "
                               "'server'? accepted: path, host, "
                               "port, ipv4, ipv6, server, wait, nodelay, reconnect, reconnect-ms, "
+                              "to, abstract, tight, telnet, "
                               "backend, id, mux, logfile, logappend"},
         {"tcp:nothing",
-         "-serial tcp:nothing: not a back end; accepted: stdio, mon:stdio, null, none, pty, "
-         "file:PATH, "
-         "pipe:PATH, unix:PATH, tcp:HOST:PORT (both with ,server=on,wait=off), chardev:ID"},
+         "-serial tcp:nothing: not a back end; "
+         "accepted: stdio, mon:stdio, null, none, pty, pty:PATH, file:PATH, pipe:PATH, unix:PATH, "
+         "tcp:HOST:PORT, telnet:HOST:PORT, udp:HOST:PORT, /dev/NAME, testdev, chardev:ID"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct loop *l = loop_create();
