@@ -112,7 +112,7 @@ static bool may_have(const struct tlb *t, const struct tlb_table *table, uint64_
     const bool others = cpu_is_common(&t->regions, a) || t->global_own || table->shared ||
                         tag == TLB_ANY_TAG;
 
-    return table->filled && (others || table->spaces.tag[0] == tag);
+    return table->filled && (others || table->spaces.tag[cpu_region(&t->regions, a)] == tag);
 }
 
 static void drop_lines(struct tlb *t, uint64_t first, uint64_t count, uint32_t tag)
