@@ -133,7 +133,7 @@ static uint8_t *place(struct vcpu *v, uint64_t va, uint32_t m, enum access a, bo
         return NULL;
     }
     if (hit.slow &&
-        ((update && !tcg_watch_debugger(v, va, n, ACCESS_READ)) || !tcg_watch(v, va, n, a, idx))) {
+        ((update && !tcg_watch(v, va, n, ACCESS_READ, idx)) || !tcg_watch(v, va, n, a, idx))) {
         return NULL;
     }
     if (a == ACCESS_WRITE && unlikely(hit.code) && !track_may_store(v, &hit, n)) {
@@ -197,6 +197,7 @@ static memop memop_of_parts(uint32_t m)
 static bool load_parts(struct vcpu *v, uint64_t va, uint32_t m, uint64_t x[2])
 {
     x[1] = 0;
+    vcpu_env(v)->more = true;
     return begin_parts(v, va, m) &&
            ((m & MO_SIZE_LOG2) == MO_128 ? vcpu_load16(v, va, memop_of_parts(m), x)
                                          : vcpu_load(v, va, memop_of_parts(m), &x[0]));

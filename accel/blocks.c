@@ -298,7 +298,10 @@ static void show_code(struct vcpu *v, const struct place *p, const uint8_t *host
         b->code = b->crossing;
         b->code_bytes += more;
         b->second_page = second_va(p) & PAGE_MASK;
-        b->second_id = context_page_id(tcg_of(v)->accel, b->second_page, p->hit[1].pa);
+        /* What is executed alone is entered at once, and by nobody else. */
+        b->second_id = tcg_of(v)->step
+                           ? 0
+                           : context_page_id(tcg_of(v)->accel, b->second_page, p->hit[1].pa);
     }
 }
 
@@ -307,7 +310,7 @@ static uint32_t insn_limit(struct vcpu *v, const struct place *p)
 {
     const uint32_t limit = tcg_of(v)->limit ? tcg_of(v)->limit : UINT32_MAX;
 
-    if (tcg_of(v)->step || p->pages != 1) {
+    if (tcg_of(v)->step || p->pages != 1 || tcg_of(v)->context->traced) {
         return 1;
     }
     const uint32_t free = tcg_insns_to_breakpoint(v, p->pc, p->hit[0].host, p->hit[0].bytes);
@@ -315,10 +318,16 @@ static uint32_t insn_limit(struct vcpu *v, const struct place *p)
 }
 
 /* A block of a step or of the rest of a slice is for one use: nothing finds it, and no link leads
- * from it. */
+ * from it. Where each instruction is followed all blocks are of one, and are entered by steps. */
 static bool is_kept(const struct tcg_vcpu *t)
 {
-    return !t->step && !t->limit;
+    return (!t->step || t->context->traced) && !t->limit;
+}
+
+/* Whoever executes it comes again to look at what it leaves. */
+static bool is_looked_at(const struct tcg_vcpu *t)
+{
+    return !is_kept(t) || t->context->traced;
 }
 
 /* The guest bytes that must not change. */
@@ -334,7 +343,7 @@ static uint32_t rests_on(const struct ir_builder *b)
  * logged; a breakpoint cuts blocks by counting from their start, which a jump would upset. */
 static void set_extent(const struct tcg_vcpu *t, struct ir_builder *b)
 {
-    const bool long_ones = is_kept(t) && !t->accel->base.config.no_opt && !trace_entries();
+    const bool long_ones = !is_looked_at(t) && !t->accel->base.config.no_opt && !trace_entries();
 
     b->branches_left = long_ones ? BRANCHES_AT_MOST : 0;
     b->loops = long_ones;
@@ -353,7 +362,7 @@ static void set_up(struct vcpu *v, const struct place *p, const uint8_t *code)
     b->mmu_user = (uint8_t)v->cls->mmu_index_user(v);
     b->parallel = a->monitors != NULL;
     /* Where a run may stop at any instruction, or is looked at, flags must be there at any. */
-    b->look_ahead = is_kept(tcg_of(v)) && p->pages == 1 && !a->breakpoint_count &&
+    b->look_ahead = !is_looked_at(tcg_of(v)) && p->pages == 1 && !a->breakpoint_count &&
                     !a->base.config.counted && !a->base.config.no_opt && !trace_entries();
     b->flags_dead = false;
     b->look_bytes = 0;

@@ -87,6 +87,10 @@ const void *callout_go(struct vcpu *v, uint64_t pc)
             count_leave(v, a);
             break;
         }
+        if (unlikely(t->context->traced)) {
+            t->alone = true;
+            break;
+        }
         const struct jump_entry *j = &t->jumps[tcg_jump_slot(a, pc)];
         const bool traced = trace_entries();
         if (!traced && atomic_get(&j->key) == jump_key(v, pc)) {
@@ -171,7 +175,8 @@ static const void *link_block(struct vcpu *v, struct link *l)
     tcg_doing(v, DOING_LOOKUP);
     attend(v);
     context_select(v, pc);
-    if ((must_leave(v, a) && !l->flags_dead) || t->step || a->breakpoint_count) {
+    if ((must_leave(v, a) && !l->flags_dead) || t->step || t->context->traced ||
+        a->breakpoint_count) {
         return callout_go(v, pc);
     }
     struct block *b = block_find(v, pc);
@@ -237,6 +242,7 @@ static const void *tail(struct vcpu *v, const struct ir_call *row, uint32_t aux,
     tcg_store_place(v, at);
     vcpu_env(v)->aux = 0; /* unless it says otherwise */
     vcpu_env(v)->insns_left = 1;
+    vcpu_env(v)->more = true;
     tcg_of(v)->block = NULL;
     const uint64_t pc = ((int_fn)row->fn)(v, args[0], args[1], args[2], aux);
 
@@ -286,6 +292,7 @@ static const void *call(struct vcpu *v, const struct ir_call *row, const struct 
     tcg_count(v, COUNT_CALL);
     begin_row(v, row, DOING_CALL);
     vcpu_env(v)->insns_left = s->insns_left;
+    vcpu_env(v)->more = true;
     tcg_of(v)->block = s->block;
     if (row->vector) {
         union ir_vec *x = (union ir_vec *)vcpu_env(v)->vec_args;
@@ -379,6 +386,7 @@ static const void *mem(struct vcpu *v, const struct site *s)
     tcg_doing(v, DOING_MEM);
     vcpu_env(v)->tlb->slow++;
     vcpu_env(v)->insns_left = s->insns_left;
+    vcpu_env(v)->more = s->more;
     tcg_of(v)->block = s->block;
     const bool done = access_by_register(v, s, site_address(v, s));
     const bool walked = vcpu_env(v)->tlb->walks != walks;
@@ -398,6 +406,7 @@ static const void *op(struct vcpu *v, const struct site *s)
         s->op == (uint8_t)IR_atomic || s->op == (uint8_t)IR_cas) {
         tcg_count(v, COUNT_ATOMIC);
         vcpu_env(v)->insns_left = s->insns_left;
+        vcpu_env(v)->more = s->more;
         tcg_of(v)->block = s->block;
         return finish(v, s, !atomic_site(v, s));
     }

@@ -225,8 +225,9 @@ static struct context *fresh(struct tcg *a)
     return c;
 }
 
-static struct context *intern(struct tcg *a, uint64_t mode, uint32_t tag, unsigned region)
+static struct context *intern(struct vcpu *v, uint64_t mode, uint32_t tag, unsigned region)
 {
+    struct tcg *a = tcg_of(v)->accel;
     struct context **bucket = bucket_of(a, tag);
 
     for (struct context *c = *bucket; c; c = c->next) {
@@ -240,6 +241,7 @@ static struct context *intern(struct tcg *a, uint64_t mode, uint32_t tag, unsign
     struct context *c = fresh(a);
     c->key = fresh_key(a);
     c->mode_key = mode;
+    c->traced = v->cls->traces && v->cls->traces(mode);
     c->tag = tag;
     c->region = region;
     c->next = *bucket;
@@ -300,14 +302,14 @@ static struct context *lookup(struct vcpu *v, uint64_t mode, uint32_t tag, unsig
 
     os_mutex_lock(&a->translate);
     walking = true;
-    struct context *c = intern(a, mode, tag, region);
+    struct context *c = intern(v, mode, tag, region);
     while (atomic_load(&c->suspect)) {
         atomic_store(&c->suspect, false);
         if (still_true(v, c)) {
             break;
         }
         retire(a, c);
-        c = intern(a, mode, tag, region);
+        c = intern(v, mode, tag, region);
     }
     walking = false;
     os_mutex_unlock(&a->translate);

@@ -44,6 +44,7 @@ struct context {
     uint64_t mode_key;
     uint32_t tag;
     uint8_t region;           /* of addresses */
+    bool traced;              /* each instruction is followed (cpu_class.traces) */
     bool retired;             /* its mappings are no longer true */
     _Atomic bool suspect;     /* some mapping is */
     struct code_mapping *map; /* open hash */

@@ -46,6 +46,7 @@ const void *countdown_rest(struct vcpu *v, uint64_t pc)
     if (v->hot.countdown <= 0 || atomic_load(&v->hot.exit_request) ||
         atomic_load(&a->flush_wanted)) {
         v->hot.pc = pc;
+        tcg_of(v)->ended = false;
         return host_leave_address(a->host);
     }
     context_select(v, pc);

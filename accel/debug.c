@@ -6,12 +6,17 @@
  * to one (callouts.c). Pages with a watched byte are slow, so that each access of them comes here.
  * An access that meets a watchpoint is refused, and the instruction is left as if it had not begun,
  * wherever in a block it stands; nothing depends on how blocks are linked. Where the debugger wants
- * to look behind the instruction, it is then executed alone (tcg_run) with watchpoints off, and so
- * it is when the guest goes on from a stop.
+ * to look behind the instruction, it is executed again for itself (round.c), and the access noted;
+ * so it is with watchpoints of the guest whose exceptions come behind (vcpu_mark). When the guest
+ * goes on from a stop before an instruction that is executed alone with watchpoints off.
+ *
+ * A device is accessed once. So an instruction that has more to do when it accesses one, and could
+ * then be left to be repeated, is executed alone from the start (tcg_device_once).
  */
 #include "accel/debug.h"
 #include "accel/blocks.h"
 #include "accel/tcg.h"
+#include "accel/track.h"
 #include "base/bits.h"
 #include "base/mem.h"
 
@@ -157,23 +162,77 @@ bool tcg_watch(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind, un
            tcg_watch_debugger(v, va, bytes, kind);
 }
 
+/* The run-time sees the end of the instruction that runs. false: it is going to, when the
+ * instruction is repeated. */
+static bool ends_seen(struct vcpu *v)
+{
+    if (tcg_of(v) && !tcg_of(v)->single) {
+        v->hot.raised = TCG_ALONE;
+        return false;
+    }
+    return true;
+}
+
+/* Before the instruction, which does not happen (false), or behind it. */
+static bool stop_at_watchpoint(struct vcpu *v)
+{
+    if (!v->cls->watch_stops_behind) {
+        v->hot.raised = TCG_WATCHED;
+        return false;
+    }
+    tcg_of(v)->noted = ends_seen(v);
+    return tcg_of(v)->noted;
+}
+
 bool tcg_watch_debugger(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind)
 {
     struct tcg_vcpu *t = tcg_of(v);
     uint64_t at;
 
-    if (!t || t->passing) {
+    if (!t || t->passing || t->noted) {
         return true;
     }
     for (unsigned i = 0; i < t->accel->watchpoint_count; i++) {
         const struct watchpoint *w = &t->accel->watchpoints[i];
         if (is_of_kind(w, kind) && first_common(v->cls, w, va, bytes, &at)) {
             t->at = (struct accel_watch){.va = at, .kind = w->kind};
-            v->hot.raised = TCG_WATCHED;
-            return false;
+            return stop_at_watchpoint(v);
         }
     }
     return true;
+}
+
+bool vcpu_mark(struct vcpu *v, uint32_t marks)
+{
+    if (!ends_seen(v)) {
+        return false;
+    }
+    vcpu_env(v)->marks |= marks;
+    return true;
+}
+
+/* An access of the instruction that runs may be refused because of a watchpoint, although it is
+ * executed alone later. */
+static bool may_be_watched(struct vcpu *v)
+{
+    const struct tcg *a = tcg_of(v)->accel;
+
+    return (v->cls->marks_accesses && v->cls->marks_accesses(v)) ||
+           (v->cls->watch_stops_behind && a->watchpoint_count && !tcg_of(v)->passing);
+}
+
+bool tcg_device_once(struct vcpu *v)
+{
+    const struct tcg_vcpu *t = tcg_of(v);
+
+    if (likely(!vcpu_env(v)->more) || !t || t->single) {
+        return true;
+    }
+    if (!may_be_watched(v) && !track_may_refuse(v)) {
+        return true;
+    }
+    v->hot.raised = TCG_ALONE;
+    return false;
 }
 
 bool tcg_watch_hit(const struct vcpu *v, struct accel_watch *hit)

@@ -22,6 +22,10 @@ void tcg_step_over(struct vcpu *v);
  * guest's watchpoint raised an exception, or the debugger's wants the instruction to be left. */
 bool tcg_watch(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind, unsigned idx);
 bool tcg_watch_debugger(struct vcpu *v, uint64_t va, unsigned bytes, enum access kind);
+/* The run-time is about to access a device for the instruction that runs. false: not now, since the
+ * instruction may be left by a later access of it and repeated, and the device would be accessed
+ * twice (hot.raised). */
+bool tcg_device_once(struct vcpu *v);
 bool tcg_has_breakpoint(const struct tcg *a, uint64_t pc);
 /* The debugger watches a byte of the 2^bits around va. */
 bool tcg_range_watched(const struct tcg *a, uint64_t va, unsigned bits);

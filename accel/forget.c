@@ -31,7 +31,7 @@ static void forget_own(struct tcg_vcpu *t, bool monitor)
     }
     vcpu_env(v)->excl_mark = MONITOR_NONE;
     vcpu_env(v)->insns_left = 0;
-    t->hit = t->pass = t->alone = t->wants_world = t->map_changed = false;
+    t->hit = t->noted = t->pass = t->alone = t->wants_world = t->map_changed = false;
 }
 
 void tcg_forget_vcpu(struct vcpu *v)

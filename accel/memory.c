@@ -126,7 +126,8 @@ static bool load_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx,
         return true;
     }
     *value = 0;
-    return device_load(v, hit->pa, n, idx, value) || bus_error(v, va, ACCESS_READ);
+    return tcg_device_once(v) &&
+           (device_load(v, hit->pa, n, idx, value) || bus_error(v, va, ACCESS_READ));
 }
 
 static bool store_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx,
@@ -143,7 +144,8 @@ static bool store_piece(struct vcpu *v, uint64_t va, unsigned n, unsigned idx,
         track_stored(v, hit->host, n);
         return true;
     }
-    return device_store(v, hit->pa, n, idx, value) || bus_error(v, va, ACCESS_WRITE);
+    return tcg_device_once(v) &&
+           (device_store(v, hit->pa, n, idx, value) || bus_error(v, va, ACCESS_WRITE));
 }
 
 static bool aligned_enough(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
@@ -257,6 +259,7 @@ static bool store_two(struct vcpu *v, uint64_t va, uint32_t m, struct tlb_hit *h
     if (!both_allow(v, va, m, ACCESS_WRITE, hit)) {
         return false;
     }
+    vcpu_env(v)->more = true; /* the second piece may be code */
     hit->slow = false;
     if (!store_piece(v, va, k, idx, hit, value & mask64(8 * k)) ||
         !reach(v, then, ACCESS_WRITE, idx, hit)) {
@@ -384,6 +387,7 @@ bool vcpu_store16(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t x[2])
     }
     u128 *p = whole_vector(v, va, m, ACCESS_WRITE, &hit);
     if (!p) {
+        vcpu_env(v)->more = true;
         return both_halves_allow(v, va, m, ACCESS_WRITE) &&
                vcpu_store(v, va, half_of_16(m), x[first]) &&
                vcpu_store(v, memop_behind(m, va, 8), half_of_16(m), x[first ^ 1]);
@@ -432,6 +436,7 @@ bool vcpu_store_vector(struct vcpu *v, uint64_t va, uint32_t m, const uint64_t *
     if (!vcpu_probe(v, va, m, ACCESS_WRITE)) {
         return false;
     }
+    vcpu_env(v)->more = true;
     for (unsigned i = 0; i < memop_bytes(m); i += 16) {
         if (!vcpu_store16(v, memop_behind(m, va, i), piece_of_16(m), value + i / 8)) {
             return false;

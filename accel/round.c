@@ -66,6 +66,7 @@ bool tcg_take_raised(struct vcpu *v)
 
     countdown_left_block(v);
     v->hot.raised = 0;
+    tcg_of(v)->ended = false;
     if (raised == TCG_WATCHED) {
         tcg_of(v)->hit = true;
         return false;
@@ -115,6 +116,10 @@ static void interpret(struct vcpu *v, uint64_t pc)
         if (t->accel->breakpoint_count && tcg_has_breakpoint(t->accel, pc)) {
             break;
         }
+        if (unlikely(t->context->traced)) {
+            t->alone = true;
+            break;
+        }
         struct block *b = counted ? countdown_find(v, pc) : block_find(v, pc);
         if (!b) {
             pc = tcg_load_place(v);
@@ -129,16 +134,15 @@ static void interpret(struct vcpu *v, uint64_t pc)
 }
 
 /*
- * One instruction, translated for itself and not kept. The key is spoiled, so that a jump or return
- * asks the run-time, which leaves.
+ * One instruction, in a block for itself, at pc. The key is spoiled, so that a jump or return asks
+ * the run-time, which leaves.
  */
-static void step_one(struct vcpu *v)
+static void step_one(struct vcpu *v, uint64_t pc)
 {
     struct tcg_vcpu *t = tcg_of(v);
-    const uint64_t pc = tcg_load_place(v);
 
-    context_select(v, pc);
     struct block *b = block_find(v, pc);
+    t->ended = b != NULL;
     if (!b) {
         return;
     }
@@ -156,24 +160,50 @@ static void step_one(struct vcpu *v)
     tcg_store_place(v, interpret_block(v, b, pc));
 }
 
+/* v has completed the instruction that began at pc in mode (traced: each is followed there). */
+static void follow(struct vcpu *v, uint64_t pc, uint64_t mode, bool traced)
+{
+    struct tcg_vcpu *t = tcg_of(v);
+    const uint32_t marks = vcpu_env(v)->marks;
+
+    t->hit |= t->noted;
+    if (!marks && !traced) {
+        return;
+    }
+    v->cls->followed(v, pc, mode, marks);
+    if (v->hot.raised) {
+        v->hot.raised = 0;
+        v->cls->take_exception(v);
+    }
+}
+
 /* The instruction at which v stands, while no other vCPU runs if it needs that. */
 static void run_alone(struct vcpu *v)
 {
     struct tcg_vcpu *t = tcg_of(v);
     const bool step = t->step;
 
-    t->step = true;
+    t->step = t->single = true;
     do {
         const bool stops = t->wants_world;
-        t->alone = t->wants_world = false;
+        const uint64_t pc = tcg_load_place(v);
+        t->alone = t->wants_world = t->noted = false;
+        vcpu_env(v)->marks = 0;
         if (stops) {
             work_stop_others(v);
         }
-        step_one(v);
+        context_select(v, pc);
+        const uint64_t mode = t->context->mode_key;
+        const bool traced = t->context->traced;
+        step_one(v, pc);
         if (stops) {
             work_release_others(v);
         }
+        if (t->ended) {
+            follow(v, pc, mode, traced);
+        }
     } while (t->alone);
+    t->single = t->noted = false;
     t->step = step;
 }
 
@@ -196,8 +226,8 @@ static void run_host(struct vcpu *v)
     tcg_store_place(v, v->hot.pc);
 }
 
-/* Blocks, until somebody wants the thread. One that would store into itself is left before, and the
- * instruction executed alone. */
+/* Blocks, until somebody wants the thread. One is left before an instruction that would store into
+ * it, or whose end matters, and that is executed alone. */
 static void run_blocks(struct vcpu *v)
 {
     struct tcg_vcpu *t = tcg_of(v);
@@ -212,6 +242,9 @@ static void run_blocks(struct vcpu *v)
             return;
         }
         run_alone(v);
+        if (t->hit) {
+            return;
+        }
     }
 }
 
@@ -230,9 +263,6 @@ static void run_on(struct vcpu *v)
         }
     } else {
         run_blocks(v);
-    }
-    if (t->hit && v->cls->watch_stops_behind) {
-        pass_watchpoint(v);
     }
 }
 

@@ -176,6 +176,13 @@ void track_end(struct vcpu *v, const struct tlb_hit *hit, uint64_t granules, con
 
 /* ---- writing */
 
+bool track_may_refuse(const struct vcpu *v)
+{
+    const struct block *b = tcg_of(v) ? tcg_of(v)->block : NULL;
+
+    return b && b->guest_insns > 1 && tcg_of(v)->accel->tracks_code;
+}
+
 bool track_may_store(struct vcpu *v, const struct tlb_hit *hit, uint64_t n)
 {
     const struct block *b = tcg_of(v) ? tcg_of(v)->block : NULL;

@@ -25,6 +25,7 @@ void track_forget(struct tcg *a);                       /* no page has any */
 void track_code_written(void *opaque, const uint8_t *host, uint64_t n);
 /* v is about to store n bytes at hit. false: not within the block that runs (hot.raised). */
 bool track_may_store(struct vcpu *v, const struct tlb_hit *hit, uint64_t n);
+bool track_may_refuse(const struct vcpu *v); /* such a store of the instruction that runs */
 
 /* v has stored n bytes at host, by the run-time. */
 static inline void track_stored(struct vcpu *v, const void *host, uint64_t n)

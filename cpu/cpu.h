@@ -185,6 +185,18 @@ struct cpu_class {
     /* Where gdb expects of the architecture that a watchpoint stops: behind the instruction, or
      * before it. */
     bool watch_stops_behind;
+    /*
+     * Exceptions behind an instruction (single steps, data breakpoints). An instruction that is
+     * executed in a mode for which traces is true, or of which watch has marked an access
+     * (vcpu_mark), is followed by a call of followed, once, when it has been completed: v stands
+     * behind it, nothing of what comes next has been done, and vcpu_raise is taken before that. The
+     * instruction began at pc, in that mode; marks are those of its accesses, or-ed. One that takes
+     * an exception, or is repeated, is not followed. marks_accesses: watch may call vcpu_mark, as
+     * the state is. All NULL: there are no such exceptions.
+     */
+    bool (*traces)(uint64_t mode_key);
+    bool (*marks_accesses)(struct vcpu *v);
+    void (*followed)(struct vcpu *v, uint64_t pc, uint64_t mode_key, uint32_t marks);
     /* The names of vcpu.spaces from the second on, up to a NULL; NULL: memory is all there is. */
     const char *const *spaces;
     /* Atomic operations (but for exclusives) without MO_ALIGN may cross any boundary, and may be

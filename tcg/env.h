@@ -30,7 +30,8 @@ struct tcg_hot {
     _Atomic uint32_t exit_request; /* not 0: leave at the next poll */
     uint32_t raised; /* a RAISES function recorded an exception (TCG_RAISED), wants its instruction
                         repeated (TCG_RETRY), the debugger looks at it first (TCG_WATCHED), or it
-                        is executed alone, since it stores into the block that runs (TCG_ALONE) */
+                        is executed alone (TCG_ALONE): it stores into the block that runs, or its
+                        end matters */
     uint64_t key; /* context id << 52, xor-ed into PCs for the jump table and the code stack; a kick
                      spoils it */
     uint32_t *code_slots; /* code-TLB of the current context: physical-page ids by virtual page */
@@ -98,6 +99,8 @@ struct tcg_env {
     uint32_t insns_left; /* of the block that runs, instructions not completed; kept where the
                             run-time is called */
     bool interpreting;
+    bool more;            /* the run-time does an access, behind which its instruction has others */
+    uint32_t marks;       /* of the instruction that runs (vcpu_mark) */
     struct tcg_vcpu *tcg; /* NULL: another accelerator runs the vCPU, or none */
 };
 
@@ -109,6 +112,11 @@ void vcpu_raise(struct vcpu *v);
 /* The same when the instruction that called has not happened and is no exception either: it is
  * executed again, perhaps in another mode or behind an interrupt, and counts when it is done. */
 void vcpu_retry(struct vcpu *v);
+
+/* From cpu_class.watch: the access happens, and its instruction is followed with these bits in
+ * marks (cpu_class.followed). false, which watch returns as well: it does not happen now, since the
+ * instruction is executed again for itself. */
+bool vcpu_mark(struct vcpu *v, uint32_t marks);
 
 /* Leaves generated code after the current block (interrupt unmasked, halted, power state changed
  * …). */

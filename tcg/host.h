@@ -54,6 +54,7 @@ struct site {
     uint8_t
         data;  /* host register of the loaded or stored value; vector registers by their number */
     bool slow; /* no inline path: the run-time does every access */
+    bool more; /* the guest instruction has another site behind this one */
     uint16_t map_count;  /* exit map: entries from map_first on */
     uint16_t insns_left; /* guest instructions from this one to the block's end */
     uint16_t segment;    /* as in bits 16-31 of the op's aux */

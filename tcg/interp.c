@@ -65,6 +65,19 @@ static enum step state_op(struct interp *s, const struct ir_insn *in, union ir_v
     return STEP_NEXT;
 }
 
+/* The guest instruction of op in may be left behind it, by another access or a function. */
+static bool has_more(const struct interp *s, const struct ir_insn *in)
+{
+    const struct ir_insn *end = s->b->insns + s->b->count;
+
+    for (in++; in < end && in->op != IR_insn; in++) {
+        if (ir_ops[in->op].shape == SHAPE_MEM || ir_ops[in->op].shape == SHAPE_CALLS) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum step memory(struct interp *s, const struct ir_insn *in, union ir_vec *d)
 {
     const bool indexed = (in->op == IR_load || in->op == IR_store) && in->b != IR_NONE;
@@ -78,6 +91,7 @@ static enum step memory(struct interp *s, const struct ir_insn *in, union ir_vec
         memcpy(&segment, state_at(s, ir_segment(in->aux)), sizeof(segment));
     }
     va = memop_address(m, va, segment);
+    vcpu_env(s->v)->more = has_more(s, in);
     struct ir_insn access = *in;
     access.imm = (uint64_t)memop_of_access(m, ir_segment(in->aux) != 0) << 32;
     return ir_memory_op(s->v, &access, va, &s->values[in->b], &s->values[in->c], d) ? STEP_NEXT
@@ -111,6 +125,7 @@ static enum step run_time_function(struct interp *s, const struct ir_insn *in, u
 {
     const struct ir_call *row = (const struct ir_call *)(uintptr_t)in->imm;
 
+    vcpu_env(s->v)->more = true;
     if (in->op == IR_guard) {
         if (!s->values[in->a].u64[0]) {
             return STEP_NEXT;

@@ -100,6 +100,8 @@ static void look_at(const struct inv_cpu *c, struct result *r)
     note(r, c->saved_mode);
     note(r, c->cause);
     note(r, c->address);
+    note(r, c->hits);
+    note(r, c->held);
 }
 
 static void look(const struct rig *g, struct result *r)
@@ -123,7 +125,7 @@ static void happen(struct rig *g)
     g->left--;
 }
 
-/* ---- ports, which give another number each time */
+/* ---- ports and a device, which give another number each time */
 
 static uint64_t note_port(struct rig *g, uint64_t what)
 {
@@ -273,6 +275,12 @@ static void create(struct rig *g)
                                                            .name = "ports",
                                                            .ops = &ports,
                                                            .opaque = g});
+        space_add(g->board->memory, &(struct mem_range){.base = INV_DEVICE,
+                                                        .size = GUEST_PAGE_SIZE,
+                                                        .kind = RANGE_MMIO,
+                                                        .name = "device",
+                                                        .ops = &ports,
+                                                        .opaque = g});
     }
 }
 

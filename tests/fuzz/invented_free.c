@@ -7,6 +7,7 @@
  * numbers that some order of the writes allows: none becomes less, and the first is not behind.
  */
 #include "base/bits.h"
+#include "tests/invented/assemble.h"
 #include "tests/invented/program.h"
 #include "tests/support/board.h"
 #include "tests/test.h"
@@ -20,112 +21,62 @@
 
 /* ---- assembling */
 
-struct out {
-    uint8_t *p;
-};
-
-static void half(struct out *o, unsigned x)
+static void call(struct inv_asm *o, const uint8_t *ram, unsigned goal)
 {
-    store_be16(o->p, (uint16_t)x);
-    o->p += 2;
-}
-
-static void two(struct out *o, unsigned op, unsigned r1, unsigned r2)
-{
-    half(o, op << 8 | r1 << 4 | r2);
-}
-
-static void four(struct out *o, unsigned op, unsigned regs, int imm)
-{
-    half(o, op << 8 | regs);
-    half(o, (uint16_t)imm);
-}
-
-static void movi(struct out *o, unsigned r, uint32_t imm)
-{
-    half(o, 0xc000 | r << 4);
-    half(o, imm >> 16);
-    half(o, imm & 0xffff);
-}
-
-/* To p if r stands so to imm. */
-static void compare(struct out *o, unsigned r, unsigned cond, int imm, const uint8_t *p)
-{
-    const int64_t off = (p - o->p) / 2;
-    half(o, 0xc400 | r << 4 | cond);
-    half(o, (uint16_t)imm);
-    half(o, (uint16_t)off);
-}
-
-enum {
-    MOV = 0x01,
-    SUB = 0x03,
-    RET = 0x12,
-    ADDI = 0x40,
-    ST32 = 0x4b,
-    CALL = 0x51,
-    BRCT = 0x52,
-    POUT = 0x62,
-    NE = 3,
-    SGE = 5
-};
-
-static void call(struct out *o, const uint8_t *ram, unsigned goal)
-{
-    four(o, CALL, 14 << 4, ((int)goal - (int)(o->p - ram)) / 2);
+    inv_asm_four(o, INV_ASM_CALL, 14 << 4, ((int)goal - (int)(o->p - ram)) / 2);
 }
 
 /* Adds 1 to r5 unless r4 is 0 or more. */
-static void must_not_be_negative(struct out *o)
+static void must_not_be_negative(struct inv_asm *o)
 {
-    compare(o, 4, SGE, 0, o->p + 10);
-    four(o, ADDI, 0x55, 1);
+    inv_asm_compare(o, 4, INV_ASM_SGE, 0, o->p + 10);
+    inv_asm_four(o, INV_ASM_ADDI, 0x55, 1);
 }
 
 /* r7: the second's number, r5: what was wrong, r8: rounds. */
 static void reader(uint8_t *ram)
 {
-    struct out o = {ram + READER};
+    struct inv_asm o = {ram + READER};
     const uint8_t *loop = o.p;
 
     call(&o, ram, SECOND);
-    two(&o, MOV, 3, 1);
+    inv_asm_two(&o, INV_ASM_MOV, 3, 1);
     call(&o, ram, FIRST);
-    two(&o, MOV, 4, 1);
-    two(&o, SUB, 4, 3);
+    inv_asm_two(&o, INV_ASM_MOV, 4, 1);
+    inv_asm_two(&o, INV_ASM_SUB, 4, 3);
     must_not_be_negative(&o);
-    two(&o, MOV, 4, 3);
-    two(&o, SUB, 4, 7);
+    inv_asm_two(&o, INV_ASM_MOV, 4, 3);
+    inv_asm_two(&o, INV_ASM_SUB, 4, 7);
     must_not_be_negative(&o);
-    two(&o, MOV, 7, 3);
-    four(&o, ADDI, 0x88, 1);
-    compare(&o, 7, NE, VERSIONS, loop);
-    four(&o, POUT, 0x70 | 13, DONE_PORT);
-    compare(&o, 7, SGE, 0, o.p);
+    inv_asm_two(&o, INV_ASM_MOV, 7, 3);
+    inv_asm_four(&o, INV_ASM_ADDI, 0x88, 1);
+    inv_asm_compare(&o, 7, INV_ASM_NE, VERSIONS, loop);
+    inv_asm_four(&o, INV_ASM_POUT, 0x70 | 13, DONE_PORT);
+    inv_asm_compare(&o, 7, INV_ASM_SGE, 0, o.p);
 }
 
 static void function(uint8_t *p)
 {
-    struct out o = {p};
+    struct inv_asm o = {p};
 
-    movi(&o, 1, 0);
-    two(&o, RET, 0, 14);
+    inv_asm_movi(&o, 1, 0);
+    inv_asm_two(&o, INV_ASM_RET, 0, 14);
 }
 
 static void writer(uint8_t *ram)
 {
-    struct out o = {ram + WRITER};
+    struct inv_asm o = {ram + WRITER};
 
-    movi(&o, 2, FIRST + 2);
-    movi(&o, 3, SECOND + 2);
+    inv_asm_movi(&o, 2, FIRST + 2);
+    inv_asm_movi(&o, 3, SECOND + 2);
     const uint8_t *loop = o.p;
-    four(&o, ADDI, 0x11, 1);
-    four(&o, ST32, 0x12, 0);
-    movi(&o, 12, 3000);
-    four(&o, BRCT, 12 << 4, 0);
-    four(&o, ST32, 0x13, 0);
-    compare(&o, 1, NE, VERSIONS, loop);
-    compare(&o, 1, SGE, 0, o.p);
+    inv_asm_four(&o, INV_ASM_ADDI, 0x11, 1);
+    inv_asm_four(&o, INV_ASM_ST32, 0x12, 0);
+    inv_asm_movi(&o, 12, 3000);
+    inv_asm_four(&o, INV_ASM_BRCT, 12 << 4, 0);
+    inv_asm_four(&o, INV_ASM_ST32, 0x13, 0);
+    inv_asm_compare(&o, 1, INV_ASM_NE, VERSIONS, loop);
+    inv_asm_compare(&o, 1, INV_ASM_SGE, 0, o.p);
 }
 
 /* ---- running */

@@ -3,7 +3,8 @@
 /*
  * Breakpoints and watchpoints of a debugger, put anywhere and at any time into programs that change
  * their mappings (tests/support/churn.h): each engine stops where the oracle stops, which looks at
- * each instruction and each access, with the same registers, and goes on to the same end.
+ * each instruction and each access, with the same registers, and goes on to the same end. That also
+ * where watchpoints stop behind the instruction.
  */
 #include "base/bits.h"
 #include "base/mem.h"
@@ -45,8 +46,12 @@ static struct {
     struct seen *noted;          /* here */
     unsigned count;
     bool passing;
+    bool met; /* behind an instruction: it has met */
     struct accel_watch hit;
 } asked;
+
+/* A64, but for where watchpoints stop. */
+static struct cpu_class stops_behind;
 
 static bool walk_slow(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
                       uint64_t *fault)
@@ -74,12 +79,41 @@ static bool ask(struct vcpu *v, vaddr va, unsigned bytes, enum access a, unsigne
     for (unsigned i = 0; i < asked.points->watchpoints && !asked.passing; i++) {
         const struct watch *w = &asked.points->watch[i];
         if (wants(w, a) && va < w->va + w->bytes && w->va < va + bytes) {
-            asked.hit = (struct accel_watch){.va = va > w->va ? va : w->va, .kind = w->kind};
+            const struct accel_watch hit = {.va = va > w->va ? va : w->va, .kind = w->kind};
+            if (asked.cls.watch_stops_behind) {
+                asked.hit = vcpu_env(v)->marks ? asked.hit : hit;
+                return vcpu_mark(v, 1);
+            }
+            asked.hit = hit;
             v->hot.raised = TCG_WATCHED;
             return false;
         }
     }
     return true;
+}
+
+static void note_met(struct vcpu *v, uint64_t pc, uint64_t mode_key, uint32_t marks)
+{
+    (void)v, (void)pc, (void)mode_key;
+    asked.met = marks;
+}
+
+/* One instruction, which meets no watchpoint if it passes. true: it was refused for one, or has met
+ * one. */
+static bool oracle_step(struct oracle *o, bool passes, bool *off)
+{
+    asked.passing = passes;
+    asked.met = false;
+    const enum oracle_reason why = oracle_run(o, 1);
+    asked.passing = false;
+    *off = why == ORACLE_OFF;
+    return why == ORACLE_REFUSED || asked.met;
+}
+
+/* It stands before an access that was refused. */
+static bool goes_over(bool at_watchpoint)
+{
+    return at_watchpoint && !asked.cls.watch_stops_behind;
 }
 
 static bool is_breakpoint(const struct points *p, uint64_t pc)
@@ -101,14 +135,14 @@ enum stop {
 /* From where it stands, over a breakpoint that is there, or the watchpoint that it met last. */
 static enum stop oracle_next(struct oracle *o, struct test_board *b, bool at_watchpoint)
 {
-    asked.passing = at_watchpoint || is_breakpoint(asked.points, o->v->cls->pc(o->v));
-    for (;;) {
-        const enum oracle_reason why = oracle_run(o, 1);
-        asked.passing = false;
-        if (why == ORACLE_OFF || b->ended) {
+    bool passes = goes_over(at_watchpoint) || is_breakpoint(asked.points, o->v->cls->pc(o->v));
+    for (;; passes = false) {
+        bool off;
+        const bool watched = oracle_step(o, passes, &off);
+        if (off || b->ended) {
             return AT_END;
         }
-        if (why == ORACLE_REFUSED) {
+        if (watched) {
             return AT_WATCHPOINT;
         }
         if (is_breakpoint(asked.points, o->v->cls->pc(o->v))) {
@@ -260,9 +294,8 @@ static bool one_step(struct engine *e, struct oracle *o, bool at)
     struct vcpu *v = e->board->vcpus[0];
     struct accel_watch hit = {0};
 
-    asked.passing = at;
-    const bool refused = oracle_run(o, 1) == ORACLE_REFUSED;
-    asked.passing = false;
+    bool off;
+    const bool refused = oracle_step(o, goes_over(at), &off);
     if (at) {
         accel_step_over(v);
     }
@@ -319,16 +352,18 @@ static void debug_program(struct engine *e, struct churn *mine, struct churn *th
     churn_board(theirs)->vcpus[0]->cls = &arm_cpu_class;
 }
 
-static void debug(const struct accel_config *config)
+static void debug_class(const struct cpu_class *cls, const struct accel_config *config)
 {
     struct error error = {""};
     struct accel_config own = *config;
     struct churn *mine = churn_create(&error), *theirs = churn_create(&error);
     struct engine e = {.board = churn_board(mine)};
 
-    asked.cls = arm_cpu_class;
+    asked.cls = *cls;
     asked.cls.walk = walk_slow;
     asked.cls.watch = ask;
+    asked.cls.followed = note_met;
+    e.board->vcpus[0]->cls = cls;
     os_mutex_init(&e.lock);
     os_cond_init(&e.changed);
     own.cache_bytes = 4u << 20;
@@ -346,6 +381,33 @@ static void debug(const struct accel_config *config)
     asked.noted = NULL;
     churn_free(mine);
     churn_free(theirs);
+}
+
+static void debug(const struct accel_config *config)
+{
+    debug_class(&arm_cpu_class, config);
+}
+
+static void debug_behind(const struct accel_config *config)
+{
+    stops_behind = arm_cpu_class;
+    stops_behind.watch_stops_behind = true;
+    debug_class(&stops_behind, config);
+}
+
+TEST(host_code_stops_behind_what_it_accesses)
+{
+    debug_behind(&(struct accel_config){0});
+}
+
+TEST(the_interpreter_stops_behind_what_it_accesses)
+{
+    debug_behind(&(struct accel_config){.interpreter = true});
+}
+
+TEST(counted_code_stops_behind_what_it_accesses)
+{
+    debug_behind(&(struct accel_config){.counted = true, .shift = 3});
 }
 
 TEST(host_code_stops_where_it_should)

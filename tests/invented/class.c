@@ -117,7 +117,7 @@ static bool crosses(struct vcpu *v, const uint8_t *bytes, uint32_t n)
 
 static uint64_t mode_key(struct vcpu *v)
 {
-    return inv_cpu(v)->mode & INV_MODES;
+    return (inv_cpu(v)->mode & INV_MODES) | (inv_cpu(v)->held ? INV_HELD : 0);
 }
 
 static unsigned mmu_index(struct vcpu *v)
@@ -149,6 +149,7 @@ static void enter(struct inv_cpu *c, uint32_t cause, uint64_t address)
     c->cause = cause;
     c->address = address;
     c->mode = 0;
+    c->held = 0;
     c->pc = INV_VECTORS + cause * 256;
     tcg_context_changed(&c->vcpu);
 }
@@ -234,6 +235,11 @@ const struct cpu_class inv_cpu_class = {
     .crosses = crosses,
     .spaces = spaces,
     .coherent_code = true,
+    .locks_anywhere = true,
+    .watch = inv_watch,
+    .traces = inv_traces,
+    .marks_accesses = inv_marks_accesses,
+    .followed = inv_followed,
     .translate = inv_translate_block,
     .disas = inv_disas,
     .mmu_index = mmu_index,

@@ -14,7 +14,11 @@
  * arithmetic does. All of these are `aux` (tcg/ir.h).
  *
  * Addresses of data that are made from registers 10 and 11 count from a segment's base. PIN and
- * POUT have ports, which are another space of physical addresses. XADD is one access for all vCPUs.
+ * POUT have ports, which are another space of physical addresses. XADD is one access for all vCPUs,
+ * wherever it is.
+ *
+ * With INV_TRACE each instruction, as with EX the one that is executed, is followed by an
+ * exception. So is one that accesses what SETWP names; that comes behind a shadow.
  *
  * An exception saves mode and PC, clears the mode, which turns translation off, and goes on at a
  * vector; SKIP goes back to the instruction behind it.
@@ -30,7 +34,9 @@
 #define INV_AM31 2u  /* addresses have 31 bits */
 #define INV_PORTS 2u /* of MMU indices: ports, in place of INV_AM31 */
 #define INV_PORT_BYTES 0x100u
-#define INV_MODES 3u /* all of them */
+#define INV_TRACE 4u /* an exception behind each instruction */
+#define INV_MODES 7u /* all of them */
+#define INV_HELD 8u  /* of mode keys: one is due behind the next instruction */
 
 /* ---- physical memory: RAM from 0 on */
 #define INV_RAM_BYTES 0x100000u
@@ -38,7 +44,8 @@
 #define INV_TABLES 0xf0000u     /* of pages: big-endian words, 64 for each space */
 #define INV_SPACES 16u
 #define INV_SPACE_PAGES 64u
-#define INV_VECTORS 0xe0000u /* 256 bytes for each cause */
+#define INV_VECTORS 0xe0000u     /* 256 bytes for each cause */
+#define INV_DEVICE INV_RAM_BYTES /* a page of registers */
 
 /* ---- a page's word: its address, and */
 #define INV_PTE_VALID 1u
@@ -70,7 +77,18 @@ enum inv_cause {
     INV_DATA,
     INV_BUS,
     INV_INTERRUPT,
+    INV_FOLLOWED, /* behind an instruction, whose PC is the address */
     INV_CAUSES
+};
+
+/* Accesses that are followed by an exception. */
+#define INV_WATCHES 2u
+#define INV_WATCH_READ 1u
+#define INV_WATCH_WRITE 2u
+#define INV_WATCH_PORTS 4u /* of ports, in place of memory */
+#define INV_TRACED 0x100u  /* in hits, beside a bit for each */
+struct inv_watch {
+    uint32_t from, bytes, kinds;
 };
 
 struct inv_cpu {
@@ -83,9 +101,11 @@ struct inv_cpu {
     uint64_t pc, aux;
     uint64_t segment[2];
     uint32_t ie; /* interrupts are taken */
+    struct inv_watch watch[INV_WATCHES];
+    uint32_t held; /* bits of those that were met, and not told of yet */
     /* Of the last exception. */
     uint64_t saved_pc, saved_aux, address;
-    uint32_t saved_mode, cause;
+    uint32_t saved_mode, cause, hits;
     uint64_t counts[INV_CAUSES];
     /* Of one that was raised, and not taken yet. */
     uint32_t raised_cause;
@@ -115,6 +135,13 @@ void inv_fetch(struct vcpu *v, uint64_t pc, uint64_t aux, struct cpu_fetch *f);
 void inv_retry(struct inv_cpu *c); /* an interrupt comes first */
 bool inv_interrupt_waits(const struct inv_cpu *c);
 unsigned inv_length(uint16_t first); /* bytes of the instruction with that first halfword */
+
+/* watch.c: as those of struct cpu_class */
+bool inv_page_watched(const struct inv_cpu *c, uint64_t va, unsigned idx);
+bool inv_watch(struct vcpu *v, vaddr va, unsigned bytes, enum access a, unsigned idx);
+bool inv_traces(uint64_t mode_key);
+bool inv_marks_accesses(struct vcpu *v);
+void inv_followed(struct vcpu *v, uint64_t pc, uint64_t mode_key, uint32_t marks);
 
 /* mmu.c */
 bool inv_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,

@@ -33,8 +33,8 @@ static bool may(const struct translation *t, enum access a, uint64_t *fault)
     return can;
 }
 
-bool inv_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
-              uint64_t *fault)
+static bool walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
+                 uint64_t *fault)
 {
     const struct inv_cpu *c = inv_cpu(v);
 
@@ -63,6 +63,15 @@ bool inv_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct tran
     t->write = pte & INV_PTE_WRITE;
     t->exec = pte & INV_PTE_EXEC;
     return may(t, a, fault);
+}
+
+bool inv_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
+              uint64_t *fault)
+{
+    const bool good = walk(v, va, a, idx, t, fault);
+
+    t->slow = inv_page_watched(inv_cpu(v), va, idx);
+    return good;
 }
 
 uint32_t inv_space_tag(struct vcpu *v, vaddr va, unsigned idx)

@@ -23,7 +23,7 @@ static const struct {
     {INV_ROW_cmpbr, 6}, {INV_ROW_skip, 1},   {INV_ROW_rti, 1},     {INV_ROW_ei, 1},
     {INV_ROW_di, 1},    {INV_ROW_it, 3},     {INV_ROW_tm, 3},      {INV_ROW_ex, 3},
     {INV_ROW_far, 3},   {INV_ROW_copy, 1},   {INV_ROW_pin, 1},     {INV_ROW_pout, 1},
-    {INV_ROW_xadd, 2},  {INV_ROW_setseg, 1},
+    {INV_ROW_xadd, 2},  {INV_ROW_setseg, 1}, {INV_ROW_mvm, 2},     {INV_ROW_setwp, 2},
 };
 
 static unsigned pick(struct rng *r)
@@ -60,8 +60,9 @@ static uint32_t address(struct rng *r)
 {
     const uint32_t region = (uint32_t)rng_below(r, INV_REGIONS) << INV_REGION_SHIFT;
     const uint32_t page = (uint32_t)rng_below(r, 24) << GUEST_PAGE_BITS;
+    const uint32_t at = (uint32_t)rng_below(r, GUEST_PAGE_SIZE);
 
-    return region | page | (uint32_t)rng_below(r, GUEST_PAGE_SIZE);
+    return region | page | (rng_below(r, 4) ? at : GUEST_PAGE_SIZE - 1 - at % 16);
 }
 
 static int64_t distance(struct rng *r)
@@ -72,6 +73,12 @@ static int64_t distance(struct rng *r)
 static bool loads_or_stores(unsigned row)
 {
     return (row >= INV_ROW_ld8 && row <= INV_ROW_st64) || row == INV_ROW_ldx || row == INV_ROW_stx;
+}
+
+static uint32_t a_mode(struct rng *r)
+{
+    return rng_below(r, 8) ? INV_DAT | (rng_below(r, 8) ? 0 : INV_TRACE)
+                           : (uint32_t)rng_below(r, INV_MODES + 1);
 }
 
 /* Operands that make sense, in a word whose instruction begins at bit 63. */
@@ -149,8 +156,18 @@ static uint64_t tune(struct rng *r, unsigned row, uint64_t w)
     case INV_ROW_setsp:
         BITS(w, 32, 16, rng_below(r, 4));
         break;
+    case INV_ROW_mvm:
+        BITS(w, 52, 4, base_register(r));
+        BITS(w, 48, 4, base_register(r));
+        BITS(w, 32, 16, rng_below(r, 64));
+        break;
+    case INV_ROW_setwp:
+        BITS(w, 48, 4, rng_below(r, 6) ? base_register(r) : 12 + rng_below(r, 2));
+        BITS(w, 40, 8, rng_below(r, rng_below(r, 4) ? 4 : 8));
+        BITS(w, 32, 8, rng_below(r, rng_below(r, 4) ? 16 : 256));
+        break;
     case INV_ROW_setmode:
-        BITS(w, 32, 16, rng_below(r, 8) ? INV_DAT : rng_below(r, INV_MODES + 1));
+        BITS(w, 32, 16, a_mode(r));
         break;
     case INV_ROW_flush:
         BITS(w, 32, 16, rng_below(r, 4) ? 2 * rng_below(r, INV_REGIONS) : 1);
@@ -195,7 +212,10 @@ static void page_tables(struct rng *r, uint8_t *ram)
     for (unsigned space = 0; space < INV_SPACES; space++) {
         for (unsigned page = 0; page < INV_SPACE_PAGES; page++) {
             const bool same = rng_below(r, 3) > 0;
-            const uint32_t frame = same ? page : (uint32_t)rng_below(r, 40);
+            const bool device = rng_below(r, page < INV_CODE_BYTES / GUEST_PAGE_SIZE ? 60 : 5) == 0;
+            const uint32_t frame = device ? INV_DEVICE >> GUEST_PAGE_BITS
+                                   : same ? page
+                                          : (uint32_t)rng_below(r, 40);
             const uint32_t bits = rng_below(r, 6) ? 0xf : (uint32_t)rng_below(r, 16);
             store_be32(ram + INV_TABLES + (space * INV_SPACE_PAGES + page) * 4,
                        frame << GUEST_PAGE_BITS | bits);
@@ -226,7 +246,8 @@ void inv_program(uint8_t *ram, uint64_t seed)
     for (unsigned cause = 0; cause < INV_CAUSES; cause++) {
         uint8_t *p = ram + INV_VECTORS + cause * 256;
         p += emit(&r, INV_ROW_addi, p);
-        emit(&r, cause == INV_INTERRUPT ? INV_ROW_rti : INV_ROW_skip, p);
+        const bool again = cause == INV_INTERRUPT || cause == INV_FOLLOWED;
+        emit(&r, again ? INV_ROW_rti : INV_ROW_skip, p);
     }
     page_tables(&r, ram);
 }
@@ -239,7 +260,7 @@ static uint64_t a_loop(struct rng *r)
 
 static void go_elsewhere(struct inv_cpu *c, struct rng *r)
 {
-    c->mode = rng_below(r, 4) ? INV_DAT : (uint32_t)rng_below(r, INV_MODES + 1);
+    c->mode = a_mode(r);
     c->pc = rng_below(r, 3) ? a_loop(r) : rng_below(r, INV_CODE_BYTES / 2) * 2;
     c->ie = rng_below(r, 2);
     c->aux = (rng_below(r, INV_REGIONS) << (INV_REGION_SHIFT - 4) |

@@ -125,6 +125,17 @@ static uint64_t do_ie(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uin
 }
 ROW(row_ie, do_ie, IR_CALL_FULL);
 
+/* What is watched: n, kinds and bytes in aux. */
+static uint64_t do_setwp(struct vcpu *v, uint64_t next, uint64_t y, uint64_t from, uint32_t aux)
+{
+    vcpu_env(v)->aux = y;
+    inv_cpu(v)->watch[aux >> 16] = (struct inv_watch){
+        .from = (uint32_t)from, .bytes = aux & 0xff, .kinds = aux >> 8 & 0xff};
+    tlb_flush_all(v, false);
+    return next;
+}
+ROW(row_setwp, do_setwp, IR_CALL_FULL);
+
 /* Before an instruction: an interrupt is taken first. */
 static uint64_t do_interrupt(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t aux)
 {
@@ -485,6 +496,14 @@ void inv_stx(struct inv_block *c, const struct inv_stx *a)
     ir_store_at(c->b, c->m | MO_64, &at, read_r(c, a->r1));
 }
 
+/* Two accesses in one instruction. */
+void inv_mvm(struct inv_block *c, const struct inv_mvm *a)
+{
+    const struct ir_address from = place(a->r2, NO_INDEX, a->imm, c);
+    const struct ir_address to = place(a->r1, NO_INDEX, 0, c);
+    ir_store_at(c->b, c->m | MO_64, &to, ir_load_at(c->b, T_I64, c->m | MO_64, &from));
+}
+
 void inv_setseg(struct inv_block *c, const struct inv_setseg *a)
 {
     const ir_val base = ir_add(c->b, read_r(c, a->r2), konst(c, (uint64_t)(int64_t)a->imm));
@@ -516,7 +535,7 @@ static ir_val value_of_place(struct inv_block *c, unsigned base, int64_t disp)
 void inv_xadd(struct inv_block *c, const struct inv_xadd *a)
 {
     const ir_val at = value_of_place(c, a->r2, a->imm), x = read_r(c, a->r1);
-    const memop m = MO_64 | MO_ALIGN | (c->m & ~(MO_WIDTH | MO_LINEAR_32));
+    const memop m = MO_64 | (c->m & ~(MO_WIDTH | MO_LINEAR_32));
     write_r(c, a->r1, ir_atomic(c->b, T_I64, m, IR_ATOMIC_ADD, at, x));
 }
 
@@ -557,6 +576,11 @@ void inv_setsp(struct inv_block *c, const struct inv_setsp *a)
 {
     end_with(c, &row_setsp, IR_NONE,
              (uint32_t)(a->region % INV_REGIONS) << 16 | a->space % INV_SPACES);
+}
+
+void inv_setwp(struct inv_block *c, const struct inv_setwp *a)
+{
+    end_with(c, &row_setwp, read_r(c, a->r2), (a->n & 1u) << 16 | a->kinds << 8 | a->bytes);
 }
 
 void inv_setmode(struct inv_block *c, const struct inv_setmode *a)

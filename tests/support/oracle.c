@@ -100,10 +100,28 @@ static bool fetch(struct oracle *o, uint64_t pc)
            fetch_second(o, (va + o->builder.code_bytes) & f.mask);
 }
 
+/* Behind the instruction that began at pc in that mode. */
+static void follow(struct oracle *o, uint64_t pc, uint64_t mode)
+{
+    struct vcpu *v = o->v;
+    const uint32_t marks = vcpu_env(v)->marks;
+
+    if (!marks && !(v->cls->traces && v->cls->traces(mode))) {
+        return;
+    }
+    v->cls->followed(v, pc, mode, marks);
+    if (v->hot.raised) {
+        v->hot.raised = 0;
+        v->cls->take_exception(v);
+    }
+}
+
 static void execute(struct oracle *o)
 {
     struct vcpu *v = o->v;
     struct ir_builder *b = &o->builder;
+
+    vcpu_env(v)->marks = 0;
 
     ir_begin(b, v->cls->pc(v), v->cls->mode_key(v));
     ir_set_aux(b, v->cls->aux ? v->cls->aux(v) : 0);
@@ -124,6 +142,8 @@ static void execute(struct oracle *o)
     }
     if (v->hot.raised) {
         take(o);
+    } else {
+        follow(o, b->pc, b->mode_key);
     }
 }
 

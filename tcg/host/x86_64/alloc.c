@@ -738,12 +738,14 @@ struct site *new_site(struct compiler *c, enum site_kind kind, bool exits, uint3
                        .base = SITE_NO_REG,
                        .index = SITE_NO_REG,
                        .data = SITE_NO_REG,
+                       .more = c->next_exit == c->insn_of[c->i] + 1,
                        .block = c->blk,
                        .insn = c->insn_of[c->i],
                        .local = local_of(c),
                        .insns_left = (uint16_t)c->insns_left};
     if (exits) {
         s->map_first = site_map(c, &s->map_count);
+        c->next_exit = c->insn_of[c->i] + 1;
     }
     return s;
 }

@@ -338,6 +338,7 @@ bool host_compile(struct compiler *c, struct ir_builder *b, struct block *blk)
     c->pending.kind = FLAGS_NONE;
     prepare(c);
     c->insns_left = 1;
+    c->next_exit = 0;
     for (c->i = c->count - 1; c->i > 0 && !c->full; c->i--) {
         const struct ir_insn *in = &c->insns[c->i];
         if (in->op == IR_insn) {

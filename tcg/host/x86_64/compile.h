@@ -112,8 +112,10 @@ struct compiler {
     struct assembler as;
     const struct ir_insn *insns;
     uint32_t count, i;
-    uint32_t insns_left;                     /* guest instructions from op i's to the end */
-    uint32_t locked[2];                      /* registers in use by the current op, by class */
+    uint32_t insns_left; /* guest instructions from op i's to the end */
+    uint32_t next_exit;  /* behind op i, the first site that exits: its instruction's offset + 1; 0:
+                            there is none */
+    uint32_t locked[2];  /* registers in use by the current op, by class */
     _Alignas(16) uint16_t owner[2][16];      /* value in each register, 0: free */
     _Alignas(16) uint16_t home_value[2][16]; /* row_value of the row whose home the register is */
     const struct home_set *homes;            /* the host's, or the loop's: */
