@@ -88,6 +88,25 @@ void os_thread_join(struct os_thread *t);
 /* Names the calling thread. */
 void os_thread_name(const char *name);
 
+/* From now on os_thread_kick(self) ends a system call in which the calling thread waits, with
+ * EINTR. A kick before it waits does not: who kicks sets a flag first that is looked at by whom it
+ * waits for. self stays the caller's, and is not for os_thread_join. */
+void os_thread_take_kicks(struct os_thread *self);
+void os_thread_kick(const struct os_thread *t);
+
+/*
+ * An event: a file descriptor that threads and the host's kernel signal, and that can be waited for
+ * like any other (LOOP_READ). Signals before somebody takes them are one. -1 with an error: there
+ * is none to be had.
+ */
+int os_event_create(struct error *e);
+void os_event_close(int event);
+void os_event_signal(int event);
+/* Takes what was signalled; false: nothing was. */
+bool os_event_take(int event);
+/* Waits until it is signalled, at most so long; takes nothing. */
+bool os_event_wait(int event, int64_t most_ns);
+
 struct os_mutex {
     pthread_mutex_t handle;
 };

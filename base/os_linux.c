@@ -2,12 +2,14 @@
 /* Linux as the host: see os.h. */
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/sysinfo.h>
@@ -348,6 +350,76 @@ void os_thread_name(const char *name)
     char text[16];
     snprintf(text, sizeof(text), "%s", name);
     pthread_setname_np(pthread_self(), text);
+}
+
+/* ---- kicks and events */
+
+#define KICK_SIGNAL SIGUSR1
+
+static void kicked(int number)
+{
+    (void)number;
+}
+
+void os_thread_take_kicks(struct os_thread *self)
+{
+    const struct sigaction sa = {.sa_handler = kicked}; /* no SA_RESTART: calls end */
+    sigset_t set;
+
+    sigaction(KICK_SIGNAL, &sa, NULL);
+    self->handle = pthread_self();
+    sigemptyset(&set);
+    sigaddset(&set, KICK_SIGNAL);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+void os_thread_kick(const struct os_thread *t)
+{
+    pthread_kill(t->handle, KICK_SIGNAL);
+}
+
+int os_event_create(struct error *e)
+{
+    const int event = must_fail() ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+    if (event < 0) {
+        error_set(e, "no eventfd to be had from the host: %s", strerror(errno));
+    }
+    return event;
+}
+
+void os_event_close(int event)
+{
+    close(event);
+}
+
+/* It fails only if 2^64 - 2 signals were never taken. */
+void os_event_signal(int event)
+{
+    const uint64_t one = 1;
+    const ssize_t n = write(event, &one, sizeof(one));
+    (void)n;
+}
+
+bool os_event_take(int event)
+{
+    uint64_t count;
+
+    return read(event, &count, sizeof(count)) == sizeof(count);
+}
+
+bool os_event_wait(int event, int64_t most_ns)
+{
+    const int64_t end = os_now_ns() + most_ns;
+    struct pollfd p = {.fd = event, .events = POLLIN};
+
+    for (int64_t left = most_ns; left > 0; left = end - os_now_ns()) {
+        const struct timespec wait = {left / 1000000000, left % 1000000000};
+        if (ppoll(&p, 1, &wait, NULL) == 1) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Every failure of a lock function is a mistake of ours: a lock used after its end, held twice. */

@@ -9,6 +9,7 @@
 #include "base/os.h"
 #include "memory/dirty.h"
 #include "memory/dma.h"
+#include "memory/doorbell.h"
 #include "memory/space.h"
 
 /* ---- registers */
@@ -257,7 +258,11 @@ static bool store_register(struct space *s, const struct requester *by, const st
                            paddr a, unsigned size, uint64_t value)
 {
     const struct requester r = requester_in(s, by);
+    struct doorbells *bells = space_doorbells_of(v->range);
 
+    if (unlikely(bells) && doorbell_rings(bells, view_offset(v, a), size, value)) {
+        return true;
+    }
     return range_store(v->range, &r, view_offset(v, a), size, value);
 }
 

@@ -27,6 +27,7 @@
 #include "base/os.h"
 #include "base/strbuf.h"
 #include "memory/dirty.h"
+#include "memory/doorbell.h"
 
 #define FLATS 4
 
@@ -39,6 +40,7 @@ struct flat {
 
 struct node {
     struct mem_range range;
+    struct doorbells *doorbells; /* NULL: it never had any */
     bool mapped;
     uint64_t order; /* of its addition */
     struct node *next;
@@ -64,7 +66,7 @@ struct space {
     uint64_t additions;
     unsigned open; /* space_begin() without space_commit() */
     bool touched;  /* changed since it was opened */
-    struct listener listener[SPACE_LISTENERS];
+    struct listener listener[SPACE_LISTENERS], of_doorbells[SPACE_LISTENERS];
 };
 
 static paddr range_last(const struct mem_range *r)
@@ -182,6 +184,15 @@ static void publish(struct space *s)
     atomic_set_seq(&s->current, f);
 }
 
+static void tell(const struct listener *listener)
+{
+    for (size_t i = 0; i < SPACE_LISTENERS; i++) {
+        if (listener[i].changed) {
+            listener[i].changed(listener[i].opaque);
+        }
+    }
+}
+
 /* Ends a change that the caller made under the lock, and drops the lock. */
 static void changed(struct space *s, bool layout)
 {
@@ -198,10 +209,8 @@ static void changed(struct space *s, bool layout)
         atomic_add(&s->generation, 1);
     }
     os_mutex_unlock(&s->lock);
-    for (size_t i = 0; !quiet && i < SPACE_LISTENERS; i++) {
-        if (listener[i].changed) {
-            listener[i].changed(listener[i].opaque);
-        }
+    if (!quiet) {
+        tell(listener);
     }
 }
 
@@ -239,6 +248,7 @@ void space_destroy(struct space *s)
     }
     for (struct node *n = s->nodes, *next; n; n = next) {
         next = n->next;
+        doorbell_free(n->doorbells);
         mem_free(n);
     }
     os_mutex_destroy(&s->lock);
@@ -335,27 +345,76 @@ void space_commit(struct space *s)
     changed(s, layout);
 }
 
-void space_listen(struct space *s, void (*fn)(void *opaque), void *opaque)
+static void listen(struct space *s, struct listener *listener, const struct listener *add)
 {
     os_mutex_lock(&s->lock);
     size_t i = 0;
-    while (i < SPACE_LISTENERS && s->listener[i].changed) {
+    while (i < SPACE_LISTENERS && listener[i].changed) {
         i++;
     }
     assert(i < SPACE_LISTENERS);
-    s->listener[i] = (struct listener){fn, opaque};
+    listener[i] = *add;
     os_mutex_unlock(&s->lock);
+}
+
+static void unlisten(struct space *s, struct listener *listener, const struct listener *gone)
+{
+    os_mutex_lock(&s->lock);
+    for (size_t i = 0; i < SPACE_LISTENERS; i++) {
+        if (listener[i].changed == gone->changed && listener[i].opaque == gone->opaque) {
+            listener[i] = (struct listener){NULL, NULL};
+        }
+    }
+    os_mutex_unlock(&s->lock);
+}
+
+void space_listen(struct space *s, void (*fn)(void *opaque), void *opaque)
+{
+    listen(s, s->listener, &(struct listener){fn, opaque});
 }
 
 void space_unlisten(struct space *s, void (*fn)(void *opaque), void *opaque)
 {
+    unlisten(s, s->listener, &(struct listener){fn, opaque});
+}
+
+/* ---- doorbells */
+
+void space_listen_doorbells(struct space *s, void (*fn)(void *opaque), void *opaque)
+{
+    listen(s, s->of_doorbells, &(struct listener){fn, opaque});
+}
+
+void space_unlisten_doorbells(struct space *s, void (*fn)(void *opaque), void *opaque)
+{
+    unlisten(s, s->of_doorbells, &(struct listener){fn, opaque});
+}
+
+struct doorbells *space_doorbells(struct space *s, const struct mem_range *r)
+{
+    struct node *n = container_of(r, struct node, range);
+
     os_mutex_lock(&s->lock);
-    for (size_t i = 0; i < SPACE_LISTENERS; i++) {
-        if (s->listener[i].changed == fn && s->listener[i].opaque == opaque) {
-            s->listener[i] = (struct listener){NULL, NULL};
-        }
+    if (!n->doorbells) {
+        atomic_set_release(&n->doorbells, doorbell_create());
     }
     os_mutex_unlock(&s->lock);
+    return n->doorbells;
+}
+
+struct doorbells *space_doorbells_of(const struct mem_range *r)
+{
+    return atomic_get_acquire(&container_of(r, struct node, range)->doorbells);
+}
+
+void space_tell_doorbells(struct space *s)
+{
+    struct listener listener[SPACE_LISTENERS];
+
+    os_mutex_lock(&s->lock);
+    memcpy(listener, s->of_doorbells, sizeof(listener));
+    os_mutex_unlock(&s->lock);
+    tell(listener);
 }
 
 /* ---- looking up */

@@ -173,6 +173,14 @@ void space_each_view(struct space *s, space_view_fn fn, void *opaque);
 /* The address that shows the byte of RAM at host; false: none does. */
 bool space_find_host(struct space *s, const void *host, paddr *a);
 
+/* Doorbells (memory/doorbell.h): those of a view's range, or NULL; the same, made if need be; and
+ * who wants to know that some have changed, as those of space_listen. */
+struct doorbells *space_doorbells_of(const struct mem_range *r);
+struct doorbells *space_doorbells(struct space *s, const struct mem_range *r);
+void space_tell_doorbells(struct space *s);
+void space_listen_doorbells(struct space *s, void (*changed)(void *opaque), void *opaque);
+void space_unlisten_doorbells(struct space *s, void (*changed)(void *opaque), void *opaque);
+
 /* Who wants to know of writes to its memory: see memory/dirty.h. */
 struct dirty *space_dirty(struct space *s);
 

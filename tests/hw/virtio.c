@@ -5,8 +5,10 @@
  */
 #include "hw/virtio/virtio.h"
 #include "base/bits.h"
+#include "base/os.h"
 #include "hw/pci/pci_regs.h"
 #include "hw/state.h"
+#include "memory/doorbell.h"
 #include "tests/support/virtio_rig.h"
 #include "tests/test.h"
 
@@ -706,4 +708,50 @@ TEST(queue_set_up_out_of_turn_is_ignored)
     drv_notify(&s.d, 77);
     echo_once(&s, &q, "unharmed", false);
     rig_close(&s.r);
+}
+
+/* ---- doorbells */
+
+/* Where the driver rings queue 0, as memory/doorbell.h has it. */
+static const struct mem_range *find_bell(struct scene *s, struct doorbell *bell)
+{
+    struct mem_view v;
+    const paddr a = s->d.pci ? s->d.notify : RIG_VIRTIO_MMIO + 0x50;
+
+    if (!space_find(s->r.m->memory, a, &v)) {
+        return NULL;
+    }
+    bell->offset = v.offset + (a - v.base);
+    bell->any_value = s->d.pci; /* else the value is the queue */
+    return v.range;
+}
+
+TEST(a_thread_serves_a_queue_by_its_doorbell)
+{
+    for (unsigned pci = 0; pci < 2; pci++) {
+        struct scene s;
+        struct ring q;
+        struct error e;
+        open_scene(&s, pci);
+        start_scene(&s, &q, 0);
+        struct doorbell bell = {.event = os_event_create(&e)};
+        const struct mem_range *r = find_bell(&s, &bell);
+        REQUIRE(r && bell.event >= 0);
+        doorbell_add(s.r.m->memory, r, &bell);
+        const struct ring_buf b[] = {{rig_alloc(&s.r, 4096), 3, false},
+                                     {rig_alloc(&s.r, 4096), 3, true}};
+        unsigned id;
+        uint32_t len;
+        ring_add(&q, b, 2, false);
+        ring_kick(&q);
+        CHECK_EQ(s.dev->served, 0);
+        REQUIRE(os_event_take(bell.event));
+        virtio_notify(&s.dev->v, 0);
+        CHECK(ring_used(&q, &id, &len) && len == 3);
+        doorbell_remove(s.r.m->memory, r, &bell);
+        echo_once(&s, &q, "the device itself again", false);
+        CHECK(!os_event_take(bell.event));
+        os_event_close(bell.event);
+        rig_close(&s.r);
+    }
 }

@@ -2,7 +2,9 @@
 /* Mappings, threads, locks and clocks of the host: base/os.h; and base/atomic.h with them. */
 #include "base/os.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <time.h>
 
 #include "base/atomic.h"
 #include "tests/test.h"
@@ -356,4 +358,60 @@ TEST(a_wide_compare_that_fails_gives_the_value_found)
     CHECK(v == 9);
     atomic_set128(&v, (u128)1 << 127);
     CHECK(atomic_get128(&v) == (u128)1 << 127);
+}
+
+/* ---- kicks and events */
+
+TEST(an_event_is_there_until_it_is_taken)
+{
+    struct error e = {""};
+    const int event = os_event_create(&e);
+
+    REQUIRE(event >= 0);
+    CHECK(!os_event_take(event));
+    CHECK(!os_event_wait(event, 1000000));
+    os_event_signal(event);
+    os_event_signal(event);
+    CHECK(os_event_wait(event, 1000000) && os_event_wait(event, 1000000));
+    CHECK(os_event_take(event));
+    CHECK(!os_event_take(event));
+    os_event_close(event);
+}
+
+struct sleeper {
+    struct os_thread thread, self;
+    bool ready, asked; /* it has said who it is; it is to end */
+    unsigned wakes;
+};
+
+/* As who runs a vCPU in the host's kernel: looks at a flag, and waits in a system call. */
+static void sleep_until_asked(void *opaque)
+{
+    struct sleeper *s = opaque;
+
+    os_thread_take_kicks(&s->self);
+    atomic_set_release(&s->ready, true);
+    while (!atomic_get_acquire(&s->asked)) {
+        const struct timespec most = {.tv_nsec = 100000000};
+        s->wakes += nanosleep(&most, NULL) != 0 && errno == EINTR;
+    }
+}
+
+TEST(a_kick_ends_a_system_call)
+{
+    struct sleeper s = {.wakes = 0};
+    struct error e;
+
+    REQUIRE(os_thread_start(&s.thread, "sleeper", sleep_until_asked, &s, &e));
+    while (!atomic_get_acquire(&s.ready)) {
+        os_yield();
+    }
+    for (unsigned i = 0; i < 20; i++) {
+        os_sleep_until_ns(os_now_ns() + 1000000);
+        os_thread_kick(&s.self);
+    }
+    atomic_set_release(&s.asked, true);
+    os_thread_kick(&s.self);
+    os_thread_join(&s.thread);
+    CHECK(s.wakes > 0);
 }
