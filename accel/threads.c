@@ -148,6 +148,9 @@ static bool park(struct accel_vcpu *t)
     struct accel *a = t->accel;
 
     if (atomic_load(&a->running)) {
+        if (t->out) { /* the thread has come to this behind accel_start */
+            bring_out(t, false);
+        }
         return true;
     }
     bring_out(t, true);
