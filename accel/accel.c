@@ -49,6 +49,7 @@ static const struct {
     {ACCEL_CAN_WATCH, "stop at watchpoints"},
     {ACCEL_CAN_TRANSLATE, "tell of translated code"},
     {ACCEL_CAN_STEP, "step"},
+    {ACCEL_CAN_INTERRUPT, "have an interrupt controller"},
 };
 
 bool accel_can(const struct accel *a, unsigned can, struct error *e)
@@ -72,33 +73,6 @@ static unsigned wanted(const struct accel_config *c)
 }
 
 /* ---- life */
-
-static void map_changed(void *opaque)
-{
-    struct accel *a = opaque;
-
-    a->ops->map_changed(a);
-}
-
-static void listen(struct accel *a)
-{
-    for (unsigned i = 0; i < VCPU_SPACES; i++) {
-        struct space *s = a->vcpus[0]->spaces[i];
-        if (s) {
-            assert(space_dirty(s) == space_dirty(a->vcpus[0]->memory));
-            space_listen(s, map_changed, a);
-        }
-    }
-}
-
-static void unlisten(struct accel *a)
-{
-    for (unsigned i = 0; i < VCPU_SPACES; i++) {
-        if (a->vcpus[0]->spaces[i]) {
-            space_unlisten(a->vcpus[0]->spaces[i], map_changed, a);
-        }
-    }
-}
 
 static void create_vcpu(struct accel *a, struct vcpu *v)
 {
@@ -138,6 +112,7 @@ static struct accel *create(const struct accel_config *c, struct vcpu **vcpus, u
     os_cond_init(&a->changed);
     os_mutex_init(&a->sync_lock);
     os_mutex_init(&a->world);
+    os_mutex_init(&a->irq_lock);
     os_cond_init(&a->answered);
     a->host_cpus = os_cpu_count();
     a->settled = true;
@@ -173,9 +148,8 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
     if (c->counted) {
         counted_attach(a);
     }
-    if (a->ops->map_changed) {
-        listen(a);
-    }
+    accel_irqs_create(a);
+    accel_spaces_create(a);
     if (!accel_start_threads(a, e)) {
         accel_destroy(a);
         return NULL;
@@ -186,10 +160,9 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
 void accel_destroy(struct accel *a)
 {
     accel_stop(a);
-    if (a->ops->map_changed) {
-        unlisten(a);
-    }
     accel_end_threads(a);
+    accel_spaces_destroy(a);
+    accel_irqs_destroy(a);
     a->ops->destroy(a);
     for (unsigned i = 0; i < a->count; i++) {
         destroy_vcpu(a->vcpus[i]);
@@ -198,6 +171,7 @@ void accel_destroy(struct accel *a)
     os_cond_destroy(&a->changed);
     os_mutex_destroy(&a->sync_lock);
     os_mutex_destroy(&a->world);
+    os_mutex_destroy(&a->irq_lock);
     os_cond_destroy(&a->answered);
     mem_free(a);
 }

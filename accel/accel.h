@@ -16,6 +16,9 @@ struct accel_ops;
 struct clock;
 struct counted;
 struct cursor;
+struct irq;
+struct loop;
+struct space;
 struct vcpu;
 
 /* Settings from -accel and -icount. */
@@ -94,11 +97,12 @@ struct accel *accel_create(const struct accel_config *c, struct vcpu **vcpus, un
                            accel_exited_fn exited, void *opaque, struct error *e);
 /* What accelerators may lack. */
 enum accel_ability {
-    ACCEL_CAN_COUNT = 1,     /* instructions: -icount, accel_instructions */
-    ACCEL_CAN_BREAK = 2,     /* accel_breakpoint */
-    ACCEL_CAN_WATCH = 4,     /* accel_watchpoint */
-    ACCEL_CAN_STEP = 8,      /* accel_step */
-    ACCEL_CAN_TRANSLATE = 16 /* info jit, perf maps, logs of blocks */
+    ACCEL_CAN_COUNT = 1,      /* instructions: -icount, accel_instructions */
+    ACCEL_CAN_BREAK = 2,      /* accel_breakpoint */
+    ACCEL_CAN_WATCH = 4,      /* accel_watchpoint */
+    ACCEL_CAN_STEP = 8,       /* accel_step */
+    ACCEL_CAN_TRANSLATE = 16, /* info jit, perf maps, logs of blocks */
+    ACCEL_CAN_INTERRUPT = 32  /* it has an interrupt controller: accel_irq */
 };
 /* false: e says in words which of these it lacks. */
 bool accel_can(const struct accel *a, unsigned can, struct error *e);
@@ -158,6 +162,47 @@ void accel_step_over(struct vcpu *v);
 bool accel_read_memory(struct vcpu *v, uint64_t va, void *bytes, uint64_t n);
 bool accel_write_memory(struct vcpu *v, uint64_t va, const void *bytes, uint64_t n);
 bool accel_write_physical(struct vcpu *v, uint64_t pa, const void *bytes, uint64_t n);
+
+/*
+ * Interrupts. An accelerator may have an interrupt controller of its own (ACCEL_CAN_INTERRUPT), in
+ * place of the board's: devices raise its inputs by the same struct irq. It has so many of them, 0
+ * if it has no controller.
+ */
+unsigned accel_irq_lines(const struct accel *a);
+struct irq accel_irq(struct accel *a, unsigned line);
+struct accel_msi {
+    uint64_t address;
+    uint32_t data;
+    uint32_t device; /* who sends: struct requester */
+};
+/* false: it has no controller, or none that takes this message. */
+bool accel_send_msi(struct accel *a, const struct accel_msi *m);
+/* State of the controller, as that of a vCPU; nothing if there is none. */
+void accel_irq_write(struct accel *a, struct strbuf *out);
+bool accel_irq_read(struct accel *a, struct cursor *c, bool store, struct error *e);
+
+/*
+ * An interrupt that follows an event (base/os.h), which others signal: a thread, the host's kernel.
+ * Each time the event is signalled the line is pulsed, or the message is sent. With resample, which
+ * is an event too, the line is raised; it falls when the guest has taken the interrupt, and
+ * resample is signalled: who still wants it signals again. The accelerator does that by itself if
+ * it can and the line is its own; else l's thread does. There is no resample then, since struct irq
+ * says nothing of taking.
+ */
+struct irq_event {
+    int event;    /* these two are the caller's */
+    int resample; /* -1: none */
+    const struct irq *line;
+    struct accel_msi msi; /* line is NULL: this, which is written to memory by others than the
+                             accelerator: */
+    struct space *memory;
+};
+struct irq_binding;
+/* l's thread. NULL: e says why. Behind irq_unbind nothing follows the event; what was signalled
+ * then, and has not been followed, is there to be taken. */
+struct irq_binding *accel_bind_irq(struct accel *a, struct loop *l, const struct irq_event *event,
+                                   struct error *e);
+void accel_unbind_irq(struct irq_binding *b);
 
 uint64_t accel_instructions(
     const struct accel *a); /* guest instructions so far; exact when counted, else 0 */

@@ -7,6 +7,12 @@
  * counted clock (counted.c), life and what users ask for (accel.c). tests/support/oracle_accel.c is
  * an accelerator of 200 lines.
  *
+ * An accelerator in this process asks for the map of memory, keeps what it likes of it, and takes
+ * interrupts that are due from the CPU struct. One in the host's kernel is told of all that
+ * beforehand: memory by slots, doorbells, input lines, perhaps an interrupt controller. The
+ * functions for that stand apart below, and are NULL elsewhere; tests/support/silicon_accel.c is
+ * such an accelerator.
+ *
  * Registers. The CPU struct is complete and anybody's while vCPUs are stopped. begin takes them
  * over on the vCPU's thread before it runs again, end brings them back when it has stopped, and for
  * a job (work.h). What is in a vCPU that runs is its own thread's.
@@ -20,8 +26,11 @@
 #include "accel/work.h"
 #include "base/os.h"
 #include "cpu/cpu.h"
+#include "memory/doorbell.h"
+#include "memory/slots.h"
 
 struct field;
+struct irq_route;
 
 /* Why a round ended. */
 enum accel_round {
@@ -77,6 +86,34 @@ struct accel_ops {
      * each time. */
     void (*map_changed)(struct accel *a);
 
+    /* An input line of v has changed, which is the accelerator's business alone while v runs; any
+     * thread. NULL: v is kicked if it rose, and its lines are looked at in each round. */
+    void (*line)(struct vcpu *v, int line, int level);
+
+    /*
+     * ---- Memory by slots; NULL: map_changed and pages that are closed (memory/dirty.h) are all
+     * that is needed. opaque is the struct accel_space. A device's function may change the map, and
+     * that may need vCPUs outside (accel_slots_begin), so run calls them outside of
+     * work_enter_guest and work_leave_guest. No other accelerator of the machine tracks code.
+     */
+    const struct slots_ops *slots;
+    /* Those it rings by itself; NULL: none. opaque as above. */
+    const struct doorbell_ops *doorbells;
+
+    /*
+     * ---- ACCEL_CAN_INTERRUPT: it has an interrupt controller with inputs, to which struct irq
+     * leads (accel_irq); each goes where its route says. Any thread. irq_routes: all of them, one
+     * call at a time; false: it has no such route, and those before hold. irq_event, which may be
+     * NULL: from now on, or no longer, the line follows an event; false: not this one. irq_write,
+     * irq_read: the controller's state while stopped, as vCPUs' (cpu/cpu.h: save, load).
+     */
+    void (*irq_set)(struct accel *a, unsigned line, int level);
+    bool (*irq_send)(struct accel *a, const struct accel_msi *m);
+    bool (*irq_routes)(struct accel *a, const struct irq_route *r, unsigned count);
+    bool (*irq_event)(struct accel *a, unsigned line, const struct irq_event *e, bool on);
+    void (*irq_write)(struct accel *a, struct strbuf *out);
+    bool (*irq_read)(struct accel *a, struct cursor *c, bool store, struct error *e);
+
     /* ---- ACCEL_CAN_COUNT: on v's thread. The next round completes at most n instructions; how
      * many of them it has not completed, exact in whatever device's function; at most n more are to
      * be: gives how many were taken back for that. */
@@ -99,9 +136,37 @@ struct accel_ops {
     void (*log_changed)(struct accel *a);
 };
 
+/* A space of vCPUs, by number, for functions that are told of it. */
+struct accel_space {
+    struct accel *accel;
+    unsigned number;
+    struct slots *slots;              /* NULL: none */
+    struct doorbell_owner *doorbells; /* the same */
+    bool still;                       /* between accel_slots_begin and _end */
+};
+
+/* Where an input of the interrupt controller leads. */
+struct irq_route {
+    enum {
+        IRQ_TO_NOTHING,
+        IRQ_TO_PIN, /* of the controller, by number */
+        IRQ_TO_MSI
+    } to;
+    unsigned pin;
+    struct accel_msi msi;
+};
+
 /* The neutral part of one; begins the accelerator's own. */
 struct accel {
     const struct accel_ops *ops;
+    struct accel_space spaces[VCPU_SPACES];
+    /* Set by create: the page of slots, and whether some may be read-only; inputs of the interrupt
+     * controller, of which the first so many are its pins. */
+    uint64_t slot_page_bytes;
+    bool read_only_slots;
+    unsigned irq_lines, irq_pins;
+    struct os_mutex irq_lock; /* guards: */
+    struct irq_route *routes;
     struct accel_config config;
     struct vcpu **vcpus;
     unsigned count;
@@ -188,6 +253,19 @@ static inline void accel_call_meeting(struct accel *a)
 bool accel_has_work(struct vcpu *v);
 /* A round of v, which is current meanwhile. */
 enum accel_round accel_run(struct vcpu *v);
+
+/* ---- spaces.c */
+
+void accel_spaces_create(struct accel *a);
+void accel_spaces_destroy(struct accel *a); /* which may not have been created */
+/* For slots_ops: between the two no vCPU is in guest code if RAM that stays would be missing. */
+void accel_slots_begin(void *opaque, bool still);
+void accel_slots_end(void *opaque);
+
+/* ---- irqs.c */
+
+void accel_irqs_create(struct accel *a); /* behind ops->create */
+void accel_irqs_destroy(struct accel *a);
 
 /* ---- work.c */
 

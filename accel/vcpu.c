@@ -92,17 +92,34 @@ void vcpu_yield(struct vcpu *v)
 
 /* ---- input lines */
 
+/* The accelerator's own inputs of a vCPU follow lines, and wake it without a kick. false: it looks
+ * at them in each round. */
+static bool passes_on(struct vcpu *v, int line, int level)
+{
+    struct accel_vcpu *t = v->accel;
+
+    if (!t || !t->accel->ops->line) {
+        return false;
+    }
+    t->accel->ops->line(v, line, level);
+    if (level && atomic_load(&t->sleeping)) {
+        vcpu_wake(v);
+    }
+    return true;
+}
+
 static void set_line(void *opaque, int line, int level)
 {
     struct vcpu *v = opaque;
     const uint32_t mask = 1u << line;
+    const uint32_t before = level ? atomic_fetch_or(&v->interrupt_lines, mask)
+                                  : atomic_fetch_and(&v->interrupt_lines, ~mask);
 
-    if (level) {
-        if (!(atomic_fetch_or(&v->interrupt_lines, mask) & mask)) {
-            vcpu_kick(v);
-        }
-    } else {
-        atomic_fetch_and(&v->interrupt_lines, ~mask);
+    if (!(before & mask) == !level) {
+        return;
+    }
+    if (!passes_on(v, line, level) && level) {
+        vcpu_kick(v);
     }
 }
 

@@ -178,26 +178,41 @@ void work_wait(struct vcpu *v, uint64_t number, struct vcpu *self)
 
 #define NEVER UINT64_MAX /* so many errands have been done */
 
-void work_stop_others(struct vcpu *v)
+/* by: the one that may be in guest code meanwhile. */
+static void stop(struct accel *a, struct vcpu *by)
 {
-    struct accel *a = v->accel->accel;
-
-    work_leave_guest(v);
     os_mutex_lock(&a->world);
-    atomic_store(&a->stopper, v);
+    atomic_store(&a->stopper, by);
     for (unsigned i = 0; i < a->count; i++) {
-        if (a->vcpus[i] != v && !work_is_done(a->vcpus[i], NEVER)) {
+        if (a->vcpus[i] != by && !work_is_done(a->vcpus[i], NEVER)) {
             vcpu_kick(a->vcpus[i]);
             sleep_until_done(a->vcpus[i], NEVER);
         }
     }
+}
+
+void work_stop_others(struct vcpu *v)
+{
+    work_leave_guest(v);
+    stop(v->accel->accel, v);
     work_enter_guest(v);
 }
 
 void work_release_others(struct vcpu *v)
 {
-    struct accel *a = v->accel->accel;
+    work_open_guest(v->accel->accel);
+}
 
+void work_close_guest(struct accel *a)
+{
+    const struct vcpu *v = vcpu_current();
+
+    assert(!v || v->accel->accel != a || !atomic_load(&v->accel->in_guest));
+    stop(a, (struct vcpu *)(void *)a); /* none of them */
+}
+
+void work_open_guest(struct accel *a)
+{
     atomic_store(&a->stopper, NULL);
     os_mutex_unlock(&a->world);
 }

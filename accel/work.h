@@ -53,6 +53,10 @@ void work_leave_guest(struct vcpu *v);
  * no other vCPU is in guest code, and none enters until it releases them. */
 void work_stop_others(struct vcpu *v);
 void work_release_others(struct vcpu *v);
+/* The same for any thread, of which no vCPU is in guest code: no vCPU is, and none enters until the
+ * second. */
+void work_close_guest(struct accel *a);
+void work_open_guest(struct accel *a);
 /* Lets others have the host CPU of v, which is outside, if somebody waits for them. */
 void work_make_room(const struct vcpu *v);
 bool work_is_crowded(const struct accel *a); /* more vCPUs than host CPUs to run them */

@@ -97,6 +97,19 @@ static uint64_t undefined(struct vcpu *v, uint64_t pc, uint64_t b, uint64_t c, u
 static const struct ir_call row_undefined = {
     "undefined", (void (*)(void))undefined, IR_CALL_FULL, false, false, false};
 
+static uint64_t wait_for_line(struct vcpu *v, uint64_t pc, uint64_t b, uint64_t c, uint32_t line)
+{
+    (void)b, (void)c;
+    if (atomic_load(&v->interrupt_lines) >> line & 1) {
+        return pc + 2;
+    }
+    atomic_store(&v->halted, true);
+    vcpu_exit_soon(v);
+    return pc;
+}
+static const struct ir_call row_wait = {
+    "wait", (void (*)(void))wait_for_line, IR_CALL_FULL, false, false, false};
+
 static void translate(struct vcpu *v, struct ir_builder *b)
 {
     uint64_t pc = b->pc;
@@ -122,6 +135,12 @@ static void translate(struct vcpu *v, struct ir_builder *b)
                       (uint32_t)(pc + 2 * (uint64_t)(int64_t)(int8_t)n));
             ir_br(b, pc + 2);
             break;
+        case TINY_IN:
+            ir_put(b, 0, ir_load(b, T_I32, MO_8, ir_konst(b, T_I64, TINY_PORTS + n), 0));
+            break;
+        case TINY_WAIT:
+            ir_tail(b, n < 32 ? &row_wait : &row_undefined, ir_address(b, pc), IR_NONE, IR_NONE, n);
+            break;
         default:
             ir_tail(b, &row_undefined, ir_address(b, pc), IR_NONE, IR_NONE, 0);
         }
@@ -135,12 +154,12 @@ static void translate(struct vcpu *v, struct ir_builder *b)
 
 static unsigned disas(const uint8_t *bytes, size_t n, uint64_t pc, char *text, size_t size)
 {
-    static const char *const names[] = {"?", "set", "add", "out", "loop"};
+    static const char *const names[] = {"?", "set", "add", "out", "loop", "in", "wait"};
     (void)pc;
     if (n < 2) {
         return 0;
     }
-    snprintf(text, size, "%s %d", names[bytes[0] <= TINY_LOOP ? bytes[0] : 0], (int8_t)bytes[1]);
+    snprintf(text, size, "%s %d", names[bytes[0] <= TINY_WAIT ? bytes[0] : 0], (int8_t)bytes[1]);
     return 2;
 }
 
@@ -201,6 +220,12 @@ static bool never(struct vcpu *v)
 {
     (void)v;
     return false;
+}
+
+/* In TINY_WAIT. */
+static bool has_work(struct vcpu *v)
+{
+    return atomic_load(&v->interrupt_lines);
 }
 
 static void nothing(struct vcpu *v)
@@ -269,7 +294,7 @@ const struct cpu_class tiny_cpu_class = {
     .raise_memory = raise_memory,
     .interrupt_ready = never,
     .take_interrupt = nothing,
-    .has_work = never,
+    .has_work = has_work,
 };
 
 static const struct cpu_class *const cpus[] = {&tiny_cpu_class, NULL};

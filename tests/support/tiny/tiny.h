@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The smallest guest that there can be: one register, four instructions of two bytes, 32-bit
+ * The smallest guest that there can be: one register, six instructions of two bytes, 32-bit
  * addresses, big-endian. It shows what a further architecture touches; tests/cli/arch.sh builds the
  * program with it.
  */
@@ -15,7 +15,9 @@ enum {
     TINY_SET = 1, /* a = n */
     TINY_ADD,     /* a += n */
     TINY_OUT,     /* the byte a goes to port n, 0 to 127 */
-    TINY_LOOP     /* goes n instructions on if a is not 0 */
+    TINY_LOOP,    /* goes n instructions on if a is not 0 */
+    TINY_IN,      /* a = the byte at port n */
+    TINY_WAIT     /* waits until input line n, 0 to 31, is up */
 };
 
 /* Ports are bytes of memory from here on. */
