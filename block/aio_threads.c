@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests carried out by threads: the engine for hosts without io_uring, and what the io_uring
- * engine leaves to it. And the engine that does each request at once, for firmware.
+ * Requests carried out by threads: the engine for hosts without io_uring, what the io_uring engine
+ * leaves to it, and the work of nodes that takes I/O of its own.
  *
  * Threads are started as they are needed and sleep on the queue of work; results go to a list from
  * which the queue's thread takes them.
@@ -28,6 +28,11 @@ struct io_pool {
     struct os_thread thread[THREADS_MAX];
 };
 
+int block_work(struct block_request *r)
+{
+    return r->node ? block_node_request(r->node, r) : block_host_sync(r);
+}
+
 static void pool_thread(void *arg)
 {
     struct io_pool *p = arg;
@@ -45,7 +50,7 @@ static void pool_thread(void *arg)
         }
         p->queued--;
         os_mutex_unlock(&p->lock);
-        r->status = block_host_sync(r);
+        r->status = block_work(r);
         os_mutex_lock(&p->lock);
         block_list_push(&p->results, r);
         atomic_set_seq(&p->results_ready, true);
@@ -85,7 +90,7 @@ void block_pool_submit(struct block_queue *q, struct block_request *r)
     }
     os_mutex_unlock(&p->lock);
     if (stuck) {
-        block_finish(r, block_host_sync(r));
+        block_finish(r, block_work(r));
     }
 }
 
@@ -160,23 +165,5 @@ const struct block_engine block_threads_engine = {
     .submit = block_pool_submit,
     .kick = nothing,
     .run = block_pool_run,
-    .wait = threads_wait,
-};
-
-/* ---- at once */
-
-static void sync_submit(struct block_queue *q, struct block_request *r)
-{
-    (void)q;
-    block_finish(r, block_host_sync(r));
-}
-
-const struct block_engine block_sync_engine = {
-    .name = "sync",
-    .create = nothing_to_create,
-    .destroy = nothing,
-    .submit = sync_submit,
-    .kick = nothing,
-    .run = nothing,
     .wait = threads_wait,
 };

@@ -51,7 +51,7 @@ static bool uring_create(struct block_queue *q, struct error *e)
     if (n < 0) {
         mem_free(u);
         return error_set(e, "%s: the host gives no io_uring: %s (aio=threads is accepted)",
-                         q->block->file, strerror(-n));
+                         block_file(q->block), strerror(-n));
     }
     q->ring = u;
     return true;
@@ -80,14 +80,14 @@ static void prepare(struct io_uring_sqe *s, const struct block_request *r)
     if (r->op == BLOCK_FLUSH) {
         io_uring_prep_fsync(s, r->fd, IORING_FSYNC_DATASYNC);
     } else if (r->op == BLOCK_READ && r->iov_count == 1 && r->bytes <= INT32_MAX) {
-        io_uring_prep_read(s, r->fd, r->iov->iov_base, (unsigned)r->bytes, r->offset);
+        io_uring_prep_read(s, r->fd, r->iov->iov_base, (unsigned)r->bytes, r->place);
     } else if (r->op == BLOCK_READ) {
-        io_uring_prep_readv(s, r->fd, r->iov, r->iov_count, r->offset);
+        io_uring_prep_readv(s, r->fd, r->iov, r->iov_count, r->place);
     } else if (r->iov_count == 1 && r->bytes <= INT32_MAX) {
-        io_uring_prep_write(s, r->fd, r->iov->iov_base, (unsigned)r->bytes, r->offset);
+        io_uring_prep_write(s, r->fd, r->iov->iov_base, (unsigned)r->bytes, r->place);
         s->rw_flags = sync;
     } else {
-        io_uring_prep_writev2(s, r->fd, r->iov, r->iov_count, r->offset, sync);
+        io_uring_prep_writev2(s, r->fd, r->iov, r->iov_count, r->place, sync);
     }
 }
 

@@ -3,92 +3,116 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/mem.h"
 #include "block/block_internal.h"
-#include "block/formats.h"
-
-static const struct block_format *const formats[] = {
-#define ROW(variable) &variable,
-    BLOCK_FORMATS(ROW)
-#undef ROW
-};
-
-/* ---- the format */
-
-static bool named_format(struct block *b, const char *name, struct error *e)
-{
-    const char *names[array_len(formats)];
-    for (size_t i = 0; i < array_len(formats); i++) {
-        if (strcmp(formats[i]->name, name) == 0) {
-            b->format = formats[i];
-            return true;
-        }
-        names[i] = formats[i]->name;
-    }
-    error_set(e, "%s: format '%s' is not supported; accepted are", b->file, name);
-    for (size_t i = 0; i < array_len(formats); i++) {
-        error_append(e, "%s %s", i ? "," : "", names[i]);
-    }
-    return false;
-}
-
-static bool found_format(struct block *b, struct error *e)
-{
-    uint8_t head[512] = {0};
-    ssize_t n = pread(b->fd_any, head, sizeof(head), 0);
-    if (n < 0) {
-        return error_set(e, "%s cannot be read: %s", b->file, strerror(errno));
-    }
-    const char *foreign = block_probe_foreign(head, (size_t)n);
-    for (size_t i = 0; i < array_len(formats); i++) {
-        const struct block_format *f = formats[i];
-        if (f->probe(head, (size_t)n) && !(foreign && f == &block_raw_format)) {
-            b->format = f;
-            return true;
-        }
-    }
-    return error_set(e,
-                     "%s is a %s image, a format that is not supported (format=raw takes its bytes "
-                     "for the disk's)",
-                     b->file, foreign);
-}
+#include "block/driver.h"
 
 /* ---- life */
 
-static bool open_all(struct block *b, const struct block_options *o, struct error *e)
+/* The way without a stop, if raw stands on a host file. */
+static void find_leaf(struct block *b)
 {
-    if (!b->file) {
-        return error_set(e, "the file of the disk is missing (file=)");
+    struct block_node *n = b->node;
+    b->base = 0;
+    while (n->linear) {
+        b->base += n->linear_offset;
+        n = n->file;
     }
-    if (!block_mode_parse(o, &b->mode, e)) {
+    b->leaf = n->fd >= 0 ? n : NULL;
+    if (b->leaf && n != b->node && n->detect_zeroes != BLOCK_DETECT_OFF) {
+        b->leaf = NULL;
+    }
+    b->aio = (enum block_aio)n->mode.aio;
+}
+
+static bool use_node(struct block *b, struct block_node *n, unsigned does, unsigned lets,
+                     struct error *e)
+{
+    char *who = mem_printf("the disk '%s'", b->id ? b->id : "");
+    b->use = block_use_begin(n, who, does, lets, e);
+    mem_free(who);
+    if (!b->use) {
         return false;
     }
-    if (b->mode.aio == BLOCK_AIO_URING && !block_uring_available()) {
-        return error_set(e, "aio=%s: the host has no io_uring (aio=threads is accepted)", o->aio);
-    }
-    /* The name first: a typo is not to wait for the file. */
-    if ((o->format && !named_format(b, o->format, e)) || !block_file_open(b, o, e) ||
-        (!o->format && !found_format(b, e)) || !b->format->open(b, e)) {
-        return false;
-    }
-    b->submit = b->format->submit;
-    if (o->snapshot && !b->read_only) {
-        return overlay_open(b, e);
+    b->node = n;
+    b->graph = n->graph;
+    b->read_only = !(does & BLOCK_PERM_WRITE);
+    mem_free(b->file);
+    b->file = mem_strdup(block_node_file(n)[0] ? block_node_file(n) : block_node_name(n));
+    find_leaf(b);
+    if (block_node_size(n) < BLOCK_SECTOR) {
+        return error_set(e, "%s is empty: a disk has at least %u bytes", b->file, BLOCK_SECTOR);
     }
     return true;
 }
 
-struct block *block_open(const struct block_options *o, struct error *e)
+static struct block *new_block(const char *id)
 {
     struct block *b = mem_alloc(sizeof(*b));
-    b->fd = b->fd_any = -1;
-    b->id = mem_strdup(o->id);
-    b->file = mem_strdup(o->file);
-    b->read_only = o->read_only;
-    if (!open_all(b, o, e)) {
+    b->id = mem_strdup(id);
+    return b;
+}
+
+static const char *cache_name(const struct block_mode *m, bool writethrough)
+{
+    return m->no_flush    ? "unsafe"
+           : m->direct    ? writethrough ? "directsync" : "none"
+           : writethrough ? "writethrough"
+                          : "writeback";
+}
+
+/* The image is only read; what is written goes elsewhere. */
+static bool open_snapshot(struct block *b, struct block_node *below, struct error *e)
+{
+    struct block_node *top = block_overlay_open(below, e);
+    bool good = top && use_node(b, top, BLOCK_PERM_READ | BLOCK_PERM_WRITE, BLOCK_PERM_READ, e);
+    block_node_close(top);
+    return good;
+}
+
+static bool open_all(struct block *b, struct block_graph *g, const struct block_options *o,
+                     struct error *e)
+{
+    struct block_mode m;
+    block_options_mode(o, &m, &b->writethrough);
+    if (!o->file && !o->tree) {
+        return error_set(e, "the file of the disk is missing (file=)");
+    }
+    json_t *tree = block_options_tree(o, e);
+    struct block_node *n = tree ? block_node_open(g, tree, &m, e) : NULL;
+    json_decref(tree);
+    if (!n) {
+        return false;
+    }
+    b->snapshot = o->snapshot && !o->read_only;
+    bool write = m.write && n->mode.write;
+    bool good = b->snapshot
+                    ? open_snapshot(b, n, e)
+                    : use_node(b, n, write ? BLOCK_PERM_READ | BLOCK_PERM_WRITE : BLOCK_PERM_READ,
+                               o->no_lock ? BLOCK_PERM_ALL : BLOCK_PERM_READ, e);
+    block_node_close(n);
+    return good;
+}
+
+struct block *block_open(struct block_graph *g, const struct block_options *o, struct error *e)
+{
+    struct block *b = new_block(o->id);
+    struct block_graph *own = g ? NULL : block_graph_create();
+    b->own_graph = own;
+    if (!open_all(b, g ? g : own, o, e)) {
+        block_close(b);
+        return NULL;
+    }
+    return b;
+}
+
+struct block *block_open_node(struct block_node *n, const char *id, unsigned does, unsigned lets,
+                              struct error *e)
+{
+    struct block *b = new_block(id);
+    if (!use_node(b, n, does, lets, e)) {
         block_close(b);
         return NULL;
     }
@@ -98,11 +122,8 @@ struct block *block_open(const struct block_options *o, struct error *e)
 void block_close(struct block *b)
 {
     if (b) {
-        overlay_close(b);
-        if (b->format && b->format->close) {
-            b->format->close(b);
-        }
-        block_file_close(b);
+        block_use_end(b->use);
+        block_graph_destroy(b->own_graph);
         mem_free(b->id);
         mem_free(b->file);
         mem_free(b);
@@ -111,9 +132,14 @@ void block_close(struct block *b)
 
 /* ---- what is known */
 
+struct block_node *block_node(const struct block *b)
+{
+    return b->node;
+}
+
 uint64_t block_size_bytes(const struct block *b)
 {
-    return b->size_bytes;
+    return align_down(block_node_size(b->node), BLOCK_SECTOR);
 }
 
 bool block_read_only(const struct block *b)
@@ -123,12 +149,12 @@ bool block_read_only(const struct block *b)
 
 bool block_write_cache(const struct block *b)
 {
-    return !b->mode.dsync;
+    return !b->writethrough;
 }
 
 bool block_can_discard(const struct block *b)
 {
-    return b->mode.discard && !b->read_only && !b->overlay;
+    return b->node->mode.discard && !b->read_only && !b->snapshot;
 }
 
 const char *block_file(const struct block *b)
@@ -143,64 +169,44 @@ const char *block_id(const struct block *b)
 
 void block_describe(const struct block *b, struct strbuf *out)
 {
+    const struct block_node *n = b->snapshot ? b->node->backing : b->node;
     strbuf_printf(out, "%s: %s (%s), %" PRIu64 " bytes%s%s, cache=%s%s\n", b->id ? b->id : "disk",
-                  b->file, b->format->name, b->size_bytes, b->read_only ? ", read-only" : "",
-                  b->overlay ? ", snapshot" : "",
-                  b->mode.no_flush ? "unsafe"
-                  : b->mode.direct ? b->mode.dsync ? "directsync" : "none"
-                  : b->mode.dsync  ? "writethrough"
-                                   : "writeback",
-                  b->mode.discard ? ", discard=unmap" : "");
+                  b->file, n->driver->name, block_size_bytes(b), b->read_only ? ", read-only" : "",
+                  b->snapshot ? ", snapshot" : "", cache_name(&n->mode, b->writethrough),
+                  n->mode.discard ? ", discard=unmap" : "");
 }
 
 /* ---- synchronous requests */
 
-static void sync_done(struct block_request *r, int status)
+static bool told(const struct block *b, int status, const char *what, uint64_t offset, size_t n,
+                 struct error *e)
 {
-    *(int *)r->layer = status;
+    return status == 0 || error_set(e, "%s: %s of %zu bytes at %" PRIu64 " failed: %s", b->file,
+                                    what, n, offset, strerror(-status));
 }
 
-static bool sync_request(struct block *b, struct block_request *r, const char *what,
-                         struct error *e)
+static bool in_disk(const struct block *b, uint64_t offset, size_t n)
 {
-    int status = -EIO;
-    struct block_queue *q = block_queue_create_with(b, &block_sync_engine, 1, e);
-    if (!q) {
-        return false;
-    }
-    r->done = sync_done;
-    r->layer = &status;
-    block_queue_submit(q, r);
-    block_queue_drain(q);
-    block_queue_destroy(q);
-    if (status < 0) {
-        return error_set(e, "%s: %s of %" PRIu64 " bytes at %" PRIu64 " failed: %s", b->file, what,
-                         r->bytes, r->offset, strerror(-status));
-    }
-    return true;
+    const uint64_t size = block_size_bytes(b);
+    return offset <= size && n <= size - offset;
 }
 
 bool block_read(struct block *b, uint64_t offset, void *bytes, size_t n, struct error *e)
 {
-    struct iovec iov = {bytes, n};
-    return sync_request(
-        b,
-        &(struct block_request){
-            .op = BLOCK_READ, .offset = offset, .bytes = n, .iov = &iov, .iov_count = 1},
-        "read", e);
+    int status = in_disk(b, offset, n) ? block_node_read(b->node, offset, bytes, n) : -EINVAL;
+    return told(b, status, "read", offset, n, e);
 }
 
 bool block_write(struct block *b, uint64_t offset, const void *bytes, size_t n, struct error *e)
 {
-    struct iovec iov = {(void *)(uintptr_t)bytes, n};
-    return sync_request(
-        b,
-        &(struct block_request){
-            .op = BLOCK_WRITE, .offset = offset, .bytes = n, .iov = &iov, .iov_count = 1},
-        "write", e);
+    int status = b->read_only ? -EACCES
+                 : !in_disk(b, offset, n)
+                     ? -EINVAL
+                     : block_node_write(b->node, offset, bytes, n, b->writethrough ? BLOCK_FUA : 0);
+    return told(b, status, "write", offset, n, e);
 }
 
 bool block_flush(struct block *b, struct error *e)
 {
-    return sync_request(b, &(struct block_request){.op = BLOCK_FLUSH}, "flush", e);
+    return told(b, block_node_flush(b->node), "flush", 0, 0, e);
 }

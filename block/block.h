@@ -18,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/strbuf.h"
+#include "block/node.h"
 
 #define BLOCK_SECTOR 512u
 
@@ -27,7 +28,7 @@ struct block_queue;
 /* What a disk is opened with: the keys of -drive that speak of the image. All strings are owned. */
 struct block_options {
     char *id;      /* names the disk in messages; may be NULL */
-    char *file;    /* path */
+    char *file;    /* path, or another name of an image (block_options_of_name) */
     char *format;  /* "raw", or NULL to look at the image */
     char *cache;   /* writeback none writethrough directsync unsafe; NULL: writeback */
     char *aio;     /* io_uring threads native; NULL: io_uring where the host has it */
@@ -36,20 +37,26 @@ struct block_options {
     char *detect_zeroes;                                       /* off on unmap; NULL: off */
     bool read_only;
     bool snapshot; /* writes go to a temporary file that is gone at the end */
-    bool no_lock;  /* file.locking=off */
+    bool no_lock;  /* locking=off */
+    json_t *tree;  /* keys of nodes and drivers, as a tree; may be NULL */
 };
 
 /*
  * Takes key=value as -drive spells it: file format cache cache.direct cache.writeback
- * cache.no-flush aio readonly read-only snapshot discard detect-zeroes locking file.locking
- * driver id. *known tells whether the key is one of these; false with an error for a bad value.
+ * cache.no-flush aio readonly read-only snapshot discard detect-zeroes locking driver id, and the
+ * keys of nodes and drivers (node-name, file.KEY, backing.KEY). *known tells whether the key is one
+ * of these; false with an error for a bad value.
  */
 bool block_options_set(struct block_options *o, const char *key, const char *value, bool *known,
                        struct error *e);
 void block_options_free(struct block_options *o);
 
-/* Opens and locks the image. NULL: e says what is wrong with it. Any thread. */
-struct block *block_open(const struct block_options *o, struct error *e);
+/* Opens and locks the image in the graph, or (NULL) one of its own. NULL: e says what is wrong with
+ * it. */
+struct block *block_open(struct block_graph *g, const struct block_options *o, struct error *e);
+/* A disk of a node that is there. does: BLOCK_PERM_*; lets: of others. */
+struct block *block_open_node(struct block_node *n, const char *id, unsigned does, unsigned lets,
+                              struct error *e);
 /* All queues of b must have been destroyed. NULL is allowed. */
 void block_close(struct block *b);
 
@@ -58,6 +65,7 @@ bool block_read_only(const struct block *b);
 bool block_write_cache(const struct block *b); /* a write may be lost before a flush */
 bool block_can_discard(const struct block *b); /* a discard gives room back to the host */
 const char *block_file(const struct block *b);
+struct block_node *block_node(const struct block *b);
 const char *block_id(const struct block *b);                    /* or NULL */
 void block_describe(const struct block *b, struct strbuf *out); /* one line for `info block` */
 
@@ -91,10 +99,14 @@ struct block_request {
     /* The rest belongs to block/ until done is called. */
     struct block_request *next;
     struct block_queue *queue;
-    int fd;            /* of the host, for the engine */
-    int status;        /* result, while it waits to be told */
-    uint64_t progress; /* bytes done of a transfer that the host cut short */
-    void *layer;       /* what a layer in front of the host keeps of it */
+    struct block_node *leaf; /* where the engine takes it: a host file */
+    struct block_node *node; /* where a worker takes it; NULL: to leaf */
+    uint64_t place;          /* in leaf's file */
+    int fd;                  /* of leaf, for the engine */
+    int status;              /* result, while it waits to be told */
+    uint64_t progress;       /* bytes done of a transfer that the host cut short */
+    unsigned parts;          /* it was cut into, and are under way */
+    bool is_part;
 };
 
 #define BLOCK_IOV_MAX 1024

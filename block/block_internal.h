@@ -2,66 +2,114 @@
 /*
  * What the files of block/ share.
  *
- * A request goes queue.c -> the disk's submit (raw.c, overlay.c) -> an engine (aio_*.c), which has
- * the host do it and gives it back by block_finish(). Layers change a request's fields on the way
- * down, or make requests of their own.
+ * A request goes queue.c -> route.c, which asks the nodes where its bytes lie -> an engine
+ * (aio_*.c), which has the host do it and gives it back by block_finish(). What no node can answer
+ * without I/O goes to a worker thread, and there through node_io.c.
  */
 #ifndef BLOCK_BLOCK_INTERNAL_H
 #define BLOCK_BLOCK_INTERNAL_H
 
 #include <sys/types.h>
 
+#include "base/list.h"
 #include "base/os.h"
 #include "block/block.h"
+#include "block/driver.h"
 
-enum block_aio {
-    BLOCK_AIO_AUTO, /* io_uring where the host has it */
-    BLOCK_AIO_URING,
-    BLOCK_AIO_THREADS,
+struct block_graph {
+    struct list nodes;    /* of struct block_node, in order of opening */
+    struct list disks;    /* of struct block */
+    struct os_mutex lock; /* guards both lists */
+    unsigned names;       /* atomic: counts nodes without a name of their own */
 };
 
-enum block_detect {
-    BLOCK_DETECT_OFF,
-    BLOCK_DETECT_ON,
-    BLOCK_DETECT_UNMAP,
+struct block_use {
+    struct block_node *node;
+    struct list_node of_node;
+    char *who;
+    unsigned does, lets;
 };
 
-/* The options as numbers. */
-struct block_mode {
-    bool direct;   /* past the host's page cache */
-    bool dsync;    /* done means on stable storage */
-    bool no_flush; /* cache=unsafe */
-    bool discard;
-    enum block_aio aio;
-    enum block_detect detect;
-};
-
-bool block_mode_parse(const struct block_options *o, struct block_mode *m, struct error *e);
-
-/* A format. Its functions run on a queue's thread, except open and close. */
-struct block_format {
-    const char *name;
-    /* Says from the first bytes of a file (n of them) whether it is of this format. */
-    bool (*probe)(const uint8_t *head, size_t n);
-    /* Sets b->size_bytes and what else the format knows; b->fd is open. */
-    bool (*open)(struct block *b, struct error *e);
-    void (*close)(struct block *b); /* may be NULL */
-    void (*submit)(struct block_queue *q, struct block_request *r);
-};
-
+/* A disk: a device's use of a node. */
 struct block {
     char *id, *file;
-    const struct block_format *format;
-    struct block_mode mode;
+    struct block_graph *graph;
+    struct block_graph *own_graph; /* made for this disk alone, or NULL */
+    struct block_node *node;
+    struct block_use *use;
     bool read_only;
-    bool regular; /* a file, not a device */
-    int fd;       /* with O_DIRECT if mode.direct */
-    int fd_any;   /* takes any alignment; the same as fd unless mode.direct */
-    unsigned align;
-    uint64_t size_bytes;
-    void (*submit)(struct block_queue *q, struct block_request *r);
-    struct overlay *overlay; /* snapshot=on */
+    bool writethrough; /* done means on stable storage */
+    bool snapshot;
+    char *cache_name; /* for people */
+    enum block_aio aio;
+    struct list_node in_graph;
+
+    /* The way without a stop: bytes lie in leaf from base on. NULL: block_route asks. */
+    struct block_node *leaf;
+    uint64_t base;
 };
+
+struct block_node *block_node_new(struct block_graph *g, const struct block_driver *d);
+struct block_node *block_node_open_at(struct block_graph *g, const json_t *options,
+                                      const struct block_mode *mode, unsigned depth,
+                                      struct error *e);
+struct block_node *block_use_node(const struct block_use *u);
+bool block_child_attach(struct block_node *n, const char *name, struct block_node *node,
+                        unsigned does, unsigned lets, struct error *e);
+extern const struct block_option block_common_options[];
+
+/* names.c */
+const struct block_driver *block_driver_named(const char *name, const char *where, struct error *e);
+json_t *block_json_parse(const char *text, const char *where, struct error *e);
+/* Takes an object whose keys may have dots; gives one whose have none. */
+json_t *block_options_flat(json_t *nested);
+json_t *block_options_of_protocol(const char *name, struct error *e);
+
+/* option_rows.c: sets the key, whose dots lead down the tree; takes over value. */
+bool block_options_put(json_t *options, const char *key, json_t *value, struct error *e);
+
+/* options.c: what -drive says, as options of nodes. */
+json_t *block_options_tree(const struct block_options *o, struct error *e);
+void block_options_mode(const struct block_options *o, struct block_mode *m, bool *writethrough);
+
+/* node_io.c: carries r out at n and waits for it: 0 or -errno. */
+int block_node_request(struct block_node *n, struct block_request *r);
+/* map()'s answer, after load() if need be. n->tables is held, also afterwards, but not throughout.
+ * 0 or -errno. */
+int block_node_ask(struct block_node *n, uint64_t offset, uint64_t bytes, bool writing,
+                   struct block_extent *x);
+/* Writes out what the drivers below hold back, without asking the host for a flush where mode says
+ * so. */
+int block_node_flush_tables(struct block_node *n);
+/* A file that grows by being written to now ends at `end` at least. */
+void block_node_grown(struct block_node *n, uint64_t end);
+/* Whether a flush is one flush of one host file, and of which. */
+bool block_node_flush_leaf(struct block_node *n, struct block_node **leaf);
+
+/* ---- keeping requests apart: pins.c; n->tables is held */
+
+/* A hot request, or a slow one that changes something, in [offset, offset + bytes) of a node. */
+struct block_pin {
+    struct list_node link;
+    struct block_node *node;
+    uint64_t offset, bytes;
+    struct block_extent extent;
+    bool is_new; /* linked() is due */
+};
+
+bool block_pins_busy(const struct block_node *n, uint64_t offset, uint64_t bytes);
+bool block_pins_new(const struct block_node *n, uint64_t offset, uint64_t bytes);
+void block_pins_add(struct block_node *n, struct block_pin *p, uint64_t offset, uint64_t bytes);
+/* Takes it out, calls linked() where that is due, and wakes whoever waits. Takes the lock itself.
+ */
+void block_pins_drop(struct block_pin *p, int status);
+/* Waits until nothing else is under way in the range, and has later ones wait for it. */
+void block_busy_begin(struct block_node *n, struct block_pin *p, uint64_t offset, uint64_t bytes);
+void block_busy_end(struct block_pin *p); /* takes the lock itself */
+/* Waits until no request that changes something is under way in the range. */
+void block_pin_wait(struct block_node *n, uint64_t offset, uint64_t bytes);
+
+/* ---- engines and queues */
 
 /* An engine. All functions but wake run on the queue's thread. */
 struct block_engine {
@@ -73,7 +121,7 @@ struct block_engine {
     void (*run)(struct block_queue *q);  /* calls block_finish of what is complete */
     void (*wait)(struct block_queue *q); /* kicks; returns when run has something to do, or woken */
 };
-extern const struct block_engine block_uring_engine, block_threads_engine, block_sync_engine;
+extern const struct block_engine block_uring_engine, block_threads_engine;
 
 bool block_uring_available(void);
 
@@ -95,12 +143,10 @@ struct block_queue {
     uint32_t sleeping; /* the owner is, or is about to be, waiting */
     uint32_t woken;
 
-    void *ring;           /* aio_uring.c */
-    struct io_pool *pool; /* aio_threads.c; made when first needed */
+    void *ring;                     /* aio_uring.c */
+    struct io_pool *pool;           /* aio_threads.c; made when first needed */
+    struct block_part *spare_parts; /* route.c */
 };
-
-struct block_queue *block_queue_create_with(struct block *b, const struct block_engine *engine,
-                                            unsigned depth, struct error *e);
 
 void block_list_push(struct block_list *l, struct block_request *r);
 struct block_request *block_list_pop(struct block_list *l);
@@ -108,15 +154,22 @@ struct block_request *block_list_pop(struct block_list *l);
 /* The host is done with r (status 0 or -errno), or a layer answers it itself. Queue's thread. */
 void block_finish(struct block_request *r, int status);
 
-/* To the host: fd, op, offset, bytes, iov and flags are final. */
-void block_to_host(struct block_request *r);
+/* route.c */
+void block_route(struct block_queue *q, struct block_request *r);
+void block_route_free(struct block_queue *q);
+/* To the host's file behind leaf, at r->place; op, bytes, iov and flags are final but for what
+ * leaf's mode says. */
+void block_to_leaf(struct block_queue *q, struct block_request *r, struct block_node *leaf);
 
-/* As block_to_host, for a request that a layer makes on behalf of another; beyond the queue's
- * depth. */
-void block_child_submit(struct block_queue *q, struct block_request *r);
+/* Counts a request that route.c makes on behalf of another; beyond the queue's depth. */
+void block_child_begin(struct block_queue *q, struct block_request *r);
 
-/* host.c: carries r out, from r->progress on, and waits for it. Returns 0 or -errno. */
+/* host.c: carries r out at r->leaf, from r->progress on, and waits for it. Returns 0 or -errno. */
 int block_host_sync(struct block_request *r);
+/* What a worker does with r: a node's work or the host's. */
+int block_work(struct block_request *r);
+/* Sets r->fd by what leaf's file wants of addresses. */
+void block_choose_fd(struct block_request *r);
 /* What of r's transfer is left after progress bytes: fills iov (of r->iov_count elements). */
 unsigned block_iov_rest(const struct block_request *r, struct iovec *iov);
 void block_iov_zero(const struct block_request *r);
@@ -129,17 +182,21 @@ void block_pool_run(struct block_queue *q);
 bool block_pool_ready(struct block_queue *q);
 void block_pool_destroy(struct block_queue *q);
 
-/* file.c: opens, measures and locks the image. */
-bool block_file_open(struct block *b, const struct block_options *o, struct error *e);
-void block_file_close(struct block *b);
-bool block_lock(int fd, const char *file, bool write, struct error *e);
+/* lock.c */
+struct block_lock {
+    unsigned does, lets; /* what is held */
+};
+bool block_lock_change(struct block_lock *l, int fd, const char *file, unsigned does, unsigned lets,
+                       struct error *e);
 
 /* probe.c: the format that a file says it has: its name, also of formats that are not modelled;
  * NULL if it says none. */
 const char *block_probe_foreign(const uint8_t *head, size_t n);
 
-/* overlay.c: snapshot=on. */
-bool overlay_open(struct block *b, struct error *e);
-void overlay_close(struct block *b);
+/* overlay.c: a node that takes writes for below into a temporary file. NULL with an error. */
+struct block_node *block_overlay_open(struct block_node *below, struct error *e);
+/* file.c: a node of a file that is open; takes over fd. */
+struct block_node *block_file_of_fd(struct block_graph *g, int fd, const struct block_mode *m,
+                                    uint64_t bytes);
 
 #endif

@@ -9,57 +9,11 @@
 #include "base/bits.h"
 #include "base/mem.h"
 #include "block/block_internal.h"
-
-unsigned block_iov_rest(const struct block_request *r, struct iovec *iov)
-{
-    uint64_t skip = r->progress;
-    unsigned n = 0;
-    for (unsigned i = 0; i < r->iov_count; i++) {
-        const struct iovec *v = &r->iov[i];
-        if (skip >= v->iov_len) {
-            skip -= v->iov_len;
-            continue;
-        }
-        iov[n++] = (struct iovec){(uint8_t *)v->iov_base + skip, v->iov_len - (size_t)skip};
-        skip = 0;
-    }
-    return n;
-}
-
-/* Zeros what a read has not filled: past the end of the file. */
-void block_iov_zero(const struct block_request *r)
-{
-    uint64_t skip = r->progress;
-    for (unsigned i = 0; i < r->iov_count; i++) {
-        const struct iovec *v = &r->iov[i];
-        if (skip >= v->iov_len) {
-            skip -= v->iov_len;
-            continue;
-        }
-        memset((uint8_t *)v->iov_base + skip, 0, v->iov_len - (size_t)skip);
-        skip = 0;
-    }
-}
-
-static bool is_zero(const uint8_t *p, size_t n)
-{
-    /* All bytes equal the first one, which is zero. */
-    return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
-}
-
-bool block_iov_is_zero(const struct block_request *r)
-{
-    for (unsigned i = 0; i < r->iov_count; i++) {
-        if (!is_zero(r->iov[i].iov_base, r->iov[i].iov_len)) {
-            return false;
-        }
-    }
-    return true;
-}
+#include "block/driver.h"
 
 static ssize_t transfer_some(const struct block_request *r, const struct iovec *iov, unsigned n)
 {
-    off_t at = (off_t)(r->offset + r->progress);
+    off_t at = (off_t)(r->place + r->progress);
     if (r->op == BLOCK_READ) {
         return preadv2(r->fd, iov, (int)n, at, 0);
     }
@@ -71,8 +25,8 @@ static int transfer(struct block_request *r)
     struct iovec *iov = mem_array(r->iov_count, sizeof(*iov));
     int status = 0;
     while (r->progress < r->bytes && status == 0) {
-        if (r->progress && r->fd == r->queue->block->fd) {
-            r->fd = r->queue->block->fd_any; /* what is left may not be aligned */
+        if (r->progress) {
+            r->fd = r->leaf->fd_any; /* what is left may not be aligned */
         }
         ssize_t n = transfer_some(r, iov, block_iov_rest(r, iov));
         if (n > 0) {
@@ -107,7 +61,7 @@ static int write_zeros(struct block_request *r)
             iov[n] = (struct iovec){zeros, piece};
             left -= piece;
         }
-        ssize_t done = pwritev2(r->fd, iov, (int)n, (off_t)(r->offset + r->progress), 0);
+        ssize_t done = pwritev2(r->fd, iov, (int)n, (off_t)(r->place + r->progress), 0);
         if (done > 0) {
             r->progress += (uint64_t)done;
         } else if (done == 0) {
@@ -129,7 +83,7 @@ static int allocate(const struct block_request *r, int mode)
 {
     int n;
     do {
-        n = fallocate(r->fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)r->offset, (off_t)r->bytes);
+        n = fallocate(r->fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)r->place, (off_t)r->bytes);
     } while (n < 0 && errno == EINTR);
     return n < 0 ? -errno : 0;
 }
@@ -156,6 +110,24 @@ static int zero(struct block_request *r)
         status = write_zeros(r);
     }
     return status == 0 && (r->flags & BLOCK_FUA) ? sync_data(r->fd) : status;
+}
+
+/* Direct I/O has rules; what does not keep to them goes through the page cache, which the kernel
+ * keeps coherent. */
+static bool is_direct(const struct block_request *r, unsigned align)
+{
+    uint64_t all = r->place | r->bytes;
+    for (unsigned i = 0; i < r->iov_count; i++) {
+        all |= (uintptr_t)r->iov[i].iov_base | r->iov[i].iov_len;
+    }
+    return is_aligned(all, align);
+}
+
+void block_choose_fd(struct block_request *r)
+{
+    const struct block_node *n = r->leaf;
+    bool transfers = r->op == BLOCK_READ || r->op == BLOCK_WRITE;
+    r->fd = n->align > 1 && transfers && is_direct(r, n->align) ? n->fd : n->fd_any;
 }
 
 int block_host_sync(struct block_request *r)

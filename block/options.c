@@ -86,11 +86,42 @@ static bool is(const char *key, const char *a, const char *b)
     return strcmp(key, a) == 0 || (b && strcmp(key, b) == 0);
 }
 
+/* Keys of nodes and drivers, and all below one: they are looked at when the driver is known. */
+static bool is_of_node(const char *key)
+{
+    const struct block_driver *d;
+    const struct block_option *o = block_common_options;
+    size_t i = 0;
+    do {
+        for (; o && o->name; o++) {
+            if (strcmp(o->name, key) == 0) {
+                return true;
+            }
+        }
+        d = block_driver_at(i++);
+        o = d ? d->options : NULL;
+    } while (d);
+    return strchr(key, '.') && strncmp(key, "throttling.", 11) != 0;
+}
+
+static bool take_for_node(struct block_options *o, const char *key, const char *value,
+                          struct error *e)
+{
+    json_t *text = json_string(value);
+    if (!text) {
+        return error_set(e, "%s: its value is not UTF-8 text", key);
+    }
+    if (!o->tree) {
+        o->tree = json_object();
+    }
+    return block_options_put(o->tree, key, text, e);
+}
+
 bool block_options_set(struct block_options *o, const char *key, const char *value, bool *known,
                        struct error *e)
 {
     *known = true;
-    if (is(key, "file", "file.filename")) {
+    if (is(key, "file", NULL)) {
         return take_text(&o->file, value);
     }
     if (is(key, "format", "driver")) {
@@ -105,7 +136,7 @@ bool block_options_set(struct block_options *o, const char *key, const char *val
     if (is(key, "cache.direct", "cache.writeback") || is(key, "cache.no-flush", NULL)) {
         return take_cache_switch(o, key, value, e);
     }
-    if (is(key, "aio", "file.aio")) {
+    if (is(key, "aio", NULL)) {
         return take_choice(&o->aio, key, value, aio_names, e);
     }
     if (is(key, "discard", NULL)) {
@@ -114,7 +145,7 @@ bool block_options_set(struct block_options *o, const char *key, const char *val
     if (is(key, "detect-zeroes", NULL)) {
         return take_choice(&o->detect_zeroes, key, value, detect_names, e);
     }
-    if (is(key, "locking", "file.locking")) {
+    if (is(key, "locking", NULL)) {
         return take_lock(o, key, value, e);
     }
     if (is(key, "readonly", "read-only")) {
@@ -123,8 +154,8 @@ bool block_options_set(struct block_options *o, const char *key, const char *val
     if (is(key, "snapshot", NULL)) {
         return take_bool(&o->snapshot, key, value, e);
     }
-    *known = false;
-    return true;
+    *known = is_of_node(key);
+    return !*known || take_for_node(o, key, value, e);
 }
 
 void block_options_free(struct block_options *o)
@@ -136,34 +167,64 @@ void block_options_free(struct block_options *o)
     mem_free(o->aio);
     mem_free(o->discard);
     mem_free(o->detect_zeroes);
+    json_decref(o->tree);
     *o = (struct block_options){0};
 }
+
+/* ---- as a tree */
 
 static bool equal(const char *a, const char *b)
 {
     return a && strcmp(a, b) == 0;
 }
 
-/* detect-zeroes=unmap without discard=unmap: as in QEMU, refused. */
-bool block_mode_parse(const struct block_options *o, struct block_mode *m, struct error *e)
+void block_options_mode(const struct block_options *o, struct block_mode *m, bool *writethrough)
 {
     *m = (struct block_mode){
+        .write = !o->read_only && !o->snapshot,
         .direct = equal(o->cache, "none") || equal(o->cache, "directsync"),
-        .dsync = equal(o->cache, "writethrough") || equal(o->cache, "directsync"),
         .no_flush = equal(o->cache, "unsafe"),
         .discard = !equal(o->discard, "ignore") && !equal(o->discard, "off"),
+        .no_lock = o->no_lock,
         .aio = !o->aio                    ? BLOCK_AIO_AUTO
                : equal(o->aio, "threads") ? BLOCK_AIO_THREADS
                                           : BLOCK_AIO_URING,
-        .detect = equal(o->detect_zeroes, "on")      ? BLOCK_DETECT_ON
-                  : equal(o->detect_zeroes, "unmap") ? BLOCK_DETECT_UNMAP
-                                                     : BLOCK_DETECT_OFF,
     };
+    *writethrough = equal(o->cache, "writethrough") || equal(o->cache, "directsync");
     m->direct = o->cache_direct ? o->cache_direct > 0 : m->direct;
-    m->dsync = o->cache_writeback ? o->cache_writeback < 0 : m->dsync;
+    *writethrough = o->cache_writeback ? o->cache_writeback < 0 : *writethrough;
     m->no_flush = o->cache_no_flush ? o->cache_no_flush > 0 : m->no_flush;
-    if (m->detect == BLOCK_DETECT_UNMAP && !m->discard) {
-        return error_set(e, "detect-zeroes=unmap needs discard=unmap");
+}
+
+/* What file= says, below what file.KEY= say. */
+static bool add_name(const struct block_options *o, json_t *tree, struct error *e)
+{
+    json_t *named = block_options_of_name(o->file, NULL, e);
+    if (!named) {
+        return false;
     }
+    json_t *file = json_object_get(named, "file"), *more = json_object_get(tree, "file");
+    if (json_is_object(file) && json_is_object(more)) {
+        json_object_update(file, more);
+        json_object_del(tree, "file");
+    }
+    json_object_update_missing(tree, named);
+    json_decref(named);
     return true;
+}
+
+json_t *block_options_tree(const struct block_options *o, struct error *e)
+{
+    json_t *tree = o->tree ? json_deep_copy(o->tree) : json_object();
+    if (o->file && !add_name(o, tree, e)) {
+        json_decref(tree);
+        return NULL;
+    }
+    if (o->format) {
+        json_object_set_new(tree, "driver", json_string(o->format));
+    }
+    if (o->detect_zeroes) {
+        json_object_set_new(tree, "detect-zeroes", json_string(o->detect_zeroes));
+    }
+    return tree;
 }

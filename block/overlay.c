@@ -5,16 +5,16 @@
  *
  * The temporary file is sparse and has every byte at the image's offset. A bit for each granule
  * (4 KiB) says where it is to be read. A write that covers a granule partly first copies the
- * granule up. Reads are cut into runs from one side, which are read one after the other.
+ * granule up.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/atomic.h"
 #include "base/bits.h"
 #include "base/mem.h"
 #include "block/block_internal.h"
@@ -23,21 +23,11 @@
 #define CHUNK_BITS 32768u /* granules (128 MiB of disk) to a part of the map */
 
 struct overlay {
-    int fd;
-    struct os_mutex lock; /* guards the map and copying up */
-    uint64_t **chunk;     /* NULL: nothing of it was written */
+    uint64_t **chunk; /* NULL: nothing of it was written; under the node's tables */
     uint64_t chunk_count;
 };
 
-/* A request on its way through: one part after the other, by a request to the host. */
-struct overlay_op {
-    struct block_request child;
-    struct block_request *parent;
-    uint64_t done; /* bytes */
-    struct iovec iov[];
-};
-
-/* ---- the map; o->lock is held */
+/* ---- the map; the node's tables are locked */
 
 static bool map_get(const struct overlay *o, uint64_t granule)
 {
@@ -54,6 +44,13 @@ static void map_set(struct overlay *o, uint64_t granule)
     (*c)[granule % CHUNK_BITS / 64] |= UINT64_C(1) << granule % 64;
 }
 
+static void map_set_range(struct overlay *o, uint64_t offset, uint64_t bytes)
+{
+    for (uint64_t a = align_down(offset, GRANULE); a < offset + bytes; a += GRANULE) {
+        map_set(o, a / GRANULE);
+    }
+}
+
 /* How many bytes from offset on, of at most n, are on the same side. */
 static uint64_t run_length(const struct overlay *o, uint64_t offset, uint64_t n)
 {
@@ -65,156 +62,114 @@ static uint64_t run_length(const struct overlay *o, uint64_t offset, uint64_t n)
     return end - offset < n ? end - offset : n;
 }
 
-/* ---- reads */
-
-static void slice_iov(struct overlay_op *op, uint64_t n)
+static void overlay_map(struct block_node *n, uint64_t offset, uint64_t bytes, bool writing,
+                        struct block_extent *x)
 {
-    struct block_request *child = &op->child;
-    struct block_request view = *op->parent;
-    view.progress = op->done;
-    unsigned count = block_iov_rest(&view, op->iov);
-    uint64_t left = n;
-    for (unsigned i = 0; i < count; i++) {
-        if (op->iov[i].iov_len >= left) {
-            op->iov[i].iov_len = (size_t)left;
-            child->iov_count = i + 1;
-            break;
-        }
-        left -= op->iov[i].iov_len;
+    const struct overlay *o = n->state;
+    x->bytes = run_length(o, offset, bytes);
+    x->node = n->file;
+    x->offset = offset;
+    if (map_get(o, offset / GRANULE)) {
+        x->kind = BLOCK_MAP_DATA;
+        return;
     }
-    child->iov = op->iov;
-}
-
-static void read_part_done(struct block_request *child, int status);
-
-static void read_part(struct overlay_op *op)
-{
-    struct block_request *parent = op->parent;
-    struct block *b = parent->queue->block;
-    struct overlay *o = b->overlay;
-    uint64_t at = parent->offset + op->done;
-    os_mutex_lock(&o->lock);
-    uint64_t n = run_length(o, at, parent->bytes - op->done);
-    bool ours = map_get(o, at / GRANULE);
-    os_mutex_unlock(&o->lock);
-    op->child = (struct block_request){
-        .op = BLOCK_READ,
-        .offset = at,
-        .bytes = n,
-        .done = read_part_done,
-        .layer = op,
-        .fd = ours ? o->fd : b->fd_any,
-    };
-    slice_iov(op, n);
-    block_child_submit(parent->queue, &op->child);
-}
-
-static void read_part_done(struct block_request *child, int status)
-{
-    struct overlay_op *op = child->layer;
-    struct block_request *parent = op->parent;
-    op->done += child->bytes;
-    if (status == 0 && op->done < parent->bytes) {
-        read_part(op);
-        block_queue_kick(parent->queue);
-    } else {
-        mem_free(op);
-        block_finish(parent, status);
+    x->kind = BLOCK_MAP_BACKING;
+    if (writing) {
+        uint64_t end = offset + x->bytes;
+        uint64_t whole = end == n->size_bytes ? end : align_down(end, GRANULE);
+        bool can = is_aligned(offset, GRANULE) && whole > offset;
+        x->kind = can ? BLOCK_MAP_NEW : BLOCK_MAP_WRITE;
+        x->bytes = can ? whole - offset : x->bytes;
     }
 }
 
-/* ---- writes */
+static void overlay_linked(struct block_node *n, uint64_t offset, const struct block_extent *x,
+                           int status)
+{
+    if (status == 0) {
+        map_set_range(n->state, offset, x->bytes);
+    }
+}
+
+/* ---- slow */
+
+static int overlay_load(struct block_node *n, uint64_t offset, bool writing)
+{
+    (void)n, (void)offset, (void)writing;
+    return 0; /* the map is always there */
+}
 
 /* Gives the granule at offset its bytes, if it has none; part of it is about to be written. */
-static int copy_up(struct block *b, uint64_t offset)
+static int copy_up(struct block_node *n, uint64_t offset)
 {
-    struct overlay *o = b->overlay;
-    uint64_t granule = offset / GRANULE;
-    uint8_t bytes[GRANULE] = {0};
-    if (map_get(o, granule)) {
+    uint8_t bytes[GRANULE];
+    const uint64_t at = align_down(offset, GRANULE);
+    const size_t some = n->size_bytes - at < GRANULE ? (size_t)(n->size_bytes - at) : GRANULE;
+    os_mutex_lock(&n->tables);
+    bool here = map_get(n->state, at / GRANULE);
+    os_mutex_unlock(&n->tables);
+    if (here) {
         return 0;
     }
-    off_t at = (off_t)(granule * GRANULE);
-    ssize_t n = pread(b->fd_any, bytes, sizeof(bytes), at);
-    if (n < 0 || pwrite(o->fd, bytes, sizeof(bytes), at) != sizeof(bytes)) {
-        return errno ? -errno : -EIO;
-    }
-    map_set(o, granule);
-    return 0;
+    int status = block_node_read(n->backing, at, bytes, some);
+    return status < 0 ? status : block_node_write(n->file, at, bytes, some, 0);
 }
 
-static int copy_up_ends(struct block *b, const struct block_request *r)
+static int overlay_write(struct block_node *n, uint64_t offset, const struct iovec *iov,
+                         unsigned count, uint64_t bytes, unsigned flags)
 {
-    uint64_t end = r->offset + r->bytes;
-    int status = 0;
-    os_mutex_lock(&b->overlay->lock);
-    if (!is_aligned(r->offset, GRANULE)) {
-        status = copy_up(b, r->offset);
+    const uint64_t end = offset + bytes;
+    int status = is_aligned(offset, GRANULE) ? 0 : copy_up(n, offset);
+    (void)flags; /* it will not outlive a crash anyway */
+    if (status == 0 && !is_aligned(end, GRANULE) && end < n->size_bytes) {
+        status = copy_up(n, end);
     }
-    if (status == 0 && !is_aligned(end, GRANULE) && end < b->size_bytes) {
-        status = copy_up(b, end);
+    if (status == 0) {
+        status = block_node_writev(n->file, offset, iov, count, bytes, 0);
     }
-    os_mutex_unlock(&b->overlay->lock);
+    if (status == 0) {
+        os_mutex_lock(&n->tables);
+        map_set_range(n->state, offset, bytes);
+        os_mutex_unlock(&n->tables);
+    }
     return status;
 }
 
-static void write_done(struct block_request *child, int status)
+static int overlay_zero(struct block_node *n, uint64_t offset, uint64_t bytes, unsigned flags)
 {
-    struct overlay_op *op = child->layer;
-    struct block_request *parent = op->parent;
-    struct overlay *o = parent->queue->block->overlay;
+    int status = block_node_zero(n->file, offset, bytes, flags);
     if (status == 0) {
-        os_mutex_lock(&o->lock);
-        for (uint64_t a = align_down(child->offset, GRANULE); a < child->offset + child->bytes;
-             a += GRANULE) {
-            map_set(o, a / GRANULE);
-        }
-        os_mutex_unlock(&o->lock);
+        os_mutex_lock(&n->tables);
+        map_set_range(n->state, offset, bytes);
+        os_mutex_unlock(&n->tables);
     }
-    mem_free(op);
-    block_finish(parent, status);
-}
-
-static void write_through(struct block_request *r)
-{
-    struct block *b = r->queue->block;
-    int status = copy_up_ends(b, r);
-    if (status < 0) {
-        block_finish(r, status);
-        return;
-    }
-    struct overlay_op *op = mem_alloc(sizeof(*op));
-    op->parent = r;
-    op->child = *r;
-    op->child.flags = r->flags & ~(unsigned)BLOCK_FUA; /* it will not outlive a crash anyway */
-    op->child.done = write_done;
-    op->child.layer = op;
-    op->child.fd = b->overlay->fd;
-    block_child_submit(r->queue, &op->child);
-}
-
-static void overlay_submit(struct block_queue *q, struct block_request *r)
-{
-    (void)q;
-    struct overlay_op *op;
-    switch (r->op) {
-    case BLOCK_READ:
-        op = mem_alloc(sizeof(*op) + r->iov_count * sizeof(op->iov[0]));
-        op->parent = r;
-        read_part(op);
-        break;
-    case BLOCK_WRITE:
-    case BLOCK_WRITE_ZEROES:
-        write_through(r);
-        break;
-    case BLOCK_DISCARD: /* what the image has must not show through */
-    case BLOCK_FLUSH:
-        block_finish(r, 0);
-        break;
-    }
+    return status;
 }
 
 /* ---- life */
+
+static void overlay_close(struct block_node *n)
+{
+    struct overlay *o = n->state;
+    for (uint64_t i = 0; o->chunk && i < o->chunk_count; i++) {
+        mem_free(o->chunk[i]);
+    }
+    mem_free(o->chunk);
+}
+
+/* A discard is ignored: what the image has must not show through. */
+static const struct block_driver overlay_driver = {
+    .name = "snapshot",
+    .desc = "writes to a temporary file",
+    .kind = BLOCK_FORMAT,
+    .state_bytes = sizeof(struct overlay),
+    .close = overlay_close,
+    .map = overlay_map,
+    .linked = overlay_linked,
+    .load = overlay_load,
+    .write = overlay_write,
+    .zero = overlay_zero,
+};
 
 static int temporary_file(struct error *e)
 {
@@ -236,43 +191,48 @@ static int temporary_file(struct error *e)
     return fd;
 }
 
-bool overlay_open(struct block *b, struct error *e)
+static bool add_children(struct block_node *n, struct block_node *below, int fd, struct error *e)
 {
-    struct overlay *o = mem_alloc(sizeof(*o));
-    uint64_t granules = align_up(b->size_bytes, GRANULE) / GRANULE;
+    struct block_mode m = {.write = true, .no_flush = true, .discard = true, .aio = n->mode.aio};
+    struct block_node *file = block_file_of_fd(n->graph, fd, &m, n->size_bytes);
+    bool good = block_child_attach(n, "file", file, BLOCK_PERM_ALL, BLOCK_PERM_READ, e) &&
+                block_child_attach(n, "backing", below, BLOCK_PERM_READ, BLOCK_PERM_READ, e);
+    block_node_close(file);
+    n->file = good ? file : NULL;
+    n->backing = good ? below : NULL;
+    return good;
+}
+
+struct block_node *block_overlay_open(struct block_node *below, struct error *e)
+{
+    struct block_node *n = block_node_new(below->graph, &overlay_driver);
+    struct overlay *o = n->state;
+    const uint64_t size = align_up(block_node_size(below), BLOCK_SECTOR);
+    const uint64_t granules = align_up(size, GRANULE) / GRANULE;
+    n->name = mem_printf("#block%u", atomic_add(&below->graph->names, 1));
+    n->file_name = mem_strdup(block_node_file(below));
+    n->mode = below->mode;
+    n->mode.write = n->tracked = true;
+    n->size_bytes = size;
+    n->granule = GRANULE;
     o->chunk_count = (granules + CHUNK_BITS - 1) / CHUNK_BITS;
     o->chunk = mem_try_array(o->chunk_count, sizeof(*o->chunk));
     if (!o->chunk) {
-        mem_free(o);
-        return error_set(e, "snapshot=on: %s is too large", b->file);
+        error_set(e, "snapshot=on: %s is too large", n->file_name);
+        block_node_close(n);
+        return NULL;
     }
-    o->fd = temporary_file(e);
-    if (o->fd < 0 || ftruncate(o->fd, (off_t)b->size_bytes) < 0) {
-        if (o->fd >= 0) {
-            error_set(e, "snapshot=on: the temporary file cannot be as large as %s: %s", b->file,
-                      strerror(errno));
-            close(o->fd);
-        }
-        mem_free(o->chunk);
-        mem_free(o);
-        return false;
+    int fd = temporary_file(e);
+    if (fd >= 0 && ftruncate(fd, (off_t)size) < 0) {
+        error_set(e, "snapshot=on: the temporary file cannot be as large as %s: %s", n->file_name,
+                  strerror(errno));
+        close(fd);
+        fd = -1;
     }
-    os_mutex_init(&o->lock);
-    b->overlay = o;
-    b->submit = overlay_submit;
-    return true;
-}
-
-void overlay_close(struct block *b)
-{
-    struct overlay *o = b->overlay;
-    if (o) {
-        for (uint64_t i = 0; i < o->chunk_count; i++) {
-            mem_free(o->chunk[i]);
-        }
-        mem_free(o->chunk);
-        os_mutex_destroy(&o->lock);
-        close(o->fd);
-        mem_free(o);
+    if (fd < 0 || !add_children(n, below, fd, e)) {
+        block_node_close(n);
+        return NULL;
     }
+    n->opened = true;
+    return n;
 }

@@ -42,8 +42,8 @@ struct block_request *block_list_pop(struct block_list *l)
 
 /* ---- life */
 
-struct block_queue *block_queue_create_with(struct block *b, const struct block_engine *engine,
-                                            unsigned depth, struct error *e)
+static struct block_queue *create_with(struct block *b, const struct block_engine *engine,
+                                       unsigned depth, struct error *e)
 {
     struct block_queue *q = mem_alloc(sizeof(*q));
     q->block = b;
@@ -51,7 +51,7 @@ struct block_queue *block_queue_create_with(struct block *b, const struct block_
     q->engine = engine;
     q->event_fd = eventfd(0, EFD_CLOEXEC);
     if (q->event_fd < 0) {
-        error_set(e, "%s: no eventfd to be had from the host", b->file);
+        error_set(e, "%s: no eventfd to be had from the host", block_file(b));
     } else if (engine->create(q, e)) {
         return q;
     } else {
@@ -64,11 +64,11 @@ struct block_queue *block_queue_create_with(struct block *b, const struct block_
 struct block_queue *block_queue_create(struct block *b, unsigned depth, struct error *e)
 {
     struct block_queue *q = NULL;
-    if (b->mode.aio != BLOCK_AIO_THREADS) {
-        q = block_queue_create_with(b, &block_uring_engine, depth, e);
+    if (b->aio != BLOCK_AIO_THREADS) {
+        q = create_with(b, &block_uring_engine, depth, e);
     }
-    if (!q && b->mode.aio != BLOCK_AIO_URING) {
-        q = block_queue_create_with(b, &block_threads_engine, depth, e);
+    if (!q && b->aio != BLOCK_AIO_URING) {
+        q = create_with(b, &block_threads_engine, depth, e);
     }
     return q;
 }
@@ -78,6 +78,7 @@ void block_queue_destroy(struct block_queue *q)
     if (q) {
         block_queue_drain(q);
         block_pool_destroy(q);
+        block_route_free(q);
         q->engine->destroy(q);
         close(q->event_fd);
         mem_free(q);
@@ -86,16 +87,42 @@ void block_queue_destroy(struct block_queue *q)
 
 /* ---- requests */
 
+/* The node's own wishes, where it is not asked any more. */
+static void as_node_wants(const struct block_node *n, struct block_request *r)
+{
+    if (r->op == BLOCK_WRITE && n->detect_zeroes != BLOCK_DETECT_OFF && block_iov_is_zero(r)) {
+        r->op = BLOCK_WRITE_ZEROES;
+        r->flags |= n->detect_zeroes == BLOCK_DETECT_UNMAP ? BLOCK_MAY_UNMAP : 0;
+    }
+    if (!n->mode.discard) {
+        r->flags &= ~(unsigned)BLOCK_MAY_UNMAP;
+    }
+}
+
 static void start(struct block_queue *q, struct block_request *r)
 {
+    const struct block *b = q->block;
     q->at_host++;
-    q->block->submit(q, r);
+    if (b->writethrough && (r->op == BLOCK_WRITE || r->op == BLOCK_WRITE_ZEROES)) {
+        r->flags |= BLOCK_FUA;
+    }
+    if (!b->leaf) {
+        block_route(q, r);
+    } else if ((r->op == BLOCK_FLUSH && b->writethrough) ||
+               (r->op == BLOCK_DISCARD && !b->node->mode.discard)) {
+        block_finish(r, 0);
+    } else {
+        as_node_wants(b->node, r);
+        r->node = NULL;
+        r->place = b->base + r->offset;
+        block_to_leaf(q, r, b->leaf);
+    }
 }
 
 static bool in_range(const struct block *b, const struct block_request *r)
 {
-    return r->op == BLOCK_FLUSH ||
-           (r->offset <= b->size_bytes && r->bytes <= b->size_bytes - r->offset);
+    const uint64_t size = block_size_bytes(b);
+    return r->op == BLOCK_FLUSH || (r->offset <= size && r->bytes <= size - r->offset);
 }
 
 void block_queue_submit(struct block_queue *q, struct block_request *r)
@@ -104,6 +131,7 @@ void block_queue_submit(struct block_queue *q, struct block_request *r)
     bool changes = r->op != BLOCK_READ && r->op != BLOCK_FLUSH;
     r->queue = q;
     r->progress = 0;
+    r->is_part = false;
     q->outstanding++;
     if (!in_range(b, r) || (changes && b->read_only) || r->iov_count > BLOCK_IOV_MAX) {
         q->at_host++;
@@ -118,18 +146,10 @@ void block_queue_submit(struct block_queue *q, struct block_request *r)
     }
 }
 
-void block_child_submit(struct block_queue *q, struct block_request *r)
+void block_child_begin(struct block_queue *q, struct block_request *r)
 {
     r->queue = q;
-    r->progress = 0;
     q->outstanding++;
-    q->at_host++;
-    block_to_host(r);
-}
-
-void block_to_host(struct block_request *r)
-{
-    r->queue->engine->submit(r->queue, r);
 }
 
 void block_finish(struct block_request *r, int status)
@@ -149,7 +169,7 @@ static unsigned finish_all(struct block_queue *q)
     }
     q->finishing = true;
     while ((r = block_list_pop(&q->finished))) {
-        q->at_host--;
+        q->at_host -= !r->is_part;
         q->outstanding--;
         n++;
         r->done(r, r->status);

@@ -43,7 +43,7 @@ static bool open_drives(struct vm *vm, struct error *e)
             d->image.id = mem_printf("%s%u", d->interface == DRIVE_VIRTIO ? "virtio" : "pflash",
                                      d->index);
         }
-        d->block = block_open(&d->image, e);
+        d->block = block_open(NULL, &d->image, e);
         if (!d->block) {
             const struct drive *same = same_image(vm, d);
             if (same) {

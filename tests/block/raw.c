@@ -57,7 +57,7 @@ static struct block *open_with(struct error *e, ...)
         CHECK_MSG(known, "%s", key);
     }
     va_end(ap);
-    struct block *b = good ? block_open(&o, e) : NULL;
+    struct block *b = good ? block_open(NULL, &o, e) : NULL;
     block_options_free(&o);
     return b;
 }

@@ -88,7 +88,7 @@ static void open_back_ends(void)
     int fd = mkstemp(path);
     must(fd >= 0 && ftruncate(fd, 1 << 20) == 0, &e);
     close(fd);
-    disk = block_open(&(struct block_options){.file = path, .format = "raw"}, &e);
+    disk = block_open(NULL, &(struct block_options){.file = path, .format = "raw"}, &e);
     must(disk != NULL, &e);
     unlink(path);
     /* Datagrams to a port of our own, which nobody reads. */

@@ -239,7 +239,7 @@ TEST(image_larger_than_the_flash_is_refused_and_a_smaller_one_padded)
 static bool open_block(struct bench *b, bool read_only, struct error *e)
 {
     struct block_options o = {.file = b->file, .format = mem_strdup("raw"), .read_only = read_only};
-    b->block = block_open(&o, e);
+    b->block = block_open(NULL, &o, e);
     mem_free(o.format);
     return b->block != NULL;
 }

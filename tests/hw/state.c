@@ -42,7 +42,7 @@ static void open_disk(void)
     const int fd = mkstemp(path);
     CHECK(fd >= 0 && ftruncate(fd, 1 << 20) == 0);
     close(fd);
-    disk = block_open(&(struct block_options){.file = path, .format = "raw"}, &e);
+    disk = block_open(NULL, &(struct block_options){.file = path, .format = "raw"}, &e);
     CHECK_MSG(disk, "%s", e.text);
     unlink(path);
 }

@@ -64,7 +64,7 @@ static void make_disk(struct scene *s, bool read_only, const char *cache)
                               .format = "raw",
                               .read_only = read_only,
                               .cache = (char *)(uintptr_t)cache};
-    s->block = block_open(&o, &e);
+    s->block = block_open(NULL, &o, &e);
     if (!s->block) {
         fprintf(stderr, "%s\n", e.text);
         exit(2);

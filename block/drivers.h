@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* All drivers of nodes, in the order in which an image is shown to them. A new one is a line here.
+ */
+#ifndef BLOCK_DRIVERS_H
+#define BLOCK_DRIVERS_H
+
+#include "block/driver.h"
+
+/* X(variable): a const struct block_driver of that name. raw takes every image. */
+#define BLOCK_DRIVERS(X)                                                                           \
+    X(block_raw_driver)                                                                            \
+    X(block_file_driver)                                                                           \
+    X(block_host_device_driver)                                                                    \
+    X(block_null_co_driver)                                                                        \
+    X(block_null_aio_driver)
+
+#define DECLARE_DRIVER(variable) extern const struct block_driver variable;
+BLOCK_DRIVERS(DECLARE_DRIVER)
+#undef DECLARE_DRIVER
+
+#endif

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/* Images as a whole: what their drivers can do beside reading and writing, and making them. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/mem.h"
+#include "block/block_internal.h"
+#include "block/drivers.h"
+
+const char *const block_prealloc_names[] = {"off", "metadata", "falloc", "full", NULL};
+
+/* ---- what a driver may be able to do */
+
+static bool cannot(const struct block_node *n, const char *what, struct error *e)
+{
+    return error_set(e, "%s: the format '%s' has no %s", block_node_file(n), n->driver->name, what);
+}
+
+bool block_node_info(struct block_node *n, json_t *facts, struct error *e)
+{
+    const int64_t allocated = block_node_allocated(n);
+    json_object_set_new(facts, "filename", json_string(block_node_file(n)));
+    json_object_set_new(facts, "format", json_string(n->driver->name));
+    json_object_set_new(facts, "virtual-size", json_integer((json_int_t)block_node_size(n)));
+    if (allocated >= 0) {
+        json_object_set_new(facts, "actual-size", json_integer(allocated));
+    }
+    if (n->backing_file) {
+        char *full = block_name_beside(n, n->backing_file);
+        json_object_set_new(facts, "backing-filename", json_string(n->backing_file));
+        json_object_set_new(facts, "full-backing-filename", json_string(full));
+        mem_free(full);
+    }
+    if (n->backing_format) {
+        json_object_set_new(facts, "backing-filename-format", json_string(n->backing_format));
+    }
+    return !n->driver->info || n->driver->info(n, facts, e);
+}
+
+bool block_node_check(struct block_node *n, unsigned fix, struct block_check *c, struct error *e)
+{
+    n = block_node_skip_filters(n);
+    return n->driver->check ? n->driver->check(n, fix, c, e) : cannot(n, "check", e);
+}
+
+/* A filter is as long as what it stands on. */
+bool block_node_resize(struct block_node *n, uint64_t bytes, enum block_prealloc how,
+                       struct error *e)
+{
+    while (n->follows) {
+        n = n->file;
+    }
+    if (!n->mode.write) {
+        return error_set(e, "%s is read-only", block_node_file(n));
+    }
+    if (n->driver->kind == BLOCK_FORMAT && !is_aligned(bytes, BLOCK_SECTOR)) {
+        return error_set(e, "a size of %" PRIu64 " bytes: a multiple of %u is accepted", bytes,
+                         BLOCK_SECTOR);
+    }
+    return n->driver->resize ? n->driver->resize(n, bytes, how, e)
+                             : cannot(n, "way to change the size", e);
+}
+
+bool block_node_snapshots(struct block_node *n, struct block_snapshot **list, size_t *count,
+                          struct error *e)
+{
+    n = block_node_skip_filters(n);
+    return n->driver->snapshots ? n->driver->snapshots(n, list, count, e)
+                                : cannot(n, "snapshots", e);
+}
+
+void block_snapshots_free(struct block_snapshot *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        mem_free(list[i].id);
+        mem_free(list[i].name);
+    }
+    mem_free(list);
+}
+
+bool block_node_snapshot_create(struct block_node *n, const struct block_snapshot *s,
+                                struct error *e)
+{
+    n = block_node_skip_filters(n);
+    return n->driver->snapshot_create ? n->driver->snapshot_create(n, s, e)
+                                      : cannot(n, "snapshots", e);
+}
+
+bool block_node_snapshot_apply(struct block_node *n, const char *which, struct error *e)
+{
+    n = block_node_skip_filters(n);
+    return n->driver->snapshot_apply ? n->driver->snapshot_apply(n, which, e)
+                                     : cannot(n, "snapshots", e);
+}
+
+bool block_node_snapshot_delete(struct block_node *n, const char *which, struct error *e)
+{
+    n = block_node_skip_filters(n);
+    return n->driver->snapshot_delete ? n->driver->snapshot_delete(n, which, e)
+                                      : cannot(n, "snapshots", e);
+}
+
+int block_node_state_read(struct block_node *n, uint64_t offset, void *bytes, size_t length)
+{
+    n = block_node_skip_filters(n);
+    return n->driver->state_read ? n->driver->state_read(n, offset, bytes, length) : -ENOTSUP;
+}
+
+int block_node_state_write(struct block_node *n, uint64_t offset, const void *bytes, size_t length)
+{
+    n = block_node_skip_filters(n);
+    return n->driver->state_write ? n->driver->state_write(n, offset, bytes, length) : -ENOTSUP;
+}
+
+bool block_node_bitmap(struct block_node *n, const struct block_bitmap_request *r, struct error *e)
+{
+    n = block_node_skip_filters(n);
+    return n->driver->bitmap ? n->driver->bitmap(n, r, e) : cannot(n, "bitmaps", e);
+}
+
+bool block_node_set_backing(struct block_node *n, const char *file, const char *format,
+                            struct error *e)
+{
+    n = block_node_skip_filters(n);
+    return n->driver->set_backing ? n->driver->set_backing(n, file, format, e)
+                                  : cannot(n, "backing files", e);
+}
+
+/* ---- options of making */
+
+static bool only_amendable(const struct block_node *n, const json_t *options, struct error *e)
+{
+    const char *key;
+    json_t *v;
+    json_object_foreach((json_t *)(uintptr_t)options, key, v)
+    {
+        const struct block_option *o = n->driver->create_options;
+        while (o && o->name && strcmp(o->name, key) != 0) {
+            o++;
+        }
+        if (!o || !o->name || !o->amendable) {
+            error_set(e, "%s cannot be changed; what can be:", key);
+            for (o = n->driver->create_options; o && o->name; o++) {
+                error_append(e, "%s%s", o->amendable ? " " : "", o->amendable ? o->name : "");
+            }
+            return false;
+        }
+    }
+    return true;
+}
+
+bool block_node_amend(struct block_node *n, const json_t *options, struct error *e)
+{
+    n = block_node_skip_filters(n);
+    if (!n->driver->amend) {
+        return cannot(n, "options that can be changed", e);
+    }
+    if (!only_amendable(n, options, e)) {
+        return false;
+    }
+    json_t *left = json_deep_copy(options);
+    void *into = mem_alloc(n->driver->create_bytes);
+    bool good = block_options_take(n->driver->create_options, left, into, n->driver->name, e) &&
+                n->driver->amend(n, into, options, e);
+    block_options_release(n->driver->create_options, into);
+    mem_free(into);
+    json_decref(left);
+    return good;
+}
+
+/* ---- making */
+
+struct common_create {
+    uint64_t size;
+    char *backing_file, *backing_format;
+};
+
+static const struct block_option common_create_options[] = {
+    {"size", BLOCK_OPT_SIZE, offsetof(struct common_create, size), NULL, "of the disk", NULL,
+     false},
+    {"backing_file", BLOCK_OPT_TEXT, offsetof(struct common_create, backing_file), NULL,
+     "image below this one", NULL, false},
+    {"backing_fmt", BLOCK_OPT_TEXT, offsetof(struct common_create, backing_format), NULL,
+     "its format", NULL, false},
+    {0},
+};
+
+struct block_node *block_create_file(struct block_graph *g, const char *name, uint64_t bytes,
+                                     struct error *e)
+{
+    const struct block_mode m = {.write = true, .discard = true};
+    json_t *where = block_options_of_protocol(name, e);
+    if (!where) {
+        return NULL;
+    }
+    const char *driver = json_string_value(json_object_get(where, "driver"));
+    const struct block_driver *d = block_driver_find(driver);
+    struct block_node *n = NULL;
+    if (!d || !d->create) {
+        error_set(e, "%s: images cannot be made by '%s'", name, driver ? driver : "?");
+    } else {
+        void *options = mem_alloc(d->create_bytes);
+        const char *path = json_string_value(json_object_get(where, "filename"));
+        struct block_create c = {.graph = g, .name = path, .size = bytes, .options = options};
+        n = d->create(&c, e) ? block_node_open(g, where, &m, e) : NULL;
+        mem_free(options);
+    }
+    json_decref(where);
+    return n;
+}
+
+/* The backing file must be there, and gives the size where none is said. */
+static bool look_at_backing(struct block_graph *g, const char *name, struct common_create *c,
+                            bool size_given, struct error *e)
+{
+    const struct block_mode m = {.no_lock = true, .repair_none = true};
+    const char *slash = strrchr(name, '/');
+    char *path = c->backing_file[0] == '/' || !slash || strchr(c->backing_file, ':')
+                     ? mem_strdup(c->backing_file)
+                     : mem_printf("%.*s/%s", (int)(slash - name), name, c->backing_file);
+    struct block_node *n = block_node_open_name(g, path, c->backing_format, &m, e);
+    mem_free(path);
+    if (!n) {
+        return false;
+    }
+    c->size = size_given ? c->size : block_node_size(n);
+    block_node_close(n);
+    return true;
+}
+
+/* The options for d, which may be shared with the protocol below (raw). */
+static bool make(struct block_graph *g, const struct block_driver *d, const char *name,
+                 struct common_create *c, json_t *left, struct error *e)
+{
+    void *options = mem_alloc(d->create_bytes);
+    struct block_create bc = {.graph = g,
+                              .name = name,
+                              .size = align_up(c->size, BLOCK_SECTOR),
+                              .backing_file = c->backing_file,
+                              .backing_format = c->backing_format,
+                              .options = options};
+    bool good = block_options_take(d->create_options, left, options, d->name, e) &&
+                block_options_all_taken(left, d->create_options, common_create_options, d->name, e);
+    if (good && d->kind != BLOCK_PROTOCOL) {
+        bc.file = block_create_file(g, name, 0, e);
+        good = bc.file != NULL;
+    }
+    struct block_use *use = NULL;
+    if (good && bc.file) {
+        use = block_use_begin(bc.file, "the making of an image", BLOCK_PERM_ALL, BLOCK_PERM_READ,
+                              e);
+        good = use != NULL;
+    }
+    good = good && d->create(&bc, e);
+    if (good && bc.file && block_node_flush(bc.file) < 0) {
+        good = error_set(e, "%s: it cannot be written", name);
+    }
+    block_use_end(use);
+    block_node_close(bc.file);
+    block_options_release(d->create_options, options);
+    mem_free(options);
+    return good;
+}
+
+/* raw is made by the protocol alone. */
+static const struct block_driver *maker(const char *format, const char *name, struct error *e)
+{
+    const struct block_driver *d = block_driver_named(format, "create", e);
+    if (d && strcmp(d->name, "raw") == 0) {
+        json_t *where = block_options_of_protocol(name, e);
+        d = where ? block_driver_find(json_string_value(json_object_get(where, "driver"))) : NULL;
+        json_decref(where);
+    }
+    if (d && !d->create) {
+        error_set(e, "%s: images of '%s' cannot be made", name, d->name);
+        return NULL;
+    }
+    return d;
+}
+
+bool block_image_create(struct block_graph *g, const char *format, const char *name,
+                        const json_t *options, struct error *e)
+{
+    struct common_create c = {0};
+    const struct block_driver *d = maker(format, name, e);
+    if (!d) {
+        return false;
+    }
+    const bool size_given = json_object_get(options, "size") != NULL;
+    json_t *left = options ? json_deep_copy(options) : json_object();
+    bool good = block_options_take(common_create_options, left, &c, "create", e);
+    if (good && c.backing_file && d->kind == BLOCK_PROTOCOL) {
+        good = error_set(e, "the format '%s' has no backing files", format);
+    }
+    if (good && c.backing_file) {
+        good = look_at_backing(g, name, &c, size_given, e);
+    } else if (good && !size_given) {
+        good = error_set(e, "the size of the image is missing (size)");
+    }
+    if (good && c.size > INT64_MAX - BLOCK_SECTOR) {
+        good = error_set(e, "size: %" PRIu64 " bytes are too many", c.size);
+    }
+    good = good && make(g, d, name, &c, left, e);
+    block_options_release(common_create_options, &c);
+    json_decref(left);
+    return good;
+}
+
+bool block_image_measure(const char *format, const json_t *options, struct block_node *source,
+                         struct block_measure *m, struct error *e)
+{
+    const struct block_driver *d = block_driver_named(format, "measure", e);
+    struct common_create c = {0};
+    if (!d) {
+        return false;
+    }
+    if (!d->measure) {
+        return error_set(e, "the format '%s' cannot be measured", format);
+    }
+    json_t *left = options ? json_deep_copy(options) : json_object();
+    void *into = mem_alloc(d->create_bytes);
+    bool good = block_options_take(common_create_options, left, &c, "measure", e) &&
+                block_options_take(d->create_options, left, into, format, e) &&
+                block_options_all_taken(left, d->create_options, common_create_options, format, e);
+    m->bitmaps = UINT64_MAX;
+    good = good &&
+           d->measure(into, align_up(source ? block_node_size(source) : c.size, BLOCK_SECTOR),
+                      source, m, e);
+    block_options_release(d->create_options, into);
+    block_options_release(common_create_options, &c);
+    mem_free(into);
+    json_decref(left);
+    return good;
+}
+
+/* ---- commit */
+
+#define COMMIT_PIECE (UINT64_C(1) << 20)
+
+static int commit_piece(struct block_node *n, uint64_t at, uint64_t bytes, void *buffer)
+{
+    struct block_status s;
+    int status = block_node_status(n, at, bytes, false, &s);
+    if (status < 0 || s.where == BLOCK_UNALLOCATED) {
+        return status;
+    }
+    if (s.where == BLOCK_ZERO) {
+        return block_node_zero(n->backing, at, s.bytes, BLOCK_MAY_UNMAP);
+    }
+    status = block_node_read(n, at, buffer, (size_t)s.bytes);
+    return status < 0 ? status : block_node_write(n->backing, at, buffer, (size_t)s.bytes, 0);
+}
+
+static int commit_all(struct block_node *n, bool (*progress)(void *, uint64_t, uint64_t),
+                      void *opaque)
+{
+    const uint64_t size = block_node_size(n);
+    void *buffer = mem_alloc(COMMIT_PIECE);
+    int status = 0;
+    for (uint64_t at = 0; at < size && status == 0;) {
+        struct block_status s;
+        uint64_t most = size - at < COMMIT_PIECE ? size - at : COMMIT_PIECE;
+        status = block_node_status(n, at, most, false, &s);
+        status = status < 0 ? status : commit_piece(n, at, s.bytes, buffer);
+        at += status < 0 ? 0 : s.bytes;
+        if (status == 0 && progress && !progress(opaque, at, size)) {
+            status = -ECANCELED;
+        }
+    }
+    mem_free(buffer);
+    return status < 0 ? status : block_node_flush(n->backing);
+}
+
+bool block_node_commit(struct block_node *n, bool (*progress)(void *, uint64_t, uint64_t),
+                       void *opaque, struct error *e)
+{
+    n = block_node_skip_filters(n);
+    if (!n->backing) {
+        return error_set(e, "%s has no backing file", block_node_file(n));
+    }
+    if (!n->backing->mode.write) {
+        return error_set(e, "%s, the backing file, is open read-only", block_node_file(n->backing));
+    }
+    if (block_node_size(n->backing) < block_node_size(n) &&
+        !block_node_resize(n->backing, block_node_size(n), BLOCK_PREALLOC_OFF, e)) {
+        return false;
+    }
+    int status = commit_all(n, progress, opaque);
+    if (status == 0 && n->driver->make_empty && n->mode.write) {
+        status = n->driver->make_empty(n);
+    }
+    return status == 0 || error_set(e, "%s: %s", block_node_file(n), strerror(-status));
+}

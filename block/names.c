@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* Drivers by name, and names of images as options. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "base/mem.h"
+#include "block/block_internal.h"
+#include "block/drivers.h"
+
+/* ---- drivers */
+
+static const struct block_driver *const drivers[] = {
+#define ROW(variable) &variable,
+    BLOCK_DRIVERS(ROW)
+#undef ROW
+};
+
+const struct block_driver *block_driver_at(size_t n)
+{
+    return n < array_len(drivers) ? drivers[n] : NULL;
+}
+
+const struct block_driver *block_driver_find(const char *name)
+{
+    for (size_t i = 0; i < array_len(drivers); i++) {
+        if (strcmp(drivers[i]->name, name) == 0) {
+            return drivers[i];
+        }
+    }
+    return NULL;
+}
+
+const struct block_driver *block_driver_named(const char *name, const char *where, struct error *e)
+{
+    const struct block_driver *d = block_driver_find(name);
+    if (d) {
+        return d;
+    }
+    const char *names[array_len(drivers)];
+    for (size_t i = 0; i < array_len(drivers); i++) {
+        names[i] = drivers[i]->name;
+    }
+    const char *near = error_nearest_name(name, names, array_len(drivers));
+    error_set(e, "%s: format '%s' is not supported", where, name);
+    if (near) {
+        error_append(e, "; did you mean '%s'?", near);
+    }
+    error_append(e, "; accepted are");
+    for (size_t i = 0; i < array_len(drivers); i++) {
+        error_append(e, "%s %s", i ? "," : "", names[i]);
+    }
+    return NULL;
+}
+
+/* ---- names */
+
+static const char *after(const char *text, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return strncmp(text, prefix, n) == 0 ? text + n : NULL;
+}
+
+json_t *block_json_parse(const char *text, const char *where, struct error *e)
+{
+    json_error_t why;
+    json_t *o = json_loads(text, JSON_REJECT_DUPLICATES, &why);
+    if (o && json_is_object(o)) {
+        return o;
+    }
+    error_set(e, "%s: %s", where, o ? "a JSON object {\"driver\": ...} is accepted" : why.text);
+    if (!o) {
+        error_append(e, " at character %d (JSON is accepted)", why.position);
+    }
+    json_decref(o);
+    return NULL;
+}
+
+json_t *block_options_flat(json_t *nested)
+{
+    json_t *flat = json_object();
+    const char *key;
+    json_t *v;
+    struct error e;
+    json_object_foreach(nested, key, v)
+    {
+        if (strchr(key, '.')) {
+            block_options_put(flat, key, json_incref(v), &e);
+        } else {
+            json_object_set(flat, key, v);
+        }
+    }
+    json_decref(nested);
+    return flat;
+}
+
+static const struct block_driver *driver_of_prefix(const char *name, const char **rest)
+{
+    for (size_t i = 0; i < array_len(drivers); i++) {
+        for (const char *const *p = drivers[i]->prefixes; p && *p; p++) {
+            if ((*rest = after(name, *p))) {
+                return drivers[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+json_t *block_options_of_protocol(const char *name, struct error *e)
+{
+    const char *rest = after(name, "file:");
+    const struct block_driver *d = rest ? NULL : driver_of_prefix(name, &rest);
+    json_t *o = json_object();
+    if (!d) { /* file.c tells devices from files */
+        json_object_set_new(o, "filename", json_string(rest ? rest : name));
+        json_object_set_new(o, "driver", json_string("file"));
+        if (!json_object_get(o, "filename")) {
+            json_decref(o);
+            error_set(e, "a file name is not UTF-8 text");
+            return NULL;
+        }
+        return o;
+    }
+    json_object_set_new(o, "driver", json_string(d->name));
+    if (!d->parse_name(rest, o, e)) {
+        json_decref(o);
+        return NULL;
+    }
+    return o;
+}
+
+json_t *block_options_of_name(const char *name, const char *format, struct error *e)
+{
+    const char *json = after(name, "json:");
+    json_t *o;
+    if (json) {
+        o = block_json_parse(json, "json:", e);
+        if (o) {
+            o = block_options_flat(o);
+        }
+    } else {
+        json_t *file = block_options_of_protocol(name, e);
+        o = file ? json_object() : NULL;
+        if (o) {
+            json_object_set_new(o, "file", file);
+        }
+    }
+    if (o && format && !json_object_get(o, "driver")) {
+        json_object_set_new(o, "driver", json_string(format));
+    }
+    return o;
+}
+
+struct block_node *block_node_open_name(struct block_graph *g, const char *name, const char *format,
+                                        const struct block_mode *mode, struct error *e)
+{
+    json_t *o = block_options_of_name(name, format, e);
+    struct block_node *n = o ? block_node_open(g, o, mode, e) : NULL;
+    json_decref(o);
+    return n;
+}
+
+/* A name that means the same from every folder. */
+static bool is_absolute(const char *name)
+{
+    const char *rest;
+    return name[0] == '/' || after(name, "json:") || driver_of_prefix(name, &rest);
+}
+
+char *block_name_beside(const struct block_node *n, const char *name)
+{
+    const char *image = block_node_file(n);
+    const char *slash = strrchr(image, '/');
+    const char *rest = after(name, "file:");
+    name = rest ? rest : name;
+    if (is_absolute(name) || !slash) {
+        return mem_strdup(name);
+    }
+    return mem_printf("%.*s/%s", (int)(slash - image), image, name);
+}
