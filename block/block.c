@@ -72,6 +72,30 @@ static bool open_snapshot(struct block *b, struct block_node *below, struct erro
     return good;
 }
 
+/* The throttle group of a disk with limits, with these set; *name: NULL if it has none. */
+static bool make_group(struct block_graph *g, const struct block_options *o, char **name,
+                       struct error *e)
+{
+    const char *key;
+    json_t *v;
+    bool known;
+    *name = NULL;
+    if (!o->throttle && !o->throttle_group) {
+        return true;
+    }
+    *name = o->throttle_group ? mem_strdup(o->throttle_group)
+                              : mem_printf("#disk %s", o->id     ? o->id
+                                                       : o->file ? o->file
+                                                                 : "");
+    json_object_foreach(o->throttle, key, v)
+    {
+        if (!block_throttle_set(g, *name, key, json_string_value(v), &known, e)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool open_all(struct block *b, struct block_graph *g, const struct block_options *o,
                      struct error *e)
 {
@@ -80,7 +104,9 @@ static bool open_all(struct block *b, struct block_graph *g, const struct block_
     if (!o->file && !o->tree) {
         return error_set(e, "the file of the disk is missing (file=)");
     }
-    json_t *tree = block_options_tree(o, e);
+    char *group;
+    json_t *tree = make_group(g, o, &group, e) ? block_options_tree(o, group, e) : NULL;
+    mem_free(group);
     struct block_node *n = tree ? block_node_open(g, tree, &m, e) : NULL;
     json_decref(tree);
     if (!n) {
@@ -101,6 +127,8 @@ struct block *block_open(struct block_graph *g, const struct block_options *o, s
     struct block *b = new_block(o->id);
     struct block_graph *own = g ? NULL : block_graph_create();
     b->own_graph = own;
+    b->rerror = o->rerror;
+    b->werror = o->werror;
     if (!open_all(b, g ? g : own, o, e)) {
         block_close(b);
         return NULL;
@@ -155,6 +183,17 @@ bool block_write_cache(const struct block *b)
 bool block_can_discard(const struct block *b)
 {
     return b->node->mode.discard && !b->read_only && !b->snapshot;
+}
+
+const char *const block_on_error_names[] = {
+    [BLOCK_ON_ERROR_AUTO] = "auto",     [BLOCK_ON_ERROR_REPORT] = "report",
+    [BLOCK_ON_ERROR_IGNORE] = "ignore", [BLOCK_ON_ERROR_ENOSPC] = "enospc",
+    [BLOCK_ON_ERROR_STOP] = "stop",     NULL};
+
+enum block_on_error block_on_error(const struct block *b, bool write)
+{
+    enum block_on_error how = write ? b->werror : b->rerror;
+    return how != BLOCK_ON_ERROR_AUTO ? how : write ? BLOCK_ON_ERROR_ENOSPC : BLOCK_ON_ERROR_REPORT;
 }
 
 const char *block_file(const struct block *b)

@@ -25,6 +25,16 @@
 struct block;
 struct block_queue;
 
+/* What a device does with a request that failed. */
+enum block_on_error {
+    BLOCK_ON_ERROR_AUTO, /* reads: report; writes: enospc */
+    BLOCK_ON_ERROR_REPORT,
+    BLOCK_ON_ERROR_IGNORE,
+    BLOCK_ON_ERROR_ENOSPC, /* stop if the host's disk is full, else report */
+    BLOCK_ON_ERROR_STOP,   /* the machine stands still; `cont` tries again */
+};
+extern const char *const block_on_error_names[]; /* ends with NULL */
+
 /* What a disk is opened with: the keys of -drive that speak of the image. All strings are owned. */
 struct block_options {
     char *id;      /* names the disk in messages; may be NULL */
@@ -38,7 +48,11 @@ struct block_options {
     bool read_only;
     bool snapshot; /* writes go to a temporary file that is gone at the end */
     bool no_lock;  /* locking=off */
-    json_t *tree;  /* keys of nodes and drivers, as a tree; may be NULL */
+    bool copy_on_read;
+    json_t *throttle;     /* limits, by block_throttle_set's keys; may be NULL */
+    char *throttle_group; /* NULL: the disk's own */
+    enum block_on_error rerror, werror;
+    json_t *tree; /* keys of nodes and drivers, as a tree; may be NULL */
 };
 
 /*
@@ -64,6 +78,8 @@ uint64_t block_size_bytes(const struct block *b); /* a multiple of BLOCK_SECTOR 
 bool block_read_only(const struct block *b);
 bool block_write_cache(const struct block *b); /* a write may be lost before a flush */
 bool block_can_discard(const struct block *b); /* a discard gives room back to the host */
+/* What the user wants of errors: never AUTO. */
+enum block_on_error block_on_error(const struct block *b, bool write);
 const char *block_file(const struct block *b);
 struct block_node *block_node(const struct block *b);
 const char *block_id(const struct block *b);                    /* or NULL */

@@ -17,10 +17,11 @@
 #include "block/driver.h"
 
 struct block_graph {
-    struct list nodes;    /* of struct block_node, in order of opening */
-    struct list disks;    /* of struct block */
-    struct os_mutex lock; /* guards both lists */
-    unsigned names;       /* atomic: counts nodes without a name of their own */
+    struct list nodes;                      /* of struct block_node, in order of opening */
+    struct list disks;                      /* of struct block */
+    struct os_mutex lock;                   /* guards both lists */
+    struct throttle_group *throttle_groups; /* list; throttle.c */
+    unsigned names;                         /* atomic: counts nodes without a name of their own */
 };
 
 struct block_use {
@@ -40,8 +41,8 @@ struct block {
     bool read_only;
     bool writethrough; /* done means on stable storage */
     bool snapshot;
-    char *cache_name; /* for people */
     enum block_aio aio;
+    enum block_on_error rerror, werror;
     struct list_node in_graph;
 
     /* The way without a stop: bytes lie in leaf from base on. NULL: block_route asks. */
@@ -56,7 +57,6 @@ struct block_node *block_node_open_at(struct block_graph *g, const json_t *optio
 struct block_node *block_use_node(const struct block_use *u);
 bool block_child_attach(struct block_node *n, const char *name, struct block_node *node,
                         unsigned does, unsigned lets, struct error *e);
-extern const struct block_option block_common_options[];
 
 /* names.c */
 const struct block_driver *block_driver_named(const char *name, const char *where, struct error *e);
@@ -68,8 +68,8 @@ json_t *block_options_of_protocol(const char *name, struct error *e);
 /* option_rows.c: sets the key, whose dots lead down the tree; takes over value. */
 bool block_options_put(json_t *options, const char *key, json_t *value, struct error *e);
 
-/* options.c: what -drive says, as options of nodes. */
-json_t *block_options_tree(const struct block_options *o, struct error *e);
+/* options.c: what -drive says, as options of nodes; group: its throttle group, or NULL. */
+json_t *block_options_tree(const struct block_options *o, const char *group, struct error *e);
 void block_options_mode(const struct block_options *o, struct block_mode *m, bool *writethrough);
 
 /* node_io.c: carries r out at n and waits for it: 0 or -errno. */
@@ -109,6 +109,12 @@ void block_busy_end(struct block_pin *p); /* takes the lock itself */
 /* Waits until no request that changes something is under way in the range. */
 void block_pin_wait(struct block_node *n, uint64_t offset, uint64_t bytes);
 
+/* Nothing else that changes something is under way in the range of n, which has map, in between;
+ * and a write in it. */
+void block_node_busy(struct block_node *n, struct block_pin *p, uint64_t offset, uint64_t bytes);
+void block_node_busy_over(struct block_pin *p);
+int block_node_write_busy(struct block_node *n, uint64_t offset, const struct iovec *iov,
+                          unsigned count, uint64_t bytes, unsigned flags);
 /* ---- engines and queues */
 
 /* An engine. All functions but wake run on the queue's thread. */
@@ -188,6 +194,9 @@ struct block_lock {
 };
 bool block_lock_change(struct block_lock *l, int fd, const char *file, unsigned does, unsigned lets,
                        struct error *e);
+
+/* throttle.c */
+void block_throttle_free(struct block_graph *g);
 
 /* probe.c: the format that a file says it has: its name, also of formats that are not modelled;
  * NULL if it says none. */

@@ -62,6 +62,9 @@ struct block_option {
     bool amendable;             /* creation: block_node_amend takes it */
 };
 
+/* What all nodes have. */
+extern const struct block_option block_common_options[];
+
 /*
  * Fills the struct by rows, and takes the keys out of the object; defaults where a key is missing.
  * False with what is accepted; where names the thing.
@@ -115,7 +118,8 @@ struct block_create {
 struct block_driver {
     const char *name, *desc;
     enum block_kind kind;
-    bool passes_uses; /* "file" is used for what the node is used for: filters, raw */
+    const char *file_key; /* what options call the child "file", where that is not its name */
+    bool passes_uses;     /* "file" is used for what the node is used for: filters, raw */
 
     size_t state_bytes; /* of node->state, zeroed before open */
     const struct block_option *options;
@@ -195,6 +199,8 @@ struct block_driver {
     bool (*measure)(const void *options, uint64_t size, struct block_node *source,
                     struct block_measure *m, struct error *e);
 
+    void (*event)(struct block_node *n, const char *event); /* block_debug_event */
+
     /* A protocol whose requests the queue's own thread can do at once: calls block_finish. */
     void (*submit)(struct block_queue *q, struct block_request *r);
 };
@@ -272,6 +278,9 @@ char *block_name_beside(const struct block_node *n, const char *name);
 /* Makes and opens a further file of an image that is being made ("disk-s001.vmdk"). */
 struct block_node *block_create_file(struct block_graph *g, const char *name, uint64_t bytes,
                                      struct error *e);
+
+/* Tells the fault injector below, if there is one, what is about to be done: "l2_load" and such. */
+void block_debug_event(struct block_node *n, const char *event);
 
 /* True: an all-zero range of memory. */
 bool block_is_zero(const void *bytes, size_t n);

@@ -12,7 +12,10 @@
     X(block_file_driver)                                                                           \
     X(block_host_device_driver)                                                                    \
     X(block_null_co_driver)                                                                        \
-    X(block_null_aio_driver)
+    X(block_null_aio_driver)                                                                       \
+    X(block_throttle_driver)                                                                       \
+    X(block_copy_on_read_driver)                                                                   \
+    X(block_blkdebug_driver)
 
 #define DECLARE_DRIVER(variable) extern const struct block_driver variable;
 BLOCK_DRIVERS(DECLARE_DRIVER)

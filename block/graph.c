@@ -36,6 +36,7 @@ void block_graph_destroy(struct block_graph *g)
         }
     } while (n);
     assert(list_empty(&g->nodes));
+    block_throttle_free(g);
     os_mutex_destroy(&g->lock);
     mem_free(g);
 }
@@ -46,7 +47,8 @@ struct block_node *block_graph_find(struct block_graph *g, const char *node_name
     os_mutex_lock(&g->lock);
     for (struct list_node *l = g->nodes.head.next; l != &g->nodes.head && !found; l = l->next) {
         struct block_node *n = container_of(l, struct block_node, in_graph);
-        found = strcmp(n->name, node_name) == 0 ? n : NULL;
+        found = n->name && strcmp(n->name, node_name) == 0 ? n
+                                                           : NULL; /* one being opened has none */
     }
     os_mutex_unlock(&g->lock);
     return found;

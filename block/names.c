@@ -5,6 +5,7 @@
 
 #include "base/bits.h"
 #include "base/mem.h"
+#include "base/strbuf.h"
 #include "block/block_internal.h"
 #include "block/drivers.h"
 
@@ -92,6 +93,56 @@ json_t *block_options_flat(json_t *nested)
     }
     json_decref(nested);
     return flat;
+}
+
+/* One KEY=VALUE of a list, up to its comma; ",," in it is a comma. Returns what is behind. */
+static const char *next_item(const char *text, struct strbuf *item)
+{
+    strbuf_clear(item);
+    for (; *text && (*text != ',' || text[1] == ','); text++) {
+        text += *text == ',';
+        strbuf_putc(item, *text);
+    }
+    return *text ? text + 1 : text;
+}
+
+static bool put_item(json_t *options, char *item, bool first, struct error *e)
+{
+    char *value = strchr(item, '=');
+    if (!value && first) {
+        json_object_set_new(options, "driver", json_string(item));
+        return true;
+    }
+    if (!value || value == item) {
+        return error_set(e, "'%s': KEY=VALUE is accepted", item);
+    }
+    *value++ = '\0';
+    json_t *text = json_string(value);
+    return text ? block_options_put(options, item, text, e)
+                : error_set(e, "%s: its value is not UTF-8 text", item);
+}
+
+json_t *block_options_parse(const char *text, const char *where, struct error *e)
+{
+    if (text[0] == '{') {
+        json_t *o = block_json_parse(text, where, e);
+        return o ? block_options_flat(o) : NULL;
+    }
+    json_t *o = json_object();
+    struct strbuf item = {0};
+    bool good = true;
+    for (const char *at = text; good && *at;) {
+        bool first = at == text;
+        at = next_item(at, &item);
+        good = !item.len || put_item(o, item.text, first, e);
+    }
+    strbuf_free(&item);
+    if (!good) {
+        error_prefix(e, "%s: ", where);
+        json_decref(o);
+        return NULL;
+    }
+    return o;
 }
 
 static const struct block_driver *driver_of_prefix(const char *name, const char **rest)

@@ -70,7 +70,9 @@ struct block_node *block_node_open(struct block_graph *g, const json_t *options,
  * drivers take. format: "raw" and such, or NULL. NULL with an error; else json_decref.
  */
 json_t *block_options_of_name(const char *name, const char *format, struct error *e);
-/* Both of these. */
+/* The options of a text: JSON's {...}, or DRIVER,KEY=VALUE,... with dots for what is below. */
+json_t *block_options_parse(const char *text, const char *where, struct error *e);
+/* block_node_open of such a name. */
 struct block_node *block_node_open_name(struct block_graph *g, const char *name, const char *format,
                                         const struct block_mode *mode, struct error *e);
 
@@ -94,6 +96,16 @@ struct block_use *block_use_begin(struct block_node *n, const char *who, unsigne
                                   unsigned lets, struct error *e);
 bool block_use_change(struct block_use *u, unsigned does, unsigned lets, struct error *e);
 void block_use_end(struct block_use *u); /* NULL is allowed */
+
+/* ---- throttle groups: limits that several disks may share (driver "throttle") */
+
+/*
+ * Sets a limit of the group of that name, which is made by the first: bps-total, bps-read,
+ * bps-write, iops-total, iops-read, iops-write, each also with -max and -max-length, and
+ * iops-size. *known: whether the key is one of these.
+ */
+bool block_throttle_set(struct block_graph *g, const char *group, const char *key,
+                        const char *value, bool *known, struct error *e);
 
 /* ---- what is known of a node */
 
@@ -127,6 +139,10 @@ int block_node_flush(struct block_node *n);
 /* Packed: whole clusters, or what ends at the end. -ENOTSUP where the format has no such thing. */
 int block_node_write_packed(struct block_node *n, uint64_t offset, const void *bytes,
                             size_t length);
+
+/* Writes to n what it has from its backing file only, in the range grown to clusters. What a guest
+ * writes at the same time is kept. */
+int block_node_copy_up(struct block_node *n, uint64_t offset, uint64_t bytes);
 
 /* Where a disk's bytes are. */
 enum block_where {

@@ -206,9 +206,8 @@ static int write_extent(struct block_node *n, uint64_t offset, struct block_exte
     }
 }
 
-/* The range is busy. */
-static int write_mapped(struct block_node *n, uint64_t offset, const struct iovec *iov,
-                        unsigned count, uint64_t bytes, unsigned flags)
+int block_node_write_busy(struct block_node *n, uint64_t offset, const struct iovec *iov,
+                          unsigned count, uint64_t bytes, unsigned flags)
 {
     struct iovec *part = mem_array(count, sizeof(*part));
     int status = 0;
@@ -227,7 +226,7 @@ static int write_mapped(struct block_node *n, uint64_t offset, const struct iove
     return status;
 }
 
-static void begin(struct block_node *n, struct block_pin *p, uint64_t offset, uint64_t bytes)
+void block_node_busy(struct block_node *n, struct block_pin *p, uint64_t offset, uint64_t bytes)
 {
     p->node = NULL;
     if (n->tracked) {
@@ -237,7 +236,7 @@ static void begin(struct block_node *n, struct block_pin *p, uint64_t offset, ui
     }
 }
 
-static void end(struct block_pin *p)
+void block_node_busy_over(struct block_pin *p)
 {
     if (p->node) {
         block_busy_end(p);
@@ -259,9 +258,10 @@ static int write_node(struct block_node *n, struct block_request *r)
     if (!n->driver->map) {
         return n->driver->write(n, r->offset, r->iov, r->iov_count, r->bytes, r->flags);
     }
-    begin(n, &pin, r->offset, r->bytes);
-    status = write_mapped(n, r->offset, r->iov, r->iov_count, r->bytes, r->flags & ~BLOCK_FUA);
-    end(&pin);
+    block_node_busy(n, &pin, r->offset, r->bytes);
+    status = block_node_write_busy(n, r->offset, r->iov, r->iov_count, r->bytes,
+                                   r->flags & ~BLOCK_FUA);
+    block_node_busy_over(&pin);
     return status == 0 && (r->flags & BLOCK_FUA) ? block_node_flush(n) : status;
 }
 
@@ -274,7 +274,7 @@ static int write_zeros(struct block_node *n, uint64_t offset, uint64_t bytes)
     int status = 0;
     while (bytes > 0 && status == 0) {
         struct iovec iov = {zeros, bytes < most ? (size_t)bytes : (size_t)most};
-        status = n->driver->map ? write_mapped(n, offset, &iov, 1, iov.iov_len, 0)
+        status = n->driver->map ? block_node_write_busy(n, offset, &iov, 1, iov.iov_len, 0)
                                 : n->driver->write(n, offset, &iov, 1, iov.iov_len, 0);
         offset += iov.iov_len;
         bytes -= iov.iov_len;
@@ -363,10 +363,10 @@ static int range_node(struct block_node *n, struct block_request *r)
         uint64_t left = r->offset + r->bytes - at, most = piece - at % n->granule;
         uint64_t some = left < most ? left : most;
         struct block_pin pin;
-        begin(n, &pin, at, some);
+        block_node_busy(n, &pin, at, some);
         status = r->op == BLOCK_DISCARD ? discard_piece(n, at, some)
                                         : zero_piece(n, at, some, r->flags);
-        end(&pin);
+        block_node_busy_over(&pin);
         at += some;
     }
     return status;
@@ -539,10 +539,10 @@ int block_node_write_packed(struct block_node *n, uint64_t offset, const void *b
     if (!n->mode.write || !in_range(n, offset, length)) {
         return n->mode.write ? -EINVAL : -EACCES;
     }
-    begin(n, &pin, offset, length);
+    block_node_busy(n, &pin, offset, length);
     os_mutex_lock(&n->slow);
     int status = n->driver->write_packed(n, offset, bytes, length);
     os_mutex_unlock(&n->slow);
-    end(&pin);
+    block_node_busy_over(&pin);
     return status;
 }

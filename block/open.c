@@ -298,6 +298,10 @@ static bool open_driver(struct block_node *n, json_t *o, struct error *e)
         unsigned lets = n->mode.no_lock ? BLOCK_PERM_ALL : BLOCK_PERM_READ;
         good = block_use_change(n->children[0].use, format_does(n), lets, e);
     }
+    if (d->kind == BLOCK_FILTER) {
+        n->follows = true;
+        n->grows = n->file->grows;
+    }
     good = good && d->open(n, e);
     /* Keys with the names of children are theirs. */
     for (size_t i = 0; i < n->child_count; i++) {
@@ -312,23 +316,23 @@ static bool open_driver(struct block_node *n, json_t *o, struct error *e)
 }
 
 /* Another filter or format stands on the file. */
-static struct block_node *open_on_file(struct block_graph *g, json_t *o, const char *driver,
-                                       struct block_node *n, struct error *e)
+static struct block_node *open_on_file(json_t *o, const char *driver, struct block_node *n,
+                                       struct error *e)
 {
-    const json_t *spec = json_object_get(o, "file");
+    const char *key = n->driver->file_key ? n->driver->file_key : "file";
+    const json_t *spec = json_object_get(o, key);
     if (!spec) {
-        error_set(e, "%s: file= is missing", driver ? driver : "the disk");
+        error_set(e, "%s: %s= is missing", driver ? driver : "the disk", key);
         return NULL;
     }
     if (!open_file(n, spec, e)) {
         return NULL;
     }
-    json_object_del(o, "file");
+    json_object_del(o, key);
     const struct block_driver *d = driver ? n->driver : look(n->file, e);
     if (!d) {
         return NULL;
     }
-    (void)g;
     if (n->driver != d) {
         mem_free(n->state);
         n->state = mem_alloc(d->state_bytes);
@@ -354,7 +358,7 @@ static struct block_node *open_with(struct block_graph *g, json_t *o, const stru
     n->options = json_deep_copy(o);
     bool good = name_node(n, c->node_name, e);
     if (good && (!c->driver || d->kind != BLOCK_PROTOCOL)) {
-        good = open_on_file(g, o, c->driver, n, e) != NULL;
+        good = open_on_file(o, c->driver, n, e) != NULL;
     }
     good = good && open_driver(n, o, e);
     n->opened = good;

@@ -2,6 +2,7 @@
 /* What -drive says about an image: keys and values as QEMU's users know them. */
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/mem.h"
 #include "block/block_internal.h"
 
@@ -104,6 +105,51 @@ static bool is_of_node(const char *key)
     return strchr(key, '.') && strncmp(key, "throttling.", 11) != 0;
 }
 
+/* Limits: throttling.bps-total and the older bps_rd_max. */
+static char *limit_key(const char *key)
+{
+    static const struct {
+        const char *old, *part;
+    } parts[] = {{"_rd", "-read"}, {"_wr", "-write"}, {"", "-total"}};
+    if (strncmp(key, "throttling.", 11) == 0) {
+        return mem_strdup(key + 11);
+    }
+    size_t unit = strncmp(key, "bps", 3) == 0 ? 3 : strncmp(key, "iops", 4) == 0 ? 4 : 0;
+    if (unit && strcmp(key + unit, "_size") == 0) {
+        return mem_strdup("iops-size");
+    }
+    for (size_t i = 0; unit && i < array_len(parts); i++) {
+        size_t n = strlen(parts[i].old);
+        if (strncmp(key + unit, parts[i].old, n) == 0) {
+            const char *rest = key + unit + n;
+            bool max = strcmp(rest, "_max") == 0;
+            return *rest && !max
+                       ? NULL
+                       : mem_printf("%.*s%s%s", (int)unit, key, parts[i].part, max ? "-max" : "");
+        }
+    }
+    return NULL;
+}
+
+static bool take_limit(struct block_options *o, const char *key, const char *value, bool *known,
+                       struct error *e)
+{
+    char *limit = is(key, "group", NULL) ? mem_strdup("group") : limit_key(key);
+    *known = limit != NULL;
+    bool good = true;
+    if (limit && strcmp(limit, "group") == 0) {
+        take_text(&o->throttle_group, value);
+    } else if (limit) {
+        struct block_graph *g = block_graph_create();
+        good = block_throttle_set(g, key, limit, value, known, e);
+        block_graph_destroy(g);
+        o->throttle = o->throttle ? o->throttle : json_object();
+        json_object_set_new(o->throttle, limit, json_string(value));
+    }
+    mem_free(limit);
+    return good;
+}
+
 static bool take_for_node(struct block_options *o, const char *key, const char *value,
                           struct error *e)
 {
@@ -154,6 +200,10 @@ bool block_options_set(struct block_options *o, const char *key, const char *val
     if (is(key, "snapshot", NULL)) {
         return take_bool(&o->snapshot, key, value, e);
     }
+    bool good = take_limit(o, key, value, known, e);
+    if (*known || !good) {
+        return good;
+    }
     *known = is_of_node(key);
     return !*known || take_for_node(o, key, value, e);
 }
@@ -167,6 +217,8 @@ void block_options_free(struct block_options *o)
     mem_free(o->aio);
     mem_free(o->discard);
     mem_free(o->detect_zeroes);
+    mem_free(o->throttle_group);
+    json_decref(o->throttle);
     json_decref(o->tree);
     *o = (struct block_options){0};
 }
@@ -213,7 +265,15 @@ static bool add_name(const struct block_options *o, json_t *tree, struct error *
     return true;
 }
 
-json_t *block_options_tree(const struct block_options *o, struct error *e)
+static json_t *below_filter(const char *driver, json_t *tree)
+{
+    json_t *filter = json_object();
+    json_object_set_new(filter, "driver", json_string(driver));
+    json_object_set_new(filter, "file", tree);
+    return filter;
+}
+
+json_t *block_options_tree(const struct block_options *o, const char *group, struct error *e)
 {
     json_t *tree = o->tree ? json_deep_copy(o->tree) : json_object();
     if (o->file && !add_name(o, tree, e)) {
@@ -225,6 +285,13 @@ json_t *block_options_tree(const struct block_options *o, struct error *e)
     }
     if (o->detect_zeroes) {
         json_object_set_new(tree, "detect-zeroes", json_string(o->detect_zeroes));
+    }
+    if (o->copy_on_read) {
+        tree = below_filter("copy-on-read", tree);
+    }
+    if (group) {
+        tree = below_filter("throttle", tree);
+        json_object_set_new(tree, "throttle-group", json_string(group));
     }
     return tree;
 }

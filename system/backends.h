@@ -27,10 +27,18 @@ struct drive {
     uint32_t index;
     bool index_given;
     bool cdrom;
+    const char *serial; /* or NULL */
     struct block_options image;
 
     struct block *block; /* while open */
     bool used;           /* a device has it */
+};
+
+/* One -blockdev. */
+struct blockdev {
+    struct blockdev *next;
+    char *where;
+    json_t *options;
 };
 
 /* One -netdev, or the back end of a -nic. */
@@ -55,7 +63,8 @@ struct card {
 enum object_kind {
     OBJECT_RNG_RANDOM,
     OBJECT_RNG_BUILTIN,
-    OBJECT_FILTER_DUMP
+    OBJECT_FILTER_DUMP,
+    OBJECT_THROTTLE_GROUP
 };
 
 struct object {

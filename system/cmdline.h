@@ -55,11 +55,12 @@ struct config {
 
     /* What the check made of them. */
     struct drive *drive_list;
+    struct blockdev *blockdev_list;
     struct network *network_list;
     struct card *card_list;
     struct object *object_list;
 
-    struct text_list serials, monitors, firmware_dirs;
+    struct text_list serials, monitors, firmware_dirs, blockdevs;
     const char *gdb; /* NULL: none; else a short back end */
     const char *display, *vga, *parallel;
     const char *log_items, *log_file, *log_filter;
@@ -102,5 +103,8 @@ char *options_man(void);
 
 /* "NAME   description" of each machine of the architecture; allocated. */
 char *options_machines(const char *arch);
+
+/* Makes the throttle group that an -object names, or sets its limits. */
+bool options_throttle_group(struct block_graph *g, const struct keyvals *k, struct error *e);
 
 #endif

@@ -65,8 +65,8 @@ bool options_check_accel(struct config *c, struct error *e); /* options_accel.c:
 bool options_check_run(
     struct config *c, struct error *e); /* options_run.c: -action -semihosting -d -seed -echr ... */
 bool options_check_backends(
-    struct config *c,
-    struct error *e); /* options_backends.c: -drive -netdev -nic -chardev -object ... */
+    struct config *c, struct error *e); /* options_backends.c: -netdev -nic -chardev -object ... */
+bool options_check_disks(struct config *c, struct error *e); /* options_disks.c: -drive -blockdev */
 bool options_check_devices(struct config *c,
                            struct error *e); /* options_devices.c: -device -global */
 /* Lists the network that k ("KIND,id=ID,...") says, unopened, at the end; k outlives it. */
@@ -81,8 +81,13 @@ extern const struct key_row audio_rows[], boot_rows[], compat_rows[], msg_rows[]
 bool options_take_harmless(struct config *c, const struct option *o, const char *arg,
                            struct error *e);
 
-/* Frees what options_check_backends made. */
+/* options_disks.c: an -object throttle-group. */
+extern const struct key_row options_throttle_rows[]; /* for help; keys are block_throttle_set's */
+bool options_check_throttle_group(const struct keyvals *k, struct error *e);
+
+/* Free what options_check_backends and options_check_disks made. */
 void options_free_backends(struct config *c);
+void options_free_disks(struct config *c);
 
 /* -global DRIVER.PROPERTY=VALUE */
 bool options_take_global(struct config *c, const char *arg, struct error *e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* -drive, -netdev, -nic, -net, -object, -chardev: the groups, checked as far as nothing needs to be
+/* -netdev, -nic, -net, -object, -chardev: the groups, checked as far as nothing needs to be
  * opened. */
 #include <stddef.h>
 #include <string.h>
@@ -15,146 +15,6 @@ static char *rows_help(const char *title, const struct key_row *rows)
     strbuf_printf(&s, "%s:\n", title);
     keyval_rows_help(rows, &s);
     return strbuf_take(&s);
-}
-
-/* ---- -drive */
-
-static const char *const interface_choices[] = {[DRIVE_USUAL] = "default",
-                                                [DRIVE_NONE] = "none",
-                                                [DRIVE_VIRTIO] = "virtio",
-                                                [DRIVE_PFLASH] = "pflash",
-                                                NULL};
-static const char *const media_choices[] = {"disk", "cdrom", NULL};
-static const char *const error_actions[] = {"report", NULL};
-
-struct drive_group {
-    int interface, media, werror, rerror;
-    uint32_t index, unit, bus;
-};
-
-static const struct key_row drive_rows[] = {
-    {"if", KEY_CHOICE, offsetof(struct drive_group, interface),
-     "where it goes; none: to the -device with drive=ID (default)", interface_choices},
-    {"index", KEY_U32, offsetof(struct drive_group, index),
-     "its number among those of its kind (next)", NULL},
-    {"unit", KEY_U32, offsetof(struct drive_group, unit), "the same", NULL},
-    {"bus", KEY_U32, offsetof(struct drive_group, bus), "0", NULL},
-    {"media", KEY_CHOICE, offsetof(struct drive_group, media), "cdrom: read-only", media_choices},
-    {"werror", KEY_CHOICE, offsetof(struct drive_group, werror),
-     "the guest is told of write errors", error_actions},
-    {"rerror", KEY_CHOICE, offsetof(struct drive_group, rerror), "the guest is told of read errors",
-     error_actions},
-    {"copy-on-read", KEY_REFUSED, 0, "not in this build", NULL},
-    {"serial", KEY_REFUSED, 0, "use if=none and -device ...,serial=", NULL},
-    {"addr", KEY_REFUSED, 0, "use if=none and -device ...,addr=", NULL},
-    {0}};
-
-/* The keys that block_options_set() knows, for help and suggestions. */
-static const struct key_row image_rows[] = {
-    {"file", KEY_TEXT, 0, "image", NULL},
-    {"format", KEY_TEXT, 0, "raw (found by looking at the image)", NULL},
-    {"id", KEY_TEXT, 0, "name for -device ...,drive=ID", NULL},
-    {"cache", KEY_TEXT, 0, "writeback, none, writethrough, directsync or unsafe (writeback)", NULL},
-    {"aio", KEY_TEXT, 0, "io_uring, threads or native (io_uring)", NULL},
-    {"discard", KEY_TEXT, 0, "unmap or ignore (unmap)", NULL},
-    {"detect-zeroes", KEY_TEXT, 0, "off, on or unmap (off)", NULL},
-    {"readonly", KEY_BOOL, 0, "the guest cannot write (off)", NULL},
-    {"snapshot", KEY_BOOL, 0, "writes are dropped at the end (off)", NULL},
-    {"locking", KEY_TEXT, 0, "off: another program may use the image", NULL},
-    {0}};
-
-static char *drive_help(void)
-{
-    struct strbuf s = {0};
-    strbuf_puts(&s, "drive options:\n");
-    keyval_rows_help(image_rows, &s);
-    keyval_rows_help(drive_rows, &s);
-    return strbuf_take(&s);
-}
-
-/* Gives the image's items to block/ and takes them out of k. */
-static bool take_image_keys(struct config *c, struct keyvals *k, struct block_options *image,
-                            struct error *e)
-{
-    size_t kept = 0;
-    bool ok = true;
-    for (size_t i = 0; i < k->count; i++) {
-        struct keyval *item = &k->items[i];
-        bool known = false;
-        const char *value = item->value ? item->value : "on";
-        if (ok && !block_options_set(image, item->key, value, &known, e)) {
-            error_prefix(e, "%s: ", k->where);
-            ok = false;
-        }
-        if (ok && known) {
-            config_own(c, item->key);
-            config_own(c, item->value);
-        } else {
-            k->items[kept++] = *item;
-        }
-    }
-    k->count = kept;
-    return ok;
-}
-
-/* A number for a disk that has none: one more than the highest of its kind. */
-static void number_drive(struct config *c, struct drive *d)
-{
-    for (const struct drive *o = c->drive_list; o; o = o->next) {
-        if (!d->index_given && o->interface == d->interface && o->index >= d->index) {
-            d->index = o->index + 1;
-        }
-    }
-}
-
-static bool drive_clashes(struct config *c, const struct drive *d, struct error *e)
-{
-    for (const struct drive *o = c->drive_list; o; o = o->next) {
-        if (d->interface != DRIVE_NONE && o->interface == d->interface && o->index == d->index) {
-            return error_set(e, "%s: index %u of if=%s is taken by %s", d->where, d->index,
-                             interface_choices[d->interface], o->where);
-        }
-        if (o->image.id && d->image.id && strcmp(o->image.id, d->image.id) == 0) {
-            return error_set(e, "%s: the id '%s' is taken by %s", d->where, d->image.id, o->where);
-        }
-    }
-    return true;
-}
-
-static bool check_drive(struct config *c, struct keyvals *k, struct error *e)
-{
-    if (options_want_help(k)) {
-        return options_give_help(c, drive_help());
-    }
-    struct drive *d = mem_alloc(sizeof(*d));
-    struct drive **end = &c->drive_list;
-    d->where = k->where;
-    struct drive_group g = {.interface = DRIVE_USUAL};
-    bool ok = take_image_keys(c, k, &d->image, e) &&
-              keyvals_apply(k, drive_rows, image_rows, &g, e);
-    if (ok && !d->image.file) {
-        ok = error_set(e, "%s: file= is missing", k->where);
-    }
-    if (ok && g.bus) {
-        ok = error_set(e, "%s: bus: 0 is the only one", k->where);
-    }
-    d->interface = g.interface;
-    d->index_given = keyvals_get(k, "index") || keyvals_get(k, "unit");
-    d->index = keyvals_get(k, "unit") ? g.unit : g.index;
-    d->cdrom = g.media == 1;
-    d->image.read_only |= d->cdrom;
-    d->image.snapshot |= c->snapshot && !d->image.read_only && d->interface != DRIVE_PFLASH;
-    number_drive(c, d);
-    if (!ok || !drive_clashes(c, d, e)) {
-        block_options_free(&d->image);
-        mem_free(d);
-        return false;
-    }
-    while (*end) {
-        end = &(*end)->next;
-    }
-    *end = d;
-    return true;
 }
 
 /* ---- -netdev, -nic, -net */
@@ -353,6 +213,8 @@ static const struct object_row {
     [OBJECT_RNG_BUILTIN] = {"rng-builtin", "entropy of the emulator, of -seed if given", no_rows},
     [OBJECT_FILTER_DUMP] = {"filter-dump", "writes a network's packets into a pcap file",
                             filter_dump_rows},
+    [OBJECT_THROTTLE_GROUP] = {"throttle-group", "limits that several disks share",
+                               options_throttle_rows},
 };
 
 enum {
@@ -402,8 +264,13 @@ static bool check_object(struct config *c, struct keyvals *k, struct error *e)
         return options_give_help(c, rows_help(object_kinds[kind].name, object_kinds[kind].rows));
     }
     struct object_group g = {.filename = "/dev/urandom", .maxlen = 65536};
-    if (!keyvals_apply(k, object_kinds[kind].rows, object_common, &g, e) ||
-        !keyvals_apply(k, object_common, object_kinds[kind].rows, &g, e)) {
+    if (kind == OBJECT_THROTTLE_GROUP) {
+        g.id = keyvals_get(k, "id");
+        if (!options_check_throttle_group(k, e)) {
+            return false;
+        }
+    } else if (!keyvals_apply(k, object_kinds[kind].rows, object_common, &g, e) ||
+               !keyvals_apply(k, object_common, object_kinds[kind].rows, &g, e)) {
         return false;
     }
     if (!g.id) {
@@ -498,10 +365,8 @@ static bool check_mon(const struct keyvals *k, struct error *e)
 bool options_check_backends(struct config *c, struct error *e)
 {
     unsigned number = 0;
-    for (struct keyvals *k = c->drives; k; k = k->next) {
-        if (!check_drive(c, k, e)) {
-            return false;
-        }
+    if (!options_check_disks(c, e)) {
+        return false;
     }
     for (struct keyvals *k = c->netdevs; k; k = k->next) {
         if (!check_netdev(c, k, e)) {
@@ -536,16 +401,6 @@ bool options_check_backends(struct config *c, struct error *e)
            check_shorts(c, "-monitor", &c->monitors, e) && check_shorts(c, "-gdb", &gdb, e);
 }
 
-static void free_drives(struct drive *d)
-{
-    while (d) {
-        struct drive *next = d->next;
-        block_options_free(&d->image);
-        mem_free(d);
-        d = next;
-    }
-}
-
 static void free_networks(struct network *n)
 {
     while (n) {
@@ -558,7 +413,7 @@ static void free_networks(struct network *n)
 
 void options_free_backends(struct config *c)
 {
-    free_drives(c->drive_list);
+    options_free_disks(c);
     free_networks(c->network_list);
     while (c->card_list) {
         struct card *next = c->card_list->next;

@@ -95,6 +95,9 @@ const struct option options[] = {
 
     GROUPS("drive", "file=FILE[,if=KIND][,KEY=VALUE...]", D, drives, NULL,
            "disk; -drive help lists the keys"),
+    TEXTS("blockdev", "DRIVER,node-name=NAME[,KEY=VALUE...]", D, blockdevs,
+          "node of images by options or JSON, for -device ...,drive=NAME and other nodes; "
+          "-blockdev help lists the drivers"),
     DRIVE("hda", "index=0,media=disk", "disk 0 of the machine's usual kind"),
     DRIVE("hdb", "index=1,media=disk", "disk 1"),
     DRIVE("hdc", "index=2,media=disk", "disk 2"),
@@ -187,7 +190,6 @@ const struct option options[] = {
              "accepted: there is no watchdog yet"),
 
     REFUSED("add-fd", "GROUP", "name the file, or /dev/fd/N"),
-    REFUSED("blockdev", "GROUP", "use -drive if=none"),
     REFUSED("debugcon", "BACKEND", "use -serial"),
     REFUSED("dump-vmstate", "FILE", "the monitor's savevm writes a state"),
     REFUSED("enable-kvm", NULL, "this build has -accel tcg only"),

@@ -18,6 +18,12 @@
 struct monitor;
 struct gdb;
 
+/* A device's disk on a -blockdev. */
+struct node_disk {
+    struct node_disk *next;
+    struct block *block;
+};
+
 struct vm {
     struct control control; /* first */
     struct power power;
@@ -36,6 +42,9 @@ struct vm {
     size_t monitor_count;
     struct gdb *gdb;
     struct stream *semihosting; /* NULL: standard error */
+
+    struct block_graph *graph;    /* all nodes of -blockdev and -drive */
+    struct node_disk *node_disks; /* list */
 
     unsigned macs; /* network cards that were given an address */
 
@@ -74,6 +83,13 @@ bool vm_check_properties(struct vm *vm, struct error *e);
 bool vm_open_backends(struct vm *vm, struct error *e);
 bool vm_build(struct vm *vm, struct error *e);
 void vm_close_backends(struct vm *vm);
+
+/* vm_disks.c: -blockdev, -drive; struct machine_backends' .drive and .pflash. */
+bool vm_open_disks(struct vm *vm, struct error *e);
+void vm_close_disks(struct vm *vm);
+struct block *vm_use_disk(void *opaque, const char *id, struct error *e);
+struct block *vm_use_pflash(void *opaque, unsigned index);
+bool vm_flush_disks(struct vm *vm, struct error *e);
 void vm_describe_drives(struct vm *vm, struct strbuf *out);
 void vm_describe_networks(struct vm *vm, struct strbuf *out);
 

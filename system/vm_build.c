@@ -6,7 +6,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/os.h"
@@ -15,49 +14,6 @@
 #include "system/vm.h"
 
 /* ---- back ends */
-
-/* An earlier drive with d's file, or NULL. */
-static const struct drive *same_image(const struct vm *vm, const struct drive *d)
-{
-    struct stat wanted, other;
-    if (!d->image.file || stat(d->image.file, &wanted) != 0) {
-        return NULL;
-    }
-    for (const struct drive *k = vm->config->drive_list; k && k != d; k = k->next) {
-        if (k->block && stat(k->image.file, &other) == 0 && other.st_dev == wanted.st_dev &&
-            other.st_ino == wanted.st_ino) {
-            return k;
-        }
-    }
-    return NULL;
-}
-
-static bool open_drives(struct vm *vm, struct error *e)
-{
-    const char *usual = vm->config->machine_class->default_disk_interface;
-    for (struct drive *d = vm->config->drive_list; d; d = d->next) {
-        if (d->interface == DRIVE_USUAL) {
-            d->interface = usual && strcmp(usual, "virtio") == 0 ? DRIVE_VIRTIO : DRIVE_NONE;
-        }
-        if (d->interface != DRIVE_NONE && !d->image.id) {
-            d->image.id = mem_printf("%s%u", d->interface == DRIVE_VIRTIO ? "virtio" : "pflash",
-                                     d->index);
-        }
-        d->block = block_open(NULL, &d->image, e);
-        if (!d->block) {
-            const struct drive *same = same_image(vm, d);
-            if (same) {
-                error_set(e,
-                          "%s is the image of %s already; a second disk of it needs readonly=on "
-                          "for both, or locking=off",
-                          d->image.file, same->where);
-            }
-            error_prefix(e, "%s: ", d->where);
-            return false;
-        }
-    }
-    return true;
-}
 
 static struct network *find_network(struct vm *vm, const char *id)
 {
@@ -103,28 +59,18 @@ static bool open_objects(struct vm *vm, struct error *e)
 
 bool vm_open_backends(struct vm *vm, struct error *e)
 {
-    return open_drives(vm, e) && open_networks(vm, e) && open_objects(vm, e);
+    return vm_open_disks(vm, e) && open_networks(vm, e) && open_objects(vm, e);
 }
 
 void vm_close_backends(struct vm *vm)
 {
     struct config *c = vm->config;
-    for (struct drive *d = c->drive_list; d; d = d->next) {
-        block_close(d->block);
-        d->block = NULL;
-    }
+    vm_close_disks(vm);
     for (struct network *n = c->network_list; n; n = n->next) {
         if (n->netdev) {
             netdev_close(n->netdev);
             n->netdev = NULL;
         }
-    }
-}
-
-void vm_describe_drives(struct vm *vm, struct strbuf *out)
-{
-    for (struct drive *d = vm->config->drive_list; d; d = d->next) {
-        block_describe(d->block, out);
     }
 }
 
@@ -136,24 +82,6 @@ void vm_describe_networks(struct vm *vm, struct strbuf *out)
 }
 
 /* ---- back ends as devices ask for them */
-
-static struct block *use_drive(void *opaque, const char *id, struct error *e)
-{
-    struct vm *vm = opaque;
-    for (struct drive *d = vm->config->drive_list; d; d = d->next) {
-        if (!d->image.id || strcmp(d->image.id, id) != 0) {
-            continue;
-        }
-        if (d->used) {
-            error_set(e, "the drive '%s' has a device already", id);
-            return NULL;
-        }
-        d->used = true;
-        return d->block;
-    }
-    error_set(e, "there is no -drive with id=%s", id);
-    return NULL;
-}
 
 static struct netdev *use_netdev(void *opaque, const char *id, struct error *e)
 {
@@ -177,7 +105,8 @@ static bool use_entropy(void *opaque, const char *id, const char **path, struct 
 {
     struct vm *vm = opaque;
     for (const struct object *o = vm->config->object_list; o; o = o->next) {
-        if (strcmp(o->id, id) == 0 && o->kind != OBJECT_FILTER_DUMP) {
+        if (strcmp(o->id, id) == 0 &&
+            (o->kind == OBJECT_RNG_RANDOM || o->kind == OBJECT_RNG_BUILTIN)) {
             *path = o->kind == OBJECT_RNG_RANDOM ? o->filename : NULL;
             return true;
         }
@@ -189,18 +118,6 @@ static struct stream *serial(void *opaque, unsigned index)
 {
     struct vm *vm = opaque;
     return index < vm->serial_count ? vm->serials[index] : NULL;
-}
-
-static struct block *pflash(void *opaque, unsigned index)
-{
-    struct vm *vm = opaque;
-    for (struct drive *d = vm->config->drive_list; d; d = d->next) {
-        if (d->interface == DRIVE_PFLASH && d->index == index) {
-            d->used = true;
-            return d->block;
-        }
-    }
-    return NULL;
 }
 
 /* ---- devices */
@@ -357,11 +274,11 @@ static bool make_disks(struct vm *vm, struct error *e)
         if (d->interface != DRIVE_VIRTIO) {
             continue;
         }
-        struct keyval item = {"drive", d->image.id};
+        struct keyval items[] = {{"drive", d->image.id}, {"serial", (char *)d->serial}};
         struct request r = {.where = d->where,
                             .driver = pci ? "virtio-blk-pci" : "virtio-blk-device",
-                            .items = &item,
-                            .count = 1};
+                            .items = items,
+                            .count = d->serial ? 2 : 1};
         if (!make_device(vm, &r, e)) {
             return false;
         }
@@ -497,11 +414,11 @@ bool vm_build(struct vm *vm, struct error *e)
     m->clock = vm->clock;
     m->loop = vm->loop;
     m->power = &vm->power;
-    m->backends = (struct machine_backends){.drive = use_drive,
+    m->backends = (struct machine_backends){.drive = vm_use_disk,
                                             .netdev = use_netdev,
                                             .chardev = use_chardev,
                                             .serial = serial,
-                                            .pflash = pflash,
+                                            .pflash = vm_use_pflash,
                                             .entropy = use_entropy,
                                             .opaque = vm};
     if (!machine_build(m, e) || !allow_semihosting(vm, e) || !make_cards(vm, e) ||

@@ -119,11 +119,9 @@ static void end_by_key(void *opaque)
 static void save_by_key(void *opaque)
 {
     struct vm *vm = opaque;
-    for (struct drive *d = vm->config->drive_list; d; d = d->next) {
-        struct error e;
-        if (!block_read_only(d->block) && !block_flush(d->block, &e)) {
-            say_warning("%s: %s", d->where, e.text);
-        }
+    struct error e;
+    if (!vm_flush_disks(vm, &e)) {
+        say_warning("%s", e.text);
     }
 }
 

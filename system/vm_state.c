@@ -140,18 +140,6 @@ static void fill_parts(struct vm *vm, struct snapshot_part *parts)
     parts[3] = (struct snapshot_part){.name = NULL};
 }
 
-/* The state goes with what the disks hold now, also after a power cut. */
-static bool flush_disks(struct vm *vm, struct error *e)
-{
-    for (struct drive *d = vm->config->drive_list; d; d = d->next) {
-        if (d->block && !block_read_only(d->block) && !block_flush(d->block, e)) {
-            error_prefix(e, "%s: ", d->where);
-            return false;
-        }
-    }
-    return true;
-}
-
 /* A step that is under way would become a run. */
 static bool is_possible(const struct vm *vm, struct error *e)
 {
@@ -173,7 +161,7 @@ bool vm_save_state(struct control *c, const char *path, struct error *e)
     const struct snapshot s = {vm->machine, vm->accel, parts, &progress};
     vm_halt(vm);
     machine_settle(vm->machine);
-    const bool good = flush_disks(vm, e) && snapshot_save(&s, path, e);
+    const bool good = vm_flush_disks(vm, e) && snapshot_save(&s, path, e);
     clear(&d);
     if (running) {
         vm_go(vm);

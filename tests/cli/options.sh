@@ -105,7 +105,7 @@ V='-M virt -display none -nic none'
 wrong unknown_option '-kernl: unknown option; did you mean -kernel?' -kernl x
 wrong argument_is_missing '-m: the argument is missing' -m
 wrong unknown_architecture "did you mean 'aarch64'?" -arch arch64 -M virt
-wrong refused_option '-blockdev is not in this build' -blockdev x
+wrong blockdev_without_name 'node-name= is missing' -blockdev x
 wrong unknown_machine "did you mean 'virt'?" -M vitr
 wrong unknown_machine_property "did you mean 'gic-version'?" -M virt,gic-versoin=3
 wrong bad_machine_property 'gic-version=7' -M virt,gic-version=7
