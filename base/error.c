@@ -9,15 +9,27 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/visible.h"
+
+/* The formatted text, in which what came from outside cannot do harm. */
+static void format(struct error *out, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
+static void format(struct error *out, const char *fmt, va_list ap)
+{
+    char text[sizeof(out->text)];
+    vsnprintf(text, sizeof(text), fmt, ap);
+    visible_copy(out->text, sizeof(out->text), text, strlen(text), false);
+}
+
 bool error_set(struct error *e, const char *fmt, ...)
 {
     if (e) {
-        char text[sizeof(e->text)];
+        struct error set;
         va_list ap;
         va_start(ap, fmt);
-        vsnprintf(text, sizeof(text), fmt, ap);
+        format(&set, fmt, ap);
         va_end(ap);
-        memcpy(e->text, text, sizeof(text));
+        memcpy(e->text, set.text, sizeof(set.text));
     }
     return false;
 }
@@ -37,23 +49,31 @@ static void join(struct error *e, const char *before, const char *after)
 void error_prefix(struct error *e, const char *fmt, ...)
 {
     if (e) {
-        char text[sizeof(e->text)];
+        struct error part;
         va_list ap;
         va_start(ap, fmt);
-        vsnprintf(text, sizeof(text), fmt, ap);
+        format(&part, fmt, ap);
         va_end(ap);
-        join(e, text, e->text);
+        join(e, part.text, e->text);
     }
 }
 
 void error_append(struct error *e, const char *fmt, ...)
 {
     if (e) {
-        char text[sizeof(e->text)];
+        struct error part;
         va_list ap;
         va_start(ap, fmt);
-        vsnprintf(text, sizeof(text), fmt, ap);
+        format(&part, fmt, ap);
         va_end(ap);
+        join(e, e->text, part.text);
+    }
+}
+
+void error_append_lines(struct error *e, const char *text)
+{
+    if (e) {
+        join(e, e->text, "\n");
         join(e, e->text, text);
     }
 }

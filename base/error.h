@@ -16,7 +16,8 @@ struct error {
 
 /*
  * Fills e (NULL: the text is dropped) and returns false, so that `return error_set(e, ...)` reads
- * as the failure it is. Longer texts are cut. The arguments may include e->text itself.
+ * as the failure it is. Longer texts are cut. The arguments may include e->text itself, and bytes
+ * from outside: the text is always one line that a terminal can show (base/visible.h).
  */
 bool error_set(struct error *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -25,6 +26,9 @@ void error_prefix(struct error *e, const char *fmt, ...) __attribute__((format(p
 
 /* Appends the formatted text to what e says: a suggestion, a list of choices. */
 void error_append(struct error *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Appends lines of our own, such as a list of all that could be chosen. */
+void error_append_lines(struct error *e, const char *text);
 
 /*
  * The one of n names (NULL entries are skipped) that a user who typed word most likely meant, by

@@ -14,6 +14,7 @@
 #include "base/atomic.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/strbuf.h"
 
 /* How many lines one device or unit has had in the second that runs. */
 struct rate {
@@ -92,11 +93,22 @@ static FILE *out(void)
     return log_state.file ? log_state.file : stderr;
 }
 
+/* Writes the text, in which names from outside cannot steer a terminal. The lock is held. */
+static void write_text(const char *fmt, va_list ap) __attribute__((format(printf, 1, 0)));
+static void write_text(const char *fmt, va_list ap)
+{
+    struct strbuf s = {0};
+    strbuf_vprintf(&s, fmt, ap);
+    strbuf_make_visible(&s);
+    fwrite(strbuf_text(&s), 1, s.len, out());
+    strbuf_free(&s);
+}
+
 void log_vprint(unsigned mask, const char *fmt, va_list ap)
 {
     if (log_enabled(mask)) {
         os_mutex_lock(&log_state.lock);
-        vfprintf(out(), fmt, ap);
+        write_text(fmt, ap);
         os_mutex_unlock(&log_state.lock);
     }
 }
@@ -151,7 +163,7 @@ static void limited(unsigned mask, const char *who, const char *fmt, va_list ap)
     os_mutex_lock(&log_state.lock);
     if (admit(who)) {
         fprintf(out(), "%s: ", who);
-        vfprintf(out(), fmt, ap);
+        write_text(fmt, ap);
         fputc('\n', out());
     }
     os_mutex_unlock(&log_state.lock);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/visible.h"
 
 /* Room for n more characters and the NUL. */
 static void reserve(struct strbuf *s, size_t n)
@@ -74,6 +75,16 @@ void strbuf_bytes(struct strbuf *s, const void *p, size_t n)
     }
     s->len += n;
     s->text[s->len] = '\0';
+}
+
+void strbuf_make_visible(struct strbuf *s)
+{
+    const size_t room = VISIBLE_GROWTH * s->len + 1;
+    char *text = mem_alloc(room);
+    s->len = visible_copy(text, room, strbuf_text(s), s->len, true);
+    s->cap = room;
+    mem_free(s->text);
+    s->text = text;
 }
 
 const char *strbuf_text(const struct strbuf *s)

@@ -26,6 +26,9 @@ void strbuf_puts(struct strbuf *s, const char *text);
 void strbuf_putc(struct strbuf *s, char c);
 void strbuf_bytes(struct strbuf *s, const void *p, size_t n);
 
+/* Escapes in s what a terminal must not be given (base/visible.h); lines stay lines. */
+void strbuf_make_visible(struct strbuf *s);
+
 /* The text, "" if nothing was added; s keeps it. */
 const char *strbuf_text(const struct strbuf *s);
 

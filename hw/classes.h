@@ -17,6 +17,7 @@
     X(gpex_pcihost_class)                                                                          \
     X(gpex_root_class)                                                                             \
     X(gpio_key_class)                                                                              \
+    X(guest_loader_class)                                                                          \
     X(loader_class)                                                                                \
     X(pcie_root_port_class)                                                                        \
     X(pl011_class)                                                                                 \

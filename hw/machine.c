@@ -127,6 +127,13 @@ void machine_add_start(struct machine *m, unsigned cpu, uint64_t pc)
     m->starts = s;
 }
 
+void machine_add_module(struct machine *m, const struct machine_module *module)
+{
+    struct machine_module *mine = mem_dup(module, sizeof(*module));
+    mine->next = m->modules;
+    m->modules = mine;
+}
+
 static void place_images(struct machine *m)
 {
     struct error e;
@@ -188,6 +195,10 @@ void machine_free(struct machine *m)
     for (struct machine_start *p = m->starts, *next; p; p = next) {
         next = p->next;
         mem_free(p);
+    }
+    for (struct machine_module *k = m->modules, *next; k; k = next) {
+        next = k->next;
+        mem_free(k);
     }
     for (struct machine_global *g = m->globals, *next; g; g = next) {
         next = g->next;

@@ -62,6 +62,15 @@ struct machine_start {
     struct machine_start *next;
 };
 
+/* A kernel or RAM disk in memory for a hypervisor's first guest: the device tree tells of it. */
+struct machine_module {
+    bool ramdisk;
+    paddr addr;
+    uint64_t bytes;
+    const char *bootargs; /* NULL: none; outlives the machine's finish */
+    struct machine_module *next;
+};
+
 struct machine {
     const struct machine_class *cls;
     struct machine_config config;
@@ -84,6 +93,7 @@ struct machine {
      * says. */
     struct placements placements;
     struct machine_start *starts;
+    struct machine_module *modules;
     struct machine_global *globals; /* in their order; checked */
 
     struct bus *buses;      /* list */
@@ -153,6 +163,8 @@ bool machine_add_global(struct machine *m, const struct machine_global *g, struc
 struct vcpu *machine_add_vcpu(struct machine *m, const struct cpu_class *cls, struct error *e);
 /* From the next reset on vCPU cpu begins at pc. */
 void machine_add_start(struct machine *m, unsigned cpu, uint64_t pc);
+/* Before machine_finish. */
+void machine_add_module(struct machine *m, const struct machine_module *module);
 /* All of the machine, also a partly built one. Not the clock, loop and back ends, which are the
  * caller's. */
 void machine_free(struct machine *m);

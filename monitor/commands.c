@@ -108,7 +108,7 @@ static void drop_word(struct call *c)
     memmove(c->words, c->words + 1, c->count * sizeof(c->words[0]));
 }
 
-void monitor_execute(struct monitor_session *s, const char *line, struct strbuf *out)
+static void run_line(struct monitor_session *s, const char *line, struct strbuf *out)
 {
     char *text = mem_strdup(line);
     struct call c = {.session = s, .out = out, .format = ""};
@@ -135,6 +135,16 @@ void monitor_execute(struct monitor_session *s, const char *line, struct strbuf 
         }
     }
     mem_free(text);
+}
+
+/* Names of files and the like come from outside: they must not steer the terminal. */
+void monitor_execute(struct monitor_session *s, const char *line, struct strbuf *out)
+{
+    struct strbuf said = {0};
+    run_line(s, line, &said);
+    strbuf_make_visible(&said);
+    strbuf_bytes(out, strbuf_text(&said), said.len);
+    strbuf_free(&said);
 }
 
 static void complete_from(const struct command *table, const char *word, struct strbuf *out)

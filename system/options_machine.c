@@ -172,7 +172,8 @@ static bool check_machine_group(struct config *c, struct error *e)
     }
     if (!type) {
         char *list = options_machines(c->arch);
-        error_set(e, "no machine is chosen: -machine NAME is missing\n%s", list);
+        error_set(e, "no machine is chosen: -machine NAME is missing");
+        error_append_lines(e, list);
         mem_free(list);
         return false;
     }

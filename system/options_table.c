@@ -85,7 +85,8 @@ const struct option options[] = {
     GROUP("name", NULL, "TEXT", M, name_group, "guest", "the machine's name"),
     FLAG("snapshot", D, snapshot, "writes to all disks are dropped at the end"),
 
-    TEXT("kernel", "FILE", B, machine.kernel, "kernel to start: Image, gzip or zstd, ELF, uImage"),
+    TEXT("kernel", "FILE", B, machine.kernel,
+         "kernel: Image (gzip, zstd, zboot), ELF, uImage, raw"),
     TEXT("initrd", "FILE", B, machine.initrd, "initial RAM disk"),
     TEXT("append", "TEXT", B, machine.append, "kernel command line"),
     TEXT("dtb", "FILE", B, machine.dtb, "device tree in place of the generated one"),

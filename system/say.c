@@ -21,6 +21,7 @@ static void print(const char *kind, const char *fmt, va_list ap)
     strbuf_printf(&s, "%s: %s", program, kind);
     strbuf_vprintf(&s, fmt, ap);
     strbuf_putc(&s, '\n');
+    strbuf_make_visible(&s);
     ssize_t n = write(2, strbuf_text(&s), s.len);
     (void)n; /* there is nowhere else to say it */
     strbuf_free(&s);

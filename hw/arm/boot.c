@@ -9,7 +9,6 @@
 
 #include <inttypes.h>
 #include <string.h>
-#include <zlib.h>
 
 #include "base/bits.h"
 #include "base/cursor.h"
@@ -17,9 +16,12 @@
 #include "cpu/arm.h"
 #include "hw/decompress.h"
 #include "hw/elf.h"
+#include "hw/ihex.h"
+#include "hw/uimage.h"
 
 #define MIB (UINT64_C(1) << 20)
-#define HEAD_BYTES 4096 /* enough to recognize a kernel and read an Image's headers */
+#define HEAD_BYTES 4096    /* enough to recognize a kernel and read an Image's headers */
+#define RAW_OFFSET 0x80000 /* into RAM: where kernels without a header, or with an old one, go */
 
 /* A kernel file or what was unpacked from it. */
 struct kernel {
@@ -58,12 +60,7 @@ static bool is_zboot(const struct kernel *k)
     return starts(k, 0, "MZ", 2) && starts(k, 4, "zimg", 4);
 }
 
-static bool is_uimage(const struct kernel *k)
-{
-    return starts(k, 0, "\x27\x05\x19\x56", 4);
-}
-
-/* What a file is that is no AArch64 kernel. */
+/* What a file is that is no AArch64 kernel; NULL: nothing that is known, so it may be one. */
 static const char *foreign_name(const struct kernel *k)
 {
     if (starts(k, 0x202, "HdrS", 4)) {
@@ -84,7 +81,10 @@ static const char *foreign_name(const struct kernel *k)
     if (starts(k, 0, "MZ", 2)) {
         return "an EFI program, not a kernel";
     }
-    return k->size < 64 ? "too short to be one" : "of no known format";
+    if (ihex_is(k->head, k->head_size)) {
+        return "an Intel HEX file";
+    }
+    return k->size ? NULL : "empty";
 }
 
 /* ---- the file */
@@ -185,6 +185,28 @@ static bool unpack(struct kernel *k, uint64_t max, struct error *e)
     return true;
 }
 
+/* ---- raw */
+
+/* The file, as it is, that far into RAM, where it takes size bytes and begins. */
+static bool place_at(struct arm_boot *b, struct kernel *k, uint64_t offset, uint64_t size,
+                     struct error *e)
+{
+    if (offset > b->ram_bytes || size > b->ram_bytes - offset) {
+        return error_set(e,
+                         "%s: the kernel needs %" PRIu64 " MiB at 0x%" PRIx64
+                         " and does not fit into %" PRIu64 " MiB of memory (-m)",
+                         k->what, (size + MIB - 1) / MIB, b->ram_base + offset, b->ram_bytes / MIB);
+    }
+    b->contract = ARM_BOOT_LINUX;
+    b->entry = b->kernel_low = b->ram_base + offset;
+    b->kernel_high = b->kernel_low + size;
+    struct placement p = {
+        .what = k->what, .base = b->entry, .size = k->size, .bytes = k->bytes, .file = k->file};
+    k->bytes = NULL;
+    k->file = (struct image_file){0};
+    return placements_add(b->placements, &p, e);
+}
+
 /* ---- Image (Linux, booting.rst) */
 
 /* An Image that is also an EFI program lists its sections: all that are in the file must be there.
@@ -226,66 +248,27 @@ static bool place_image(struct arm_boot *b, struct kernel *k, struct error *e)
         return error_set(e, "%s: a big-endian kernel; the machine starts little-endian", k->what);
     }
     if (image_size == 0) { /* before Linux 3.17 */
-        text_offset = 0x80000;
+        text_offset = RAW_OFFSET;
     } else if (text_offset < 4096) {
         text_offset += 2 * MIB;
     }
-    uint64_t size = image_size > k->size ? image_size : k->size;
-    if (text_offset > b->ram_bytes || size > b->ram_bytes - text_offset) {
-        return error_set(e,
-                         "%s: the kernel needs %" PRIu64 " MiB at 0x%" PRIx64
-                         " and does not fit into %" PRIu64 " MiB of memory (-m)",
-                         k->what, (size + MIB - 1) / MIB, b->ram_base + text_offset,
-                         b->ram_bytes / MIB);
-    }
-    b->has_image = true;
-    b->entry = b->kernel_low = b->ram_base + text_offset;
-    b->kernel_high = b->kernel_low + size;
-    struct placement p = {
-        .what = k->what, .base = b->entry, .size = k->size, .bytes = k->bytes, .file = k->file};
-    k->bytes = NULL;
-    k->file = (struct image_file){0};
-    return placements_add(b->placements, &p, e);
+    return place_at(b, k, text_offset, image_size > k->size ? image_size : k->size, e);
 }
 
-/* ---- uImage (U-Boot's legacy format, big-endian) */
+/* ---- uImage */
 
-struct uimage {
-    uint32_t magic, header_crc, time, size, load, entry, data_crc;
-    uint8_t os, arch, type, compression;
-};
-
+/* Architectures in its header. */
 enum {
-    UIMAGE_BYTES = 64,
-    UIMAGE_ARM64 = 22,
-    UIMAGE_KERNEL = 2,
-    UIMAGE_PLAIN = 0,
-    UIMAGE_GZIP = 1
+    UIMAGE_ARM = 2,
+    UIMAGE_ARM64 = 22
 };
 
-static bool uimage_header(const struct kernel *k, struct uimage *u, struct error *e)
+/* QEMU takes those for 32-bit Arm too, which some build systems write for either. */
+static bool check_uimage(const struct kernel *k, const struct uimage *u, struct error *e)
 {
-    struct cursor c;
-    uint8_t header[UIMAGE_BYTES];
-    cursor_init(&c, k->bytes, k->size);
-    if (!cursor_be32(&c, &u->magic) || !cursor_be32(&c, &u->header_crc) ||
-        !cursor_be32(&c, &u->time) || !cursor_be32(&c, &u->size) || !cursor_be32(&c, &u->load) ||
-        !cursor_be32(&c, &u->entry) || !cursor_be32(&c, &u->data_crc) || !cursor_u8(&c, &u->os) ||
-        !cursor_u8(&c, &u->arch) || !cursor_u8(&c, &u->type) || !cursor_u8(&c, &u->compression) ||
-        !cursor_seek(&c, 0) || !cursor_bytes(&c, header, UIMAGE_BYTES)) {
-        return error_set(e, "%s: the uImage is truncated", k->what);
-    }
-    memset(header + 4, 0, 4);
-    if (crc32(0, header, UIMAGE_BYTES) != u->header_crc) {
-        return error_set(e, "%s: the uImage's header is damaged", k->what);
-    }
-    if (u->arch != UIMAGE_ARM64 || u->type != UIMAGE_KERNEL) {
+    if ((u->arch != UIMAGE_ARM64 && u->arch != UIMAGE_ARM) || u->type != UIMAGE_KERNEL) {
         return error_set(e, "%s: a uImage, but no AArch64 kernel (architecture %u, type %u)",
                          k->what, u->arch, u->type);
-    }
-    if (u->compression != UIMAGE_PLAIN && u->compression != UIMAGE_GZIP) {
-        return error_set(e, "%s: uImage compression %u; none and gzip can be read", k->what,
-                         u->compression);
     }
     return true;
 }
@@ -293,27 +276,12 @@ static bool uimage_header(const struct kernel *k, struct uimage *u, struct error
 static bool place_uimage(struct arm_boot *b, struct kernel *k, struct error *e)
 {
     struct uimage u;
-    struct cursor c, data;
-    if (!kernel_read(k, b->ram_bytes, e) || !uimage_header(k, &u, e)) {
+    struct unpacked out;
+    if (!kernel_read(k, b->ram_bytes, e) || !uimage_read(k->what, k->bytes, k->size, &u, e) ||
+        !check_uimage(k, &u, e) || !uimage_unpack(k->what, &u, b->ram_bytes, &out, e)) {
         return false;
     }
-    cursor_init(&c, k->bytes, k->size);
-    if (!cursor_at(&c, UIMAGE_BYTES, u.size, &data)) {
-        return error_set(e, "%s: the uImage is truncated", k->what);
-    }
-    if (crc32_z(0, data.data, data.len) != u.data_crc) {
-        return error_set(e, "%s: the uImage's data is damaged", k->what);
-    }
-    struct unpacked out = {.n = data.len};
-    if (u.compression == UIMAGE_PLAIN) {
-        out.bytes = mem_try_alloc(out.n ? out.n : 1);
-        if (!out.bytes) {
-            return error_set(e, "%s: no memory to hold it", k->what);
-        }
-        memcpy(out.bytes, data.data, out.n);
-    } else if (!decompress_gzip(k->what, data.data, data.len, b->ram_bytes, &out, e)) {
-        return false;
-    }
+    b->contract = u.os == UIMAGE_LINUX ? ARM_BOOT_LINUX : ARM_BOOT_BARE;
     b->entry = u.entry;
     b->kernel_low = u.load;
     b->kernel_high = u.load + (uint64_t)out.n;
@@ -333,6 +301,7 @@ static bool place_elf(struct arm_boot *b, struct kernel *k, struct error *e)
     if (!elf_place(&file, aarch64_arch.elf, b->placements, &info, e)) {
         return false;
     }
+    b->contract = ARM_BOOT_ELF;
     b->entry = info.entry;
     b->kernel_low = info.low;
     b->kernel_high = info.high;
@@ -349,16 +318,20 @@ static bool place_kernel(struct arm_boot *b, struct kernel *k, struct error *e)
     if (elf_is(k->head, k->head_size)) {
         return place_elf(b, k, e);
     }
-    if (is_uimage(k)) {
+    if (uimage_is(k->head, k->head_size)) {
         return place_uimage(b, k, e);
     }
     if (is_image(k)) {
         return place_image(b, k, e);
     }
+    const char *foreign = foreign_name(k);
+    if (!foreign) {
+        return place_at(b, k, RAW_OFFSET, k->size, e);
+    }
     return error_set(e,
-                     "%s: %s. AArch64 kernels are Image (also in gzip, zstd or EFI zboot), ELF or "
-                     "uImage; -device loader,file=,addr= loads anything",
-                     k->what, foreign_name(k));
+                     "%s: %s. AArch64 kernels are Image (also in gzip, zstd or EFI zboot), ELF, "
+                     "uImage or raw; -device loader,file=,addr= loads anything",
+                     k->what, foreign);
 }
 
 /* Half way into RAM, but not more than 128 MiB, and behind the kernel. */
@@ -369,14 +342,42 @@ static paddr initrd_address(const struct arm_boot *b)
     return align_up(a > b->kernel_high ? a : b->kernel_high, 4096);
 }
 
+/* A uImage's header stays behind; the kernel looks for itself whether what follows is compressed.
+ * Whatever else there is goes into memory as it is. */
+static bool skip_uimage(struct placement *p, const char *path, struct error *e)
+{
+    uint8_t head[UIMAGE_BYTES];
+    struct uimage u;
+    p->size = p->file.size;
+    if (p->size < UIMAGE_BYTES || !image_read(&p->file, 0, head, UIMAGE_BYTES) ||
+        !uimage_is(head, UIMAGE_BYTES)) {
+        return true;
+    }
+    uint8_t *bytes = image_read_all(&p->file, "-initrd", UINT32_MAX, e);
+    char *what = mem_printf("-initrd %s", path);
+    bool good = bytes && uimage_read(what, bytes, p->file.size, &u, e);
+    if (good && u.type != UIMAGE_RAMDISK) {
+        good = error_set(e, "%s: a uImage, but no RAM disk (type %u)", what, u.type);
+    } else if (good) {
+        p->offset = UIMAGE_BYTES;
+        p->size = u.size;
+    }
+    mem_free(what);
+    mem_free(bytes);
+    return good;
+}
+
 static bool place_initrd(struct arm_boot *b, const char *path, struct error *e)
 {
     struct placement p = {.what = "the initial RAM disk"};
     if (!image_open(&p.file, "-initrd", path, e)) {
         return false;
     }
+    if (!skip_uimage(&p, path, e)) {
+        image_close(&p.file);
+        return false;
+    }
     p.base = b->initrd_start = initrd_address(b);
-    p.size = p.file.size;
     b->initrd_end = b->initrd_start + p.size;
     if (p.size > b->ram_base + b->ram_bytes - b->initrd_start) {
         image_close(&p.file);
@@ -392,6 +393,7 @@ bool arm_boot_load(struct arm_boot *b, const struct machine_config *config, stru
 {
     b->kernel_low = b->kernel_high = b->ram_base;
     b->initrd_start = b->initrd_end = initrd_address(b);
+    b->contract = ARM_BOOT_NONE;
     if (!config->kernel) {
         return (!config->initrd || error_set(e, "-initrd: needs -kernel")) &&
                (!config->append || error_set(e, "-append: needs -kernel"));
@@ -409,16 +411,19 @@ bool arm_boot_load(struct arm_boot *b, const struct machine_config *config, stru
     return good && (!config->initrd || place_initrd(b, config->initrd, e));
 }
 
-/* Behind the initial RAM disk; without a kernel, or with one that leaves room there, at the start
- * of RAM. */
+/*
+ * A Linux kernel's is behind its initial RAM disk. Without a kernel, or with an ELF file that
+ * leaves room there, it is at the start of RAM; where it would lie under the file there is none.
+ */
 bool arm_boot_place_dtb(struct arm_boot *b, size_t bytes, struct error *e)
 {
-    paddr end = b->ram_base + b->ram_bytes;
-    bool low = b->initrd_start == b->initrd_end &&
-               (b->kernel_low >= b->ram_base + 2 * MIB || b->kernel_high <= b->ram_base) &&
-               !b->has_image;
-    b->dtb = low ? b->ram_base : align_up(b->initrd_end, 2 * MIB);
-    if (b->dtb > end || bytes > end - b->dtb) {
+    const paddr end = b->ram_base + b->ram_bytes;
+    const bool room = b->kernel_high <= b->ram_base ||
+                      (b->kernel_low >= b->ram_base && b->kernel_low - b->ram_base >= bytes);
+    b->has_dtb = b->contract == ARM_BOOT_LINUX || b->contract == ARM_BOOT_NONE ||
+                 (b->contract == ARM_BOOT_ELF && room);
+    b->dtb = b->contract == ARM_BOOT_LINUX ? align_up(b->initrd_end, 2 * MIB) : b->ram_base;
+    if (b->has_dtb && (b->dtb > end || bytes > end - b->dtb)) {
         return error_set(e,
                          "the device tree of %zu bytes at 0x%" PRIx64 " does not fit into %" PRIu64
                          " MiB of memory (-m)",
@@ -429,6 +434,10 @@ bool arm_boot_place_dtb(struct arm_boot *b, size_t bytes, struct error *e)
 
 bool arm_boot_set_dtb(struct arm_boot *b, uint8_t *bytes, size_t n, struct error *e)
 {
+    if (!b->has_dtb) {
+        mem_free(bytes);
+        return true;
+    }
     b->dtb_size = n;
     return placements_add(
         b->placements,

@@ -19,6 +19,7 @@
 #include "hw/block/pflash_cfi01.h"
 #include "hw/char/pl011.h"
 #include "hw/classes.h"
+#include "hw/decompress.h"
 #include "hw/gpio/pl061.h"
 #include "hw/intc/gic.h"
 #include "hw/nvram/fw_cfg.h"
@@ -384,6 +385,23 @@ static bool add_fw_cfg(struct machine *m, struct error *e)
     return true;
 }
 
+/* What gzip has packed in the n bytes, instead of them; else they themselves. NULL with an error.
+ */
+static uint8_t *unpack_gzip(const char *path, uint8_t *bytes, size_t *n, uint64_t max,
+                            struct error *e)
+{
+    struct unpacked out = {bytes, *n};
+    if (*n >= 2 && bytes[0] == 0x1f && bytes[1] == 0x8b) {
+        char *what = mem_printf("-kernel %s", path);
+        out.bytes = NULL;
+        decompress_gzip(what, bytes, *n, max, &out, e);
+        mem_free(what);
+        mem_free(bytes);
+    }
+    *n = out.n;
+    return out.bytes;
+}
+
 static bool add_blob(struct machine *m, enum fw_cfg_key size_key, enum fw_cfg_key data_key,
                      const char *what, const char *path, struct error *e)
 {
@@ -394,6 +412,9 @@ static bool add_blob(struct machine *m, enum fw_cfg_key size_key, enum fw_cfg_ke
     size_t n = f.size;
     uint8_t *bytes = image_read_all(&f, what, m->config.ram_bytes, e);
     image_close(&f);
+    if (bytes && data_key == FW_CFG_KERNEL_DATA) {
+        bytes = unpack_gzip(path, bytes, &n, m->config.ram_bytes, e);
+    }
     if (bytes) {
         fw_cfg_add_u32(virt_of(m)->fw_cfg, size_key, (uint32_t)n);
         fw_cfg_add(virt_of(m)->fw_cfg, data_key, bytes, n);
@@ -401,7 +422,8 @@ static bool add_blob(struct machine *m, enum fw_cfg_key size_key, enum fw_cfg_ke
     return bytes != NULL;
 }
 
-/* Firmware is handed the kernel instead of the guest starting in it. */
+/* Firmware is handed the kernel instead of the guest starting in it; what gzip has packed is
+ * unpacked. */
 static bool give_kernel_to_firmware(struct machine *m, struct error *e)
 {
     const struct machine_config *c = &m->config;
@@ -413,11 +435,10 @@ static bool give_kernel_to_firmware(struct machine *m, struct error *e)
         !add_blob(m, FW_CFG_INITRD_SIZE, FW_CFG_INITRD_DATA, "-initrd", c->initrd, e)) {
         return false;
     }
-    if (c->append) {
-        size_t n = strlen(c->append) + 1;
-        fw_cfg_add_u32(d, FW_CFG_CMDLINE_SIZE, (uint32_t)n);
-        fw_cfg_add(d, FW_CFG_CMDLINE_DATA, mem_dup(c->append, n), n);
-    }
+    const char *append = c->append ? c->append : "";
+    size_t n = strlen(append) + 1;
+    fw_cfg_add_u32(d, FW_CFG_CMDLINE_SIZE, (uint32_t)n);
+    fw_cfg_add(d, FW_CFG_CMDLINE_DATA, mem_dup(append, n), n);
     return true;
 }
 
@@ -538,7 +559,8 @@ static bool virt_finish(struct machine *m, struct error *e)
 static void virt_reset(struct machine *m)
 {
     const struct virt *v = virt_of(m);
-    void *tree = space_host(m->memory, v->boot.dtb, v->boot.dtb_size, true);
+    void *tree = v->boot.has_dtb ? space_host(m->memory, v->boot.dtb, v->boot.dtb_size, true)
+                                 : NULL;
     if (tree) {
         virt_fdt_seed(m, tree);
         dirty_written(m->memory, tree, v->boot.dtb_size);
@@ -546,7 +568,8 @@ static void virt_reset(struct machine *m)
     for (unsigned i = 0; i < m->vcpu_count; i++) {
         m->vcpus[i]->powered_off = i > 0;
     }
-    m->vcpus[0]->cls->boot(m->vcpus[0], v->boot.entry, v->boot.has_kernel ? v->boot.dtb : 0);
+    m->vcpus[0]->cls->boot(m->vcpus[0], v->boot.entry,
+                           v->boot.contract == ARM_BOOT_LINUX ? v->boot.dtb : 0);
 }
 
 static void virt_power_button(struct machine *m)

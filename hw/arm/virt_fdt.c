@@ -10,9 +10,11 @@
 #include "base/bits.h"
 #include "base/mem.h"
 #include "hw/arm/virt.h"
+#include "hw/fdt_modules.h"
 #include "hw/fdt_writer.h"
 
 #define TREE_MAX (1 << 20)
+#define USER_ROOM 20000 /* for additions to a user's tree, which has twice its size */
 
 /* Handles by which nodes refer to each other; those of CPUs follow the last. */
 enum phandle {
@@ -403,6 +405,26 @@ static void chosen_node(struct tree *t)
     mem_free(uart);
 }
 
+/*
+ * A finished tree with room for what firmware and boot loaders add to it, as much as QEMU gives
+ * (frees the given one), and with the modules of the machine.
+ */
+static void *make_room(const struct machine *m, void *tree, size_t room, size_t *bytes,
+                       struct error *e)
+{
+    void *larger = mem_alloc(room);
+    int status = fdt_open_into(tree, larger, (int)room);
+    status = status < 0 ? status : fdt_add_modules(larger, m);
+    mem_free(tree);
+    if (status < 0) {
+        error_set(e, "the device tree has no room for all of it: %s", fdt_strerror(status));
+        mem_free(larger);
+        return NULL;
+    }
+    *bytes = room;
+    return larger;
+}
+
 void *virt_fdt_create(const struct machine *m, size_t *bytes, struct error *e)
 {
     struct tree t = {.m = m, .v = virt_of(m)};
@@ -428,7 +450,8 @@ void *virt_fdt_create(const struct machine *m, size_t *bytes, struct error *e)
     timer_node(&t);
     clock_node(&t);
     chosen_node(&t);
-    return fdt_writer_finish(&t.w, bytes, e);
+    void *tree = fdt_writer_finish(&t.w, bytes, e);
+    return tree ? make_room(m, tree, TREE_MAX, bytes, e) : NULL;
 }
 
 static void seed(struct machine *m, void *tree, int node, const char *name)
@@ -501,6 +524,22 @@ static int set_chosen(const struct machine *m, void *tree)
     return status;
 }
 
+/* What libfdt calls complete, of the versions that have names and sizes where it looks for them: of
+ * an older one's nodes without a path in their name it would read the name at NULL. */
+static int check_tree(const uint8_t *file, size_t size)
+{
+    enum {
+        HEADER_BYTES = 40, /* of version 17 */
+        VERSION_AT = 20,
+        VERSION_MIN = 16
+    };
+    if (size >= HEADER_BYTES && load_be32(file) == FDT_MAGIC &&
+        load_be32(file + VERSION_AT) < VERSION_MIN) {
+        return -FDT_ERR_BADVERSION;
+    }
+    return fdt_check_full(file, size);
+}
+
 void *virt_fdt_load(const struct machine *m, const char *path, size_t *bytes, struct error *e)
 {
     struct image_file f;
@@ -514,7 +553,7 @@ void *virt_fdt_load(const struct machine *m, const char *path, size_t *bytes, st
         return NULL;
     }
     void *tree = mem_alloc(size + TREE_MAX);
-    int status = fdt_check_full(file, size);
+    int status = check_tree(file, size);
     status = status < 0 ? status : fdt_open_into(file, tree, (int)size + TREE_MAX);
     status = status < 0 ? status : set_memory(m, tree);
     status = status < 0 ? status : set_chosen(m, tree);
@@ -525,6 +564,6 @@ void *virt_fdt_load(const struct machine *m, const char *path, size_t *bytes, st
         mem_free(tree);
         return NULL;
     }
-    *bytes = fdt_totalsize(tree);
-    return tree;
+    const size_t packed = fdt_totalsize(tree), twice = 2 * size;
+    return make_room(m, tree, (packed > twice ? packed : twice) + USER_ROOM, bytes, e);
 }

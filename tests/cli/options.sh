@@ -16,6 +16,8 @@ head -c 100 kernel.elf > truncated.elf
 perl -e 'print pack("a7 x9 S< S< x100", "\x7fELF\2\1\1", 2, 62)' > x86.elf
 gzip -c kernel.elf | head -c 300 > truncated.gz
 echo 'not a kernel' > text
+echo :00000001FF > records.hex
+: > empty.bin
 
 # wrong NAME TEXT ARGUMENT...: one line on standard error that contains TEXT, status 1, no new file
 wrong() {
@@ -127,7 +129,8 @@ wrong no_cpus '-smp 0: cpus: at least 1' $V -smp 0
 wrong too_many_cpus 'at most' $V -smp 100000
 wrong topology_that_does_not_fit 'are not 4 CPUs' $V -smp 4,sockets=3
 wrong kernel_is_missing '-kernel nothing: No such file' $V -kernel nothing
-wrong kernel_is_text 'text' $V -kernel text
+wrong kernel_is_hexadecimal_text 'an Intel HEX file' $V -kernel records.hex
+wrong kernel_is_empty 'empty' $V -kernel empty.bin
 wrong kernel_is_truncated 'truncated.elf: the ELF file is truncated' $V -kernel truncated.elf
 wrong compressed_kernel_is_truncated 'truncated' $V -kernel truncated.gz
 wrong kernel_is_foreign 'an ELF file for x86-64, not for AArch64' $V -kernel x86.elf

@@ -26,6 +26,7 @@ enum form {
     ZBOOT,
     UIMAGE,
     ELF,
+    RAW,
     FORMS
 };
 
@@ -80,6 +81,10 @@ static size_t make(struct rng *g, enum form form, uint8_t *file)
     if (form == ELF) {
         return make_elf(file, &elf);
     }
+    if (form == RAW) {
+        memset(file, 0x1f, IMAGE_BYTES);
+        return IMAGE_BYTES;
+    }
     if (rng_below(g, 2)) {
         make_efi(image, IMAGE_BYTES);
     } else {
@@ -132,11 +137,16 @@ static bool load(const struct machine_config *config)
         CHECK(b.initrd_start == b.initrd_end ||
               (b.initrd_start >= TEST_RAM_BASE && b.initrd_end <= end));
         CHECK(b.initrd_start >= b.kernel_high || b.initrd_end <= b.kernel_low);
-        CHECK(b.dtb >= TEST_RAM_BASE && b.dtb + 65536 <= end);
-        CHECK(b.dtb >= b.kernel_high || b.dtb + 65536 <= b.kernel_low);
-        CHECK(b.dtb >= b.initrd_end || b.dtb + 65536 <= b.initrd_start);
+        CHECK(b.contract != ARM_BOOT_LINUX || b.has_dtb);
+        const paddr dtb_end = b.dtb + (b.has_dtb ? 65536 : 0);
+        CHECK(b.dtb >= TEST_RAM_BASE && dtb_end <= end);
+        CHECK(b.dtb >= b.kernel_high || dtb_end <= b.kernel_low);
+        CHECK(b.dtb >= b.initrd_end || dtb_end <= b.initrd_start);
     } else {
-        CHECK_MSG(e.text[0] && !strchr(e.text, '\n'), "the message is: %s", e.text);
+        CHECK(e.text[0]);
+        for (const char *p = e.text; *p; p++) {
+            CHECK_MSG((uint8_t)*p >= 0x20 && *p != 0x7f, "the message is: %s", e.text);
+        }
     }
     test_machine_free(m);
     return good;

@@ -230,6 +230,24 @@ TEST(uimage_goes_where_its_header_says)
     end(&b);
 }
 
+/* QEMU takes both: some build systems have one name for all of Arm. */
+TEST(uimage_may_be_for_32_bit_arm_and_for_no_linux)
+{
+    uint8_t data[256] = {1}, file[1024];
+    struct bench b;
+    const size_t n = make_uimage(file, 0, data, sizeof(data));
+    file[28] = 17; /* firmware */
+    file[29] = 2;
+    store_be32(file + 4, 0);
+    store_be32(file + 4, (uint32_t)crc32(0, file, 64));
+    begin(&b);
+    CHECK(load_kernel(&b, file, n));
+    CHECK_EQ(b.boot.contract, ARM_BOOT_BARE);
+    CHECK(arm_boot_place_dtb(&b.boot, 1000, &b.e));
+    CHECK(!b.boot.has_dtb);
+    end(&b);
+}
+
 TEST(damaged_uimages_are_refused)
 {
     uint8_t data[256] = {1}, file[1024];
@@ -243,7 +261,7 @@ TEST(damaged_uimages_are_refused)
     make_uimage(file, 4, data, sizeof(data));
     refuses(file, n, "uImage compression 4; none and gzip can be read");
     make_uimage(file, 0, data, sizeof(data));
-    file[29] = 2;
+    file[29] = 8; /* MIPS */
     store_be32(file + 4, 0);
     store_be32(file + 4, (uint32_t)crc32(0, file, 64));
     refuses(file, n, "a uImage, but no AArch64 kernel");
@@ -301,8 +319,7 @@ TEST(impossible_elf_files_are_refused)
 TEST(foreign_files_are_named)
 {
     uint8_t file[1024] = {0};
-    refuses(file, 0, "too short to be one");
-    refuses(file, 1024, "of no known format");
+    refuses(file, 0, "empty");
     memcpy(file + 0x202, "HdrS", 4);
     refuses(file, 1024, "an x86 Linux kernel");
     memset(file, 0, sizeof(file));
@@ -316,6 +333,36 @@ TEST(foreign_files_are_named)
     refuses(file, 1024, "a cpio archive");
     store_be32(file, 0xd00dfeed);
     refuses(file, 1024, "a device tree");
+    refuses(":00000001FF\n", 12, "an Intel HEX file");
+}
+
+/* ---- raw */
+
+TEST(what_is_of_no_known_format_is_loaded_raw)
+{
+    static const uint8_t code[] = {0x1f, 0x20, 0x03, 0xd5, 0x5a}; /* NOP and a byte */
+    uint8_t packed[64];
+    struct bench b;
+    begin(&b);
+    CHECK(load_kernel(&b, code, sizeof(code)));
+    CHECK_EQ(b.boot.entry, TEST_RAM_BASE + 0x80000);
+    CHECK_EQ(b.boot.contract, ARM_BOOT_LINUX);
+    CHECK_EQ(b.boot.kernel_high, b.boot.entry + sizeof(code));
+    CHECK_EQ(test_load(b.m, b.boot.entry, 8), 0x5ad503201f);
+    end(&b);
+
+    begin(&b);
+    CHECK(load_kernel(&b, packed, pack_gzip(code, sizeof(code), packed, sizeof(packed))));
+    CHECK_EQ(test_load(b.m, TEST_RAM_BASE + 0x80000, 8), 0x5ad503201f);
+    end(&b);
+}
+
+TEST(raw_kernel_that_does_not_fit_is_refused)
+{
+    uint8_t *large = mem_alloc(RAM_BYTES);
+    large[0] = 1;
+    refuses(large, RAM_BYTES - 0x7ffff, "does not fit into 64 MiB of memory (-m)");
+    mem_free(large);
 }
 
 TEST(missing_and_irregular_files_are_told)
@@ -377,6 +424,55 @@ TEST(initrd_goes_behind_a_large_kernel_or_is_refused)
     CHECK(!load_kernel(&b, image, sizeof(image)));
     CHECK(strstr(b.e.text, "its 33 MiB at 0x42000000 do not fit into 64 MiB of memory (-m)"));
     end(&b);
+}
+
+TEST(initrd_loses_the_header_of_its_uimage)
+{
+    uint8_t image[IMAGE_BYTES], data[256], file[1024];
+    struct bench b;
+    make_image(image, 0, MIB);
+    memset(data, 0x5a, sizeof(data));
+    const size_t n = make_uimage(file, 1, data, sizeof(data)); /* compressed, says the header */
+    begin(&b);
+    write_file(b.initrd, file, n);
+    b.config.initrd = b.initrd;
+    CHECK(!load_kernel(&b, image, sizeof(image)));
+    CHECK(strstr(b.e.text, "a uImage, but no RAM disk (type 2)"));
+    end(&b);
+
+    file[30] = 3;
+    store_be32(file + 4, 0);
+    store_be32(file + 4, (uint32_t)crc32(0, file, 64));
+    begin(&b);
+    write_file(b.initrd, file, n);
+    b.config.initrd = b.initrd;
+    CHECK(load_kernel(&b, image, sizeof(image)));
+    CHECK_EQ(b.boot.initrd_end - b.boot.initrd_start, 256);
+    CHECK_EQ(test_load32(b.m, b.boot.initrd_start), 0x5a5a5a5a);
+    end(&b);
+}
+
+/* The address of an ELF file's tree, 0: none. */
+static paddr tree_of_elf(paddr at, size_t tree_bytes)
+{
+    uint8_t file[256];
+    struct bench b;
+    begin(&b);
+    struct elf_spec s = {ELF_AARCH64, at, at, at, 64, 4096};
+    CHECK(load_kernel(&b, file, make_elf(file, &s)));
+    CHECK_EQ(b.boot.contract, ARM_BOOT_ELF);
+    CHECK(arm_boot_place_dtb(&b.boot, tree_bytes, &b.e));
+    const paddr tree = b.boot.has_dtb ? b.boot.dtb : 0;
+    end(&b);
+    return tree;
+}
+
+TEST(tree_of_an_elf_file_is_at_the_start_of_ram_or_nowhere)
+{
+    CHECK_EQ(tree_of_elf(TEST_RAM_BASE + MIB, MIB), TEST_RAM_BASE);
+    CHECK_EQ(tree_of_elf(TEST_RAM_BASE + MIB, MIB + 1), 0);
+    CHECK_EQ(tree_of_elf(TEST_RAM_BASE, 4096), 0);
+    CHECK_EQ(tree_of_elf(TEST_RAM_BASE + 16 * MIB, MIB), TEST_RAM_BASE);
 }
 
 TEST(without_kernel_the_tree_is_at_the_start_of_ram)

@@ -62,6 +62,7 @@ static const char *const extras[] = {
 
     "virtio-serial-pci",
     "pcie-root-port",
+    "guest-loader,addr=0x40380000,kernel=/proc/version",
     "loader,addr=0x40300000,data=1,data-len=4",
 };
 

@@ -391,6 +391,12 @@ TEST(file_that_is_no_tree_is_refused)
     }
     struct error e = {""};
     size_t bytes;
+    store_be32((uint8_t *)b.tree + 20, 15); /* a version whose names libfdt would seek at NULL */
+    char *old = write_temporary(b.tree, b.bytes);
+    CHECK(!virt_fdt_load(&b.m, old, &bytes, &e));
+    CHECK(strstr(e.text, "FDT_ERR_BADVERSION"));
+    unlink(old);
+    mem_free(old);
     CHECK(!virt_fdt_load(&b.m, "/nonexistent.dtb", &bytes, &e));
     CHECK_STR(e.text, "-dtb /nonexistent.dtb: No such file or directory");
     bench_end(&b);
