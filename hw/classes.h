@@ -8,6 +8,7 @@
 
 /* X(variable): a const struct device_class of that name. */
 #define DEVICE_CLASSES(X)                                                                          \
+    X(ged_class)                                                                                   \
     X(arm_gicv2m_class)                                                                            \
     X(arm_gicv3_class)                                                                             \
     X(arm_gicv3_its_class)                                                                         \

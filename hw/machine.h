@@ -17,6 +17,7 @@ struct vcpu;
 struct cpu_class;
 struct block;   /* block/block.h: an open disk */
 struct balloon; /* hw/balloon.h: a memory balloon */
+struct numa;    /* hw/numa.h */
 struct netdev;  /* net/net.h: a packet back end */
 
 /* The options of one machine as the command line gave them; strings are owned by the machine's
@@ -35,6 +36,7 @@ struct machine_config {
                      not decide */
     int64_t rtc_base_s; /* seconds since 1970 at start; from -rtc */
     const char *uuid, *name;
+    const struct numa *numa; /* NULL: all memory is one node */
 };
 
 /* Back ends by id; each returns NULL and an error when there is no such id or it is in use. */

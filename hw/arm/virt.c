@@ -2,10 +2,10 @@
 /*
  * The virt board: an AArch64 machine that exists nowhere else than in emulators. Its map is QEMU's,
  * so that the kernels, firmware and scripts made for that one find everything; what the guest is
- * told of it stands in the device tree (virt_fdt.c).
+ * told of it stands in the device tree (virt_fdt.c) and in ACPI tables (virt_acpi.c).
  *
- * Not modelled: EL2, EL3 and the secure half of the board (secure=on, virtualization=on), ACPI
- * tables, SMMUv3, memory tagging.
+ * Not modelled: EL2, EL3 and the secure half of the board (secure=on, virtualization=on), SMMUv3,
+ * memory tagging.
  */
 #include "hw/arm/virt.h"
 
@@ -16,6 +16,7 @@
 #include "base/bits.h"
 #include "base/mem.h"
 #include "cpu/arm.h"
+#include "hw/acpi/ged.h"
 #include "hw/block/pflash_cfi01.h"
 #include "hw/char/pl011.h"
 #include "hw/classes.h"
@@ -29,8 +30,6 @@
 
 #define GIB (UINT64_C(1) << 30)
 
-#define V2M_SPIS 64
-
 static unsigned redists_high(const struct virt *v)
 {
     bool there = v->highmem && v->highmem_redists;
@@ -42,11 +41,6 @@ static unsigned redists_high(const struct virt *v)
 static const char *const gic_versions[] = {"default", "2", "3", "4", "max", "host", NULL};
 static const char *const on_off_auto[] = {"auto", "on", "off", NULL};
 static const char *const iommus[] = {"none", "smmuv3", NULL};
-enum {
-    AUTO,
-    ON,
-    OFF
-};
 
 #define BOOL_PROP(name, member, initial, desc)                                                     \
     {                                                                                              \
@@ -68,8 +62,12 @@ static const struct prop virt_props[] = {
     BOOL_PROP("compact-highmem", compact_highmem, "on", "accepted; the map does not depend on it"),
     BOOL_PROP("dtb-randomness", dtb_randomness, "on", "random seeds in the device tree"),
     BOOL_PROP("dtb-kaslr-seed", dtb_kaslr_seed, "on", "the same, by its older name"),
-    {"acpi", PROP_ENUM, offsetof(struct virt, acpi), "auto", "ACPI tables (not modelled)",
-     on_off_auto},
+    {"acpi", PROP_ENUM, offsetof(struct virt, acpi), "auto",
+     "ACPI tables for firmware; auto means on", on_off_auto},
+    {"x-oem-id", PROP_STRING, offsetof(struct virt, oem_id), "BOCHS ",
+     "maker of the ACPI tables, up to 6 characters", NULL},
+    {"x-oem-table-id", PROP_STRING, offsetof(struct virt, oem_table_id), "BXPC    ",
+     "their name, up to 8 characters", NULL},
     {"iommu", PROP_ENUM, offsetof(struct virt, iommu), "none", "IOMMU for PCIe (not modelled)",
      iommus},
     {"usb", PROP_ENUM, offsetof(struct virt, usb), "auto", "USB controller (not modelled)",
@@ -98,13 +96,10 @@ static bool check_absent(const struct virt *v, struct error *e)
     if (v->ras) {
         return refuse(e, "ras=on", "memory errors are not reported; only ras=off is possible");
     }
-    if (v->acpi == ON) {
-        return refuse(e, "acpi=on", "there are no ACPI tables, but a device tree; use acpi=off");
-    }
     if (v->iommu) {
         return refuse(e, "iommu=smmuv3", "there is no SMMUv3; only iommu=none is possible");
     }
-    if (v->usb == ON) {
+    if (v->usb == VIRT_ON) {
         return refuse(e, "usb=on", "the board has no USB controller; only usb=off is possible");
     }
     return true;
@@ -242,7 +237,7 @@ static bool add_v2m(struct machine *m, struct error *e)
     v->v2m_device = make(m, "arm-gicv2m", e);
     if (!v->v2m_device ||
         !set_number(v->v2m_device, "base-spi", (unsigned)virt_rows[VIRT_GIC_V2M].spi, e) ||
-        !set_number(v->v2m_device, "num-spi", V2M_SPIS, e) || !complete(&v->v2m_device, e)) {
+        !set_number(v->v2m_device, "num-spi", VIRT_V2M_SPIS, e) || !complete(&v->v2m_device, e)) {
         return false;
     }
     gicv2m_connect(v->v2m_device, v->gic_device);
@@ -303,19 +298,9 @@ static void msi_send(void *opaque, uint64_t addr, uint32_t data, uint32_t reques
 static bool add_pcie(struct machine *m, struct error *e)
 {
     struct virt *v = virt_of(m);
-    const struct virt_row *ecam = virt_ecam_row(v), *low = &virt_rows[VIRT_PCIE_MMIO];
-    const struct virt_row *high = &virt_rows[VIRT_HIGH_MMIO], *pio = &virt_rows[VIRT_PCIE_PIO];
+    const struct pci_windows w = virt_pci_windows(v);
     v->pcie = device_new(&gpex_pcihost_class, m, NULL);
-    gpex_set_windows(v->pcie, &(struct pci_windows){
-                                  .ecam_base = ecam->base,
-                                  .ecam_size = ecam->size,
-                                  .mmio_base = low->base,
-                                  .mmio_size = low->size,
-                                  .high_base = high->base,
-                                  .high_size = virt_has_high_mmio(v) ? high->size : 0,
-                                  .pio_base = pio->base,
-                                  .pio_size = pio->size,
-                              });
+    gpex_set_windows(v->pcie, &w);
     gpex_set_msi_sink(v->pcie, &(struct pci_msi_sink){msi_send, m});
     for (unsigned i = 0; i < 4; i++) {
         v->pcie->irq[i] = spi(v, VIRT_PCIE_MMIO, i);
@@ -368,6 +353,22 @@ static bool add_flash(struct machine *m, struct error *e)
         pflash_map(d, m->memory, r->base + i * r->size);
     }
     return true;
+}
+
+static bool has_acpi(const struct virt *v)
+{
+    return v->acpi != VIRT_OFF;
+}
+
+/* Events are for firmware's guests; others have the power button's pin. */
+static bool add_ged(struct machine *m, struct error *e)
+{
+    struct virt *v = virt_of(m);
+    if (!v->has_firmware || !has_acpi(v)) {
+        return true;
+    }
+    v->ged = make(m, "acpi-ged", e);
+    return add_simple(m, VIRT_GED, 0, &v->ged, e);
 }
 
 static bool add_fw_cfg(struct machine *m, struct error *e)
@@ -506,7 +507,7 @@ static bool virt_build(struct machine *m, struct error *e)
     if (good) {
         v->rtc = make(m, "pl031", e);
         good = add_simple(m, VIRT_RTC, 0, &v->rtc, e) && add_gpio(m, e) && add_fw_cfg(m, e) &&
-               add_flash(m, e) && add_virtio(m, e) && add_pcie(m, e);
+               add_flash(m, e) && add_ged(m, e) && add_virtio(m, e) && add_pcie(m, e);
     }
     space_commit(m->memory);
     return good;
@@ -532,7 +533,7 @@ static bool virt_finish(struct machine *m, struct error *e)
                                 .ram_bytes = m->config.ram_bytes,
                                 .placements = &m->placements};
     bool by_firmware = v->has_firmware && m->config.kernel;
-    if (by_firmware && !give_kernel_to_firmware(m, e)) {
+    if ((by_firmware && !give_kernel_to_firmware(m, e)) || (has_acpi(v) && !virt_acpi_add(m, e))) {
         return false;
     }
     if (!arm_boot_load(&v->boot, by_firmware ? &without_kernel : &m->config, e)) {
@@ -574,7 +575,11 @@ static void virt_reset(struct machine *m)
 
 static void virt_power_button(struct machine *m)
 {
-    gpio_key_press(virt_of(m)->power_key);
+    const struct virt *v = virt_of(m);
+    if (v->ged) {
+        ged_raise(v->ged, GED_POWER_DOWN);
+    }
+    gpio_key_press(v->power_key);
 }
 
 static struct bus *virt_default_bus(struct machine *m, enum bus_kind kind)

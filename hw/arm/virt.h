@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The parts of the virt board: the map that everything derives from (virt.c) and its device tree
- * (virt_fdt.c). */
+/* The parts of the virt board: the map that everything derives from (virt.c), its device tree
+ * (virt_fdt.c) and its ACPI tables (virt_acpi.c). */
 #ifndef HW_ARM_VIRT_H
 #define HW_ARM_VIRT_H
 
 #include "hw/arm/boot.h"
 #include "hw/machine.h"
+#include "hw/pci/pci.h"
 
 enum virt_part {
     VIRT_FLASH,
@@ -18,6 +19,7 @@ enum virt_part {
     VIRT_RTC,
     VIRT_FW_CFG,
     VIRT_GPIO,
+    VIRT_GED,
     VIRT_VIRTIO,
     VIRT_PCIE_MMIO,
     VIRT_PCIE_PIO,
@@ -53,6 +55,7 @@ enum {
 #define VIRT_PCIE_SPI 3  /* INTA to INTD: SPI 3 to 6 */
 #define VIRT_POWER_PIN 3 /* of the GPIO controller: the power button */
 #define VIRT_CLOCK_HZ 24000000
+#define VIRT_V2M_SPIS 64 /* for message-signalled interrupts */
 
 struct virt {
     /* Properties. */
@@ -60,17 +63,24 @@ struct virt {
     bool its, secure, virtualization, mte, ras;
     bool highmem, highmem_ecam, highmem_mmio, highmem_redists, compact_highmem;
     bool dtb_randomness, dtb_kaslr_seed;
-    int acpi, iommu, usb;
+    int acpi, iommu, usb; /* enum virt_switch, iommu: 0 none */
+    char *oem_id, *oem_table_id;
 
     /* Chosen by them. */
     unsigned gic; /* 2 or 3 */
     bool has_its;
 
     struct device *gic_device, *its_device, *v2m_device, *uart, *rtc, *gpio, *fw_cfg, *flash[2],
-        *power_key;
+        *power_key, *ged;
     struct device *pcie, *virtio[32];
     bool has_firmware; /* the first flash has contents */
     struct arm_boot boot;
+};
+
+enum virt_switch {
+    VIRT_AUTO,
+    VIRT_ON,
+    VIRT_OFF
 };
 
 enum virt_gic {
@@ -100,6 +110,9 @@ const struct virt_row *virt_ecam_row(const struct virt *v);
 
 bool virt_has_high_mmio(const struct virt *v);
 
+/* Where the host bridge is. */
+struct pci_windows virt_pci_windows(const struct virt *v);
+
 /* How many redistributors the first region holds. */
 unsigned virt_redists_low(void);
 
@@ -112,5 +125,8 @@ void *virt_fdt_load(const struct machine *m, const char *path, size_t *bytes, st
 
 /* Puts new random seeds into the tree, if it has properties for them. */
 void virt_fdt_seed(struct machine *m, void *tree);
+
+/* Gives fw_cfg the ACPI tables. */
+bool virt_acpi_add(struct machine *m, struct error *e);
 
 #endif

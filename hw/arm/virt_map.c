@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The map of the virt board: addresses and interrupts of its parts, from which windows and device
- * tree derive. */
+/* The map of the virt board: addresses and interrupts of its parts, from which windows, device
+ * tree and ACPI tables derive. */
 #include "hw/arm/virt.h"
 #include "hw/intc/gic.h"
 
@@ -17,6 +17,7 @@ const struct virt_row virt_rows[VIRT_PARTS] = {
     [VIRT_RTC] = {"pl031", 0x09010000, 0x00001000, 1, 2},
     [VIRT_FW_CFG] = {"fw-cfg", 0x09020000, 0x00000018, 1, -1},
     [VIRT_GPIO] = {"pl061", 0x09030000, 0x00001000, 1, 7},
+    [VIRT_GED] = {NULL, 0x09080000, 0x00000004, 1, 9},
     [VIRT_VIRTIO] = {"virtio_mmio", 0x0a000000, 0x00000200, 32, 16},
     [VIRT_PCIE_MMIO] = {"pcie", 0x10000000, 0x2eff0000, 1, VIRT_PCIE_SPI},
     [VIRT_PCIE_PIO] = {NULL, 0x3eff0000, 0x00010000, 1, -1},
@@ -40,4 +41,20 @@ bool virt_has_high_mmio(const struct virt *v)
 unsigned virt_redists_low(void)
 {
     return (unsigned)(virt_rows[VIRT_GIC_REDIST].size / GICV3_REDIST_SIZE);
+}
+
+struct pci_windows virt_pci_windows(const struct virt *v)
+{
+    const struct virt_row *ecam = virt_ecam_row(v), *low = &virt_rows[VIRT_PCIE_MMIO];
+    const struct virt_row *high = &virt_rows[VIRT_HIGH_MMIO], *pio = &virt_rows[VIRT_PCIE_PIO];
+    return (struct pci_windows){
+        .ecam_base = ecam->base,
+        .ecam_size = ecam->size,
+        .mmio_base = low->base,
+        .mmio_size = low->size,
+        .high_base = high->base,
+        .high_size = virt_has_high_mmio(v) ? high->size : 0,
+        .pio_base = pio->base,
+        .pio_size = pio->size,
+    };
 }

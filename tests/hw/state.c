@@ -93,6 +93,7 @@ static struct machine *board(const char *gic)
     struct error e = {""};
     fake_virt_cpus(m, 3);
     m->config.ram_bytes = 4 << 20;
+    m->config.bios = __FILE__; /* some contents: with firmware there is an event device */
     m->backends = (struct machine_backends){.drive = give_disk, .chardev = give_line};
     CHECK(machine_set(m, "gic-version", gic, &e));
     CHECK_MSG(machine_build(m, &e), "%s", e.text);

@@ -174,7 +174,6 @@ TEST(what_the_board_lacks_is_refused)
     const uint64_t mib = 1 << 20;
     refuses(1, 128 * mib, "secure", "on", "only secure=off is possible");
     refuses(1, 128 * mib, "virtualization", "on", "only virtualization=off is possible");
-    refuses(1, 128 * mib, "acpi", "on", "use acpi=off");
     refuses(1, 128 * mib, "mte", "on", "only mte=off is possible");
     refuses(1, 128 * mib, "iommu", "smmuv3", "only iommu=none is possible");
     refuses(1, 128 * mib, "gic-version", "host", "use 2, 3 or max");
