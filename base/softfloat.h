@@ -80,6 +80,8 @@ struct fp_rules {
     bool default_nan_negative; /* sign of the default NaN; it is quiet with no other bit set */
     bool tiny_after_rounding;  /* underflow and flushing look at the rounded value */
     bool flush_is_inexact;     /* a flushed result raises FP_INEXACT beside FP_UNDERFLOW */
+    bool flush_apart;          /* results and operands are flushed by a switch each, and operands
+                                  raise nothing */
     bool flag_denormals;       /* a denormal operand that is used raises FP_DENORMAL */
     bool nan_signs_stay;       /* negation, also in a fused multiply-add, leaves NaNs alone */
     bool minmax_second;        /* min, max: the second operand if one is a NaN or both are zeros */

@@ -86,9 +86,10 @@ struct tcg_env {
     bool top_byte_ignored[2]; /* by bit 55 of a data address: bits 63-56 do not take part (set by
                                  the guest) */
     uint32_t fp_flags; /* cumulative FP_* flags of softfloat beside the host's own (guest_mxcsr) */
-    uint8_t fp_rounding; /* enum ir_rounding, dynamic mode */
-    bool fp_flush;       /* the host's unit flushes to zero */
-    bool fp_denormals;   /* a denormal operand that is used is an event for the guest */
+    uint8_t fp_rounding;                      /* enum ir_rounding, dynamic mode */
+    bool fp_flush;                            /* the host's unit flushes to zero */
+    bool fp_flush_results, fp_flush_operands; /* the same, by tcg_fp_set_flush_apart */
+    bool fp_denormals; /* a denormal operand that is used is an event for the guest */
     /*
      * Where vCPUs run in parallel: the monitors that all share (NULL: one host thread runs them in
      * turn), and what the slot of hot.excl_addr held when this vCPU's was set, or MONITOR_NONE.
@@ -196,6 +197,9 @@ void tcg_fp_set_rounding(struct vcpu *v, unsigned rounding);
 /* Whether the operations of code in this mode have IR_FP_FZ, and neither IR_FP_ALT nor IR_FP_FIZ:
  * all of them or none. */
 void tcg_fp_set_flush(struct vcpu *v, bool flush);
+/* The same where the rules flush results (IR_FP_FZ) and operands (IR_FP_FIZ) apart, as the host
+ * does. */
+void tcg_fp_set_flush_apart(struct vcpu *v, bool results, bool operands);
 /* An exception that is not masked came: *mxcsr is as the trap left it, and is set to what goes on.
  * true: software must evaluate the operation (only if that can be done), else it is repeated. */
 bool tcg_fp_trap(struct vcpu *v, uint32_t *mxcsr, bool can_evaluate);

@@ -9,14 +9,15 @@
 
 struct fp_env eval_fp_env(const struct ir_guest *guest, unsigned rounding, uint64_t fp)
 {
-    const bool neon = fp & IR_FP_STD_NEON, ah = fp & IR_FP_ALT, fz = neon || fp & IR_FP_FZ;
+    const bool neon = fp & IR_FP_STD_NEON, fz = neon || fp & IR_FP_FZ;
+    const struct fp_rules *rules = fp & IR_FP_ALT ? guest->fp_rules_alternate : guest->fp_rules;
 
     return (struct fp_env){
-        .rules = ah ? guest->fp_rules_alternate : guest->fp_rules,
+        .rules = rules,
         .rounding = neon ? FP_RNE : (uint8_t)rounding,
-        .flush_inputs = fz && !ah        ? FP_FLUSH_FLAGGED
-                        : fp & IR_FP_FIZ ? FP_FLUSH
-                                         : FP_KEEP,
+        .flush_inputs = fz && !rules->flush_apart ? FP_FLUSH_FLAGGED
+                        : fp & IR_FP_FIZ          ? FP_FLUSH
+                                                  : FP_KEEP,
         .flush_outputs = fz,
         .flush_half = fp & IR_FP_FZ16,
         .default_nan = neon || fp & IR_FP_DN,

@@ -61,12 +61,13 @@ enum ir_relation {
 
 /* The constants of the floating-point environment, in imm of floating-point ops. */
 enum {
-    IR_FP_FZ = 1, /* Arm FZ: flush single and double denormals, inputs and outputs */
+    IR_FP_FZ = 1, /* flush single and double denormals, inputs and outputs (Arm FZ); outputs alone
+                     where the rules flush them apart (x86 FTZ) */
     IR_FP_FZ16 = 2,
     IR_FP_DN = 4, /* default NaN */
     IR_FP_ALT =
         8, /* the guest's alternate rules (Arm FEAT_AFP); NaNs keep their signs in fneg, fabs */
-    IR_FP_FIZ = 16, /* Arm FEAT_AFP: flush inputs to zero */
+    IR_FP_FIZ = 16, /* flush inputs to zero (Arm FEAT_AFP, x86 DAZ) */
     IR_FP_NEP = 32,
     IR_FP_AHP = 64,      /* alternative half precision */
     IR_FP_STD_NEON = 128 /* A32's standard value: FZ, DN, round to nearest */

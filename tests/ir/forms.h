@@ -339,9 +339,13 @@ static inline uint64_t form_random_fp(struct rng *r, uint64_t flush)
     return flush | (rng_below(r, 4) ? 0 : other);
 }
 
-static inline uint64_t form_random_flush(struct rng *r)
+/* A block's, for that guest. */
+static inline uint64_t form_random_flush(struct rng *r, const struct ir_guest *guest)
 {
-    return rng_below(r, 3) ? 0 : IR_FP_FZ;
+    static const uint64_t apart[] = {IR_FP_FZ, IR_FP_FIZ, IR_FP_FZ | IR_FP_FIZ};
+    const uint64_t which = apart[rng_below(r, array_len(apart))];
+
+    return rng_below(r, 3) ? 0 : guest->fp_rules->flush_apart ? which : IR_FP_FZ;
 }
 
 #endif

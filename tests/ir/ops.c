@@ -85,7 +85,7 @@ static void try_form(const struct engine *e, const struct form *f, struct rng *r
 {
     static struct rig_state start, want;
     const bool fp = ir_ops[f->op].effects & IR_STICKY || f->op == IR_fneg || f->op == IR_fabs;
-    const uint64_t imm = fp ? form_random_fp(rng, e->x86 ? 0 : form_random_flush(rng)) : 0;
+    const uint64_t imm = fp ? form_random_fp(rng, form_random_flush(rng, plain.guest)) : 0;
     struct error error;
 
     rig_clear(&start);
@@ -275,6 +275,13 @@ TEST(arithmetic_under_the_hosts_rules_is_one_instruction)
         {"x = get.i64x2 v0\ny = get.i64x2 v1\nr = fadd.f64x2 x, y\nput v0, r\n", "addpd", 1},
         {"x = get.i64x2 v0\ny = get.i64x2 v1\nr = fdiv.f32x4 x, y\nput v0, r\n", "divps", 1},
         {"x = get.i64x2 v0\ny = get.i64x2 v1\nr = fmax.f32x4 x, y\nput v0, r\n", "maxps", 1},
+        {"x = get.i64x2 v0\ny = get.i64x2 v1\nr = fmul.f64x2 x, y, fp 0x11\nput v0, r\n", "mulpd",
+         1}, /* flushing results, or operands, to zero */
+        {"x = get.i64x2 v0\ny = get.i64x2 v1\nr = fsub.f32x4 x, y, fp 0x10\nput v0, r\n", "subps",
+         1},
+        {"x = get.i64x2 v0\na = vget.f32 x, #0\ny = get.i64x2 v1\nb = vget.f32 y, #0\n"
+         "r = fcmp.i32.lt a, b, fp 0x11\nput w0, r\n",
+         "ucomiss", 1},
         {"x = get.i64x4 y0\ny = get.i64x4 y1\nr = fmul.f64x4 x, y\nput y0, r\n", "mulpd", 1},
         {"x = get.i64x2 v0\na = vget.f64 x, #0\ny = get.i64x2 v1\nb = vget.f64 y, #0\n"
          "r = fadd.f64 a, b\nz = vset.f64x2 x, r, #0\nput v0, z\n",

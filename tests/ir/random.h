@@ -360,8 +360,7 @@ static inline void random_end(struct random_block *s)
 static inline void random_block(struct ir_builder *b, struct rng *r, unsigned length)
 {
     const struct forms *all = forms_all();
-    struct random_block s = {
-        .b = b, .r = r, .flush = b->guest == &rig_guest ? form_random_flush(r) : 0};
+    struct random_block s = {.b = b, .r = r, .flush = form_random_flush(r, b->guest)};
 
     for (unsigned i = all->count; i-- > 0;) {
         s.first[all->form[i].op] = i;

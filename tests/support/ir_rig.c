@@ -468,14 +468,29 @@ static void execute(struct rig *r)
 }
 
 /* Flushing to zero is the environment's for a whole block. */
-static bool flushes(const struct ir_builder *b)
+static uint64_t flushes(const struct ir_builder *b)
 {
+    const bool apart = b->guest->fp_rules->flush_apart;
+    uint64_t all = 0;
+
     for (uint32_t i = 1; i < b->count; i++) {
-        if (ir_ops[b->insns[i].op].effects & IR_STICKY && b->insns[i].imm & IR_FP_FZ) {
-            return true;
+        const uint64_t fp = b->insns[i].imm, other = IR_FP_ALT | IR_FP_STD_NEON;
+        if (ir_ops[b->insns[i].op].effects & IR_STICKY && !(apart && fp & other)) {
+            all |= fp;
         }
     }
-    return false;
+    return all;
+}
+
+static void set_flush(struct vcpu *v, const struct ir_builder *b)
+{
+    const uint64_t fp = flushes(b);
+
+    if (b->guest->fp_rules->flush_apart) {
+        tcg_fp_set_flush_apart(v, fp & IR_FP_FZ, fp & IR_FP_FIZ);
+    } else {
+        tcg_fp_set_flush(v, fp & IR_FP_FZ);
+    }
 }
 
 void rig_run(struct rig *r, const struct ir_builder *b, struct rig_state *s)
@@ -488,7 +503,7 @@ void rig_run(struct rig *r, const struct ir_builder *b, struct rig_state *s)
     memcpy(r->ram + RIG_BASE, s->memory, RIG_BYTES);
     tcg_fp_set_flags(v, s->fp_flags);
     tcg_fp_set_rounding(v, s->rounding);
-    tcg_fp_set_flush(v, flushes(b));
+    set_flush(v, b);
     v->hot.excl_addr = s->monitor;
     if (r->host) {
         execute(r);

@@ -41,6 +41,9 @@ _Static_assert(SPILL_SLOTS >= MAX_VALUES && SPILL_SLOTS % 64 == 0,
  * run-time. */
 #define FP_SPECIAL (IR_FP_FZ | IR_FP_FIZ | IR_FP_ALT | IR_FP_NEP | IR_FP_STD_NEON)
 
+/* But what MXCSR says for all code of a mode, where the guest's rules are the host's. */
+#define FP_OWN_FLUSH (IR_FP_FZ | IR_FP_FIZ)
+
 /* Condition flags that code already emitted expects, and nobody has produced yet. */
 enum pending_kind {
     FLAGS_NONE,
@@ -388,6 +391,11 @@ struct site *new_site(struct compiler *c, enum site_kind kind, bool exits,
 opcode vector_opcode(const struct ir_insn *in, bool *swap);
 
 bool fp_rules_are_native(const struct fp_rules *r);
+/* A comparison in the environment of in is not the host unit's business. */
+static inline bool fp_is_special(const struct compiler *c, const struct ir_insn *in)
+{
+    return in->imm & FP_SPECIAL & ~(unsigned)(c->h->native_fp ? FP_OWN_FLUSH : 0);
+}
 /* Under such rules: the host has in as an instruction. */
 bool fp_has_native(const struct host *h, const struct ir_insn *in);
 void emit_fp_native(struct compiler *c, const struct ir_insn *in);

@@ -16,6 +16,8 @@
  * A trap (tcg_fp_trap) has the operation evaluated by software, which sets the guest's flags, or
  * masks what is known by then and repeats it. Programs that flush run into a handful of traps each
  * time they clear their flags. Flags of exceptions that are not masked are 0 in MXCSR.
+ *
+ * A guest whose rules are the host's has DAZ and FTZ as it sets them, and wants to know no more.
  */
 #include "base/softfloat.h"
 #include "tcg/env.h"
@@ -50,7 +52,8 @@ static uint32_t control(const struct tcg_env *env, uint32_t known)
     uint32_t trap = 0, m = MXCSR_MASKS;
 
     if (!env->fp_flush) {
-        return m;
+        return m | (env->fp_flush_results ? MXCSR_FTZ : 0) |
+               (env->fp_flush_operands ? MXCSR_DAZ : 0);
     }
     trap |= known & FP_DENORMAL ? 0 : MXCSR_DE;
     trap |= (known & both) == both ? 0 : MXCSR_UE;
@@ -88,6 +91,16 @@ void tcg_fp_set_flush(struct vcpu *v, bool flush)
         vcpu_env(v)->fp_flush = flush;
         tcg_fp_set_flags(v, tcg_fp_flags(v));
     }
+}
+
+void tcg_fp_set_flush_apart(struct vcpu *v, bool results, bool operands)
+{
+    struct tcg_env *env = vcpu_env(v);
+    const uint32_t flags = tcg_fp_flags(v);
+
+    env->fp_flush_results = results;
+    env->fp_flush_operands = operands;
+    tcg_fp_set_flags(v, flags);
 }
 
 bool tcg_fp_trap(struct vcpu *v, uint32_t *mxcsr, bool can_evaluate)

@@ -194,7 +194,7 @@ static unsigned condition_of_fcmp(struct compiler *c, uint16_t v)
     };
     const unsigned code = codes[in->aux & 15];
 
-    if (code == 0xff || (in->imm & FP_SPECIAL) || (in->src != T_F64 && in->src != T_F32) ||
+    if (code == 0xff || fp_is_special(c, in) || (in->src != T_F64 && in->src != T_F32) ||
         c->reg[v] >= 0 || c->spill[v] || any_between(c, v, observes_flags)) {
         ask(c, request(FLAGS_TEST, T_I32, v, v), true);
         return CC_NE;
@@ -545,7 +545,7 @@ void emit_flags(struct compiler *c, const struct ir_insn *in)
     if (in->op == IR_flags_fcmp) {
         /* lt: S and C; eq: Z; unordered: V; greater: nothing */
         const bool f64 = in->src == T_F64;
-        if ((in->src != T_F64 && in->src != T_F32) || (in->imm & FP_SPECIAL)) {
+        if ((in->src != T_F64 && in->src != T_F32) || fp_is_special(c, in)) {
             c->reg[c->i] = (int8_t)dst;
             c->owner[0][dst] = (uint16_t)c->i;
             fallback(c, in);

@@ -221,7 +221,7 @@ void emit_fp(struct compiler *c, const struct ir_insn *in)
 /* Flags of a comparison that somebody wants as a value: 0 or 1. */
 void emit_fcmp(struct compiler *c, const struct ir_insn *in)
 {
-    if ((in->src != T_F64 && in->src != T_F32) || (in->imm & FP_SPECIAL)) {
+    if ((in->src != T_F64 && in->src != T_F32) || fp_is_special(c, in)) {
         fallback(c, in);
         return;
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Floating point of a guest whose rules are this host's (struct fp_rules): the instructions
- * themselves, with nothing checked; all flags are in MXCSR. An instruction more than the guest has
- * might raise what the guest's does not, so what has no such instruction is evaluated.
+ * themselves, with nothing checked; all flags are in MXCSR, and so is what is flushed to zero. An
+ * instruction more than the guest has might raise what the guest's does not, so what has no such
+ * instruction is evaluated.
  */
 #include "base/softfloat.h"
 #include "tcg/host/x86_64/simd.h"
@@ -13,7 +14,7 @@ bool fp_rules_are_native(const struct fp_rules *r)
            r->muladd_order[1] == 1 && r->muladd_order[2] == 2 &&
            r->muladd_invalid == FP_MULADD_QUIET && r->int_overflow == FP_INT_INDEFINITE &&
            r->default_nan_negative && r->tiny_after_rounding && r->flag_denormals &&
-           r->minmax_second && r->nan_signs_stay;
+           r->minmax_second && r->nan_signs_stay && r->flush_apart && r->flush_is_inexact;
 }
 
 static bool is_single_or_double(ir_type t)
@@ -168,7 +169,7 @@ static bool converts(const struct ir_insn *in)
 
 bool fp_has_native(const struct host *h, const struct ir_insn *in)
 {
-    if (in->imm) {
+    if (in->imm & ~(uint64_t)FP_OWN_FLUSH) {
         return false;
     }
     switch (in->op) {
