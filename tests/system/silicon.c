@@ -93,6 +93,18 @@ static bool becomes(const uint8_t *byte, uint8_t value)
     return atomic_get(byte) == value;
 }
 
+/* A counter, which may be fast, goes on. */
+static bool goes_on(const uint8_t *byte)
+{
+    const int64_t give_up = os_now_ns() + PATIENCE_NS;
+    const uint8_t from = atomic_get(byte);
+
+    while ((uint8_t)(atomic_get(byte) - from) < 20 && os_now_ns() < give_up) {
+        os_sleep_until_ns(os_now_ns() + 200000);
+    }
+    return os_now_ns() < give_up;
+}
+
 static uint64_t reg(struct vcpu *v, unsigned n)
 {
     uint32_t x;
@@ -114,7 +126,7 @@ TEST(registers_are_there_while_it_is_stopped)
     map_ports(&s);
     put(&s, 0, counting, sizeof(counting));
     start(&s);
-    CHECK(becomes(&s.ports[0], 100));
+    CHECK(goes_on(&s.ports[0]));
     for (unsigned i = 0; i < 50; i++) {
         accel_stop(s.a);
         const uint64_t a = reg(s.b->vcpus[0], 0), pc = reg(s.b->vcpus[0], 1);
@@ -168,7 +180,7 @@ TEST(a_job_finds_the_registers)
     map_ports(&s);
     put(&s, 0, counting, sizeof(counting));
     start(&s);
-    CHECK(becomes(&s.ports[0], 100));
+    CHECK(goes_on(&s.ports[0]));
     work_run_on(s.b->vcpus[0],
                 &(struct vcpu_work){.fn = look_at_registers, .args = {(uintptr_t)seen}});
     CHECK(seen[1] >= CODE(0) && seen[1] < CODE(0) + sizeof(counting));
@@ -451,8 +463,7 @@ TEST(ram_that_stays_is_never_missing)
         space_remove(s.b->memory, r);
     }
     for (unsigned i = 0; i < 3; i++) {
-        const uint8_t now = port(&s, i);
-        CHECK(becomes(&s.ports[i], (uint8_t)(now + 20)));
+        CHECK(goes_on(&s.ports[i]));
         CHECK(!s.b->vcpus[i]->powered_off);
     }
     close_scene(&s);
@@ -598,7 +609,7 @@ TEST(devices_raise_inputs_of_its_controller)
     CHECK(becomes(&s.ports[1], 1));
     CHECK_EQ(port(&s, 0), 2);
     irq_set(&level, 1);
-    CHECK(becomes(&s.ports[1], 40)); /* as long as it is up */
+    CHECK(goes_on(&s.ports[1])); /* as long as it is up */
     irq_set(&level, 0);
     CHECK_EQ(port(&s, 0), 6);
     const struct accel_msi good = {.address = SILICON_MSI, .data = 33};
