@@ -224,13 +224,14 @@ static uint64_t eval_moved(const struct ir_insn *in, uint64_t a, uint64_t b, uin
         return rotate_carry(a, n, w, &carry);
     case IR_rcr:
         return rotate_carry(a, w + 1 - n % (w + 1), w, &carry);
-    case IR_flags_shl:
-    case IR_flags_shr:
-    case IR_flags_sar:
-        return n ? flags_of_shift((enum ir_op)in->op, a, n, w) : c;
     default:
-        return n ? flags_of_rotation((enum ir_op)in->op, a, n, w, c) : c;
+        break;
     }
+    if (n == 0) {
+        return c;
+    }
+    return ir_ops[in->op].effects & IR_SHIFT ? flags_of_shift((enum ir_op)in->op, a, n, w)
+                                             : flags_of_rotation((enum ir_op)in->op, a, n, w, c);
 }
 
 bool ir_eval_condition(enum ir_cond cond, uint64_t flags)
@@ -248,6 +249,9 @@ static uint64_t eval_flags(const struct ir_insn *in, uint64_t a, uint64_t b, uin
     const unsigned w = ir_lane_bits(in->src);
     const unsigned carry = c & IR_FLAG_C ? 1 : 0;
 
+    if (ir_gives_moved_flags(in->op)) {
+        return eval_moved(in, a, b, c);
+    }
     switch (in->op) {
     case IR_cmp:
         return ir_eval_condition((enum ir_cond)in->aux, flags_of_sub(a, b, 0, w));
@@ -272,13 +276,6 @@ static uint64_t eval_flags(const struct ir_insn *in, uint64_t a, uint64_t b, uin
         return a - b - carry;
     case IR_rcl:
     case IR_rcr:
-    case IR_flags_shl:
-    case IR_flags_shr:
-    case IR_flags_sar:
-    case IR_flags_rol:
-    case IR_flags_ror:
-    case IR_flags_rcl:
-    case IR_flags_rcr:
         return eval_moved(in, a, b, c);
     case IR_flags_with:
         return (a & ~(uint64_t)in->aux) | (b & in->aux);

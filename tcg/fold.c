@@ -524,13 +524,6 @@ static const uint8_t families[IR_OP_COUNT] = {
     [IR_select] = COMPARE,
     [IR_flags_select] = COMPARE,
     [IR_flags_cmc] = FLAGS,
-    [IR_flags_shl] = FLAGS,
-    [IR_flags_shr] = FLAGS,
-    [IR_flags_sar] = FLAGS,
-    [IR_flags_rol] = FLAGS,
-    [IR_flags_ror] = FLAGS,
-    [IR_flags_rcl] = FLAGS,
-    [IR_flags_rcr] = FLAGS,
     [IR_flags_with] = FLAGS,
     [IR_udivw] = WIDE_DIVISION,
     [IR_uremw] = WIDE_DIVISION,
@@ -588,7 +581,7 @@ ir_val ir_fold(struct ir_builder *b, struct ir_insn *in)
     }
     switch ((enum family)families[in->op]) {
     case NOTHING:
-        return IR_NONE;
+        return ir_gives_moved_flags(in->op) ? fold_flags(b, in) : IR_NONE;
     case INTEGER:
         return ir_is_vector(in->type) ? fold_vector(b, in) : fold_integer(b, in);
     case CONVERT:

@@ -7,6 +7,7 @@
 #include "tcg/build.h"
 #include "tcg/eval.h"
 #include "tcg/fold.h"
+#include "tcg/opinfo.h"
 
 static ir_val boolean(struct ir_builder *b, bool value)
 {
@@ -506,7 +507,6 @@ static ir_val test_with(struct ir_builder *b, enum ir_cond c, const struct ir_in
 /* Flags of a shift or rotation by a constant. */
 static ir_val fold_moved(struct ir_builder *b, struct ir_insn *in)
 {
-    const bool shift = in->op == IR_flags_shl || in->op == IR_flags_shr || in->op == IR_flags_sar;
     uint64_t n;
 
     if (!fold_is_const(b, in->b, &n)) {
@@ -515,7 +515,7 @@ static ir_val fold_moved(struct ir_builder *b, struct ir_insn *in)
     if ((n & (in->src == T_I64 ? 63 : 31)) == 0) {
         return in->c;
     }
-    if (shift) { /* the flags before do not matter */
+    if (ir_ops[in->op].effects & IR_SHIFT) { /* the flags before do not matter */
         in->c = (uint16_t)ir_flags_from(b, ir_konst(b, T_I32, 0));
     }
     return IR_NONE;
@@ -541,10 +541,6 @@ static ir_val fold_flags_test(struct ir_builder *b, struct ir_insn *in)
         return IR_NONE;
     case IR_flags_select:
         return test_select(b, c, f);
-    case IR_flags_shl:
-    case IR_flags_shr:
-    case IR_flags_sar:
-        return test_shift(b, c, f);
     case IR_flags_with:
         return test_with(b, c, f);
     case IR_flags_cmc:
@@ -564,7 +560,7 @@ static ir_val fold_flags_test(struct ir_builder *b, struct ir_insn *in)
         }
         return IR_NONE;
     default:
-        return IR_NONE;
+        return ir_ops[f->op].effects & IR_SHIFT ? test_shift(b, c, f) : IR_NONE;
     }
 }
 
@@ -576,14 +572,6 @@ ir_val fold_flags(struct ir_builder *b, struct ir_insn *in)
     switch (in->op) {
     case IR_flags_test:
         return fold_flags_test(b, in);
-    case IR_flags_shl:
-    case IR_flags_shr:
-    case IR_flags_sar:
-    case IR_flags_rol:
-    case IR_flags_ror:
-    case IR_flags_rcl:
-    case IR_flags_rcr:
-        return fold_moved(b, in);
     case IR_flags_with:
         return in->a == in->b || in->aux == 0             ? in->a
                : (in->aux & IR_FLAGS_ALL) == IR_FLAGS_ALL ? in->b
@@ -610,6 +598,6 @@ ir_val fold_flags(struct ir_builder *b, struct ir_insn *in)
         }
         return IR_NONE;
     default:
-        return IR_NONE;
+        return ir_gives_moved_flags(in->op) ? fold_moved(b, in) : IR_NONE;
     }
 }

@@ -17,7 +17,10 @@ enum {
     MAY_EXIT = IR_MAY_EXIT,
     ENDS = IR_ENDS,
     COMMUTES = IR_COMMUTES,
-    LIFTS = IR_LIFTS
+    LIFTS = IR_LIFTS,
+    SOURCE = IR_SOURCE,
+    SHIFT = IR_SHIFT,
+    ROTATE = IR_ROTATE
 };
 
 /* Operands of each shape. */

@@ -3,6 +3,7 @@
 #ifndef TCG_OPINFO_H
 #define TCG_OPINFO_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "tcg/ir.h"
@@ -42,7 +43,10 @@ enum ir_effects {
     IR_COMMUTES = 1 << 9,
     IR_LIFTS = 1 << 10,
     IR_EXPRESSION = 1 << 11, /* the evaluator is an expression over integers, not EV or NOEVAL */
-    IR_FOLDS = 1 << 12       /* the folder may know something better */
+    IR_FOLDS = 1 << 12,      /* the folder may know something better */
+    IR_SOURCE = 1 << 13,
+    IR_SHIFT = 1 << 14,
+    IR_ROTATE = 1 << 15
 };
 
 struct ir_op_info {
@@ -55,6 +59,12 @@ struct ir_op_info {
 /* By enum ir_op. */
 extern const struct ir_op_info ir_ops[IR_OP_COUNT];
 extern const char *const ir_shape_names[];
+
+/* It gives the flags of a shift or a rotation. */
+static inline bool ir_gives_moved_flags(unsigned op)
+{
+    return ir_ops[op].effects & (IR_SHIFT | IR_ROTATE);
+}
 
 /* Text of type t, such as "i64", "f32x4", "flags". Static. */
 const char *ir_type_name(ir_type t);

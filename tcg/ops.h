@@ -19,6 +19,8 @@
  *   ENDS           terminates the block
  *   COMMUTES       a and b may be exchanged
  *   LIFTS          with a vector type it works lane by lane
+ *   SOURCE         src, the type of an operand, is part of the instruction (as of CVT and CVTI)
+ *   SHIFT, ROTATE  the flags of a moved by b; of rotations some of c's stay
  *
  * Evaluator: for scalar integers an expression over the uint64_t operands a, b, c (zero-extended to
  * 64 bits from the type's width), the width w in bits, and sx(x) = x sign-extended from w bits; the
@@ -68,10 +70,10 @@ OP(vkonst, CONST, PURE, EV(eval_vkonst)) /* imm repeated */
  * one, runs */
 OP(page, CONST, PURE, NOEVAL)
 OP(get, GET, READS_STATE, NOEVAL)        /* register row */
-OP(put, PUT, WRITES_STATE, NOEVAL)
+OP(put, PUT, WRITES_STATE | SOURCE, NOEVAL)
 /* state that is no register row: aux is the offset in the CPU struct */
 OP(env_load, ENV, READS_STATE, NOEVAL)
-OP(env_store, ENV, WRITES_STATE, NOEVAL)
+OP(env_store, ENV, WRITES_STATE | SOURCE, NOEVAL)
 
 /* ---- integers, scalar and by lane */
 OP(add, BIN, PURE | COMMUTES | LIFTS, a + b)
@@ -86,10 +88,10 @@ OP(srem, BIN, PURE, eval_srem(sx(a), sx(b)))
 /* a:b divided by c, a the upper half; 0 where the quotient does not fit or c is 0, which _over says */
 OP(udivw, TRI, PURE, eval_wide_div(a, b, c, w).quotient)
 OP(uremw, TRI, PURE, eval_wide_div(a, b, c, w).remainder)
-OP(udivw_over, TRI, PURE, eval_wide_div(a, b, c, src_bits).over) /* I32 boolean */
+OP(udivw_over, TRI, PURE | SOURCE, eval_wide_div(a, b, c, src_bits).over) /* I32 boolean */
 OP(sdivw, TRI, PURE, eval_wide_sdiv(a, b, c, w).quotient)
 OP(sremw, TRI, PURE, eval_wide_sdiv(a, b, c, w).remainder)
-OP(sdivw_over, TRI, PURE, eval_wide_sdiv(a, b, c, src_bits).over)
+OP(sdivw_over, TRI, PURE | SOURCE, eval_wide_sdiv(a, b, c, src_bits).over)
 OP(and, BIN, PURE | COMMUTES | LIFTS, a & b)
 OP(or, BIN, PURE | COMMUTES | LIFTS, a | b)
 OP(xor, BIN, PURE | COMMUTES | LIFTS, a ^ b)
@@ -127,19 +129,19 @@ OP(crc32c, BINI, PURE, eval_crc32c(a, b, aux)) /* Castagnoli */
 
 /* ---- comparisons, selection: booleans are I32 values 0 and 1 */
 /* scalars of type src: I32 boolean of a <aux> b; enum ir_cond without MI.. VC */
-OP(cmp, BINI, PURE, NOEVAL)
-OP(tst, BINI, PURE, NOEVAL)                   /* as cmp of (a & b) with 0: EQ, NE, MI, PL */
+OP(cmp, BINI, PURE | SOURCE, NOEVAL)
+OP(tst, BINI, PURE | SOURCE, NOEVAL)                   /* as cmp of (a & b) with 0: EQ, NE, MI, PL */
 OP(select, TRI, PURE, NOEVAL)                 /* a (boolean) ? b : c, any type */
 OP(vcmp, BINI, PURE, EV(eval_vcmp))           /* lanes: all ones where a <aux> b holds */
 OP(vtst, BIN, PURE | COMMUTES, EV(eval_vtst)) /* lanes: all ones where a & b is not 0 */
 OP(bsel, TRI, PURE, EV(eval_bsel))            /* bits: a ? b : c */
 
 /* ---- condition flags; type is FLAGS, the width of the operands is src */
-OP(flags_add, BIN, PURE | COMMUTES, NOEVAL)
-OP(flags_sub, BIN, PURE, NOEVAL)
-OP(flags_logic, UN, PURE, NOEVAL) /* N and Z of a; C = V = 0 */
-OP(flags_adc, TRI, PURE, NOEVAL)  /* a + b + C of c */
-OP(flags_sbb, TRI, PURE, NOEVAL)  /* a - b - C of c */
+OP(flags_add, BIN, PURE | COMMUTES | SOURCE, NOEVAL)
+OP(flags_sub, BIN, PURE | SOURCE, NOEVAL)
+OP(flags_logic, UN, PURE | SOURCE, NOEVAL) /* N and Z of a; C = V = 0 */
+OP(flags_adc, TRI, PURE | SOURCE, NOEVAL)  /* a + b + C of c */
+OP(flags_sbb, TRI, PURE | SOURCE, NOEVAL)  /* a - b - C of c */
 OP(adc, TRI, PURE, NOEVAL)        /* c is a FLAGS value */
 OP(sbb, TRI, PURE, NOEVAL)
 /*
@@ -148,22 +150,22 @@ OP(sbb, TRI, PURE, NOEVAL)
  * (shl, rotations: by 1 only; shr: it was the sign), and is 0 where more than one bit moved.
  * Rotations keep the other flags; with rcl and rcr C is part of what rotates.
  */
-OP(flags_shl, TRI, PURE, NOEVAL)
-OP(flags_shr, TRI, PURE, NOEVAL)
-OP(flags_sar, TRI, PURE, NOEVAL)
-OP(flags_rol, TRI, PURE, NOEVAL)
-OP(flags_ror, TRI, PURE, NOEVAL)
-OP(flags_rcl, TRI, PURE, NOEVAL)
-OP(flags_rcr, TRI, PURE, NOEVAL)
+OP(flags_shl, TRI, PURE | SOURCE | SHIFT, NOEVAL)
+OP(flags_shr, TRI, PURE | SOURCE | SHIFT, NOEVAL)
+OP(flags_sar, TRI, PURE | SOURCE | SHIFT, NOEVAL)
+OP(flags_rol, TRI, PURE | SOURCE | ROTATE, NOEVAL)
+OP(flags_ror, TRI, PURE | SOURCE | ROTATE, NOEVAL)
+OP(flags_rcl, TRI, PURE | SOURCE | ROTATE, NOEVAL)
+OP(flags_rcr, TRI, PURE | SOURCE | ROTATE, NOEVAL)
 OP(rcl, TRI, PURE, NOEVAL) /* the rotated value; c is a FLAGS value */
 OP(rcr, TRI, PURE, NOEVAL)
 OP(flags_with, BINI, PURE, NOEVAL)   /* a with the bits in aux of b */
 OP(flags_cmc, UN, PURE, NOEVAL)      /* complements C */
 /* Arm's encoding with C complemented: lt N C; eq Z; gt none; unordered V; aux 1: signalling */
-OP(flags_fcmp, BINI, STICKY, NOEVAL)
-OP(flags_from, UN, PURE, NOEVAL)     /* from the low 16 bits of an I32 in the layout above */
-OP(flags_bits, UN, PURE, NOEVAL)     /* to an I32; bits without a meaning are 0 */
-OP(flags_test, UNI, PURE, NOEVAL)    /* I32 boolean of condition aux */
+OP(flags_fcmp, BINI, STICKY | SOURCE, NOEVAL)
+OP(flags_from, UN, PURE | SOURCE, NOEVAL)     /* from the low 16 bits of an I32 in the layout above */
+OP(flags_bits, UN, PURE | SOURCE, NOEVAL)     /* to an I32; bits without a meaning are 0 */
+OP(flags_test, UNI, PURE | SOURCE, NOEVAL)    /* I32 boolean of condition aux */
 OP(flags_select, TRI, PURE, NOEVAL)  /* a (boolean) ? b : c, FLAGS */
 
 /*
@@ -271,7 +273,7 @@ OP(fdaz, UN, STICKY | LIFTS, EV(eval_fdaz))
 OP(fabs, UN, PURE | LIFTS, EV(eval_fabs)) /* sign bits only */
 OP(fneg, UN, PURE | LIFTS, EV(eval_fneg))
 /* operands of scalar type src: I32 boolean; aux: relations | IR_FCMP_SIGNALLING */
-OP(fcmp, BINI, STICKY, EV(eval_fcmp))
+OP(fcmp, BINI, STICKY | SOURCE, EV(eval_fcmp))
 OP(vfcmp, BINI, STICKY, EV(eval_vfcmp))                      /* lanes: all ones where it holds */
 OP(fcvt, CVT, READS_FPENV | STICKY, EV(eval_fcvt))           /* between floating-point scalars */
 OP(frint, UNI, READS_FPENV | STICKY | LIFTS, EV(eval_frint)) /* aux: rounding | IR_FRINT_EXACT */
@@ -289,15 +291,15 @@ OP(fmov_to_fp, CVT, PURE, EV(eval_fmov))
  * see struct ir_insn and memop_address */
 /* into an integer, floating-point or vector type; zero- or sign-extended by the memop */
 OP(load, MEM, LOADS | MAY_EXIT, NOEVAL)
-OP(store, MEM, STORES | MAY_EXIT, NOEVAL) /* c */
+OP(store, MEM, STORES | MAY_EXIT | SOURCE, NOEVAL) /* c */
 /* and sets the monitor; 16 bytes give a V128 */
 OP(load_excl, MEM, LOADS | WRITES_STATE | MAY_EXIT, NOEVAL)
 /* I32: 0 stored, 1 not; clears the monitor */
-OP(store_excl, MEM, STORES | WRITES_STATE | MAY_EXIT, NOEVAL)
+OP(store_excl, MEM, STORES | WRITES_STATE | MAY_EXIT | SOURCE, NOEVAL)
 /* aux: enum ir_atomic; operand c; gives the old value, zero-extended */
-OP(atomic, MEM, LOADS | STORES | MAY_EXIT, NOEVAL)
+OP(atomic, MEM, LOADS | STORES | MAY_EXIT | SOURCE, NOEVAL)
 /* a address, b expected, c new; gives the old value; 16 bytes are V128 */
-OP(cas, MEM, LOADS | STORES | MAY_EXIT, NOEVAL)
+OP(cas, MEM, LOADS | STORES | MAY_EXIT | SOURCE, NOEVAL)
 OP(barrier, NUL, STORES | LOADS, NOEVAL) /* aux: enum ir_barrier */
 
 /* ---- run-time functions: imm is the row (struct ir_call), aux a constant operand */

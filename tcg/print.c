@@ -70,38 +70,9 @@ enum ir_qualifier ir_qualifier(enum ir_op op)
 
 bool ir_has_source_type(enum ir_op op)
 {
-    switch (op) {
-    case IR_put:
-    case IR_env_store:
-    case IR_cmp:
-    case IR_tst:
-    case IR_fcmp:
-    case IR_flags_add:
-    case IR_flags_sub:
-    case IR_flags_logic:
-    case IR_flags_adc:
-    case IR_flags_sbb:
-    case IR_flags_shl:
-    case IR_flags_shr:
-    case IR_flags_sar:
-    case IR_flags_rol:
-    case IR_flags_ror:
-    case IR_flags_rcl:
-    case IR_flags_rcr:
-    case IR_udivw_over:
-    case IR_sdivw_over:
-    case IR_flags_fcmp:
-    case IR_flags_from:
-    case IR_flags_bits:
-    case IR_flags_test:
-    case IR_store:
-    case IR_store_excl:
-    case IR_atomic:
-    case IR_cas:
-        return true;
-    default:
-        return ir_ops[op].shape == SHAPE_CVT || ir_ops[op].shape == SHAPE_CVTI;
-    }
+    const struct ir_op_info *o = &ir_ops[op];
+
+    return (o->effects & IR_SOURCE) || o->shape == SHAPE_CVT || o->shape == SHAPE_CVTI;
 }
 
 bool ir_has_aux(enum ir_op op)

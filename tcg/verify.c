@@ -199,6 +199,15 @@ static bool verify_comparison(struct verifier *c)
     }
 }
 
+/* Two integers of the source's type, and flags. */
+static bool operands_are_with_flags(struct verifier *c)
+{
+    const struct ir_insn *in = c->in;
+
+    return check(c, is_int(in->src), "operands are integers") && operand_is(c, in->a, in->src) &&
+           operand_is(c, in->b, in->src) && operand_is(c, in->c, T_FLAGS);
+}
+
 static bool verify_flags(struct verifier *c)
 {
     const struct ir_insn *in = c->in;
@@ -222,6 +231,9 @@ static bool verify_flags(struct verifier *c)
     if (!check(c, in->type == T_FLAGS, "the type is not flags")) {
         return false;
     }
+    if (ir_gives_moved_flags(in->op)) {
+        return operands_are_with_flags(c);
+    }
     switch (in->op) {
     case IR_flags_cmc:
         return operands_are(c, T_FLAGS);
@@ -238,16 +250,7 @@ static bool verify_flags(struct verifier *c)
                operands_are(c, T_FLAGS);
     case IR_flags_adc:
     case IR_flags_sbb:
-    case IR_flags_shl:
-    case IR_flags_shr:
-    case IR_flags_sar:
-    case IR_flags_rol:
-    case IR_flags_ror:
-    case IR_flags_rcl:
-    case IR_flags_rcr:
-        return check(c, is_int(in->src), "operands are integers") &&
-               operand_is(c, in->a, in->src) && operand_is(c, in->b, in->src) &&
-               operand_is(c, in->c, T_FLAGS);
+        return operands_are_with_flags(c);
     default:
         return check(c, is_int(in->src), "operands are integers") && operands_are(c, in->src);
     }
