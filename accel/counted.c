@@ -104,11 +104,16 @@ uint64_t counted_in_slice(const struct vcpu *v)
     return (uint64_t)(t->budget - t->held - a->ops->count_left(v));
 }
 
+bool vcpu_is_counted(const struct vcpu *v)
+{
+    return v->accel && v->accel->accel->config.counted;
+}
+
 uint64_t vcpu_instructions(const struct vcpu *v)
 {
     const uint64_t before = atomic_get(&v->instructions);
 
-    return v->accel && v->accel->accel->config.counted ? before + counted_in_slice(v) : before;
+    return vcpu_is_counted(v) ? before + counted_in_slice(v) : before;
 }
 
 /* The vCPU whose slice is running, if this is its thread. */

@@ -34,6 +34,8 @@ void arm_set_pmu_irq(struct vcpu *v, struct irq irq);
 void arm_set_mpidr(struct vcpu *v, uint64_t mpidr);
 /* How many CPUs its cluster has, with itself; 1 at creation. */
 void arm_set_cluster_cpus(struct vcpu *v, unsigned n);
+/* Where its interrupt controller is: CBAR_EL1. */
+void arm_set_cbar(struct vcpu *v, uint64_t base);
 /* The seed of RNDR; each vCPU draws its own sequence from it. */
 void arm_set_seed(struct vcpu *v, uint64_t seed);
 

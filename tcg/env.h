@@ -217,5 +217,7 @@ struct tcg_hot *vcpu_hot(struct vcpu *v);
 
 /* Guest instructions executed by v: exact when counted, else an estimate that never goes back. */
 uint64_t vcpu_instructions(const struct vcpu *v);
+/* Are they counted exactly? */
+bool vcpu_is_counted(const struct vcpu *v);
 
 #endif

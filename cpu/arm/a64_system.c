@@ -147,6 +147,13 @@ void a64_dsb(struct a64_block *c, const struct a64_dsb *a)
     ir_guard(c->b, some, &arm_row_tlb_sync, IR_NONE, IR_NONE, 0);
 }
 
+/* All memory is waited for, that with the XS attribute too: more than it asks for. */
+void a64_dsb_nxs(struct a64_block *c, const struct a64_dsb_nxs *a)
+{
+    (void)a;
+    a64_dsb(c, NULL);
+}
+
 static uint64_t fetch_anew(struct vcpu *v, uint64_t pc, uint64_t y, uint64_t z, uint32_t aux)
 {
     (void)y, (void)z, (void)aux;
@@ -579,14 +586,25 @@ static void unknown_register(struct a64_block *c, uint32_t key, bool read)
     undefined(c);
 }
 
-/* With FEAT_IDST the identification space traps at EL0 rather than being undefined. */
-static void not_at_el0(struct a64_block *c, uint32_t key, unsigned rt)
+/* With FEAT_IDST reads of the identification space trap rather than being undefined. */
+static void no_read(struct a64_block *c, uint32_t key, unsigned rt)
 {
     if (arm_sysreg_is_id(key) && has(c, ARM_HAS_idst)) {
         raise_syndrome(c, sysreg_syndrome(key, rt, true));
     } else {
-        undefined(c);
+        unknown_register(c, key, true);
     }
+}
+
+/* With SCTLR_EL1.TIDCP (FEAT_TIDCP1) EL0's accesses of implementation-defined registers trap,
+ * whether they are there or not. */
+static bool impdef_trapped(struct a64_block *c, uint32_t key, unsigned rt, bool read)
+{
+    if (!arm_sysreg_is_impdef(key) || !is_trapped(c, ARM_TRAP_TIDCP)) {
+        return false;
+    }
+    raise_syndrome(c, sysreg_syndrome(key, rt, read));
+    return true;
 }
 
 /* Is the access by this row allowed? Emits the exception if not. */
@@ -595,8 +613,8 @@ static bool may_access(struct a64_block *c, const struct arm_sysreg *r, uint32_t
 {
     const unsigned right = c->el == 0 ? (read ? SR_R0 : SR_W0) : (read ? SR_R1 : SR_W1);
     if (!(r->flags & right)) {
-        if (c->el == 0 && read) {
-            not_at_el0(c, key, rt);
+        if (read) {
+            no_read(c, key, rt);
         } else {
             undefined(c);
         }
@@ -618,10 +636,13 @@ void a64_mrs(struct a64_block *c, const struct a64_mrs *a)
 {
     void *opaque;
     const struct arm_sysreg *r = arm_sysreg_find(c->cpu, a->key);
+    if (impdef_trapped(c, a->key, a->rt, true)) {
+        return;
+    }
     if (!r) {
         const struct sysreg_row *d = device_row(c->cpu, a->key, &opaque);
         if (!d || c->el < d->privilege || !d->read) {
-            return d ? undefined(c) : unknown_register(c, a->key, true);
+            return d ? undefined(c) : no_read(c, a->key, a->rt);
         }
         write_x(c, a->rt,
                 ir_call(c->b, T_I64, &row_device_read, IR_NONE, IR_NONE, IR_NONE, a->key));
@@ -640,6 +661,9 @@ void a64_msr(struct a64_block *c, const struct a64_msr *a)
 {
     void *opaque;
     const struct arm_sysreg *r = arm_sysreg_find(c->cpu, a->key);
+    if (impdef_trapped(c, a->key, a->rt, false)) {
+        return;
+    }
     const ir_val x = read_x(c, a->rt, 1);
     if (!r) {
         const struct sysreg_row *d = device_row(c->cpu, a->key, &opaque);

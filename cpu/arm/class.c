@@ -11,6 +11,7 @@
 #include "cpu/arm/exception.h"
 #include "cpu/arm/mmu.h"
 #include "cpu/arm/models.h"
+#include "cpu/arm/nzcv.h"
 #include "cpu/arm/pauth.h"
 #include "cpu/arm/pmu.h"
 #include "cpu/arm/regs.h"
@@ -59,7 +60,7 @@ static void reset(struct vcpu *v)
     memset(cpu->v, 0, sizeof(cpu->v));
     memset(cpu->sp_el, 0, sizeof(cpu->sp_el));
     cpu->sp = cpu->pc = 0;
-    arm_set_nzcv(cpu, 0);
+    arm_set_nzcv(cpu, 1u << PSTATE_Z_BIT); /* unknown to the manual; Z in QEMU */
     cpu->pstate = 1 << PSTATE_EL_SHIFT | PSTATE_SP | PSTATE_DAIF;
     cpu->branch_type = 0;
     cpu->sp_misaligned = cpu->tlbi_pending = cpu->off_pending = false;
@@ -99,6 +100,11 @@ void arm_set_mpidr(struct vcpu *v, uint64_t mpidr)
 void arm_set_cluster_cpus(struct vcpu *v, unsigned n)
 {
     arm_cpu(v)->cluster_cpus = n;
+}
+
+void arm_set_cbar(struct vcpu *v, uint64_t base)
+{
+    arm_cpu(v)->cbar = base;
 }
 
 void arm_set_seed(struct vcpu *v, uint64_t seed)

@@ -24,6 +24,27 @@ enum arm_id {
     ARM_ID_REVIDR,
     ARM_ID_CTR,
     ARM_ID_CLIDR,
+    ARM_ID_A32_PFR0, /* what the product says of AArch32 */
+    ARM_ID_A32_PFR1,
+    ARM_ID_A32_PFR2,
+    ARM_ID_A32_DFR0,
+    ARM_ID_A32_DFR1,
+    ARM_ID_A32_MMFR0,
+    ARM_ID_A32_MMFR1,
+    ARM_ID_A32_MMFR2,
+    ARM_ID_A32_MMFR3,
+    ARM_ID_A32_MMFR4,
+    ARM_ID_A32_MMFR5,
+    ARM_ID_A32_ISAR0,
+    ARM_ID_A32_ISAR1,
+    ARM_ID_A32_ISAR2,
+    ARM_ID_A32_ISAR3,
+    ARM_ID_A32_ISAR4,
+    ARM_ID_A32_ISAR5,
+    ARM_ID_A32_ISAR6,
+    ARM_ID_MVFR0,
+    ARM_ID_MVFR1,
+    ARM_ID_MVFR2,
     ARM_ID_PFR0,
     ARM_ID_PFR1,
     ARM_ID_PFR2,
@@ -47,7 +68,9 @@ enum arm_feature {
     ARM_HAS_fp16,
     ARM_HAS_pmu,
     ARM_HAS_lpa2,
-    ARM_HAS_l2ctlr, /* the product has L2CTLR_EL1, which no identification register says */
+    ARM_HAS_impdef_a5x, /* the product's own registers: see enum arm_impdef */
+    ARM_HAS_impdef_n1,
+    ARM_HAS_impdef_v1,
     ARM_FEATURE_COUNT
 };
 _Static_assert(ARM_FEATURE_COUNT <= 128, "struct arm_cpu.features");
@@ -130,7 +153,8 @@ enum {
     ARM_TRAP_PMU_ER = 1 << 15,
     ARM_TRAP_TDCC = 1 << 16, /* debug communication channel */
     ARM_TRAP_MOPS = 1 << 17,
-    ARM_TRAP_SCXT = 1 << 18, /* SCXTNUM_EL0 */
+    ARM_TRAP_SCXT = 1 << 18,  /* SCXTNUM_EL0 */
+    ARM_TRAP_TIDCP = 1 << 19, /* implementation-defined registers and operations */
 };
 
 /* FPCR and FPSR. */
@@ -263,7 +287,7 @@ struct arm_cpu {
     uint64_t elr[4], spsr[4], esr[4], far[4];
     uint64_t tpidr[4], tpidrro_el0, contextidr[4], scxtnum[4];
     uint64_t sctlr[4], ttbr0[4], ttbr1[4], tcr[4], mair[4], vbar[4], amair[4];
-    uint64_t afsr0[4], afsr1[4], actlr[4], par, cpacr, csselr;
+    uint64_t afsr0[4], afsr1[4], actlr[4], par, cpacr, csselr, disr;
     struct arm_pac_key key[ARM_KEY_COUNT];
 
     /* debug */
@@ -302,13 +326,13 @@ struct arm_cpu {
     uint8_t pauth_level; /* of the algorithm's identification field: 2 EPAC, 3 PAuth2, 4 FPAC, 5
                             FPACCOMBINE */
     uint8_t pad5[7];
-    struct qarma *qarma; /* of FEAT_PACQARMA5 and FEAT_PACQARMA3, else NULL; owned */
-    uint64_t reset_sctlr;
+    struct qarma *qarma;   /* of FEAT_PACQARMA5 and FEAT_PACQARMA3, else NULL; owned */
+    uint64_t cbar;         /* CBAR_EL1 */
     struct rng rng;        /* RNDR, RNDRRS */
     unsigned cluster_cpus; /* with this one */
     bool psci_by_hvc;
     bool semihosting;
-    uint8_t pad6[74]; /* to the end of a multiple of 64 bytes */
+    uint8_t pad6[90]; /* to the end of a multiple of 64 bytes */
 };
 
 static inline struct arm_cpu *arm_cpu(struct vcpu *v)

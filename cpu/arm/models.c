@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPU models: identification registers as the Technical Reference Manuals and the products have
- * them, cut to what is emulated, field by field (`emulated`). So the registers say exactly what
- * there is: no AArch32, EL2, EL3, big-endian data, RAS, SVE, SME or MTE yet. `max` is all that is
- * emulated.
+ * CPU models (products.c), without what is not emulated (`missing`): AArch32, EL2, EL3, SVE, SME,
+ * MTE.
  */
 #include "cpu/arm/models.h"
 
@@ -15,24 +13,6 @@
 
 #define U(x) UINT64_C(x)
 
-/* Each field the most that is emulated. Also the model `max`. */
-static const uint64_t emulated[ARM_ID_COUNT] = {
-    [ARM_ID_PFR0] = U(0x1301000000110011), /* CSV3, CSV2_3, DIT, FP16, EL1 and EL0 AArch64 only */
-    [ARM_ID_PFR1] = U(0x21),               /* SSBS2, BTI */
-    [ARM_ID_DFR0] = U(
-        0x10305408), /* 2 context breakpoints, 4 watchpoints, 6 breakpoints, PMUv3p1, v8.2 */
-    [ARM_ID_ISAR0] = U(0x1221111110212120), /* RNG, TLBIRANGE, FlagM2, FHM, DotProd, SM4, SM3, SHA3,
-                                               RDM, LSE, ... */
-    [ARM_ID_ISAR1] = U(0x0011111111211552), /* I8MM, BF16, SPECRES, SB, FRINTTS, LRCPC2, FCMA,
-                                               JSCVT, PAuth, DPB2 */
-    [ARM_ID_ISAR2] = U(0x0010000000115102), /* CSSC, HBC, MOPS, QARMA3, WFxT */
-    [ARM_ID_MMFR0] = U(
-        0x1000000010200026), /* ECV, 4K and 16K with LPA2, 64K, 16-bit ASIDs, 52 bits */
-    [ARM_ID_MMFR1] = U(0x0000102000311002), /* AFP, ETS2, PAN3, LOR, HPDS, HAFDBS */
-    [ARM_ID_MMFR2] = U(
-        0x1021001110110011), /* E0PD, BBM 2, TTL, IDST, LSE2, TTST, CCIDX, LVA, UAO, CnP */
-};
-
 /* QARMA5, the implementation-defined algorithm and QARMA3 are exclusive; properties choose. */
 #define ISAR1_APA U(0x00000000000000f0)
 #define ISAR1_API U(0x0000000000000f00)
@@ -41,185 +21,32 @@ static const uint64_t emulated[ARM_ID_COUNT] = {
 #define ISAR2_GPA3 U(0x0000000000000f00)
 #define ISAR2_APA3 U(0x000000000000f000)
 #define ISAR1_PAUTH (ISAR1_APA | ISAR1_API | ISAR1_GPA | ISAR1_GPI)
+#define ISAR2_CSSC (U(1) << 52)
+#define MMFR0_LPA2 (U(1) << 28 | U(1) << 20) /* TGRAN4 1 to 0, TGRAN16 2 to 1 */
 #define ISAR2_PAUTH (ISAR2_APA3 | ISAR2_GPA3)
-
-#define COUNTER_8_0 62500000u
-#define COUNTER_8_6 1000000000u
-
-static const struct arm_model models[] = {
-    {
-        .name = "max",
-        .id = {[ARM_ID_MIDR] = U(0x000f0440),
-               [ARM_ID_CTR] = U(0x9444c004),
-               [ARM_ID_CLIDR] = U(0x0a200023)},
-        .ccsidr = {U(0x000000ff0000001a), U(0x000000ff0000001a), U(0x000007ff0000003a)},
-        .counter_hz = COUNTER_8_6,
-    },
-    {
-        .name = "cortex-a35",
-        .id = {[ARM_ID_MIDR] = U(0x411fd040),
-               [ARM_ID_CTR] = U(0x84448004),
-               [ARM_ID_CLIDR] = U(0x0a200023),
-               [ARM_ID_PFR0] = U(0x2222),
-               [ARM_ID_DFR0] = U(0x10305106),
-               [ARM_ID_ISAR0] = U(0x11120),
-               [ARM_ID_MMFR0] = U(0x00101122)},
-        .ccsidr = {U(0x700fe01a), U(0x200fe01a), U(0x703fe07a)},
-        .has_l2ctlr = true,
-        .counter_hz = COUNTER_8_0,
-        .pmu_id = 0x410a,
-    },
-    {
-        .name = "cortex-a53",
-        .id = {[ARM_ID_MIDR] = U(0x410fd034),
-               [ARM_ID_REVIDR] = U(0x100),
-               [ARM_ID_CTR] = U(0x84448004),
-               [ARM_ID_CLIDR] = U(0x0a200023),
-               [ARM_ID_PFR0] = U(0x2222),
-               [ARM_ID_DFR0] = U(0x10305106),
-               [ARM_ID_ISAR0] = U(0x11120),
-               [ARM_ID_MMFR0] = U(0x1122)},
-        .ccsidr = {U(0x700fe01a), U(0x203fe002), U(0x707fe07a)},
-        .has_l2ctlr = true,
-        .counter_hz = COUNTER_8_0,
-        .pmu_id = 0x4103,
-    },
-    {
-        .name = "cortex-a55",
-        .id = {[ARM_ID_MIDR] = U(0x412fd050),
-               [ARM_ID_CTR] = U(0x84448004),
-               [ARM_ID_CLIDR] = U(0x82000023),
-               [ARM_ID_PFR0] = U(0x10112222),
-               [ARM_ID_PFR1] = U(0x10),
-               [ARM_ID_DFR0] = U(0x10305408),
-               [ARM_ID_ISAR0] = U(0x0000100010211120),
-               [ARM_ID_ISAR1] = U(0x100001),
-               [ARM_ID_MMFR0] = U(0x00101122),
-               [ARM_ID_MMFR1] = U(0x10212122),
-               [ARM_ID_MMFR2] = U(0x1011)},
-        .ccsidr = {U(0x700fe01a), U(0x200fe01a), U(0x703fe07a)},
-        .counter_hz = COUNTER_8_0,
-        .pmu_id = 0x410b,
-    },
-    {
-        .name = "cortex-a57",
-        .id = {[ARM_ID_MIDR] = U(0x411fd070),
-               [ARM_ID_CTR] = U(0x8444c004),
-               [ARM_ID_CLIDR] = U(0x0a200023),
-               [ARM_ID_PFR0] = U(0x2222),
-               [ARM_ID_DFR0] = U(0x10305106),
-               [ARM_ID_ISAR0] = U(0x11120),
-               [ARM_ID_MMFR0] = U(0x1124)},
-        .ccsidr = {U(0x700fe01a), U(0x201fe012), U(0x70ffe07a)},
-        .has_l2ctlr = true,
-        .counter_hz = COUNTER_8_0,
-        .pmu_id = 0x4101,
-    },
-    {
-        .name = "cortex-a72",
-        .id = {[ARM_ID_MIDR] = U(0x410fd083),
-               [ARM_ID_CTR] = U(0x8444c004),
-               [ARM_ID_CLIDR] = U(0x0a200023),
-               [ARM_ID_PFR0] = U(0x2222),
-               [ARM_ID_DFR0] = U(0x10305106),
-               [ARM_ID_ISAR0] = U(0x11120),
-               [ARM_ID_MMFR0] = U(0x1124)},
-        .ccsidr = {U(0x700fe01a), U(0x201fe012), U(0x707fe07a)},
-        .has_l2ctlr = true,
-        .counter_hz = COUNTER_8_0,
-        .pmu_id = 0x4102,
-    },
-    {
-        .name = "cortex-a76",
-        .id = {[ARM_ID_MIDR] = U(0x414fd0b1),
-               [ARM_ID_CTR] = U(0x8444c004),
-               [ARM_ID_CLIDR] = U(0x82000023),
-               [ARM_ID_PFR0] = U(0x1100000010111112),
-               [ARM_ID_PFR1] = U(0x10),
-               [ARM_ID_DFR0] = U(0x10305408),
-               [ARM_ID_ISAR0] = U(0x0000100010211120),
-               [ARM_ID_ISAR1] = U(0x100001),
-               [ARM_ID_MMFR0] = U(0x101122),
-               [ARM_ID_MMFR1] = U(0x10212122),
-               [ARM_ID_MMFR2] = U(0x1011)},
-        .ccsidr = {U(0x701fe01a), U(0x201fe01a), U(0x707fe03a)},
-        .counter_hz = COUNTER_8_0,
-        .pmu_id = 0x410b,
-    },
-    {
-        .name = "neoverse-n1",
-        .id = {[ARM_ID_MIDR] = U(0x414fd0c1),
-               [ARM_ID_CTR] = U(0x8444c004),
-               [ARM_ID_CLIDR] = U(0x82000023),
-               [ARM_ID_PFR0] = U(0x1100000010111112),
-               [ARM_ID_PFR1] = U(0x20),
-               [ARM_ID_DFR0] = U(0x10305408),
-               [ARM_ID_ISAR0] = U(0x0000100010211120),
-               [ARM_ID_ISAR1] = U(0x100001),
-               [ARM_ID_MMFR0] = U(0x101125),
-               [ARM_ID_MMFR1] = U(0x10212122),
-               [ARM_ID_MMFR2] = U(0x1011)},
-        .ccsidr = {U(0x701fe01a), U(0x201fe01a), U(0x70ffe03a)},
-        .counter_hz = COUNTER_8_0,
-        .pmu_id = 0x410c,
-    },
-    {
-        .name = "neoverse-v1",
-        .id = {[ARM_ID_MIDR] = U(0x411fd402),
-               [ARM_ID_CTR] = U(0x9444c004),
-               [ARM_ID_CLIDR] = U(0x82000023),
-               [ARM_ID_PFR0] = U(0x1101110120111112),
-               [ARM_ID_PFR1] = U(0x20),
-               [ARM_ID_DFR0] = U(0x000001f210305519),
-               [ARM_ID_ISAR0] = U(0x1011111110212120),
-               [ARM_ID_ISAR1] = U(0x0011100010211302),
-               [ARM_ID_MMFR0] = U(0x101125),
-               [ARM_ID_MMFR1] = U(0x10212122),
-               [ARM_ID_MMFR2] = U(0x0220011102101011)},
-        .ccsidr = {U(0x000000ff0000001a), U(0x000000ff0000001a), U(0x000007ff0000003a)},
-        .counter_hz = COUNTER_8_0,
-        .pmu_id = 0x4121,
-    },
-};
-
-const char *const arm_model_names[] = {"max",         "cortex-a35", "cortex-a53", "cortex-a55",
-                                       "cortex-a57",  "cortex-a72", "cortex-a76", "neoverse-n1",
-                                       "neoverse-v1", NULL};
 
 /* ---- identification registers and features */
 
-/* Fields where 15 means that there is none. */
-static bool is_signed_field(enum arm_id id, unsigned lo)
-{
-    return (id == ARM_ID_MMFR0 && (lo == 28 || lo == 24)) || (id == ARM_ID_DFR0 && lo == 36);
-}
+/* Fields of what is not emulated: they become 0. */
+static const uint64_t missing[ARM_ID_COUNT] = {
+    [ARM_ID_PFR0] = U(0x0000000f0000ff00),  /* SVE, EL3, EL2 */
+    [ARM_ID_CTR] = U(0x20000000),           /* DIC */
+    [ARM_ID_ISAR2] = U(0x00000000000000f0), /* RPRES */
+    [ARM_ID_MMFR0] = U(0x0000000000000f00), /* BIGEND */
+    [ARM_ID_PFR1] = U(0x000000f00f000f00),  /* NMI, SME, MTE */
+};
 
-/* The less of each field of x and y. */
-static uint64_t least_fields(enum arm_id id, uint64_t x, uint64_t y)
-{
-    uint64_t r = 0;
-    for (unsigned lo = 0; lo < 64; lo += 4) {
-        const uint64_t fx = x >> lo & 15, fy = y >> lo & 15, flip = is_signed_field(id, lo) ? 8 : 0;
-        r |= ((fx ^ flip) < (fy ^ flip) ? fx : fy) << lo;
-    }
-    return r;
-}
-
-static bool is_feature_id(enum arm_id id)
-{
-    return id >= ARM_ID_PFR0;
-}
+/* EL1 and EL0 are of AArch64 only. */
+#define PFR0_EL1_EL0 U(0xff)
+#define PFR0_A64_ONLY U(0x11)
 
 static void take_ids(struct arm_cpu *cpu, const struct arm_model *m)
 {
-    const bool all = m->id[ARM_ID_PFR0] == 0;
     for (enum arm_id i = 0; i < ARM_ID_COUNT; i++) {
-        if (!is_feature_id(i)) {
-            cpu->id[i] = m->id[i];
-        } else {
-            cpu->id[i] = all ? emulated[i] : least_fields(i, m->id[i], emulated[i]);
-        }
+        cpu->id[i] = m->id[i] & ~missing[i];
     }
+    cpu->id[ARM_ID_ISAR1] -= (cpu->id[ARM_ID_ISAR1] >> 44 & 15) == 2 ? U(1) << 44 : 0;
+    cpu->id[ARM_ID_PFR0] = (cpu->id[ARM_ID_PFR0] & ~PFR0_EL1_EL0) | PFR0_A64_ONLY;
 }
 
 static void set_feature(struct arm_cpu *cpu, enum arm_feature f, bool on)
@@ -250,7 +77,9 @@ static void derive_features(struct arm_cpu *cpu)
     set_feature(cpu, ARM_HAS_fp16, field(cpu, ARM_ID_PFR0, 16) == 1);
     set_feature(cpu, ARM_HAS_pmu, field(cpu, ARM_ID_DFR0, 8) > 0);
     set_feature(cpu, ARM_HAS_lpa2, field(cpu, ARM_ID_MMFR0, 28) == 1);
-    set_feature(cpu, ARM_HAS_l2ctlr, cpu->model->has_l2ctlr);
+    set_feature(cpu, ARM_HAS_impdef_a5x, cpu->model->impdef == ARM_IMPDEF_A5X);
+    set_feature(cpu, ARM_HAS_impdef_n1, cpu->model->impdef >= ARM_IMPDEF_N1);
+    set_feature(cpu, ARM_HAS_impdef_v1, cpu->model->impdef == ARM_IMPDEF_V1);
 }
 
 uint64_t arm_cache_geometry(const struct arm_cpu *cpu, unsigned csselr)
@@ -271,7 +100,7 @@ uint64_t arm_cache_geometry(const struct arm_cpu *cpu, unsigned csselr)
 
 /* What the user asked for. */
 struct settings {
-    bool pauth, impdef, qarma3, qarma5, pmu, lpa2;
+    bool pauth, impdef, qarma3, qarma5, pmu, lpa2, cssc;
     bool sve, sme, aarch64;
 };
 
@@ -280,6 +109,8 @@ static const struct property {
     size_t offset;
 } properties[] = {
     {"aarch64", "64-bit state; cannot be switched off", offsetof(struct settings, aarch64)},
+    {"cssc", "common short sequence compression, which max alone can have",
+     offsetof(struct settings, cssc)},
     {"lpa2", "52-bit addresses with pages of 4 and 16 KB", offsetof(struct settings, lpa2)},
     {"pauth", "pointer authentication", offsetof(struct settings, pauth)},
     {"pauth-impdef", "its implementation-defined algorithm, which is fast",
@@ -384,6 +215,9 @@ static bool check_settings(const struct settings *s, const struct arm_cpu *cpu, 
         return error_set(e, "-cpu %s: lpa2=on: this model has no 52-bit addresses with these pages",
                          model);
     }
+    if (s->cssc && strcmp(model, "max") != 0) {
+        return error_set(e, "-cpu %s: cssc=on: only max can have it", model);
+    }
     if (!s->pauth && s->impdef + s->qarma3 + s->qarma5 > 0) {
         return error_set(e, "-cpu %s: an algorithm is chosen while pauth=off", model);
     }
@@ -407,9 +241,9 @@ static void choose_pauth(struct arm_cpu *cpu, const struct settings *s)
 
 static const struct arm_model *find_model(const char *name, size_t n)
 {
-    for (size_t i = 0; i < array_len(models); i++) {
-        if (strlen(models[i].name) == n && strncmp(models[i].name, name, n) == 0) {
-            return &models[i];
+    for (size_t i = 0; arm_model_names[i]; i++) {
+        if (strlen(arm_models[i].name) == n && strncmp(arm_models[i].name, name, n) == 0) {
+            return &arm_models[i];
         }
     }
     return NULL;
@@ -420,7 +254,11 @@ static bool unknown_model(const char *name, size_t n, struct error *e)
     char word[64];
     snprintf(word, sizeof(word), "%.*s", (int)(n < sizeof(word) ? n : sizeof(word) - 1), name);
     error_set(e, "-cpu %s: no such CPU model", word);
-    list_choices(e, word, arm_model_names, array_len(arm_model_names) - 1);
+    size_t count = 0;
+    while (arm_model_names[count]) {
+        count++;
+    }
+    list_choices(e, word, arm_model_names, count);
     return false;
 }
 
@@ -442,12 +280,12 @@ bool arm_model_apply(struct arm_cpu *cpu, const char *text, struct error *e)
     }
     choose_pauth(cpu, &s);
     if (!s.pmu) {
-        cpu->id[ARM_ID_DFR0] &= ~U(0xf00);
+        cpu->id[ARM_ID_DFR0] &= ~(U(0xf00) | U(0xf) << 60); /* PMUVer, HPMN0 */
     }
-    if (!s.lpa2) {
-        cpu->id[ARM_ID_MMFR0] = least_fields(ARM_ID_MMFR0, cpu->id[ARM_ID_MMFR0],
-                                             U(0xffffffff071fffff));
+    if (!s.lpa2 && arm_has(cpu, ARM_HAS_lpa2)) {
+        cpu->id[ARM_ID_MMFR0] -= MMFR0_LPA2;
     }
+    cpu->id[ARM_ID_ISAR2] |= s.cssc ? ISAR2_CSSC : 0;
     derive_features(cpu);
     cpu->cntfrq_hz = cpu->model->counter_hz;
     return true;

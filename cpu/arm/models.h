@@ -7,15 +7,25 @@
 
 #define ARM_CACHES 3 /* levels 1 data, 1 instruction, 2 unified */
 
+/* Which implementation-defined registers a product has. */
+enum arm_impdef {
+    ARM_IMPDEF_CBAR, /* CBAR_EL1 alone */
+    ARM_IMPDEF_A5X,  /* and those of Cortex-A35, A53, A57 and A72 */
+    ARM_IMPDEF_N1,   /* and those of Neoverse N1 */
+    ARM_IMPDEF_V1    /* and CPUECTLR2_EL1 */
+};
+
 struct arm_model {
     const char *name;
     uint64_t id[ARM_ID_COUNT];
     uint64_t ccsidr[ARM_CACHES];
+    uint64_t sctlr;      /* SCTLR_EL1 after reset */
     uint32_t counter_hz; /* of the generic timer */
-    bool has_l2ctlr;     /* L2CTLR_EL1 tells the number of cores */
-    uint16_t pmu_id;     /* PMCR_EL0.IMP and IDCODE; 0: MIDR_EL1 says it */
+    uint16_t pmu_id;     /* PMCR_EL0.IMP and IDCODE */
+    enum arm_impdef impdef;
 };
 
+extern const struct arm_model arm_models[]; /* as many as names */
 extern const char *const arm_model_names[]; /* ends with NULL */
 
 /*

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * PMUv3 for Armv8.1 (DDI 0487, D13). Six event counters and the cycle counter. Events: software
- * increment, instructions retired, CPU cycles (a nanosecond of virtual time each: a CPU of 1 GHz),
- * chained counters.
+ * PMUv3 up to FEAT_PMUv3p5 (DDI 0487, D13). Six event counters and the cycle counter. Events:
+ * software increment, CPU cycles (a nanosecond of virtual time each: a CPU of 1 GHz), instructions
+ * retired where they are counted (-icount), chained counters; stalls, of which there are none.
  *
  * A counter is a value and what its event stood at when it had that value; reading it brings both
  * up to now. Counters that filter by exception level are brought up to now at each change of level.
@@ -21,6 +21,7 @@ enum {
     CR_X = 1 << 4,
     CR_DP = 1 << 5,
     CR_LC = 1 << 6,
+    CR_LP = 1 << 7, /* FEAT_PMUv3p5 */
     CR_WRITABLE = CR_E | CR_D | CR_X | CR_DP | CR_LC,
 };
 
@@ -29,6 +30,9 @@ enum {
     EVENT_INST_RETIRED = 0x08,
     EVENT_CPU_CYCLES = 0x11,
     EVENT_CHAIN = 0x1e,
+    EVENT_STALL_FRONTEND = 0x23,
+    EVENT_STALL_BACKEND = 0x24,
+    EVENT_STALL = 0x3c,
 };
 
 #define TYPE_P (UINT64_C(1) << 31) /* not at EL1 */
@@ -67,21 +71,26 @@ static bool is_counting(const struct arm_cpu *cpu, unsigned n)
     return (p->cr & CR_E) && (p->cnten & bit_of(n)) && !(p->type[n] & barred);
 }
 
-/* The width of a counter, as overflow sees it. */
-static unsigned width_of(const struct arm_pmu *p, unsigned n)
+/* FEAT_PMUv3p5 makes event counters as wide as the cycle counter. */
+static uint64_t counter_mask(const struct arm_cpu *cpu, unsigned n)
 {
-    return n == ARM_PMU_CYCLES && (p->cr & CR_LC) ? 64 : 32;
+    return mask64(n == ARM_PMU_CYCLES || arm_has(cpu, ARM_HAS_pmuv3p5) ? 64 : 32);
 }
 
-static void add(struct arm_pmu *p, unsigned n, uint64_t delta)
+/* The width of a counter, as overflow sees it. */
+static unsigned width_of(const struct arm_cpu *cpu, unsigned n)
 {
+    const uint64_t wide = n == ARM_PMU_CYCLES ? CR_LC : arm_has(cpu, ARM_HAS_pmuv3p5) ? CR_LP : 0;
+    return cpu->pmu.cr & wide ? 64 : 32;
+}
+
+static void add(struct arm_cpu *cpu, unsigned n, uint64_t delta)
+{
+    struct arm_pmu *p = &cpu->pmu;
     const uint64_t old = p->count[n];
-    const bool wide = width_of(p, n) == 64;
-    p->count[n] += delta;
+    const bool wide = width_of(cpu, n) == 64;
+    p->count[n] = (old + delta) & counter_mask(cpu, n);
     const bool over = wide ? p->count[n] < old : (old & mask64(32)) + delta > mask64(32);
-    if (n != ARM_PMU_CYCLES) {
-        p->count[n] &= mask64(32);
-    }
     if (!over) {
         return;
     }
@@ -89,8 +98,8 @@ static void add(struct arm_pmu *p, unsigned n, uint64_t delta)
     const unsigned odd = n + 1;
     if (n % 2 == 0 && odd < ARM_PMU_COUNTERS && event_of(p, odd) == EVENT_CHAIN && (p->cr & CR_E) &&
         (p->cnten & bit_of(odd))) {
-        p->count[odd] = (p->count[odd] + 1) & mask64(32);
-        p->ovs |= p->count[odd] == 0 ? bit_of(odd) : 0;
+        p->count[odd] = (p->count[odd] + 1) & counter_mask(cpu, odd);
+        p->ovs |= (p->count[odd] & mask64(width_of(cpu, odd))) == 0 ? bit_of(odd) : 0;
     }
 }
 
@@ -101,7 +110,7 @@ static void sync(struct arm_cpu *cpu)
     for (unsigned n = 0; n <= ARM_PMU_CYCLES; n++) {
         const uint64_t now = happened(cpu, event_of(p, n));
         if (is_counting(cpu, n) && now != p->base[n]) {
-            add(p, n, now - p->base[n]);
+            add(cpu, n, now - p->base[n]);
         }
         p->base[n] = now;
     }
@@ -120,7 +129,7 @@ static uint64_t next_overflow(struct arm_cpu *cpu)
             (event != EVENT_CPU_CYCLES && event != EVENT_INST_RETIRED)) {
             continue;
         }
-        const unsigned width = width_of(p, n);
+        const unsigned width = width_of(cpu, n);
         uint64_t left = (mask64(width) - (p->count[n] & mask64(width)));
         if (event == EVENT_INST_RETIRED) {
             left = left / 4 < 1000000 ? left / 4 + 1000 : 1000000;
@@ -221,7 +230,7 @@ void arm_pmu_write_cr(struct arm_cpu *cpu, const struct arm_sysreg *r, uint64_t 
     if (value & CR_C) {
         p->count[ARM_PMU_CYCLES] = 0;
     }
-    p->cr = value & CR_WRITABLE;
+    p->cr = value & (CR_WRITABLE | (arm_has(cpu, ARM_HAS_pmuv3p5) ? CR_LP : 0));
     changed(cpu);
 }
 
@@ -302,13 +311,17 @@ void arm_pmu_write_selr(struct arm_cpu *cpu, const struct arm_sysreg *r, uint64_
     cpu->pmu.selr = value & 31;
 }
 
-/* A bit for each event that exists, from number 0 (PMCEID0) or 32. */
+/* A bit for each event that counts, from number 0 (PMCEID0) or 32. */
 uint64_t arm_pmu_read_ceid(struct arm_cpu *cpu, const struct arm_sysreg *r)
 {
-    (void)cpu;
-    return r->arg ? 0
-                  : 1u << EVENT_SW_INCR | 1u << EVENT_INST_RETIRED | 1u << EVENT_CPU_CYCLES |
-                        1u << EVENT_CHAIN;
+    if (r->arg == 0) {
+        return 1u << EVENT_SW_INCR | 1u << EVENT_CPU_CYCLES |
+               (vcpu_is_counted(&cpu->vcpu) ? 1u << EVENT_INST_RETIRED : 0);
+    }
+    return (arm_has(cpu, ARM_HAS_pmuv3p1)
+                ? 1u << (EVENT_STALL_FRONTEND - 32) | 1u << (EVENT_STALL_BACKEND - 32)
+                : 0) |
+           (arm_has(cpu, ARM_HAS_pmuv3p4) ? 1u << (EVENT_STALL - 32) : 0);
 }
 
 void arm_pmu_write_swinc(struct arm_cpu *cpu, const struct arm_sysreg *r, uint64_t value)
@@ -317,7 +330,7 @@ void arm_pmu_write_swinc(struct arm_cpu *cpu, const struct arm_sysreg *r, uint64
     sync(cpu);
     for (unsigned n = 0; n < ARM_PMU_COUNTERS; n++) {
         if ((value >> n & 1) && is_counting(cpu, n) && event_of(&cpu->pmu, n) == EVENT_SW_INCR) {
-            add(&cpu->pmu, n, 1);
+            add(cpu, n, 1);
         }
     }
     changed(cpu);
@@ -349,7 +362,7 @@ void arm_pmu_write_counter(struct arm_cpu *cpu, const struct arm_sysreg *r, uint
     unsigned n;
     if (counter_of(cpu, r, &n)) {
         sync(cpu);
-        cpu->pmu.count[n] = n == ARM_PMU_CYCLES ? value : (uint32_t)value;
+        cpu->pmu.count[n] = value & counter_mask(cpu, n);
         changed(cpu);
     }
 }

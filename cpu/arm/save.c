@@ -100,7 +100,7 @@ static const struct field fields[] = {
     FIELD_SKIP(arm_cpu, id),
     FIELD_SKIP(arm_cpu, pauth_level),
     FIELD_SKIP(arm_cpu, qarma),
-    FIELD_SKIP(arm_cpu, reset_sctlr),
+    FIELD_SKIP(arm_cpu, cbar),
     FIELD_SKIP(arm_cpu, cluster_cpus),
     FIELD_SKIP(arm_cpu, psci_by_hvc),
     FIELD_SKIP(arm_cpu, semihosting),

@@ -100,7 +100,7 @@ static uint64_t el0_traps(const struct arm_cpu *cpu)
                  if_clear(s, 26, ARM_TRAP_UCI) | if_clear(s, 14, ARM_TRAP_DZE) |
                  if_clear(s, 18, ARM_TRAP_WFE) | if_clear(s, 16, ARM_TRAP_WFI) |
                  if_clear(s, 10, ARM_TRAP_RCTX) | if_clear(s, 33, ARM_TRAP_MOPS) |
-                 if_clear(~s, 20, ARM_TRAP_SCXT);
+                 if_clear(~s, 20, ARM_TRAP_SCXT) | if_clear(~s, 63, ARM_TRAP_TIDCP);
     t |= if_clear(k, 0, ARM_TRAP_PCT) | if_clear(k, 1, ARM_TRAP_VCT) |
          if_clear(k, 8, ARM_TRAP_VTEN) | if_clear(k, 9, ARM_TRAP_PTEN) |
          if_clear(k | k >> 1, 0, ARM_TRAP_FRQ);

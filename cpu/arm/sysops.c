@@ -15,11 +15,12 @@
 #include "cpu/arm/sysregs.h"
 
 enum kind {
-    NOTHING,    /* no effect */
-    CODE_ALL,   /* translated code is stale */
-    CODE_VA,    /* of this line; as CACHE_VA */
-    CACHE_VA,   /* by address: faults if that is not mapped */
-    CACHE_IVAC, /* and if it is not writable */
+    NOTHING,     /* no effect */
+    CODE_ALL,    /* translated code is stale */
+    CODE_VA,     /* of this line; as CACHE_VA */
+    CACHE_VA,    /* by address: faults if that is not mapped */
+    CACHE_CIVAC, /* and for EL0 with SCTLR_EL1.CMOW if it is not writable, as CODE_VA */
+    CACHE_IVAC,  /* and if it is not writable */
     ZERO,
     TRANSLATE, /* arg: index in enum at_kind */
     TLB_ALL,
@@ -51,23 +52,23 @@ struct sysop {
 #define EL0(trap_) .el0 = true, .trap = trap_
 #define WITH(name) .feature = ARM_HAS_##name + 1
 
-/* The invalidations of one shareability: crm, whether they reach the other vCPUs, and the feature.
- */
-#define TLB_BY(crm, all, ...)                                                                      \
-    {SYSOP(0, 8, crm, 0), TLB_ALL, all, __VA_ARGS__},                                              \
-        {SYSOP(0, 8, crm, 1), TLB_VA, all, __VA_ARGS__},                                           \
-        {SYSOP(0, 8, crm, 2), TLB_ASID, all, __VA_ARGS__},                                         \
-        {SYSOP(0, 8, crm, 3), TLB_VAA, all, __VA_ARGS__},                                          \
-        {SYSOP(0, 8, crm, 5), TLB_VA, all, __VA_ARGS__},                                           \
+/* The invalidations of one shareability: crn (9: without the attribute XS, FEAT_XS), crm, whether
+ * they reach the other vCPUs, and the feature. */
+#define TLB_BY(crn, crm, all, ...)                                                                 \
+    {SYSOP(0, crn, crm, 0), TLB_ALL, all, __VA_ARGS__},                                            \
+        {SYSOP(0, crn, crm, 1), TLB_VA, all, __VA_ARGS__},                                         \
+        {SYSOP(0, crn, crm, 2), TLB_ASID, all, __VA_ARGS__},                                       \
+        {SYSOP(0, crn, crm, 3), TLB_VAA, all, __VA_ARGS__},                                        \
+        {SYSOP(0, crn, crm, 5), TLB_VA, all, __VA_ARGS__},                                         \
     {                                                                                              \
-        SYSOP(0, 8, crm, 7), TLB_VAA, all, __VA_ARGS__                                             \
+        SYSOP(0, crn, crm, 7), TLB_VAA, all, __VA_ARGS__                                           \
     }
-#define TLB_RANGE_BY(crm, all)                                                                     \
-    {SYSOP(0, 8, crm, 1), TLB_RANGE, all, WITH(tlbirange)},                                        \
-        {SYSOP(0, 8, crm, 3), TLB_RANGE_A, all, WITH(tlbirange)},                                  \
-        {SYSOP(0, 8, crm, 5), TLB_RANGE, all, WITH(tlbirange)},                                    \
+#define TLB_RANGE_BY(crn, crm, all, ...)                                                           \
+    {SYSOP(0, crn, crm, 1), TLB_RANGE, all, __VA_ARGS__},                                          \
+        {SYSOP(0, crn, crm, 3), TLB_RANGE_A, all, __VA_ARGS__},                                    \
+        {SYSOP(0, crn, crm, 5), TLB_RANGE, all, __VA_ARGS__},                                      \
     {                                                                                              \
-        SYSOP(0, 8, crm, 7), TLB_RANGE_A, all, WITH(tlbirange)                                     \
+        SYSOP(0, crn, crm, 7), TLB_RANGE_A, all, __VA_ARGS__                                       \
     }
 
 static const struct sysop sysops[] = {
@@ -83,7 +84,7 @@ static const struct sysop sysops[] = {
     {SYSOP(3, 7, 11, 1), CACHE_VA, 0, EL0(ARM_TRAP_UCI)},               /* DC CVAU */
     {SYSOP(3, 7, 12, 1), CACHE_VA, 0, EL0(ARM_TRAP_UCI), WITH(dpb)},    /* DC CVAP */
     {SYSOP(3, 7, 13, 1), CACHE_VA, 0, EL0(ARM_TRAP_UCI), WITH(dpb2)},   /* DC CVADP */
-    {SYSOP(3, 7, 14, 1), CACHE_VA, 0, EL0(ARM_TRAP_UCI)},               /* DC CIVAC */
+    {SYSOP(3, 7, 14, 1), CACHE_CIVAC, 0, EL0(ARM_TRAP_UCI)},            /* DC CIVAC */
     {SYSOP(3, 7, 3, 4), NOTHING, 0, EL0(ARM_TRAP_RCTX), WITH(specres)}, /* CFP RCTX */
     {SYSOP(3, 7, 3, 5), NOTHING, 0, EL0(ARM_TRAP_RCTX), WITH(specres)}, /* DVP RCTX */
     {SYSOP(3, 7, 3, 7), NOTHING, 0, EL0(ARM_TRAP_RCTX), WITH(specres)}, /* CPP RCTX */
@@ -93,12 +94,19 @@ static const struct sysop sysops[] = {
     {SYSOP(0, 7, 8, 3), TRANSLATE, AT_EL0_WRITE, .el0 = false},         /* AT S1E0W */
     {SYSOP(0, 7, 9, 0), TRANSLATE, AT_PAN_READ, WITH(pan2)},            /* AT S1E1RP */
     {SYSOP(0, 7, 9, 1), TRANSLATE, AT_PAN_WRITE, WITH(pan2)},           /* AT S1E1WP */
-    TLB_BY(7, 0, .el0 = false),                                         /* this CPU */
-    TLB_BY(3, 1, .el0 = false),                                         /* inner shareable */
-    TLB_BY(1, 1, WITH(tlbios)),                                         /* outer shareable */
-    TLB_RANGE_BY(6, 0),
-    TLB_RANGE_BY(2, 1),
-    TLB_RANGE_BY(5, 1),
+    TLB_BY(8, 7, 0, .el0 = false),                                      /* this CPU */
+    TLB_BY(8, 3, 1, .el0 = false),                                      /* inner shareable */
+    TLB_BY(8, 1, 1, WITH(tlbios)),                                      /* outer shareable */
+    TLB_RANGE_BY(8, 6, 0, WITH(tlbirange)),
+    TLB_RANGE_BY(8, 2, 1, WITH(tlbirange)),
+    TLB_RANGE_BY(8, 5, 1, WITH(tlbirange)),
+    /* A CPU with FEAT_XS has the others' features too (DDI 0487, A2.2.8). */
+    TLB_BY(9, 7, 0, WITH(xs)),
+    TLB_BY(9, 3, 1, WITH(xs)),
+    TLB_BY(9, 1, 1, WITH(xs)),
+    TLB_RANGE_BY(9, 6, 0, WITH(xs)),
+    TLB_RANGE_BY(9, 2, 1, WITH(xs)),
+    TLB_RANGE_BY(9, 5, 1, WITH(xs)),
 };
 
 static const struct sysop *find_sysop(const struct a64_block *c, unsigned op)
@@ -114,12 +122,20 @@ static const struct sysop *find_sysop(const struct a64_block *c, unsigned op)
 
 /* ---- caches */
 
+/* What the operation needs: it may have to be allowed to write (FEAT_CMOW). */
+static enum access access_of(const struct arm_cpu *cpu, uint32_t kind)
+{
+    const bool guarded = arm_el(cpu) == 0 && (cpu->sctlr[1] & SCTLR_CMOW) &&
+                         (kind == CACHE_CIVAC || kind == CODE_VA);
+    return kind == CACHE_IVAC || guarded ? ACCESS_WRITE : ACCESS_READ;
+}
+
 static uint64_t cache_op(struct vcpu *v, uint64_t va, uint64_t y, uint64_t z, uint32_t kind)
 {
     (void)y, (void)z;
     struct arm_cpu *cpu = arm_cpu(v);
     uint64_t pa, fault;
-    const enum access a = kind == CACHE_IVAC ? ACCESS_WRITE : ACCESS_READ;
+    const enum access a = access_of(cpu, kind);
     if (!vcpu_translate(v, va, a, arm_el(cpu) ? ARM_MMU_EL1 : ARM_MMU_EL0, &pa, &fault)) {
         arm_raise_far(cpu, arm_abort_syndrome(cpu, a, fault, true), va);
     } else if (kind == CODE_VA) {
@@ -262,6 +278,11 @@ static uint32_t trap_syndrome(const struct a64_block *c)
 
 bool a64_emit_sysop(struct a64_block *c, unsigned op, ir_val xt)
 {
+    const unsigned crn = op >> 7 & 15;
+    if (c->el == 0 && (crn == 11 || crn == 15) && (c->mode >> MODE_TRAPS_SHIFT & ARM_TRAP_TIDCP)) {
+        raise_syndrome(c, trap_syndrome(c));
+        return true;
+    }
     const struct sysop *s = find_sysop(c, op);
     if (!s || (c->el == 0 && !s->el0)) {
         return false;
@@ -278,6 +299,7 @@ bool a64_emit_sysop(struct a64_block *c, unsigned op, ir_val xt)
         break;
     case CODE_VA:
     case CACHE_VA:
+    case CACHE_CIVAC:
     case CACHE_IVAC:
         ir_call(c->b, T_VOID, &row_cache_op, xt, IR_NONE, IR_NONE, s->kind);
         break;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The system registers of EL0 and EL1, in the order of their encoding (DDI 0487, chapters D19 and
- * C5). Registers of the timers, the PMU and debug have their functions in the files of those. Not
- * here: what EL2, EL3, AArch32, RAS, SVE, MTE and trace have; PSTATE fields and FPSR, which
- * a64_system.c reads and writes in place, have rows for their rights only.
+ * C5), and products' own. Registers of the timers, the PMU and debug have their functions in the
+ * files of those. Not here: what EL2, EL3, AArch32, SVE, MTE and trace have; PSTATE fields and
+ * FPSR, which a64_system.c reads and writes in place, have rows for their rights only. Errors are
+ * never recorded (RAS): ERRIDR_EL1 says that there are no records, and no SError is ever deferred.
  */
 #include "cpu/arm/sysregs.h"
 
@@ -51,6 +52,40 @@ static uint64_t read_ccsidr(struct arm_cpu *cpu, const struct arm_sysreg *r)
     return arm_cache_geometry(cpu, cpu->csselr & 15);
 }
 
+static uint64_t read_ccsidr2(struct arm_cpu *cpu, const struct arm_sysreg *r)
+{
+    (void)r;
+    return arm_cache_geometry(cpu, cpu->csselr & 15) >> 32;
+}
+
+/* Bit AA64: a reset leads to AArch64. A warm reset by software is not there, as in QEMU. */
+static uint64_t read_rmr(struct arm_cpu *cpu, const struct arm_sysreg *r)
+{
+    (void)cpu, (void)r;
+    return 1;
+}
+
+/* Where the product's interrupt controller is. */
+static uint64_t read_cbar(struct arm_cpu *cpu, const struct arm_sysreg *r)
+{
+    (void)r;
+    return cpu->cbar;
+}
+
+/* Of CPUCFR_EL1 (Neoverse N1, V1): no L3 cache of its own. */
+static uint64_t read_cpucfr(struct arm_cpu *cpu, const struct arm_sysreg *r)
+{
+    (void)cpu, (void)r;
+    return 4;
+}
+
+/* CPUECTLR_EL1 after reset (Neoverse N1, V1). */
+static uint64_t read_cpuectlr_n1(struct arm_cpu *cpu, const struct arm_sysreg *r)
+{
+    (void)cpu, (void)r;
+    return UINT64_C(0x0000000961563010);
+}
+
 /* Of the Technical Reference Manuals: the cores of the cluster less one, at most four. What RAM
  * latencies the other bits set is nobody's concern. */
 static uint64_t read_l2ctlr(struct arm_cpu *cpu, const struct arm_sysreg *r)
@@ -71,28 +106,32 @@ static uint64_t bit_if(const struct arm_cpu *cpu, enum arm_feature f, uint64_t b
     return arm_has(cpu, f) ? bits : 0;
 }
 
+/* Bits that are 1 where nothing is behind them. They keep what is written: an old guest writes 0.
+ */
 #define SCTLR_RES1                                                                                 \
-    UINT64_C(0x30400980) /* LSMAOE, nTLSMD, EIS, EOS, and SED, ITD without AArch32                 \
-                          */
+    (UINT64_C(0x30400980) | SCTLR_CP15BEN | SCTLR_EOS | SCTLR_EIS | SCTLR_SPAN | SCTLR_TSCXT)
+
+static uint64_t sctlr_mask(const struct arm_cpu *cpu)
+{
+    return SCTLR_RES1 | SCTLR_M | SCTLR_A | SCTLR_C | SCTLR_SA | SCTLR_SA0 | SCTLR_UMA | SCTLR_I |
+           SCTLR_DZE | SCTLR_UCT | SCTLR_NTWI | SCTLR_NTWE | SCTLR_WXN | SCTLR_UCI |
+           bit_if(cpu, ARM_HAS_lse2, SCTLR_NAA) | bit_if(cpu, ARM_HAS_specres, SCTLR_ENRCTX) |
+           bit_if(cpu, ARM_HAS_bigend, SCTLR_EE | SCTLR_E0E) |
+           bit_if(cpu, ARM_HAS_iesb, SCTLR_IESB) | bit_if(cpu, ARM_HAS_cmow, SCTLR_CMOW) |
+           bit_if(cpu, ARM_HAS_mops, SCTLR_MSCEN) | bit_if(cpu, ARM_HAS_ssbs, SCTLR_DSSBS) |
+           bit_if(cpu, ARM_HAS_pan3, SCTLR_EPAN) | bit_if(cpu, ARM_HAS_tidcp1, SCTLR_TIDCP) |
+           bit_if(cpu, ARM_HAS_bti, SCTLR_BT0 | SCTLR_BT1) |
+           bit_if(cpu, ARM_HAS_pauth, SCTLR_ENIA | SCTLR_ENIB | SCTLR_ENDA | SCTLR_ENDB);
+}
 
 static void write_sctlr(struct arm_cpu *cpu, const struct arm_sysreg *r, uint64_t value)
 {
     (void)r;
-    uint64_t mask = SCTLR_M | SCTLR_A | SCTLR_C | SCTLR_SA | SCTLR_SA0 | SCTLR_UMA | SCTLR_I |
-                    SCTLR_DZE | SCTLR_UCT | SCTLR_NTWI | SCTLR_NTWE | SCTLR_WXN | SCTLR_UCI;
-    mask |= bit_if(cpu, ARM_HAS_lse2, SCTLR_NAA) | bit_if(cpu, ARM_HAS_specres, SCTLR_ENRCTX) |
-            bit_if(cpu, ARM_HAS_csv2_2, SCTLR_TSCXT) | bit_if(cpu, ARM_HAS_pan, SCTLR_SPAN) |
-            bit_if(cpu, ARM_HAS_mops, SCTLR_MSCEN) | bit_if(cpu, ARM_HAS_ssbs, SCTLR_DSSBS) |
-            bit_if(cpu, ARM_HAS_pan3, SCTLR_EPAN) |
-            bit_if(cpu, ARM_HAS_bti, SCTLR_BT0 | SCTLR_BT1) |
-            bit_if(cpu, ARM_HAS_pauth, SCTLR_ENIA | SCTLR_ENIB | SCTLR_ENDA | SCTLR_ENDB);
-    const uint64_t res1 = SCTLR_RES1 | (arm_has(cpu, ARM_HAS_pan) ? 0 : SCTLR_SPAN) |
-                          (arm_has(cpu, ARM_HAS_csv2_2) ? 0 : SCTLR_TSCXT);
     const uint64_t old = cpu->sctlr[1];
-    cpu->sctlr[1] = (value & mask) | res1;
+    cpu->sctlr[1] = value & sctlr_mask(cpu);
     /* The page walk's results depend on these, and a TLB may hold on to them; no guest relies on
      * that. What was found without the MMU must not be held on to. */
-    if ((old ^ cpu->sctlr[1]) & (SCTLR_M | SCTLR_WXN | SCTLR_EPAN)) {
+    if ((old ^ cpu->sctlr[1]) & (SCTLR_M | SCTLR_WXN | SCTLR_EPAN | SCTLR_EE)) {
         tlb_flush_all(&cpu->vcpu, false);
     }
 }
@@ -103,7 +142,7 @@ static void write_tcr(struct arm_cpu *cpu, const struct arm_sysreg *r, uint64_t 
     uint64_t mask = UINT64_C(0x7ffffffbf); /* the fields of Armv8.0 up to IPS */
     mask |= TCR_AS | TCR_TBI0 | TCR_TBI1;
     mask |= bit_if(cpu, ARM_HAS_haf, TCR_HA) | bit_if(cpu, ARM_HAS_hafdbs, TCR_HD) |
-            bit_if(cpu, ARM_HAS_hpds, TCR_HPD0 | TCR_HPD1) |
+            bit_if(cpu, ARM_HAS_hpds, TCR_HPD0 | TCR_HPD1) | bit_if(cpu, ARM_HAS_hpds2, TCR_HWU) |
             bit_if(cpu, ARM_HAS_pauth, TCR_TBID0 | TCR_TBID1) |
             bit_if(cpu, ARM_HAS_e0pd, TCR_E0PD0 | TCR_E0PD1) | bit_if(cpu, ARM_HAS_lpa2, TCR_DS);
     if (cpu->tcr[1] != (value & mask)) {
@@ -152,6 +191,13 @@ static uint64_t read_random(struct arm_cpu *cpu, const struct arm_sysreg *r)
     {                                                                                              \
         KEY(op0, op1, crn, crm, op2), .name = name_, .flags = SR_R1, .read = read_id,              \
                                       .arg = ARM_ID_##id_                                          \
+    }
+
+/* A register of a product whose settings change nothing here. */
+#define IMPDEF(op1, crn, crm, op2, name_, feature_)                                                \
+    {                                                                                              \
+        KEY(3, op1, crn, crm, op2), .name = name_, .flags = SR_RW, .read = read_zero,              \
+                                    .write = ignore_write, WITH(feature_)                          \
     }
 
 /* The registers of breakpoint and watchpoint number n, of which arm_sysreg_find knows how many
@@ -214,6 +260,27 @@ const struct arm_sysreg arm_sysregs[] = {
     ID(3, 0, 0, 0, 0, "MIDR_EL1", MIDR),
     {KEY(3, 0, 0, 0, 5), .name = "MPIDR_EL1", .flags = SR_R1, .read = read_mpidr},
     ID(3, 0, 0, 0, 6, "REVIDR_EL1", REVIDR),
+    ID(3, 0, 0, 1, 0, "ID_PFR0_EL1", A32_PFR0),
+    ID(3, 0, 0, 1, 1, "ID_PFR1_EL1", A32_PFR1),
+    ID(3, 0, 0, 1, 2, "ID_DFR0_EL1", A32_DFR0),
+    ID(3, 0, 0, 1, 4, "ID_MMFR0_EL1", A32_MMFR0),
+    ID(3, 0, 0, 1, 5, "ID_MMFR1_EL1", A32_MMFR1),
+    ID(3, 0, 0, 1, 6, "ID_MMFR2_EL1", A32_MMFR2),
+    ID(3, 0, 0, 1, 7, "ID_MMFR3_EL1", A32_MMFR3),
+    ID(3, 0, 0, 2, 0, "ID_ISAR0_EL1", A32_ISAR0),
+    ID(3, 0, 0, 2, 1, "ID_ISAR1_EL1", A32_ISAR1),
+    ID(3, 0, 0, 2, 2, "ID_ISAR2_EL1", A32_ISAR2),
+    ID(3, 0, 0, 2, 3, "ID_ISAR3_EL1", A32_ISAR3),
+    ID(3, 0, 0, 2, 4, "ID_ISAR4_EL1", A32_ISAR4),
+    ID(3, 0, 0, 2, 5, "ID_ISAR5_EL1", A32_ISAR5),
+    ID(3, 0, 0, 2, 6, "ID_MMFR4_EL1", A32_MMFR4),
+    ID(3, 0, 0, 2, 7, "ID_ISAR6_EL1", A32_ISAR6),
+    ID(3, 0, 0, 3, 0, "MVFR0_EL1", MVFR0),
+    ID(3, 0, 0, 3, 1, "MVFR1_EL1", MVFR1),
+    ID(3, 0, 0, 3, 2, "MVFR2_EL1", MVFR2),
+    ID(3, 0, 0, 3, 4, "ID_PFR2_EL1", A32_PFR2),
+    ID(3, 0, 0, 3, 5, "ID_DFR1_EL1", A32_DFR1),
+    ID(3, 0, 0, 3, 6, "ID_MMFR5_EL1", A32_MMFR5),
     {KEY(3, 0, 0, 4, 0), .name = "ID_AA64PFR0_EL1", .flags = SR_R1, .read = read_pfr0},
     ID(3, 0, 0, 4, 1, "ID_AA64PFR1_EL1", PFR1),
     ID(3, 0, 0, 4, 2, "ID_AA64PFR2_EL1", PFR2),
@@ -228,7 +295,7 @@ const struct arm_sysreg arm_sysregs[] = {
     ID(3, 0, 0, 7, 3, "ID_AA64MMFR3_EL1", MMFR3),
     ID(3, 0, 0, 7, 4, "ID_AA64MMFR4_EL1", MMFR4),
     {KEY(3, 0, 1, 0, 0), .name = "SCTLR_EL1", .flags = SR_RW | SR_TAIL, AT(sctlr[1]), .mask = ALL,
-     .reset = SCTLR_RES1 | SCTLR_SPAN | SCTLR_TSCXT, .write = write_sctlr},
+     .write = write_sctlr}, /* reset: by model */
     FIELD(3, 0, 1, 0, 1, "ACTLR_EL1", SR_RW, actlr[1], 0, 0),
     FIELD(3, 0, 1, 0, 2, "CPACR_EL1", SR_RW | SR_TAIL, cpacr, 3u << 20, 0),
     FIELD(3, 0, 2, 0, 0, "TTBR0_EL1", SR_RW | SR_TAIL, ttbr0[1], ALL, 0),
@@ -265,12 +332,14 @@ const struct arm_sysreg arm_sysregs[] = {
     FIELD(3, 0, 5, 1, 0, "AFSR0_EL1", SR_RW, afsr0[1], 0, 0),
     FIELD(3, 0, 5, 1, 1, "AFSR1_EL1", SR_RW, afsr1[1], 0, 0),
     FIELD(3, 0, 5, 2, 0, "ESR_EL1", SR_RW, esr[1], 0xffffffff, 0),
+    {KEY(3, 0, 5, 3, 0), .name = "ERRIDR_EL1", .flags = SR_R1, .read = read_zero, WITH(ras)},
     FIELD(3, 0, 6, 0, 0, "FAR_EL1", SR_RW, far[1], ALL, 0),
     FIELD(3, 0, 7, 4, 0, "PAR_EL1", SR_RW, par, ALL, 0),
     {KEY(3, 0, 9, 14, 1), .name = "PMINTENSET_EL1", .flags = SR_RW, WITH(pmu),
      .read = arm_pmu_read_inten, .write = arm_pmu_set_inten},
     {KEY(3, 0, 9, 14, 2), .name = "PMINTENCLR_EL1", .flags = SR_RW, WITH(pmu),
      .read = arm_pmu_read_inten, .write = arm_pmu_clear_inten},
+    {KEY(3, 0, 9, 14, 6), .name = "PMMIR_EL1", .flags = SR_R1, .read = read_zero, WITH(pmuv3p4)},
     {KEY(3, 0, 10, 2, 0), .name = "MAIR_EL1", .flags = SR_RW | SR_TAIL, AT(mair[1]), .mask = ALL,
      .write = write_mair},
     FIELD(3, 0, 10, 3, 0, "AMAIR_EL1", SR_RW, amair[1], 0, 0),
@@ -285,17 +354,42 @@ const struct arm_sysreg arm_sysregs[] = {
     {KEY(3, 0, 10, 4, 7), .name = "LORID_EL1", .flags = SR_R1, .read = read_zero, WITH(lor)},
     FIELD(3, 0, 12, 0, 0, "VBAR_EL1", SR_RW, vbar[1], ~UINT64_C(0x7ff), 0),
     {KEY(3, 0, 12, 0, 1), .name = "RVBAR_EL1", .flags = SR_R1, .read = read_zero},
+    {KEY(3, 0, 12, 0, 2), .name = "RMR_EL1", .flags = SR_RW, .read = read_rmr,
+     .write = ignore_write},
     {KEY(3, 0, 12, 1, 0), .name = "ISR_EL1", .flags = SR_R1, .read = read_isr},
+    {KEY(3, 0, 12, 1, 1), .name = "DISR_EL1", .flags = SR_RW, AT(disr), .mask = 0x81ffffff,
+     WITH(ras)},
     FIELD(3, 0, 13, 0, 1, "CONTEXTIDR_EL1", SR_RW, contextidr[1], 0xffffffff, 0),
     FIELD(3, 0, 13, 0, 4, "TPIDR_EL1", SR_RW, tpidr[1], ALL, 0),
     {KEY(3, 0, 13, 0, 7), .name = "SCXTNUM_EL1", .flags = SR_RW, AT(scxtnum[1]), .mask = ALL,
      WITH(csv2_2)},
     FIELD(3, 0, 14, 1, 0, "CNTKCTL_EL1", SR_RW | SR_TAIL, cntkctl, 0x3ff, 0),
+    {KEY(3, 0, 15, 0, 0), .name = "CPUCFR_EL1", .flags = SR_R1, .read = read_cpucfr,
+     WITH(impdef_n1)},
+    IMPDEF(0, 15, 1, 0, "CPUACTLR_EL1", impdef_n1),
+    IMPDEF(0, 15, 1, 1, "CPUACTLR2_EL1", impdef_n1),
+    IMPDEF(0, 15, 1, 2, "CPUACTLR3_EL1", impdef_n1),
+    {KEY(3, 0, 15, 1, 4), .name = "CPUECTLR_EL1", .flags = SR_RW, .read = read_cpuectlr_n1,
+     .write = ignore_write, WITH(impdef_n1)},
+    IMPDEF(0, 15, 1, 5, "CPUECTLR2_EL1", impdef_v1),
+    IMPDEF(0, 15, 2, 0, "ERXPFGF_EL1", impdef_n1),
+    IMPDEF(0, 15, 2, 1, "ERXPFGCTL_EL1", impdef_n1),
+    IMPDEF(0, 15, 2, 2, "ERXPFGCDN_EL1", impdef_n1),
+    IMPDEF(0, 15, 2, 7, "CPUPWRCTLR_EL1", impdef_n1),
+    IMPDEF(0, 15, 7, 0, "ATCR_EL1", impdef_n1),
     {KEY(3, 1, 0, 0, 0), .name = "CCSIDR_EL1", .flags = SR_R1, .read = read_ccsidr},
     {KEY(3, 1, 0, 0, 1), .name = "CLIDR_EL1", .flags = SR_R1, .read = read_id, .arg = ARM_ID_CLIDR},
+    {KEY(3, 1, 0, 0, 2), .name = "CCSIDR2_EL1", .flags = SR_R1, .read = read_ccsidr2, WITH(ccidx)},
     {KEY(3, 1, 0, 0, 7), .name = "AIDR_EL1", .flags = SR_R1, .read = read_zero},
     {KEY(3, 1, 11, 0, 2), .name = "L2CTLR_EL1", .flags = SR_RW, .read = read_l2ctlr,
-     .write = ignore_write, WITH(l2ctlr)},
+     .write = ignore_write, WITH(impdef_a5x)},
+    IMPDEF(1, 11, 0, 3, "L2ECTLR_EL1", impdef_a5x),
+    IMPDEF(1, 15, 0, 0, "L2ACTLR_EL1", impdef_a5x),
+    IMPDEF(1, 15, 2, 0, "CPUACTLR_EL1", impdef_a5x),
+    IMPDEF(1, 15, 2, 1, "CPUECTLR_EL1", impdef_a5x),
+    IMPDEF(1, 15, 2, 2, "CPUMERRSR_EL1", impdef_a5x),
+    IMPDEF(1, 15, 2, 3, "L2MERRSR_EL1", impdef_a5x),
+    {KEY(3, 1, 15, 3, 0), .name = "CBAR_EL1", .flags = SR_R1, .read = read_cbar},
     FIELD(3, 2, 0, 0, 0, "CSSELR_EL1", SR_RW, csselr, 0xf, 0),
     {KEY(3, 3, 0, 0, 1), .name = "CTR_EL0", .flags = SR_RO0, .read = read_id, .arg = ARM_ID_CTR,
      .trap = ARM_TRAP_UCT},
@@ -432,12 +526,13 @@ static bool is_there(const struct arm_cpu *cpu, const struct arm_sysreg *r)
     return true;
 }
 
-/* What is not listed of the identification space, that of AArch32 included, reads as zero. */
+/* What is not listed of the identification space of op1 0 reads as zero. */
 static const struct arm_sysreg reserved_id = {.name = "ID_RES0", .flags = SR_R1, .read = read_zero};
 
 bool arm_sysreg_is_id(uint32_t key)
 {
-    return (key & ~UINT32_C(0x3f)) == SYSREG_A64(3, 0, 0, 0, 0);
+    const uint32_t op1 = key >> 11 & 7;
+    return (key & ~UINT32_C(0x383f)) == SYSREG_A64(3, 0, 0, 0, 0) && (op1 <= 1 || op1 == 3);
 }
 
 const struct arm_sysreg *arm_sysreg_find(const struct arm_cpu *cpu, uint32_t key)
@@ -455,7 +550,8 @@ const struct arm_sysreg *arm_sysreg_find(const struct arm_cpu *cpu, uint32_t key
     if (low < arm_sysreg_count && r->key == key && is_there(cpu, r)) {
         return r;
     }
-    return arm_sysreg_is_id(key) && (key >> 3 & 7) ? &reserved_id : NULL;
+    return (key & ~UINT32_C(0x3f)) == SYSREG_A64(3, 0, 0, 0, 0) && (key >> 3 & 7) ? &reserved_id
+                                                                                  : NULL;
 }
 
 uint64_t arm_sysreg_read(struct arm_cpu *cpu, const struct arm_sysreg *r)
@@ -483,4 +579,5 @@ void arm_sysregs_reset(struct arm_cpu *cpu)
             *arm_sysreg_field(cpu, &arm_sysregs[i]) = arm_sysregs[i].reset;
         }
     }
+    cpu->sctlr[1] = cpu->model->sctlr;
 }

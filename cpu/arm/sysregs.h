@@ -14,8 +14,10 @@
 #define SCTLR_SA (UINT64_C(1) << 3)
 #define SCTLR_SA0 (UINT64_C(1) << 4)
 #define SCTLR_NAA (UINT64_C(1) << 6)
+#define SCTLR_CP15BEN (UINT64_C(1) << 5)
 #define SCTLR_UMA (UINT64_C(1) << 9)
 #define SCTLR_ENRCTX (UINT64_C(1) << 10)
+#define SCTLR_EOS (UINT64_C(1) << 11)
 #define SCTLR_I (UINT64_C(1) << 12)
 #define SCTLR_ENDB (UINT64_C(1) << 13)
 #define SCTLR_DZE (UINT64_C(1) << 14)
@@ -24,16 +26,22 @@
 #define SCTLR_NTWE (UINT64_C(1) << 18)
 #define SCTLR_WXN (UINT64_C(1) << 19)
 #define SCTLR_TSCXT (UINT64_C(1) << 20)
+#define SCTLR_IESB (UINT64_C(1) << 21)
+#define SCTLR_EIS (UINT64_C(1) << 22)
 #define SCTLR_SPAN (UINT64_C(1) << 23)
+#define SCTLR_E0E (UINT64_C(1) << 24)
+#define SCTLR_EE (UINT64_C(1) << 25)
 #define SCTLR_UCI (UINT64_C(1) << 26)
 #define SCTLR_ENDA (UINT64_C(1) << 27)
 #define SCTLR_ENIB (UINT64_C(1) << 30)
 #define SCTLR_ENIA (UINT64_C(1) << 31)
+#define SCTLR_CMOW (UINT64_C(1) << 32)
 #define SCTLR_MSCEN (UINT64_C(1) << 33)
 #define SCTLR_BT0 (UINT64_C(1) << 35)
 #define SCTLR_BT1 (UINT64_C(1) << 36)
 #define SCTLR_DSSBS (UINT64_C(1) << 44)
 #define SCTLR_EPAN (UINT64_C(1) << 57)
+#define SCTLR_TIDCP (UINT64_C(1) << 63)
 
 #define TCR_EPD0 (UINT64_C(1) << 7)
 #define TCR_A1 (UINT64_C(1) << 22)
@@ -45,6 +53,7 @@
 #define TCR_HD (UINT64_C(1) << 40)
 #define TCR_HPD0 (UINT64_C(1) << 41)
 #define TCR_HPD1 (UINT64_C(1) << 42)
+#define TCR_HWU (UINT64_C(0xff) << 43) /* HWU059 to HWU162 */
 #define TCR_TBID0 (UINT64_C(1) << 51)
 #define TCR_TBID1 (UINT64_C(1) << 52)
 #define TCR_E0PD0 (UINT64_C(1) << 55)
@@ -92,8 +101,16 @@ extern const unsigned arm_sysreg_count;
 /* The row of a register that this CPU has, or NULL. */
 const struct arm_sysreg *arm_sysreg_find(const struct arm_cpu *cpu, uint32_t key);
 
-/* Is key in the space of identification registers (op0 3, op1 0, CRn 0)? */
+/* Is key in the space of identification registers, whose reads trap with FEAT_IDST (op0 3, op1 0, 1
+ * or 3, CRn 0, CRm 0 to 7)? */
 bool arm_sysreg_is_id(uint32_t key);
+
+/* Is key in the space of implementation-defined registers (op0 3, CRn 11 or 15)? */
+static inline bool arm_sysreg_is_impdef(uint32_t key)
+{
+    const uint32_t crn = key >> 7 & 15;
+    return key >> 14 == 3 && (crn == 11 || crn == 15);
+}
 
 /* Reads or writes by the row, without looking at rights. On the vCPU's thread. */
 uint64_t arm_sysreg_read(struct arm_cpu *cpu, const struct arm_sysreg *r);

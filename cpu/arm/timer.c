@@ -142,8 +142,13 @@ uint64_t arm_timer_read_tval(struct arm_cpu *cpu, const struct arm_sysreg *r)
 
 uint64_t arm_timer_read_ctl(struct arm_cpu *cpu, const struct arm_sysreg *r)
 {
-    const struct arm_timer_state *t = &cpu->timer[r->arg];
-    return t->ctl | (condition_met(cpu, t) ? CTL_ISTATUS : 0);
+    struct arm_timer_state *t = &cpu->timer[r->arg];
+    if (!condition_met(cpu, t)) {
+        return t->ctl;
+    }
+    update(cpu,
+           t); /* whoever sees ISTATUS finds the interrupt pending, however late the clock is */
+    return t->ctl | CTL_ISTATUS;
 }
 
 uint64_t arm_timer_read_cval(struct arm_cpu *cpu, const struct arm_sysreg *r)

@@ -474,6 +474,7 @@ static bool add_cpus(struct machine *m, struct error *e)
             return false;
         }
         arm_set_mpidr(v, virt_affinity(i));
+        arm_set_cbar(v, virt_rows[VIRT_GIC_DIST].base);
         arm_set_cluster_cpus(v, cluster_cpus(m->config.cpus, i));
         arm_set_seed(v, rng_u64(&m->rng));
     }

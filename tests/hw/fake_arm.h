@@ -86,6 +86,11 @@ void arm_set_mpidr(struct vcpu *v, uint64_t mpidr)
     v->firmware_id = mpidr;
 }
 
+void arm_set_cbar(struct vcpu *v, uint64_t base)
+{
+    (void)v, (void)base;
+}
+
 void arm_set_cluster_cpus(struct vcpu *v, unsigned n)
 {
     ((struct fake_arm *)v)->cluster_cpus = n;

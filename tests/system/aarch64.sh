@@ -51,6 +51,9 @@ watch             virt
 guarded           virt
 stack             virt
 pmu               virt
+features          virt
+features          virt,gic-version=3
+features          virt                -icount shift=0
 gicv2m            virt
 its               virt,gic-version=3  -smp 4
 limits            virt                -smp 4 -accel tcg,tb-size=1
@@ -101,6 +104,7 @@ run_guest() {
     all="$*"
     name=$guest
     [ "$machine" = virt ] || name=${guest}_$(echo "${machine#virt,}" | tr -cd a-z0-9)
+    case $all in *-icount*) name=${name}_counted ;; esac
     case $all in *-accel*) name=${name}_$(echo "${all##*-accel tcg,}" | tr -cd a-z0-9) ;; esac
     case $all in
     *'-cpu '*pauth-*) name=${name}_$(sed 's/.*pauth-//; s/=.*//' <<< "$all") ;;

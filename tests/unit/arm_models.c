@@ -47,16 +47,13 @@ TEST(no_model_has_what_is_not_emulated)
 {
     for (unsigned i = 0; arm_model_names[i]; i++) {
         const char *name = arm_model_names[i];
-        CHECK_EQ(field(name, ARM_ID_PFR0, 0), 1);   /* EL0: AArch64 only */
-        CHECK_EQ(field(name, ARM_ID_PFR0, 4), 1);   /* EL1 */
-        CHECK_EQ(field(name, ARM_ID_PFR0, 8), 0);   /* EL2 */
-        CHECK_EQ(field(name, ARM_ID_PFR0, 12), 0);  /* EL3 */
-        CHECK_EQ(field(name, ARM_ID_PFR0, 28), 0);  /* RAS */
-        CHECK_EQ(field(name, ARM_ID_PFR0, 32), 0);  /* SVE */
-        CHECK_EQ(field(name, ARM_ID_PFR1, 8), 0);   /* MTE */
-        CHECK_EQ(field(name, ARM_ID_MMFR0, 8), 0);  /* mixed endianness */
-        CHECK_EQ(field(name, ARM_ID_MMFR1, 8), 0);  /* VHE */
-        CHECK_EQ(field(name, ARM_ID_MMFR1, 28), 0); /* XNX of stage 2 */
+        CHECK_EQ(field(name, ARM_ID_PFR0, 0), 1);  /* EL0: AArch64 only */
+        CHECK_EQ(field(name, ARM_ID_PFR0, 4), 1);  /* EL1 */
+        CHECK_EQ(field(name, ARM_ID_PFR0, 8), 0);  /* EL2 */
+        CHECK_EQ(field(name, ARM_ID_PFR0, 12), 0); /* EL3 */
+        CHECK_EQ(field(name, ARM_ID_PFR0, 32), 0); /* SVE */
+        CHECK_EQ(field(name, ARM_ID_PFR1, 8), 0);  /* MTE */
+        CHECK_EQ(field(name, ARM_ID_PFR1, 24), 0); /* SME */
     }
 }
 
@@ -108,12 +105,19 @@ TEST(pauth_off_removes_it)
 
 TEST(pmu_and_lpa2_can_be_switched_off)
 {
-    CHECK_EQ(field("max", ARM_ID_DFR0, 8), 4);
+    CHECK_EQ(field("max", ARM_ID_DFR0, 8), 6);
     CHECK_EQ(field("max,pmu=off", ARM_ID_DFR0, 8), 0);
     CHECK_EQ(field("max", ARM_ID_MMFR0, 28), 1);
     CHECK_EQ(field("max,lpa2=off", ARM_ID_MMFR0, 28), 0);
     CHECK_EQ(field("max,lpa2=off", ARM_ID_MMFR0, 20), 1);
     CHECK_EQ(field("max,lpa2=off", ARM_ID_MMFR0, 24), 0); /* pages of 64 KB stay */
+}
+
+TEST(short_sequences_are_an_extra_of_max)
+{
+    CHECK_EQ(field("max", ARM_ID_ISAR2, 52), 0);
+    CHECK_EQ(field("max,cssc=on", ARM_ID_ISAR2, 52), 1);
+    CHECK_EQ(field("cortex-a57,cssc=off", ARM_ID_ISAR2, 52), 0);
 }
 
 TEST(properties_that_change_nothing_are_accepted)
@@ -156,6 +160,7 @@ TEST(contradictions_are_refused)
     check_refused("max,aarch64=off", "aarch64=on");
     check_refused("max,pauth=off,pauth-impdef=on", "pauth=off");
     check_refused("max,pauth-qarma3=on,pauth-qarma5=on", "choose one");
+    check_refused("cortex-a57,cssc=on", "only max can have it");
     check_refused("cortex-a57,pauth-qarma5=on", "no pointer authentication");
     check_refused("neoverse-n1,pauth=on", "no pointer authentication");
     check_refused("cortex-a76,lpa2=on", "no 52-bit addresses");

@@ -183,7 +183,7 @@ TEST(registers_of_absent_features_are_absent)
 TEST(rest_of_the_identification_space_reads_as_zero)
 {
     struct rig r = rig_new("max");
-    CHECK_EQ(get(&r, SYSREG_A64(3, 0, 0, 1, 0)), 0); /* ID_PFR0: no AArch32 */
+    CHECK_EQ(get(&r, SYSREG_A64(3, 0, 0, 1, 3)), 0); /* ID_AFR0 */
     CHECK_EQ(get(&r, SYSREG_A64(3, 0, 0, 7, 7)), 0);
     CHECK(arm_sysreg_find(r.cpu, SYSREG_A64(3, 0, 0, 0, 3)) == NULL);
     rig_free(&r);
