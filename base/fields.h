@@ -93,6 +93,11 @@ struct field {
     {                                                                                              \
         FIELD_AT_(type_, m), .type = FIELD_TYPE_(FIELD_MEMBER_(type_, m)), .keep_at_reset = true   \
     }
+/* One that came with version n of its section; 0 in older states. */
+#define FIELD_SINCE(type_, m, n)                                                                   \
+    {                                                                                              \
+        FIELD_AT_(type_, m), .type = FIELD_TYPE_(FIELD_MEMBER_(type_, m)), .since = (n)            \
+    }
 /* The same, at most n. */
 #define FIELD_MOST(type_, m, n)                                                                    \
     {                                                                                              \

@@ -21,11 +21,12 @@ static uint64_t read_id(struct arm_cpu *cpu, const struct arm_sysreg *r)
     return cpu->id[r->arg];
 }
 
-/* GICv3 has its CPU interface in system registers when the board attached a bank of them. */
-static uint64_t read_pfr0(struct arm_cpu *cpu, const struct arm_sysreg *r)
+/* GICv3 has its CPU interface in system registers when the board attached a bank of them. arg: the
+ * register of which field GIC says so, at this bit. */
+static uint64_t read_pfr_with_gic(struct arm_cpu *cpu, const struct arm_sysreg *r)
 {
-    (void)r;
-    return cpu->id[ARM_ID_PFR0] | (cpu->vcpu.sysregs ? UINT64_C(1) << 24 : 0);
+    const unsigned gic = r->arg == ARM_ID_PFR0 ? 24 : 28;
+    return cpu->id[r->arg] | (cpu->vcpu.sysregs ? UINT64_C(1) << gic : 0);
 }
 
 static uint64_t read_zero(struct arm_cpu *cpu, const struct arm_sysreg *r)
@@ -173,6 +174,12 @@ static uint64_t read_random(struct arm_cpu *cpu, const struct arm_sysreg *r)
     return rng_u64(&cpu->rng);
 }
 
+/* Where there is no double lock (FEAT_DoubleLock), ID_AA64DFR0_EL1 says 15. */
+static void write_osdlr(struct arm_cpu *cpu, const struct arm_sysreg *r, uint64_t value)
+{
+    cpu->osdlr = (cpu->id[ARM_ID_DFR0] >> 36 & 15) == 15 ? 0 : value & r->mask;
+}
+
 /* ---- the table */
 
 #define AT(field_) .offset = offsetof(struct arm_cpu, field_)
@@ -243,7 +250,8 @@ const struct arm_sysreg arm_sysregs[] = {
     {KEY(2, 0, 1, 0, 0), .name = "MDRAR_EL1", .flags = SR_R1, .read = read_zero},
     {KEY(2, 0, 1, 0, 4), .name = "OSLAR_EL1", .flags = SR_W1 | SR_TAIL, .write = arm_oslar_write},
     FIELD(2, 0, 1, 1, 4, "OSLSR_EL1", SR_R1, oslsr, 0, OSLSR_OSLM | OSLSR_OSLK),
-    FIELD(2, 0, 1, 3, 4, "OSDLR_EL1", SR_RW, osdlr, 1, 0),
+    {KEY(2, 0, 1, 3, 4), .name = "OSDLR_EL1", .flags = SR_RW, AT(osdlr), .mask = 1,
+     .write = write_osdlr},
     {KEY(2, 0, 1, 4, 4), .name = "DBGPRCR_EL1", .flags = SR_RW, .read = read_zero,
      .write = ignore_write},
     {KEY(2, 0, 7, 8, 6), .name = "DBGCLAIMSET_EL1", .flags = SR_RW, .read = arm_claim_read_set,
@@ -261,7 +269,8 @@ const struct arm_sysreg arm_sysregs[] = {
     {KEY(3, 0, 0, 0, 5), .name = "MPIDR_EL1", .flags = SR_R1, .read = read_mpidr},
     ID(3, 0, 0, 0, 6, "REVIDR_EL1", REVIDR),
     ID(3, 0, 0, 1, 0, "ID_PFR0_EL1", A32_PFR0),
-    ID(3, 0, 0, 1, 1, "ID_PFR1_EL1", A32_PFR1),
+    {KEY(3, 0, 0, 1, 1), .name = "ID_PFR1_EL1", .flags = SR_R1, .read = read_pfr_with_gic,
+     .arg = ARM_ID_A32_PFR1},
     ID(3, 0, 0, 1, 2, "ID_DFR0_EL1", A32_DFR0),
     ID(3, 0, 0, 1, 4, "ID_MMFR0_EL1", A32_MMFR0),
     ID(3, 0, 0, 1, 5, "ID_MMFR1_EL1", A32_MMFR1),
@@ -281,7 +290,8 @@ const struct arm_sysreg arm_sysregs[] = {
     ID(3, 0, 0, 3, 4, "ID_PFR2_EL1", A32_PFR2),
     ID(3, 0, 0, 3, 5, "ID_DFR1_EL1", A32_DFR1),
     ID(3, 0, 0, 3, 6, "ID_MMFR5_EL1", A32_MMFR5),
-    {KEY(3, 0, 0, 4, 0), .name = "ID_AA64PFR0_EL1", .flags = SR_R1, .read = read_pfr0},
+    {KEY(3, 0, 0, 4, 0), .name = "ID_AA64PFR0_EL1", .flags = SR_R1, .read = read_pfr_with_gic,
+     .arg = ARM_ID_PFR0},
     ID(3, 0, 0, 4, 1, "ID_AA64PFR1_EL1", PFR1),
     ID(3, 0, 0, 4, 2, "ID_AA64PFR2_EL1", PFR2),
     ID(3, 0, 0, 5, 0, "ID_AA64DFR0_EL1", DFR0),

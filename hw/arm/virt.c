@@ -378,11 +378,8 @@ static bool add_fw_cfg(struct machine *m, struct error *e)
     if (!add_simple(m, VIRT_FW_CFG, 0, &v->fw_cfg, e)) {
         return false;
     }
-    fw_cfg_add_u64(v->fw_cfg, FW_CFG_RAM_SIZE, m->config.ram_bytes);
-    fw_cfg_add_u16(v->fw_cfg, FW_CFG_NOGRAPHIC, 1);
     fw_cfg_add_u16(v->fw_cfg, FW_CFG_BOOT_MENU, 0);
     fw_cfg_add_u16(v->fw_cfg, FW_CFG_NB_CPUS, (uint16_t)m->config.cpus);
-    fw_cfg_add_u16(v->fw_cfg, FW_CFG_MAX_CPUS, (uint16_t)m->config.max_cpus);
     return true;
 }
 

@@ -126,8 +126,8 @@ static uint8_t cfi_byte(const struct pflash *p, uint64_t word)
         0x04,
         0x00,                                  /* the longest, as multiples */
         (uint8_t)log2_floor(p->bytes / CHIPS), /* size */
-        0x01,
-        0x00, /* 16 bits wide */
+        0x02,
+        0x00, /* 8 or 16 bits wide */
         (uint8_t)log2_floor(BUFFER_BYTES / CHIPS),
         0x00,
         0x01, /* one region of equal blocks: */
@@ -145,11 +145,11 @@ static uint8_t cfi_byte(const struct pflash *p, uint64_t word)
         0x00,
         0x00, /* no optional features */
         0x00,
-        0x01,
-        0x00, /* none while suspended; lock status bit */
-        0x18,
-        0x00, /* optimal voltages */
-        0x00, /* no protection registers */
+        0x00,
+        0x00, /* none while suspended; no lock status */
+        0x00,
+        0x00, /* no optimal voltages */
+        0x01, /* one protection register */
     };
     return word >= 0x10 && word - 0x10 < sizeof(table) ? table[word - 0x10] : 0;
 }

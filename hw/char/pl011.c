@@ -3,9 +3,11 @@
  * Arm PL011 UART (ARM DDI 0183, r1p1: FIFOs of 16).
  *
  * Characters take no time: the transmitter is always empty, and the receive timeout expires at
- * once. The UART sends and receives whether or not software enabled it, since guests that run
- * without firmware rely on that. Not modelled: baud rates, parity, modem lines other than in
- * loopback, IrDA, DMA requests, test registers. irq[0] is the combined interrupt UARTINTR.
+ * once. The receive interrupt is raised with each character, whatever trigger level IFLS asks for
+ * (as QEMU does): small systems enable it alone and expect it for what was typed. The UART sends
+ * and receives whether or not software enabled it, since guests that run without firmware rely on
+ * that. Not modelled: baud rates, parity, modem lines other than in loopback, IrDA, DMA requests,
+ * test registers. irq[0] is the combined interrupt UARTINTR.
  */
 #include "hw/char/pl011.h"
 
@@ -76,13 +78,6 @@ static uint32_t depth(const struct pl011 *u)
     return u->lcr & LCR_FEN ? FIFO_DEPTH : 1;
 }
 
-/* Characters in the FIFO from which on the receive interrupt is raised (IFLS.RXIFLSEL). */
-static uint32_t trigger(const struct pl011 *u)
-{
-    static const uint8_t eighths[8] = {1, 2, 4, 6, 7, 7, 7, 7};
-    return u->lcr & LCR_FEN ? FIFO_DEPTH * eighths[bits64(u->ifls, 5, 3)] / 8 : 1;
-}
-
 static void receive(struct pl011 *u, uint32_t character)
 {
     if (u->count >= depth(u)) {
@@ -95,7 +90,7 @@ static void receive(struct pl011 *u, uint32_t character)
     if (character & DR_BE) {
         u->ris |= INT_BE;
     }
-    u->ris |= u->count >= trigger(u) ? INT_RX : INT_RT;
+    u->ris |= INT_RX | (u->lcr & LCR_FEN ? INT_RT : 0);
 }
 
 static uint64_t dr_read(struct device *d, const struct reg *r)
@@ -110,11 +105,8 @@ static uint64_t dr_read(struct device *d, const struct reg *r)
     u->head = (u->head + 1) % FIFO_DEPTH;
     u->count--;
     u->rsr = (u->rsr & RSR_OE) | bits64(character, 11, 8);
-    if (u->count < trigger(u)) {
-        u->ris &= ~(uint32_t)INT_RX;
-    }
     if (u->count == 0) {
-        u->ris &= ~(uint32_t)INT_RT;
+        u->ris &= ~(uint32_t)(INT_RX | INT_RT);
     }
     update(u);
     if (was_full && u->stream && u->stream->ops->more_room) {

@@ -38,7 +38,7 @@ void gic_set_accessor(struct device *gic, unsigned (*current_cpu)(void *opaque),
 /* Register windows. */
 #define GICV3_DIST_SIZE 0x10000
 #define GICV3_REDIST_SIZE 0x20000 /* for each vCPU */
-#define GICV2_DIST_SIZE 0x10000
+#define GICV2_DIST_SIZE 0x1000
 #define GICV2_CPU_SIZE 0x10000
 void gicv3_map_dist(struct device *gic, struct space *s, paddr base);
 /* A region with the redistributors of count vCPUs from first on; at most GICV3_REGIONS of them. */

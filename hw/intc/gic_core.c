@@ -80,16 +80,23 @@ static unsigned preemption_mask(const struct gic *g, const struct gic_cpu *c, un
     return 0xff & (0x1feu << c->bpr[0]);
 }
 
-unsigned gic_running_priority(const struct gic_cpu *c)
+unsigned gic_running_priority(const struct gic *g, unsigned cpu)
 {
-    uint32_t active = c->apr[0] | c->apr[1];
-    return active ? ctz32(active) << GIC_PRIO_SHIFT : GIC_PRIO_IDLE;
+    struct gic_cpu *c = &g->cpu[cpu];
+    for (unsigned n = 0; n < GIC_APRS; n++) {
+        uint32_t active = *gic_apr(c, 0, n) | *gic_apr(c, 1, n);
+        if (active) {
+            return (32 * n + ctz32(active)) << gic_level_shift(g);
+        }
+    }
+    return GIC_PRIO_IDLE;
 }
 
-static bool preempts(const struct gic *g, const struct gic_cpu *c)
+static bool preempts(const struct gic *g, unsigned cpu)
 {
+    const struct gic_cpu *c = &g->cpu[cpu];
     return c->best != INTID_NONE && c->best_prio < c->pmr &&
-           (c->best_prio & preemption_mask(g, c, c->best_group)) < gic_running_priority(c);
+           (c->best_prio & preemption_mask(g, c, c->best_group)) < gic_running_priority(g, cpu);
 }
 
 bool gic_can_take(const struct gic_cpu *c, unsigned group)
@@ -107,7 +114,7 @@ static unsigned output_bit(const struct gic *g, const struct gic_cpu *c)
 static void drive(struct gic *g, unsigned cpu)
 {
     struct gic_cpu *c = &g->cpu[cpu];
-    unsigned out = preempts(g, c) ? output_bit(g, c) : 0;
+    unsigned out = preempts(g, cpu) ? output_bit(g, c) : 0;
     unsigned changed = out ^ c->out;
     c->out = (uint8_t)out;
     if (changed & 1) {
@@ -169,8 +176,8 @@ uint32_t gic_acknowledge(struct gic *g, unsigned cpu)
 {
     struct gic_cpu *c = &g->cpu[cpu];
     uint32_t intid = c->best;
-    unsigned level = (c->best_prio & preemption_mask(g, c, c->best_group)) >> GIC_PRIO_SHIFT;
-    c->apr[c->best_group] |= 1u << level;
+    unsigned level = (c->best_prio & preemption_mask(g, c, c->best_group)) >> gic_level_shift(g);
+    *gic_apr(c, c->best_group, level / 32) |= 1u << (level % 32);
     if (intid >= GIC_FIRST_LPI) {
         gicv3_lpi_set_pending(g, cpu, intid, false);
         return intid;
@@ -185,15 +192,19 @@ uint32_t gic_acknowledge(struct gic *g, unsigned cpu)
     return intid;
 }
 
-bool gic_drop_priority(struct gic_cpu *c, unsigned group)
+bool gic_drop_priority(struct gic *g, unsigned cpu, unsigned group)
 {
-    uint32_t active = c->apr[0] | c->apr[1];
-    uint32_t highest = active & -active;
-    if (!highest || !(c->apr[group] & highest)) {
-        return false;
+    struct gic_cpu *c = &g->cpu[cpu];
+    for (unsigned n = 0; n < GIC_APRS; n++) {
+        uint32_t active = *gic_apr(c, 0, n) | *gic_apr(c, 1, n);
+        uint32_t highest = active & -active, *own = gic_apr(c, group, n);
+        if (highest) {
+            const bool is_own = *own & highest;
+            *own &= ~highest;
+            return is_own;
+        }
     }
-    c->apr[group] &= ~highest;
-    return true;
+    return false;
 }
 
 void gic_deactivate(struct gic *g, unsigned cpu, uint32_t intid)
@@ -376,7 +387,7 @@ uint8_t gic_priority_read(struct gic *g, unsigned cpu, unsigned intid)
 void gic_priority_write(struct gic *g, unsigned cpu, unsigned intid, uint8_t value)
 {
     if (gic_exists(g, intid)) {
-        *gic_prio_of(g, cpu, intid) = value & GIC_PRIO_MASK;
+        *gic_prio_of(g, cpu, intid) = value;
         gic_update_for(g, cpu, intid);
     }
 }
@@ -416,8 +427,8 @@ static void reset_cpu(struct gic *g, unsigned cpu)
     memset(c, 0, sizeof(*c));
     c->own.line = line;
     c->own.edge = (uint32_t)mask64(GIC_SGIS);
-    c->bpr[0] = GIC_MIN_BPR;
-    c->bpr[1] = GIC_MIN_BPR + 1;
+    c->bpr[0] = (uint8_t)gic_min_bpr(g);
+    c->bpr[1] = (uint8_t)(gic_min_bpr(g) + 1);
     c->best = c->lpi_best = INTID_NONE;
     c->waker = g->v3 ? 6 : 0;
     c->own.enabled = g->v3 ? 0 : (uint32_t)mask64(GIC_SGIS);
@@ -460,9 +471,9 @@ static bool check_cpu(const struct gic *g, const struct gic_cpu *c, struct error
         return false;
     }
     for (unsigned group = 0; group < 2; group++) {
-        if (c->bpr[group] > 7 || c->bpr[group] < GIC_MIN_BPR + group) {
+        if (c->bpr[group] > 7 || c->bpr[group] < gic_min_bpr(g) + group) {
             return error_set(e, "its binary point %u is %u, and %u to 7 are possible", group,
-                             c->bpr[group], GIC_MIN_BPR + group);
+                             c->bpr[group], gic_min_bpr(g) + group);
         }
     }
     return g->has_lpi || !c->redist_ctlr ||
@@ -562,6 +573,7 @@ static const struct field cpu_fields[] = {
     FIELD_SKIP(gic_cpu, lpi_best_prio),
     FIELD_SKIP(gic_cpu, pad2),
     FIELD_SKIP(gic_cpu, lpi_summary),
+    FIELD_SINCE(gic_cpu, apr_more, 2),
     FIELD_END,
 };
 

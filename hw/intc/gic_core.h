@@ -4,9 +4,10 @@
  * interrupts, the choice of the highest priority pending interrupt for each vCPU, and priorities at
  * the CPU interface.
  *
- * One security state: GICD_CTLR.DS is 1, or no Security Extensions. 32 priorities (5 bits). All
- * state is guarded by gic.mutex, and is changed by functions that end with gic_update*(), which
- * choose anew and drive the output lines.
+ * One security state: GICD_CTLR.DS is 1, or no Security Extensions. Interrupts have 8 bits of
+ * priority. GICv2's CPU interface looks at all of them, GICv3's (the CPU's) at 5. All state is
+ * guarded by gic.mutex, and is changed by functions that end with gic_update*(), which choose anew
+ * and drive the output lines.
  */
 #ifndef HW_INTC_GIC_CORE_H
 #define HW_INTC_GIC_CORE_H
@@ -27,10 +28,8 @@ enum {
     INTID_NONE = 1023
 };
 
-#define GIC_PRIO_MASK 0xf8 /* implemented bits */
-#define GIC_PRIO_SHIFT 3
 #define GIC_PRIO_IDLE 0x100 /* running priority when nothing is active */
-#define GIC_MIN_BPR 2
+#define GIC_APRS 4          /* active priorities registers of a group */
 
 /* 32 interrupts, a bit each. */
 struct gic_word {
@@ -49,8 +48,10 @@ struct gic_cpu {
     uint32_t routed[GIC_WORDS];   /* shared interrupts that this vCPU is offered */
     uint8_t sgi_source[GIC_SGIS]; /* GICv2: pending senders of an SGI, a bit each */
 
-    uint32_t apr[2]; /* active priorities by group, bit n is priority n << GIC_PRIO_SHIFT */
-    uint32_t ctlr;   /* the CPU interface's control register */
+    /* Active priorities by group: bit n is the priority n << gic_level_shift(). apr has the first
+     * 32 of them, apr_more the rest. */
+    uint32_t apr[2];
+    uint32_t ctlr; /* the CPU interface's control register */
     uint8_t pmr;
     uint8_t bpr[2]; /* as the register of the group reads */
     uint8_t group_enabled[2];
@@ -59,6 +60,8 @@ struct gic_cpu {
     uint32_t redist_ctlr, waker; /* GICv3 */
     uint32_t pad1;
     uint64_t propbase, pendbase;
+
+    uint32_t apr_more[2 * (GIC_APRS - 1)];
 
     /* Follows from the rest. */
     uint32_t best; /* INTID of the highest priority pending interrupt, or INTID_NONE */
@@ -134,6 +137,29 @@ static inline struct gic_word *gic_word_of(struct gic *g, unsigned cpu, unsigned
     return intid < 32 ? &g->cpu[cpu].own : &g->spi[intid / 32];
 }
 
+/* The least binary point of group 0; that of group 1 is one more. */
+static inline unsigned gic_min_bpr(const struct gic *g)
+{
+    return g->v3 ? 2 : 0;
+}
+
+/* The bits of a priority, and of the mask, that the CPU interface has. */
+static inline uint8_t gic_prio_mask(const struct gic *g)
+{
+    return g->v3 ? 0xf8 : 0xff;
+}
+
+/* Group priorities are this far apart, as a power of two. */
+static inline unsigned gic_level_shift(const struct gic *g)
+{
+    return gic_min_bpr(g) + 1;
+}
+
+static inline uint32_t *gic_apr(struct gic_cpu *c, unsigned group, unsigned n)
+{
+    return n ? &c->apr_more[group * (GIC_APRS - 1) + n - 1] : &c->apr[group];
+}
+
 static inline uint8_t *gic_prio_of(struct gic *g, unsigned cpu, unsigned intid)
 {
     return intid < 32 ? &g->cpu[cpu].prio[intid] : &g->prio[intid];
@@ -165,14 +191,14 @@ void gic_route_any(struct gic *g);
 unsigned gic_find_cpu(const struct gic *g, uint64_t mpidr);
 
 /* Priority of what is active at the CPU interface, or GIC_PRIO_IDLE. */
-unsigned gic_running_priority(const struct gic_cpu *c);
+unsigned gic_running_priority(const struct gic *g, unsigned cpu);
 /* The pending interrupt is of the given group and would be taken now (priority mask, preemption).
  */
 bool gic_can_take(const struct gic_cpu *c, unsigned group);
 /* Makes the best pending interrupt active (which gic_can_take allowed) and returns it. */
 uint32_t gic_acknowledge(struct gic *g, unsigned cpu);
 /* Ends the highest active priority if it is group's. False: it is not, nothing was done. */
-bool gic_drop_priority(struct gic_cpu *c, unsigned group);
+bool gic_drop_priority(struct gic *g, unsigned cpu, unsigned group);
 /* Ends the active state of intid, for whatever it was. */
 void gic_deactivate(struct gic *g, unsigned cpu, uint32_t intid);
 

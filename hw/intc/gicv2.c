@@ -52,8 +52,8 @@ enum {
     CTLR_WRITABLE = 0x61f
 };
 
-#define GICD_IIDR_VALUE 0x0200143b /* GIC-400 */
-#define GICC_IIDR_VALUE 0x0202143b
+#define GICD_IIDR_VALUE 0x0000043b /* Arm, as QEMU's */
+#define GICC_IIDR_VALUE 0x0002043b
 
 static unsigned accessor(const struct gic *g)
 {
@@ -169,7 +169,7 @@ static bool byte_write(struct gic *g, unsigned cpu, uint64_t offset, uint8_t val
 
 static uint32_t word_read(struct gic *g, unsigned cpu, uint64_t offset)
 {
-    static const uint8_t ids[12] = {0x44, 0, 0, 0, 0x90, 0xb4, 0x2b, 0, 0x0d, 0xf0, 0x05, 0xb1};
+    static const uint8_t ids[12] = {0x04, 0, 0, 0, 0x90, 0xb4, 0x2b, 0, 0x0d, 0xf0, 0x05, 0xb1};
     enum gic_bits kind;
     if (bits_kind(offset, &kind)) {
         return gic_bits_read(g, cpu, kind, (unsigned)(offset % 0x80) / 4);
@@ -299,9 +299,9 @@ static void end(struct gic *g, unsigned cpu, unsigned group, uint32_t value)
     if (intid >= GIC_INTIDS) {
         return;
     }
-    bool dropped = gic_drop_priority(c, group);
+    bool dropped = gic_drop_priority(g, cpu, group);
     if (!dropped && group == 0 && (c->ctlr & CTLR_ACKCTL)) {
-        dropped = gic_drop_priority(c, 1);
+        dropped = gic_drop_priority(g, cpu, 1);
     }
     if (dropped) {
         if (!(c->ctlr & CTLR_EOIMODE)) {
@@ -313,8 +313,8 @@ static void end(struct gic *g, unsigned cpu, unsigned group, uint32_t value)
 
 static uint32_t cpu_read32(struct gic *g, unsigned cpu, uint64_t offset)
 {
-    const struct gic_cpu *c = &g->cpu[cpu];
-    unsigned running = gic_running_priority(c);
+    struct gic_cpu *c = &g->cpu[cpu];
+    unsigned running = gic_running_priority(g, cpu);
     switch (offset) {
     case GICC_CTLR:
         return c->ctlr;
@@ -334,10 +334,10 @@ static uint32_t cpu_read32(struct gic *g, unsigned cpu, uint64_t offset)
         return highest_pending(c, 0);
     case GICC_AHPPIR:
         return highest_pending(c, 1);
-    case GICC_APR0:
-        return c->apr[0];
-    case GICC_NSAPR0:
-        return c->apr[1];
+    case GICC_APR0 ... GICC_APR3:
+        return *gic_apr(c, 0, (unsigned)(offset - GICC_APR0) / 4);
+    case GICC_NSAPR0 ... GICC_NSAPR3:
+        return *gic_apr(c, 1, (unsigned)(offset - GICC_NSAPR0) / 4);
     case GICC_IIDR:
         return GICC_IIDR_VALUE;
     default:
@@ -348,7 +348,7 @@ static uint32_t cpu_read32(struct gic *g, unsigned cpu, uint64_t offset)
 static void bpr_write(struct gic_cpu *c, unsigned group, uint32_t value)
 {
     unsigned point = value & 7;
-    c->bpr[group] = (uint8_t)(point < GIC_MIN_BPR + group ? GIC_MIN_BPR + group : point);
+    c->bpr[group] = (uint8_t)(point < group ? group : point);
 }
 
 static void cpu_write32(struct gic *g, unsigned cpu, uint64_t offset, uint32_t value)
@@ -361,7 +361,7 @@ static void cpu_write32(struct gic *g, unsigned cpu, uint64_t offset, uint32_t v
         c->group_enabled[1] = value >> 1 & 1;
         break;
     case GICC_PMR:
-        c->pmr = value & GIC_PRIO_MASK;
+        c->pmr = (uint8_t)value;
         break;
     case GICC_BPR:
         bpr_write(c, 0, value);
@@ -375,15 +375,12 @@ static void cpu_write32(struct gic *g, unsigned cpu, uint64_t offset, uint32_t v
     case GICC_AEOIR:
         end(g, cpu, 1, value);
         return;
-    case GICC_APR0:
-        c->apr[0] = value;
+    case GICC_APR0 ... GICC_APR3:
+        *gic_apr(c, 0, (unsigned)(offset - GICC_APR0) / 4) = value;
         break;
-    case GICC_NSAPR0:
-        c->apr[1] = value;
+    case GICC_NSAPR0 ... GICC_NSAPR3:
+        *gic_apr(c, 1, (unsigned)(offset - GICC_NSAPR0) / 4) = value;
         break;
-    case GICC_APR0 + 1 ... GICC_APR3: /* one holds all 32 group priorities: RAZ/WI */
-    case GICC_NSAPR0 + 1 ... GICC_NSAPR3:
-        return;
     case GICC_DIR:
         if (c->ctlr & CTLR_EOIMODE) {
             gic_deactivate(g, cpu, value & 0x3ff);
@@ -492,6 +489,7 @@ const struct device_class arm_gic_class = {
     .size = sizeof(struct gic),
     .props = gic_props,
     .fields = gic_fields,
+    .version = 2, /* more active priorities */
     .create = gicv2_create,
     .reset = gicv2_reset,
     .destroy = gicv2_destroy,

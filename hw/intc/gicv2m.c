@@ -53,16 +53,7 @@ static void setspi_written(struct device *d, const struct reg *r, uint64_t value
 static const struct reg gicv2m_regs[] = {
     REG_FN(0x008, "MSI_TYPER", typer_read, NULL),
     REG_FN(GICV2M_SETSPI, "MSI_SETSPI_NS", NULL, setspi_written),
-    REG_CONST(0xfcc, "MSI_IIDR", 0x53 << 20),
-    REG_CONST(0xfd0, "PIDR4", 0x44),
-    REG_CONST(0xfe0, "PIDR0", 0x90),
-    REG_CONST(0xfe4, "PIDR1", 0xb4),
-    REG_CONST(0xfe8, "PIDR2", 0x2b),
-    REG_CONST(0xfec, "PIDR3", 0x00),
-    REG_CONST(0xff0, "CIDR0", 0x0d),
-    REG_CONST(0xff4, "CIDR1", 0xf0),
-    REG_CONST(0xff8, "CIDR2", 0x05),
-    REG_CONST(0xffc, "CIDR3", 0xb1),
+    REG_CONST(0xfcc, "MSI_IIDR", 0x51 << 20),
     REG_END,
 };
 

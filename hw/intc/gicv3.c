@@ -106,7 +106,7 @@ static unsigned any_cpu(const struct gic *g, unsigned intid)
         if (!is_willing(g, i, group)) {
             continue;
         }
-        if (gic_running_priority(&g->cpu[i]) == GIC_PRIO_IDLE) {
+        if (gic_running_priority(g, i) == GIC_PRIO_IDLE) {
             return i;
         }
         found = found == GIC_NO_CPU ? i : found;
@@ -187,7 +187,7 @@ static uint32_t dist_typer(const struct gic *g)
     uint32_t v = g->num_irq / 32 - 1;
     v |= g->has_lpi ? 1 << 17 : 0;
     v |= (ID_BITS - 1) << 19;
-    v |= 1 << 24; /* A3V */
+    v |= 3 << 24; /* A3V; No1N: as QEMU's, though 1 of N is done where it is asked for */
     return v;
 }
 
@@ -327,7 +327,8 @@ static uint64_t redist_typer(const struct gic *g, const struct gicv3_region *r, 
     uint64_t mpidr = g->wire[cpu].mpidr;
     uint64_t affinity = bits64(mpidr, 39, 32) << 24 | bits64(mpidr, 23, 0);
     bool last = cpu == r->first + r->count - 1;
-    return affinity << 32 | (uint64_t)cpu << 8 | 1 << 5 /* DPGS */ | (last ? 1 << 4 : 0) |
+    return affinity << 32 | (uint64_t)cpu << 8 |
+           UINT64_C(1) << 24 /* CommonLPIAff: all of one Aff3 */ | (last ? 1 << 4 : 0) |
            (g->has_lpi ? 1 : 0);
 }
 
@@ -602,6 +603,7 @@ const struct device_class arm_gicv3_class = {
     .size = sizeof(struct gic),
     .props = gic_props,
     .fields = gic_fields,
+    .version = 2, /* more active priorities */
     .create = gicv3_create,
     .reset = gicv3_reset,
     .destroy = gicv3_destroy,

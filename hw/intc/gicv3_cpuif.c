@@ -16,7 +16,7 @@ enum {
     CTLR_PMHE = 1 << 6
 };
 #define CTLR_WRITABLE (CTLR_CBPR | CTLR_EOIMODE | CTLR_PMHE)
-#define CTLR_FIXED (4u << 8 /* PRIbits */ | 1u << 15 /* A3V */)
+#define CTLR_FIXED (4u << 8 /* PRIbits */ | 1u << 11 /* IDbits: 24 */ | 1u << 15 /* A3V */)
 
 #define REGISTER_OP2(encoding) ((encoding)&7)
 
@@ -86,7 +86,7 @@ static void end(void *opaque, int vcpu, unsigned group, uint64_t value)
         return;
     }
     struct gic_cpu *c = enter(opaque, vcpu);
-    if (gic_drop_priority(c, group)) {
+    if (gic_drop_priority(opaque, (unsigned)vcpu, group)) {
         if (!(c->ctlr & CTLR_EOIMODE)) {
             gic_deactivate(g, (unsigned)vcpu, intid);
         }
@@ -120,7 +120,8 @@ static void dir_write(void *opaque, int vcpu, uint32_t encoding, uint64_t value)
 static uint64_t rpr_read(void *opaque, int vcpu, uint32_t encoding)
 {
     (void)encoding;
-    unsigned priority = gic_running_priority(enter(opaque, vcpu));
+    enter(opaque, vcpu);
+    unsigned priority = gic_running_priority(opaque, (unsigned)vcpu);
     leave(opaque);
     return priority > 0xff ? 0xff : priority;
 }
@@ -139,7 +140,7 @@ static void pmr_write(void *opaque, int vcpu, uint32_t encoding, uint64_t value)
 {
     (void)encoding;
     struct gic_cpu *c = enter(opaque, vcpu);
-    c->pmr = value & GIC_PRIO_MASK;
+    c->pmr = value & gic_prio_mask(opaque);
     gic_update(opaque, (unsigned)vcpu);
     leave(opaque);
 }
@@ -164,7 +165,8 @@ static void bpr_write(void *opaque, int vcpu, uint32_t encoding, uint64_t value)
     struct gic_cpu *c = enter(opaque, vcpu);
     unsigned point = value & 7;
     if (group == 0 || !(c->ctlr & CTLR_CBPR)) {
-        c->bpr[group] = (uint8_t)(point < GIC_MIN_BPR + group ? GIC_MIN_BPR + group : point);
+        const unsigned least = gic_min_bpr(opaque) + group;
+        c->bpr[group] = (uint8_t)(point < least ? least : point);
         gic_update(opaque, (unsigned)vcpu);
     }
     leave(opaque);

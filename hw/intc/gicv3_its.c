@@ -37,17 +37,19 @@ enum {
 #define DEVICE_BITS 16
 #define EVENT_BITS 16
 #define COLLECTION_BITS 16
-#define ENTRY_BYTES 8 /* of each table */
+#define ENTRY_BYTES 8      /* of each table */
+#define ITT_ENTRY_BYTES 12 /* what a guest makes room for, as for QEMU; ENTRY_BYTES are used */
 #define VALID (UINT64_C(1) << 63)
 #define INDIRECT (UINT64_C(1) << 62)
 
 #define TYPER                                                                                      \
-    (1 /* physical LPIs */ | (ENTRY_BYTES - 1) << 4 | (EVENT_BITS - 1) << 8 |                      \
+    (1 /* physical LPIs */ | (ITT_ENTRY_BYTES - 1) << 4 | (EVENT_BITS - 1) << 8 |                  \
      (DEVICE_BITS - 1) << 13 | (uint64_t)(COLLECTION_BITS - 1) << 32 |                             \
      UINT64_C(1) << 36 /* CIL */)
 
 #define CBASER_BITS UINT64_C(0xb8effffffffffcff)
 #define BASER_BITS UINT64_C(0xf8e0ffffffffffff)
+#define BASER_64K (UINT64_C(2) << 8) /* pages of 64 KB: what QEMU's has after reset */
 #define COMMAND_BYTES 32
 #define QUEUE_OFFSET UINT64_C(0xfffe0)
 #define BATCH 4096
@@ -543,7 +545,7 @@ static void its_reset(struct device *d)
     struct its *s = (struct its *)d;
     clock_timer_cancel(s->timer);
     for (unsigned i = 0; i < TABLES; i++) {
-        s->baser[i] = baser_fixed[i];
+        s->baser[i] = baser_fixed[i] | BASER_64K;
     }
 }
 

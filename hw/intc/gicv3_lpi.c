@@ -13,6 +13,7 @@
 #include "memory/dma.h"
 
 #define CONFIG_ENABLE 1
+#define CONFIG_PRIO 0xfc
 #define PENDBASE_ZERO (UINT64_C(1) << 62)
 #define PROP_ADDRESS UINT64_C(0x000ffffffffff000)
 #define PEND_ADDRESS UINT64_C(0x000fffffffff0000)
@@ -39,7 +40,7 @@ static bool enabled_at(const struct gic *g, unsigned cpu, uint32_t intid)
 
 static void consider(struct gic_cpu *c, uint32_t intid, uint8_t config)
 {
-    unsigned prio = config & GIC_PRIO_MASK;
+    unsigned prio = config & CONFIG_PRIO;
     if ((config & CONFIG_ENABLE) && prio < c->lpi_best_prio) {
         c->lpi_best = intid;
         c->lpi_best_prio = (uint16_t)prio;

@@ -257,7 +257,8 @@ void pci_cap_add_express(struct pci_device *p, unsigned port_type)
 uint32_t pci_config_read(struct pci_device *p, unsigned offset, unsigned size)
 {
     if (offset >= PCI_CONFIG_BYTES) {
-        return 0; /* no extended capabilities */
+        /* No extended capabilities; and of a conventional device no such registers. */
+        return p->express_cap ? 0 : (uint32_t)mask64(8 * size);
     }
     if (p->cls->config_reading) {
         p->cls->config_reading(&p->dev, offset, size);

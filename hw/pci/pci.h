@@ -13,7 +13,7 @@
 #include "hw/device.h"
 #include "hw/machine.h"
 
-#define PCI_CONFIG_BYTES 256 /* what is stored; the rest of the 4096 reads as zero */
+#define PCI_CONFIG_BYTES 256 /* what is stored; the rest of the 4096 reads as zero, or ones */
 #define PCI_BARS 6
 
 struct pci_bus;

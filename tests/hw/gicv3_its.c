@@ -169,7 +169,7 @@ TEST(service_tells_what_it_can)
     begin(&b);
     uint64_t typer = test_load(b.m, ITS + 8, 8);
     CHECK_EQ(typer & 3, 1);
-    CHECK_EQ(bits64(typer, 7, 4), 7);   /* ITT entries of 8 bytes */
+    CHECK_EQ(bits64(typer, 7, 4), 11);  /* ITT entries of 12 bytes */
     CHECK_EQ(bits64(typer, 12, 8), 15); /* EventID of 16 bits */
     CHECK_EQ(bits64(typer, 17, 13), 15);
     CHECK_EQ(bit(typer, 19), 0); /* vCPUs by number */

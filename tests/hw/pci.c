@@ -127,6 +127,8 @@ TEST(header_shows_the_identity)
     CHECK_EQ(rig_config(&r, 0, SLOT3, 0x2c, 4), 0xbbbbaaaa);
     CHECK_EQ(rig_config(&r, 0, SLOT3, PCI_INTERRUPT_PIN, 1), 1);
     CHECK_EQ(rig_config(&r, 0, 0, 0, 4), 0x00081b36);
+    CHECK_EQ(rig_config(&r, 0, 0, 0x100, 4), 0xffffffff); /* conventional: there is no more */
+    CHECK_EQ(rig_config(&r, 0, 0, 0xffe, 2), 0xffff);
     rig_close(&r);
 }
 

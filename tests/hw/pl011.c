@@ -114,7 +114,32 @@ TEST(without_fifo_one_character_is_held)
     end(&b);
 }
 
-TEST(receive_interrupt_comes_at_the_trigger_level_and_timeout_below_it)
+TEST(receive_interrupt_alone_comes_with_each_character_at_any_trigger_level)
+{
+    for (unsigned level = 0; level < 5; level++) {
+        struct bench b;
+        begin(&b);
+        put(&b, LCR, FEN);
+        put(&b, IFLS, level << 3);
+        put(&b, IMSC, RX);
+        for (unsigned i = 0; i < 3; i++) {
+            test_stream_feed(&b.line, "a", 1);
+            CHECK_EQ(b.irq.level, 1);
+            put(&b, ICR, RX);
+            CHECK_EQ(b.irq.level, 0);
+        }
+        CHECK_EQ(get(&b, DR), 'a');
+        test_stream_feed(&b.line, "b", 1);
+        CHECK_EQ(b.irq.level, 1);
+        for (unsigned i = 0; i < 3; i++) {
+            get(&b, DR);
+        }
+        CHECK_EQ(b.irq.level, 0);
+        end(&b);
+    }
+}
+
+TEST(receive_interrupt_and_timeout_stay_until_the_fifo_is_empty)
 {
     struct bench b;
     begin(&b);
@@ -122,12 +147,12 @@ TEST(receive_interrupt_comes_at_the_trigger_level_and_timeout_below_it)
     put(&b, IFLS, 2 << 3); /* half full: 8 */
     put(&b, IMSC, RX | RT);
     test_stream_feed(&b.line, "1234567", 7);
-    CHECK_EQ(get(&b, MIS), RT);
+    CHECK_EQ(get(&b, MIS), RT | RX);
     test_stream_feed(&b.line, "8", 1);
     CHECK_EQ(get(&b, MIS), RT | RX);
     CHECK_EQ(b.irq.level, 1);
     get(&b, DR);
-    CHECK_EQ(get(&b, MIS), RT);
+    CHECK_EQ(get(&b, MIS), RT | RX);
     for (int i = 0; i < 7; i++) {
         get(&b, DR);
     }

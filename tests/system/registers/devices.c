@@ -55,6 +55,42 @@ static void print_words(const char *device, u64 base, u64 from, u64 to)
     }
 }
 
+/* Words with what stays of ones and of zeros that are written; then they have what they had. */
+static void print_writes(const char *device, u64 base, const u16 *offsets, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        const u64 address = base + offsets[i];
+        const u32 old = (u32)load32(address).value;
+        store32(address, 0xffffffff);
+        print("ones.");
+        print_word(device, offsets[i], load32(address).value);
+        store32(address, 0);
+        print("zeros.");
+        print_word(device, offsets[i], load32(address).value);
+        store32(address, old);
+    }
+}
+
+#define WRITES(device, base, ...)                                                                  \
+    do {                                                                                           \
+        static const u16 offsets_[] = {__VA_ARGS__};                                               \
+        print_writes(device, base, offsets_, sizeof(offsets_) / sizeof(offsets_[0]));              \
+    } while (0)
+
+static void print_gic_writes(bool v3)
+{
+    WRITES("gicd", 0x08000000, 0, 0x84, 0x104, 0x204, 0x304, 0x420, 0x820, 0xc08);
+    if (v3) {
+        WRITES("gicd", 0x08000000, 0x6100, 0x6104);
+        WRITES("gits", 0x08080000, 0, 0x80, 0x84, 0x88, 0x100, 0x104, 0x108, 0x10c, 0x110, 0x114);
+        WRITES("gicr", 0x080a0000, 0, 0x14, 0x70, 0x74, 0x78, 0x7c);
+        WRITES("gicr_sgi", 0x080b0000, 0x80, 0x100, 0x200, 0x300, 0x400, 0x410, 0xc00, 0xc04);
+    } else {
+        WRITES("gicd", 0x08000000, 0x80, 0x100, 0x400, 0x410, 0x800, 0xc00, 0xc04);
+        WRITES("gicc", 0x08010000, 0, 4, 8, 0x1c, 0xd0, 0xd4, 0xdc, 0xe0, 0xe4);
+    }
+}
+
 static void print_gic(void)
 {
     print_words("gicd", 0x08000000, 0, 0x10000);
@@ -65,6 +101,7 @@ static void print_gic(void)
         print_words("gicc", 0x08010000, 0, 0x2000);
         print_words("gicv2m", 0x08020000, 0, 0x1000);
     }
+    print_gic_writes((load32(0x0800ffe8).value >> 4 & 15) == 3);
 }
 
 /* The query of flash by CFI, of a byte each. */
@@ -144,6 +181,9 @@ void print_devices(void)
     print_words("pl011", 0x09000000, 0, 0x1000);
     print_words("pl031", 0x09010000, 4, 0x1000); /* the first word is the time */
     print_words("pl061", 0x09030000, 0, 0x1000);
+    WRITES("pl011", 0x09000000, 0x20, 0x24, 0x28, 0x34, 0x38, 0x48);
+    WRITES("pl031", 0x09010000, 4, 0x10);
+    WRITES("pl061", 0x09030000, 0x400, 0x404, 0x408, 0x40c, 0x410, 0x420);
     print_flash("flash0", 0);
     print_flash("flash1", 0x04000000);
     print_fw_cfg();
