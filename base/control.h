@@ -61,6 +61,9 @@ struct control {
     /* As -netdev says it: "user,id=n1". */
     bool (*netdev_add)(struct control *c, const char *text, struct error *e);
     bool (*netdev_del)(struct control *c, const char *id, struct error *e);
+    /* A device comes, as -device says it, or is asked to go. */
+    bool (*device_add)(struct control *c, const char *text, struct error *e);
+    bool (*device_del)(struct control *c, const char *id, struct error *e);
     /* -chardev ringbuf: appends what was written to the back end, n bytes at most, and takes it
      * off; or hands it text as input. */
     bool (*ringbuf_read)(struct control *c, const char *id, uint64_t n, struct strbuf *out,

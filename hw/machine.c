@@ -277,6 +277,13 @@ void machine_remove_device(struct machine *m, struct device *d)
     }
 }
 
+void machine_release(struct device *d)
+{
+    if (d->machine->release) {
+        d->machine->release(d->machine->release_opaque, d);
+    }
+}
+
 struct device *machine_find_device(struct machine *m, const char *id)
 {
     struct device *d = m->devices;

@@ -90,6 +90,9 @@ struct machine {
     struct rng rng; /* the only randomness that the guest may see; under lock once it runs */
     struct balloon *balloon; /* hw/balloon.h; NULL: none */
     struct machine_backends backends;
+    /* Frees d soon, on the loop's thread; from any. NULL: nothing can be let go of. */
+    void (*release)(void *opaque, struct device *d);
+    void *release_opaque;
 
     /* What is put into memory at each reset, and vCPUs that then begin elsewhere than the board
      * says. */
@@ -170,6 +173,8 @@ void machine_add_module(struct machine *m, const struct machine_module *module);
 /* All of the machine, also a partly built one. Not the clock, loop and back ends, which are the
  * caller's. */
 void machine_free(struct machine *m);
+/* The guest has let go of d, which dies soon. Any thread. */
+void machine_release(struct device *d);
 /* The device with this id, or NULL. */
 struct device *machine_find_device(struct machine *m, const char *id);
 /* Text of -M name,help; allocated. */
@@ -190,6 +195,13 @@ struct bus {
     bool (*is_full)(const struct bus *b); /* takes one device, and has it; NULL: takes many */
     /* Lines of d's place on the bus for `info qtree`, indented so far; or NULL. */
     void (*describe)(const struct device *d, int indent, struct strbuf *out);
+    /*
+     * Hot plug; NULL: devices come and go only with the machine. plug shows the guest d, which was
+     * made and reset; unplug asks it to let go of d, and where it has, machine_release is called.
+     * Both with the vCPUs stopped.
+     */
+    void (*plug)(struct bus *b, struct device *d);
+    bool (*unplug)(struct bus *b, struct device *d, struct error *e);
     /* All that is on it and behind it, as `info` of the bus's kind shows it, of a bus that is
      * behind no other of its kind; or NULL. Any thread. */
     void (*info)(const struct bus *b, struct strbuf *out);

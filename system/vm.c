@@ -223,6 +223,8 @@ static void init_control(struct vm *vm)
                                    .network = vm_network,
                                    .netdev_add = vm_netdev_add,
                                    .netdev_del = vm_netdev_del,
+                                   .device_add = vm_device_add,
+                                   .device_del = vm_device_del,
                                    .ringbuf_read = vm_ringbuf_read,
                                    .ringbuf_write = vm_ringbuf_write,
                                    .describe = vm_describe};

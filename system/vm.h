@@ -88,6 +88,8 @@ void vm_close_backends(struct vm *vm);
 bool vm_open_disks(struct vm *vm, struct error *e);
 void vm_close_disks(struct vm *vm);
 struct block *vm_use_disk(void *opaque, const char *id, struct error *e);
+/* Its device is gone. */
+void vm_leave_disk(struct vm *vm, const char *id);
 struct block *vm_use_pflash(void *opaque, unsigned index);
 bool vm_flush_disks(struct vm *vm, struct error *e);
 void vm_describe_drives(struct vm *vm, struct strbuf *out);
@@ -106,10 +108,28 @@ void vm_power_post(struct vm *vm);
 void vm_halt(struct vm *vm);
 void vm_go(struct vm *vm);
 
+/* One device to make: what -device says, or what stands for -nic and -drive. */
+struct vm_device {
+    const char *where;
+    const char *driver, *id, *bus;
+    const struct keyval *items;
+    size_t count;
+    bool hot; /* it comes to a machine that runs */
+};
+/* NULL: e says why. */
+struct device *vm_make_device(struct vm *vm, const struct vm_device *r, struct error *e);
+
+/* vm_hotplug.c: control.device_add and device_del; machine.release. */
+bool vm_device_add(struct control *c, const char *text, struct error *e);
+bool vm_device_del(struct control *c, const char *id, struct error *e);
+void vm_release_device(void *opaque, struct device *d);
+
 /* vm_net.c: control.network, netdev_add and netdev_del. */
 struct netdev *vm_network(struct control *c, const char *id, struct error *e);
 bool vm_netdev_add(struct control *c, const char *text, struct error *e);
 bool vm_netdev_del(struct control *c, const char *id, struct error *e);
+/* Its device is gone. */
+void vm_leave_network(struct vm *vm, const char *id);
 
 /* vm_consoles.c: control.ringbuf_read and ringbuf_write. */
 bool vm_ringbuf_read(struct control *c, const char *id, uint64_t n, struct strbuf *out,

@@ -122,14 +122,6 @@ static struct stream *serial(void *opaque, unsigned index)
 
 /* ---- devices */
 
-/* One device to make: what -device says, or what stands for -nic and -drive. */
-struct request {
-    const char *where;
-    const char *driver, *id, *bus;
-    const struct keyval *items;
-    size_t count;
-};
-
 /* A property without a value is a switch that is on. */
 static const char *value_of(const struct keyval *item)
 {
@@ -137,7 +129,7 @@ static const char *value_of(const struct keyval *item)
 }
 
 /* Each network card gets an address of its own, counted on from QEMU's first. */
-static bool set_mac(struct vm *vm, struct device *d, const struct request *r, struct error *e)
+static bool set_mac(struct vm *vm, struct device *d, const struct vm_device *r, struct error *e)
 {
     const struct prop *p = d->cls->props;
     while (p && p->name && p->type != PROP_MAC) {
@@ -174,7 +166,7 @@ static bool no_such_bus(const struct machine *m, const struct device_class *cls,
     return false;
 }
 
-static bool choose_bus(struct vm *vm, struct device *d, const struct request *r, struct error *e)
+static bool choose_bus(struct vm *vm, struct device *d, const struct vm_device *r, struct error *e)
 {
     struct machine *m = vm->machine;
     enum bus_kind kind = d->cls->bus;
@@ -203,41 +195,51 @@ static bool choose_bus(struct vm *vm, struct device *d, const struct request *r,
     return true;
 }
 
-static bool make_device(struct vm *vm, const struct request *r, struct error *e)
+/* Whether a device may come to its bus while the machine runs. */
+static bool can_come(const struct device *d, struct error *e)
+{
+    return (d->bus && d->bus->plug) ||
+           error_set(e, "bus '%s' does not support hot plug; a pcie-root-port has a bus that does",
+                     d->bus ? d->bus->name : bus_kind_name(d->cls->bus));
+}
+
+struct device *vm_make_device(struct vm *vm, const struct vm_device *r, struct error *e)
 {
     const struct device_class *cls = device_class_find(r->driver);
     if (!cls) {
-        return error_set(e, "%s: there is no device '%s'", r->where, r->driver);
+        error_set(e, "%s: there is no device '%s'", r->where, r->driver);
+        return NULL;
     }
     if (r->id && machine_find_device(vm->machine, r->id)) {
-        return error_set(e, "%s: the id '%s' is taken", r->where, r->id);
+        error_set(e, "%s: the id '%s' is taken", r->where, r->id);
+        return NULL;
     }
     struct device *d = device_new(cls, vm->machine, r->id);
-    bool ok = choose_bus(vm, d, r, e) && set_mac(vm, d, r, e);
+    bool ok = choose_bus(vm, d, r, e) && (!r->hot || can_come(d, e)) && set_mac(vm, d, r, e);
     for (size_t i = 0; i < r->count && ok; i++) {
         ok = device_set(d, r->items[i].key, value_of(&r->items[i]), e);
     }
     if (!ok || !device_create(d, e)) {
         error_prefix(e, "%s: ", r->where);
         device_free(d);
-        return false;
+        return NULL;
     }
-    return true;
+    return d;
 }
 
 static bool make_cards(struct vm *vm, struct error *e)
 {
     for (const struct card *c = vm->config->card_list; c; c = c->next) {
         struct keyval items[2] = {{"netdev", (char *)c->netdev}, {"mac", (char *)c->mac}};
-        struct request r = {.where = c->where,
-                            .driver = c->model ? c->model : vm->machine->cls->default_net_device,
-                            .items = items,
-                            .count = c->mac ? 2 : 1};
+        struct vm_device r = {.where = c->where,
+                              .driver = c->model ? c->model : vm->machine->cls->default_net_device,
+                              .items = items,
+                              .count = c->mac ? 2 : 1};
         if (!r.driver) {
             return error_set(e, "%s: the machine has no usual network card: model= is missing",
                              c->where);
         }
-        if (!make_device(vm, &r, e)) {
+        if (!vm_make_device(vm, &r, e)) {
             return false;
         }
     }
@@ -249,13 +251,13 @@ static bool make_given(struct vm *vm, struct error *e)
     for (struct keyvals *k = vm->config->devices; k; k = k->next) {
         char *driver = keyvals_take(k, "driver"), *id = keyvals_take(k, "id"),
              *bus = keyvals_take(k, "bus");
-        struct request r = {.where = k->where,
-                            .driver = driver,
-                            .id = id,
-                            .bus = bus,
-                            .items = k->items,
-                            .count = k->count};
-        bool ok = make_device(vm, &r, e);
+        struct vm_device r = {.where = k->where,
+                              .driver = driver,
+                              .id = id,
+                              .bus = bus,
+                              .items = k->items,
+                              .count = k->count};
+        bool ok = vm_make_device(vm, &r, e);
         mem_free(driver);
         mem_free(id);
         mem_free(bus);
@@ -275,11 +277,11 @@ static bool make_disks(struct vm *vm, struct error *e)
             continue;
         }
         struct keyval items[] = {{"drive", d->image.id}, {"serial", (char *)d->serial}};
-        struct request r = {.where = d->where,
-                            .driver = pci ? "virtio-blk-pci" : "virtio-blk-device",
-                            .items = items,
-                            .count = d->serial ? 2 : 1};
-        if (!make_device(vm, &r, e)) {
+        struct vm_device r = {.where = d->where,
+                              .driver = pci ? "virtio-blk-pci" : "virtio-blk-device",
+                              .items = items,
+                              .count = d->serial ? 2 : 1};
+        if (!vm_make_device(vm, &r, e)) {
             return false;
         }
     }
@@ -421,6 +423,8 @@ bool vm_build(struct vm *vm, struct error *e)
                                             .pflash = vm_use_pflash,
                                             .entropy = use_entropy,
                                             .opaque = vm};
+    m->release = vm_release_device;
+    m->release_opaque = vm;
     if (!machine_build(m, e) || !allow_semihosting(vm, e) || !make_cards(vm, e) ||
         !make_given(vm, e) || !make_disks(vm, e) || !machine_finish(m, e)) {
         return false;

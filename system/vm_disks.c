@@ -144,6 +144,24 @@ struct block *vm_use_disk(void *opaque, const char *id, struct error *e)
     return NULL;
 }
 
+void vm_leave_disk(struct vm *vm, const char *id)
+{
+    for (struct drive *d = vm->config->drive_list; d; d = d->next) {
+        if (d->image.id && strcmp(d->image.id, id) == 0) {
+            d->used = false;
+        }
+    }
+    for (struct node_disk **at = &vm->node_disks, *d; (d = *at);) {
+        if (strcmp(block_id(d->block), id) == 0) {
+            *at = d->next;
+            block_close(d->block);
+            mem_free(d);
+        } else {
+            at = &d->next;
+        }
+    }
+}
+
 struct block *vm_use_pflash(void *opaque, unsigned index)
 {
     struct vm *vm = opaque;

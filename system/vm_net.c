@@ -98,3 +98,11 @@ bool vm_netdev_del(struct control *c, const char *id, struct error *e)
     mem_free(n);
     return true;
 }
+
+void vm_leave_network(struct vm *vm, const char *id)
+{
+    struct network *n = *find(vm, id);
+    if (n) {
+        n->used = false;
+    }
+}

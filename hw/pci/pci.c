@@ -78,6 +78,7 @@ void pci_device_init(struct pci_device *p, const struct pci_class *c)
 
 void pci_device_fini(struct pci_device *p)
 {
+    pci_intx_set(p, false);
     for (unsigned n = 0; n < PCI_BARS; n++) {
         pci_bar_map(p, n, PCI_UNMAPPED);
     }

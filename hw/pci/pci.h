@@ -187,6 +187,8 @@ struct pci_bus {
     struct bus bus; /* first; bus.impl is this struct */
     struct pci_host *host;
     struct pci_device *bridge;    /* NULL: the root bus */
+    bool off;                     /* a slot without power: nothing on it is seen */
+    bool idle;                    /* and its indicator says so: what is in it can be taken out */
     struct pci_device *slot[256]; /* by devfn */
 };
 

@@ -147,7 +147,7 @@ struct pci_device *pci_find(struct pci_host *h, unsigned bus, unsigned devfn)
     while (b && pci_bus_number(b) != bus) {
         b = bus_towards(b, bus);
     }
-    return b ? b->slot[devfn & 0xff] : NULL;
+    return b && !b->off ? b->slot[devfn & 0xff] : NULL;
 }
 
 /* ---- address decoding */
@@ -187,7 +187,7 @@ uint64_t pci_bus_decode(const struct pci_bus *b, uint64_t a, uint64_t size, bool
 {
     const struct pci_windows *w = &b->host->windows;
     for (; b->bridge; b = b->bridge->bus) {
-        if (!b->bridge->bus || !pci_bridge_passes(b->bridge, a, size, io)) {
+        if (b->off || !b->bridge->bus || !pci_bridge_passes(b->bridge, a, size, io)) {
             return PCI_UNMAPPED;
         }
     }

@@ -20,6 +20,19 @@ void pci_irq_update(struct pci_device *p);
 /* pci_describe.c: bus.describe of a PCI bus */
 void pci_describe(const struct device *d, int indent, struct strbuf *out);
 
+/*
+ * pcie_slot.c: the slot of port p, whose express capability is there already. before_reset: part of
+ * the port's reset, first. written: after a write to its configuration. changed: after reset, and
+ * after a state was loaded. plug and unplug: those of the bus behind.
+ */
+void pcie_slot_init(struct pci_device *p, uint32_t slot, bool hot_plug);
+void pcie_slot_before_reset(struct pci_device *p, struct pci_bus *behind);
+void pcie_slot_written(struct pci_device *p, struct pci_bus *behind, unsigned offset,
+                       unsigned size);
+void pcie_slot_changed(struct pci_device *p, struct pci_bus *behind);
+void pcie_slot_plug(struct bus *b, struct device *d);
+bool pcie_slot_unplug(struct bus *b, struct device *d, struct error *e);
+
 /* pci_info.c: bus.info of a root bus */
 void pci_info(const struct bus *b, struct strbuf *out);
 

@@ -3,8 +3,7 @@
  * PCI Express root port: a bridge from the root complex to a bus with one slot.
  * PCI Express Base 4.0 section 7.5.3; PCI-to-PCI Bridge Architecture 1.2.
  *
- * Not modelled: hot plug, power management events, advanced error reporting; the capability
- * registers say so.
+ * Not modelled: power management events, advanced error reporting; the capability registers say so.
  */
 #include <stdio.h>
 
@@ -16,7 +15,8 @@
 struct pcie_root_port {
     struct pci_device pci; /* first */
     uint8_t chassis, port;
-    uint16_t pad;
+    bool hot_plug;
+    uint8_t pad;
     uint32_t slot;
     struct pci_bus secondary;
 };
@@ -24,8 +24,11 @@ struct pcie_root_port {
 static void port_config_written(struct device *d, unsigned offset, unsigned size)
 {
     struct pcie_root_port *r = (struct pcie_root_port *)d;
+    pcie_slot_written(&r->pci, &r->secondary, offset, size);
     /* The windows end with the upper halves of the I/O addresses. */
-    if (offset < PCI_IO_LIMIT_UPPER + 2 && offset + size > PCI_COMMAND) {
+    const unsigned slot = r->pci.express_cap + PCI_EXP_SLTCTL;
+    if ((offset < PCI_IO_LIMIT_UPPER + 2 && offset + size > PCI_COMMAND) ||
+        (offset < slot + 2 && offset + size > slot)) {
         pci_bus_update(&r->secondary);
     }
 }
@@ -38,21 +41,6 @@ static const struct pci_class port_pci_class = {
     .bridge = true,
     .config_written = port_config_written,
 };
-
-/* The slot: its number, and that something sits in it when it does. */
-static void add_slot_registers(struct pcie_root_port *r)
-{
-    struct pci_device *p = &r->pci;
-    unsigned at = p->express_cap;
-    uint16_t flags = load_le16(p->config + at + PCI_EXP_FLAGS);
-    pci_config_set16(p, at + PCI_EXP_FLAGS, flags | 1u << 8); /* slot implemented */
-    uint32_t link = load_le32(p->config + at + PCI_EXP_LNKCAP);
-    pci_config_set32(p, at + PCI_EXP_LNKCAP, link | (uint32_t)r->port << 24);
-    pci_config_set32(p, at + PCI_EXP_SLTCAP, (uint32_t)r->slot << 19);
-    store_le16(p->writable + at + PCI_EXP_SLTCTL, 0x1fff);
-    store_le16(p->clearable + at + PCI_EXP_SLTSTA, 0x011f);
-    store_le16(p->writable + at + PCI_EXP_RTCTL, 0x001f);
-}
 
 static bool port_create(struct device *d, struct error *e)
 {
@@ -67,7 +55,10 @@ static bool port_create(struct device *d, struct error *e)
     pci_device_init(p, &port_pci_class);
     pci_cap_add_power(p);
     pci_cap_add_express(p, PCI_EXP_TYPE_ROOT_PORT);
-    add_slot_registers(r);
+    const uint32_t link = load_le32(p->config + p->express_cap + PCI_EXP_LNKCAP);
+    pci_config_set32(p, p->express_cap + PCI_EXP_LNKCAP, link | (uint32_t)r->port << 24);
+    store_le16(p->writable + p->express_cap + PCI_EXP_RTCTL, 0x001f);
+    pcie_slot_init(p, r->slot, r->hot_plug);
     char name[32];
     snprintf(name, sizeof(name), "%s", d->id ? d->id : "");
     if (!d->id) {
@@ -76,6 +67,10 @@ static bool port_create(struct device *d, struct error *e)
     struct pci_bus *parent = d->bus->impl;
     pci_bus_init(&r->secondary, d->machine, parent->host, p, name);
     p->secondary = &r->secondary;
+    if (r->hot_plug) {
+        r->secondary.bus.plug = pcie_slot_plug;
+        r->secondary.bus.unplug = pcie_slot_unplug;
+    }
     machine_add_bus(d->machine, &r->secondary.bus);
     return true;
 }
@@ -83,11 +78,9 @@ static bool port_create(struct device *d, struct error *e)
 static void port_reset(struct device *d)
 {
     struct pcie_root_port *r = (struct pcie_root_port *)d;
+    pcie_slot_before_reset(&r->pci, &r->secondary);
     pci_device_reset(&r->pci);
-    if (r->secondary.slot[0]) {
-        /* 7.5.3.11: presence detect state. */
-        pci_config_set16(&r->pci, r->pci.express_cap + PCI_EXP_SLTSTA, 1u << 6);
-    }
+    pcie_slot_changed(&r->pci, &r->secondary);
     pci_bus_update(&r->secondary);
 }
 
@@ -99,6 +92,7 @@ static bool port_check(struct device *d, struct error *e)
 static void port_loaded(struct device *d)
 {
     struct pcie_root_port *r = (struct pcie_root_port *)d;
+    pcie_slot_changed(&r->pci, &r->secondary);
     pci_device_loaded(&r->pci);
     pci_bus_update(&r->secondary);
 }
@@ -115,6 +109,8 @@ static const struct prop port_props[] = {
     {"chassis", PROP_U8, offsetof(struct pcie_root_port, chassis), NULL, "number of the chassis",
      NULL},
     {"slot", PROP_U32, offsetof(struct pcie_root_port, slot), NULL, "physical slot number", NULL},
+    {"hotplug", PROP_BOOL, offsetof(struct pcie_root_port, hot_plug), "on",
+     "devices come and go while the machine runs", NULL},
     {"port", PROP_U8, offsetof(struct pcie_root_port, port), NULL, "port number of the link", NULL},
     {.name = NULL},
 };

@@ -296,6 +296,21 @@ static void open_port(struct rig *r)
     device_reset(d);
 }
 
+static unsigned slot_register(struct rig *r, unsigned offset)
+{
+    return rig_config(r, 0, 0x10, rig_cap(r, 0, 0x10, PCI_CAP_EXPRESS) + offset, 2);
+}
+
+static void set_slot(struct rig *r, unsigned control)
+{
+    rig_config_set(r, 0, 0x10, rig_cap(r, 0, 0x10, PCI_CAP_EXPRESS) + PCI_EXP_SLTCTL, 2, control);
+}
+
+static void clear_slot_events(struct rig *r)
+{
+    rig_config_set(r, 0, 0x10, rig_cap(r, 0, 0x10, PCI_CAP_EXPRESS) + PCI_EXP_SLTSTA, 2, 0x11f);
+}
+
 static void program_port(struct rig *r)
 {
     rig_config_set(r, 0, 0x10, PCI_PRIMARY_BUS, 4, 0x00010100);
@@ -304,6 +319,7 @@ static void program_port(struct rig *r)
     rig_config_set(r, 0, 0x10, PCI_PREF_BASE_UPPER, 4, RIG_HIGH >> 32);
     rig_config_set(r, 0, 0x10, PCI_PREF_LIMIT_UPPER, 4, RIG_HIGH >> 32);
     rig_config_set(r, 0, 0x10, PCI_IO_BASE, 2, 0x2020);
+    set_slot(r, 0x01c0); /* power on */
     enable(r, 0, 0x10);
 }
 
@@ -406,6 +422,87 @@ TEST(port_type_and_slot_show_in_the_express_capability)
     CHECK_EQ(rig_config(&r, 1, 0, at + PCI_EXP_FLAGS, 2), 0x02);
     at = rig_cap(&r, 0, SLOT3, PCI_CAP_EXPRESS);
     CHECK_EQ(rig_config(&r, 0, SLOT3, at + PCI_EXP_FLAGS, 2), 0x92);
+    rig_close(&r);
+}
+
+static struct device *let_go_of;
+
+static void note_release(void *opaque, struct device *d)
+{
+    (void)opaque;
+    let_go_of = d;
+}
+
+/* PCI Express Base 4.0, 6.7: button, power, indicators, and who is told of what. */
+TEST(devices_come_to_a_slot_and_go)
+{
+    enum {
+        BUTTON = 1 << 0,
+        PRESENCE_CHANGED = 1 << 3,
+        COMPLETED = 1 << 4,
+        PRESENT = 1 << 6,
+        ENABLE_BUTTON = 1 << 0,
+        ENABLE_INTERRUPT = 1 << 5,
+        INDICATORS_OFF = 0x3c0,
+        SWITCHED_ON = 0x1c0,
+        SWITCHED_OFF = 1 << 10
+    };
+    struct rig r;
+    struct error e;
+    rig_open(&r);
+    r.m->release = note_release;
+    open_port(&r);
+    struct bus *b = machine_find_bus(r.m, "rp0");
+    REQUIRE(b && b->plug && b->unplug);
+    CHECK_EQ(slot_register(&r, PCI_EXP_SLTCTL), INDICATORS_OFF | SWITCHED_OFF);
+    CHECK_EQ(slot_register(&r, PCI_EXP_SLTSTA), 0);
+    CHECK_EQ(slot_register(&r, PCI_EXP_LNKSTA) & 1 << 13, 0);
+    program_port(&r);
+    set_slot(&r, INDICATORS_OFF | SWITCHED_OFF | ENABLE_BUTTON | ENABLE_INTERRUPT);
+    clear_slot_events(&r);
+
+    struct probe *p = add_probe(&r, "rp0", "0");
+    b->plug(b, &p->pci.dev);
+    CHECK_EQ(slot_register(&r, PCI_EXP_SLTSTA), BUTTON | PRESENCE_CHANGED | PRESENT);
+    CHECK(slot_register(&r, PCI_EXP_LNKSTA) & 1 << 13);
+    CHECK(rig_config(&r, 0, 0x10, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT);
+    CHECK_EQ(rig_config(&r, 1, 0, 0, 4), 0xffffffff); /* no power */
+    clear_slot_events(&r);
+    CHECK(!(rig_config(&r, 0, 0x10, PCI_STATUS, 2) & PCI_STATUS_INTERRUPT));
+    set_slot(&r, SWITCHED_ON | ENABLE_BUTTON | ENABLE_INTERRUPT);
+    CHECK_EQ(slot_register(&r, PCI_EXP_SLTSTA), COMPLETED | PRESENT);
+    CHECK_EQ(rig_config(&r, 1, 0, 0, 4), 0x56781234);
+    clear_slot_events(&r);
+
+    CHECK(b->unplug(b, &p->pci.dev, &e));
+    CHECK_EQ(slot_register(&r, PCI_EXP_SLTSTA), BUTTON | PRESENT);
+    CHECK(!b->unplug(b, &p->pci.dev, &e));
+    CHECK(strstr(e.text, "has been asked to let go of 'probe'") != NULL);
+    set_slot(&r, SWITCHED_ON | SWITCHED_OFF); /* the indicator follows later */
+    CHECK(!let_go_of);
+    set_slot(&r, INDICATORS_OFF | SWITCHED_OFF);
+    CHECK(let_go_of == &p->pci.dev);
+    CHECK_EQ(slot_register(&r, PCI_EXP_SLTSTA), BUTTON | PRESENCE_CHANGED | COMPLETED);
+    CHECK_EQ(slot_register(&r, PCI_EXP_LNKSTA) & 1 << 13, 0);
+
+    let_go_of = NULL; /* a slot without power lets go at once */
+    b->plug(b, &p->pci.dev);
+    clear_slot_events(&r);
+    CHECK(b->unplug(b, &p->pci.dev, &e));
+    CHECK(let_go_of == &p->pci.dev);
+    let_go_of = NULL;
+    rig_close(&r);
+}
+
+TEST(a_port_without_hot_plug_has_power)
+{
+    struct rig r;
+    struct error e;
+    rig_open(&r);
+    CHECK(rig_device(&r, &pcie_root_port_class, "pcie.0", &e, "addr=2", "hotplug=off", "chassis=9",
+                     NULL));
+    CHECK_EQ(slot_register(&r, PCI_EXP_SLTCTL), 0);
+    CHECK_EQ(rig_config(&r, 0, 0x10, rig_cap(&r, 0, 0x10, PCI_CAP_EXPRESS) + PCI_EXP_SLTCAP, 2), 0);
     rig_close(&r);
 }
 

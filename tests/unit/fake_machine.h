@@ -344,6 +344,18 @@ static bool netdev_del(struct control *c, const char *id, struct error *e)
     return error_set(e, "no netdev_del of '%s'", id);
 }
 
+static bool device_add(struct control *c, const char *text, struct error *e)
+{
+    (void)c;
+    return error_set(e, "no device_add of '%s'", text);
+}
+
+static bool device_del(struct control *c, const char *id, struct error *e)
+{
+    (void)c;
+    return error_set(e, "no device_del of '%s'", id);
+}
+
 static bool ringbuf_read(struct control *c, const char *id, uint64_t n, struct strbuf *out,
                          struct error *e)
 {
@@ -375,6 +387,8 @@ __attribute__((unused)) static void fake_machine_init(struct fake_machine *f, un
                                   .network = network,
                                   .netdev_add = netdev_add,
                                   .netdev_del = netdev_del,
+                                  .device_add = device_add,
+                                  .device_del = device_del,
                                   .ringbuf_read = ringbuf_read,
                                   .ringbuf_write = ringbuf_write,
                                   .describe = describe};

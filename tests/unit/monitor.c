@@ -267,6 +267,16 @@ TEST(networks_are_named_and_their_links_set)
     end();
 }
 
+TEST(devices_come_and_go_through_the_machine)
+{
+    begin();
+    CHECK_STR(say("device_add virtio-rng-pci,id=r,bus=rp"),
+              "no device_add of 'virtio-rng-pci,id=r,bus=rp'\n");
+    CHECK_STR(say("device_del r"), "no device_del of 'r'\n");
+    CHECK_STR(say("device_del"), "usage: device_del ID\n");
+    end();
+}
+
 TEST(memory_back_ends_show_no_control_characters)
 {
     begin();

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Devices that come and go while the machine runs: control.device_add and device_del. A device that
+ * the guest has let go of is freed on the loop's thread, and its back ends can be used again.
+ */
+#include <string.h>
+
+#include "base/mem.h"
+#include "system/vm.h"
+
+static bool was_running(const struct vm *vm)
+{
+    return vm->accel && accel_running(vm->accel);
+}
+
+bool vm_device_add(struct control *c, const char *text, struct error *e)
+{
+    struct vm *vm = (struct vm *)c;
+    struct keyvals *k = keyvals_parse("device_add", text, "driver", e);
+    if (!k) {
+        return false;
+    }
+    char *driver = keyvals_take(k, "driver"), *id = keyvals_take(k, "id"),
+         *bus = keyvals_take(k, "bus");
+    const struct vm_device r = {.where = "device_add",
+                                .driver = driver ? driver : "",
+                                .id = id,
+                                .bus = bus,
+                                .items = k->items,
+                                .count = k->count,
+                                .hot = true};
+    const bool running = was_running(vm);
+    vm_halt(vm);
+    struct device *d = vm_make_device(vm, &r, e);
+    if (d) {
+        device_reset(d);
+        d->bus->plug(d->bus, d);
+    }
+    if (running) {
+        vm_go(vm);
+    }
+    mem_free(driver);
+    mem_free(id);
+    mem_free(bus);
+    keyvals_free(k);
+    return d != NULL;
+}
+
+bool vm_device_del(struct control *c, const char *id, struct error *e)
+{
+    struct vm *vm = (struct vm *)c;
+    struct device *d = machine_find_device(vm->machine, id);
+    if (!d) {
+        return error_set(e, "there is no device with id=%s", id);
+    }
+    if (!d->bus || !d->bus->unplug) {
+        return error_set(e, "bus '%s' does not support hot plug",
+                         d->bus ? d->bus->name : bus_kind_name(d->cls->bus));
+    }
+    const bool running = was_running(vm);
+    vm_halt(vm);
+    const bool good = d->bus->unplug(d->bus, d, e);
+    if (running) {
+        vm_go(vm);
+    }
+    return good;
+}
+
+/* ---- the end of a device */
+
+struct release {
+    struct vm *vm;
+    struct device *device;
+};
+
+enum {
+    BACKENDS_MAX = 8 /* of one device */
+};
+
+struct backend {
+    enum prop_type type;
+    char *id;
+};
+
+/* The disks, networks and character back ends that d has; their number. */
+static unsigned list_backends(const struct device *d, struct backend list[BACKENDS_MAX])
+{
+    unsigned n = 0;
+    for (const struct prop *p = d->cls->props; p && p->name && n < BACKENDS_MAX; p++) {
+        const bool is_one = p->type == PROP_DRIVE || p->type == PROP_NETDEV ||
+                            p->type == PROP_CHARDEV;
+        const char *id = is_one ? *(char *const *)((const char *)d + p->offset) : NULL;
+        if (id) {
+            list[n++] = (struct backend){p->type, mem_strdup(id)};
+        }
+    }
+    return n;
+}
+
+/* They may have another user. */
+static void leave_backends(struct vm *vm, struct backend *list, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        if (list[i].type == PROP_DRIVE) {
+            vm_leave_disk(vm, list[i].id);
+        } else if (list[i].type == PROP_CHARDEV) {
+            chardevs_leave(vm->chardevs, list[i].id);
+        } else {
+            vm_leave_network(vm, list[i].id);
+        }
+        mem_free(list[i].id);
+    }
+}
+
+static void release(void *opaque)
+{
+    struct release *r = opaque;
+    struct backend list[BACKENDS_MAX];
+    const bool running = was_running(r->vm);
+    vm_halt(r->vm);
+    const unsigned n = list_backends(r->device, list);
+    device_free(r->device);
+    leave_backends(r->vm, list, n);
+    if (running) {
+        vm_go(r->vm);
+    }
+    mem_free(r);
+}
+
+void vm_release_device(void *opaque, struct device *d)
+{
+    struct vm *vm = opaque;
+    struct release *r = mem_alloc(sizeof(*r));
+    *r = (struct release){vm, d};
+    loop_post(vm->loop, release, r);
+}

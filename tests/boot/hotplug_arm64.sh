@@ -1,0 +1,115 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# tests/run: timeout 600
+# Devices that come to a running Debian kernel and go again: through PCI Express root ports, with a network, a disk that
+# keeps what was written, and the same back ends for the next device.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+. tests/support/console.sh
+. tests/support/initrd.sh
+need_guest hotplug_arm64
+PATH=$PATH:/usr/sbin:/sbin
+rm -rf "$work"
+mkdir -p "$work" || exit 2
+initrd_with "$work/initrd" "$work/tree" virtio_pci virtio_net virtio_blk virtio_rng || exit 2
+truncate -s 16M "$work/disk.img"
+
+failed() { # NAME WHY
+    echo "not ok $1: $2${trouble:+ ($trouble)}; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
+    guest_kill
+    guest_end 5
+    exit 0
+}
+
+# monitor COMMAND [PATTERN]: what the monitor says to it is in $said, and matches
+monitor() {
+    said=$(perl -MIO::Socket::UNIX -e '
+        my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "monitor: $!";
+        sub answer { my $t = ""; while ($t !~ /\(dragoman\) $/) { sysread($s, $t, 4096, length $t) or last } $t }
+        answer();
+        syswrite($s, "$ARGV[1]\n");
+        my $t = answer();
+        $t =~ s/\e\[[0-9]*[A-Z]//g; $t =~ s/\r//g; $t =~ s/^.*?\n//; $t =~ s/\(dragoman\) $//;
+        print $t;' "$work/monitor" "$1")
+    [[ $said == ${2-} ]] || failed "$name" "monitor: $1: $said"
+}
+
+# must SECONDS COMMAND [PATTERN]: the guest's command ends with status 0, and what it prints matches
+must() {
+    ask "$1" "$2" || failed "$name" "'$2': $answer"
+    [ -z "${3:-}" ] || [[ $answer == $3 ]] || failed "$name" "'$2': $answer"
+}
+
+passed() {
+    [ -z "$trouble" ] || failed "$name" complaint
+    echo "ok $name"
+}
+
+name=a_device_comes_to_an_empty_slot
+echo "# $name"
+guest_start hotplug -M virt -cpu max,pauth=off -m 512M -nographic -nic none -kernel "$kernel" -initrd "$work/initrd" \
+    -append "console=ttyAMA0 rdinit=/test/init" -monitor "unix:$work/monitor,server=on,wait=off" \
+    -device pcie-root-port,id=rp1,chassis=1,slot=1 -device pcie-root-port,id=rp2,chassis=2,slot=2,hotplug=off \
+    -drive "if=none,id=d1,format=raw,file=$work/disk.img"
+await 120 ' # ' || failed $name "no shell"
+must 20 'echo 1 > /proc/sys/kernel/printk; ls /sys/bus/pci/slots' '*1*'
+monitor "device_add virtio-blk-pci,drive=d1,id=v1,bus=rp1"
+must 60 'until [ -e /dev/vda ]; do sleep 1; done; cat /sys/block/vda/size' 32768
+must 20 'echo written by the guest > /dev/vda; sync'
+monitor 'info pci' '*Bus  1, device   0*SCSI controller*id "v1"*'
+passed
+
+name=it_goes_when_the_guest_lets_go_and_its_disk_is_free_again
+echo "# $name"
+monitor "device_add virtio-rng-pci,bus=rp1,addr=0" '*taken by virtio-blk-pci*'
+monitor "device_del v1"
+must 60 'while [ -e /dev/vda ]; do sleep 1; done'
+must 20 'while grep -q 1 /sys/bus/pci/slots/1/adapter; do sleep 1; done'
+for try in 1 2 3 4 5; do
+    monitor 'info qtree' '*'
+    [[ $said == *'id "v1"'* ]] || break
+    sleep 1
+done
+[[ $said != *'id "v1"'* ]] || failed $name "the device is still there"
+monitor "device_del v1" '*there is no device with id=v1*'
+monitor "device_add virtio-blk-pci,drive=d1,id=v2,bus=rp1,serial=again"
+must 60 'until [ -e /dev/vda ]; do sleep 1; done; cat /sys/block/vda/serial' again
+must 20 'head -n 1 /dev/vda' 'written by the guest'
+passed
+
+name=a_network_comes_and_works
+echo "# $name"
+must 20 'echo 0 > /sys/bus/pci/slots/1/power'
+for try in 1 2 3 4 5; do
+    monitor 'info qtree' '*'
+    [[ $said == *'id "v2"'* ]] || break
+    sleep 1
+done
+[[ $said != *'id "v2"'* ]] || failed $name "the guest's power switch has not let go of the disk"
+monitor "netdev_add user,id=n1"
+monitor "device_add virtio-net-pci,netdev=n1,id=nic,bus=rp1"
+must 60 'until [ -e /sys/class/net/eth0 ]; do sleep 1; done; ip link set eth0 up'
+must 60 'udhcpc -n -q -i eth0' '*10.0.2.15*'
+monitor "netdev_del n1" '*has a device*'
+monitor "device_del nic"
+must 60 'while [ -e /sys/class/net/eth0 ]; do sleep 1; done'
+for try in 1 2 3 4 5 6 7 8 9 10; do
+    monitor 'netdev_del n1' '*'
+    [ -n "$said" ] || break
+    sleep 1
+done
+[ -z "$said" ] || failed $name "netdev_del: $said"
+passed
+
+name=what_cannot_come_says_why
+echo "# $name"
+monitor "device_add virtio-rng-pci,id=r1" "*bus 'pcie.0' does not support hot plug; a pcie-root-port*"
+monitor "device_add virtio-rng-pci,id=r1,bus=rp2" "*bus 'rp2' does not support hot plug*"
+monitor "device_add virtio-rng-pci,id=r1,bus=rp9" "*there is no bus 'rp9'*"
+monitor "device_add nonsense,bus=rp1" "*there is no device 'nonsense'*"
+monitor "device_add virtio-rng-pci,bus=rp1,color=red" "*color*"
+monitor "device_add virtio-rng-device,id=r1" '*does not support hot plug*'
+monitor "device_del rp1" "*bus 'pcie.0' does not support hot plug*"
+say 'poweroff -f'
+guest_end 60
+[ "$status" = 0 ] && echo "ok $name" || echo "not ok $name: exit status $status after poweroff"
