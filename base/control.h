@@ -19,7 +19,8 @@ enum run_state {
     RUN_PAUSED,   /* stop, or -S */
     RUN_DEBUG,    /* breakpoint, watchpoint or step of debug_vcpu */
     RUN_SHUTDOWN, /* the guest powered off, and -no-shutdown keeps the machine */
-    RUN_PANICKED  /* the guest has crashed */
+    RUN_PANICKED, /* the guest has crashed */
+    RUN_IO_ERROR  /* a request to a disk failed; cont tries it again */
 };
 
 struct control_listener {
@@ -69,14 +70,20 @@ struct control {
     bool (*ringbuf_read)(struct control *c, const char *id, uint64_t n, struct strbuf *out,
                          struct error *e);
     bool (*ringbuf_write)(struct control *c, const char *id, const char *text, struct error *e);
+    /* The disk of a device's or drive's id, or of a node, gets another size while it is used. */
+    bool (*block_resize)(struct control *c, const char *id, uint64_t bytes, struct error *e);
     /* Text of what system/ owns: "chardev", "block", "network", "version". false: no such topic. */
     bool (*describe)(struct control *c, const char *topic, struct strbuf *out);
 };
 
 static inline const char *run_state_name(enum run_state s)
 {
-    static const char *const names[] = {"running", "paused", "paused (debug)", "paused (shutdown)",
-                                        "paused (guest-panicked)"};
+    static const char *const names[] = {"running",
+                                        "paused",
+                                        "paused (debug)",
+                                        "paused (shutdown)",
+                                        "paused (guest-panicked)",
+                                        "paused (io-error)"};
     return names[s];
 }
 

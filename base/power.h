@@ -12,7 +12,8 @@
 enum power_request {
     POWER_OFF,
     POWER_RESET,
-    POWER_PANIC
+    POWER_PANIC,
+    POWER_IO_ERROR /* a disk has failed; the machine waits for people */
 };
 
 enum power_cpu_result {

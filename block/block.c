@@ -52,6 +52,9 @@ static struct block *new_block(const char *id)
 {
     struct block *b = mem_alloc(sizeof(*b));
     b->id = mem_strdup(id);
+    os_mutex_init(&b->lock);
+    os_cond_init(&b->idle);
+    list_init(&b->queues);
     return b;
 }
 
@@ -152,6 +155,8 @@ void block_close(struct block *b)
     if (b) {
         block_use_end(b->use);
         block_graph_destroy(b->own_graph);
+        os_cond_destroy(&b->idle);
+        os_mutex_destroy(&b->lock);
         mem_free(b->id);
         mem_free(b->file);
         mem_free(b);
@@ -194,6 +199,12 @@ enum block_on_error block_on_error(const struct block *b, bool write)
 {
     enum block_on_error how = write ? b->werror : b->rerror;
     return how != BLOCK_ON_ERROR_AUTO ? how : write ? BLOCK_ON_ERROR_ENOSPC : BLOCK_ON_ERROR_REPORT;
+}
+
+void block_set_errors(struct block *b, enum block_on_error on_read, enum block_on_error on_write)
+{
+    b->rerror = on_read != BLOCK_ON_ERROR_AUTO ? on_read : b->rerror;
+    b->werror = on_write != BLOCK_ON_ERROR_AUTO ? on_write : b->werror;
 }
 
 const char *block_file(const struct block *b)

@@ -78,8 +78,27 @@ uint64_t block_size_bytes(const struct block *b); /* a multiple of BLOCK_SECTOR 
 bool block_read_only(const struct block *b);
 bool block_write_cache(const struct block *b); /* a write may be lost before a flush */
 bool block_can_discard(const struct block *b); /* a discard gives room back to the host */
-/* What the user wants of errors: never AUTO. */
+/* What the user wants of errors: never AUTO. A device's own wishes, where they are not AUTO, stand
+ * above the drive's. */
 enum block_on_error block_on_error(const struct block *b, bool write);
+void block_set_errors(struct block *b, enum block_on_error on_read, enum block_on_error on_write);
+/*
+ * Who stops the machine when a request failed and is to be tried again; called on a queue's thread.
+ * The request is kept, not told of, until block_retry (any thread), or the queue is drained.
+ */
+void block_on_stop(struct block *b, void (*stop)(void *opaque, int status), void *opaque);
+bool block_waits_for_retry(const struct block *b);
+void block_retry(struct block *b);
+/* Who wants to hear that the size has changed, on the thread that changed it. */
+void block_on_resize(struct block *b, void (*resized)(void *opaque), void *opaque);
+/*
+ * While paused nothing is under way; what is submitted waits. Not on the thread of a queue. A
+ * passive queue's owner does not wait in it: it must stand still when others pause the disk.
+ */
+void block_pause(struct block *b);
+void block_resume(struct block *b);
+/* While requests are under way in other threads. */
+bool block_resize(struct block *b, uint64_t bytes, struct error *e);
 const char *block_file(const struct block *b);
 struct block_node *block_node(const struct block *b);
 const char *block_id(const struct block *b);                    /* or NULL */
@@ -123,6 +142,7 @@ struct block_request {
     uint64_t progress;       /* bytes done of a transfer that the host cut short */
     unsigned parts;          /* it was cut into, and are under way */
     bool is_part;
+    bool refused; /* it never began */
 };
 
 #define BLOCK_IOV_MAX 1024
@@ -133,6 +153,9 @@ struct block_request {
  * thread while nothing is outstanding. NULL with an error.
  */
 struct block_queue *block_queue_create(struct block *b, unsigned depth, struct error *e);
+/* Its owner asks for results when it needs them, and is nobody to be told of errors later: requests
+ * that failed are given back whatever the user wants. Before the first request. */
+void block_queue_passive(struct block_queue *q);
 /* Waits for what is outstanding (calling done) and frees the queue. NULL is allowed. */
 void block_queue_destroy(struct block_queue *q);
 
@@ -147,8 +170,9 @@ unsigned block_queue_run(struct block_queue *q);
 void block_queue_wait(struct block_queue *q);
 /* Ends one present or next block_queue_wait. Any thread; cheap when the queue's thread is awake. */
 void block_queue_wake(struct block_queue *q);
-/* Kicks and runs until nothing is outstanding. */
+/* Kicks and runs until nothing is outstanding; what waits for a retry is given back. */
 void block_queue_drain(struct block_queue *q);
+/* Without those that wait for a retry. */
 unsigned block_queue_outstanding(const struct block_queue *q);
 
 #endif

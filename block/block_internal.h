@@ -43,7 +43,16 @@ struct block {
     bool snapshot;
     enum block_aio aio;
     enum block_on_error rerror, werror;
-    struct list_node in_graph;
+
+    struct os_mutex lock; /* guards the list of queues */
+    struct os_cond idle;  /* a queue has become idle while paused */
+    struct list queues;   /* of struct block_queue */
+    uint32_t paused;      /* atomic */
+    uint32_t held;        /* atomic: requests that wait for a retry */
+    void (*stop)(void *opaque, int status);
+    void *stop_opaque;
+    void (*resized)(void *opaque);
+    void *resized_opaque;
 
     /* The way without a stop: bytes lie in leaf from base on. NULL: block_route asks. */
     struct block_node *leaf;
@@ -144,6 +153,12 @@ struct block_queue {
     struct block_list waiting;  /* beyond depth */
     struct block_list finished; /* done is still to be called */
     bool finishing;             /* inside finish_all */
+    bool draining, passive;
+    struct block_list held; /* failed, and to be tried again */
+    unsigned held_count;
+    struct list_node of_block;
+    uint32_t busy;  /* atomic: something is at the host, or about to be */
+    uint32_t retry; /* atomic: held requests are to be begun anew */
 
     int event_fd;
     uint32_t sleeping; /* the owner is, or is about to be, waiting */
@@ -159,6 +174,18 @@ struct block_request *block_list_pop(struct block_list *l);
 
 /* The host is done with r (status 0 or -errno), or a layer answers it itself. Queue's thread. */
 void block_finish(struct block_request *r, int status);
+
+/* pause.c: before a request of q begins: false: it has to wait. And when none is at the host. */
+bool block_pause_pass(struct block_queue *q);
+void block_pause_idle(struct block_queue *q);
+/* Whether r, which failed, is kept for a retry; else its status is what is to be told. */
+bool block_hold(struct block_queue *q, struct block_request *r);
+
+/* pause.c: before a request of q begins: false: it has to wait. And when none is at the host. */
+bool block_pause_pass(struct block_queue *q);
+void block_pause_idle(struct block_queue *q);
+/* Whether r, which failed, is kept for a retry; else its status is what is to be told. */
+bool block_hold(struct block_queue *q, struct block_request *r);
 
 /* route.c */
 void block_route(struct block_queue *q, struct block_request *r);

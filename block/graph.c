@@ -13,7 +13,6 @@ struct block_graph *block_graph_create(void)
 {
     struct block_graph *g = mem_alloc(sizeof(*g));
     list_init(&g->nodes);
-    list_init(&g->disks);
     os_mutex_init(&g->lock);
     return g;
 }

@@ -25,6 +25,9 @@ struct block_graph;
 struct block_node;
 struct block_driver;
 
+/* A number with B, K, M, G, T, P or E behind it, or alone: of `alone` bytes. */
+bool block_size_parse(const char *text, uint64_t alone, uint64_t *bytes);
+
 /* ---- graph and nodes */
 
 struct block_graph *block_graph_create(void);

@@ -64,8 +64,8 @@ static bool to_bool(const json_t *v, bool *out)
     return json_is_boolean(v) || *out || (text && is_one_of(text, no));
 }
 
-/* Digits, perhaps a fraction, and a unit. */
-static bool text_to_size(const char *text, bool units, uint64_t *out)
+/* Digits, perhaps a fraction, and a unit; a number alone counts `alone` bytes. */
+static bool text_to_size(const char *text, bool units, uint64_t alone, uint64_t *out)
 {
     static const char letters[] = "BKMGTPE";
     char *end;
@@ -82,15 +82,21 @@ static bool text_to_size(const char *text, bool units, uint64_t *out)
     if (*end && (!unit || end[1])) {
         return false;
     }
-    if (!unit && !errno) {
+    if (!unit && !errno && alone == 1) {
         *out = whole;
         return true;
     }
+    value *= unit ? 1 : (long double)alone;
     for (long i = unit ? unit - letters : 0; i > 0; i--) {
         value *= 1024;
     }
     *out = value < 18446744073709551615.0L ? (uint64_t)value : 0;
     return value < 18446744073709551615.0L;
+}
+
+bool block_size_parse(const char *text, uint64_t alone, uint64_t *bytes)
+{
+    return text_to_size(text, true, alone, bytes);
 }
 
 static bool to_number(const json_t *v, bool units, uint64_t *out)
@@ -99,7 +105,7 @@ static bool to_number(const json_t *v, bool units, uint64_t *out)
         *out = (uint64_t)json_integer_value(v);
         return json_integer_value(v) >= 0;
     }
-    return json_is_string(v) && text_to_size(json_string_value(v), units, out);
+    return json_is_string(v) && text_to_size(json_string_value(v), units, 1, out);
 }
 
 static bool to_choice(const json_t *v, const char *const *choices, int *out)

@@ -53,6 +53,9 @@ static struct block_queue *create_with(struct block *b, const struct block_engin
     if (q->event_fd < 0) {
         error_set(e, "%s: no eventfd to be had from the host", block_file(b));
     } else if (engine->create(q, e)) {
+        os_mutex_lock(&b->lock);
+        list_push_back(&b->queues, &q->of_block);
+        os_mutex_unlock(&b->lock);
         return q;
     } else {
         close(q->event_fd);
@@ -77,6 +80,9 @@ void block_queue_destroy(struct block_queue *q)
 {
     if (q) {
         block_queue_drain(q);
+        os_mutex_lock(&q->block->lock);
+        list_remove(&q->of_block);
+        os_mutex_unlock(&q->block->lock);
         block_pool_destroy(q);
         block_route_free(q);
         q->engine->destroy(q);
@@ -131,15 +137,16 @@ void block_queue_submit(struct block_queue *q, struct block_request *r)
     bool changes = r->op != BLOCK_READ && r->op != BLOCK_FLUSH;
     r->queue = q;
     r->progress = 0;
-    r->is_part = false;
+    r->is_part = r->refused = false;
     q->outstanding++;
     if (!in_range(b, r) || (changes && b->read_only) || r->iov_count > BLOCK_IOV_MAX) {
         q->at_host++;
+        r->refused = true;
         block_finish(r, changes && b->read_only ? -EACCES : -EINVAL);
     } else if (r->bytes == 0 && r->op != BLOCK_FLUSH) {
         q->at_host++;
         block_finish(r, 0);
-    } else if (q->at_host >= q->depth) {
+    } else if (q->at_host >= q->depth || !block_pause_pass(q)) {
         block_list_push(&q->waiting, r);
     } else {
         start(q, r);
@@ -158,6 +165,13 @@ void block_finish(struct block_request *r, int status)
     block_list_push(&r->queue->finished, r);
 }
 
+static void start_waiting(struct block_queue *q)
+{
+    while (q->waiting.first && q->at_host < q->depth && block_pause_pass(q)) {
+        start(q, block_list_pop(&q->waiting));
+    }
+}
+
 /* Calls done of all that is finished, also of what ends meanwhile; fills up what the host may have.
  */
 static unsigned finish_all(struct block_queue *q)
@@ -170,15 +184,48 @@ static unsigned finish_all(struct block_queue *q)
     q->finishing = true;
     while ((r = block_list_pop(&q->finished))) {
         q->at_host -= !r->is_part;
+        if (r->status < 0 && block_hold(q, r)) {
+            continue;
+        }
         q->outstanding--;
         n++;
         r->done(r, r->status);
-        while (q->at_host < q->depth && q->waiting.first) {
-            start(q, block_list_pop(&q->waiting));
-        }
+        start_waiting(q);
     }
     q->finishing = false;
+    if (q->at_host == 0) {
+        block_pause_idle(q);
+    }
     return n;
+}
+
+/* What failed is begun anew, before all that waits. */
+static void begin_held(struct block_queue *q)
+{
+    struct block_list waiting = q->waiting;
+    struct block_request *r;
+    atomic_sub(&q->block->held, q->held_count);
+    q->waiting = q->held;
+    q->held = (struct block_list){0};
+    q->held_count = 0;
+    for (r = q->waiting.first; r; r = r->next) {
+        r->progress = 0;
+    }
+    while ((r = block_list_pop(&waiting))) {
+        block_list_push(&q->waiting, r);
+    }
+}
+
+/* What failed is given back as it is. */
+static void give_back_held(struct block_queue *q)
+{
+    struct block_request *r;
+    while ((r = block_list_pop(&q->held))) {
+        atomic_sub(&q->block->held, 1);
+        q->held_count--;
+        q->at_host++;
+        block_finish(r, r->status);
+    }
 }
 
 void block_queue_kick(struct block_queue *q)
@@ -189,7 +236,12 @@ void block_queue_kick(struct block_queue *q)
 unsigned block_queue_run(struct block_queue *q)
 {
     q->engine->run(q);
-    return finish_all(q);
+    if (atomic_get(&q->retry) && atomic_swap(&q->retry, 0)) {
+        begin_held(q);
+    }
+    unsigned n = finish_all(q);
+    start_waiting(q);
+    return n;
 }
 
 void block_queue_wait(struct block_queue *q)
@@ -217,12 +269,20 @@ void block_queue_wake(struct block_queue *q)
 
 void block_queue_drain(struct block_queue *q)
 {
+    q->draining = true;
+    give_back_held(q);
     while (q->outstanding) {
         block_queue_wait(q);
     }
+    q->draining = false;
+}
+
+void block_queue_passive(struct block_queue *q)
+{
+    q->passive = true;
 }
 
 unsigned block_queue_outstanding(const struct block_queue *q)
 {
-    return q->outstanding;
+    return q->outstanding - q->held_count;
 }

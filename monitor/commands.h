@@ -33,7 +33,7 @@ struct command {
 /* Tables end with .name NULL. */
 extern const struct command commands_run[], commands_info[], commands_memory[], commands_log[],
     commands_help[], commands_balloon[], commands_state[], commands_dump[], commands_net[],
-    commands_chardev[], commands_device[];
+    commands_chardev[], commands_device[], commands_block[];
 extern const struct command *const command_tables[]; /* of the commands; ends with NULL */
 extern const struct command info_topics[];           /* behind `info` */
 

@@ -78,6 +78,7 @@ static bool vm_cont(struct control *c, struct error *e)
     }
     c->debug_vcpu = NULL;
     tell(vm, RUN_RUNNING);
+    vm_retry_disks(vm);
     vm_go(vm);
     return true;
 }
@@ -221,6 +222,7 @@ static void init_control(struct vm *vm)
                                    .save = vm_save_state,
                                    .load = vm_load_state,
                                    .network = vm_network,
+                                   .block_resize = vm_block_resize,
                                    .netdev_add = vm_netdev_add,
                                    .netdev_del = vm_netdev_del,
                                    .device_add = vm_device_add,

@@ -92,6 +92,9 @@ struct block *vm_use_disk(void *opaque, const char *id, struct error *e);
 void vm_leave_disk(struct vm *vm, const char *id);
 struct block *vm_use_pflash(void *opaque, unsigned index);
 bool vm_flush_disks(struct vm *vm, struct error *e);
+void vm_retry_disks(struct vm *vm);
+bool vm_disks_wait(const struct vm *vm); /* for a retry */
+bool vm_block_resize(struct control *c, const char *id, uint64_t bytes, struct error *e);
 void vm_describe_drives(struct vm *vm, struct strbuf *out);
 void vm_describe_networks(struct vm *vm, struct strbuf *out);
 

@@ -8,6 +8,15 @@
 #include "block/block.h"
 #include "system/vm.h"
 
+/* ---- failures */
+
+static void stop_for_disk(void *opaque, int status)
+{
+    struct vm *vm = opaque;
+    (void)status;
+    vm->power.request(&vm->power, POWER_IO_ERROR);
+}
+
 /* ---- opening */
 
 static bool open_blockdevs(struct vm *vm, struct error *e)
@@ -62,6 +71,7 @@ static bool open_drive(struct vm *vm, struct drive *d, struct error *e)
         error_prefix(e, "%s: ", d->where);
         return false;
     }
+    block_on_stop(d->block, stop_for_disk, vm);
     return true;
 }
 
@@ -118,6 +128,7 @@ static struct block *use_node(struct vm *vm, struct block_node *n, struct error 
         struct node_disk *d = mem_alloc(sizeof(*d));
         *d = (struct node_disk){.next = vm->node_disks, .block = b};
         vm->node_disks = d;
+        block_on_stop(b, stop_for_disk, vm);
     }
     return b;
 }
@@ -204,6 +215,73 @@ bool vm_flush_disks(struct vm *vm, struct error *e)
     }
     for (struct node_disk *n = vm->node_disks; n; n = n->next) {
         good = flush_one(n->block, block_id(n->block), good ? e : &later) && good;
+    }
+    return good;
+}
+
+/* The n-th disk, or NULL. */
+static struct block *disk_at(const struct vm *vm, size_t n)
+{
+    struct drive *d = vm->config->drive_list;
+    struct node_disk *k = vm->node_disks;
+    while (d && n > 0) {
+        d = d->next;
+        n--;
+    }
+    while (!d && k && n > 0) {
+        k = k->next;
+        n--;
+    }
+    return d ? d->block : k ? k->block : NULL;
+}
+
+void vm_retry_disks(struct vm *vm)
+{
+    struct block *b;
+    for (size_t i = 0; (b = disk_at(vm, i)); i++) {
+        block_retry(b);
+    }
+}
+
+bool vm_disks_wait(const struct vm *vm)
+{
+    struct block *b;
+    for (size_t i = 0; (b = disk_at(vm, i)); i++) {
+        if (block_waits_for_retry(b)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct block *find_disk(const struct vm *vm, const char *id, struct error *e)
+{
+    struct block *b;
+    error_set(e, "there is no disk '%s'", id);
+    for (size_t i = 0; (b = disk_at(vm, i)); i++) {
+        if (strcmp(block_id(b) ? block_id(b) : "", id) == 0 ||
+            strcmp(block_node_name(block_node(b)), id) == 0) {
+            return b;
+        }
+        error_append(e, "%s %s", i ? "," : "; accepted:", block_id(b) ? block_id(b) : "");
+    }
+    return NULL;
+}
+
+bool vm_block_resize(struct control *c, const char *id, uint64_t bytes, struct error *e)
+{
+    struct vm *vm = (struct vm *)c;
+    struct block *b = find_disk(vm, id, e);
+    const bool running = c->state == RUN_RUNNING;
+    if (!b) {
+        return false;
+    }
+    if (running) { /* time that is counted goes on when the disk does */
+        vm_halt(vm);
+    }
+    bool good = block_resize(b, bytes, e);
+    if (running) {
+        vm_go(vm);
     }
     return good;
 }

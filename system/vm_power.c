@@ -58,6 +58,8 @@ static void carry_out(void *opaque)
         end(vm, 0);
     } else if (r & 1u << POWER_RESET) {
         vm->control.reset(&vm->control);
+    } else if (r & 1u << POWER_IO_ERROR) {
+        vm->control.stop(&vm->control, RUN_IO_ERROR);
     }
 }
 

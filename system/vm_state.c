@@ -143,6 +143,9 @@ static void fill_parts(struct vm *vm, struct snapshot_part *parts)
 /* A step that is under way would become a run. */
 static bool is_possible(const struct vm *vm, struct error *e)
 {
+    if (vm_disks_wait(vm)) {
+        return error_set(e, "a request to a disk has failed and waits for cont");
+    }
     return !(vm->stepping && vm->control.state == RUN_RUNNING) ||
            error_set(e, "a debugger's step is under way");
 }

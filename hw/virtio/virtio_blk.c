@@ -47,6 +47,15 @@ static void put_config(struct virtio_blk *d)
     }
 }
 
+/* The drive has another size; the driver is told. */
+static void blk_resized(void *opaque)
+{
+    struct virtio_blk *d = opaque;
+    uint8_t sectors[8];
+    store_le64(sectors, block_size_bytes(d->block) / BLOCK_SECTOR);
+    virtio_config_update(&d->v, CONFIG_CAPACITY, sectors, sizeof(sectors));
+}
+
 static void blk_reset(struct virtio_device *v)
 {
     struct virtio_blk *d = as_blk(v);
@@ -138,12 +147,13 @@ static bool check_properties(struct virtio_blk *d, struct error *e)
     if (!d->drive) {
         return error_set(e, "drive= is missing");
     }
-    if (d->rerror != 0 || d->werror > 1) {
-        return error_set(e, "rerror and werror: only 'report' is modelled");
-    }
     d->block = d->v.pci.dev.machine->backends.drive(d->v.pci.dev.machine->backends.opaque, d->drive,
                                                     e);
-    return d->block && check_sizes(d, e) && check_queues(d, e);
+    if (!d->block || !check_sizes(d, e) || !check_queues(d, e)) {
+        return false;
+    }
+    block_set_errors(d->block, (enum block_on_error)d->rerror, (enum block_on_error)d->werror);
+    return true;
 }
 
 static bool blk_create(struct virtio_device *v, uint64_t *f, struct error *e)
@@ -159,12 +169,17 @@ static bool blk_create(struct virtio_device *v, uint64_t *f, struct error *e)
     *f = features(d);
     put_config(d);
     blk_io_create(d);
+    block_on_resize(d->block, blk_resized, d);
     return true;
 }
 
 static void blk_destroy(struct virtio_device *v)
 {
-    blk_io_destroy(as_blk(v));
+    struct virtio_blk *d = as_blk(v);
+    if (d->block) {
+        block_on_resize(d->block, NULL, NULL);
+    }
+    blk_io_destroy(d);
 }
 
 static const struct virtio_class blk_class = {
@@ -182,8 +197,6 @@ static const struct virtio_class blk_class = {
 };
 
 /* ---- the two device classes */
-
-static const char *const error_actions[] = {"report", "enospc", "ignore", "stop", NULL};
 
 #define P(name_, type_, member, initial_, desc_)                                                   \
     {                                                                                              \
@@ -217,8 +230,10 @@ static const char *const error_actions[] = {"report", "enospc", "ignore", "stop"
         P("seg-max-adjust", PROP_BOOL, seg_max_adjust, "on", "pieces of a request by queue-size"), \
         P("request-merging", PROP_BOOL, request_merging, "on", "accepted; the host merges"),       \
         P("share-rw", PROP_BOOL, share_rw, "off", "accepted; the drive's locking= decides"),       \
-        P_CHOICE("rerror", rerror, "report", "only report is modelled", error_actions),            \
-        P_CHOICE("werror", werror, "report", "only report is modelled", error_actions),            \
+        P_CHOICE("rerror", rerror, "auto", "what a read error does; auto: what the drive says",    \
+                 block_on_error_names),                                                            \
+        P_CHOICE("werror", werror, "auto", "what a write error does; auto: what the drive says",   \
+                 block_on_error_names),                                                            \
         P("iothread", PROP_STRING, iothread, NULL, "accepted; each disk has a thread of its own"), \
         P("bootindex", PROP_STRING, bootindex, NULL, "accepted")
 

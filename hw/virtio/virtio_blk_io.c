@@ -490,6 +490,9 @@ void blk_start(struct virtio_device *v)
     if (!d->requests) {
         d->requests = block_queue_create(d->block, v->queue_count * d->queue_size, &e);
     }
+    if (d->requests && is_counted(d)) {
+        block_queue_passive(d->requests);
+    }
     if (!d->requests) {
         virtio_broken(v, "no disk queue: %s", e.text);
     } else if (is_counted(d)) {

@@ -73,3 +73,13 @@ wrong bad_limit 'a number of bytes' -drive file=disk.img,format=raw,bps=fast
 wrong no_such_group "there is no throttle group 'g'" -blockdev throttle,node-name=a,throttle-group=g,file.driver=null-co
 wrong bad_key_of_a_group "'x-bps' is not a key" -object throttle-group,id=g,x-bps=1
 wrong bad_action_on_errors 'ignore, enospc' -drive file=disk.img,format=raw,werror=panic
+
+# What the monitor does with disks that are in use.
+out=$(printf 'block_resize virtio0 3\nblock_resize none 3\nblock_resize virtio0 big\ninfo block\nquit\n' |
+    timeout -s KILL 30 "$program" -M virt -display none -monitor stdio -drive file=disk.img,format=raw 2>&1)
+if grep -q '^virtio0: .* 3145728 bytes' <<< "$out" && [ "$(stat -c %s disk.img)" = 3145728 ] &&
+    grep -q "there is no disk 'none'; accepted: virtio0" <<< "$out" && grep -q '^big: a number of MiB' <<< "$out"; then
+    echo "ok block_resize_gives_another_size"
+else
+    echo "not ok block_resize_gives_another_size: ${out:0:300}"
+fi

@@ -198,6 +198,19 @@ TEST(config_tells_size_queues_and_topology)
     close_scene(&s);
 }
 
+TEST(another_size_of_the_disk_is_told)
+{
+    struct scene s;
+    struct error e = {{0}};
+    open_scene(&s, &(struct setting){0});
+    CHECK_EQ(request(&s, IN, DISK_BYTES / 512, 512), IOERR);
+    CHECK(block_resize(s.block, 2 * DISK_BYTES, &e));
+    CHECK_EQ(drv_config(&s.d, 0, 8), 2 * DISK_BYTES / 512);
+    CHECK_EQ(request(&s, IN, DISK_BYTES / 512, 512), OK);
+    CHECK_EQ(*data(&s), 0);
+    close_scene(&s);
+}
+
 TEST(id_is_the_serial_cut_to_twenty)
 {
     struct scene s;
@@ -443,7 +456,7 @@ TEST(bad_properties_are_refused)
                                       "queue-size=2048",
                                       "logical_block_size=1000",
                                       "physical_block_size=256",
-                                      "werror=stop"};
+                                      "werror=panic"};
     struct scene s;
     make_disk(&s, false, NULL);
     for (unsigned i = 0; i < array_len(bad); i++) {
