@@ -55,6 +55,9 @@ static int recorder_read(struct block_node *n, uint64_t offset, const struct iov
     block_iov_put(iov, count, 0, r->file + (there ? offset : 0), (size_t)there);
     block_iov_fill_zero(iov, count, there, bytes - there);
     os_mutex_unlock(&r->lock);
+    if (r->yields) {
+        os_sleep_until_ns(os_now_ns() + 1000);
+    }
     return 0;
 }
 

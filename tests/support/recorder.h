@@ -32,6 +32,7 @@ struct recorder {
     unsigned fail_after;
     int fail_with;
     bool lose_flushes; /* they are not written down */
+    bool yields;       /* reads let other threads run */
 };
 
 /* A node of that protocol with the given name and contents (NULL: zeros), open for writing. */
