@@ -72,7 +72,14 @@ struct control {
     bool (*ringbuf_write)(struct control *c, const char *id, const char *text, struct error *e);
     /* The disk of a device's or drive's id, or of a node, gets another size while it is used. */
     bool (*block_resize)(struct control *c, const char *id, uint64_t bytes, struct error *e);
-    /* Text of what system/ owns: "chardev", "block", "network", "version". false: no such topic. */
+    /* What a disk with a backing file holds goes into that file (id "all": of every disk). */
+    bool (*block_commit)(struct control *c, const char *id, struct error *e);
+    /* Begins to copy the backing file's bytes into a disk's image, until it needs none; `describe`
+     * "block-jobs" tells how far it is. And ends such work. */
+    bool (*block_stream)(struct control *c, const char *id, struct error *e);
+    bool (*block_job_cancel)(struct control *c, const char *id, struct error *e);
+    /* Text of what system/ owns: "chardev", "block", "block-jobs", "network",
+     * "version". false: no such topic. */
     bool (*describe)(struct control *c, const char *topic, struct strbuf *out);
 };
 

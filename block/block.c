@@ -219,7 +219,7 @@ const char *block_id(const struct block *b)
 
 void block_describe(const struct block *b, struct strbuf *out)
 {
-    const struct block_node *n = b->snapshot ? b->node->backing : b->node;
+    const struct block_node *n = b->snapshot && b->node->backing ? b->node->backing : b->node;
     strbuf_printf(out, "%s: %s (%s), %" PRIu64 " bytes%s%s, cache=%s%s\n", b->id ? b->id : "disk",
                   b->file, n->driver->name, block_size_bytes(b), b->read_only ? ", read-only" : "",
                   b->snapshot ? ", snapshot" : "", cache_name(&n->mode, b->writethrough),

@@ -140,6 +140,9 @@ struct block_driver {
     bool (*open)(struct block_node *n, struct error *e);
     /* Nothing is under way, flush() was called. */
     void (*close)(struct block_node *n);
+    /* The node, open and still, is to be written from now on, or no more; "file" is so already
+     * where it is to be. NULL: there is nothing to do. */
+    bool (*reopen)(struct block_node *n, bool write, struct error *e);
 
     /* ---- hot: under node->tables, no I/O, no wait. NULL: all requests are slow. */
     /* writing: the answer is for a write; the driver may set aside what NEW needs. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -20,6 +21,7 @@ struct file {
     int aio, locking;
     bool regular;
     struct block_lock lock;
+    int lock_fd; /* whose file has the locks; fd_any unless the file was reopened */
 };
 
 static const char *const aio_names[] = {"io_uring", "threads", "native", NULL};
@@ -125,6 +127,7 @@ static bool open_path(struct block_node *n, bool device, struct error *e)
         return error_set(e, "%s is neither a file nor a block device", n->file_name);
     }
     n->grows = f->regular;
+    f->lock_fd = n->fd_any;
     return measure(n, &st, e) && (!n->mode.direct || open_direct(n, flags & ~O_NONBLOCK, e));
 }
 
@@ -156,14 +159,54 @@ static bool device_open(struct block_node *n, struct error *e)
     return open_as(n, true, e);
 }
 
-static void file_close(struct block_node *n)
+static void close_fds(struct block_node *n)
 {
     if (n->fd >= 0 && n->fd != n->fd_any) {
         close(n->fd);
     }
     if (n->fd_any >= 0) {
-        close(n->fd_any); /* drops the locks */
+        close(n->fd_any);
     }
+}
+
+static void file_close(struct block_node *n)
+{
+    struct file *f = n->state;
+    const bool own = f->lock_fd > 0 && f->lock_fd != n->fd_any;
+    close_fds(n);
+    if (own) {
+        close(f->lock_fd); /* drops the locks */
+    }
+}
+
+/* The same file with another mode. The locks stay where they are. */
+static bool file_reopen(struct block_node *n, bool write, struct error *e)
+{
+    struct file *f = n->state;
+    char path[40];
+    if (!write || (fcntl(n->fd_any, F_GETFL) & O_ACCMODE) == O_RDWR) {
+        return true;
+    }
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", n->fd_any);
+    const int any = open(path, O_RDWR | O_CLOEXEC);
+    const int direct = any >= 0 && n->fd != n->fd_any ? open(path, O_RDWR | O_CLOEXEC | O_DIRECT)
+                                                      : any;
+    if (any < 0 || direct < 0) {
+        error_set(e, "%s cannot be written: %s", n->file_name, strerror(errno));
+        if (any >= 0) {
+            close(any);
+        }
+        return false;
+    }
+    if (n->fd != n->fd_any) {
+        close(n->fd);
+    }
+    if (n->fd_any != f->lock_fd) {
+        close(n->fd_any);
+    }
+    n->fd_any = any;
+    n->fd = direct;
+    return true;
 }
 
 struct block_node *block_file_of_fd(struct block_graph *g, int fd, const struct block_mode *m,
@@ -177,6 +220,7 @@ struct block_node *block_file_of_fd(struct block_graph *g, int fd, const struct 
     n->fd = n->fd_any = fd;
     n->size_bytes = bytes;
     n->grows = f->regular = true;
+    f->lock_fd = fd;
     n->opened = true;
     return n;
 }
@@ -187,7 +231,7 @@ static bool file_permit(struct block_node *n, unsigned does, unsigned lets, stru
     if (n->mode.no_lock || f->locking == 2 || n->fd_any < 0) {
         return true;
     }
-    return block_lock_change(&f->lock, n->fd_any, n->file_name, does, lets, e);
+    return block_lock_change(&f->lock, f->lock_fd, n->file_name, does, lets, e);
 }
 
 /* ---- where data is */
@@ -350,6 +394,7 @@ const struct block_driver block_file_driver = {
     .parse_name = file_parse,
     .open = file_open,
     .close = file_close,
+    .reopen = file_reopen,
     .status = file_status,
     .resize = file_resize,
     .allocated = file_allocated,
@@ -367,6 +412,7 @@ const struct block_driver block_host_device_driver = {
     .options = file_options,
     .open = device_open,
     .close = file_close,
+    .reopen = file_reopen,
     .status = file_status,
     .resize = file_resize,
     .allocated = file_allocated,

@@ -374,16 +374,19 @@ static int commit_all(struct block_node *n, bool (*progress)(void *, uint64_t, u
     return status < 0 ? status : block_node_flush(n->backing);
 }
 
-bool block_node_commit(struct block_node *n, bool (*progress)(void *, uint64_t, uint64_t),
-                       void *opaque, struct error *e)
+static struct block_use *backing_use(struct block_node *n)
 {
-    n = block_node_skip_filters(n);
-    if (!n->backing) {
-        return error_set(e, "%s has no backing file", block_node_file(n));
+    for (size_t i = 0; i < n->child_count; i++) {
+        if (n->children[i].node == n->backing) {
+            return n->children[i].use;
+        }
     }
-    if (!n->backing->mode.write) {
-        return error_set(e, "%s, the backing file, is open read-only", block_node_file(n->backing));
-    }
+    return NULL;
+}
+
+static bool commit_into(struct block_node *n, bool (*progress)(void *, uint64_t, uint64_t),
+                        void *opaque, struct error *e)
+{
     if (block_node_size(n->backing) < block_node_size(n) &&
         !block_node_resize(n->backing, block_node_size(n), BLOCK_PREALLOC_OFF, e)) {
         return false;
@@ -393,4 +396,31 @@ bool block_node_commit(struct block_node *n, bool (*progress)(void *, uint64_t, 
         status = n->driver->make_empty(n);
     }
     return status == 0 || error_set(e, "%s: %s", block_node_file(n), strerror(-status));
+}
+
+bool block_node_commit(struct block_node *n, bool (*progress)(void *, uint64_t, uint64_t),
+                       void *opaque, struct error *e)
+{
+    struct error ignored;
+    n = block_node_skip_filters(n);
+    if (!n->backing) {
+        return error_set(e, "%s has no backing file", block_node_file(n));
+    }
+    struct block_node *below = n->backing;
+    const bool was = below->mode.write;
+    if (!block_use_change(backing_use(n), BLOCK_PERM_READ, BLOCK_PERM_ALL, e)) {
+        return false;
+    }
+    struct block_use *use = NULL;
+    bool good = block_node_reopen(below, true, e);
+    if (good) {
+        use = block_use_begin(below, "commit", BLOCK_PERM_ALL, BLOCK_PERM_READ, e);
+        good = use && commit_into(n, progress, opaque, e);
+    }
+    block_use_end(use);
+    if (!was) {
+        block_node_reopen(below, false, &ignored);
+    }
+    block_use_change(backing_use(n), BLOCK_PERM_READ, BLOCK_PERM_READ, &ignored);
+    return good;
 }

@@ -91,6 +91,9 @@ void block_node_ref(struct block_node *n);
 /* The last reference writes out what is held back, and closes. NULL is allowed. */
 void block_node_close(struct block_node *n);
 
+/* Makes a node, and its file, one that may be written, or not any more. While it stands still. */
+bool block_node_reopen(struct block_node *n, bool write, struct error *e);
+
 /*
  * A use of a node beside those by its parents: what it does and what it lets others do
  * (BLOCK_PERM_*). It holds a reference. NULL: another use is in the way; who names the user.
@@ -250,8 +253,8 @@ bool block_node_set_backing(struct block_node *n, const char *file, const char *
                             struct error *e);
 /* Puts another node (NULL: none) in the place of the open backing file. */
 bool block_node_replace_backing(struct block_node *n, struct block_node *backing, struct error *e);
-/* Moves all that n holds into its backing file, and empties n if it can be. progress may be NULL;
- * it says whether to go on. */
+/* Moves all that n holds into its backing file, which is made writable for as long, and empties n
+ * if it can be. progress may be NULL; it says whether to go on. */
 bool block_node_commit(struct block_node *n,
                        bool (*progress)(void *opaque, uint64_t done, uint64_t all), void *opaque,
                        struct error *e);

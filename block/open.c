@@ -409,6 +409,45 @@ struct block_node *block_node_open(struct block_graph *g, const json_t *options,
     return block_node_open_at(g, options, mode, 0, e);
 }
 
+/* ---- later */
+
+static void set_write(struct block_node *n, bool write)
+{
+    n->mode.write = write;
+    n->tracked = n->driver->map && write && !n->linear;
+}
+
+bool block_node_reopen(struct block_node *n, bool write, struct error *e)
+{
+    struct error ignored;
+    if (n->mode.write == write) {
+        return true;
+    }
+    if (!write && block_node_flush(n) < 0) {
+        return error_set(e, "%s: it cannot be flushed", block_node_file(n));
+    }
+    if (write && n->file && !block_node_reopen(n->file, true, e)) {
+        return false;
+    }
+    set_write(n, write);
+    bool good = true;
+    if (write && n->file && !n->driver->passes_uses) {
+        good = block_use_change(n->children[0].use, BLOCK_PERM_ALL, BLOCK_PERM_READ, e);
+    }
+    if (good && n->driver->reopen && !n->driver->reopen(n, write, e)) {
+        good = false;
+    }
+    if (!good) {
+        set_write(n, !write);
+    } else if (!write && n->file) {
+        if (!n->driver->passes_uses) {
+            block_use_change(n->children[0].use, BLOCK_PERM_READ, BLOCK_PERM_READ, &ignored);
+        }
+        block_node_reopen(n->file, false, &ignored);
+    }
+    return good;
+}
+
 bool block_node_replace_backing(struct block_node *n, struct block_node *backing, struct error *e)
 {
     if (backing &&

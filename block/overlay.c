@@ -111,7 +111,8 @@ static int copy_up(struct block_node *n, uint64_t offset)
     if (here) {
         return 0;
     }
-    int status = block_node_read(n->backing, at, bytes, some);
+    memset(bytes, 0, sizeof(bytes));
+    int status = n->backing ? block_node_read(n->backing, at, bytes, some) : 0;
     return status < 0 ? status : block_node_write(n->file, at, bytes, some, 0);
 }
 
@@ -146,6 +147,18 @@ static int overlay_zero(struct block_node *n, uint64_t offset, uint64_t bytes, u
     return status;
 }
 
+static int overlay_empty(struct block_node *n)
+{
+    struct overlay *o = n->state;
+    os_mutex_lock(&n->tables);
+    for (uint64_t i = 0; i < o->chunk_count; i++) {
+        mem_free(o->chunk[i]);
+        o->chunk[i] = NULL;
+    }
+    os_mutex_unlock(&n->tables);
+    return block_node_discard(n->file, 0, n->size_bytes);
+}
+
 /* ---- life */
 
 static void overlay_close(struct block_node *n)
@@ -169,6 +182,7 @@ static const struct block_driver overlay_driver = {
     .load = overlay_load,
     .write = overlay_write,
     .zero = overlay_zero,
+    .make_empty = overlay_empty,
 };
 
 static int temporary_file(struct error *e)

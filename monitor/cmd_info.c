@@ -134,6 +134,11 @@ static void info_block(struct call *c)
     describe(c, "block");
 }
 
+static void info_block_jobs(struct call *c)
+{
+    describe(c, "block-jobs");
+}
+
 static void info_chardev(struct call *c)
 {
     describe(c, "chardev");
@@ -152,6 +157,7 @@ static void info_version(struct call *c)
 const struct command info_topics[] = {
     {"balloon", NULL, "", 0, 0, "how much memory the guest has", info_balloon},
     {"block", NULL, "", 0, 0, "disks", info_block},
+    {"block-jobs", NULL, "", 0, 0, "work on disks that is under way", info_block_jobs},
     {"chardev", NULL, "", 0, 0, "character back ends", info_chardev},
     {"cpus", NULL, "", 0, 0, "CPUs and where they are", info_cpus},
     {"jit", NULL, "[on|off]", 0, 1, "the translator's figures; on: measure from now", info_jit},

@@ -138,6 +138,8 @@ static bool vm_describe(struct control *c, const char *topic, struct strbuf *out
         chardevs_describe(vm->chardevs, out);
     } else if (strcmp(topic, "block") == 0) {
         vm_describe_drives(vm, out);
+    } else if (strcmp(topic, "block-jobs") == 0) {
+        vm_describe_jobs(vm, out);
     } else if (strcmp(topic, "network") == 0) {
         vm_describe_networks(vm, out);
     } else if (strcmp(topic, "version") == 0) {
@@ -223,6 +225,9 @@ static void init_control(struct vm *vm)
                                    .load = vm_load_state,
                                    .network = vm_network,
                                    .block_resize = vm_block_resize,
+                                   .block_commit = vm_block_commit,
+                                   .block_stream = vm_block_stream,
+                                   .block_job_cancel = vm_block_job_cancel,
                                    .netdev_add = vm_netdev_add,
                                    .netdev_del = vm_netdev_del,
                                    .device_add = vm_device_add,

@@ -18,6 +18,13 @@
 struct monitor;
 struct gdb;
 
+/* Work on a disk that goes on beside the guest. */
+struct vm_job {
+    struct vm_job *next;
+    struct block_job *job;
+    struct vm *vm;
+};
+
 /* A device's disk on a -blockdev. */
 struct node_disk {
     struct node_disk *next;
@@ -45,6 +52,7 @@ struct vm {
 
     struct block_graph *graph;    /* all nodes of -blockdev and -drive */
     struct node_disk *node_disks; /* list */
+    struct vm_job *jobs;          /* list */
 
     unsigned macs; /* network cards that were given an address */
 
@@ -93,10 +101,20 @@ void vm_leave_disk(struct vm *vm, const char *id);
 struct block *vm_use_pflash(void *opaque, unsigned index);
 bool vm_flush_disks(struct vm *vm, struct error *e);
 void vm_retry_disks(struct vm *vm);
-bool vm_disks_wait(const struct vm *vm); /* for a retry */
+struct block *vm_disk_at(const struct vm *vm, size_t n); /* or NULL */
+struct block *vm_find_disk(const struct vm *vm, const char *id,
+                           struct error *e); /* drive or node */
+bool vm_disks_wait(const struct vm *vm);     /* for a retry */
 bool vm_block_resize(struct control *c, const char *id, uint64_t bytes, struct error *e);
 void vm_describe_drives(struct vm *vm, struct strbuf *out);
 void vm_describe_networks(struct vm *vm, struct strbuf *out);
+
+/* vm_jobs.c: what the monitor does to the images behind disks. */
+bool vm_block_commit(struct control *c, const char *id, struct error *e);
+bool vm_block_stream(struct control *c, const char *id, struct error *e);
+bool vm_block_job_cancel(struct control *c, const char *id, struct error *e);
+void vm_describe_jobs(struct vm *vm, struct strbuf *out);
+void vm_end_jobs(struct vm *vm);
 
 /* vm_consoles.c: -chardev, -serial, before the board; -monitor, -mon, -gdb after it. */
 bool vm_open_consoles(struct vm *vm, struct error *e);

@@ -103,6 +103,7 @@ bool vm_open_disks(struct vm *vm, struct error *e)
 
 void vm_close_disks(struct vm *vm)
 {
+    vm_end_jobs(vm);
     for (struct drive *d = vm->config->drive_list; d; d = d->next) {
         block_close(d->block);
         d->block = NULL;
@@ -219,8 +220,7 @@ bool vm_flush_disks(struct vm *vm, struct error *e)
     return good;
 }
 
-/* The n-th disk, or NULL. */
-static struct block *disk_at(const struct vm *vm, size_t n)
+struct block *vm_disk_at(const struct vm *vm, size_t n)
 {
     struct drive *d = vm->config->drive_list;
     struct node_disk *k = vm->node_disks;
@@ -238,7 +238,7 @@ static struct block *disk_at(const struct vm *vm, size_t n)
 void vm_retry_disks(struct vm *vm)
 {
     struct block *b;
-    for (size_t i = 0; (b = disk_at(vm, i)); i++) {
+    for (size_t i = 0; (b = vm_disk_at(vm, i)); i++) {
         block_retry(b);
     }
 }
@@ -246,7 +246,7 @@ void vm_retry_disks(struct vm *vm)
 bool vm_disks_wait(const struct vm *vm)
 {
     struct block *b;
-    for (size_t i = 0; (b = disk_at(vm, i)); i++) {
+    for (size_t i = 0; (b = vm_disk_at(vm, i)); i++) {
         if (block_waits_for_retry(b)) {
             return true;
         }
@@ -254,11 +254,11 @@ bool vm_disks_wait(const struct vm *vm)
     return false;
 }
 
-static struct block *find_disk(const struct vm *vm, const char *id, struct error *e)
+struct block *vm_find_disk(const struct vm *vm, const char *id, struct error *e)
 {
     struct block *b;
     error_set(e, "there is no disk '%s'", id);
-    for (size_t i = 0; (b = disk_at(vm, i)); i++) {
+    for (size_t i = 0; (b = vm_disk_at(vm, i)); i++) {
         if (strcmp(block_id(b) ? block_id(b) : "", id) == 0 ||
             strcmp(block_node_name(block_node(b)), id) == 0) {
             return b;
@@ -271,7 +271,7 @@ static struct block *find_disk(const struct vm *vm, const char *id, struct error
 bool vm_block_resize(struct control *c, const char *id, uint64_t bytes, struct error *e)
 {
     struct vm *vm = (struct vm *)c;
-    struct block *b = find_disk(vm, id, e);
+    struct block *b = vm_find_disk(vm, id, e);
     const bool running = c->state == RUN_RUNNING;
     if (!b) {
         return false;

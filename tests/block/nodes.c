@@ -295,3 +295,36 @@ TEST(raw_images_are_made_and_resized)
     block_graph_destroy(g);
     unlink(path);
 }
+
+/* ---- commit */
+
+TEST(what_snapshot_took_goes_into_the_image_by_commit)
+{
+    struct error e = {{0}};
+    uint8_t byte[2];
+    make_file(MIB);
+    struct block_options o = {.file = path, .format = "raw", .snapshot = true};
+    struct block *d = block_open(NULL, &o, &e);
+    REQUIRE(d != NULL);
+    CHECK(block_write(d, 5000, "ab", 2, &e));
+    int fd = open(path, O_RDONLY);
+    CHECK(pread(fd, byte, 2, 5000) == 2 && byte[0] == 10);
+    CHECK(!other_program_opens(&rw, BLOCK_PERM_WRITE, BLOCK_PERM_ALL));
+    CHECK(other_program_opens(&ro, BLOCK_PERM_READ, BLOCK_PERM_READ));
+    CHECK_MSG(block_node_commit(block_node(d), NULL, NULL, &e), "%s", e.text);
+    CHECK(pread(fd, byte, 2, 5000) == 2 && byte[0] == 'a' && byte[1] == 'b');
+    CHECK(pread(fd, byte, 1, 5002) == 1 && byte[0] == 10);
+    CHECK(other_program_opens(&ro, BLOCK_PERM_READ, BLOCK_PERM_READ)); /* as before */
+    CHECK(block_write(d, 5000, "cd", 2, &e));
+    CHECK(pread(fd, byte, 1, 5000) == 1 && byte[0] == 'a');
+    CHECK(block_read(d, 4999, byte, 2, &e) && byte[0] == 10 && byte[1] == 'c');
+    block_close(d);
+    close(fd);
+    chmod(path, 0400);
+    if (geteuid() != 0) { /* whom nothing is forbidden */
+        d = block_open(NULL, &o, &e);
+        CHECK(d && !block_node_commit(block_node(d), NULL, NULL, &e));
+        block_close(d);
+    }
+    unlink(path);
+}

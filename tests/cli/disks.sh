@@ -83,3 +83,20 @@ if grep -q '^virtio0: .* 3145728 bytes' <<< "$out" && [ "$(stat -c %s disk.img)"
 else
     echo "not ok block_resize_gives_another_size: ${out:0:300}"
 fi
+
+# talk NAME PATTERN COMMANDS ARGUMENT...: a line of what the monitor says to the commands matches
+talk() {
+    local name=$1 pattern=$2 commands=$3 out
+    shift 3
+    out=$(printf '%b\nquit\n' "$commands" | timeout -s KILL 30 "$program" -M virt -display none -monitor stdio -S "$@" 2>&1)
+    if grep -qE -- "$pattern" <<< "$out"; then echo "ok $name"; else echo "not ok $name: no line $pattern in: ${out:0:400}"; fi
+}
+
+D='-drive file=disk.img,format=raw'
+talk commit_without_a_backing_file 'disk.img has no backing file' 'commit virtio0' $D
+talk commit_of_no_disk "there is no disk 'x'" 'commit x' $D
+talk commit_of_all_does_those_that_can '^virtio0: .*snapshot' 'commit all\ninfo block' $D,snapshot=on
+talk jobs_are_listed 'No active jobs' 'info block-jobs' $D
+talk stream_without_a_backing_file 'disk.img has no backing file' 'block_stream virtio0' $D
+talk stream_of_what_snapshot_took '^virtio0: .*snapshot' 'block_stream virtio0\ninfo block-jobs\ninfo block' $D,snapshot=on
+talk no_job_to_cancel 'no job is under way on disk.img' 'block_job_cancel virtio0' $D
