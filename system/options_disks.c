@@ -141,7 +141,7 @@ static void fill_drive(const struct config *c, const struct keyvals *k, const st
     d->image.rerror = (enum block_on_error)g->rerror;
     d->image.werror = (enum block_on_error)g->werror;
     d->image.read_only |= d->cdrom;
-    d->image.snapshot |= c->snapshot && !d->image.read_only && d->interface != DRIVE_PFLASH;
+    d->image.snapshot |= c->snapshot && !d->image.read_only;
 }
 
 static bool check_drive(struct config *c, struct keyvals *k, struct error *e)

@@ -72,6 +72,10 @@ static const struct prop virt_props[] = {
      iommus},
     {"usb", PROP_ENUM, offsetof(struct virt, usb), "auto", "USB controller (not modelled)",
      on_off_auto},
+    {"pflash0", PROP_DRIVE, offsetof(struct virt, pflash[0]), NULL,
+     "id of the drive that is the first flash", NULL},
+    {"pflash1", PROP_DRIVE, offsetof(struct virt, pflash[1]), NULL,
+     "id of the drive that is the second flash", NULL},
     PROP_END,
 };
 
@@ -327,22 +331,43 @@ static bool add_virtio(struct machine *m, struct error *e)
 
 /* ---- flash and firmware configuration */
 
+/* The disk that is flash bank i: of -drive if=pflash, or a machine property names it. */
+static bool find_flash(struct machine *m, unsigned i, struct block **block, struct error *e)
+{
+    const struct machine_backends *b = &m->backends;
+    const char *id = virt_of(m)->pflash[i];
+    *block = b->pflash ? b->pflash(b->opaque, i) : NULL;
+    if (*block && id) {
+        return error_set(e, "machine 'virt': pflash%u=%s: -drive if=pflash has that flash already",
+                         i, id);
+    }
+    if (id) {
+        *block = b->drive(b->opaque, id, e);
+        if (!*block) {
+            error_prefix(e, "machine 'virt': pflash%u=%s: ", i, id);
+            return false;
+        }
+    }
+    if (*block && i == 0 && m->config.bios) {
+        return error_set(e, "-bios %s: the first flash has its contents from a drive",
+                         m->config.bios);
+    }
+    return true;
+}
+
 static bool add_flash(struct machine *m, struct error *e)
 {
     struct virt *v = virt_of(m);
     const struct virt_row *r = &virt_rows[VIRT_FLASH];
-    const struct machine_backends *b = &m->backends;
     for (unsigned i = 0; i < r->count; i++) {
-        struct block *block = b->pflash ? b->pflash(b->opaque, i) : NULL;
+        struct block *block;
+        if (!find_flash(m, i, &block, e)) {
+            return false;
+        }
         struct device *d = device_new(&pflash_cfi01_class, m, NULL);
         v->flash[i] = d;
         pflash_set_block(d, block);
         if (i == 0 && m->config.bios) {
-            if (block) {
-                return error_set(e,
-                                 "-bios %s: the first flash has its contents from -drive if=pflash",
-                                 m->config.bios);
-            }
             pflash_set_file(d, m->config.bios);
         }
         v->has_firmware |= i == 0 && (block || m->config.bios);

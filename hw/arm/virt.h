@@ -65,6 +65,7 @@ struct virt {
     bool dtb_randomness, dtb_kaslr_seed;
     int acpi, iommu, usb; /* enum virt_switch, iommu: 0 none */
     char *oem_id, *oem_table_id;
+    char *pflash[2]; /* ids of drives */
 
     /* Chosen by them. */
     unsigned gic; /* 2 or 3 */

@@ -6,8 +6,15 @@
  *
  * In read-array mode guests read and execute from it like from memory; any write makes it a device
  * until the next read-array command. Programming clears bits only, erasing sets those of a block.
- * Both take no time. The contents come from an image at creation and changes stay in memory. Not
- * modelled: suspending, protection registers, block locks that hold.
+ * Both take no time.
+ *
+ * The contents come from an image at creation. Each program and each erase is in the image, if that
+ * is a disk, before it is in the array and before the status register says that it is done: whoever
+ * ends this process then, the next one finds it. What the image refuses is not in the array either,
+ * and the status says so. The image is flushed when the guest goes back to reading the array, and
+ * at the end.
+ *
+ * Not modelled: suspending, protection registers, block locks that hold.
  */
 #include "hw/block/pflash_cfi01.h"
 
@@ -70,6 +77,8 @@ struct pflash {
     /* Where the contents are from. */
     struct block *block;
     char *file;
+    bool unflushed; /* the image has news */
+    uint8_t pad2[7];
 
     uint8_t *contents;
     uint64_t bytes;
@@ -86,9 +95,48 @@ struct pflash {
     uint8_t given[BUFFER_BYTES]; /* which bytes of the buffer were written */
 };
 
+/* ---- the image */
+
+static bool is_read_only(const struct pflash *p)
+{
+    return p->block && block_read_only(p->block);
+}
+
+/* Makes news of the image last. */
+static void flush(struct pflash *p)
+{
+    struct error e;
+    if (p->unflushed && !block_flush(p->block, &e)) {
+        log_guest("pflash", "%s", e.text);
+        p->status |= ST_PROGRAM_ERROR;
+    }
+    p->unflushed = false;
+}
+
+/* Changes n bytes of the array, the image first. False: nothing was changed. */
+static bool change(struct pflash *p, uint64_t offset, const uint8_t *bytes, size_t n)
+{
+    struct error e;
+    uint8_t *at = p->contents + offset;
+    if (memcmp(at, bytes, n) == 0) {
+        return true;
+    }
+    if (p->block && !block_write(p->block, offset, bytes, n, &e)) {
+        log_guest("pflash", "%s", e.text);
+        return false;
+    }
+    p->unflushed = p->block != NULL;
+    memcpy(at, bytes, n);
+    dirty_written(p->space, at, n);
+    return true;
+}
+
 static void set_reading(struct pflash *p, uint32_t reading)
 {
     bool was_array = p->reading == CMD_READ_ARRAY, is_array = reading == CMD_READ_ARRAY;
+    if (is_array) {
+        flush(p);
+    }
     p->reading = reading;
     if (p->range && was_array != is_array) {
         space_set_kind(p->space, p->range, is_array ? RANGE_ROMD : RANGE_MMIO);
@@ -189,28 +237,31 @@ static uint64_t pflash_read(void *opaque, uint64_t offset, unsigned size)
 
 /* ---- programming and erasing */
 
-static void program(struct pflash *p, uint64_t offset, uint8_t byte)
+/* Clears the bits of n bytes, as many as fit a buffer, that are clear in those given. */
+static void program(struct pflash *p, uint64_t offset, const uint8_t *given, size_t n)
 {
-    if (offset < p->bytes) {
-        p->contents[offset] &= byte;
-        dirty_written(p->space, p->contents + offset, 1);
-    }
-}
-
-static bool is_read_only(const struct pflash *p)
-{
-    return p->block && block_read_only(p->block);
-}
-
-static void program_word(struct pflash *p, uint64_t offset, uint64_t value, unsigned size)
-{
+    uint8_t bytes[BUFFER_BYTES];
     if (is_read_only(p)) {
         p->status |= ST_PROGRAM_ERROR | ST_LOCKED;
         return;
     }
-    for (unsigned i = 0; i < size; i++) {
-        program(p, offset + i, (uint8_t)(value >> (8 * i)));
+    if (offset >= p->bytes) {
+        return;
     }
+    n = n < p->bytes - offset ? n : (size_t)(p->bytes - offset);
+    for (size_t i = 0; i < n; i++) {
+        bytes[i] = p->contents[offset + i] & given[i];
+    }
+    if (!change(p, offset, bytes, n)) {
+        p->status |= ST_PROGRAM_ERROR;
+    }
+}
+
+static void program_word(struct pflash *p, uint64_t offset, uint64_t value, unsigned size)
+{
+    uint8_t bytes[8];
+    store_le(bytes, size, value);
+    program(p, offset, bytes, size);
 }
 
 static void erase(struct pflash *p, uint64_t offset)
@@ -219,9 +270,12 @@ static void erase(struct pflash *p, uint64_t offset)
         p->status |= ST_ERASE_ERROR | ST_LOCKED;
         return;
     }
-    uint8_t *at = p->contents + align_down(offset, p->block_bytes);
-    memset(at, 0xff, p->block_bytes);
-    dirty_written(p->space, at, p->block_bytes);
+    uint8_t *ones = mem_alloc(p->block_bytes);
+    memset(ones, 0xff, p->block_bytes);
+    if (!change(p, align_down(offset, p->block_bytes), ones, p->block_bytes)) {
+        p->status |= ST_ERASE_ERROR;
+    }
+    mem_free(ones);
 }
 
 static void buffer_begin(struct pflash *p, uint32_t count)
@@ -259,17 +313,17 @@ static void buffer_data(struct pflash *p, uint64_t offset, uint64_t value, unsig
     }
 }
 
+/* What was not given stays as it is. */
 static void buffer_program(struct pflash *p)
 {
-    if (is_read_only(p)) {
-        p->status |= ST_PROGRAM_ERROR | ST_LOCKED;
+    uint8_t bytes[BUFFER_BYTES];
+    if (p->buffer_base == UINT64_MAX) {
         return;
     }
     for (unsigned i = 0; i < BUFFER_BYTES; i++) {
-        if (p->given[i]) {
-            program(p, p->buffer_base + i, p->buffer[i]);
-        }
+        bytes[i] = p->given[i] ? p->buffer[i] : 0xff;
     }
+    program(p, p->buffer_base, bytes, BUFFER_BYTES);
 }
 
 /* ---- commands */
@@ -444,6 +498,7 @@ void pflash_map(struct device *d, struct space *s, paddr base)
 static void pflash_destroy(struct device *d)
 {
     struct pflash *p = (struct pflash *)d;
+    flush(p);
     if (p->range) {
         space_remove(p->space, p->range);
     }
@@ -500,9 +555,33 @@ static bool pflash_check(struct device *d, struct error *e)
                      BUFFER_BYTES / BANK_BYTES);
 }
 
+/* A state that was loaded has the flash as it was then, and the image is to be the same. */
+static void write_all(struct pflash *p)
+{
+    uint8_t *piece = mem_alloc(COPY_BYTES);
+    struct error e = {""};
+    bool good = true;
+    for (uint64_t at = 0; at < p->bytes && good; at += COPY_BYTES) {
+        const size_t n = p->bytes - at < COPY_BYTES ? (size_t)(p->bytes - at) : COPY_BYTES;
+        good = block_read(p->block, at, piece, n, &e);
+        if (good && memcmp(piece, p->contents + at, n) != 0) {
+            good = block_write(p->block, at, p->contents + at, n, &e);
+            p->unflushed = true;
+        }
+    }
+    if (!good) {
+        log_guest("pflash", "%s", e.text);
+    }
+    mem_free(piece);
+    flush(p);
+}
+
 static void pflash_loaded(struct device *d)
 {
     struct pflash *p = (struct pflash *)d;
+    if (p->block && !block_read_only(p->block)) {
+        write_all(p);
+    }
     if (p->range) {
         space_set_kind(p->space, p->range, p->reading == CMD_READ_ARRAY ? RANGE_ROMD : RANGE_MMIO);
     }
@@ -529,6 +608,8 @@ static const struct field pflash_fields[] = {
     FIELD_SKIP(pflash, pad),
     FIELD_SKIP(pflash, block),
     FIELD_SKIP(pflash, file),
+    FIELD_SKIP(pflash, unflushed),
+    FIELD_SKIP(pflash, pad2),
     FIELD_SKIP(pflash, range),
     FIELD_SKIP(pflash, space),
     FIELD_END,

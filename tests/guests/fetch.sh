@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # fetch.sh CACHE WHAT...
 # Fetches into CACHE, by Debian package name, what tests and measurements run: arm64 (kernel and installer of that
-# architecture), userland (an arm64 initramfs with Python and its tests), qemu10 (QEMU 10 and qemu-user, to compare with),
+# architecture), firmware (UEFI and U-Boot for arm64), userland (an arm64 initramfs with Python and its tests), qemu10 (QEMU 10 and qemu-user, to compare with),
 # bench, wide, languages (arm64 initramfs of the sets of workloads).
 # What is there already is kept and needs no network.
 set -eu
@@ -26,6 +26,11 @@ for what; do
         echo "fetching Debian's arm64 kernel and installer into $cache"
         quietly "$cache/arm64.log" "$here/mkguests.sh" "$cache" arm64
         ;;
+    firmware)
+        [ -e "$cache/firmware/qemu-efi-aarch64/.deb" ] && [ -e "$cache/firmware/u-boot-qemu/.deb" ] && continue
+        echo "fetching Debian's UEFI and U-Boot for arm64 into $cache"
+        FIRMWARE='qemu-efi-aarch64 u-boot-qemu' quietly "$cache/firmware.log" "$here/mkguests.sh" "$cache" firmware
+        ;;
     qemu10)
         [ -x "$cache/qemu10/bin/qemu-system-aarch64" ] && continue
         echo "fetching QEMU 10 from Debian's backports into $cache (unpacked there, not installed)"
@@ -43,6 +48,6 @@ for what; do
         echo "building the workloads' initramfs ($set_) from Debian's arm64 packages in $cache"
         quietly "$cache/bench.log" "$here/../bench/mkbench.sh" "$cache" arm64 "$here/../bench/$set_"
         ;;
-    *) echo "fetch.sh: no guest $what; there are arm64, userland, qemu10, bench, wide and languages" >&2; exit 2 ;;
+    *) echo "fetch.sh: no guest $what; there are arm64, firmware, userland, qemu10, bench, wide and languages" >&2; exit 2 ;;
     esac
 done

@@ -2,6 +2,9 @@
 /* Parallel NOR flash with Intel's command set. */
 #include "hw/block/pflash_cfi01.h"
 
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -278,6 +281,99 @@ TEST(read_only_drive_refuses_to_program_and_erase)
     CHECK_EQ(status(&b), 0xa2);
     command(&b, 0, 0xff);
     CHECK_EQ(get(&b, 0x100), 0x80000100);
+    end(&b);
+}
+
+/* A flash whose contents are the file's. */
+static void begin_on_disk(struct bench *b)
+{
+    struct error e;
+    *b = (struct bench){.m = test_machine_new(4096)};
+    write_file(b, FLASH_BYTES);
+    REQUIRE(open_block(b, false, &e));
+    b->flash = new_flash(b);
+    pflash_set_block(b->flash, b->block);
+    REQUIRE(device_create(b->flash, &e));
+    device_reset(b->flash);
+    pflash_map(b->flash, b->m->memory, 0);
+}
+
+static uint32_t in_file(const struct bench *b, off_t at)
+{
+    uint32_t word = 0;
+    const int fd = open(b->file, O_RDONLY);
+    CHECK(fd >= 0 && pread(fd, &word, 4, at) == 4);
+    close(fd);
+    return load_le32(&word);
+}
+
+TEST(each_program_and_erase_is_in_the_image_at_once)
+{
+    struct bench b;
+    begin_on_disk(&b);
+    put(&b, 0x100, 0x00400040);
+    put(&b, 0x100, 0x8000ff00);
+    CHECK_EQ(in_file(&b, 0x100), 0x80000100);
+    command(&b, BLOCK_BYTES + 0x500, 0x20);
+    command(&b, BLOCK_BYTES + 0x500, 0xd0);
+    CHECK_EQ(in_file(&b, BLOCK_BYTES - 4), 0x8003fffc);
+    CHECK_EQ(in_file(&b, BLOCK_BYTES), UINT32_MAX);
+    CHECK_EQ(in_file(&b, 2 * BLOCK_BYTES - 4), UINT32_MAX);
+    CHECK_EQ(in_file(&b, 2 * BLOCK_BYTES), 0x80080000);
+    command(&b, BLOCK_BYTES, 0xe8);
+    command(&b, BLOCK_BYTES, 1); /* two words */
+    put(&b, BLOCK_BYTES + 8, 0x1234);
+    put(&b, BLOCK_BYTES + 12, 0x5678);
+    CHECK_EQ(in_file(&b, BLOCK_BYTES + 8), UINT32_MAX);
+    command(&b, BLOCK_BYTES, 0xd0);
+    CHECK_EQ(in_file(&b, BLOCK_BYTES + 4), UINT32_MAX);
+    CHECK_EQ(in_file(&b, BLOCK_BYTES + 8), 0x1234);
+    CHECK_EQ(in_file(&b, BLOCK_BYTES + 12), 0x5678);
+    end(&b);
+}
+
+TEST(state_that_is_loaded_is_in_the_image)
+{
+    struct bench b;
+    begin_on_disk(&b);
+    put(&b, 0x200, 0x00400040);
+    put(&b, 0x200, 0);
+    command(&b, 0, 0xff);
+    /* Pages of a state are put back beside the device, which is told. */
+    uint32_t *array = (uint32_t *)(uintptr_t)space_host(b.m->memory, 0, FLASH_BYTES, false);
+    REQUIRE(array);
+    array[0x200 / 4] = 0x80000200;
+    array[0x40100 / 4] = 0;
+    b.flash->cls->loaded(b.flash);
+    CHECK_EQ(in_file(&b, 0x200), 0x80000200);
+    CHECK_EQ(in_file(&b, 0x40100), 0);
+    CHECK_EQ(in_file(&b, 0x40104), 0x80040104);
+    end(&b);
+}
+
+/* What the image refuses is not in the array either, and the status says so. */
+TEST(program_that_the_image_refuses_is_an_error_of_the_flash)
+{
+    struct bench b;
+    begin_on_disk(&b);
+    struct rlimit old, none;
+    CHECK(getrlimit(RLIMIT_FSIZE, &old) == 0);
+    none = (struct rlimit){0x100, old.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    CHECK(setrlimit(RLIMIT_FSIZE, &none) == 0);
+    put(&b, 0x200, 0x00400040);
+    put(&b, 0x200, 0);
+    const uint32_t programmed = status(&b);
+    command(&b, 0, 0x50);
+    command(&b, 0, 0x20);
+    command(&b, 0, 0xd0);
+    const uint32_t erased = status(&b);
+    CHECK(setrlimit(RLIMIT_FSIZE, &old) == 0);
+    CHECK_EQ(programmed, 0x90);
+    CHECK_EQ(erased, 0xa0);
+    command(&b, 0, 0xff);
+    CHECK_EQ(get(&b, 0x200), 0x80000200);
+    CHECK_EQ(in_file(&b, 0x200), 0x80000200);
     end(&b);
 }
 
