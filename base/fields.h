@@ -108,6 +108,12 @@ struct field {
         FIELD_AT_(type_, m), .type = FIELD_TYPE_(FIELD_MEMBER_(type_, m)), .most = (n),            \
                              .keep_at_reset = true                                                 \
     }
+/* From that version of the section on; in an older one it is old. */
+#define FIELD_KEEP_SINCE(type_, m, version, old)                                                   \
+    {                                                                                              \
+        FIELD_AT_(type_, m), .type = FIELD_TYPE_(FIELD_MEMBER_(type_, m)), .initial = (old),       \
+                             .since = (version), .keep_at_reset = true                             \
+    }
 /* Bytes in any shape (arrays of arrays). */
 #define FIELD_KEEP_BYTES(type_, m)                                                                 \
     {                                                                                              \

@@ -12,13 +12,32 @@
 
 /* ---- life */
 
-/* What -global says of its class; machine_add_global has seen that it can be set. */
+bool device_class_is(const struct device_class *cls, const char *name)
+{
+    static const char device[] = "-device", pci[] = "-pci";
+    const bool virtio = strncmp(cls->name, "virtio-", 7) == 0 && cls->bus != BUS_SYSTEM;
+    const size_t n = strlen(name), stem = n - (sizeof(device) - 1);
+    if (strcmp(name, cls->name) == 0 || (cls->alias && strcmp(name, cls->alias) == 0) ||
+        strcmp(name, "device") == 0) {
+        return true;
+    }
+    if (strcmp(name, "pci-device") == 0 || strcmp(name, "virtio-pci") == 0) {
+        return cls->bus == BUS_PCI && (virtio || name[0] == 'p');
+    }
+    if (strcmp(name, "virtio-device") == 0) {
+        return virtio;
+    }
+    return virtio && n >= sizeof(device) && strcmp(name + stem, device) == 0 &&
+           strncmp(name, cls->name, stem) == 0 && strcmp(cls->name + stem, pci) == 0;
+}
+
+/* What -global says of its class; machine_add_global has seen that it can be set. A family's
+ * property may be one that others of it have. */
 static void set_globals(struct device *d)
 {
     for (const struct machine_global *g = d->machine->globals; g; g = g->next) {
         struct error unused;
-        if (strcmp(g->driver, d->cls->name) == 0 ||
-            (d->cls->alias && strcmp(g->driver, d->cls->alias) == 0)) {
+        if (device_class_is(d->cls, g->driver)) {
             device_set(d, g->property, g->value, &unused);
         }
     }

@@ -220,6 +220,10 @@ bool device_check_class(const struct device_class *cls, struct error *e);
 /* Text of `-device X,help` (allocated) and the class by name or alias, or NULL. */
 char *device_help(const struct device_class *cls);
 const struct device_class *device_class_find(const char *name);
+/* Whether -global NAME.PROPERTY speaks of cls: its name or alias, or that of a family of classes,
+ * as QEMU has it: "device", "pci-device", "virtio-device", "virtio-pci"; and "virtio-X-device" is
+ * in virtio-X-pci. */
+bool device_class_is(const struct device_class *cls, const char *name);
 extern const struct device_class
     *const device_classes[]; /* sorted by name, ends with NULL; from hw/classes.h */
 

@@ -82,20 +82,32 @@ bool machine_finish(struct machine *m, struct error *e)
            placements_check(&m->placements, m->memory, e);
 }
 
-bool machine_add_global(struct machine *m, const struct machine_global *g, struct error *e)
+/* True if a device of the class takes what g says. */
+static bool takes(struct machine *m, const struct device_class *cls, const struct machine_global *g,
+                  struct error *e)
 {
-    const struct device_class *cls = device_class_find(g->driver);
-    struct machine_global **end = &m->globals;
-    if (!cls) {
-        return error_set(e, "there is no device '%s'", g->driver);
-    }
     struct device *d = device_new(cls, m, NULL);
     const bool good = device_set(d, g->property, g->value, e);
     device_free(d);
-    while (*end) {
-        end = &(*end)->next;
+    return good;
+}
+
+bool machine_add_global(struct machine *m, const struct machine_global *g, bool *known,
+                        struct error *e)
+{
+    bool good = false;
+    *known = false;
+    for (const struct device_class *const *cls = device_classes; *cls && !good; cls++) {
+        if (device_class_is(*cls, g->driver)) {
+            *known = true;
+            good = takes(m, *cls, g, e);
+        }
     }
     if (good) {
+        struct machine_global **end = &m->globals;
+        while (*end) {
+            end = &(*end)->next;
+        }
         *end = mem_dup(g, sizeof(*g));
         (*end)->next = NULL;
     }

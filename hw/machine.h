@@ -158,9 +158,10 @@ bool machine_finish(struct machine *m, struct error *e);
 /* Devices in order of creation, vCPUs, placements, then the board. What goes wrong (a file that was
  * read at start is gone) is logged, and the machine panics. */
 void machine_reset(struct machine *m);
-/* Before devices are made. The texts outlive the machine. False: no device of that driver takes it.
- */
-bool machine_add_global(struct machine *m, const struct machine_global *g, struct error *e);
+/* Before devices are made. The texts outlive the machine. *known: there is such a driver. False:
+ * none of that driver takes it. */
+bool machine_add_global(struct machine *m, const struct machine_global *g, bool *known,
+                        struct error *e);
 /*
  * For boards: the next vCPU, of cls and the model that -cpu or the class names, on the machine's
  * memory, clock and power. The machine owns it. NULL: e says why.

@@ -63,6 +63,26 @@ static bool no_such_driver(const char *where, const char *driver, struct error *
     return false;
 }
 
+/* The name of a form of a virtio device on PCI, as QEMU has them, is the device with a property. */
+static void take_form(struct keyvals *k)
+{
+    static const struct {
+        const char *end, *disable_legacy;
+    } forms[] = {{"-pci-non-transitional", "on"}, {"-pci-transitional", "off"}};
+    const char *driver = keyvals_get(k, "driver");
+    const size_t n = driver ? strlen(driver) : 0;
+    for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+        const size_t end = strlen(forms[i].end);
+        if (n > end && strcmp(driver + n - end, forms[i].end) == 0) {
+            char *base = mem_printf("%.*s-pci", (int)(n - end), driver);
+            keyvals_set(k, "driver", base);
+            keyvals_set(k, "disable-legacy", forms[i].disable_legacy);
+            mem_free(base);
+            return;
+        }
+    }
+}
+
 static bool check_device(struct config *c, struct keyvals *k, struct error *e)
 {
     const char *driver = keyvals_get(k, "driver");
@@ -71,6 +91,10 @@ static bool check_device(struct config *c, struct keyvals *k, struct error *e)
     }
     if (options_is_help(driver)) {
         return options_give_help(c, devices_help());
+    }
+    if (!device_class_find(driver)) {
+        take_form(k);
+        driver = keyvals_get(k, "driver");
     }
     const struct device_class *d = device_class_find(driver);
     if (!d) {
@@ -139,11 +163,6 @@ bool options_check_devices(struct config *c, struct error *e)
     for (struct keyvals *k = c->devices; k; k = k->next) {
         if (!check_device(c, k, e)) {
             return false;
-        }
-    }
-    for (struct keyvals *k = c->globals; k; k = k->next) {
-        if (!device_class_find(keyvals_get(k, "driver"))) {
-            return no_such_driver(k->where, keyvals_get(k, "driver"), e);
         }
     }
     return true;

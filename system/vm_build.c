@@ -368,15 +368,50 @@ static bool check_device(struct vm *vm, const struct keyvals *k, struct error *e
     return ok;
 }
 
+/* MODEL-ARCH-cpu, as QEMU calls the class of a CPU model: the length of MODEL, or 0. */
+static size_t cpu_model_length(const char *driver)
+{
+    static const char end[] = "-cpu";
+    const size_t n = strlen(driver), bytes = sizeof(end) - 1;
+    if (n <= bytes || strcmp(driver + n - bytes, end) != 0) {
+        return 0;
+    }
+    size_t model = n - bytes;
+    while (model > 0 && driver[model - 1] != '-') {
+        model--;
+    }
+    return model ? model - 1 : 0;
+}
+
+/* A feature of the machine's CPU model, in front of those that -cpu gives. Of another model it
+ * counts for nothing. */
+static void add_cpu_global(struct vm *vm, const struct machine_global *g, size_t model_bytes)
+{
+    struct machine_config *mc = &vm->config->machine;
+    const char *cpu = mc->cpu ? mc->cpu : vm->config->machine_class->default_cpu;
+    const size_t n = strcspn(cpu, ",");
+    if (n == model_bytes && strncmp(cpu, g->driver, n) == 0) {
+        mc->cpu = config_own(
+            vm->config, mem_printf("%.*s,%s=%s%s", (int)n, cpu, g->property, g->value, cpu + n));
+    }
+}
+
 static bool add_globals(struct vm *vm, struct error *e)
 {
     for (const struct keyvals *k = vm->config->globals; k; k = k->next) {
         const struct machine_global g = {.driver = keyvals_get(k, "driver"),
                                          .property = keyvals_get(k, "property"),
                                          .value = keyvals_get(k, "value")};
-        if (!machine_add_global(vm->machine, &g, e)) {
-            error_prefix(e, "%s: ", k->where);
-            return false;
+        const size_t model = cpu_model_length(g.driver);
+        bool known;
+        if (model) {
+            add_cpu_global(vm, &g, model);
+        } else if (!machine_add_global(vm->machine, &g, &known, e)) {
+            if (known) {
+                error_prefix(e, "%s: ", k->where);
+                return false;
+            }
+            say_warning("global %s.%s has invalid class name", g.driver, g.property);
         }
     }
     return true;

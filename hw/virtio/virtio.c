@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The core of virtio devices: VIRTIO 1.2, chapters 2 (status, features, notifications) and 3. */
-#include "hw/virtio/virtio.h"
+#include "hw/virtio/virtio_internal.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -22,7 +22,9 @@ unsigned virtio_queue_add(struct virtio_device *v, unsigned size)
     q->s = &v->queue_state[n];
     q->dma = &v->pci.dev.dma;
     q->who = v->cls->name;
-    q->size_max = (uint16_t)size;
+    q->size_usual = (uint16_t)size;
+    q->size_max = v->transport && v->transport->queue_max ? (uint16_t)v->transport->queue_max
+                                                          : (uint16_t)size;
     virtqueue_reset(q);
     return n;
 }
@@ -50,7 +52,7 @@ bool virtio_create(struct virtio_device *v, const struct virtio_class *c, struct
     return true;
 }
 
-static void stop(struct virtio_device *v)
+void virtio_stop(struct virtio_device *v)
 {
     if (v->running) {
         os_mutex_lock(&v->work_lock);
@@ -64,7 +66,7 @@ static void stop(struct virtio_device *v)
 
 void virtio_destroy(struct virtio_device *v)
 {
-    stop(v);
+    virtio_stop(v);
     if (v->cls->destroy) {
         v->cls->destroy(v);
     }
@@ -75,7 +77,7 @@ void virtio_destroy(struct virtio_device *v)
 
 void virtio_reset(struct virtio_device *v)
 {
-    stop(v);
+    virtio_stop(v);
     for (unsigned i = 0; i < v->queue_count; i++) {
         virtqueue_reset(&v->queue[i]);
     }
@@ -122,20 +124,21 @@ static bool features_good(struct virtio_device *v)
         return false;
     }
     if (!(v->accepted & VIRTIO_F_VERSION_1)) {
-        log_guest(v->cls->name, "VIRTIO_F_VERSION_1 not accepted: legacy drivers are not served");
+        log_guest(v->cls->name, "VIRTIO_F_VERSION_1 not accepted: this is not the interface of "
+                                "legacy drivers");
         return false;
     }
     return true;
 }
 
-/* Starts the queues that the driver enabled, and the device. */
-static void start(struct virtio_device *v)
+void virtio_start(struct virtio_device *v)
 {
     for (unsigned i = 0; i < v->queue_count; i++) {
         struct virtqueue *q = &v->queue[i];
         q->packed = virtio_has(v, VIRTIO_F_RING_PACKED);
         q->event_idx = virtio_has(v, VIRTIO_F_EVENT_IDX);
         q->indirect = virtio_has(v, VIRTIO_F_INDIRECT_DESC);
+        q->notify_on_empty = virtio_is_legacy(v) && virtio_has(v, VIRTIO_F_NOTIFY_ON_EMPTY);
         if (q->s->enabled && !virtqueue_start(q)) {
             virtio_broken(v, "queue %u cannot be used", i);
         }
@@ -148,7 +151,7 @@ static void start(struct virtio_device *v)
     os_mutex_unlock(&v->work_lock);
 }
 
-static void ring_all(struct virtio_device *v)
+void virtio_ring_all(struct virtio_device *v)
 {
     for (unsigned i = 0; i < v->queue_count; i++) {
         if (v->queue[i].s->enabled) {
@@ -178,8 +181,8 @@ void virtio_set_status(struct virtio_device *v, uint32_t status)
         v->cls->negotiated(v);
     }
     if (news & VIRTIO_STATUS_DRIVER_OK) {
-        start(v);
-        ring_all(v); /* what the driver offered before it was ready */
+        virtio_start(v);
+        virtio_ring_all(v); /* what the driver offered before it was ready */
     }
 }
 
@@ -313,7 +316,7 @@ void virtio_notify(struct virtio_device *v, unsigned queue)
 {
     if (queue >= v->queue_count) {
         log_guest(v->cls->name, "notification of queue %u of %u", queue, v->queue_count);
-    } else if (atomic_get(&v->running)) {
+    } else if (atomic_get(&v->running) || (v->legacy && virtio_legacy_begin(v, queue))) {
         v->cls->notify(v, queue);
     }
 }
@@ -356,6 +359,9 @@ void virtio_device_reset(struct device *d)
     struct virtio_device *v = (struct virtio_device *)d;
     os_mutex_lock(&v->lock);
     virtio_reset(v);
+    /* Drivers tell it before they reset the device: that keeps it. */
+    v->legacy_page_bytes = 0;
+    v->legacy_align = VIRTIO_LEGACY_ALIGN;
     os_mutex_unlock(&v->lock);
     if (d->cls->bus == BUS_PCI) {
         pci_device_reset(&v->pci);
@@ -381,10 +387,11 @@ void virtio_device_settle(struct device *d)
 
 static bool check_status(const struct virtio_device *v, struct error *e)
 {
-    if ((v->status & VIRTIO_STATUS_DRIVER_OK) && !(v->status & VIRTIO_STATUS_FEATURES_OK)) {
+    const bool agreed = v->status & VIRTIO_STATUS_FEATURES_OK;
+    if ((v->status & VIRTIO_STATUS_DRIVER_OK) && !agreed && !virtio_legacy_features_good(v)) {
         return error_set(e, "its driver is ready, and has agreed on no features");
     }
-    if (!(v->status & VIRTIO_STATUS_FEATURES_OK)) {
+    if (!agreed) {
         return true;
     }
     if ((v->accepted & ~v->offered) || !(v->accepted & VIRTIO_F_VERSION_1)) {
@@ -415,7 +422,7 @@ bool virtio_device_check(struct device *d, struct error *e)
 void virtio_device_loaded(struct device *d)
 {
     struct virtio_device *v = (struct virtio_device *)d;
-    stop(v);
+    virtio_stop(v);
     if (v->cls->loaded) {
         v->cls->loaded(v);
     }
@@ -427,13 +434,13 @@ void virtio_device_resume(struct device *d)
     struct virtio_device *v = (struct virtio_device *)d;
     const bool begins = !v->running && (v->status & VIRTIO_STATUS_DRIVER_OK);
     if (begins) {
-        start(v);
+        virtio_start(v);
     }
     if (v->running && v->cls->resume) {
         v->cls->resume(v);
     }
     /* No doorbell was lost. But a look too many does no harm where it is not counted. */
     if (begins && !d->machine->config.counted) {
-        ring_all(v);
+        virtio_ring_all(v);
     }
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The part that all virtio devices share: status, features, configuration space, queues.
- * Virtual I/O Device (VIRTIO) 1.2, chapters 2 and 3. Legacy and transitional interfaces are not
- * modelled: a driver must accept VIRTIO_F_VERSION_1.
+ * Virtual I/O Device (VIRTIO) 1.2, chapters 2 and 3. A driver that does not accept
+ * VIRTIO_F_VERSION_1 is a legacy one; the transport says whether the device serves those
+ * (virtio_legacy.c).
  *
  * A device's struct starts with struct virtio_device and serves both of its device classes,
  * virtio-X-device (on a virtio-mmio transport) and virtio-X-pci; in the latter the struct
@@ -45,6 +46,8 @@ enum {
 
 /* Feature bits that all devices share (6). */
 #define VIRTIO_F(n) (UINT64_C(1) << (n))
+#define VIRTIO_F_NOTIFY_ON_EMPTY VIRTIO_F(24) /* legacy */
+#define VIRTIO_F_ANY_LAYOUT VIRTIO_F(27)      /* legacy */
 #define VIRTIO_F_INDIRECT_DESC VIRTIO_F(28)
 #define VIRTIO_F_EVENT_IDX VIRTIO_F(29)
 #define VIRTIO_F_VERSION_1 VIRTIO_F(32)
@@ -52,13 +55,15 @@ enum {
 #define VIRTIO_F_RING_PACKED VIRTIO_F(34)
 
 #define VIRTIO_QUEUES_MAX 256
+#define VIRTIO_LEGACY_ALIGN 4096 /* of the used ring, and of the whole */
 #define VIRTIO_CONFIG_MAX 128
 
 struct virtio_device;
 
 struct virtio_class {
     uint16_t id;
-    const char *name; /* for the log: "virtio-blk" */
+    const char *name;       /* for the log: "virtio-blk" */
+    uint64_t legacy_absent; /* features that its legacy form lacks */
     /* Makes queues (virtio_queue_add), configuration and *features; properties are set. */
     bool (*create)(struct virtio_device *v, uint64_t *features, struct error *e);
     void (*notify)(struct virtio_device *v, unsigned queue);
@@ -80,6 +85,7 @@ struct virtio_class {
 
 /* How a transport tells the driver. Called with v->leaf held, from any thread. */
 struct virtio_transport {
+    unsigned queue_max; /* entries that a queue may have; 0: as many as the class says */
     void (*queue_interrupt)(struct virtio_device *v, unsigned queue);
     void (*config_interrupt)(struct virtio_device *v);
     void (*reset)(struct virtio_device *v);  /* lowers lines */
@@ -104,11 +110,14 @@ struct virtio_device {
     uint32_t isr;                      /* guarded by leaf */
     uint32_t generation;               /* of the configuration; guarded by leaf */
     uint8_t config[VIRTIO_CONFIG_MAX]; /* guarded by leaf */
+    /* What a legacy driver on virtio-mmio says of its queues: bytes of a page, and alignment. */
+    uint32_t legacy_page_bytes, legacy_align;
     struct virtqueue_state queue_state[VIRTIO_QUEUES_MAX];
 
     /* No state. */
     bool running; /* start() was called; written under work_lock */
-    uint8_t pad[3];
+    bool legacy;  /* the transport serves legacy drivers; set before the first reset */
+    uint8_t pad[2];
     unsigned pci_cfg_cap; /* PCI: where the configuration access capability is */
     unsigned config_bytes;
     unsigned queue_count;
@@ -116,6 +125,7 @@ struct virtio_device {
     const struct virtio_transport *transport;
     void *transport_opaque; /* the virtio-mmio device */
     uint64_t offered;       /* features */
+    uint64_t legacy_only;   /* features that only legacy drivers are offered; from create */
     uint8_t config_writable[VIRTIO_CONFIG_MAX];
     struct os_mutex lock, work_lock, leaf;
     struct virtqueue queue[VIRTIO_QUEUES_MAX];
@@ -156,11 +166,11 @@ struct virtio_device {
          PROP_ENUM,                                                                                \
          offsetof(struct type, v.prop_disable_legacy),                                             \
          "auto",                                                                                   \
-         "accepted; the device is always a modern one",                                            \
+         "legacy drivers are not served; auto: behind a PCI Express port they are not",            \
          virtio_on_off_auto},                                                                      \
     {                                                                                              \
         "disable-modern", PROP_BOOL, offsetof(struct type, v.prop_disable_modern), "off",          \
-            "refused when on", NULL                                                                \
+            "only legacy drivers are served", NULL                                                 \
     }
 #define VIRTIO_FIELDS(type, v)                                                                     \
     PCI_FIELDS(type, v.pci), FIELD_SKIP(type, v.prop_vectors),                                     \
@@ -174,12 +184,15 @@ struct virtio_device {
         FIELD_KEEP_MOST(type, v.isr, VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG),                        \
         FIELD_KEEP(type, v.generation), FIELD_KEEP(type, v.config),                                \
         FIELD_KEEP_PARTS(type, v.queue_state, virtqueue_fields, virtqueue_state),                  \
-        FIELD_SKIP(type, v.running), FIELD_SKIP(type, v.pad), FIELD_SKIP(type, v.pci_cfg_cap),     \
-        FIELD_SKIP(type, v.config_bytes), FIELD_SKIP(type, v.queue_count),                         \
-        FIELD_SKIP(type, v.cls), FIELD_SKIP(type, v.transport),                                    \
+        FIELD_KEEP_SINCE(type, v.legacy_page_bytes, 2, 0),                                         \
+        FIELD_KEEP_SINCE(type, v.legacy_align, 2, VIRTIO_LEGACY_ALIGN),                            \
+        FIELD_SKIP(type, v.legacy), FIELD_SKIP(type, v.running), FIELD_SKIP(type, v.pad),          \
+        FIELD_SKIP(type, v.pci_cfg_cap), FIELD_SKIP(type, v.config_bytes),                         \
+        FIELD_SKIP(type, v.queue_count), FIELD_SKIP(type, v.cls), FIELD_SKIP(type, v.transport),   \
         FIELD_SKIP(type, v.transport_opaque), FIELD_SKIP(type, v.offered),                         \
-        FIELD_SKIP(type, v.config_writable), FIELD_SKIP(type, v.lock),                             \
-        FIELD_SKIP(type, v.work_lock), FIELD_SKIP(type, v.leaf), FIELD_SKIP(type, v.queue)
+        FIELD_SKIP(type, v.legacy_only), FIELD_SKIP(type, v.config_writable),                      \
+        FIELD_SKIP(type, v.lock), FIELD_SKIP(type, v.work_lock), FIELD_SKIP(type, v.leaf),         \
+        FIELD_SKIP(type, v.queue)
 
 extern const char *const virtio_on_off_auto[];
 
@@ -197,7 +210,7 @@ struct virtio_pci_class {
                 .subsystem_vendor = 0x1af4,                                                        \
                 .subsystem = 0x1100,                                                               \
                 .class_code = (class_code_),                                                       \
-                .revision = 1,                                                                     \
+                .revision = 1, /* or as virtio_pci_create finds it */                              \
                 .interrupt_pin = 1,                                                                \
                 .config_reading = virtio_pci_config_reading,                                       \
                 .config_written = virtio_pci_config_written},                                      \
@@ -213,7 +226,7 @@ struct virtio_pci_class {
         .create = bus_ == BUS_PCI ? virtio_pci_create : virtio_mmio_plug,                          \
         .reset = virtio_device_reset, .destroy = virtio_device_destroy,                            \
         .settle = virtio_device_settle, .check = virtio_device_check,                              \
-        .loaded = virtio_device_loaded, .resume = virtio_device_resume,                            \
+        .loaded = virtio_device_loaded, .resume = virtio_device_resume, .version = 2,              \
         .flags = DEVICE_THREAD_SAFE | DEVICE_PLUGGABLE, .kind = kind_                              \
     }
 

@@ -207,7 +207,8 @@ static const struct virtio_class balloon_class = {
     }
 
 static const struct prop balloon_pci_props[] = {BALLOON_PROPS, VIRTIO_PROPS(virtio_balloon, v),
-                                                VIRTIO_PCI_PROPS(virtio_balloon, v), PROP_END};
+                                                VIRTIO_PCI_PROPS_WITH(virtio_balloon, v, "2"),
+                                                PROP_END};
 static const struct prop balloon_device_props[] = {BALLOON_PROPS, VIRTIO_PROPS(virtio_balloon, v),
                                                    PROP_END};
 static const struct field balloon_fields[] = {

@@ -167,6 +167,7 @@ static bool blk_create(struct virtio_device *v, uint64_t *f, struct error *e)
         virtio_queue_add(v, d->queue_size);
     }
     *f = features(d);
+    v->legacy_only = VIRTIO_F(F_SCSI);
     put_config(d);
     blk_io_create(d);
     block_on_resize(d->block, blk_resized, d);
@@ -185,6 +186,7 @@ static void blk_destroy(struct virtio_device *v)
 static const struct virtio_class blk_class = {
     .id = VIRTIO_ID_BLOCK,
     .name = "virtio-blk",
+    .legacy_absent = VIRTIO_F_ANY_LAYOUT, /* as QEMU has it, and the next: SCSI requests fail */
     .create = blk_create,
     .destroy = blk_destroy,
     .start = blk_start,

@@ -12,6 +12,7 @@ enum {
     F_GEOMETRY = 4,
     F_RO = 5,
     F_BLK_SIZE = 6,
+    F_SCSI = 7, /* legacy */
     F_FLUSH = 9,
     F_TOPOLOGY = 10,
     F_CONFIG_WCE = 11,

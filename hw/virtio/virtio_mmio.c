@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * virtio over MMIO: VIRTIO 1.2, chapter 4.2, register layout version 2.
+ * virtio over MMIO: VIRTIO 1.2, chapter 4.2, register layout version 2, and that of legacy drivers
+ * (4.2.4), version 1, which is the one that guests of QEMU find unless they ask for the other.
  *
  * Doorbells and interrupt acknowledgement take no lock that a slow register write holds.
- * Not modelled: the legacy layout (version 1), shared memory regions, queue reset.
+ * Not modelled: shared memory regions, queue reset.
  */
 #include "hw/virtio/virtio_mmio.h"
 
@@ -11,7 +12,7 @@
 
 #include "base/atomic.h"
 #include "base/log.h"
-#include "hw/virtio/virtio.h"
+#include "hw/virtio/virtio_internal.h"
 
 enum {
     MAGIC_VALUE = 0x000,
@@ -25,6 +26,9 @@ enum {
     QUEUE_SEL = 0x030,
     QUEUE_NUM_MAX = 0x034,
     QUEUE_NUM = 0x038,
+    PAGE_BYTES = 0x028, /* legacy, as the next two */
+    QUEUE_ALIGN = 0x03c,
+    QUEUE_PFN = 0x040,
     QUEUE_READY = 0x044,
     QUEUE_NOTIFY = 0x050,
     INTERRUPT_STATUS = 0x060,
@@ -83,8 +87,8 @@ static void loaded(struct virtio_device *v)
     irq_set(&t->dev.irq[0], v->isr != 0);
 }
 
-static const struct virtio_transport mmio_transport = {queue_interrupt, config_interrupt,
-                                                       reset_lines, loaded};
+static const struct virtio_transport mmio_transport = {VIRTQ_SIZE_MAX, queue_interrupt,
+                                                       config_interrupt, reset_lines, loaded};
 
 static void acknowledge(struct virtio_mmio *t, uint32_t bits)
 {
@@ -99,9 +103,74 @@ static void acknowledge(struct virtio_mmio *t, uint32_t bits)
 
 /* ---- registers */
 
-static uint32_t register_read(struct virtio_mmio *t, unsigned offset)
+static uint32_t unknown_read(unsigned offset)
 {
-    struct virtio_device *v = t->plugged;
+    log_guest("virtio-mmio", "read of write-only or unknown register 0x%x", offset);
+    return 0;
+}
+
+static void unknown_write(unsigned offset, uint32_t value)
+{
+    log_guest("virtio-mmio", "write of 0x%x to read-only or unknown register 0x%x", value, offset);
+}
+
+/* Registers of version 1. */
+static uint32_t legacy_read(struct virtio_device *v, unsigned offset)
+{
+    const struct virtqueue *q = virtio_selected(v);
+    switch (offset) {
+    case DEVICE_FEATURES:
+        return v->feature_select ? 0 : virtio_legacy_features(v);
+    case QUEUE_NUM_MAX:
+        return q ? q->size_max : 0;
+    case QUEUE_PFN:
+        return virtio_legacy_pfn(v, v->legacy_page_bytes);
+    case STATUS:
+        return atomic_get(&v->status);
+    default:
+        return unknown_read(offset);
+    }
+}
+
+static void legacy_write(struct virtio_device *v, unsigned offset, uint32_t value)
+{
+    switch (offset) {
+    case DEVICE_FEATURES_SEL:
+        v->feature_select = value;
+        break;
+    case DRIVER_FEATURES:
+        if (v->driver_feature_select == 0) {
+            virtio_legacy_set_features(v, value);
+        }
+        break;
+    case DRIVER_FEATURES_SEL:
+        v->driver_feature_select = value;
+        break;
+    case PAGE_BYTES:
+        v->legacy_page_bytes = value;
+        break;
+    case QUEUE_SEL:
+        v->queue_select = value;
+        break;
+    case QUEUE_NUM:
+        virtio_queue_set_size(v, value);
+        break;
+    case QUEUE_ALIGN:
+        v->legacy_align = value;
+        break;
+    case QUEUE_PFN:
+        virtio_legacy_set_pfn(v, value, v->legacy_page_bytes, v->legacy_align);
+        break;
+    case STATUS:
+        virtio_legacy_set_status(v, value);
+        break;
+    default:
+        unknown_write(offset, value);
+    }
+}
+
+static uint32_t register_read(struct virtio_device *v, unsigned offset)
+{
     const struct virtqueue *q = virtio_selected(v);
     switch (offset) {
     case DEVICE_FEATURES:
@@ -118,8 +187,7 @@ static uint32_t register_read(struct virtio_mmio *t, unsigned offset)
         if (offset >= SHM_LEN_LOW && offset <= SHM_BASE_HIGH) {
             return UINT32_MAX; /* 4.2.2: no such region */
         }
-        log_guest("virtio-mmio", "read of write-only or unknown register 0x%x", offset);
-        return 0;
+        return unknown_read(offset);
     }
 }
 
@@ -139,11 +207,11 @@ static uint64_t mmio_read(void *opaque, uint64_t offset, unsigned size)
     case MAGIC_VALUE:
         return 0x74726976; /* "virt" */
     case VERSION:
-        return 2;
+        return t->force_legacy ? 1 : 2;
     case DEVICE_ID:
         return v ? v->cls->id : 0;
     case VENDOR_ID:
-        return 0x4d475244; /* "DRGM" */
+        return 0x554d4551; /* "QEMU": some drivers insist on it */
     default:
         break;
     }
@@ -154,7 +222,7 @@ static uint64_t mmio_read(void *opaque, uint64_t offset, unsigned size)
         return atomic_get(&v->isr);
     }
     os_mutex_lock(&v->lock);
-    value = register_read(t, (unsigned)offset);
+    value = v->legacy ? legacy_read(v, (unsigned)offset) : register_read(v, (unsigned)offset);
     os_mutex_unlock(&v->lock);
     return value;
 }
@@ -196,8 +264,7 @@ static void register_write(struct virtio_device *v, unsigned offset, uint32_t va
         virtio_queue_set_address(v, VIRTIO_AREA_DEVICE, offset & 4, value);
         break;
     default:
-        log_guest("virtio-mmio", "write of 0x%x to read-only or unknown register 0x%x", value,
-                  offset);
+        unknown_write(offset, value);
     }
 }
 
@@ -223,6 +290,8 @@ static void mmio_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
     os_mutex_lock(&v->lock);
     if (offset >= CONFIG) {
         virtio_config_store(v, (unsigned)offset - CONFIG, value, size);
+    } else if (v->legacy) {
+        legacy_write(v, (unsigned)offset, (uint32_t)value);
     } else {
         register_write(v, (unsigned)offset, (uint32_t)value);
     }
@@ -255,6 +324,7 @@ static bool mmio_attach(struct bus *b, struct device *d, struct error *e)
     }
     v->transport = &mmio_transport;
     v->transport_opaque = t;
+    v->legacy = t->force_legacy;
     t->plugged = v;
     return true;
 }
@@ -297,9 +367,7 @@ static bool mmio_is_full(const struct bus *b)
 static bool mmio_create(struct device *d, struct error *e)
 {
     struct virtio_mmio *t = (struct virtio_mmio *)d;
-    if (t->force_legacy) {
-        return error_set(e, "virtio-mmio: force-legacy=on: only the modern interface is modelled");
-    }
+    (void)e;
     t->bus = (struct bus){
         .kind = BUS_VIRTIO,
         .machine = d->machine,
@@ -320,8 +388,8 @@ static void mmio_destroy(struct device *d)
 }
 
 static const struct prop mmio_props[] = {
-    {"force-legacy", PROP_BOOL, offsetof(struct virtio_mmio, force_legacy), "off",
-     "refused when on: the legacy register layout is not modelled", NULL},
+    {"force-legacy", PROP_BOOL, offsetof(struct virtio_mmio, force_legacy), "on",
+     "the register layout is that of legacy drivers, version 1", NULL},
     PROP_END,
 };
 

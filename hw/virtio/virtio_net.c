@@ -120,6 +120,7 @@ static void net_reset(struct virtio_device *v)
     net_device_unlock(d);
     os_mutex_lock(&v->leaf);
     memcpy(v->config + NET_CONFIG_MAC, d->mac, 6);
+    memset(v->config_writable + NET_CONFIG_MAC, 0, 6);
     v->config[NET_CONFIG_STATUS] = up ? NET_STATUS_LINK_UP : 0;
     os_mutex_unlock(&v->leaf);
 }
@@ -129,6 +130,11 @@ static void net_negotiated(struct virtio_device *v)
     struct virtio_net *d = as_net(v);
     d->guest_offloads = v->accepted & (VIRTIO_F(NET_F_GUEST_CSUM) | VIRTIO_F(NET_F_GUEST_TSO4) |
                                        VIRTIO_F(NET_F_GUEST_TSO6) | VIRTIO_F(NET_F_GUEST_ECN));
+    /* 5.1.4.2: a legacy driver without a command for it writes its address. */
+    const uint64_t by_command = VIRTIO_F_VERSION_1 | VIRTIO_F(NET_F_CTRL_MAC_ADDR);
+    os_mutex_lock(&v->leaf);
+    memset(v->config_writable + NET_CONFIG_MAC, v->accepted & by_command ? 0 : 0xff, 6);
+    os_mutex_unlock(&v->leaf);
 }
 
 static bool net_check(struct virtio_device *v, struct error *e)
@@ -196,7 +202,11 @@ static void put_config(struct virtio_net *d)
 {
     uint8_t *c = d->v.config;
     bool half = d->duplex && strcmp(d->duplex, "half") == 0;
-    d->v.config_bytes = NET_CONFIG_BYTES;
+    /* As far as there is something to tell. */
+    d->v.config_bytes = d->speed != UINT32_MAX || d->duplex ? NET_CONFIG_END
+                        : d->host_mtu                       ? NET_CONFIG_SPEED
+                        : d->max_pairs > 1                  ? NET_CONFIG_MTU
+                                                            : NET_CONFIG_MAX_PAIRS;
     memcpy(c + NET_CONFIG_MAC, d->mac, 6);
     store_le16(c + NET_CONFIG_MAX_PAIRS, (uint16_t)d->max_pairs);
     store_le16(c + NET_CONFIG_MTU, d->host_mtu);
@@ -267,6 +277,7 @@ static bool net_create(struct virtio_device *v, uint64_t *f, struct error *e)
     d->rx_chain = mem_array(VIRTQ_SIZE_MAX, sizeof(*d->rx_chain));
     put_config(d);
     *f = features(d);
+    v->legacy_only = d->csum && d->gso ? VIRTIO_F(NET_F_GSO) : 0;
     return true;
 }
 

@@ -18,6 +18,7 @@ enum {
     NET_F_CTRL_GUEST_OFFLOADS = 2,
     NET_F_MTU = 3,
     NET_F_MAC = 5,
+    NET_F_GSO = 6, /* legacy */
     NET_F_GUEST_TSO4 = 7,
     NET_F_GUEST_TSO6 = 8,
     NET_F_GUEST_ECN = 9,
@@ -44,7 +45,7 @@ enum {
     NET_CONFIG_MTU = 10,
     NET_CONFIG_SPEED = 12,
     NET_CONFIG_DUPLEX = 16,
-    NET_CONFIG_BYTES = 17,
+    NET_CONFIG_END = 17,
 
     NET_STATUS_LINK_UP = 1,
     NET_STATUS_ANNOUNCE = 2,
@@ -98,6 +99,14 @@ struct virtio_net {
 static inline struct virtio_net *as_net(struct virtio_device *v)
 {
     return (struct virtio_net *)v;
+}
+
+/* Of the header in front of each packet: that of legacy drivers tells no number of buffers, unless
+ * they may be several. */
+static inline unsigned net_header_bytes(const struct virtio_net *d)
+{
+    const uint64_t longer = VIRTIO_F_VERSION_1 | VIRTIO_F(NET_F_MRG_RXBUF);
+    return d->v.accepted & longer ? 12 : 10;
 }
 
 void net_device_lock(struct virtio_net *d);

@@ -20,7 +20,7 @@ enum {
     HDR_CSUM_START = 6,
     HDR_CSUM_OFFSET = 8,
     HDR_NUM_BUFFERS = 10,
-    HDR_BYTES = 12,
+    HDR_BYTES_MAX = 12,
 
     FLAG_NEEDS_CSUM = 1,
     FLAG_DATA_VALID = 2,
@@ -54,14 +54,15 @@ static bool parse_header(const uint8_t *h, struct net_offload *o)
 
 static void send_chain(struct virtio_net *d, unsigned pair, struct virtq_chain *c)
 {
-    uint8_t h[HDR_BYTES];
+    uint8_t h[HDR_BYTES_MAX];
+    const unsigned bytes = net_header_bytes(d);
     struct net_packet p = {.iov_count = c->out_count};
-    if (virtq_chain_read(c, 0, h, sizeof(h)) < sizeof(h) || !parse_header(h, &p.offload)) {
+    if (virtq_chain_read(c, 0, h, bytes) < bytes || !parse_header(h, &p.offload)) {
         log_guest(d->v.cls->name, "packet without a header, or with an unknown one, is dropped");
         return;
     }
-    p.iov = virtq_trim_front(c->iov, &p.iov_count, HDR_BYTES);
-    p.bytes = c->out_bytes - HDR_BYTES;
+    p.iov = virtq_trim_front(c->iov, &p.iov_count, bytes);
+    p.bytes = c->out_bytes - bytes;
     if (d->netdev && p.bytes > 0) {
         netdev_send(d->netdev, pair, &p);
     }
@@ -107,7 +108,7 @@ void net_work(void *opaque)
 
 static void make_header(const struct net_offload *o, unsigned buffers, uint8_t *h)
 {
-    memset(h, 0, HDR_BYTES);
+    memset(h, 0, HDR_BYTES_MAX);
     h[HDR_FLAGS] = o->needs_checksum ? FLAG_NEEDS_CSUM : o->checksum_valid ? FLAG_DATA_VALID : 0;
     h[HDR_GSO_TYPE] = o->gso == NET_GSO_TCP4 ? GSO_TCPV4 : o->gso == NET_GSO_TCP6 ? GSO_TCPV6 : 0;
     h[HDR_GSO_TYPE] |= o->gso && o->ecn ? GSO_ECN : 0;
@@ -154,7 +155,7 @@ static int take_buffers(struct virtio_net *d, unsigned queue, uint64_t bytes)
         room += c->in_bytes;
         n++;
     }
-    if (room >= bytes && d->rx_chain[0].in_bytes >= HDR_BYTES) {
+    if (room >= bytes && d->rx_chain[0].in_bytes >= net_header_bytes(d)) {
         return (int)n;
     }
     int why = n == most || room >= bytes || q->broken || !q->device ? NEVER : TOO_FEW;
@@ -168,13 +169,13 @@ static int take_buffers(struct virtio_net *d, unsigned queue, uint64_t bytes)
 static void fill_buffers(struct virtio_net *d, unsigned queue, unsigned n,
                          const struct net_packet *p)
 {
-    uint8_t h[HDR_BYTES];
+    uint8_t h[HDR_BYTES_MAX];
     unsigned piece = 0;
     size_t at = 0; /* in the piece */
     make_header(&p->offload, n, h);
     for (unsigned i = 0; i < n; i++) {
         struct virtq_chain *c = &d->rx_chain[i];
-        uint64_t filled = i == 0 ? virtq_chain_write(c, 0, h, sizeof(h)) : 0;
+        uint64_t filled = i == 0 ? virtq_chain_write(c, 0, h, net_header_bytes(d)) : 0;
         while (filled < c->in_bytes && piece < p->iov_count) {
             const struct iovec *v = &p->iov[piece];
             size_t done = virtq_chain_write(c, filled, (uint8_t *)v->iov_base + at,
@@ -217,10 +218,10 @@ bool net_deliver_to_guest(void *opaque, unsigned unused, const struct net_packet
     }
     unsigned queue = 2 * pair_of(d, head, n);
     struct virtqueue *q = &d->v.queue[queue];
-    int buffers = take_buffers(d, queue, p->bytes + HDR_BYTES);
+    int buffers = take_buffers(d, queue, p->bytes + net_header_bytes(d));
     if (buffers == TOO_FEW) {
         virtqueue_notify_on(q);
-        buffers = take_buffers(d, queue, p->bytes + HDR_BYTES); /* that came meanwhile */
+        buffers = take_buffers(d, queue, p->bytes + net_header_bytes(d)); /* that came meanwhile */
     }
     if (buffers <= 0) {
         return buffers == NEVER;

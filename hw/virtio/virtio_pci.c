@@ -5,7 +5,10 @@
  * BAR 1 has the MSI-X table, BAR 4 (64-bit) the four structures, a page each: common
  * configuration, ISR status, device configuration, notifications (4 bytes a queue). Drivers find
  * them through vendor capabilities. Doorbells take no lock.
- * Not modelled: the legacy and transitional interfaces, queue reset, notification data.
+ *
+ * Legacy drivers find all registers in BAR 0, of I/O ports (4.1.4.10). A device has one of the
+ * interfaces, or both: a transitional one, with the identity of legacy ones.
+ * Not modelled: queue reset, notification data.
  */
 #include <assert.h>
 
@@ -14,9 +17,10 @@
 #include "base/log.h"
 #include "hw/pci/pci_internal.h"
 #include "hw/pci/pci_regs.h"
-#include "hw/virtio/virtio.h"
+#include "hw/virtio/virtio_internal.h"
 
 enum {
+    LEGACY_BAR = 0,
     MSIX_BAR = 1,
     VIRTIO_BAR = 4,
 
@@ -43,6 +47,22 @@ enum {
     CAP_OFFSET = 8,
     CAP_LENGTH = 12,
     CAP_DATA = 16, /* notify: multiplier; PCI access: the window */
+};
+
+/* The legacy layout (4.1.4.10). With MSI-X enabled the device's configuration begins at 24. */
+enum {
+    LEGACY_DEVICE_FEATURES = 0,
+    LEGACY_DRIVER_FEATURES = 4,
+    LEGACY_QUEUE_PFN = 8,
+    LEGACY_QUEUE_NUM = 12,
+    LEGACY_QUEUE_SELECT = 14,
+    LEGACY_QUEUE_NOTIFY = 16,
+    LEGACY_STATUS = 18,
+    LEGACY_ISR = 19,
+    LEGACY_CONFIG_VECTOR = 20,
+    LEGACY_QUEUE_VECTOR = 22,
+    LEGACY_HEADER_BYTES = 24,
+    LEGACY_PAGE_BYTES = 4096
 };
 
 /* Common configuration (4.1.4.3). */
@@ -105,7 +125,7 @@ static void loaded(struct virtio_device *v)
     pci_device_loaded(&v->pci);
 }
 
-static const struct virtio_transport pci_transport = {queue_interrupt, config_interrupt,
+static const struct virtio_transport pci_transport = {0, queue_interrupt, config_interrupt,
                                                       reset_lines, loaded};
 
 /* ---- common configuration */
@@ -323,10 +343,11 @@ static const struct pci_bar_part *window_part(struct virtio_device *v, uint32_t 
                                               unsigned *size)
 {
     const uint8_t *cap = v->pci.config + v->pci_cfg_cap;
-    const struct pci_bar *b = &v->pci.bar[cap[CAP_BAR] == VIRTIO_BAR ? VIRTIO_BAR : 0];
+    const struct pci_bar *b = &v->pci.bar[VIRTIO_BAR];
     *offset = load_le32(cap + CAP_OFFSET);
     *size = load_le32(cap + CAP_LENGTH);
-    if ((*size != 1 && *size != 2 && *size != 4) || !is_aligned(*offset, *size)) {
+    if (cap[CAP_BAR] != VIRTIO_BAR || (*size != 1 && *size != 2 && *size != 4) ||
+        !is_aligned(*offset, *size)) {
         return NULL;
     }
     for (unsigned i = 0; i < b->part_count; i++) {
@@ -342,7 +363,7 @@ static const struct pci_bar_part *window_part(struct virtio_device *v, uint32_t 
 static bool touches_window(const struct virtio_device *v, unsigned offset, unsigned size)
 {
     unsigned at = v->pci_cfg_cap + CAP_DATA;
-    return offset < at + 4 && offset + size > at;
+    return v->pci_cfg_cap && offset < at + 4 && offset + size > at;
 }
 
 void virtio_pci_config_reading(struct device *d, unsigned offset, unsigned size)
@@ -377,6 +398,149 @@ void virtio_pci_config_written(struct device *d, unsigned offset, unsigned size)
     }
 }
 
+/* ---- the legacy interface */
+
+static uint16_t legacy_vector(struct virtio_device *v, unsigned offset)
+{
+    const struct virtqueue *q = virtio_selected(v);
+    if (offset == LEGACY_CONFIG_VECTOR) {
+        return v->config_vector;
+    }
+    return q ? q->s->vector : VIRTQ_NO_VECTOR;
+}
+
+static uint32_t legacy_register(struct virtio_device *v, unsigned offset, unsigned size)
+{
+    const struct virtqueue *q = virtio_selected(v);
+    switch (offset) {
+    case LEGACY_DEVICE_FEATURES:
+        return virtio_legacy_features(v);
+    case LEGACY_DRIVER_FEATURES:
+        return (uint32_t)v->accepted;
+    case LEGACY_QUEUE_PFN:
+        return virtio_legacy_pfn(v, LEGACY_PAGE_BYTES);
+    case LEGACY_QUEUE_NUM:
+        return q ? q->size_max : 0;
+    case LEGACY_QUEUE_SELECT:
+        return v->queue_select;
+    case LEGACY_STATUS:
+        return atomic_get(&v->status);
+    default:
+        log_guest(v->cls->name, "read of %u bytes at legacy register 0x%x", size, offset);
+        return 0;
+    }
+}
+
+static void legacy_register_write(struct virtio_device *v, unsigned offset, uint32_t value)
+{
+    switch (offset) {
+    case LEGACY_DRIVER_FEATURES:
+        virtio_legacy_set_features(v, value);
+        break;
+    case LEGACY_QUEUE_PFN:
+        virtio_legacy_set_pfn(v, value, LEGACY_PAGE_BYTES, VIRTIO_LEGACY_ALIGN);
+        break;
+    case LEGACY_QUEUE_SELECT:
+        v->queue_select = value & 0xffff;
+        break;
+    case LEGACY_STATUS:
+        virtio_legacy_set_status(v, value & 0xff);
+        break;
+    default:
+        log_guest(v->cls->name, "write of 0x%x to legacy register 0x%x", value, offset);
+    }
+}
+
+static uint64_t legacy_load(void *opaque, uint64_t offset, unsigned size)
+{
+    return legacy_register(opaque, (unsigned)offset, size);
+}
+
+static void legacy_store(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    (void)size;
+    legacy_register_write(opaque, (unsigned)offset, (uint32_t)value);
+}
+
+static uint64_t legacy_status_load(void *opaque, uint64_t offset, unsigned size)
+{
+    return legacy_register(opaque, LEGACY_STATUS + (unsigned)offset, size);
+}
+
+static void legacy_status_store(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    (void)size;
+    legacy_register_write(opaque, LEGACY_STATUS + (unsigned)offset, (uint32_t)value);
+}
+
+static void legacy_notify_store(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct virtio_device *v = opaque;
+    (void)offset, (void)size;
+    if (!pci_bus_master(&v->pci)) {
+        log_guest(v->cls->name, "notification while the function may not be bus master");
+        return;
+    }
+    virtio_notify(v, (unsigned)value);
+}
+
+/* Vectors, if there are any, and the device's configuration: behind the ISR status. */
+static uint64_t legacy_rest_load(void *opaque, uint64_t offset, unsigned size)
+{
+    struct virtio_device *v = opaque;
+    const unsigned at = LEGACY_CONFIG_VECTOR + (unsigned)offset;
+    if (!pci_msix_enabled(&v->pci)) {
+        return virtio_config_load(v, at - LEGACY_CONFIG_VECTOR, size);
+    }
+    return at >= LEGACY_HEADER_BYTES ? virtio_config_load(v, at - LEGACY_HEADER_BYTES, size)
+                                     : legacy_vector(v, at);
+}
+
+static void legacy_rest_store(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct virtio_device *v = opaque;
+    struct virtqueue *q = virtio_selected(v);
+    const unsigned at = LEGACY_CONFIG_VECTOR + (unsigned)offset;
+    if (!pci_msix_enabled(&v->pci)) {
+        virtio_config_store(v, at - LEGACY_CONFIG_VECTOR, value, size);
+    } else if (at >= LEGACY_HEADER_BYTES) {
+        virtio_config_store(v, at - LEGACY_HEADER_BYTES, value, size);
+    } else if (at == LEGACY_CONFIG_VECTOR) {
+        atomic_set(&v->config_vector, usable_vector(v, (uint32_t)value));
+    } else if (at == LEGACY_QUEUE_VECTOR && q) {
+        atomic_set(&q->s->vector, usable_vector(v, (uint32_t)value));
+    }
+}
+
+static const struct mmio_ops legacy_ops = {
+    .read = legacy_load, .write = legacy_store, .sizes = 1 | 2 | 4};
+static const struct mmio_ops legacy_notify_ops = {
+    .read = notify_load, .write = legacy_notify_store, .sizes = 1 | 2 | 4};
+static const struct mmio_ops legacy_status_ops = {
+    .read = legacy_status_load, .write = legacy_status_store, .sizes = 1};
+static const struct mmio_ops legacy_rest_ops = {
+    .read = legacy_rest_load, .write = legacy_rest_store, .sizes = 1 | 2 | 4};
+
+static void add_legacy_bar(struct virtio_device *v)
+{
+    uint32_t bytes = 32;
+    while (bytes < LEGACY_HEADER_BYTES + v->config_bytes) {
+        bytes *= 2;
+    }
+    const struct pci_bar_part parts[] = {
+        {0, LEGACY_QUEUE_NOTIFY, "virtio-pci-legacy", &legacy_ops, v, &v->lock},
+        {LEGACY_QUEUE_NOTIFY, 2, "virtio-pci-legacy-notify", &legacy_notify_ops, v, NULL},
+        {LEGACY_STATUS, 1, "virtio-pci-legacy-status", &legacy_status_ops, v, &v->lock},
+        {LEGACY_ISR, 1, "virtio-pci-legacy-isr", &isr_ops, v, NULL},
+        {LEGACY_CONFIG_VECTOR, bytes - LEGACY_CONFIG_VECTOR, "virtio-pci-legacy-device",
+         &legacy_rest_ops, v, &v->lock},
+    };
+    pci_bar_add(&v->pci, LEGACY_BAR, PCI_BAR_IO, bytes);
+    for (unsigned i = 0; i < array_len(parts); i++) {
+        pci_bar_add_part(&v->pci, LEGACY_BAR, &parts[i]);
+    }
+}
+
 /* ---- life */
 
 static unsigned add_cap(struct pci_device *p, uint8_t type, uint32_t offset, uint32_t length,
@@ -391,18 +555,19 @@ static unsigned add_cap(struct pci_device *p, uint8_t type, uint32_t offset, uin
     return at;
 }
 
+/* In the places where QEMU has them. */
 static void add_caps(struct virtio_device *v)
 {
     struct pci_device *p = &v->pci;
-    unsigned at = add_cap(p, CAP_PCI, 0, 0, 4);
+    add_cap(p, CAP_COMMON, COMMON_AT, PART_BYTES, 0);
+    add_cap(p, CAP_ISR, ISR_AT, PART_BYTES, 0);
+    add_cap(p, CAP_DEVICE, DEVICE_AT, PART_BYTES, 0);
+    unsigned at = add_cap(p, CAP_NOTIFY, NOTIFY_AT, PART_BYTES, 4);
+    pci_config_set32(p, at + CAP_DATA, NOTIFY_MULTIPLIER);
+    at = add_cap(p, CAP_PCI, 0, 0, 4);
     v->pci_cfg_cap = at;
     p->writable[at + CAP_BAR] = 0xff;
     memset(p->writable + at + CAP_OFFSET, 0xff, 12); /* offset, length, data */
-    at = add_cap(p, CAP_NOTIFY, NOTIFY_AT, PART_BYTES, 4);
-    pci_config_set32(p, at + CAP_DATA, NOTIFY_MULTIPLIER);
-    add_cap(p, CAP_DEVICE, DEVICE_AT, PART_BYTES, 0);
-    add_cap(p, CAP_ISR, ISR_AT, PART_BYTES, 0);
-    add_cap(p, CAP_COMMON, COMMON_AT, PART_BYTES, 0);
 }
 
 static void add_bar(struct virtio_device *v)
@@ -419,17 +584,96 @@ static void add_bar(struct virtio_device *v)
     }
 }
 
+/* The PCI device ids of those that were there before version 1 of the specification (4.1.2.1). */
+static uint16_t legacy_device_id(unsigned virtio_id)
+{
+    static const uint16_t ids[] = {[VIRTIO_ID_NET] = 0x1000,
+                                   [VIRTIO_ID_BLOCK] = 0x1001,
+                                   [VIRTIO_ID_BALLOON] = 0x1002,
+                                   [VIRTIO_ID_CONSOLE] = 0x1003,
+                                   [VIRTIO_ID_RNG] = 0x1005};
+    return virtio_id < array_len(ids) ? ids[virtio_id] : 0;
+}
+
+/* On a bridge's other side, where all functions are PCI Express ones. */
+static bool behind_port(const struct device *d)
+{
+    const struct pci_bus *bus = d->bus ? d->bus->impl : NULL;
+    return bus && bus->bridge;
+}
+
+/* Which interfaces there are. */
+static bool choose_forms(struct virtio_device *v, const struct virtio_class *c, struct error *e)
+{
+    enum {
+        ON,
+        OFF,
+        AUTO
+    };
+    const struct device *d = &v->pci.dev;
+    const int disable = v->prop_disable_legacy;
+    v->legacy = disable == OFF || (disable == AUTO && !behind_port(d));
+    if (v->prop_disable_modern && disable == ON) {
+        return error_set(e, "%s: disable-legacy=on and disable-modern=on leave no interface",
+                         d->cls->name);
+    }
+    if (v->prop_disable_modern && !v->legacy) {
+        return error_set(e,
+                         "%s: disable-modern=on needs disable-legacy=off behind a PCI Express "
+                         "port",
+                         d->cls->name);
+    }
+    if (v->legacy && !legacy_device_id(c->id)) { /* younger than the legacy interface */
+        if (disable == OFF || v->prop_disable_modern) {
+            return error_set(e, "%s: the device has no legacy form", d->cls->name);
+        }
+        v->legacy = false;
+    }
+    if (v->legacy && v->prop_iommu_platform) {
+        return error_set(e, "%s: iommu_platform=on needs disable-legacy=on", d->cls->name);
+    }
+    return true;
+}
+
+/* The identity of the forms that were chosen. */
+static void identify(struct virtio_device *v, const struct virtio_class *c)
+{
+    struct pci_device *p = &v->pci;
+    if (v->legacy) {
+        pci_config_set16(p, PCI_DEVICE_ID, legacy_device_id(c->id));
+        pci_config_set16(p, PCI_SUBSYSTEM_ID, c->id);
+        p->config[PCI_REVISION_ID] = p->initial[PCI_REVISION_ID] = 0;
+    }
+}
+
+static bool check_vectors(const struct virtio_device *v, struct error *e)
+{
+    return v->prop_vectors == UINT32_MAX || v->prop_vectors <= PCI_MSIX_MAX ||
+           error_set(e, "%s: vectors=%u: at most %u", v->pci.dev.cls->name, v->prop_vectors,
+                     PCI_MSIX_MAX);
+}
+
+static void add_registers(struct virtio_device *v)
+{
+    if (behind_port(&v->pci.dev)) {
+        pci_cap_add_express(&v->pci, PCI_EXP_TYPE_ENDPOINT);
+        pci_cap_add_power(&v->pci);
+    }
+    if (v->legacy) {
+        add_legacy_bar(v);
+    }
+    if (!v->prop_disable_modern) {
+        add_caps(v);
+        add_bar(v);
+    }
+}
+
 bool virtio_pci_create(struct device *d, struct error *e)
 {
     struct virtio_device *v = as_virtio(d);
     const struct virtio_pci_class *c = d->cls->kind;
-    if (v->prop_disable_modern) {
-        return error_set(e, "%s: disable-modern=on: only the modern interface is modelled",
-                         d->cls->name);
-    }
-    if (v->prop_vectors != UINT32_MAX && v->prop_vectors > PCI_MSIX_MAX) {
-        return error_set(e, "%s: vectors=%u: at most %u", d->cls->name, v->prop_vectors,
-                         PCI_MSIX_MAX);
+    if (!check_vectors(v, e) || !choose_forms(v, c->virtio, e)) {
+        return false;
     }
     v->transport = &pci_transport;
     pci_device_init(&v->pci, &c->pci);
@@ -437,14 +681,12 @@ bool virtio_pci_create(struct device *d, struct error *e)
         pci_device_fini(&v->pci);
         return false;
     }
+    identify(v, c->virtio);
     unsigned vectors = v->prop_vectors;
     if (vectors == UINT32_MAX) {
         vectors = v->queue_count + 1 < PCI_MSIX_MAX ? v->queue_count + 1 : PCI_MSIX_MAX;
     }
-    pci_cap_add_power(&v->pci);
-    pci_cap_add_express(&v->pci, PCI_EXP_TYPE_ENDPOINT);
-    add_caps(v);
-    add_bar(v);
+    add_registers(v);
     if (vectors) {
         pci_msix_init(&v->pci, MSIX_BAR, vectors);
     }

@@ -239,6 +239,10 @@ static void split_publish(struct virtqueue *q)
 static bool split_should_signal(struct virtqueue *q)
 {
     struct virtqueue_state *s = q->s;
+    if (q->notify_on_empty && s->in_flight == 0 && avail_idx(q) == s->last_avail) {
+        s->signalled = s->used;
+        return true;
+    }
     if (!q->event_idx) {
         return !(virtq_get16(q->driver + RING_FLAGS) & AVAIL_NO_INTERRUPT);
     }
@@ -311,12 +315,12 @@ bool virtqueue_start(struct virtqueue *q)
 void virtqueue_reset(struct virtqueue *q)
 {
     *q->s = (struct virtqueue_state){
-        .size = q->size_max,
+        .size = q->size_usual,
         .vector = VIRTQ_NO_VECTOR,
         .avail_wrap = true,
         .used_wrap = true,
     };
-    q->packed = q->event_idx = q->indirect = q->broken = false;
+    q->packed = q->event_idx = q->indirect = q->notify_on_empty = q->broken = false;
     q->desc = q->driver = q->device = NULL;
     q->batch_chains = q->batch_entries = 0;
 }

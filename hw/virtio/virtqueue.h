@@ -43,11 +43,13 @@ extern const struct field virtqueue_fields[]; /* of a struct virtqueue_state */
 struct virtqueue {
     struct virtqueue_state *s; /* not owned */
     const struct dma *dma;
-    const char *who;   /* for the guest-error log */
-    uint16_t size_max; /* as the device offers it */
+    const char *who;     /* for the guest-error log */
+    uint16_t size_usual; /* unless the driver chooses another one */
+    uint16_t size_max;   /* as the device offers it */
 
     /* What the driver agreed to and where the rings are; from virtqueue_start on. */
     bool packed, event_idx, indirect;
+    bool notify_on_empty; /* legacy: an interrupt whenever nothing is left, wanted or not */
     bool broken;
     uint8_t *desc, *driver, *device;
 

@@ -110,6 +110,25 @@ power_cut packed_rings_and_queues_for_4_vcpus "-drive file=DISK,format=raw,if=vi
     -drive file=DISK,format=raw,if=none,id=d0,cache=none -device virtio-blk-pci,drive=d0,packed=on,num-queues=4 \
     -netdev $user -device virtio-net-pci,netdev=n0,packed=on,mq=on
 
+# form NAME OPTION...: a disk and a network whose devices have the form that the options say
+form() {
+    local name=$1 disk=$work/$1.img
+    shift
+    echo "# $name"
+    new_disk "$disk"
+    boot "$name" -drive "file=$disk,format=raw,if=none,id=d0" -netdev user,id=n0 "$@" || return
+    must "$name" 20 'mount /dev/vda /mnt' && network_up "$name" && fetch "$name" /mnt/kept && must "$name" 60 'umount /mnt' || return
+    must "$name" 20 'mount /dev/vda /mnt' && must "$name" 60 'sha256sum < /mnt/kept' "*$sum*" && must "$name" 60 'umount /mnt' || return
+    off "$name" && echo "ok $name"
+    rm -f "$disk"
+}
+form legacy_drivers_by_io_ports -device virtio-blk-pci,drive=d0,disable-modern=on \
+    -device virtio-net-pci,netdev=n0,disable-modern=on,mrg_rxbuf=off
+form modern_layout_over_mmio -global virtio-mmio.force-legacy=off -device virtio-blk-device,drive=d0 \
+    -device virtio-net-device,netdev=n0
+form modern_devices_behind_a_port -device pcie-root-port,id=p0,chassis=1 -device pcie-root-port,id=p1,chassis=2 \
+    -device virtio-blk-pci,drive=d0,bus=p0 -device virtio-net-pci,netdev=n0,bus=p1
+
 name=snapshot_leaves_the_image_alone
 echo "# $name"
 new_disk "$work/$name.img"

@@ -185,7 +185,10 @@ wrong bad_date '2026-01-31T12:00:00' $V -rtc base=yesterday
 wrong bad_uuid 'xxxxxxxx-xxxx' $V -uuid 12
 wrong bad_action 'accepted: reset, shutdown' $V -action reboot=never
 wrong bad_global 'the form is DRIVER.PROPERTY=VALUE' $V -global x
-wrong global_of_no_device 'there is no device' $V -global virtio-nothing.x=1
+wrong global_of_no_property "has no property 'foo'" $V -global virtio-mmio.foo=1
+wrong global_of_no_value 'force-legacy=maybe' $V -global virtio-mmio.force-legacy=maybe
+wrong global_of_a_family_without_it "has no property 'foo'" $V -global virtio-pci.foo=1
+wrong global_of_no_cpu_feature 'foo' $V -cpu cortex-a57 -global cortex-a57-arm-cpu.foo=off
 wrong json_is_refused 'the JSON form is not in this build' $V -device '{"driver":"virtio-rng-pci"}'
 wrong display_is_refused '-display gtk' -M virt -display gtk
 

@@ -104,6 +104,7 @@ static const struct device_class echo_pci_class = {
     .check = virtio_device_check,
     .loaded = virtio_device_loaded,
     .resume = virtio_device_resume,
+    .version = 2,
     .flags = DEVICE_THREAD_SAFE,
     .kind = &echo_pci,
 };
@@ -121,6 +122,7 @@ static const struct device_class echo_device_class = {
     .check = virtio_device_check,
     .loaded = virtio_device_loaded,
     .resume = virtio_device_resume,
+    .version = 2,
     .flags = DEVICE_THREAD_SAFE,
     .kind = &echo_virtio,
 };
@@ -525,7 +527,11 @@ TEST(bad_properties_are_refused)
     struct rig r;
     struct error e = {{0}};
     rig_open(&r);
+    CHECK(!rig_device(&r, &echo_pci_class, "pcie.0", &e, "disable-modern=on", "disable-legacy=on",
+                      NULL));
+    CHECK(strstr(e.text, "leave no interface") != NULL);
     CHECK(!rig_device(&r, &echo_pci_class, "pcie.0", &e, "disable-modern=on", NULL));
+    CHECK(strstr(e.text, "has no legacy form") != NULL);
     CHECK(!rig_device(&r, &echo_pci_class, "pcie.0", &e, "vectors=4000", NULL));
     CHECK(!rig_device(&r, &echo_device_class, NULL, &e, NULL));
     CHECK(rig_device(&r, &echo_pci_class, "pcie.0", &e, "disable-legacy=on", "vectors=0", NULL));

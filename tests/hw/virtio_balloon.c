@@ -21,7 +21,8 @@ static void open_scene(struct scene *s, const char *a)
 {
     struct error e = {{0}};
     rig_open(&s->r);
-    s->dev = rig_device(&s->r, &virtio_balloon_pci_class, "pcie.0", &e, "addr=4", a, NULL);
+    s->dev = rig_device(&s->r, &virtio_balloon_pci_class, "pcie.0", &e, "addr=4", "vectors=4", a,
+                        NULL);
     if (!s->dev) {
         fprintf(stderr, "%s\n", e.text);
         exit(2);

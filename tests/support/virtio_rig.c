@@ -64,7 +64,7 @@ static void msi_send(void *opaque, uint64_t addr, uint32_t data, uint32_t reques
     }
 }
 
-void rig_open(struct rig *r)
+static void open_rig(struct rig *r, const char *force_legacy)
 {
     struct error e = {{0}};
     *r = (struct rig){.next = RIG_RAM + 0x100000};
@@ -86,6 +86,9 @@ void rig_open(struct rig *r)
                               });
     gpex_set_msi_sink(r->gpex, &(struct pci_msi_sink){msi_send, r});
     r->mmio = device_new(&virtio_mmio_class, r->m, NULL);
+    if (!device_set(r->mmio, "force-legacy", force_legacy, &e)) {
+        die("force-legacy", &e);
+    }
     if (!device_create(r->gpex, &e) || !device_create(r->mmio, &e)) {
         die("devices", &e);
     }
@@ -95,6 +98,16 @@ void rig_open(struct rig *r)
     r->mmio->irq[0] = (struct irq){mmio_irq_set, r, 0};
     virtio_mmio_map(r->mmio, r->m->memory, RIG_VIRTIO_MMIO);
     machine_reset(r->m);
+}
+
+void rig_open(struct rig *r)
+{
+    open_rig(r, "off");
+}
+
+void rig_open_legacy(struct rig *r)
+{
+    open_rig(r, "on");
 }
 
 void rig_close(struct rig *r)
@@ -200,6 +213,12 @@ void drv_open_mmio(struct drv *d, struct rig *r)
     *d = (struct drv){.r = r};
 }
 
+void drv_open_mmio_legacy(struct drv *d, struct rig *r)
+{
+    *d = (struct drv){.r = r, .legacy = true, .base = RIG_VIRTIO_MMIO};
+    rig_store(r, d->base + 0x28, 4, 4096);
+}
+
 static void find_structures(struct drv *d, paddr bar4)
 {
     struct rig *r = d->r;
@@ -224,16 +243,11 @@ static void find_structures(struct drv *d, paddr bar4)
     }
 }
 
-void drv_open_pci(struct drv *d, struct rig *r, unsigned devfn)
+/* Turns MSI-X on, with its table at that address; false: there is none. */
+static bool enable_msix(struct drv *d, paddr table)
 {
-    *d = (struct drv){.r = r, .pci = true, .devfn = devfn};
-    paddr table = RIG_MMIO + devfn * 0x10000, bar4 = RIG_HIGH + devfn * 0x10000;
-    rig_config_set(r, 0, devfn, PCI_BAR0 + 4, 4, (uint32_t)table);
-    rig_config_set(r, 0, devfn, PCI_BAR0 + 16, 4, (uint32_t)bar4);
-    rig_config_set(r, 0, devfn, PCI_BAR0 + 20, 4, (uint32_t)(bar4 >> 32));
-    rig_config_set(r, 0, devfn, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-    find_structures(d, bar4);
-    unsigned msix = rig_cap(r, 0, devfn, PCI_CAP_MSIX);
+    struct rig *r = d->r;
+    const unsigned devfn = d->devfn, msix = rig_cap(r, 0, devfn, PCI_CAP_MSIX);
     if (msix) {
         unsigned n = (rig_config(r, 0, devfn, msix + 2, 2) & 0x7ff) + 1;
         rig_config_set(r, 0, devfn, msix + 2, 2, PCI_MSIX_ENABLE);
@@ -243,6 +257,30 @@ void drv_open_pci(struct drv *d, struct rig *r, unsigned devfn)
             rig_store(r, table + 16 * v + 12, 4, 0);
         }
     }
+    return msix != 0;
+}
+
+void drv_open_pci(struct drv *d, struct rig *r, unsigned devfn)
+{
+    *d = (struct drv){.r = r, .pci = true, .devfn = devfn};
+    paddr table = RIG_MMIO + devfn * 0x10000, bar4 = RIG_HIGH + devfn * 0x10000;
+    rig_config_set(r, 0, devfn, PCI_BAR0 + 4, 4, (uint32_t)table);
+    rig_config_set(r, 0, devfn, PCI_BAR0 + 16, 4, (uint32_t)bar4);
+    rig_config_set(r, 0, devfn, PCI_BAR0 + 20, 4, (uint32_t)(bar4 >> 32));
+    rig_config_set(r, 0, devfn, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    find_structures(d, bar4);
+    enable_msix(d, table);
+}
+
+void drv_open_pci_legacy(struct drv *d, struct rig *r, unsigned devfn)
+{
+    const paddr table = RIG_MMIO + devfn * 0x10000, port = 0x1000 + devfn * 0x100;
+    *d = (struct drv){.r = r, .pci = true, .legacy = true, .devfn = devfn, .base = RIG_PIO + port};
+    rig_config_set(r, 0, devfn, PCI_BAR0, 4, (uint32_t)port);
+    rig_config_set(r, 0, devfn, PCI_BAR0 + 4, 4, (uint32_t)table);
+    rig_config_set(r, 0, devfn, PCI_COMMAND, 2,
+                   PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+    d->config = d->base + (enable_msix(d, table) ? 24 : 20);
 }
 
 static uint32_t mmio_reg(struct drv *d, unsigned offset)
@@ -255,14 +293,35 @@ static void mmio_set(struct drv *d, unsigned offset, uint32_t v)
     rig_store(d->r, RIG_VIRTIO_MMIO + offset, 4, v);
 }
 
+/* A register of the legacy layout: its offset on MMIO, or its port and size on PCI. */
+static uint32_t legacy_reg(struct drv *d, unsigned mmio, unsigned port, unsigned size)
+{
+    return (uint32_t)(d->pci ? rig_load(d->r, d->base + port, size)
+                             : rig_load(d->r, d->base + mmio, 4));
+}
+
+static void legacy_set(struct drv *d, unsigned mmio, unsigned port, unsigned size, uint32_t v)
+{
+    if (d->pci) {
+        rig_store(d->r, d->base + port, size, v);
+    } else {
+        rig_store(d->r, d->base + mmio, 4, v);
+    }
+}
+
 uint32_t drv_status(struct drv *d)
 {
+    if (d->legacy) {
+        return legacy_reg(d, 0x70, 18, 1);
+    }
     return d->pci ? (uint32_t)rig_load(d->r, d->common + 0x14, 1) : mmio_reg(d, 0x70);
 }
 
 void drv_set_status(struct drv *d, uint32_t status)
 {
-    if (d->pci) {
+    if (d->legacy) {
+        legacy_set(d, 0x70, 18, 1, status);
+    } else if (d->pci) {
         rig_store(d->r, d->common + 0x14, 1, status);
     } else {
         mmio_set(d, 0x70, status);
@@ -271,6 +330,9 @@ void drv_set_status(struct drv *d, uint32_t status)
 
 uint64_t drv_features(struct drv *d)
 {
+    if (d->legacy) {
+        return legacy_reg(d, 0x10, 0, 4);
+    }
     uint64_t f = 0;
     for (uint32_t i = 0; i < 2; i++) {
         uint32_t word;
@@ -291,6 +353,10 @@ bool drv_negotiate(struct drv *d, uint64_t features)
     drv_set_status(d, 0);
     drv_set_status(d, VIRTIO_STATUS_ACKNOWLEDGE);
     drv_set_status(d, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
+    if (d->legacy) {
+        legacy_set(d, 0x20, 4, 4, (uint32_t)features);
+        return true;
+    }
     for (uint32_t i = 0; i < 2; i++) {
         uint32_t word = (uint32_t)(features >> 32 * i);
         if (d->pci) {
@@ -328,7 +394,9 @@ void drv_config_set(struct drv *d, unsigned offset, unsigned size, uint64_t v)
 
 void drv_notify(struct drv *d, unsigned queue)
 {
-    if (d->pci) {
+    if (d->legacy) {
+        legacy_set(d, 0x50, 16, 2, queue);
+    } else if (d->pci) {
         rig_store(d->r, d->notify + 4 * queue, 2, queue);
     } else {
         mmio_set(d, 0x50, queue);
@@ -349,8 +417,36 @@ static void set_address(struct ring *q, unsigned pci_offset, unsigned mmio_offse
     }
 }
 
+/* All of the queue in one piece (2.6.2, 4.1.5.1.3.1). */
+static void ring_open_legacy(struct ring *q, struct drv *d, unsigned queue, unsigned size,
+                             uint64_t features)
+{
+    legacy_set(d, 0x30, 14, 2, queue);
+    if (d->pci) {
+        size = legacy_reg(d, 0, 12, 2);
+        rig_store(d->r, d->base + 22, 2, queue);
+    } else {
+        mmio_set(d, 0x38, size);
+        mmio_set(d, 0x3c, 4096);
+    }
+    const paddr ring = align_up(18 * size + 6, 4096);
+    const paddr a = rig_alloc(d->r, ring + 6 + 8 * size);
+    *q = (struct ring){.d = d,
+                       .queue = queue,
+                       .size = size,
+                       .event_idx = features & VIRTIO_F_EVENT_IDX,
+                       .desc = a,
+                       .driver = a + 16 * size,
+                       .device = a + ring};
+    legacy_set(d, 0x40, 8, 4, (uint32_t)(a / 4096));
+}
+
 void ring_open(struct ring *q, struct drv *d, unsigned queue, unsigned size, uint64_t features)
 {
+    if (d->legacy) {
+        ring_open_legacy(q, d, queue, size, features);
+        return;
+    }
     bool packed = features & VIRTIO_F_RING_PACKED;
     *q = (struct ring){.d = d,
                        .queue = queue,

@@ -36,6 +36,8 @@ struct rig {
 
 /* Ends the test program if the machine cannot be built. */
 void rig_open(struct rig *r);
+/* The same, with a virtio-mmio transport of the legacy layout. */
+void rig_open_legacy(struct rig *r);
 void rig_close(struct rig *r);
 
 /* Makes a device with "prop=value" settings ending in NULL, on bus (a name) or none. NULL: *e. */
@@ -59,14 +61,19 @@ unsigned rig_cap(struct rig *r, unsigned bus, unsigned devfn, uint8_t id);
 
 struct drv {
     struct rig *r;
-    bool pci;
+    bool pci, legacy;
     unsigned devfn;
     paddr common, isr, config, notify; /* PCI */
+    paddr base;                        /* legacy: of its registers */
 };
 
 void drv_open_mmio(struct drv *d, struct rig *r);
 /* Assigns BARs at RIG_MMIO and RIG_HIGH, turns on decoding and MSI-X (vector n sends data n). */
 void drv_open_pci(struct drv *d, struct rig *r, unsigned devfn);
+
+/* The same for the registers of legacy drivers: on a rig that was opened so, or I/O ports. */
+void drv_open_mmio_legacy(struct drv *d, struct rig *r);
+void drv_open_pci_legacy(struct drv *d, struct rig *r, unsigned devfn);
 
 uint32_t drv_status(struct drv *d);
 void drv_set_status(struct drv *d, uint32_t status);
@@ -97,7 +104,8 @@ struct ring_buf {
     bool in; /* the device writes it */
 };
 
-/* Sets a queue up in the device and enables it. After drv_negotiate, before drv_ok. */
+/* Sets a queue up in the device and enables it. After drv_negotiate, before drv_ok. The size is the
+ * device's own on legacy PCI. */
 void ring_open(struct ring *q, struct drv *d, unsigned queue, unsigned size, uint64_t features);
 /* Offers a chain; with indirect through a table. Returns its id. */
 unsigned ring_add(struct ring *q, const struct ring_buf *b, unsigned n, bool indirect);
