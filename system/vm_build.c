@@ -227,12 +227,21 @@ struct device *vm_make_device(struct vm *vm, const struct vm_device *r, struct e
     return d;
 }
 
+/* The driver of a card: "virtio" is what boards have as their usual one, if that is one. */
+static const char *card_driver(const struct vm *vm, const struct card *c)
+{
+    const char *usual = vm->machine->cls->default_net_device;
+    const bool any = !c->model || (strcmp(c->model, "virtio") == 0 && usual &&
+                                   strncmp(usual, "virtio-", 7) == 0);
+    return any ? usual : c->model;
+}
+
 static bool make_cards(struct vm *vm, struct error *e)
 {
     for (const struct card *c = vm->config->card_list; c; c = c->next) {
         struct keyval items[2] = {{"netdev", (char *)c->netdev}, {"mac", (char *)c->mac}};
         struct vm_device r = {.where = c->where,
-                              .driver = c->model ? c->model : vm->machine->cls->default_net_device,
+                              .driver = card_driver(vm, c),
                               .items = items,
                               .count = c->mac ? 2 : 1};
         if (!r.driver) {

@@ -106,6 +106,7 @@ monitor drive_is_a_disk 'info block' 'disk\.img' -drive file=disk.img,format=raw
 monitor hda_is_a_disk 'info block' 'disk\.img' -hda disk.img
 monitor cdrom_cannot_be_written 'info block' 'disk\.img.*(read-only|ro)' -cdrom disk.img
 monitor network_is_user_unless_asked 'info network' 'type=user'
+monitor model_virtio_is_the_usual_card 'info qtree' 'virtio-net-pci' -net nic,model=virtio -net user
 no_monitor nic_none_is_no_card 'info qtree' 'virtio-net' -nic none
 monitor net_nic_and_user_are_a_card 'info qtree' 'mac = 52:54:00:00:00:07' -net nic,macaddr=52:54:00:00:00:07 -net user
 monitor set_adds_a_key 'info qtree' 'max-bytes = 4660' -device virtio-rng-pci,id=r -set device.r.max-bytes=0x1234
