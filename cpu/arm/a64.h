@@ -24,12 +24,12 @@ struct a64_block {
     uint64_t pc;         /* of this instruction */
     uint32_t insn;
     unsigned el;
-    unsigned fp;       /* IR_FP_ bits for floating-point ops */
-    memop idx, uidx;   /* MO_IDX of ordinary and of unprivileged accesses, with MO_ALIGN where
-                          SCTLR_ELx.A is set */
-    ir_val unmasked;   /* PSTATE_I and PSTATE_F where the last instruction cleared them (I32), or
-                          IR_NONE:   interrupts are looked at before the next one */
-    bool sp_written;   /* by this instruction */
+    unsigned fp;     /* IR_FP_ bits for floating-point ops */
+    memop idx, uidx; /* MO_IDX of ordinary and of unprivileged accesses, with MO_SWAP, and MO_ALIGN
+                        where SCTLR_ELx.A is set */
+    ir_val unmasked; /* PSTATE_I and PSTATE_F where the last instruction cleared them (I32), or
+                        IR_NONE:   interrupts are looked at before the next one */
+    bool sp_written; /* by this instruction */
     ir_val aligned_sp; /* a value of SP that is known to be aligned, or IR_NONE */
     uint64_t jump;     /* the block goes on there, not at the next instruction; 0: it does not */
 };
@@ -157,6 +157,17 @@ static inline memop mem_of(const struct a64_block *c, unsigned size)
 {
     return size | c->idx |
            (has(c, ARM_HAS_lse2) && size && !(c->idx & MO_ALIGN) ? MO_WHOLE_IN_16 : 0);
+}
+
+/*
+ * For an access of several values of 1 << size bytes: with big-endian data each of them is reversed
+ * for itself. m has MO_SWAP then, or not.
+ */
+static inline memop units_of(memop m, unsigned size)
+{
+    const bool swaps = (m & MO_SWAP) && size != MO_8;
+    return (m & ~MO_SWAP) |
+           (swaps ? MO_SWAP | (size < (m & MO_SIZE_LOG2) ? size << MO_UNIT_SHIFT : 0) : 0);
 }
 
 /* Xn|SP as the base of an access: checks the alignment of SP where that is asked for. */

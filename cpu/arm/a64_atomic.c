@@ -45,7 +45,8 @@ static ir_val read_pair(struct a64_block *c, unsigned r, unsigned sf)
 
 void a64_casp(struct a64_block *c, const struct a64_casp *a)
 {
-    const memop m = with_order(atomic_mem(c, a->sf ? MO_128 : MO_64), a->a, a->r);
+    const memop whole = units_of(atomic_mem(c, a->sf ? MO_128 : MO_64), a->sf ? MO_64 : MO_32);
+    const memop m = with_order(whole, a->a, a->r);
     const ir_val base = read_base(c, a->rn);
     const ir_val old = ir_cas(c->b, a->sf ? T_V128 : T_I64, m, base, read_pair(c, a->rs, a->sf),
                               read_pair(c, a->rt, a->sf));

@@ -44,11 +44,16 @@ void a64_stlxr(struct a64_block *c, const struct a64_stlxr *a)
 
 /* ---- pairs: one access of twice the size */
 
+static memop pair_mem(const struct a64_block *c, unsigned sf)
+{
+    return units_of(atomic_mem(c, sf ? MO_128 : MO_64), sf ? MO_64 : MO_32);
+}
+
 static void load_exclusive_pair(struct a64_block *c, unsigned sf, memop order, unsigned rn,
                                 unsigned rt, unsigned rt2)
 {
     const ir_val base = read_base(c, rn);
-    const memop m = atomic_mem(c, sf ? MO_128 : MO_64) | order;
+    const memop m = pair_mem(c, sf) | order;
     const ir_val v = ir_load_excl(c->b, sf ? T_V128 : T_I64, m, base);
     if (sf) {
         write_x(c, rt, ir_vget(c->b, T_I64, v, 0));
@@ -77,13 +82,13 @@ static ir_val read_two(struct a64_block *c, unsigned sf, unsigned rt, unsigned r
 
 void a64_stxp(struct a64_block *c, const struct a64_stxp *a)
 {
-    const memop m = atomic_mem(c, a->sf ? MO_128 : MO_64);
+    const memop m = pair_mem(c, a->sf);
     store_exclusive(c, m, a->rn, read_two(c, a->sf, a->rt, a->rt2), a->rs);
 }
 
 void a64_stlxp(struct a64_block *c, const struct a64_stlxp *a)
 {
-    const memop m = atomic_mem(c, a->sf ? MO_128 : MO_64) | MO_RELEASE;
+    const memop m = pair_mem(c, a->sf) | MO_RELEASE;
     store_exclusive(c, m, a->rn, read_two(c, a->sf, a->rt, a->rt2), a->rs);
 }
 

@@ -41,21 +41,19 @@ static void finish(struct a64_block *c, const struct base *base)
 
 /* ---- 16 or 8 bytes, and one element */
 
-static ir_val load_bytes(struct a64_block *c, const struct base *base, unsigned at, unsigned n)
+static ir_val load_bytes(struct a64_block *c, const struct base *base, unsigned at, unsigned n,
+                         unsigned esz)
 {
-    return n == 16
-               ? ir_load(c->b, T_V128, MO_128 | c->idx, base->address, (int32_t)at)
-               : ir_vzext(c->b, ir_load(c->b, T_F64, MO_64 | c->idx, base->address, (int32_t)at));
+    const memop m = units_of((n == 16 ? MO_128 : MO_64) | c->idx, esz);
+    const ir_val v = ir_load(c->b, n == 16 ? T_V128 : T_F64, m, base->address, (int32_t)at);
+    return n == 16 ? v : ir_vzext(c->b, v);
 }
 
 static void store_bytes(struct a64_block *c, const struct base *base, unsigned at, unsigned n,
-                        ir_val v)
+                        unsigned esz, ir_val v)
 {
-    if (n == 16) {
-        ir_store(c->b, MO_128 | c->idx, base->address, (int32_t)at, v);
-    } else {
-        ir_store(c->b, MO_64 | c->idx, base->address, (int32_t)at, ir_vget(c->b, T_F64, v, 0));
-    }
+    const memop m = units_of((n == 16 ? MO_128 : MO_64) | c->idx, esz);
+    ir_store(c->b, m, base->address, (int32_t)at, n == 16 ? v : ir_vget(c->b, T_F64, v, 0));
 }
 
 /* Elements that can be floating-point scalars live in vector registers. */
@@ -261,12 +259,12 @@ static void load_chunks(struct a64_block *c, const struct multi *m, const struct
 
     if (m->span == 1) {
         for (unsigned i = 0; i < m->regs; i++) {
-            r[i] = load_bytes(c, base, i * (8u << m->q), 8u << m->q);
+            r[i] = load_bytes(c, base, i * (8u << m->q), 8u << m->q, m->esz);
         }
         return;
     }
     for (unsigned at = 0; at < bytes; at += 16) {
-        mem[at / 16] = load_bytes(c, base, at, bytes - at >= 16 ? 16 : 8);
+        mem[at / 16] = load_bytes(c, base, at, bytes - at >= 16 ? 16 : 8, m->esz);
     }
     take_apart(c, m->esz, m->q, m->span, mem, r);
 }
@@ -300,13 +298,13 @@ static void store_chunks(struct a64_block *c, const struct multi *m, const struc
 
     if (m->span == 1) {
         for (unsigned i = 0; i < m->regs; i++) {
-            store_bytes(c, base, i * (8u << m->q), 8u << m->q, r[i]);
+            store_bytes(c, base, i * (8u << m->q), 8u << m->q, m->esz, r[i]);
         }
         return;
     }
     put_together(c, m->esz, m->q, m->span, r, mem);
     for (unsigned at = 0; at < bytes; at += 16) {
-        store_bytes(c, base, at, bytes - at >= 16 ? 16 : 8, mem[at / 16]);
+        store_bytes(c, base, at, bytes - at >= 16 ? 16 : 8, m->esz, mem[at / 16]);
     }
 }
 

@@ -22,8 +22,8 @@ static bool is_whole(const struct a64_block *c, unsigned size, unsigned rn)
 /* The memop of a whole pair. */
 static memop pair_mem(const struct a64_block *c, unsigned size)
 {
-    return size == MO_64 ? MO_128 | MO_WHOLE_IN_16 | c->idx
-                         : MO_64 | MO_WHOLE_IN_16 | MO_TWO_HALVES | c->idx;
+    return size == MO_64 ? units_of(MO_128 | MO_WHOLE_IN_16 | c->idx, MO_64)
+                         : units_of(MO_64 | MO_WHOLE_IN_16 | MO_TWO_HALVES | c->idx, MO_32);
 }
 
 struct pair {

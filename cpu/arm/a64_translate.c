@@ -355,7 +355,7 @@ static void end_of_page(struct a64_block *c)
 void a64_translate_block(struct vcpu *v, struct ir_builder *b)
 {
     const uint64_t mode = b->mode_key;
-    const memop align = mode & MODE_ALIGN ? MO_ALIGN : 0;
+    const memop how = (mode & MODE_ALIGN ? MO_ALIGN : 0) | (mode & MODE_BIG_ENDIAN ? MO_SWAP : 0);
     struct a64_block c = {
         .b = b,
         .cpu = arm_cpu(v),
@@ -363,8 +363,8 @@ void a64_translate_block(struct vcpu *v, struct ir_builder *b)
         .pc = b->pc,
         .el = mode >> MODE_EL_SHIFT & 3,
         .fp = mode >> MODE_FP_SHIFT & 0xff,
-        .idx = MO_IDX(mode >> MODE_IDX_SHIFT & 7) | align,
-        .uidx = MO_IDX(mode >> MODE_UIDX_SHIFT & 7) | align,
+        .idx = MO_IDX(mode >> MODE_IDX_SHIFT & 7) | how,
+        .uidx = MO_IDX(mode >> MODE_UIDX_SHIFT & 7) | how,
     };
     ir_insn_start(b, c.pc);
     if (exceptional_block(&c)) {

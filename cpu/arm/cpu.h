@@ -129,8 +129,9 @@ enum {
     MODE_BT = 1u << 24,       /* SCTLR_ELx.BT: PACIxSP is no landing pad for BTYPE 3 */
     MODE_KDE = 1u << 26,      /* MDSCR_EL1.KDE, with breakpoints or software step */
     MODE_UNCACHED = 1u << 27, /* !SCTLR_ELx.I: nothing keeps old instructions from being changed */
-    MODE_FP_SHIFT = 32,       /* IR_FP_ bits of FPCR, 8 bits */
-    MODE_TRAPS_SHIFT = 40,    /* ARM_TRAP_ bits, only at EL0 */
+    MODE_BIG_ENDIAN = 1u << 28, /* of data: SCTLR_EL1.EE, at EL0 E0E */
+    MODE_FP_SHIFT = 32,         /* IR_FP_ bits of FPCR, 8 bits */
+    MODE_TRAPS_SHIFT = 40,      /* ARM_TRAP_ bits, only at EL0 */
 };
 
 /* What EL0 may not do: traps to EL1, from SCTLR_EL1, CNTKCTL_EL1, PMUSERENR_EL0, MDSCR_EL1. */
@@ -237,6 +238,7 @@ struct arm_regime {
     bool wide_64k;      /* 52-bit descriptors of 64 KB granules (FEAT_LPA) */
     bool bad_size;      /* TxSZ is out of range */
     bool tbi;           /* bits 63 to 56 are ignored */
+    bool big_endian;    /* descriptors are: SCTLR_ELx.EE */
     uint8_t granule_bits, pa_bits;
     uint8_t start_shift;             /* of the first level: the lowest bit that it translates */
     int8_t start_level, least_block; /* -1 to 3 */

@@ -99,6 +99,7 @@ static struct arm_regime regime_of(const struct arm_cpu *cpu, bool upper)
     struct arm_regime g = {
         .enabled = sctlr & SCTLR_M,
         .wxn = sctlr & SCTLR_WXN,
+        .big_endian = sctlr & SCTLR_EE,
         .epan = sctlr & SCTLR_EPAN,
         .ha = (tcr & TCR_HA) && arm_has(cpu, ARM_HAS_haf),
         .hd = (tcr & TCR_HD) && arm_has(cpu, ARM_HAS_hafdbs),
@@ -197,6 +198,12 @@ static inline bool load_descriptor(struct arm_cpu *cpu, uint64_t at, uint64_t *d
     return load_slowly(cpu, at, d);
 }
 
+/* Of the guest's byte order, and back. */
+static inline uint64_t descriptor_order(const struct arm_regime *g, uint64_t d)
+{
+    return unlikely(g->big_endian) ? bswap64(d) : d;
+}
+
 /* From TTBR to the leaf. */
 static bool find_leaf(struct walk *w, uint64_t va)
 {
@@ -215,6 +222,7 @@ static bool find_leaf(struct walk *w, uint64_t va)
         if (unlikely(!load_descriptor(w->cpu, w->at, &d))) {
             return fail(w, FSC_EXTERNAL_WALK);
         }
+        d = descriptor_order(g, d);
         w->descriptor = d;
         const bool is_table = d & 2;
         if (!(d & 1) || (w->level == 3 ? !is_table : !is_table && w->level < g->least_block)) {
@@ -233,12 +241,12 @@ static bool replace_descriptor(struct walk *w, uint64_t with)
 {
     uint8_t *host = space_host(w->cpu->vcpu.memory, w->at, 8, true);
     if (host) {
-        uint64_t seen = w->descriptor;
-        if (!atomic_cas((uint64_t *)(void *)host, &seen, with)) {
+        uint64_t seen = descriptor_order(w->g, w->descriptor);
+        if (!atomic_cas((uint64_t *)(void *)host, &seen, descriptor_order(w->g, with))) {
             return false;
         }
         dirty_written(w->cpu->vcpu.memory, host, 8);
-    } else if (!space_store(w->cpu->vcpu.memory, w->at, 8, with)) {
+    } else if (!space_store(w->cpu->vcpu.memory, w->at, 8, descriptor_order(w->g, with))) {
         return false;
     }
     return true;

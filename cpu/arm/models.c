@@ -32,7 +32,6 @@ static const uint64_t missing[ARM_ID_COUNT] = {
     [ARM_ID_PFR0] = U(0x0000000f0000ff00),  /* SVE, EL3, EL2 */
     [ARM_ID_CTR] = U(0x20000000),           /* DIC */
     [ARM_ID_ISAR2] = U(0x00000000000000f0), /* RPRES */
-    [ARM_ID_MMFR0] = U(0x0000000000000f00), /* BIGEND */
     [ARM_ID_PFR1] = U(0x000000f00f000f00),  /* NMI, SME, MTE */
 };
 

@@ -160,7 +160,7 @@ static void zero_block(struct a64_block *c, ir_val va)
     const ir_val mask = ir_konst(c->b, T_I64, ~(uint64_t)(bytes - 1));
     const ir_val start = ir_and(c->b, va, mask), zero = ir_vkonst(c->b, 0);
     for (unsigned i = 0; i < bytes; i += 16) {
-        ir_store(c->b, MO_128 | c->idx, start, (int32_t)i, zero);
+        ir_store(c->b, units_of(MO_128 | c->idx, MO_8), start, (int32_t)i, zero);
     }
 }
 

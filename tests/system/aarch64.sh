@@ -51,6 +51,9 @@ watch             virt
 guarded           virt
 stack             virt
 pmu               virt
+endian            virt
+endian            virt                -smp 2
+!endian           virt                -accel tcg,engine=interp
 features          virt
 features          virt,gic-version=3
 features          virt                -icount shift=0
