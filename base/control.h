@@ -72,6 +72,9 @@ struct control {
     bool (*ringbuf_write)(struct control *c, const char *id, const char *text, struct error *e);
     /* The disk of a device's or drive's id, or of a node, gets another size while it is used. */
     bool (*block_resize)(struct control *c, const char *id, uint64_t bytes, struct error *e);
+    /* Another medium (a file, its format or NULL) for a drive that takes some; file NULL: none. */
+    bool (*block_change)(struct control *c, const char *id, const char *file, const char *format,
+                         struct error *e);
     /* What a disk with a backing file holds goes into that file (id "all": of every disk). */
     bool (*block_commit)(struct control *c, const char *id, struct error *e);
     /* Begins to copy the backing file's bytes into a disk's image, until it needs none; `describe`

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "base/atomic.h"
 #include "base/bits.h"
 #include "base/mem.h"
 #include "block/block_internal.h"
@@ -42,7 +43,8 @@ static bool use_node(struct block *b, struct block_node *n, unsigned does, unsig
     mem_free(b->file);
     b->file = mem_strdup(block_node_file(n)[0] ? block_node_file(n) : block_node_name(n));
     find_leaf(b);
-    if (block_node_size(n) < BLOCK_SECTOR) {
+    block_measure(b);
+    if (block_node_size(n) < BLOCK_SECTOR && !block_is_empty(b)) {
         return error_set(e, "%s is empty: a disk has at least %u bytes", b->file, BLOCK_SECTOR);
     }
     return true;
@@ -99,11 +101,24 @@ static bool make_group(struct block_graph *g, const struct block_options *o, cha
     return true;
 }
 
+static bool use_nothing(struct block *b, struct block_graph *g, struct error *e)
+{
+    struct block_node *n = block_node_new(g, &block_empty_driver);
+    n->name = mem_printf("#block%u", atomic_add(&g->names, 1));
+    n->opened = true;
+    bool good = use_node(b, n, BLOCK_PERM_READ, BLOCK_PERM_ALL, e);
+    block_node_close(n);
+    return good;
+}
+
 static bool open_all(struct block *b, struct block_graph *g, const struct block_options *o,
                      struct error *e)
 {
     struct block_mode m;
     block_options_mode(o, &m, &b->writethrough);
+    if (o->empty) {
+        return use_nothing(b, g, e);
+    }
     if (!o->file && !o->tree) {
         return error_set(e, "the file of the disk is missing (file=)");
     }
@@ -163,6 +178,61 @@ void block_close(struct block *b)
     }
 }
 
+/* ---- media */
+
+void block_set_removable(struct block *b, bool removable)
+{
+    b->removable = removable;
+}
+
+bool block_is_removable(const struct block *b)
+{
+    return b->removable;
+}
+
+bool block_is_empty(const struct block *b)
+{
+    return b->node->driver == &block_empty_driver;
+}
+
+/* Gives b, which stands still, what fresh was opened with, and closes what it had. */
+static void take_over(struct block *b, struct block *fresh)
+{
+    struct block old = *b;
+    b->file = fresh->file;
+    b->node = fresh->node;
+    b->use = fresh->use;
+    b->read_only = fresh->read_only;
+    b->writethrough = fresh->writethrough;
+    b->snapshot = fresh->snapshot;
+    b->aio = fresh->aio;
+    b->leaf = fresh->leaf;
+    b->base = fresh->base;
+    atomic_set(&b->bytes, fresh->bytes);
+    fresh->file = old.file;
+    fresh->use = old.use;
+}
+
+bool block_insert(struct block *b, const struct block_options *o, struct error *e)
+{
+    const struct block_options nothing = {.empty = true};
+    if (!b->removable) {
+        return error_set(e, "Device '%s' is not removable", b->id ? b->id : "");
+    }
+    struct block *fresh = block_open(b->graph, o ? o : &nothing, e);
+    if (!fresh) {
+        return false;
+    }
+    block_pause(b);
+    take_over(b, fresh);
+    block_resume(b);
+    block_close(fresh);
+    if (b->resized) {
+        b->resized(b->resized_opaque);
+    }
+    return true;
+}
+
 /* ---- what is known */
 
 struct block_node *block_node(const struct block *b)
@@ -172,7 +242,12 @@ struct block_node *block_node(const struct block *b)
 
 uint64_t block_size_bytes(const struct block *b)
 {
-    return align_down(block_node_size(b->node), BLOCK_SECTOR);
+    return atomic_get(&b->bytes);
+}
+
+void block_measure(struct block *b)
+{
+    atomic_set(&b->bytes, align_down(block_node_size(b->node), BLOCK_SECTOR));
 }
 
 bool block_read_only(const struct block *b)
@@ -219,6 +294,10 @@ const char *block_id(const struct block *b)
 
 void block_describe(const struct block *b, struct strbuf *out)
 {
+    if (block_is_empty(b)) {
+        strbuf_printf(out, "%s: [not inserted]\n", b->id ? b->id : "disk");
+        return;
+    }
     const struct block_node *n = b->snapshot && b->node->backing ? b->node->backing : b->node;
     strbuf_printf(out, "%s: %s (%s), %" PRIu64 " bytes%s%s, cache=%s%s\n", b->id ? b->id : "disk",
                   b->file, n->driver->name, block_size_bytes(b), b->read_only ? ", read-only" : "",

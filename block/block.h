@@ -48,6 +48,7 @@ struct block_options {
     bool read_only;
     bool snapshot; /* writes go to a temporary file that is gone at the end */
     bool no_lock;  /* locking=off */
+    bool empty;    /* there is no image */
     bool copy_on_read;
     json_t *throttle;     /* limits, by block_throttle_set's keys; may be NULL */
     char *throttle_group; /* NULL: the disk's own */
@@ -97,6 +98,15 @@ void block_on_resize(struct block *b, void (*resized)(void *opaque), void *opaqu
  */
 void block_pause(struct block *b);
 void block_resume(struct block *b);
+/*
+ * Media: a disk whose device lets them be changed may be empty; then it has no bytes. Who listens
+ * to the size hears of a change. block_insert with options of the new image: false leaves what was
+ * there. o NULL: nothing is inserted.
+ */
+void block_set_removable(struct block *b, bool removable);
+bool block_is_removable(const struct block *b);
+bool block_is_empty(const struct block *b);
+bool block_insert(struct block *b, const struct block_options *o, struct error *e);
 /* While requests are under way in other threads. */
 bool block_resize(struct block *b, uint64_t bytes, struct error *e);
 const char *block_file(const struct block *b);

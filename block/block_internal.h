@@ -36,11 +36,12 @@ struct block {
     char *id, *file;
     struct block_graph *graph;
     struct block_graph *own_graph; /* made for this disk alone, or NULL */
-    struct block_node *node;
+    struct block_node *node;       /* queues ask it only between block_pause_pass and _idle */
     struct block_use *use;
+    uint64_t bytes; /* atomic: the node's size, in whole sectors */
     bool read_only;
     bool writethrough; /* done means on stable storage */
-    bool snapshot;
+    bool snapshot, removable;
     enum block_aio aio;
     enum block_on_error rerror, werror;
 
@@ -175,11 +176,17 @@ struct block_request *block_list_pop(struct block_list *l);
 /* The host is done with r (status 0 or -errno), or a layer answers it itself. Queue's thread. */
 void block_finish(struct block_request *r, int status);
 
+/* block.c: the node may have another size. */
+void block_measure(struct block *b);
+
 /* pause.c: before a request of q begins: false: it has to wait. And when none is at the host. */
 bool block_pause_pass(struct block_queue *q);
 void block_pause_idle(struct block_queue *q);
 /* Whether r, which failed, is kept for a retry; else its status is what is to be told. */
 bool block_hold(struct block_queue *q, struct block_request *r);
+
+/* block.c: the node may have another size. */
+void block_measure(struct block *b);
 
 /* pause.c: before a request of q begins: false: it has to wait. And when none is at the host. */
 bool block_pause_pass(struct block_queue *q);
@@ -224,6 +231,9 @@ bool block_lock_change(struct block_lock *l, int fd, const char *file, unsigned 
 
 /* throttle.c */
 void block_throttle_free(struct block_graph *g);
+
+/* null.c: what an empty drive holds. */
+extern const struct block_driver block_empty_driver;
 
 /* probe.c: the format that a file says it has: its name, also of formats that are not modelled;
  * NULL if it says none. */

@@ -106,3 +106,28 @@ static void null_submit(struct block_queue *q, struct block_request *r)
 const struct block_driver block_null_co_driver = NULL_DRIVER("null-co",
                                                              "nothing: writes are dropped");
 const struct block_driver block_null_aio_driver = NULL_DRIVER("null-aio", "the same");
+
+/* ---- nothing at all */
+
+static int empty_read(struct block_node *n, uint64_t offset, const struct iovec *iov,
+                      unsigned count, uint64_t bytes)
+{
+    (void)n, (void)offset, (void)iov, (void)count, (void)bytes;
+    return -ENOMEDIUM;
+}
+
+static int empty_write(struct block_node *n, uint64_t offset, const struct iovec *iov,
+                       unsigned count, uint64_t bytes, unsigned flags)
+{
+    (void)n, (void)offset, (void)iov, (void)count, (void)bytes, (void)flags;
+    return -ENOMEDIUM;
+}
+
+/* A drive without a medium; no name leads to it. */
+const struct block_driver block_empty_driver = {
+    .name = "empty",
+    .desc = "no medium",
+    .kind = BLOCK_PROTOCOL,
+    .read = empty_read,
+    .write = empty_write,
+};

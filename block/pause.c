@@ -152,6 +152,7 @@ bool block_resize(struct block *b, uint64_t bytes, struct error *e)
     if (good) {
         good = block_node_resize(b->node, bytes, BLOCK_PREALLOC_OFF, e);
         block_use_change(u, does, lets, &ignored); /* asks for less */
+        block_measure(b);
     }
     block_resume(b);
     if (good && b->resized) {

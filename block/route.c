@@ -170,6 +170,7 @@ struct way {
     struct block_node *node;
     uint64_t offset, bytes;
     bool writing, fua, made_new;
+    bool looked_at; /* it is known not to be zeros */
 };
 
 /* One step down from a node with map. True: w stands at the next node. */
@@ -222,12 +223,12 @@ static bool step(struct block_part *p, struct way *w, enum answer *a)
 static enum answer find(struct block_part *p, struct way *w)
 {
     enum answer a = SLOW;
-    const bool detects = w->writing;
     for (;;) {
         struct block_node *n = w->node;
-        if (detects && n->detect_zeroes != BLOCK_DETECT_OFF) {
+        if (w->writing && n->detect_zeroes != BLOCK_DETECT_OFF && !w->looked_at) {
             return SLOW;
         }
+        w->looked_at = false;
         if (n->fd >= 0) {
             return LEAF;
         }
@@ -258,6 +259,7 @@ static uint64_t route_part(struct block_queue *q, struct block_request *r, uint6
         .bytes = r->bytes - at,
         .writing = r->op == BLOCK_WRITE,
         .fua = r->flags & BLOCK_FUA,
+        .looked_at = true,
     };
     const uint64_t all = w.bytes;
     enum answer a = find(p, &w);
@@ -315,7 +317,10 @@ void block_route(struct block_queue *q, struct block_request *r)
         route_flush(q, r);
         return;
     }
-    if (r->op != BLOCK_READ && r->op != BLOCK_WRITE) {
+    const struct block_node *root = q->block->node;
+    const bool zeros = r->op == BLOCK_WRITE && root->detect_zeroes != BLOCK_DETECT_OFF &&
+                       block_iov_is_zero(r);
+    if ((r->op != BLOCK_READ && r->op != BLOCK_WRITE) || zeros) {
         r->node = q->block->node;
         block_pool_submit(q, r);
         return;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Monitor commands for disks. */
-#include "base/os.h"
+#include <string.h>
+
 #include "block/node.h"
 #include "monitor/commands.h"
 
@@ -28,6 +29,25 @@ static void resize(struct call *c)
     report(c, control_of(c)->block_resize(control_of(c), c->words[0], bytes, &e), &e);
 }
 
+static void change(struct call *c)
+{
+    struct error e;
+    const char *format = c->count > 2 ? c->words[2] : NULL;
+    report(c, control_of(c)->block_change(control_of(c), c->words[0], c->words[1], format, &e), &e);
+}
+
+/* -f: a guest that has locked the drive is not asked; there is none that can. */
+static void eject(struct call *c)
+{
+    struct error e;
+    const bool force = strcmp(c->words[0], "-f") == 0;
+    if (c->count != (force ? 2u : 1u)) {
+        strbuf_puts(c->out, "usage: eject [-f] DISK\n");
+        return;
+    }
+    report(c, control_of(c)->block_change(control_of(c), c->words[force], NULL, NULL, &e), &e);
+}
+
 static void commit(struct call *c)
 {
     struct error e;
@@ -51,6 +71,8 @@ const struct command commands_block[] = {
     {"block_resize", NULL, "DISK SIZE", 2, 2, "give a disk (drive or node) another size", resize},
     {"block_stream", NULL, "DISK", 1, 1,
      "copy into a disk's image what its backing file has, beside the guest", stream},
+    {"change", NULL, "DISK FILE [FORMAT]", 2, 3, "put another medium into a drive", change},
     {"commit", NULL, "DISK|all", 1, 1,
      "write what an image holds, or snapshot=on took, into the image below it", commit},
+    {"eject", NULL, "[-f] DISK", 1, 2, "take the medium out of a drive", eject},
     {0}};

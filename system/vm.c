@@ -225,6 +225,7 @@ static void init_control(struct vm *vm)
                                    .load = vm_load_state,
                                    .network = vm_network,
                                    .block_resize = vm_block_resize,
+                                   .block_change = vm_block_change,
                                    .block_commit = vm_block_commit,
                                    .block_stream = vm_block_stream,
                                    .block_job_cancel = vm_block_job_cancel,

@@ -106,6 +106,8 @@ struct block *vm_find_disk(const struct vm *vm, const char *id,
                            struct error *e); /* drive or node */
 bool vm_disks_wait(const struct vm *vm);     /* for a retry */
 bool vm_block_resize(struct control *c, const char *id, uint64_t bytes, struct error *e);
+bool vm_block_change(struct control *c, const char *id, const char *file, const char *format,
+                     struct error *e);
 void vm_describe_drives(struct vm *vm, struct strbuf *out);
 void vm_describe_networks(struct vm *vm, struct strbuf *out);
 
@@ -115,6 +117,7 @@ bool vm_block_stream(struct control *c, const char *id, struct error *e);
 bool vm_block_job_cancel(struct control *c, const char *id, struct error *e);
 void vm_describe_jobs(struct vm *vm, struct strbuf *out);
 void vm_end_jobs(struct vm *vm);
+bool vm_has_job(const struct vm *vm, const struct block *b);
 
 /* vm_consoles.c: -chardev, -serial, before the board; -monitor, -mon, -gdb after it. */
 bool vm_open_consoles(struct vm *vm, struct error *e);

@@ -285,3 +285,34 @@ bool vm_block_resize(struct control *c, const char *id, uint64_t bytes, struct e
     }
     return good;
 }
+
+static bool change_medium(struct block *b, const char *file, const char *format, struct error *e)
+{
+    struct block_options o = {
+        .file = mem_strdup(file), .format = mem_strdup(format), .read_only = block_read_only(b)};
+    bool good = block_insert(b, file ? &o : NULL, e);
+    block_options_free(&o);
+    return good;
+}
+
+bool vm_block_change(struct control *c, const char *id, const char *file, const char *format,
+                     struct error *e)
+{
+    struct vm *vm = (struct vm *)c;
+    struct block *b = vm_find_disk(vm, id, e);
+    const bool running = c->state == RUN_RUNNING;
+    if (!b) {
+        return false;
+    }
+    if (vm_has_job(vm, b)) {
+        return error_set(e, "a job is under way on %s", block_file(b));
+    }
+    if (running) {
+        vm_halt(vm);
+    }
+    bool good = change_medium(b, file, format, e);
+    if (running) {
+        vm_go(vm);
+    }
+    return good;
+}

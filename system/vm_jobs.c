@@ -17,7 +17,7 @@ static bool has_backing(const struct block *b)
     return block_node_child(block_node_skip_filters(block_node(b)), "backing") != NULL;
 }
 
-static bool has_job(const struct vm *vm, const struct block *b)
+bool vm_has_job(const struct vm *vm, const struct block *b)
 {
     const struct vm_job *j = vm->jobs;
     while (j && block_job_disk(j->job) != b) {
@@ -28,7 +28,7 @@ static bool has_job(const struct vm *vm, const struct block *b)
 
 static bool commit_one(struct vm *vm, struct block *b, struct error *e)
 {
-    if (has_job(vm, b)) {
+    if (vm_has_job(vm, b)) {
         return error_set(e, "a job is under way on %s", block_file(b));
     }
     block_pause(b);
@@ -120,7 +120,7 @@ bool vm_block_stream(struct control *c, const char *id, struct error *e)
     if (!b) {
         return false;
     }
-    if (has_job(vm, b)) {
+    if (vm_has_job(vm, b)) {
         return error_set(e, "a job is under way on %s", block_file(b));
     }
     struct block_job *job = block_stream_start(b, over, vm, e);

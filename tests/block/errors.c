@@ -250,3 +250,41 @@ TEST(a_disk_in_use_gets_another_size)
     block_close(d);
     unlink(path);
 }
+
+/* ---- media */
+
+TEST(media_are_changed_and_taken_out)
+{
+    struct error e = {{0}};
+    char path[] = "/var/tmp/dragoman-test.XXXXXX";
+    unsigned heard = 0;
+    uint8_t b[512];
+    int fd = mkstemp(path);
+    CHECK(ftruncate(fd, 1 << 20) == 0 && pwrite(fd, "medium", 6, 0) == 6);
+    close(fd);
+    struct block *d = block_open(NULL, &(struct block_options){.empty = true, .id = "cd"}, &e);
+    REQUIRE(d != NULL);
+    struct block_queue *q = block_queue_create(d, 4, &e);
+    struct scene s = {.d = d, .q = q};
+    struct sent t;
+    CHECK(block_is_empty(d) && block_size_bytes(d) == 0 && !block_read(d, 0, b, 512, &e));
+    struct block_options o = {.file = path, .format = "raw", .read_only = true};
+    CHECK(!block_insert(d, &o, &e));
+    CHECK_MSG(strstr(e.text, "'cd' is not removable") != NULL, "%s", e.text);
+    block_set_removable(d, true);
+    block_on_resize(d, note_resize, &heard);
+    CHECK_MSG(block_insert(d, &o, &e), "%s", e.text);
+    CHECK(!block_is_empty(d) && block_size_bytes(d) == 1 << 20 && heard == 1);
+    send_one(&s, &t, BLOCK_READ, 0);
+    block_queue_drain(q);
+    CHECK(t.status == 0 && memcmp(t.bytes, "medium", 6) == 0);
+    o.file = "/nonexistent";
+    CHECK(!block_insert(d, &o, &e) && !block_is_empty(d) && heard == 1);
+    CHECK(block_insert(d, NULL, &e) && block_is_empty(d) && heard == 2);
+    send_one(&s, &t, BLOCK_READ, 0);
+    block_queue_drain(q);
+    CHECK(t.status < 0);
+    block_queue_destroy(q);
+    block_close(d);
+    unlink(path);
+}
