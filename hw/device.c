@@ -65,6 +65,18 @@ bool device_set(struct device *d, const char *prop, const char *value, struct er
     return props_set(d->cls->props, d, what, prop, value, e);
 }
 
+bool device_set_fixed(struct device *d, const char *prop, const char *value, struct error *e)
+{
+    for (const struct machine_global *g = d->machine->globals; g; g = g->next) {
+        if (strcmp(g->property, prop) == 0 && strcmp(g->value, value) != 0 &&
+            device_class_is(d->cls, g->driver)) {
+            return error_set(e, "-global %s.%s=%s: the machine '%s' sets it itself, to %s",
+                             g->driver, prop, g->value, d->machine->cls->name, value);
+        }
+    }
+    return device_set(d, prop, value, e);
+}
+
 bool device_create(struct device *d, struct error *e)
 {
     assert(!d->created);

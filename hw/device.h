@@ -177,6 +177,8 @@ struct device {
 struct device *device_new(const struct device_class *cls, struct machine *m, const char *id);
 bool device_set(struct device *d, const char *prop, const char *value,
                 struct error *e); /* error lists what is accepted */
+/* For boards, of what they decide: false if -global says another value. */
+bool device_set_fixed(struct device *d, const char *prop, const char *value, struct error *e);
 /*
  * Attaches d to its bus, if it has one, calls the class's create and lists d in its machine. false:
  * only device_free is left to do. The state before the first device_reset (machine_reset does it)

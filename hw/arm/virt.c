@@ -161,7 +161,7 @@ static bool set_number(struct device *d, const char *prop, unsigned value, struc
 {
     char text[16];
     snprintf(text, sizeof(text), "%u", value);
-    return device_set(d, prop, text, e);
+    return device_set_fixed(d, prop, text, e);
 }
 
 /* Creates d, or frees it. NULL d: it could not be made. */
@@ -270,7 +270,8 @@ static bool add_gic(struct machine *m, struct error *e)
     v->gic_device = d;
     if (!d || !set_number(d, "num-cpu", m->vcpu_count, e) ||
         !set_number(d, "num-irq", 32 + VIRT_SPIS, e) ||
-        !device_set(d, "has-lpi", v->has_its ? "on" : "off", e) || !complete(&v->gic_device, e)) {
+        !device_set_fixed(d, "has-lpi", v->has_its ? "on" : "off", e) ||
+        !complete(&v->gic_device, e)) {
         return false;
     }
     if (v->gic == 2) {
@@ -371,7 +372,7 @@ static bool add_flash(struct machine *m, struct error *e)
             pflash_set_file(d, m->config.bios);
         }
         v->has_firmware |= i == 0 && (block || m->config.bios);
-        if (!device_set(d, "name", i ? "virt.flash1" : "virt.flash0", e) ||
+        if (!device_set_fixed(d, "name", i ? "virt.flash1" : "virt.flash0", e) ||
             !complete(&v->flash[i], e)) {
             return false;
         }

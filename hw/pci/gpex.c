@@ -185,9 +185,8 @@ static bool gpex_create(struct device *d, struct error *e)
     h->root.bus.parent = d;
     machine_add_bus(d->machine, &h->root.bus);
     struct device *root = device_new(&gpex_root_class, d->machine, NULL);
-    ((struct pci_device *)root)->addr = 0;
     root->bus = &h->root.bus;
-    if (!device_create(root, e)) {
+    if (!device_set_fixed(root, "addr", "0", e) || !device_create(root, e)) {
         device_free(root);
         gpex_destroy(d);
         return false;

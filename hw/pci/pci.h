@@ -74,7 +74,7 @@ struct pci_device {
     struct device dev; /* first */
 
     /* Properties. */
-    char *romfile; /* accepted and not used: no option ROM is shown */
+    char *romfile; /* NULL or "": no option ROM is shown */
     int32_t addr;  /* device << 3 | function; -1 any */
     uint32_t rombar;
 
@@ -110,7 +110,7 @@ struct pci_device {
          PROP_STRING,                                                                              \
          offsetof(struct type, pci.romfile),                                                       \
          NULL,                                                                                     \
-         "accepted; option ROMs are not modelled",                                                 \
+         "only an empty one: option ROMs are not modelled",                                        \
          NULL},                                                                                    \
         {"rombar",                                                                                 \
          PROP_U32,                                                                                 \

@@ -40,6 +40,10 @@ static bool pci_bus_attach(struct bus *bus, struct device *d, struct error *e)
     struct pci_bus *b = bus->impl;
     struct pci_device *p = (struct pci_device *)d;
     int devfn = p->addr;
+    if (p->romfile && *p->romfile) {
+        return error_set(e, "%s: romfile=%s: option ROMs are not modelled; romfile= is possible",
+                         d->cls->name, p->romfile);
+    }
     if (devfn < 0) {
         devfn = free_slot(b);
         if (devfn < 0) {

@@ -234,6 +234,9 @@ static bool check_properties(struct virtio_net *d, struct error *e)
     if (d->host_mtu && d->host_mtu < 68) {
         return error_set(e, "host_mtu=%u: at least 68 is accepted", d->host_mtu);
     }
+    if (d->guest_ufo || d->host_ufo) {
+        return error_set(e, "guest_ufo and host_ufo: only off is modelled");
+    }
     return check_queue_size("rx_queue_size", d->rx_queue_size, e) &&
            check_queue_size("tx_queue_size", d->tx_queue_size, e);
 }
@@ -327,9 +330,9 @@ static const struct virtio_class net_class = {
         P("tx", PROP_STRING, tx, NULL, "accepted"), OFFER("csum", csum),                           \
         OFFER("guest_csum", guest_csum), OFFER("gso", gso), OFFER("guest_tso4", guest_tso4),       \
         OFFER("guest_tso6", guest_tso6), OFFER("guest_ecn", guest_ecn),                            \
-        P("guest_ufo", PROP_BOOL, guest_ufo, "on", "accepted; not offered"),                       \
+        P("guest_ufo", PROP_BOOL, guest_ufo, "off", "off is the only choice: not modelled"),       \
         OFFER("host_tso4", host_tso4), OFFER("host_tso6", host_tso6), OFFER("host_ecn", host_ecn), \
-        P("host_ufo", PROP_BOOL, host_ufo, "on", "accepted; not offered"),                         \
+        P("host_ufo", PROP_BOOL, host_ufo, "off", "off is the only choice: not modelled"),         \
         OFFER("mrg_rxbuf", mrg_rxbuf), OFFER("status", status), OFFER("ctrl_vq", ctrl_vq),         \
         OFFER("ctrl_rx", ctrl_rx), OFFER("ctrl_vlan", ctrl_vlan),                                  \
         OFFER("ctrl_rx_extra", ctrl_rx_extra), OFFER("ctrl_mac_addr", ctrl_mac_addr),              \

@@ -13,6 +13,8 @@ cd "$tmp" || exit 2
 export LC_ALL=C
 evil=$'e\e[31m\a\x9bl\r\x7f'
 shown='e\x1b[31m\x07\x9bl\x0d\x7f'
+name=$'e\e[31m\a\r\x7f' # of an image, which is UTF-8
+shown_name='e\x1b[31m\x07\x0d\x7f'
 
 # Lines with a byte that steers a terminal.
 steers() { grep -qaP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|^[\x80-\xbf]' "$1"; }
@@ -41,7 +43,7 @@ quiet arguments_of_options_are_escaped refused
 [ "$(grep -cF -- "$shown" refused)" -gt 100 ] && echo "ok arguments_are_named" || echo "not ok arguments_are_named: $(grep -cF -- "$shown" refused)"
 
 # files whose names and contents are hostile
-truncate -s 1M "$evil"
+truncate -s 1M "$name"
 timeout 20 "$program" -M virt -display none -nic none -kernel "$evil/no" > out 2>&1 < /dev/null
 quiet name_of_a_kernel_is_escaped out
 printf 'MZ\0\0zimg\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\e[2J\a\n' > zboot
@@ -52,9 +54,9 @@ grep -qF 'compressed by \x1b[2J\x07\x0a' out && echo "ok contents_are_told" || e
 
 # the monitor: its prompt and echo have escape sequences of their own, and are left out
 printf 'info block\ninfo qtree\ninfo chardev\nsavevm %s\nloadvm %s\nchange %s %s\nq\n' "$evil/x" "$evil/x" "$evil" "$evil" > commands
-timeout 60 "$program" -M virt -display none -nic none -S -drive "file=$evil,format=raw,if=none,id=d" -chardev "file,id=c,path=log$evil" \
+timeout 60 "$program" -M virt -display none -nic none -S -drive "file=$name,format=raw,if=none,id=d" -chardev "file,id=c,path=log$evil" \
     -device virtio-blk-pci,drive=d,serial="$evil" -monitor stdio < commands > out 2> err
 sed -n '/^QEMU\|^(dragoman)\|^(qemu)/!p' out | tr -d '\r' | grep -v '^.*(\(dragoman\|qemu\)) ' > lines
 quiet lines_of_the_monitor_are_escaped lines
-grep -qF -- "$shown" lines && echo "ok lines_of_the_monitor_name_the_file" || echo "not ok lines_of_the_monitor_name_the_file: $(cat -v lines | head -3)"
+grep -qF -- "$shown_name" lines && echo "ok lines_of_the_monitor_name_the_file" || echo "not ok lines_of_the_monitor_name_the_file: $(cat -v lines | head -3)"
 quiet messages_beside_the_monitor_are_escaped err

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * No property is taken and ignored: -global sets each property of each class, and each of the
+ * board's, to each of its values, and the machine that comes of it differs in more than the
+ * property itself, or is refused. What a property changes only once the machine runs has a test of
+ * its own, which is named here. A few are taken though they change nothing; the manual page lists
+ * them.
+ */
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "base/log.h"
+#include "block/block.h"
+#include "hw/arm/virt.h"
+#include "tests/hw/fake_arm.h"
+#include "tests/support/machine.h"
+#include "tests/test.h"
+
+/* ---- what has no effect that a machine at rest shows */
+
+static const struct {
+    const char *class_start, *prop, *file, *test; /* the test that sees it */
+} while_running[] = {
+    {"virtio-blk", "serial", "tests/hw/virtio_blk.c", "TEST(id_is_the_serial_cut_to_twenty)"},
+    {"virtio-rng", "period", "tests/hw/virtio_rng.c", "TEST(limit_holds_until_the_period_ends)"},
+    {"virtserialport", "name", "tests/hw/virtio_console.c",
+     "TEST(ports_greet_and_carry_bytes_both_ways)"},
+    {"machine", "x-oem-id", "tests/cli/firmware.sh", "x-oem-id=OURS"},
+    {"machine", "x-oem-table-id", "tests/cli/firmware.sh", "x-oem-table-id=VIRT"},
+    {"virtconsole", "name", "tests/hw/virtio_console.c",
+     "TEST(ports_greet_and_carry_bytes_both_ways)"},
+};
+
+/* Taken for the sake of command lines; each stands in the manual page. */
+static const char *const exceptions[] = {"bootindex", "ioeventfd", "iothread", "request-merging",
+                                         "rombar",    "share-rw",  "tx",       "compact-highmem",
+                                         "chassis",   "werror"};
+
+static bool is_exception(const char *prop)
+{
+    for (size_t i = 0; i < array_len(exceptions); i++) {
+        if (strcmp(exceptions[i], prop) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the machine */
+
+static struct block *disk;
+static struct test_stream line;
+
+static struct block *give_disk(void *opaque, const char *id, struct error *e)
+{
+    (void)opaque;
+    if (strcmp(id, "d") != 0) {
+        error_set(e, "there is no -drive with id=%s", id);
+        return NULL;
+    }
+    return disk;
+}
+
+static struct stream *give_line(void *opaque, const char *id, struct error *e)
+{
+    (void)opaque;
+    if (strcmp(id, "c") != 0) {
+        error_set(e, "there is no -chardev with id=%s", id);
+        return NULL;
+    }
+    return &line.stream;
+}
+
+static struct netdev *give_net(void *opaque, const char *id, struct error *e)
+{
+    (void)opaque;
+    error_set(e, "there is no -netdev with id=%s", id);
+    return NULL;
+}
+
+static bool give_entropy(void *opaque, const char *id, const char **path, struct error *e)
+{
+    (void)opaque, (void)path;
+    return error_set(e, "there is no -object with id=%s", id);
+}
+
+static void open_disk(void)
+{
+    char path[] = "/var/tmp/dragoman-properties.XXXXXX";
+    struct error e = {"no disk"};
+    const int fd = mkstemp(path);
+    CHECK(fd >= 0 && ftruncate(fd, 1 << 20) == 0);
+    close(fd);
+    disk = block_open(NULL, &(struct block_options){.file = path, .format = "raw"}, &e);
+    CHECK_MSG(disk, "%s", e.text);
+    unlink(path);
+}
+
+/* A device of each class that a board has not by itself, with what it cannot be without. */
+static const char *given(const struct device_class *cls)
+{
+    if (strcmp(cls->name, "loader") == 0) {
+        return "addr=0x40300000,data=5,data-len=4";
+    }
+    if (strcmp(cls->name, "guest-loader") == 0) {
+        return "addr=0x40380000,kernel=/proc/version";
+    }
+    if (strncmp(cls->name, "virtio-blk", 10) == 0) {
+        return "drive=d";
+    }
+    if (strcmp(cls->name, "virtconsole") == 0 || strcmp(cls->name, "virtserialport") == 0) {
+        return "chardev=c";
+    }
+    return "";
+}
+
+static struct bus *free_bus(struct machine *m, enum bus_kind kind)
+{
+    struct bus *b = m->cls->default_bus(m, kind);
+    for (struct bus *k = m->buses; k && !b; k = k->next) {
+        b = k->kind == kind && !(k->is_full && k->is_full(k)) ? k : NULL;
+    }
+    return b;
+}
+
+/* prop: what -global sets, and is not said again. */
+static bool plug(struct machine *m, const struct device_class *cls, const char *prop,
+                 struct error *e)
+{
+    char copy[100], *save = NULL;
+    struct device *d = device_new(cls, m, NULL);
+    bool good = true;
+    snprintf(copy, sizeof(copy), "%s", given(cls));
+    for (char *pair = strtok_r(copy, ",", &save); pair && good; pair = strtok_r(NULL, ",", &save)) {
+        char *value = strchr(pair, '=');
+        *value++ = '\0';
+        good = (prop && strcmp(pair, prop) == 0) || device_set(d, pair, value, e);
+    }
+    d->bus = cls->bus == BUS_NONE ? NULL : free_bus(m, cls->bus);
+    if (!good || !device_create(d, e)) {
+        device_free(d);
+        return false;
+    }
+    return true;
+}
+
+/* A setting of one property; cls NULL: of the board. */
+struct setting {
+    const struct device_class *cls;
+    const char *prop, *value;
+};
+
+/* Boards on which some properties of theirs say something, and others do not. */
+static const struct form {
+    const char *gic;
+    unsigned cpus;
+} forms[] = {{"2", 3}, {"3", 3}, {"3", 200}, {NULL, 3}};
+
+/* A board with that setting and with a device of the class, if it has none; NULL: refused. */
+static struct machine *build(const struct form *f, const struct setting *s,
+                             const struct device_class *cls, struct error *e)
+{
+    struct machine *m = fake_virt_new();
+    bool known, good = true;
+    fake_virt_cpus(m, f->cpus);
+    m->config.ram_bytes = 4 << 20;
+    m->config.bios = __FILE__; /* some contents: firmware is told of more */
+    m->backends = (struct machine_backends){
+        .drive = give_disk, .netdev = give_net, .chardev = give_line, .entropy = give_entropy};
+    if (s) {
+        const struct machine_global g = {
+            .driver = cls ? cls->name : NULL, .property = s->prop, .value = s->value};
+        good = cls ? machine_add_global(m, &g, &known, e) : machine_set(m, s->prop, s->value, e);
+    }
+    if (f->gic && !(s && !cls && strcmp(s->prop, "gic-version") == 0)) {
+        good = good && machine_set(m, "gic-version", f->gic, e);
+    }
+    good = good && machine_build(m, e);
+    bool there = !cls;
+    for (const struct device *d = m->devices; d && good; d = d->next) {
+        there |= d->cls == cls;
+    }
+    if (good && !there && cls->bus == BUS_VIRTIO_SERIAL) {
+        good = plug(m, device_class_find("virtio-serial-device"), NULL, e);
+    }
+    if (good && cls == &virtio_mmio_class) { /* what it is shows with a device */
+        good = plug(m, device_class_find("virtio-rng-device"), NULL, e);
+    }
+    good = good && (there || plug(m, cls, s ? s->prop : NULL, e)) && machine_finish(m, e);
+    if (!good) {
+        fake_virt_free(m);
+        return NULL;
+    }
+    machine_reset(m);
+    return m;
+}
+
+/* ---- the difference */
+
+static bool is_property(const struct device_class *cls, size_t at)
+{
+    for (const struct prop *p = cls->props; p && p->name; p++) {
+        const size_t n = p->type == PROP_BOOL          ? 1
+                         : p->type == PROP_MAC         ? 6
+                         : p->type == PROP_ENUM        ? sizeof(int)
+                         : props_number_bytes(p->type) ? props_number_bytes(p->type)
+                                                       : sizeof(char *);
+        if (at >= p->offset && at < p->offset + n) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where our own things lie is by chance; whether there is one is not. */
+static uint64_t without_pointers(uint64_t word)
+{
+    return word >> 40 >= 0x50 && word >> 40 < 0x80 ? 1 : word;
+}
+
+/* The structs differ where two of the same kind do not. */
+static bool struct_differs(const struct device *a, const struct device *same,
+                           const struct device *b)
+{
+    for (size_t i = sizeof(struct device); i + 8 <= a->cls->size; i += 8) {
+        const uint64_t x = without_pointers(load_le64((const uint8_t *)a + i));
+        const uint64_t y = without_pointers(load_le64((const uint8_t *)same + i));
+        const uint64_t z = without_pointers(load_le64((const uint8_t *)b + i));
+        for (unsigned k = 0; k < 8 && x == y && x != z; k++) {
+            if ((x ^ z) >> (8 * k) & 0xff && !is_property(a->cls, i + k)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static bool devices_differ(const struct machine *a, const struct machine *same,
+                           const struct machine *b)
+{
+    const struct device *x = a->devices, *y = same->devices, *z = b->devices;
+    for (; x && y && z; x = x->next, y = y->next, z = z->next) {
+        if (x->cls != z->cls || struct_differs(x, y, z)) {
+            return true;
+        }
+    }
+    return x || z;
+}
+
+/* What lies in memory after reset: the device tree, and what loaders put there. */
+static bool memory_differs(const struct machine *a, const struct machine *b)
+{
+    const struct placement *p = a->placements.first, *q = b->placements.first;
+    for (; p && q; p = p->next, q = q->next) {
+        if (p->base != q->base || p->size != q->size ||
+            (p->bytes && (!q->bytes || memcmp(p->bytes, q->bytes, p->size) != 0))) {
+            return true;
+        }
+    }
+    return p || q || !a->starts != !b->starts;
+}
+
+/* Windows of the physical map. */
+static bool map_differs(const struct machine *a, const struct machine *b)
+{
+    for (paddr at = 0; at < UINT64_C(0x8000000000);) {
+        struct mem_view v, w;
+        const bool found = space_find(a->memory, at, &v), same = space_find(b->memory, at, &w);
+        if (found != same || v.base != w.base || v.size != w.size) {
+            return true;
+        }
+        if (v.base + v.size <= at) {
+            break;
+        }
+        at = v.base + v.size;
+    }
+    return false;
+}
+
+/* ---- values */
+
+static const char *const numbers[] = {"0",  "1",   "2",   "3",    "9",     "16",
+                                      "64", "128", "512", "4096", "65535", "0x48000000"};
+static const char *const texts[] = {"text", "half", "timer"};
+static const char *const switches[] = {"on", "off"};
+static const char *const addresses[] = {"9", "9.1"};
+static const char *const macs[] = {"02:00:00:00:00:07"};
+
+static const char *const *values_of(const struct prop *p, size_t *n)
+{
+    switch (p->type) {
+    case PROP_BOOL:
+        *n = array_len(switches);
+        return switches;
+    case PROP_ENUM:
+        for (*n = 0; p->choices[*n]; ++*n) {
+        }
+        return p->choices;
+    case PROP_MAC:
+        *n = array_len(macs);
+        return macs;
+    case PROP_PCI_ADDR:
+        *n = array_len(addresses);
+        return addresses;
+    case PROP_STRING:
+    case PROP_DRIVE:
+    case PROP_NETDEV:
+    case PROP_CHARDEV:
+    case PROP_OBJECT:
+        *n = array_len(texts);
+        return texts;
+    default:
+        *n = array_len(numbers);
+        return numbers;
+    }
+}
+
+static bool is_default(const struct prop *p, const char *value)
+{
+    if (props_number_bytes(p->type) && !(p->initial && *p->initial >= '0' && *p->initial <= '9')) {
+        const uint64_t number = strtoull(value, NULL, 0); /* none is 0, a word is all ones */
+        return number == (p->initial ? mask64(8 * (unsigned)props_number_bytes(p->type)) : 0);
+    }
+    return p->initial &&
+           (strcmp(p->initial, value) == 0 ||
+            (props_number_bytes(p->type) && *p->initial >= '0' && *p->initial <= '9' &&
+             strtoull(p->initial, NULL, 0) == strtoull(value, NULL, 0)));
+}
+
+static bool has_test(const struct device_class *cls, const char *prop)
+{
+    const char *name = cls ? cls->name : "machine";
+    for (size_t i = 0; i < array_len(while_running); i++) {
+        const char *start = while_running[i].class_start;
+        if (strcmp(while_running[i].prop, prop) == 0 && strncmp(name, start, strlen(start)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The default is a word that stands for one of the values, whichever fits. */
+static bool chooses_by_itself(const struct prop *p)
+{
+    static const char *const words[] = {"auto", "default"};
+    for (size_t i = 0; p->initial && i < array_len(words); i++) {
+        if (strcmp(p->initial, words[i]) == 0) {
+            return true;
+        }
+    }
+    return props_number_bytes(p->type) && p->initial && !(*p->initial >= '0' && *p->initial <= '9');
+}
+
+/* ---- the tests */
+
+enum outcome {
+    REFUSED,
+    DIFFERS,
+    SAME
+};
+
+static unsigned settings, refused;
+
+static enum outcome try_value(const struct form *f, const struct device_class *cls,
+                              const struct prop *p, const char *value)
+{
+    struct error e = {""};
+    const struct setting s = {cls, p->name, value};
+    struct machine *usual = build(f, NULL, cls, &e), *same = build(f, NULL, cls, &e);
+    if (!usual || !same) { /* no board of this form has the class */
+        CHECK(!usual && !same);
+        return SAME;
+    }
+    struct machine *m = build(f, &s, cls, &e);
+    const enum outcome outcome = !m ? REFUSED
+                                 : memory_differs(usual, m) || map_differs(usual, m) ||
+                                         devices_differ(usual, same, m)
+                                     ? DIFFERS
+                                     : SAME;
+    CHECK_MSG(m || e.text[0], "%s.%s=%s is refused without a word", cls ? cls->name : "machine",
+              p->name, value);
+    fake_virt_free(usual);
+    fake_virt_free(same);
+    if (m) {
+        fake_virt_free(m);
+    }
+    return outcome;
+}
+
+static enum outcome try_forms(const struct device_class *cls, const struct prop *p,
+                              const char *value)
+{
+    enum outcome outcome = SAME;
+    for (size_t i = 0; i < array_len(forms) && outcome == SAME; i++) {
+        outcome = try_value(&forms[i], cls, p, value);
+    }
+    settings++;
+    refused += outcome == REFUSED;
+    return outcome;
+}
+
+static void try_prop(const struct device_class *cls, const struct prop *p)
+{
+    size_t n, same = 0, others = 0;
+    const char *const *values = values_of(p, &n), *which = "";
+    for (size_t i = 0; i < n; i++) {
+        if (!is_default(p, values[i]) && !(p->type == PROP_BOOL && !p->initial && i == 1)) {
+            const bool is_same = try_forms(cls, p, values[i]) == SAME;
+            same += is_same;
+            others += !is_same;
+            which = is_same ? values[i] : which;
+        }
+    }
+    const bool good = same == 0 || (chooses_by_itself(p) && same == 1 && others > 0);
+    CHECK_MSG(good, "%s.%s=%s (and %zu more) changes nothing", cls ? cls->name : "machine", p->name,
+              which, same - 1);
+}
+
+static void try_all(const struct device_class *cls, const struct prop *props)
+{
+    for (const struct prop *p = props; p && p->name; p++) {
+        if (!is_exception(p->name) && !has_test(cls, p->name)) {
+            try_prop(cls, p);
+        }
+    }
+}
+
+TEST(every_value_of_every_property_of_a_device_has_an_effect_or_is_refused)
+{
+    log_set_mask(0);
+    test_stream_init(&line);
+    open_disk();
+    for (unsigned i = 0; device_classes[i]; i++) {
+        try_all(device_classes[i], device_classes[i]->props);
+    }
+    CHECK(settings > 200 && refused > 10 && refused < settings);
+    block_close(disk);
+    strbuf_free(&line.written);
+}
+
+TEST(every_value_of_every_property_of_the_board_has_an_effect_or_is_refused)
+{
+    log_set_mask(0);
+    try_all(NULL, virt_machine_class.props);
+}
+
+static bool file_has(const char *path, const char *text)
+{
+    struct image_file f;
+    struct error e;
+    char *bytes = NULL;
+    bool has = false;
+    if (image_open(&f, "test", path, &e)) {
+        bytes = (char *)image_read_all(&f, "test", 1 << 20, &e);
+        has = bytes && memmem(bytes, f.size, text, strlen(text));
+        image_close(&f);
+    }
+    mem_free(bytes);
+    return has;
+}
+
+TEST(what_is_seen_while_running_has_a_test_and_what_is_not_stands_in_the_manual_page)
+{
+    if (!file_has("docs/user/dragoman.1", ".TH")) {
+        SKIP("it does not run in the tree");
+    }
+    for (size_t i = 0; i < array_len(while_running); i++) {
+        const char *path = while_running[i].file, *test = while_running[i].test;
+        CHECK_MSG(file_has(path, test), "%s has no %s", path, test);
+    }
+    CHECK(array_len(exceptions) <= 10);
+    for (size_t i = 0; i < array_len(exceptions); i++) {
+        char text[64], *out = text;
+        for (const char *p = exceptions[i]; *p; p++) {
+            out += snprintf(out, 3, *p == '-' ? "\\-" : "%c", *p);
+        }
+        CHECK_MSG(file_has("docs/user/dragoman.1", text), "the manual page has no %s", text);
+    }
+}
