@@ -72,7 +72,8 @@ refuses() { # NAME TEXT ARGUMENT...
     out=$(timeout -s KILL 20 "$program" -M virt -display none -serial none -monitor none "$@" 2>&1 < /dev/null)
     if [ $? = 1 ] && [[ $out == *"$text"* ]]; then echo "ok $name"; else echo "not ok $name: ${out:0:200}"; fi
 }
-refuses global_that_a_boards_device_cannot_have 'only the modern interface' -global virtio-mmio.force-legacy=on
+runs global_of_a_boards_device -global virtio-mmio.force-legacy=on
+refuses global_of_what_the_board_decides 'sets it itself' -global arm_gic.num-cpu=2
 refuses global_that_no_device_has "has no property 'foo'" -global pl011.foo=1
 refuses machine_key_with_an_effect "nvdimm: 'on' is not known; accepted: off" -machine nvdimm=on
 refuses vnc_display "display: ':1' is not known; accepted: none" -vnc :1
