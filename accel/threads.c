@@ -2,11 +2,11 @@
 /*
  * The threads that run vCPUs: one a vCPU, or (thread=single, counted) one for all in turn.
  *
- * A thread runs guest code while the accelerator is running and its vCPU is powered on and not
- * halted; else it waits. To stop, accel_stop clears `running`, kicks everybody and waits until all
- * are parked. Where an accelerator needs everybody outside for something (a code cache that is
- * full), the thread that finds out calls a meeting: all threads come out, the last one in does the
- * work, and they go on.
+ * A thread runs guest code while the accelerator is running and its vCPU is powered on, not halted
+ * and without a call to the host under way; else it waits. To stop, accel_stop clears `running`,
+ * kicks everybody and waits until all are parked. Where an accelerator needs everybody outside for
+ * something (a code cache that is full), the thread that finds out calls a meeting: all threads
+ * come out, the last one in does the work, and they go on.
  *
  * A kick that comes while a thread makes up its mind is not lost: it listens (ops->listen) before
  * it looks whether there is anything to do but run.
@@ -25,7 +25,7 @@ static bool is_single(const struct accel *a)
 
 bool accel_has_work(struct vcpu *v)
 {
-    if (atomic_load(&v->powered_off) || v->accel->frozen) {
+    if (atomic_load(&v->powered_off) || atomic_load(&v->calling) || v->accel->frozen) {
         return false;
     }
     if (atomic_load(&v->halted)) {

@@ -34,6 +34,7 @@ struct control {
     enum run_state state;
     struct vcpu *debug_vcpu; /* of the last RUN_DEBUG, else NULL */
     bool ending;             /* quit was asked for */
+    _Atomic bool debugged;   /* a debugger is connected; any thread may ask */
     bool step_without_time;  /* the clock stands during a step, unless its vCPU sleeps */
     struct control_listener *listeners;
 

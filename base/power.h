@@ -33,7 +33,6 @@ struct power {
                                     uint64_t context);
     /* 0 on, 1 off, 2 starting, -1 no such vCPU */
     int (*cpu_state)(struct power *p, uint64_t firmware_id);
-    void (*console_write)(struct power *p, const char *bytes, uint64_t n); /* semihosting output */
 };
 
 #endif

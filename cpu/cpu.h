@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/irq.h"
 #include "base/power.h"
+#include "base/semihost.h"
 #include "base/strbuf.h"
 #include "base/sysreg.h"
 #include "memory/space.h"
@@ -126,9 +127,9 @@ struct cpu_class {
     void (*boot)(struct vcpu *v, uint64_t entry,
                  uint64_t arg); /* first vCPU's start state for a kernel */
 
-    /* From now on v answers the guest's semihosting calls; NULL: the architecture has none. Before
-     * it runs. */
-    void (*allow_semihosting)(struct vcpu *v);
+    /* From now on s answers v's semihosting calls, those of user programs too; NULL: the
+     * architecture has none. Before it runs. */
+    void (*allow_semihosting)(struct vcpu *v, struct semihost *s, bool user);
 
     const struct ir_guest *ir; /* register rows for the translator */
     uint64_t (*pc)(const struct vcpu *v);
@@ -255,6 +256,7 @@ struct vcpu {
         interrupt_lines; /* levels of the input lines: bit n is line n (architecture's numbering) */
     _Atomic bool halted; /* waits for an interrupt (WFI) */
     _Atomic bool powered_off;
+    _Atomic bool calling;     /* waits for the result of a call to the host: takes no interrupt */
     _Atomic bool starting;    /* asked to start; its thread has not come to that yet */
     struct accel_vcpu *accel; /* who runs it keeps this; NULL: nobody yet */
     uint64_t instructions;    /* executed so far, where they are counted */

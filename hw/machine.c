@@ -173,6 +173,7 @@ void machine_reset(struct machine *m)
     for (unsigned i = 0; i < m->vcpu_count; i++) {
         log_registers(m->vcpus[i]);
         m->vcpus[i]->halted = false;
+        m->vcpus[i]->calling = false;
         m->vcpus[i]->cls->reset(m->vcpus[i]);
     }
     place_images(m);

@@ -165,6 +165,9 @@ static void state_changed(void *opaque, enum run_state state)
 {
     struct gdb *g = opaque;
     note_owner(g, state);
+    if (g->calls && g->waiting && (state == RUN_RUNNING || state == RUN_PAUSED)) {
+        return; /* gdb is at work */
+    }
     if (state == RUN_RUNNING || gdb_steps_on(g, state)) {
         return;
     }
@@ -181,7 +184,7 @@ static void state_changed(void *opaque, enum run_state state)
     gdb_stop_reply(g, state);
 }
 
-static void stop(struct gdb *g)
+void gdb_stop(struct gdb *g)
 {
     g->stopping = true;
     g->context.control->stop(g->context.control, RUN_PAUSED);
@@ -223,7 +226,8 @@ static void let_go(struct gdb *g)
     const bool runs = g->resumes || g->context.control->state == RUN_RUNNING;
     g->waiting = false;
     g->in_range = NULL;
-    stop(g);
+    gdb_stop(g);
+    gdb_lose_calls(g);
     gdb_remove_all_points(g);
     if (g->frozen) {
         gdb_thaw_all(g);
@@ -322,6 +326,9 @@ static void on_packet(void *opaque, const char *packet, size_t n)
     case 'D':
         detach(g, args);
         break;
+    case 'F':
+        gdb_call_done(g, args);
+        break;
     case 'H':
         set_thread(g, args);
         break;
@@ -367,7 +374,7 @@ static void on_packet(void *opaque, const char *packet, size_t n)
 static void on_interrupt(void *opaque)
 {
     struct gdb *g = opaque;
-    if (g->context.control->state != RUN_RUNNING && g->waiting) {
+    if (g->context.control->state != RUN_RUNNING && g->waiting && !g->calls) {
         g->waiting = false;
         gdb_stop_reply(g, RUN_PAUSED);
     }
@@ -393,8 +400,8 @@ static void receive(void *opaque, const uint8_t *bytes, size_t n)
     const bool ack = g->detached && n == 1 && *bytes == '+'; /* of the answer to its goodbye */
     g->detached &= ack;
     if (g->context.control->state == RUN_RUNNING && !ack) {
-        g->in_range = NULL;
-        stop(g);
+        g->in_range = g->calls ? g->in_range : NULL;
+        gdb_stop(g);
     }
     gdb_packets_receive(&g->packets, bytes, n);
 }
@@ -413,7 +420,8 @@ static void opened(struct gdb *g)
     g->general = g->context.machine->vcpus[0];
     g->running = NULL;
     g->resumes = g->context.control->state == RUN_RUNNING;
-    stop(g);
+    g->context.control->debugged = true;
+    gdb_stop(g);
 }
 
 static void event(void *opaque, enum stream_event e)
@@ -423,6 +431,7 @@ static void event(void *opaque, enum stream_event e)
         opened(g);
     } else if (e == STREAM_CLOSED) {
         g->connected = false;
+        g->context.control->debugged = false;
         let_go(g);
     }
 }
@@ -453,7 +462,9 @@ void gdb_destroy(struct gdb *g, int status)
         snprintf(text, sizeof(text), "W%02x", (unsigned)status & 0xff);
         gdb_reply(g, text);
     }
+    gdb_lose_calls(g);
     gdb_remove_all_points(g);
+    g->context.control->debugged = false;
     g->stream->ops->set_reader(g->stream, NULL);
     control_unlisten(g->context.control, &g->listener);
     gdb_packets_free(&g->packets);

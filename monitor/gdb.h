@@ -31,10 +31,25 @@ extern const struct gdb_guest gdb_accel; /* accel/accel.h's; in gdb_accel.c */
 
 struct gdb;
 
+/* A call that gdb does on its host, with the guest's memory: text is what follows the F of GDB
+ * manual, "The F Request Packet". */
+struct gdb_call {
+    struct vcpu *v; /* whose addresses these are; it has stopped */
+    const char *text;
+    /* With the machine stopped; error: an errno as gdb numbers them, 0: none. */
+    void (*done)(void *opaque, int64_t result, int error);
+    void *opaque;
+};
+#define GDB_CALL_LOST 9999 /* EUNKNOWN: nobody is there to do it */
+
 /* Serves gdb on the stream, which stays the caller's. A peer that connects stops the machine. Never
  * NULL. */
 struct gdb *gdb_create(const struct monitor_context *c, const struct gdb_guest *guest,
                        struct stream *s);
+
+/* Stops the machine, which goes on as it ran when the call is done. The text stays the caller's
+ * until then. false: no gdb is connected. */
+bool gdb_ask(struct gdb *g, const struct gdb_call *c);
 
 /* Takes out all break and watch points, and tells the peer that the program has ended with that
  * status. */

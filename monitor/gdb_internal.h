@@ -48,8 +48,10 @@ struct gdb {
     struct vcpu *general;              /* Hg: of registers and memory */
     struct vcpu *running;              /* Hc: of s and c; NULL: any */
     struct gdb_point *points;
+    struct gdb_pending *calls; /* that gdb does for the guest; it is at the first */
 
     unsigned sstep;        /* GDB_SSTEP_ */
+    bool has_stepped;      /* it has, and then come to a call that gdb does */
     struct vcpu *stepped;  /* who made the last step; NULL: all were let go */
     struct vcpu *in_range; /* vCont;r: steps on while its PC is in the range */
     uint64_t range_start, range_end;
@@ -70,12 +72,14 @@ void gdb_put_thread(const struct gdb *g, const struct vcpu *v, struct strbuf *ou
 /* The machine stands, for that reason. */
 void gdb_stop_reply(struct gdb *g, enum run_state state);
 const struct gdb_point *gdb_breakpoint_at(struct gdb *g, uint64_t pc); /* NULL: none */
+void gdb_stop(struct gdb *g);                                          /* by our own wish */
 
 /* ---- gdb_run.c */
 
 void gdb_resume(struct gdb *g, const char *args, bool stepping);             /* c, s */
 void gdb_resume_with_signal(struct gdb *g, const char *args, bool stepping); /* C, S */
 void gdb_resume_threads(struct gdb *g, const char *args);                    /* vCont */
+void gdb_go_on(struct gdb *g);                                               /* as it ran */
 /* A step within a range is over: true: another one begins. */
 bool gdb_steps_on(struct gdb *g, enum run_state state);
 /* Also for who lets the machine go on from elsewhere. */
@@ -93,6 +97,12 @@ void gdb_write_binary(struct gdb *g, const char *args, size_t n); /* X */
 void gdb_insert_point(struct gdb *g, const char *args);           /* Z */
 void gdb_remove_point(struct gdb *g, const char *args);           /* z */
 void gdb_remove_all_points(struct gdb *g);
+
+/* ---- gdb_fileio.c */
+
+void gdb_send_call(struct gdb *g);                   /* the first one */
+void gdb_call_done(struct gdb *g, const char *args); /* F */
+void gdb_lose_calls(struct gdb *g);                  /* nobody does them any more */
 
 /* ---- gdb_query.c: q, Q */
 

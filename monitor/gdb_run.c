@@ -13,6 +13,10 @@ static void run(struct gdb *g)
 {
     struct error e;
     g->waiting = true;
+    if (g->calls) {
+        gdb_send_call(g);
+        return;
+    }
     if (!g->context.control->cont(g->context.control, &e)) {
         g->waiting = false;
         gdb_stop_reply(g, RUN_SHUTDOWN);
@@ -25,8 +29,13 @@ static void step(struct gdb *g, struct vcpu *v)
     struct control *c = g->context.control;
     g->waiting = true;
     g->stepped = v;
+    g->has_stepped = false;
     g->guest->step_masked(v, g->sstep & GDB_SSTEP_NOIRQ);
     c->step_without_time = g->sstep & GDB_SSTEP_NOTIMER;
+    if (g->calls) {
+        gdb_send_call(g);
+        return;
+    }
     c->step(c, v);
 }
 
@@ -49,6 +58,16 @@ bool gdb_steps_on(struct gdb *g, enum run_state state)
     return true;
 }
 
+void gdb_go_on(struct gdb *g)
+{
+    struct error e;
+    if (g->stepped) {
+        step(g, g->stepped);
+    } else {
+        g->context.control->cont(g->context.control, &e);
+    }
+}
+
 void gdb_thaw_all(struct gdb *g)
 {
     for (unsigned i = 0; i < g->context.machine->vcpu_count; i++) {
@@ -67,6 +86,7 @@ void gdb_resume(struct gdb *g, const char *args, bool stepping)
         v->cls->set_pc(v, pc);
     }
     g->stepped = NULL;
+    g->has_stepped = false;
     if (stepping) {
         step(g, v);
     } else {
@@ -189,6 +209,7 @@ void gdb_resume_threads(struct gdb *g, const char *args)
         return;
     }
     g->stepped = NULL;
+    g->has_stepped = false;
     if (!stepper.what) {
         run(g);
         return;

@@ -67,10 +67,12 @@ struct config {
     const char *pidfile;
     const char *load_state; /* -loadvm; NULL: the machine begins with a reset */
     const char *semihosting_chardev;
+    const char *semihosting_arguments; /* of arg=, with blanks between; NULL: none */
+    int semihosting_where;             /* enum semihost_where */
     const char *seed, *escape_char;
 
     bool nographic, no_defaults, paused, no_reboot, no_shutdown, snapshot, daemonize, semihosting,
-        version;
+        semihosting_user, version;
     bool user_config; /* no effect: there is none */
 
     int reboot, shutdown, panic; /* enum ..._action */

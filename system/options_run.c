@@ -27,22 +27,25 @@ static const struct key_row action_rows[] = {
     {0}};
 
 struct semihosting_group {
-    bool enable;
+    bool enable, user;
     int where;
-    const char *chardev;
+    const char *chardev, *arg;
 };
 
-static const char *const answer_choices[] = {"native", "auto", NULL};
+static const char *const answer_choices[] = {"native", "gdb", "auto", NULL};
 
 static const struct key_row semihosting_rows[] = {
     {"enable", KEY_BOOL, offsetof(struct semihosting_group, enable),
      "answer the guest's calls (on)", NULL},
-    {"target", KEY_CHOICE, offsetof(struct semihosting_group, where), "who answers: this program",
+    {"target", KEY_CHOICE, offsetof(struct semihosting_group, where),
+     "who does what concerns files and consoles: this program, gdb, or gdb if it is there (auto)",
      answer_choices},
     {"chardev", KEY_TEXT, offsetof(struct semihosting_group, chardev),
      "back end of console output (standard error)", NULL},
-    {"userspace", KEY_REFUSED, 0, "not in this build: only privileged code is answered", NULL},
-    {"arg", KEY_REFUSED, 0, "not in this build: the guest cannot ask for its command line", NULL},
+    {"userspace", KEY_BOOL, offsetof(struct semihosting_group, user),
+     "answer user programs too (off)", NULL},
+    {"arg", KEY_TEXT, offsetof(struct semihosting_group, arg),
+     "a word of the guest's command line; may be given more than once", NULL},
     {0}};
 
 /* Reads group k by rows; false too if it asks for help, which is then the rows. */
@@ -57,15 +60,31 @@ static bool read_group(struct config *c, const struct keyvals *k, const struct k
     return keyvals_apply(k, rows, NULL, group, e);
 }
 
+/* All words of arg=, with a blank between. */
+static const char *arguments_of(struct config *c, const struct keyvals *k)
+{
+    struct strbuf s = {0};
+    for (size_t i = 0; i < k->count; i++) {
+        if (strcmp(k->items[i].key, "arg") == 0 && k->items[i].value) {
+            strbuf_printf(&s, "%s%s", s.len ? " " : "", k->items[i].value);
+        }
+    }
+    return config_own(c, strbuf_take(&s));
+}
+
 static bool check_semihosting(struct config *c, struct error *e)
 {
+    c->semihosting_where = 2; /* auto */
     if (c->semihosting_group) {
-        struct semihosting_group g = {.enable = true};
+        struct semihosting_group g = {.enable = true, .where = 2};
         if (!read_group(c, c->semihosting_group, semihosting_rows, &g, e)) {
             return false;
         }
         c->semihosting |= g.enable;
+        c->semihosting_user = g.user;
+        c->semihosting_where = g.where;
         c->semihosting_chardev = g.chardev;
+        c->semihosting_arguments = g.arg ? arguments_of(c, c->semihosting_group) : NULL;
     }
     return true;
 }

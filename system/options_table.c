@@ -163,8 +163,9 @@ const struct option options[] = {
           "virtual time by instructions, 2^N ns each: the same run every time"),
     TEXT("seed", "N", G, seed, "seed of all randomness that the guest sees"),
     FLAG("semihosting", G, semihosting, "answer the guest's semihosting calls"),
-    GROUP("semihosting-config", NULL, "enable=on|off[,chardev=ID]", G, semihosting_group, "enable",
-          "the same, and where its console output goes"),
+    GROUP("semihosting-config", NULL, "enable=on|off[,chardev=ID][,arg=WORD...][,...]", G,
+          semihosting_group, "enable",
+          "the same: who has the files, where the console is, the guest's command line"),
 
     CALL("help", "h", NULL, O, options_take_help, "this text"),
     CALL("man", NULL, NULL, O, options_take_man, "the options as source of a manual page"),

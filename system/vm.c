@@ -104,6 +104,7 @@ static void vm_reset(struct control *c)
     bool running = c->state == RUN_RUNNING;
     vm_halt(vm);
     vm->requests = 0; /* those of the time before */
+    semihost_reset(vm->semihosting);
     accel_forget(vm->accel);
     machine_reset(vm->machine);
     vm->needs_reset = false;
@@ -324,6 +325,7 @@ void vm_destroy(struct vm *vm)
         chardevs_destroy(vm->chardevs);
     }
     loop_run_posted(vm->loop); /* what still names the streams and the vm, and has nothing to do */
+    vm_close_semihosting(vm);
     if (vm->realtime) {
         realtime_destroy(vm->realtime);
     }

@@ -14,6 +14,7 @@
 #include "system/chardev.h"
 #include "system/cmdline.h"
 #include "system/realtime.h"
+#include "system/semihost.h"
 
 struct monitor;
 struct gdb;
@@ -48,7 +49,9 @@ struct vm {
     struct monitor **monitors;
     size_t monitor_count;
     struct gdb *gdb;
-    struct stream *semihosting; /* NULL: standard error */
+    struct stream *semihosting_console; /* NULL: standard error */
+    struct semihost *semihosting;       /* NULL: the guest's calls are not answered */
+    char *semihosting_arguments;
 
     struct block_graph *graph;    /* all nodes of -blockdev and -drive */
     struct node_disk *node_disks; /* list */
@@ -123,6 +126,10 @@ bool vm_has_job(const struct vm *vm, const struct block *b);
 bool vm_open_consoles(struct vm *vm, struct error *e);
 bool vm_open_steering(struct vm *vm, struct error *e);
 void vm_close_consoles(struct vm *vm);
+
+/* vm_semihost.c: answers the guest's semihosting calls, if that was asked for; after the board. */
+bool vm_open_semihosting(struct vm *vm, struct error *e);
+void vm_close_semihosting(struct vm *vm);
 
 /* vm_power.c: struct power, for the guest's side; has the loop carry out what was asked for. */
 void vm_power_init(struct vm *vm);

@@ -436,19 +436,6 @@ bool vm_check_properties(struct vm *vm, struct error *e)
     return ok;
 }
 
-static bool allow_semihosting(const struct vm *vm, struct error *e)
-{
-    for (unsigned i = 0; vm->config->semihosting && i < vm->machine->vcpu_count; i++) {
-        struct vcpu *v = vm->machine->vcpus[i];
-        if (!v->cls->allow_semihosting) {
-            return error_set(e, "-semihosting: CPUs of the kind '%s' have no such calls",
-                             v->cls->name);
-        }
-        v->cls->allow_semihosting(v);
-    }
-    return true;
-}
-
 bool vm_build(struct vm *vm, struct error *e)
 {
     struct machine *m = vm->machine;
@@ -469,7 +456,7 @@ bool vm_build(struct vm *vm, struct error *e)
                                             .opaque = vm};
     m->release = vm_release_device;
     m->release_opaque = vm;
-    if (!machine_build(m, e) || !allow_semihosting(vm, e) || !make_cards(vm, e) ||
+    if (!machine_build(m, e) || !vm_open_semihosting(vm, e) || !make_cards(vm, e) ||
         !make_given(vm, e) || !make_disks(vm, e) || !machine_finish(m, e)) {
         return false;
     }

@@ -152,8 +152,8 @@ bool vm_open_consoles(struct vm *vm, struct error *e)
         return false;
     }
     if (c->semihosting_chardev) {
-        vm->semihosting = chardevs_use(vm->chardevs, c->semihosting_chardev, e);
-        if (!vm->semihosting) {
+        vm->semihosting_console = chardevs_use(vm->chardevs, c->semihosting_chardev, e);
+        if (!vm->semihosting_console) {
             error_prefix(e, "%s: chardev: ", c->semihosting_group->where);
             return false;
         }

@@ -6,7 +6,6 @@
  */
 #include <stdatomic.h>
 #include <stddef.h>
-#include <unistd.h>
 
 #include "cpu/cpu.h"
 #include "system/vm.h"
@@ -116,32 +115,8 @@ static int cpu_state(struct power *p, uint64_t id)
     return v ? vcpu_power_state(v) : -1;
 }
 
-/* Semihosting output; without -semihosting-config chardev= it is standard error, as in QEMU. */
-static void console_write(struct power *p, const char *bytes, uint64_t n)
-{
-    struct vm *vm = vm_of(p);
-    while (n > 0) {
-        size_t piece = n < 65536 ? (size_t)n : 65536;
-        size_t done = piece;
-        if (vm->semihosting) {
-            done = stream_write(vm->semihosting, (const uint8_t *)bytes, piece);
-        } else {
-            ssize_t got = write(STDERR_FILENO, bytes, piece);
-            done = got > 0 ? (size_t)got : 0;
-        }
-        if (!done) {
-            return; /* nobody reads it */
-        }
-        bytes += done;
-        n -= done;
-    }
-}
-
 void vm_power_init(struct vm *vm)
 {
-    vm->power = (struct power){.request = request,
-                               .exit_status = exit_status,
-                               .cpu_on = cpu_on,
-                               .cpu_state = cpu_state,
-                               .console_write = console_write};
+    vm->power = (struct power){
+        .request = request, .exit_status = exit_status, .cpu_on = cpu_on, .cpu_state = cpu_state};
 }

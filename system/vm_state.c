@@ -128,7 +128,7 @@ static void clear(const struct display *d)
 /* ---- saving and loading */
 
 enum {
-    PARTS = 4
+    PARTS = 5
 };
 
 static void fill_parts(struct vm *vm, struct snapshot_part *parts)
@@ -138,6 +138,11 @@ static void fill_parts(struct vm *vm, struct snapshot_part *parts)
     parts[1] = (struct snapshot_part){"consoles", 1, write_consoles, read_consoles, vm};
     parts[2] = (struct snapshot_part){"life", 1, write_life, read_life, vm};
     parts[3] = (struct snapshot_part){.name = NULL};
+    if (vm->semihosting) {
+        parts[3] = (struct snapshot_part){"semihosting", 1, semihost_write, semihost_read,
+                                          vm->semihosting};
+        parts[4] = (struct snapshot_part){.name = NULL};
+    }
 }
 
 /* A step that is under way would become a run. */
@@ -146,8 +151,10 @@ static bool is_possible(const struct vm *vm, struct error *e)
     if (vm_disks_wait(vm)) {
         return error_set(e, "a request to a disk has failed and waits for cont");
     }
-    return !(vm->stepping && vm->control.state == RUN_RUNNING) ||
-           error_set(e, "a debugger's step is under way");
+    if (vm->stepping && vm->control.state == RUN_RUNNING) {
+        return error_set(e, "a debugger's step is under way");
+    }
+    return semihost_is_idle(vm->semihosting, e);
 }
 
 bool vm_save_state(struct control *c, const char *path, struct error *e)
@@ -164,7 +171,8 @@ bool vm_save_state(struct control *c, const char *path, struct error *e)
     const struct snapshot s = {vm->machine, vm->accel, parts, &progress};
     vm_halt(vm);
     machine_settle(vm->machine);
-    const bool good = vm_flush_disks(vm, e) && snapshot_save(&s, path, e);
+    const bool good = semihost_can_save(vm->semihosting, e) && vm_flush_disks(vm, e) &&
+                      snapshot_save(&s, path, e);
     clear(&d);
     if (running) {
         vm_go(vm);

@@ -124,9 +124,10 @@ static void set_pc(struct vcpu *v, uint64_t pc)
     arm_cpu(v)->pc = pc;
 }
 
-static void allow_semihosting(struct vcpu *v)
+static void allow_semihosting(struct vcpu *v, struct semihost *s, bool user)
 {
-    arm_cpu(v)->semihosting = true;
+    arm_cpu(v)->semihosting = s;
+    arm_cpu(v)->semihosting_user = user;
 }
 
 static uint64_t mode_key(struct vcpu *v)

@@ -328,13 +328,14 @@ struct arm_cpu {
     uint8_t pauth_level; /* of the algorithm's identification field: 2 EPAC, 3 PAuth2, 4 FPAC, 5
                             FPACCOMBINE */
     uint8_t pad5[7];
-    struct qarma *qarma;   /* of FEAT_PACQARMA5 and FEAT_PACQARMA3, else NULL; owned */
-    uint64_t cbar;         /* CBAR_EL1 */
-    struct rng rng;        /* RNDR, RNDRRS */
-    unsigned cluster_cpus; /* with this one */
+    struct qarma *qarma;          /* of FEAT_PACQARMA5 and FEAT_PACQARMA3, else NULL; owned */
+    uint64_t cbar;                /* CBAR_EL1 */
+    struct semihost *semihosting; /* NULL: not answered */
+    struct rng rng;               /* RNDR, RNDRRS */
+    unsigned cluster_cpus;        /* with this one */
     bool psci_by_hvc;
-    bool semihosting;
-    uint8_t pad6[90]; /* to the end of a multiple of 64 bytes */
+    bool semihosting_user; /* EL0 is answered too */
+    uint8_t pad6[82];      /* to the end of a multiple of 64 bytes */
 };
 
 static inline struct arm_cpu *arm_cpu(struct vcpu *v)

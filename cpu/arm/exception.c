@@ -329,8 +329,9 @@ static uint64_t do_hlt(struct vcpu *v, uint64_t pc, uint64_t y, uint64_t z, uint
 {
     (void)y, (void)z;
     struct arm_cpu *cpu = arm_cpu(v);
-    if (imm == 0xf000 && cpu->semihosting && arm_el(cpu) != 0) {
-        return arm_semihosting(cpu) ? arm_next(cpu, pc + 4) : pc; /* raised: it is taken at pc */
+    if (imm == 0xf000 && arm_semihosting_answers(cpu)) {
+        cpu->pc = pc;
+        return arm_semihosting(cpu) ? arm_next(cpu, pc + 4) : pc;
     }
     return arm_take_sync(cpu, pc, SYNDROME_UNDEFINED);
 }

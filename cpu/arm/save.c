@@ -104,6 +104,7 @@ static const struct field fields[] = {
     FIELD_SKIP(arm_cpu, cluster_cpus),
     FIELD_SKIP(arm_cpu, psci_by_hvc),
     FIELD_SKIP(arm_cpu, semihosting),
+    FIELD_SKIP(arm_cpu, semihosting_user),
     FIELD_SKIP(arm_cpu, pac),
     FIELD_SKIP(arm_cpu, pad1),
     FIELD_SKIP(arm_cpu, pad2),

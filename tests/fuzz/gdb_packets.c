@@ -59,6 +59,10 @@ static const char *const good[] = {
     "qRcmd,782f32697720307831303030",
     "Qqemu.PhyMemMode:1",
     "vKill;1",
+    "F5",
+    "F0",
+    "F-1,2",
+    "F-1,4,C",
 };
 
 static struct {
@@ -67,6 +71,8 @@ static struct {
     struct strbuf out;
     struct fake_machine fake;
     struct rng rng;
+    struct gdb *gdb;
+    unsigned asked, done;
 } t;
 
 static size_t take(struct stream *s, const uint8_t *bytes, size_t n)
@@ -196,6 +202,22 @@ static void machine_moves(void)
     }
 }
 
+static void call_done(void *opaque, int64_t result, int error)
+{
+    (void)opaque, (void)result, (void)error;
+    t.done++;
+}
+
+/* The guest wants something that gdb does. */
+static void guest_asks(void)
+{
+    const struct gdb_call c = {
+        .v = t.fake.vcpus[rng_below(&t.rng, 2)], .text = "read,3,1000,10", .done = call_done};
+    if (rng_below(&t.rng, 10) == 0) {
+        t.asked += gdb_ask(t.gdb, &c);
+    }
+}
+
 static struct gdb *begin(void)
 {
     memset(&t, 0, sizeof(t));
@@ -204,6 +226,7 @@ static struct gdb *begin(void)
     t.stream.ops = &ops;
     struct monitor_context c = {.control = &t.fake.control, .machine = &t.fake.machine};
     struct gdb *g = gdb_create(&c, &fake_guest, &t.stream);
+    t.gdb = g;
     t.reader.event(t.reader.opaque, STREAM_OPENED);
     return g;
 }
@@ -213,6 +236,7 @@ static void end(struct gdb *g)
     gdb_destroy(g, 0);
     CHECK_EQ(t.fake.breakpoints, 0);
     CHECK_EQ(t.fake.watchpoints, 0);
+    CHECK_EQ(t.done, t.asked);
     strbuf_free(&t.out);
     fake_machine_free(&t.fake);
 }
@@ -224,6 +248,7 @@ TEST(changed_packets_get_well_formed_answers)
     for (unsigned i = 0; i < 30000 * test_scale(); i++) {
         feed_packet(packet, mutate(packet, sizeof(packet)));
         machine_moves();
+        guest_asks();
         if (rng_below(&t.rng, 500) == 0) {
             t.reader.event(t.reader.opaque, STREAM_CLOSED);
             t.reader.event(t.reader.opaque, STREAM_OPENED);

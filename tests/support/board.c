@@ -55,14 +55,6 @@ static int cpu_state(struct power *p, uint64_t id)
     return v ? vcpu_power_state(v) : -1;
 }
 
-static void console_write(struct power *p, const char *bytes, uint64_t n)
-{
-    struct test_board *b = board_of(p);
-    os_mutex_lock(&b->lock);
-    strbuf_bytes(&b->output, bytes, n);
-    os_mutex_unlock(&b->lock);
-}
-
 static uint64_t now_ns(void *opaque)
 {
     (void)opaque;
@@ -100,7 +92,7 @@ struct test_board *test_board_new(const struct cpu_class *cls, const char *model
                                   paddr ram_base, uint64_t ram_bytes, struct error *e)
 {
     struct test_board *b = mem_alloc(sizeof(*b));
-    b->power = (struct power){request, exit_status, cpu_on, cpu_state, console_write};
+    b->power = (struct power){request, exit_status, cpu_on, cpu_state};
     os_mutex_init(&b->lock);
     os_cond_init(&b->changed);
     create_spaces(b, cls);
@@ -134,7 +126,6 @@ void test_board_free(struct test_board *b)
     if (b->ram) {
         os_unmap(b->ram, b->ram_bytes);
     }
-    strbuf_free(&b->output);
     mem_free(b);
 }
 

@@ -8,7 +8,6 @@
 
 #include "accel/accel.h"
 #include "base/os.h"
-#include "base/strbuf.h"
 #include "cpu/cpu.h"
 
 struct test_board {
@@ -25,9 +24,8 @@ struct test_board {
     unsigned count;
     struct os_mutex lock; /* of what follows */
     struct os_cond changed;
-    bool ended;           /* the guest switched off, or asked for its end */
-    int status;           /* of semihosting's exit */
-    struct strbuf output; /* of semihosting */
+    bool ended; /* the guest switched off, or asked for its end */
+    int status; /* of semihosting's exit */
 };
 
 /*

@@ -510,6 +510,112 @@ TEST(kill_ends_the_emulator)
     end();
 }
 
+/* ---- calls that gdb does */
+
+static struct {
+    int64_t result;
+    int error;
+    unsigned done;
+} answer;
+
+static void call_done(void *opaque, int64_t result, int error)
+{
+    (void)opaque;
+    answer.result = result;
+    answer.error = error;
+    answer.done++;
+}
+
+/* vCPU cpu asks, as its thread does while the machine runs. */
+static bool guest_asks(unsigned cpu, const char *text)
+{
+    const struct gdb_call c = {.v = t.fake.vcpus[cpu], .text = text, .done = call_done};
+    strbuf_clear(&t.peer.out);
+    memset(&answer, 0, sizeof(answer));
+    return gdb_ask(t.gdb, &c);
+}
+
+TEST(gdb_does_a_call_while_the_machine_stands)
+{
+    begin();
+    raw("c", 1);
+    CHECK(guest_asks(1, "write,1,1000/5"));
+    CHECK_STR(heard(), "Fwrite,1,1000/5");
+    CHECK_EQ(t.fake.control.state, RUN_PAUSED);
+    CHECK_STR(ask("m1000,2"), "0000");
+    CHECK_STR(raw("F5", 2), "+");
+    CHECK_EQ(answer.result, 5);
+    CHECK_EQ(answer.error, 0);
+    CHECK_EQ(t.fake.control.state, RUN_RUNNING);
+    CHECK(guest_asks(0, "open,1000/5,0,1a4"));
+    CHECK_STR(raw("F-1,2", 5), "+");
+    CHECK_EQ(answer.result, -1);
+    CHECK_EQ(answer.error, 2);
+    CHECK(guest_asks(0, "read,0,1000,1"));
+    CHECK_STR(ask("F-1,4,C"), "T02thread:01;"); /* the user has interrupted it */
+    CHECK_EQ(answer.error, 4);
+    CHECK_EQ(t.fake.control.state, RUN_PAUSED);
+    CHECK_STR(ask("F0"), "");
+    end();
+}
+
+TEST(two_vcpus_may_want_a_call_at_once)
+{
+    begin();
+    raw("vCont;c:1", 9); /* and the other one is frozen when gdb is at it, too */
+    CHECK(guest_asks(0, "isatty,1"));
+    CHECK(guest_asks(1, "isatty,2"));
+    CHECK_STR(heard(), ""); /* nothing before the first is done */
+    CHECK_STR(ask("F1"), "Fisatty,2");
+    CHECK_EQ(t.fake.frozen, 2);
+    raw("F0", 2);
+    CHECK_EQ(t.fake.control.state, RUN_RUNNING);
+    CHECK_EQ(t.fake.frozen, 2);
+    end();
+}
+
+TEST(a_step_that_makes_a_call_ends_behind_it)
+{
+    begin();
+    raw("vCont;s:2", 9);
+    CHECK(guest_asks(1, "isatty,1"));
+    CHECK_STR(heard(), "Fisatty,1");
+    CHECK_STR(ask("F1"), "T05thread:02;");
+    raw("vCont;s:2;c:1", 13);
+    CHECK(guest_asks(0, "isatty,1")); /* the other vCPU's: the step is still to be made */
+    CHECK_EQ(t.fake.steps, 2);
+    CHECK_STR(raw("F1", 2), "+");
+    CHECK_EQ(t.fake.steps, 3);
+    end();
+}
+
+TEST(a_call_that_comes_too_late_waits_until_gdb_goes_on)
+{
+    begin();
+    raw("c", 1);
+    fake_machine_stop(&t.fake, 0);
+    CHECK(guest_asks(1, "isatty,1"));
+    CHECK_STR(heard(), "");
+    CHECK_STR(ask("c"), "Fisatty,1");
+    raw("F1", 2);
+    CHECK_EQ(answer.done, 1);
+    CHECK_EQ(t.fake.control.state, RUN_RUNNING);
+    end();
+}
+
+TEST(calls_are_lost_with_their_peer)
+{
+    begin();
+    raw("c", 1);
+    CHECK(guest_asks(1, "isatty,1"));
+    hang_up();
+    CHECK_EQ(answer.done, 1);
+    CHECK_EQ(answer.result, -1);
+    CHECK_EQ(t.fake.control.state, RUN_RUNNING);
+    CHECK(!guest_asks(1, "isatty,1"));
+    end();
+}
+
 /* ---- queries */
 
 TEST(threads_are_the_vcpus)
