@@ -82,6 +82,9 @@ struct control {
      * "block-jobs" tells how far it is. And ends such work. */
     bool (*block_stream)(struct control *c, const char *id, struct error *e);
     bool (*block_job_cancel)(struct control *c, const char *id, struct error *e);
+    /* Waits for gdb at that back end from now on, as -gdb does, and no longer at another; "none":
+     * nowhere. */
+    bool (*gdbserver)(struct control *c, const char *where, struct error *e);
     /* Text of what system/ owns: "chardev", "block", "block-jobs", "network",
      * "version". false: no such topic. */
     bool (*describe)(struct control *c, const char *topic, struct strbuf *out);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Monitor commands that steer the machine's life. */
+#include <string.h>
+
 #include "cpu/cpu.h"
 #include "monitor/commands.h"
 
@@ -52,9 +54,26 @@ static void cpu(struct call *c)
     c->session->cpu = (unsigned)n;
 }
 
+static void gdbserver(struct call *c)
+{
+    struct error e;
+    const char *where = c->count ? c->words[0] : "tcp::1234";
+    if (c->session->of_gdb) {
+        strbuf_puts(c->out, "gdb cannot end its own connection this way\n");
+    } else if (!control_of(c)->gdbserver(control_of(c), where, &e)) {
+        strbuf_printf(c->out, "%s\n", e.text);
+    } else if (strcmp(where, "none") == 0) {
+        strbuf_puts(c->out, "Disabled gdbserver\n");
+    } else {
+        strbuf_printf(c->out, "Waiting for gdb connection on device '%s'\n", where);
+    }
+}
+
 const struct command commands_run[] = {
     {"cont", "c", "", 0, 0, "let the machine run", cont},
     {"cpu", NULL, "N", 1, 1, "the CPU that registers and memory are shown of", cpu},
+    {"gdbserver", NULL, "[BACK-END|none]", 0, 1, "wait for gdb there (tcp::1234), as -gdb",
+     gdbserver},
     {"quit", "q", "", 0, 0, "end the emulator", quit},
     {"stop", "s", "", 0, 0, "stop the machine", stop},
     {"system_powerdown", NULL, "", 0, 0, "press the power button", system_powerdown},

@@ -444,6 +444,7 @@ struct gdb *gdb_create(const struct monitor_context *c, const struct gdb_guest *
     g->guest = guest;
     g->stream = s;
     g->session.context = &g->context;
+    g->session.of_gdb = true;
     g->general = c->machine->vcpus[0];
     g->packets = (struct gdb_packets){
         .write = write_out, .packet = on_packet, .interrupt = on_interrupt, .opaque = g};
@@ -457,10 +458,13 @@ struct gdb *gdb_create(const struct monitor_context *c, const struct gdb_guest *
 
 void gdb_destroy(struct gdb *g, int status)
 {
-    if (g->connected) {
+    if (g->connected && status >= 0) {
         char text[8];
         snprintf(text, sizeof(text), "W%02x", (unsigned)status & 0xff);
         gdb_reply(g, text);
+    }
+    if (g->connected && status < 0) {
+        let_go(g);
     }
     gdb_lose_calls(g);
     gdb_remove_all_points(g);

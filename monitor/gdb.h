@@ -52,7 +52,7 @@ struct gdb *gdb_create(const struct monitor_context *c, const struct gdb_guest *
 bool gdb_ask(struct gdb *g, const struct gdb_call *c);
 
 /* Takes out all break and watch points, and tells the peer that the program has ended with that
- * status. */
+ * status; -1: it has not. */
 void gdb_destroy(struct gdb *g, int status);
 
 #endif

@@ -73,17 +73,28 @@ static bool get_register(struct vcpu *v, const struct cpu_reg *r, const char *te
     return true;
 }
 
+/* g and G hold the registers of the first feature, which are the core's, as QEMU has it; gdb asks
+ * for others one by one. */
+static unsigned core_registers(const struct cpu_class *cls)
+{
+    const struct cpu_reg *first = gdb_find_register(cls, 0), *r = first;
+    unsigned n = 0;
+    while (r && (r->gdb_feature == first->gdb_feature ||
+                 (r->gdb_feature && first->gdb_feature &&
+                  strcmp(r->gdb_feature, first->gdb_feature) == 0))) {
+        r = gdb_find_register(cls, ++n);
+    }
+    return n;
+}
+
 void gdb_read_registers(struct gdb *g, const char *args)
 {
     const struct cpu_class *cls = g->general->cls;
-    unsigned count = gdb_register_count(cls);
+    unsigned count = core_registers(cls);
     struct strbuf s = {0};
     (void)args;
     for (unsigned i = 0; i < count; i++) {
-        const struct cpu_reg *r = gdb_find_register(cls, i);
-        if (r) {
-            put_register(g->general, r, &s);
-        }
+        put_register(g->general, gdb_find_register(cls, i), &s);
     }
     gdb_reply_buffer(g, &s);
 }
@@ -91,12 +102,9 @@ void gdb_read_registers(struct gdb *g, const char *args)
 void gdb_write_registers(struct gdb *g, const char *args)
 {
     const struct cpu_class *cls = g->general->cls;
-    unsigned count = gdb_register_count(cls);
+    unsigned count = core_registers(cls);
     for (unsigned i = 0; i < count && *args; i++) {
         const struct cpu_reg *r = gdb_find_register(cls, i);
-        if (!r) {
-            continue;
-        }
         const bool fixed = r->get && !r->set && !is_pc(r);
         if (!fixed && !get_register(g->general, r, args)) {
             gdb_error(g, GDB_EINVAL);

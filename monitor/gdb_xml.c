@@ -108,14 +108,3 @@ const struct cpu_reg *gdb_find_register(const struct cpu_class *cls, unsigned nu
     }
     return NULL;
 }
-
-unsigned gdb_register_count(const struct cpu_class *cls)
-{
-    unsigned n = 0;
-    for (const struct cpu_reg *r = cls->regs; r->name; r++) {
-        if (r->gdb >= 0 && (unsigned)r->gdb >= n) {
-            n = (unsigned)r->gdb + 1;
-        }
-    }
-    return n;
-}

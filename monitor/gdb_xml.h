@@ -12,7 +12,4 @@ char *gdb_describe_registers(const struct cpu_class *cls);
 /* The row with gdb's number, or NULL. */
 const struct cpu_reg *gdb_find_register(const struct cpu_class *cls, unsigned number);
 
-/* One more than the highest number. */
-unsigned gdb_register_count(const struct cpu_class *cls);
-
 #endif

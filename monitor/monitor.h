@@ -31,6 +31,7 @@ void monitor_destroy(struct monitor *m);
 struct monitor_session {
     const struct monitor_context *context;
     unsigned cpu;
+    bool of_gdb; /* gdb gives them, by its "monitor" command */
 };
 
 /* Runs one line; what the command says is appended to out, a newline at the end of each line. */

@@ -75,19 +75,24 @@ struct chardevs *chardevs_create(struct loop *l)
     return c;
 }
 
+static void close_chardev(struct chardev *d)
+{
+    if (d->mux) {
+        mux_destroy(d->mux);
+    } else {
+        d->stream->ops->set_reader(d->stream, NULL);
+        d->stream->ops->close(d->stream);
+    }
+    keyvals_free(d->group);
+    mem_free(d);
+}
+
 void chardevs_destroy(struct chardevs *c)
 {
     while (c->list) {
         struct chardev *d = c->list;
         c->list = d->next;
-        if (d->mux) {
-            mux_destroy(d->mux);
-        } else {
-            d->stream->ops->set_reader(d->stream, NULL);
-            d->stream->ops->close(d->stream);
-        }
-        keyvals_free(d->group);
-        mem_free(d);
+        close_chardev(d);
     }
     mem_free(c);
 }
@@ -276,6 +281,21 @@ struct stream *chardevs_find_ringbuf(struct chardevs *c, const char *id, struct 
         return NULL;
     }
     return d->stream;
+}
+
+void chardevs_leave(struct chardevs *c, const char *id, bool closes)
+{
+    struct chardev **at = &c->list;
+    while (*at && strcmp((*at)->config.id, id) != 0) {
+        at = &(*at)->next;
+    }
+    struct chardev *d = *at;
+    if (d && closes) {
+        *at = d->next;
+        close_chardev(d);
+    } else if (d) {
+        d->users--;
+    }
 }
 
 void chardevs_describe(const struct chardevs *c, struct strbuf *out)

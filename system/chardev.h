@@ -112,6 +112,10 @@ void chardevs_leave(struct chardevs *c, const char *id);
 
 /* The ringbuf of that id, for the monitor; NULL: e says why. */
 struct stream *chardevs_find_ringbuf(struct chardevs *c, const char *id, struct error *e);
+/* The user of back end id is gone, having called set_reader(NULL); with `closes` the back end is,
+ * too.
+ */
+void chardevs_leave(struct chardevs *c, const char *id, bool closes);
 
 /* Who is in front of each multiplexed back end, by its id, in a saved state. What is not there now
  * is passed over: back ends are the user's, and may be other ones. */

@@ -224,6 +224,7 @@ static void init_control(struct vm *vm)
                                    .quit = vm_quit,
                                    .save = vm_save_state,
                                    .load = vm_load_state,
+                                   .gdbserver = vm_gdbserver,
                                    .network = vm_network,
                                    .block_resize = vm_block_resize,
                                    .block_change = vm_block_change,

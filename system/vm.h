@@ -49,6 +49,8 @@ struct vm {
     struct monitor **monitors;
     size_t monitor_count;
     struct gdb *gdb;
+    char *gdb_backend;                  /* where it is waited for */
+    bool gdb_closes;                    /* and nobody else needs that */
     struct stream *semihosting_console; /* NULL: standard error */
     struct semihost *semihosting;       /* NULL: the guest's calls are not answered */
     char *semihosting_arguments;
@@ -126,6 +128,7 @@ bool vm_has_job(const struct vm *vm, const struct block *b);
 bool vm_open_consoles(struct vm *vm, struct error *e);
 bool vm_open_steering(struct vm *vm, struct error *e);
 void vm_close_consoles(struct vm *vm);
+bool vm_gdbserver(struct control *c, const char *where, struct error *e); /* control.gdbserver */
 
 /* vm_semihost.c: answers the guest's semihosting calls, if that was asked for; after the board. */
 bool vm_open_semihosting(struct vm *vm, struct error *e);

@@ -218,22 +218,45 @@ static bool open_serial_monitors(struct vm *vm, struct error *e)
     return true;
 }
 
-static bool open_gdb(struct vm *vm, struct error *e)
+/* An id of its own, which no -chardev has taken unless it was meant to. */
+#define GDB_BACKEND "gdb"
+
+static bool open_gdb(struct vm *vm, const char *text, struct error *e)
 {
-    const char *text = vm->config->gdb;
     if (!text || is(text, "none")) {
         return true;
     }
-    struct stream *s = open_short(
-        vm,
-        &(struct chardev_short){
-            .option = "-gdb", .text = text, .id = "gdb", .extra = "server=on,wait=off,nodelay=on"},
-        e);
+    const struct chardev_short how = {.option = "-gdb",
+                                      .text = text,
+                                      .id = GDB_BACKEND,
+                                      .extra = "server=on,wait=off,nodelay=on"};
+    struct stream *s = open_short(vm, &how, e);
     if (s) {
         struct monitor_context context = steering(vm);
         vm->gdb = gdb_create(&context, &gdb_accel, s);
+        vm->gdb_backend = mem_strdup(has_prefix(text, "chardev:") ? text + 8 : GDB_BACKEND);
+        vm->gdb_closes = !has_prefix(text, "chardev:");
     }
     return s != NULL;
+}
+
+/* A machine that gdb had stopped runs on. */
+static void close_gdb(struct vm *vm)
+{
+    if (vm->gdb) {
+        gdb_destroy(vm->gdb, -1);
+        vm->gdb = NULL;
+        chardevs_leave(vm->chardevs, vm->gdb_backend, vm->gdb_closes);
+        mem_free(vm->gdb_backend);
+        vm->gdb_backend = NULL;
+    }
+}
+
+bool vm_gdbserver(struct control *c, const char *where, struct error *e)
+{
+    struct vm *vm = (struct vm *)c;
+    close_gdb(vm);
+    return open_gdb(vm, where, e);
 }
 
 bool vm_open_steering(struct vm *vm, struct error *e)
@@ -257,7 +280,7 @@ bool vm_open_steering(struct vm *vm, struct error *e)
         !terminal_is_taken(c) && !open_monitor(vm, "stdio", e)) {
         return false;
     }
-    return open_gdb(vm, e);
+    return open_gdb(vm, c->gdb, e);
 }
 
 void vm_close_consoles(struct vm *vm)
@@ -271,6 +294,8 @@ void vm_close_consoles(struct vm *vm)
     if (vm->gdb) {
         gdb_destroy(vm->gdb, vm->status);
         vm->gdb = NULL;
+        mem_free(vm->gdb_backend);
+        vm->gdb_backend = NULL;
     }
     mem_free(vm->serials);
     vm->serials = NULL;

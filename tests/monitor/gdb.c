@@ -158,6 +158,78 @@ TEST(machine_runs_on_when_its_debugger_goes)
     finish();
 }
 
+/* Another emulator's output is gdb's line. */
+static bool debug_piped(const char *commands)
+{
+    char command[8192];
+    const char *kernel = session_guest("hello");
+    snprintf(command, sizeof(command),
+             "timeout 60 gdb-multiarch -nx -batch -ex 'set confirm off' -ex 'file %s' "
+             "-ex 'target remote | %s -M virt -nic none -display none -serial null -S -kernel %s "
+             "-gdb stdio' %s 2>&1 < /dev/null",
+             kernel, session_program(), kernel, commands);
+    FILE *f = popen(command, "r");
+    const size_t got = fread(output, 1, sizeof(output) - 1, f);
+    output[got] = '\0';
+    pclose(f);
+    return got > 0;
+}
+
+TEST(gdb_starts_the_emulator_itself)
+{
+    NEEDS_GDB();
+    REQUIRE(debug_piped("-ex 'break putc' -ex continue -ex 'p/x $pc' -ex kill"));
+    saw("Breakpoint 1, ");
+}
+
+TEST(program_is_loaded_by_gdb)
+{
+    NEEDS_GDB();
+    REQUIRE(debug(NULL,
+                  "-ex 'set {int}0x40200000 = 0' -ex load -ex 'p/x $pc' -ex 'compare-sections' "
+                  "-ex 'break putc' -ex continue -ex kill"));
+    saw("Transfer rate: ");
+    saw("Section .text, range 0x40200000 ");
+    saw(": matched.");
+    saw("= 0x40200000");
+    saw("Breakpoint 1, ");
+    finish();
+}
+
+/* Connects to the stub at path, and says whether it is there. */
+static bool answers_at(const char *path)
+{
+    char command[300];
+    snprintf(
+        command, sizeof(command),
+        "timeout 60 gdb-multiarch -nx -batch -ex 'target remote %s' -ex detach 2>&1 < /dev/null | "
+        "grep -q 'detached\\]'",
+        path);
+    return system(command) == 0;
+}
+
+TEST(monitor_moves_the_debuggers_door)
+{
+    static const char *const monitor[] = {"-monitor", "stdio", NULL};
+    char path[100], line[300];
+    NEEDS_GDB();
+    const char *first = start("hello", monitor);
+    snprintf(path, sizeof(path), "%s/second", session_folder());
+    snprintf(line, sizeof(line), "gdbserver unix:path=%s,server=on,wait=off\r", path);
+    CHECK(answers_at(first));
+    session_type(&s, line);
+    CHECK(session_expect(&s, "Waiting for gdb connection on device 'unix:path="));
+    CHECK(answers_at(path));
+    CHECK(!answers_at(first));
+    session_type(&s, "gdbserver none\r");
+    CHECK(session_expect(&s, "Disabled gdbserver"));
+    CHECK(!answers_at(path));
+    session_type(&s, "gdbserver nowhere\r");
+    CHECK(session_expect(&s, "-gdb nowhere: not a back end"));
+    session_type(&s, "quit\r");
+    finish();
+}
+
 TEST(monitor_command_and_detach)
 {
     NEEDS_GDB();
