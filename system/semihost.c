@@ -226,6 +226,13 @@ void semihost_destroy(struct semihost *s)
     mem_free(h);
 }
 
+void semihost_stop(struct semihost *s)
+{
+    if (s) {
+        host_of(s)->stopped = true;
+    }
+}
+
 void semihost_reset(struct semihost *s)
 {
     if (s) {
@@ -292,7 +299,10 @@ static bool read_handle(struct cursor *c, struct handle *f)
 
 static void wake(void *opaque)
 {
-    semihost_wake_all(opaque);
+    const struct semihost_host *h = opaque;
+    if (!h->stopped) {
+        semihost_wake_all(opaque);
+    }
 }
 
 bool semihost_read(void *s, struct cursor *c, unsigned version, bool store, struct error *e)

@@ -54,6 +54,8 @@ struct semihost_config {
  * vCPU runs, on the loop's thread. */
 struct semihost *semihost_create(const struct semihost_config *c);
 void semihost_destroy(struct semihost *s); /* NULL is allowed */
+/* The vCPUs are about to go: nothing reaches them any more. */
+void semihost_stop(struct semihost *s);
 
 /* The machine is reset: nothing is open, and what is under way has nobody to tell. */
 void semihost_reset(struct semihost *s);

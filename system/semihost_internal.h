@@ -88,6 +88,7 @@ struct semihost_host {
     struct semihost base; /* first */
     struct semihost_config c;
     int64_t start_ns;
+    bool stopped;     /* there are no vCPUs any more; of the loop's thread */
     atomic_int error; /* SYS_ERRNO */
     atomic_int where; /* SEMIHOST_NATIVE or SEMIHOST_GDB; SEMIHOST_AUTO: not known yet */
 

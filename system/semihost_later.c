@@ -49,6 +49,9 @@ void semihost_finish_later(struct semihost_later *l, uint64_t result)
 {
     const struct vcpu_work w = {.fn = finish, .args = {(uintptr_t)l, result}};
     struct vcpu *v = l->v;
+    if (l->host->stopped) {
+        return;
+    }
     work_run_on(v, &w);
     vcpu_kick(v);
 }

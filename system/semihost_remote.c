@@ -115,6 +115,9 @@ static void answered(void *opaque, int64_t result, int error)
 static void ask(void *opaque)
 {
     struct semihost_later *l = opaque;
+    if (l->host->stopped) {
+        return;
+    }
     l->host->c.ask(l->host->c.opaque, &l->request);
 }
 

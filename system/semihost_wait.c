@@ -75,7 +75,9 @@ static void ready(void *opaque, unsigned events)
     (void)events;
     os_mutex_lock(&w->host->lock);
     unwatch(w);
-    wake(w);
+    if (!w->host->stopped) {
+        wake(w);
+    }
     os_mutex_unlock(&w->host->lock);
 }
 

@@ -316,6 +316,7 @@ void vm_destroy(struct vm *vm)
     vm->requests = 0;
     vm->guest_ends = false;
     vm_close_consoles(vm);
+    semihost_stop(vm->semihosting);
     if (vm->accel) {
         accel_destroy(vm->accel);
         vm->accel = NULL;

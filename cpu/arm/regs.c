@@ -104,6 +104,12 @@ static uint64_t sp_el1(struct vcpu *v)
         return system_register(v, #name);                                                          \
     }
 ARM_SHOWN_SYSREGS(GETTER)
+#define ALIAS_GETTER(alias, name, gdb)                                                             \
+    static uint64_t alias##_get(struct vcpu *v)                                                    \
+    {                                                                                              \
+        return system_register(v, #name);                                                          \
+    }
+ARM_SHOWN_ALIASES(ALIAS_GETTER)
 
 #define CORE "org.gnu.gdb.aarch64.core"
 #define SYSTEM "org.dragoman.aarch64.system"
@@ -111,6 +117,7 @@ ARM_SHOWN_SYSREGS(GETTER)
 #define X(n, home) {"x" #n, offsetof(struct arm_cpu, x[n]), 64, n, CORE, "int", NULL, NULL},
 #define V(n, home)                                                                                 \
     {"v" #n, offsetof(struct arm_cpu, v[n]), 128, 34 + (n), FPU, "aarch64v", NULL, NULL},
+#define ALIAS_ROW(alias, name, gdb) SYSTEM_ROW(alias, gdb)
 #define SYSTEM_ROW(name, gdb) {#name, 0, 64, gdb, SYSTEM, "uint64", name##_get, NULL},
 
 const struct cpu_reg arm_regs[] = {
@@ -123,6 +130,7 @@ const struct cpu_reg arm_regs[] = {
     {"fpsr", 0, 32, 66, FPU, "int", fpsr_get, fpsr_set},
     {"fpcr", 0, 32, 67, FPU, "int", fpcr_get, fpcr_set},
     ARM_SHOWN_SYSREGS(SYSTEM_ROW)
+    ARM_SHOWN_ALIASES(ALIAS_ROW)
     {"SP_EL0", 0, 64, 79, SYSTEM, "uint64", sp_el0, NULL},
     {"SP_EL1", 0, 64, 80, SYSTEM, "uint64", sp_el1, NULL},
     /* clang-format on */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # fetch.sh CACHE WHAT...
 # Fetches into CACHE, by Debian package name, what tests and measurements run: arm64 (kernel and installer of that
-# architecture), firmware (UEFI and U-Boot for arm64), userland (an arm64 initramfs with Python and its tests), qemu10 (QEMU 10 and qemu-user, to compare with),
+# architecture), firmware (UEFI and U-Boot for arm64), userland (an arm64 initramfs with Python and its tests), picolibc (a C library for bare metal), qemu10 (QEMU 10 and qemu-user, to compare with),
 # bench, wide, languages (arm64 initramfs of the sets of workloads).
 # What is there already is kept and needs no network.
 set -eu
@@ -35,6 +35,11 @@ for what; do
         [ -x "$cache/qemu10/bin/qemu-system-aarch64" ] && continue
         echo "fetching QEMU 10 from Debian's backports into $cache (unpacked there, not installed)"
         quietly "$cache/qemu10.log" "$here/../bench/qemu10.sh" "$cache"
+        ;;
+    picolibc)
+        [ -d "$cache/picolibc/usr" ] && continue
+        echo "fetching picolibc for arm64 into $cache"
+        quietly "$cache/picolibc.log" "$here/mkpicolibc.sh" "$cache"
         ;;
     userland)
         [ -e "$cache/arm64/userland.cpio" ] && continue

@@ -24,7 +24,7 @@ finish() {
 }
 trap finish EXIT
 
-for f in $lib/lib/*.S $lib/lib/*.c tests/system/semihosting/*.c; do
+for f in $lib/lib/*.S $lib/lib/*.c $here/calls.c $here/keys.c; do
     clang-14 --target=aarch64-none-elf -march=armv8.5-a+fp16 -mgeneral-regs-only -mstrict-align -ffreestanding -fno-pic \
         -O2 -g -Wall -Wextra -I. -c -o "$tmp/$(basename "$f").o" "$f" || { echo "not ok guests: they do not compile"; exit 1; }
 done
@@ -92,6 +92,37 @@ if [ -x "$reference" ]; then
     if grep -v '^#' "$here/differences" | diff - differs > diff; then echo "ok calls_as_qemu"; else echo "not ok calls_as_qemu: $(head -4 diff | tr '\n' ' ')"; fi
 else
     echo "skip calls_as_qemu: $reference is not there (make oracle)"
+fi
+
+# ---- a program of picolibc, which knows of no emulator
+
+library=$cache/picolibc/usr/lib/picolibc/aarch64-linux-gnu
+
+# compile_program: with what the library's own compiler would have for it
+compile_program() {
+    local f
+    for f in program runtime; do
+        clang-14 --target=aarch64-none-elf -march=armv8-a -mstrict-align -ffreestanding -fno-pic -O2 -nostdlibinc \
+            -isystem "$library/include" -c -o "$tmp/$f.o" "$here/$f.c" || return 1
+    done
+    aarch64-linux-gnu-ld --no-warn-rwx-segments -static --defsym=__flash=0x40080000 --defsym=__flash_size=0x200000 \
+        --defsym=__ram=0x40400000 --defsym=__ram_size=0x800000 --defsym=__stack_size=0x10000 -T "$library/lib/picolibc.ld" \
+        -o "$tmp/program.elf" "$library/lib/crt0-semihost.o" "$tmp/program.o" "$tmp/runtime.o" \
+        --start-group "$library"/lib/lib{c,semihost,m}.a --end-group
+}
+
+if [ ! -d "$library" ]; then
+    echo "skip program_of_a_library: picolibc is not there (make guests)"
+elif ! compile_program; then
+    echo "not ok program_of_a_library: it does not compile"
+else
+    fresh
+    cp "$tmp/program.elf" .
+    echo "dear host" | board "$program" program -monitor none -chardev stdio,id=console \
+        -semihosting-config enable=on,chardev=console,arg=program,arg=one,arg=two,arg=three > uart 2> err
+    status=$?
+    as_expected program_of_a_library "$here/program.expect"
+    [ $status = 23 ] && echo "ok its_status_is_the_emulators" || echo "not ok its_status_is_the_emulators: $status $(tail -1 err)"
 fi
 
 # ---- gdb does the calls
@@ -206,6 +237,15 @@ name=exit_for_another_reason_is_a_failure
 fresh
 keys ""
 if see uart ready && printf x >&6; then ends 1; else give_up; fi
+
+name=keys_with_the_counted_clock
+fresh
+keys "" -icount shift=2,sleep=off
+if see uart ready && printf k >&6 && see uart 'key 0x0000006b' && see uart 'interrupts came meanwhile' && printf e >&6; then
+    ends 9
+else
+    give_up
+fi
 
 name=user_programs_are_answered_if_asked
 fresh
