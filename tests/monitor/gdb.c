@@ -101,7 +101,7 @@ TEST(system_registers_can_be_looked_at)
                         "-ex 'p $SP_EL1 == $sp' -ex 'p $VBAR_EL1 = 8' -ex 'p/x $VBAR_EL1' "
                         "-ex 'printf \"named as in QEMU %d %d %d\\n\", $SCTLR == $SCTLR_EL1, "
                         "$ID_AA64MMFR0_EL1 != 0, $CNTFRQ_EL0 > 0' -ex kill"));
-    saw("MIDR_EL1       0xf0440");
+    saw("MIDR_EL1       0xf0510");
     saw("= 0\n$2 = 1\n");
     saw("Could not write register \"VBAR_EL1\"");
     saw("named as in QEMU 1 1 1");

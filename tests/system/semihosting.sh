@@ -226,7 +226,7 @@ name=machine_stops_while_a_call_waits_for_a_key
 fresh
 keys ""
 if see uart ready && say stop && say 'info status' && see monitor 'VM status: paused' && say cont && say 'info status' &&
-    see monitor 'VM status: running' && printf k >&6 && see uart 'key 0x0000006b' && see uart 'interrupts came meanwhile'; then
+    see monitor 'VM status: running' && see uart 'third tick' && printf k >&6 && see uart 'key 0x0000006b'; then
     printf e >&6
     ends 9
 else
@@ -241,7 +241,7 @@ if see uart ready && printf x >&6; then ends 1; else give_up; fi
 name=keys_with_the_counted_clock
 fresh
 keys "" -icount shift=2,sleep=off
-if see uart ready && printf k >&6 && see uart 'key 0x0000006b' && see uart 'interrupts came meanwhile' && printf e >&6; then
+if see uart 'third tick' && printf k >&6 && see uart 'key 0x0000006b' && printf e >&6; then
     ends 9
 else
     give_up
