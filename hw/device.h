@@ -51,6 +51,7 @@ enum prop_type {
     PROP_ENUM /* int; names in choices */,
     PROP_MAC /* uint8_t[6] */,
     PROP_PCI_ADDR /* int32_t devfn, -1 any: "5", "5.1" */,
+    PROP_BOOTINDEX /* int32_t, -1 none: the place among what firmware boots from */,
     PROP_DRIVE,
     PROP_NETDEV,
     PROP_CHARDEV,
@@ -153,7 +154,8 @@ struct device_class {
     void (*loaded)(struct device *d);
     void (*resume)(struct device *d);
     unsigned flags;
-    const void *kind; /* class data of its bus: struct pci_class, struct virtio_class … */
+    const char *boot_node; /* what firmware calls the thing on it to boot from: "disk@0,0" */
+    const void *kind;      /* class data of its bus: struct pci_class, struct virtio_class … */
 };
 
 struct device {

@@ -15,10 +15,11 @@
 
 struct vcpu;
 struct cpu_class;
-struct block;   /* block/block.h: an open disk */
-struct balloon; /* hw/balloon.h: a memory balloon */
-struct numa;    /* hw/numa.h */
-struct netdev;  /* net/net.h: a packet back end */
+struct block;           /* block/block.h: an open disk */
+struct balloon;         /* hw/balloon.h: a memory balloon */
+struct numa;            /* hw/numa.h */
+struct firmware_config; /* hw/firmware.h */
+struct netdev;          /* net/net.h: a packet back end */
 
 /* The options of one machine as the command line gave them; strings are owned by the machine's
  * configuration. */
@@ -36,7 +37,8 @@ struct machine_config {
                      not decide */
     int64_t rtc_base_s; /* seconds since 1970 at start; from -rtc */
     const char *uuid, *name;
-    const struct numa *numa; /* NULL: all memory is one node */
+    const struct numa *numa;                /* NULL: all memory is one node */
+    const struct firmware_config *firmware; /* NULL: nothing was said */
 };
 
 /* Back ends by id; each returns NULL and an error when there is no such id or it is in use. */
@@ -208,6 +210,8 @@ struct bus {
     void (*info)(const struct bus *b, struct strbuf *out);
     /* The place in a word, as far as the bus has several; or NULL. */
     void (*place)(const struct device *d, char *text, size_t size);
+    /* Appends the path by which firmware knows d ("/pci@ffffffffffffffff/scsi@3"); or NULL. */
+    void (*firmware_path)(const struct device *d, struct strbuf *out);
     struct bus *next;
 };
 

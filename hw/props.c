@@ -115,6 +115,17 @@ static const char *parse_pci_addr(const char *text, int32_t *out)
     return NULL;
 }
 
+static const char *parse_bootindex(const char *text, int32_t *out)
+{
+    uint64_t n = 0;
+    const bool none = strcmp(text, "-1") == 0;
+    if (!none && parse_unsigned(text, INT32_MAX, &n)) {
+        return "a number from 0 to 2147483647, or -1";
+    }
+    *out = none ? -1 : (int32_t)n;
+    return NULL;
+}
+
 static bool parse_enum(const struct prop *p, const char *text, int *out)
 {
     for (int i = 0; p->choices[i]; i++) {
@@ -137,6 +148,7 @@ size_t props_number_bytes(enum prop_type type)
         return 2;
     case PROP_U32:
     case PROP_PCI_ADDR:
+    case PROP_BOOTINDEX:
         return 4;
     case PROP_U64:
     case PROP_SIZE:
@@ -207,6 +219,8 @@ static const char *assign(const struct prop *p, void *at, const char *value)
         return parse_mac(value, at);
     case PROP_PCI_ADDR:
         return parse_pci_addr(value, at);
+    case PROP_BOOTINDEX:
+        return parse_bootindex(value, at);
     case PROP_STRING:
     case PROP_DRIVE:
     case PROP_NETDEV:
@@ -343,6 +357,9 @@ static void describe(const struct prop *p, const void *at, struct strbuf *out)
     case PROP_PCI_ADDR:
         strbuf_printf(out, "%02x.%x", *(const uint32_t *)at >> 3, *(const uint32_t *)at & 7);
         break;
+    case PROP_BOOTINDEX:
+        strbuf_printf(out, "%" PRId32, *(const int32_t *)at);
+        break;
     case PROP_STRING:
     case PROP_DRIVE:
     case PROP_NETDEV:
@@ -384,6 +401,8 @@ static const char *type_name(enum prop_type type)
         return "mac";
     case PROP_PCI_ADDR:
         return "slot.function";
+    case PROP_BOOTINDEX:
+        return "int32";
     case PROP_STRING:
         return "str";
     case PROP_DRIVE:

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "accel/accel.h"
+#include "hw/firmware.h"
 #include "hw/machine.h"
 #include "system/backends.h"
 #include "system/keyval.h"
@@ -49,11 +50,13 @@ struct config {
     struct keyvals
         *machine_group; /* all -machine, merged; after the check: properties of the board */
     struct keyvals *memory_group, *smp_group, *rtc_group, *icount_group, *semihosting_group,
-        *action_group, *name_group, *accel_groups;
-    struct keyvals *drives, *devices, *netdevs, *nics, *nets, *chardevs, *objects, *mons;
+        *action_group, *name_group, *accel_groups, *boot_group;
+    struct keyvals *drives, *devices, *netdevs, *nics, *nets, *chardevs, *objects, *mons, *fw_cfgs,
+        *acpi_tables, *smbios;
     struct keyvals *globals; /* keys driver, property, value */
 
     /* What the check made of them. */
+    struct firmware_config firmware;
     struct drive *drive_list;
     struct blockdev *blockdev_list;
     struct network *network_list;

@@ -75,8 +75,16 @@ char *options_network_cards(void); /* what -nic model= takes; allocated */
 bool options_check_boot(struct config *c,
                         struct error *e); /* options_boot.c: -kernel -bios -L ... */
 
+/* options_firmware.c: -boot -fw_cfg -acpitable; options_smbios.c: -smbios */
+bool options_check_firmware(struct config *c, struct error *e);
+bool options_check_smbios(struct config *c, struct error *e);
+/* The whole of a file of at most max bytes (mem_free); NULL with an error, which begins with where.
+ */
+uint8_t *options_read_file(const char *where, const char *path, uint64_t max, size_t *n,
+                           struct error *e);
+
 /* The arguments of options without an effect (options_harmless.c). */
-extern const struct key_row audio_rows[], boot_rows[], compat_rows[], msg_rows[], overcommit_rows[],
+extern const struct key_row audio_rows[], compat_rows[], msg_rows[], overcommit_rows[],
     run_with_rows[], sandbox_rows[], vnc_rows[], watchdog_rows[];
 bool options_take_harmless(struct config *c, const struct option *o, const char *arg,
                            struct error *e);

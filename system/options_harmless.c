@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Options of QEMU that ask for what this build does not have, where many command lines ask for
- * nothing of it: -vnc none, -boot menu=on. What is harmless is taken and has no effect; what would
- * have one is refused, with what is accepted.
+ * nothing of it: -vnc none, -msg timestamp=on. What is harmless is taken and has no effect; what
+ * would have one is refused, with what is accepted.
  */
 #include <string.h>
 
@@ -15,17 +15,6 @@ static const char *const off[] = {"off", NULL};
 const struct key_row audio_rows[] = {
     {"driver", KEY_CHOICE, 0, "there is no sound", none},
     {"id", KEY_TEXT, 0, "accepted", NULL},
-    {0},
-};
-
-const struct key_row boot_rows[] = {
-    {"order", KEY_TEXT, 0, "accepted: the order is the firmware's own", NULL},
-    {"once", KEY_TEXT, 0, "the same", NULL},
-    {"menu", KEY_BOOL, 0, "accepted: the menu is the firmware's own", NULL},
-    {"splash", KEY_TEXT, 0, "accepted: there is no window", NULL},
-    {"splash-time", KEY_U32, 0, "accepted", NULL},
-    {"reboot-timeout", KEY_TEXT, 0, "accepted", NULL},
-    {"strict", KEY_BOOL, 0, "accepted", NULL},
     {0},
 };
 

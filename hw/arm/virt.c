@@ -21,10 +21,12 @@
 #include "hw/char/pl011.h"
 #include "hw/classes.h"
 #include "hw/decompress.h"
+#include "hw/firmware.h"
 #include "hw/gpio/pl061.h"
 #include "hw/intc/gic.h"
 #include "hw/nvram/fw_cfg.h"
 #include "hw/pci/pci.h"
+#include "hw/smbios/smbios.h"
 #include "hw/virtio/virtio_mmio.h"
 #include "memory/dirty.h"
 
@@ -404,7 +406,6 @@ static bool add_fw_cfg(struct machine *m, struct error *e)
     if (!add_simple(m, VIRT_FW_CFG, 0, &v->fw_cfg, e)) {
         return false;
     }
-    fw_cfg_add_u16(v->fw_cfg, FW_CFG_BOOT_MENU, 0);
     fw_cfg_add_u16(v->fw_cfg, FW_CFG_NB_CPUS, (uint16_t)m->config.cpus);
     return true;
 }
@@ -547,6 +548,24 @@ static bool write_file(const char *path, const void *bytes, size_t n, struct err
     return good || error_set(e, "dumpdtb=%s: %s", path, strerror(errno));
 }
 
+static bool add_smbios(struct machine *m, struct error *e)
+{
+    const struct smbios_platform p = {.manufacturer = "QEMU", /* by which guests know the board */
+                                      .product = "QEMU Virtual Machine",
+                                      .version = m->cls->name,
+                                      .ram_base = virt_rows[VIRT_RAM].base,
+                                      .ram_bytes = m->config.ram_bytes};
+    return smbios_add(virt_of(m)->fw_cfg, m, &p, e);
+}
+
+/* What firmware is told by fw_cfg. */
+static bool add_firmware(struct machine *m, struct error *e)
+{
+    struct virt *v = virt_of(m);
+    return fw_cfg_add_boot(v->fw_cfg, m, e) && add_smbios(m, e) &&
+           (!has_acpi(v) || virt_acpi_add(m, e));
+}
+
 /* Memory has what the guest begins with: kernel, initial RAM disk, device tree. */
 static bool virt_finish(struct machine *m, struct error *e)
 {
@@ -557,7 +576,7 @@ static bool virt_finish(struct machine *m, struct error *e)
                                 .ram_bytes = m->config.ram_bytes,
                                 .placements = &m->placements};
     bool by_firmware = v->has_firmware && m->config.kernel;
-    if ((by_firmware && !give_kernel_to_firmware(m, e)) || (has_acpi(v) && !virt_acpi_add(m, e))) {
+    if ((by_firmware && !give_kernel_to_firmware(m, e)) || !add_firmware(m, e)) {
         return false;
     }
     if (!arm_boot_load(&v->boot, by_firmware ? &without_kernel : &m->config, e)) {

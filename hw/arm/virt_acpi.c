@@ -10,6 +10,7 @@
 #include "hw/acpi/pci.h"
 #include "hw/acpi/tables.h"
 #include "hw/arm/virt.h"
+#include "hw/firmware.h"
 
 /* Interrupts are numbered as the distributor does. */
 enum {
@@ -356,5 +357,9 @@ bool virt_acpi_add(struct machine *m, struct error *e)
     acpi_add_fadt(&t, add_dsdt(&t, m), PSCI_COMPLIANT | PSCI_BY_HVC);
     add_madt(&t, m);
     add_platform(&t, m);
+    for (const struct firmware_blob *b = m->config.firmware ? m->config.firmware->tables : NULL; b;
+         b = b->next) {
+        acpi_add_raw(&t, b->bytes, b->n);
+    }
     return acpi_finish(&t, v->fw_cfg, e);
 }

@@ -95,6 +95,7 @@ void pci_bus_init(struct pci_bus *b, struct machine *m, struct pci_host *host,
     b->bus.describe = pci_describe;
     b->bus.place = pci_place;
     b->bus.info = bridge ? NULL : pci_info;
+    b->bus.firmware_path = pci_firmware_path;
     snprintf(b->bus.name, sizeof(b->bus.name), "%s", name);
 }
 

@@ -64,3 +64,45 @@ void pci_describe(const struct device *d, int indent, struct strbuf *out)
         }
     }
 }
+
+/* ---- paths of firmware (IEEE 1275, PCI bus binding 2.1) */
+
+/* What open firmware calls functions of a class; others go by their ids. */
+static const struct {
+    uint16_t class_code; /* base class and subclass */
+    const char *name;
+} class_names[] = {
+    {0x0100, "scsi"}, {0x0101, "ide"}, {0x0200, "ethernet"},   {0x0300, "display"},
+    {0x0600, "host"}, {0x0601, "isa"}, {0x0604, "pci-bridge"},
+};
+
+static void path_node(const struct pci_device *p, struct strbuf *out)
+{
+    const uint32_t code = p->cls->class_code >> 8;
+    size_t i = 0;
+    while (i < array_len(class_names) && class_names[i].class_code != code) {
+        i++;
+    }
+    if (i < array_len(class_names)) {
+        strbuf_printf(out, "/%s@%x", class_names[i].name, p->devfn >> 3);
+    } else {
+        strbuf_printf(out, "/pci%04x,%04x@%x", p->cls->vendor, p->cls->device, p->devfn >> 3);
+    }
+    if (p->devfn & 7) {
+        strbuf_printf(out, ",%x", p->devfn & 7);
+    }
+}
+
+void pci_firmware_path(const struct device *d, struct strbuf *out)
+{
+    const struct pci_device *way[32];
+    unsigned n = 0;
+    for (const struct pci_device *p = (const struct pci_device *)d; p && n < array_len(way);
+         p = p->bus->bridge) {
+        way[n++] = p;
+    }
+    strbuf_puts(out, "/pci@ffffffffffffffff"); /* a host bridge without an address of its own */
+    while (n) {
+        path_node(way[--n], out);
+    }
+}

@@ -36,6 +36,9 @@ bool pcie_slot_unplug(struct bus *b, struct device *d, struct error *e);
 /* pci_info.c: bus.info of a root bus */
 void pci_info(const struct bus *b, struct strbuf *out);
 
+/* pci_describe.c: bus.firmware_path */
+void pci_firmware_path(const struct device *d, struct strbuf *out);
+
 /* pci_bus.c: completes the PCI Express capability once the function has both it and a place. */
 void pci_express_placed(struct pci_device *p);
 /* The CPU address at which [a, a + size) of bus b is seen, or PCI_UNMAPPED. */

@@ -217,9 +217,9 @@ struct virtio_pci_class {
         .virtio = (virtio_class_)                                                                  \
     }
 
-/* A device class; bus_ is BUS_PCI or BUS_VIRTIO, kind_ the struct virtio_pci_class or virtio_class.
- */
-#define VIRTIO_DEVICE_CLASS(name_, alias_, desc_, bus_, type_, props_, fields_, kind_)             \
+/* A device class; bus_ is BUS_PCI or BUS_VIRTIO, last the kind (a struct
+ * virtio_pci_class or virtio_class) and further members. */
+#define VIRTIO_DEVICE_CLASS(name_, alias_, desc_, bus_, type_, props_, fields_, ...)               \
     {                                                                                              \
         .name = name_, .alias = alias_, .desc = desc_, .bus = bus_, .size = sizeof(struct type_),  \
         .props = props_, .fields = fields_,                                                        \
@@ -227,7 +227,7 @@ struct virtio_pci_class {
         .reset = virtio_device_reset, .destroy = virtio_device_destroy,                            \
         .settle = virtio_device_settle, .check = virtio_device_check,                              \
         .loaded = virtio_device_loaded, .resume = virtio_device_resume, .version = 2,              \
-        .flags = DEVICE_THREAD_SAFE | DEVICE_PLUGGABLE, .kind = kind_                              \
+        .flags = DEVICE_THREAD_SAFE | DEVICE_PLUGGABLE, .kind = __VA_ARGS__                        \
     }
 
 /* Functions for the rows of both device classes; the mmio class's kind is the struct virtio_class.

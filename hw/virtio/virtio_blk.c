@@ -237,7 +237,7 @@ static const struct virtio_class blk_class = {
         P_CHOICE("werror", werror, "auto", "what a write error does; auto: what the drive says",   \
                  block_on_error_names),                                                            \
         P("iothread", PROP_STRING, iothread, NULL, "accepted; each disk has a thread of its own"), \
-        P("bootindex", PROP_STRING, bootindex, NULL, "accepted")
+        P("bootindex", PROP_BOOTINDEX, bootindex, "none", "place in the order of booting")
 
 static const struct prop blk_pci_props[] = {BLK_PROPS, VIRTIO_PROPS(virtio_blk, v),
                                             VIRTIO_PCI_PROPS(virtio_blk, v), PROP_END};
@@ -270,6 +270,7 @@ static const struct field blk_fields[] = {
     FIELD_SKIP(virtio_blk, has_thread),
     FIELD_SKIP(virtio_blk, idle),
     FIELD_SKIP(virtio_blk, pad3),
+    FIELD_SKIP(virtio_blk, pad4),
     FIELD_END,
 };
 
@@ -278,7 +279,7 @@ static const struct virtio_pci_class blk_pci = VIRTIO_PCI_CLASS(&blk_class, VIRT
 
 const struct device_class virtio_blk_pci_class = VIRTIO_DEVICE_CLASS(
     "virtio-blk-pci", "virtio-blk", "virtio block device", BUS_PCI, virtio_blk, blk_pci_props,
-    blk_fields, &blk_pci);
+    blk_fields, &blk_pci, .boot_node = "disk@0,0");
 const struct device_class virtio_blk_device_class = VIRTIO_DEVICE_CLASS(
     "virtio-blk-device", NULL, "virtio block device", BUS_VIRTIO, virtio_blk, blk_device_props,
-    blk_fields, &blk_class);
+    blk_fields, &blk_class, .boot_node = "disk@0,0");

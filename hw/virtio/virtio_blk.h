@@ -57,7 +57,9 @@ struct virtio_blk {
     struct virtio_device v;
 
     /* Properties. */
-    char *drive, *serial, *iothread, *bootindex;
+    char *drive, *serial, *iothread;
+    int32_t bootindex;
+    uint32_t pad4;
     uint32_t logical_block_size, physical_block_size, opt_io_size, discard_granularity;
     uint32_t max_discard_sectors, max_write_zeroes_sectors;
     uint16_t num_queues, queue_size, min_io_size, pad;

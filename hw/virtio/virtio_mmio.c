@@ -8,6 +8,7 @@
  */
 #include "hw/virtio/virtio_mmio.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/atomic.h"
@@ -303,14 +304,15 @@ static const struct mmio_ops mmio_ops = {
 
 const struct mem_range *virtio_mmio_map(struct device *d, struct space *s, paddr base)
 {
-    return space_add(s, &(struct mem_range){
-                            .base = base,
-                            .size = VIRTIO_MMIO_BYTES,
-                            .kind = RANGE_MMIO,
-                            .name = "virtio-mmio",
-                            .ops = &mmio_ops,
-                            .opaque = d,
-                        });
+    d->window = space_add(s, &(struct mem_range){
+                                 .base = base,
+                                 .size = VIRTIO_MMIO_BYTES,
+                                 .kind = RANGE_MMIO,
+                                 .name = "virtio-mmio",
+                                 .ops = &mmio_ops,
+                                 .opaque = d,
+                             });
+    return d->window;
 }
 
 /* ---- the bus and its one device */
@@ -359,6 +361,11 @@ bool virtio_mmio_in_use(const struct device *d)
     return ((const struct virtio_mmio *)d)->plugged != NULL;
 }
 
+static void mmio_firmware_path(const struct device *d, struct strbuf *out)
+{
+    strbuf_printf(out, "/virtio-mmio@%016" PRIx64, d->bus->parent->window->base);
+}
+
 static bool mmio_is_full(const struct bus *b)
 {
     return virtio_mmio_in_use(b->parent);
@@ -376,6 +383,7 @@ static bool mmio_create(struct device *d, struct error *e)
         .attach = mmio_attach,
         .detach = mmio_detach,
         .is_full = mmio_is_full,
+        .firmware_path = mmio_firmware_path,
     };
     snprintf(t->bus.name, sizeof(t->bus.name), "virtio-mmio-bus.%u", t->index);
     machine_add_bus(d->machine, &t->bus);

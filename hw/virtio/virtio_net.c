@@ -326,7 +326,7 @@ static const struct virtio_class net_class = {
         P("host_mtu", PROP_U16, host_mtu, "0", "largest packet to tell the driver; 0: none"),      \
         P("speed", PROP_U32, speed, "unknown", "Mbit/s to tell the driver"),                       \
         P("duplex", PROP_STRING, duplex, NULL, "half or full, to tell the driver"),                \
-        P("bootindex", PROP_STRING, bootindex, NULL, "accepted"),                                  \
+        P("bootindex", PROP_BOOTINDEX, bootindex, "none", "place in the order of booting"),        \
         P("tx", PROP_STRING, tx, NULL, "accepted"), OFFER("csum", csum),                           \
         OFFER("guest_csum", guest_csum), OFFER("gso", gso), OFFER("guest_tso4", guest_tso4),       \
         OFFER("guest_tso6", guest_tso6), OFFER("guest_ecn", guest_ecn),                            \
@@ -370,6 +370,7 @@ static const struct field net_fields[] = {
     FIELD_SKIP(virtio_net, paused),
     FIELD_SKIP(virtio_net, announces),
     FIELD_SKIP(virtio_net, pad3),
+    FIELD_SKIP(virtio_net, pad4),
     FIELD_SKIP(virtio_net, max_pairs),
     FIELD_SKIP(virtio_net, tx_chain),
     FIELD_SKIP(virtio_net, ctrl_chain),
@@ -382,7 +383,7 @@ static const struct virtio_pci_class net_pci = VIRTIO_PCI_CLASS(&net_class, VIRT
 
 const struct device_class virtio_net_pci_class = VIRTIO_DEVICE_CLASS(
     "virtio-net-pci", "virtio-net", "virtio network device", BUS_PCI, virtio_net, net_pci_props,
-    net_fields, &net_pci);
+    net_fields, &net_pci, .boot_node = "ethernet-phy@0");
 const struct device_class virtio_net_device_class = VIRTIO_DEVICE_CLASS(
     "virtio-net-device", NULL, "virtio network device", BUS_VIRTIO, virtio_net, net_device_props,
-    net_fields, &net_class);
+    net_fields, &net_class, .boot_node = "ethernet-phy@0");

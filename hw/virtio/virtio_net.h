@@ -69,7 +69,9 @@ struct virtio_net {
     uint64_t guest_offloads; /* state: feature bits */
 
     /* Properties. */
-    char *netdev_id, *bootindex, *tx, *duplex;
+    char *netdev_id, *tx, *duplex;
+    int32_t bootindex;
+    uint32_t pad4;
     uint32_t speed;
     uint16_t rx_queue_size, tx_queue_size, host_mtu;
     uint8_t mac[6];

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # tests/run: timeout 300
 # What the machine tells firmware through fw_cfg, read by a guest: ACPI tables, which iasl takes to pieces and puts
-# together again without a complaint, and which are QEMU 10's but for what acpi_differences lists.
+# together again without a complaint, and which are QEMU 10's but for what acpi_differences lists; SMBIOS; files.
 set -u
 program=${BUILD:-build}/dragoman-system-aarch64
 qemu=${DRAGOMAN_CACHE:-${BUILD:-build}/cache}/qemu10/bin/qemu-system-aarch64
@@ -91,3 +91,79 @@ tables no_its "$usual" -M virt,gic-version=3,its=off,x-oem-id=OURS,x-oem-table-i
 
 ask "$program" off -M virt,acpi=off
 verdict acpi_off_has_no_tables "$(cd off && ls -d etc_acpi* etc_table* 2> /dev/null)"
+
+# ---- -acpitable
+printf 'some data' > data
+ask "$program" added -M virt -acpitable sig=OEM1,rev=3,oem_id=us,oem_table_id=ours,oem_rev=7,asl_compiler_id=me,asl_compiler_rev=9,data=data:data
+verdict acpitable_data_gets_a_header "$(cd added && printf 'OEM1\x36\0\0\0\x03' | cmp -n 9 oem1.aml - 2>&1
+    tail -c 44 oem1.aml | cmp - <(printf 'us\0\0\0\0ours\0\0\0\0\x07\0\0\0me\0\0\x09\0\0\0some datasome data') 2>&1)"
+ask "$program" again -M virt -acpitable file=added/oem1.aml,sig=OEM2,rev=200
+verdict acpitable_file_keeps_its_header "$(tail -c 44 again/oem2.aml | cmp - <(tail -c 44 added/oem1.aml) 2>&1)"
+
+# ---- files and items of fw_cfg
+has() { # NAME FILE TEXT: what the file holds, with | for the end of a string
+    local got
+    got=$(tr '\0' '|' < "$2" 2>&1)
+    if [ "$got" = "$3" ]; then echo "ok $1"; else echo "not ok $1: '${got:0:200}'"; fi
+}
+holds() { # NAME FILE HEX
+    local got
+    got=$(od -An -v -tx1 < "$2" 2>&1 | tr -d ' \n')
+    if [ "$got" = "$3" ]; then echo "ok $1"; else echo "not ok $1: ${got:0:200}"; fi
+}
+truncate -s 1M disk.img
+cp disk.img other.img
+printf '\xff\xd8picture' > splash
+ask "$program" files -M virt -uuid 12345678-9abc-DEF0-1122-334455667788 -fw_cfg name=opt/a/b,string='one,,two' -fw_cfg opt/file,file=data \
+    -boot menu=on,splash-time=500,strict=on,reboot-timeout=1234,splash=splash,order=cd -nic user,id=n \
+    -drive if=none,file=disk.img,format=raw,id=a -drive if=none,file=other.img,format=raw,id=b \
+    -device virtio-blk-device,drive=a,bootindex=5 -device pcie-root-port,id=rp,addr=3.1,slot=2 \
+    -device virtio-blk-pci,bus=rp,drive=b,bootindex=1 -device virtio-net-pci,addr=7,bootindex=2 -device virtio-net-device,bootindex=30
+has fw_cfg_string_has_no_end files/opt_a_b 'one,two'
+has fw_cfg_file_is_its_contents files/opt_file 'some data'
+holds uuid_is_an_item files/item_02 123456789abcdef01122334455667788
+holds boot_menu_is_an_item files/item_0e 0100
+holds boot_menu_waits files/etc_boot-menu-wait f401
+holds boot_fails_for_so_long files/etc_boot-fail-wait d2040000
+has boot_splash_is_a_file files/bootsplash.jpg "$(cat splash)"
+has bootindex_orders_devices files/bootorder '/pci@ffffffffffffffff/pci-bridge@3,1/scsi@0/disk@0,0
+/pci@ffffffffffffffff/ethernet@7/ethernet-phy@0
+/virtio-mmio@000000000a003e00/disk@0,0
+/virtio-mmio@000000000a003c00/ethernet-phy@0
+HALT|'
+holds uuid_is_zero_unless_given off/item_02 00000000000000000000000000000000
+holds boot_fails_for_ever_unless_told off/etc_boot-fail-wait ffffffff
+has bootorder_is_empty_unless_told off/bootorder ''
+
+# ---- SMBIOS: what QEMU 10 says, but for handles of types 8 and 11, and the machine's name
+smbios() { # NAME FOLDER LINE...
+    local name=$1 folder=$2 wrong='' l
+    shift 2
+    for l; do grep -qxF -- "$l" "$folder/smbios" || wrong="$wrong no '$l'"; done
+    verdict "$name" "${wrong:+$wrong in $(tr '\n' '/' < "$folder/smbios" 2>&1)}"
+}
+smbios smbios_of_a_machine_without_options off \
+    'type 1 handle 0100 0102030000000000000000000000000000000000060000 QEMU|QEMU Virtual Machine|virt' \
+    'type 3 handle 0300 010102000003030302000000000000000000 QEMU|virt' \
+    'type 4 handle 0400 0103fe02000000000000000003000000d007d0074101ffffffffffff00000001010102000100010001000100 CPU 0|QEMU|virt' \
+    'type 16 handle 1000 01030600000200feff01000000000000000000 ' \
+    'type 17 handle 1100 0010feffffffffff80000900010007020000000200000000000000000000000000000000 DIMM 0|QEMU' \
+    'type 19 handle 1300 00001000ffff110000100100000000000000000000000000000000 ' 'type 32 handle 2000 00000000000000 '
+printf '\x2a\x06\x34\x12\x01\x07text\0\0' > structure
+ask "$program" all -M virt -cpu max -m 1G -smp 12,sockets=3,cores=2,threads=2 -uuid 12345678-9abc-def0-1122-334455667788 \
+    -smbios type=0,vendor=V,version=W,date=01/02/2003,release=4.5,uefi=on -smbios type=1,manufacturer=M,product=P,version=v -smbios type=1,serial=s,sku=k,family=f \
+    -smbios type=2,manufacturer=M,product=P,version=v,serial=s,asset=a,location=l -smbios type=3,manufacturer=M,version=v,serial=s,asset=a,sku=k \
+    -smbios type=4,sock_pfx=S,manufacturer=M,version=v,serial=s,asset=a,part=p,max-speed=3000,current-speed=2500,processor-family=0x101,processor-id=0x1234567890 \
+    -smbios type=8,external_reference=E,internal_reference=I,connector_type=3,port_type=9 -smbios type=11,value=one,value=two -smbios type=11,path=data \
+    -smbios type=9,slot_designation=D,slot_type=0xa5,slot_data_bus_width=0xd,current_usage=3,slot_length=4,slot_id=9,slot_characteristics1=0xc,slot_characteristics2=1 \
+    -smbios type=17,loc_pfx=L,bank=B,manufacturer=M,serial=s,asset=a,part=p,speed=1600 -smbios type=41,designation=N,kind=ethernet,instance=2 \
+    -smbios file=structure -device virtio-rng-pci,id=r,addr=5 -smbios type=41,designation=O,kind=sata,pcidev=r -smbios type=9,slot_designation=F,pci_device=r
+smbios smbios_has_what_its_keys_say all \
+    'type 0 handle 0000 010200e803000800000000000000001c0405ffff V|W|01/02/2003' \
+    'type 1 handle 0100 0102030478563412bc9af0de1122334455667788060506 M|P|v|s|k|f' \
+    'type 2 handle 0200 0102030405010600030a00 M|P|v|s|a|l' 'type 3 handle 0300 010102030403030302000000000000000005 M|v|s|a|k' \
+    'type 4 handle 0402 0103fe02907856341200000003000000b80bc4094101ffffffffffff04050602020402000101020002000400 S 2|M|v|s|a|p' \
+    'type 8 handle 0800 0100020309 I|E' 'type 9 handle 0900 01a50d030409000c01ff00ffff D' 'type 9 handle 0901 01000000000000000000000028 F' \
+    'type 11 handle 0b00 03 one|two|some data' 'type 41 handle 2900 01850200000000 N' 'type 41 handle 2901 01890000000028 O' \
+    'type 17 handle 1100 0010feffffffffff00040900010207020040060304050600000000004006000000000000 L 0|B|M|s|a|p' \
+    'type 42 handle 1234 0107 text'

@@ -183,6 +183,30 @@ wrong icount_with_a_thread_each 'thread=multi' $V -accel tcg,thread=multi -icoun
 wrong bad_seed '-seed' $V -seed x
 wrong bad_date '2026-01-31T12:00:00' $V -rtc base=yesterday
 wrong bad_uuid 'xxxxxxxx-xxxx' $V -uuid 12
+wrong boot_order_of_no_disk "'z' is no letter from a to p" $V -boot order=cz
+wrong boot_order_twice "'c' is given twice" $V -boot cc
+wrong boot_splash_time 'from 0 to 65535' $V -boot menu=on,splash-time=99999
+wrong boot_splash_is_no_picture 'neither a JPEG nor a BMP' $V -boot splash=/dev/null
+wrong fw_cfg_without_contents 'one of file, string and gen_id' $V -fw_cfg opt/a
+wrong fw_cfg_with_two_contents 'one of file, string and gen_id' $V -fw_cfg opt/a,string=b,file=c
+wrong fw_cfg_file_is_not_there 'nowhere' $V -fw_cfg opt/a,file=nowhere
+wrong fw_cfg_name_is_long 'at most 55' $V -fw_cfg opt/0123456789012345678901234567890123456789012345678901234567,string=b
+wrong fw_cfg_name_twice 'of that name already' $V -fw_cfg opt/a,string=b -fw_cfg opt/a,string=c
+wrong fw_cfg_of_an_object 'no -object with id=o' $V -fw_cfg opt/a,gen_id=o
+wrong acpitable_without_data 'one of file and data' $V -acpitable sig=ABCD
+wrong acpitable_signature 'a signature has 4' $V -acpitable sig=ABCDE,data=/dev/null
+wrong acpitable_file_is_short 'at least 36' $V -acpitable file=/dev/null
+wrong acpitable_oem_id_is_long 'more than 6' $V -acpitable oem_id=1234567,data=/dev/null
+wrong smbios_type_that_is_not_built 'accepted: 0, 1, 2' $V -smbios type=5,x=y
+wrong smbios_key_of_no_type 'manufacturer' $V -smbios type=1,manufaturer=x
+wrong smbios_without_type 'type=N or file=FILE' $V -smbios manufacturer=x
+wrong smbios_uuid '8-4-4-4-12' $V -smbios type=1,uuid=1
+wrong smbios_release 'the form is N.N' $V -smbios type=0,release=4
+wrong smbios_number_is_large 'at most 255' $V -smbios type=9,slot_type=256
+wrong smbios_file_is_no_structure 'not one structure' $V -smbios file=/dev/null
+wrong smbios_device_is_not_there 'no PCI device with id=x' $V -smbios type=41,pcidev=x
+wrong bootindex_twice 'have the same' $V -device virtio-net-pci,bootindex=1 -device virtio-net-pci,bootindex=1
+wrong bootindex_is_negative '2147483647, or -1' $V -device virtio-net-pci,bootindex=-2
 wrong bad_action 'accepted: reset, shutdown' $V -action reboot=never
 wrong bad_global 'the form is DRIVER.PROPERTY=VALUE' $V -global x
 wrong global_of_no_property "has no property 'foo'" $V -global virtio-mmio.foo=1

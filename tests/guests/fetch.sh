@@ -53,6 +53,6 @@ for what; do
         echo "building the workloads' initramfs ($set_) from Debian's arm64 packages in $cache"
         quietly "$cache/bench.log" "$here/../bench/mkbench.sh" "$cache" arm64 "$here/../bench/$set_"
         ;;
-    *) echo "fetch.sh: no guest $what; there are arm64, firmware, userland, qemu10, bench, wide and languages" >&2; exit 2 ;;
+    *) echo "fetch.sh: no guest $what; there are arm64, firmware, userland, picolibc, qemu10, bench, wide and languages" >&2; exit 2 ;;
     esac
 done

@@ -25,6 +25,20 @@ sub keep {
 }
 keep(tr{/}{_}r, $file{$_}) for keys %file;
 keep(sprintf('item_%02x', $_), $item{$_}) for keys %item;
+
+# SMBIOS structures, a line each: type, handle, fields, strings
+if (my $tables = $file{'etc/smbios/smbios-tables'}) {
+    my ($a, $lines) = ($file{'etc/smbios/smbios-anchor'}, '');
+    trouble 'SMBIOS anchor' unless $a =~ /^_SM3_/ && unpack('x12 V', $a) == length $tables;
+    while (length $tables) {
+        my ($type, $n, $handle) = unpack 'C C v', $tables;
+        my ($fields, $strings) = substr($tables, 4) =~ /^(.{@{[$n - 4]}})(.*?)\0\0/s or trouble "SMBIOS type $type";
+        $lines .= sprintf "type %d handle %04x %s %s\n", $type, $handle, unpack('H*', $fields), $strings =~ s/\0/|/gr;
+        $tables = substr $tables, $n + length($strings) + 2;
+    }
+    trouble 'SMBIOS end' unless $lines =~ /\ntype 127 handle 7f00  \n$/;
+    keep('smbios', $lines);
+}
 exit 0 unless defined $file{'etc/table-loader'};
 
 # ---- as the firmware does
