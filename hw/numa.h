@@ -20,7 +20,6 @@ enum {
 
 /* One table of -numa hmat-lb: an entry for each pair of initiator and memory node. */
 struct numa_locality {
-    bool given;
     uint64_t value[NUMA_NODES][NUMA_NODES]; /* ns, or bytes a second; 0: nothing was said */
 };
 
@@ -56,5 +55,9 @@ struct numa {
     bool hmat;
     struct numa_locality *locality[NUMA_HIERARCHIES][NUMA_DATA_TYPES];
 };
+
+/* The largest unit of which all entries are multiples: of bandwidths MiB times a power of two, of
+ * latencies a power of ten. Entries in it take 16 bits in HMAT. */
+uint64_t numa_unit(const struct numa_locality *l, unsigned nodes, bool bandwidth);
 
 #endif

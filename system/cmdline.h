@@ -52,11 +52,13 @@ struct config {
     struct keyvals *memory_group, *smp_group, *rtc_group, *icount_group, *semihosting_group,
         *action_group, *name_group, *accel_groups, *boot_group;
     struct keyvals *drives, *devices, *netdevs, *nics, *nets, *chardevs, *objects, *mons, *fw_cfgs,
-        *acpi_tables, *smbios;
+        *acpi_tables, *smbios, *numas;
     struct keyvals *globals; /* keys driver, property, value */
 
     /* What the check made of them. */
     struct firmware_config firmware;
+    struct numa *numa; /* NULL: no nodes */
+    bool hmat;         /* -machine hmat= */
     struct drive *drive_list;
     struct blockdev *blockdev_list;
     struct network *network_list;

@@ -236,7 +236,8 @@ bool options_check(struct config *c, struct error *e)
 {
     return check_arch(c, e) && options_check_run(c, e) && options_check_accel(c, e) &&
            options_check_backends(c, e) && options_check_devices(c, e) &&
-           options_check_machine(c, e) && options_check_boot(c, e) && options_check_firmware(c, e);
+           options_check_machine(c, e) && options_check_boot(c, e) &&
+           options_check_firmware(c, e) && options_check_numa(c, e);
 }
 
 /* ---- help */
@@ -409,7 +410,7 @@ void config_free(struct config *c)
         &c->semihosting_group, &c->action_group, &c->name_group, &c->accel_groups, &c->drives,
         &c->devices,           &c->netdevs,      &c->nics,       &c->nets,         &c->chardevs,
         &c->objects,           &c->mons,         &c->globals,    &c->boot_group,   &c->fw_cfgs,
-        &c->acpi_tables,       &c->smbios};
+        &c->acpi_tables,       &c->smbios,       &c->numas};
     for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
         while (*groups[i]) {
             struct keyvals *next = (*groups[i])->next;

@@ -77,6 +77,7 @@ bool options_check_boot(struct config *c,
 
 /* options_firmware.c: -boot -fw_cfg -acpitable; options_smbios.c: -smbios */
 bool options_check_firmware(struct config *c, struct error *e);
+bool options_check_numa(struct config *c, struct error *e); /* options_numa.c: -numa */
 bool options_check_smbios(struct config *c, struct error *e);
 /* The whole of a file of at most max bytes (mem_free); NULL with an error, which begins with where.
  */

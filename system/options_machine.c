@@ -35,6 +35,8 @@ static const struct key_row shared_rows[] = {
     {"append", KEY_TEXT, CONFIG(machine.append), "as -append", NULL},
     {"dtb", KEY_TEXT, CONFIG(machine.dtb), "as -dtb", NULL},
     {"firmware", KEY_TEXT, CONFIG(machine.bios), "as -bios", NULL},
+    {"hmat", KEY_BOOL, CONFIG(hmat), "ACPI tells of latencies and bandwidths (-numa hmat-lb)",
+     NULL},
     {"dumpdtb", KEY_TEXT, CONFIG(machine.dump_dtb), "write the device tree into that file and end",
      NULL},
     {0}};
@@ -50,7 +52,6 @@ static const struct key_row machine_rows[] = {
     {"usb", KEY_BOOL, offsetof(struct machine_group, usb), "off is accepted: there is no USB yet",
      NULL},
     {"nvdimm", KEY_CHOICE, offsetof(struct machine_group, off), "off is accepted", off_only},
-    {"hmat", KEY_CHOICE, offsetof(struct machine_group, off), "off is accepted", off_only},
     {"suppress-vmdesc", KEY_BOOL, offsetof(struct machine_group, ignored),
      "accepted: there is no migration yet", NULL},
     {"aux-ram-share", KEY_BOOL, offsetof(struct machine_group, ignored), "accepted", NULL},

@@ -96,37 +96,13 @@ static void put_attributes(struct acpi_tables *t, const struct numa *n, unsigned
 
 #define MIB (UINT64_C(1) << 20)
 
-/* The largest unit of which all entries are multiples: in bandwidths a power of two, in latencies
- * one of ten. */
-static uint64_t base_unit(const struct numa_locality *l, unsigned count, uint64_t first,
-                          uint64_t factor)
-{
-    uint64_t unit = first;
-    for (;;) {
-        const uint64_t next = unit * factor;
-        bool any = false;
-        for (unsigned i = 0; i < count * count; i++) {
-            const uint64_t v = l->value[i / count][i % count];
-            any |= v != 0;
-            if (v % next) {
-                return unit;
-            }
-        }
-        if (!any) {
-            return unit;
-        }
-        unit = next;
-    }
-}
-
 /* Bandwidths are in MiB a second, latencies in picoseconds for a value in nanoseconds. */
 static void put_locality(struct acpi_tables *t, const struct numa *n, unsigned hierarchy,
                          unsigned type)
 {
     const struct numa_locality *l = n->locality[hierarchy][type];
     const bool bandwidth = type >= NUMA_DATA_TYPES / 2;
-    const uint64_t unit = bandwidth ? base_unit(l, n->count, MIB, 2)
-                                    : base_unit(l, n->count, 1, 10);
+    const uint64_t unit = numa_unit(l, n->count, bandwidth);
     unsigned initiators = 0;
     for (unsigned i = 0; i < n->count; i++) {
         initiators += n->node[i].has_cpu;

@@ -12,6 +12,7 @@
 #include "hw/arm/virt.h"
 #include "hw/fdt_modules.h"
 #include "hw/fdt_writer.h"
+#include "hw/numa.h"
 
 #define TREE_MAX (1 << 20)
 #define USER_ROOM 20000 /* for additions to a user's tree, which has twice its size */
@@ -89,14 +90,52 @@ static void psci_node(struct tree *t)
     fdt_node_end(w);
 }
 
-static void memory_node(struct tree *t)
+static void memory_range(struct fdt_writer *w, paddr base, uint64_t bytes, int node)
 {
-    struct fdt_writer *w = &t->w;
-    paddr base = virt_rows[VIRT_RAM].base;
     fdt_node(w, "memory@%" PRIx64, base);
+    if (node >= 0) {
+        fdt_u32(w, "numa-node-id", (uint32_t)node);
+    }
     fdt_text(w, "device_type", "memory");
-    FDT_CELLS(w, "reg", FDT_HI_LO(base), FDT_HI_LO(t->m->config.ram_bytes));
+    FDT_CELLS(w, "reg", FDT_HI_LO(base), FDT_HI_LO(bytes));
     fdt_node_end(w);
+}
+
+/* Each NUMA node has a range of its own. */
+static void memory_nodes(struct tree *t)
+{
+    const struct numa *n = t->m->config.numa;
+    paddr base = virt_rows[VIRT_RAM].base;
+    if (!n) {
+        memory_range(&t->w, base, t->m->config.ram_bytes, -1);
+    }
+    for (unsigned i = 0; n && i < n->count; i++) {
+        if (n->node[i].bytes) {
+            memory_range(&t->w, base, n->node[i].bytes, (int)i);
+            base += n->node[i].bytes;
+        }
+    }
+}
+
+/* Devicetree binding numa.txt: from, to, distance. */
+static void distance_node(struct tree *t)
+{
+    const struct numa *n = t->m->config.numa;
+    if (!n || !n->has_distances) {
+        return;
+    }
+    uint32_t *cells = mem_array(3 * n->count * n->count, sizeof(*cells)), *c = cells;
+    for (uint32_t i = 0; i < n->count * n->count; i++) {
+        const uint32_t from = i / n->count, to = i % n->count;
+        *c++ = from;
+        *c++ = to;
+        *c++ = n->distance[from][to];
+    }
+    fdt_node(&t->w, "distance-map");
+    fdt_text(&t->w, "compatible", "numa-distance-map-v1");
+    fdt_cells(&t->w, "distance-matrix", cells, (int)(c - cells));
+    fdt_node_end(&t->w);
+    mem_free(cells);
 }
 
 static void fw_cfg_node(struct tree *t)
@@ -350,6 +389,9 @@ static void cpus_node(struct tree *t)
             fdt_text(w, "enable-method", "psci");
         }
         fdt_u32(w, "reg", (uint32_t)virt_affinity(i));
+        if (t->m->config.numa) {
+            fdt_u32(w, "numa-node-id", t->m->config.numa->cpu_node[i]);
+        }
         fdt_u32(w, "phandle", PH_CPU + i);
         fdt_node_end(w);
     }
@@ -436,7 +478,7 @@ void *virt_fdt_create(const struct machine *m, size_t *bytes, struct error *e)
     fdt_u32(&t.w, "#address-cells", 2);
     fdt_text(&t.w, "compatible", "linux,dummy-virt");
     psci_node(&t);
-    memory_node(&t);
+    memory_nodes(&t);
     fw_cfg_node(&t);
     virtio_nodes(&t);
     gpio_nodes(&t);
@@ -446,6 +488,7 @@ void *virt_fdt_create(const struct machine *m, size_t *bytes, struct error *e)
     pmu_node(&t);
     gic_node(&t);
     flash_node(&t);
+    distance_node(&t);
     cpus_node(&t);
     timer_node(&t);
     clock_node(&t);

@@ -46,11 +46,12 @@ clean() {
     esac
 }
 
-# tables MACHINE SIGNATURES OPTION...
+# tables MACHINE SIGNATURES OPTION...: ours and theirs are what only one of the two is given
+ours=() theirs=()
 tables() {
     local machine=$1 expected=$2 wrong='' t name reason
     shift 2
-    ask "$program" "$machine" "$@"
+    ask "$program" "$machine" "$@" "${ours[@]}"
     [ "$(cat "$machine/signatures")" = "$expected" ] || wrong="$(cat "$machine/signatures" "$machine/errors")"
     verdict "acpi_${machine}_has_its_tables" "$wrong"
     decompile "$machine"
@@ -65,7 +66,7 @@ tables() {
 
     [ -x "$qemu" ] || return
     wrong=
-    ask "$qemu" "qemu_$machine" "$@"
+    ask "$qemu" "qemu_$machine" "$@" "${theirs[@]}"
     decompile "qemu_$machine"
     [ "$(cat "qemu_$machine/signatures")" = "$expected" ] || wrong="QEMU has $(cat "qemu_$machine/signatures")"
     for t in "qemu_$machine"/*.asl; do
@@ -88,6 +89,28 @@ tables topology "$usual" -M virt,gic-version=3,acpi=on -cpu max -smp 8,sockets=2
 tables many "$usual" -M virt,gic-version=3 -cpu max -smp 130
 tables low "$usual" -M virt,gic-version=2,highmem=off -cpu cortex-a57 -smp 2
 tables no_its "$usual" -M virt,gic-version=3,its=off,x-oem-id=OURS,x-oem-table-id=VIRT -cpu max -nic none
+
+# QEMU's virt has the memory of nodes from objects only.
+nodes=(node,nodeid=0,cpus=0-1 node,nodeid=1,cpus=2-3)
+ours=(-numa "${nodes[0]},mem=256M" -numa "${nodes[1]},mem=256M")
+theirs=(-object memory-backend-ram,id=m0,size=256M -object memory-backend-ram,id=m1,size=256M
+    -numa "${nodes[0]},memdev=m0" -numa "${nodes[1]},memdev=m1")
+dist=(-numa dist,src=0,dst=1,val=20)
+ours+=("${dist[@]}") theirs+=("${dist[@]}")
+tables numa "${usual/SPCR/SLIT SPCR SRAT}" -M virt,gic-version=3 -cpu max -smp 4 -m 512
+
+hmat=()
+for pair in 00:5:200M 01:10:100M 10:10:100M 11:5:200M; do
+    IFS=: read -r path ns bandwidth <<< "$pair"
+    path=initiator=${path:0:1},target=${path:1},hierarchy=memory
+    hmat+=(-numa "hmat-lb,$path,data-type=access-latency,latency=$ns")
+    hmat+=(-numa "hmat-lb,$path,data-type=access-bandwidth,bandwidth=$bandwidth")
+done
+hmat+=(-numa hmat-cache,node-id=0,size=10K,level=1,associativity=direct,policy=write-back,line=8)
+ours=("${ours[@]:0:4}" "${hmat[@]}") theirs=("${theirs[@]:0:8}" "${hmat[@]}")
+with=${usual/GTDT/GTDT HMAT}
+tables hmat "${with/SPCR/SPCR SRAT}" -M virt,gic-version=3,hmat=on -cpu max -smp 4 -m 512
+ours=() theirs=()
 
 ask "$program" off -M virt,acpi=off
 verdict acpi_off_has_no_tables "$(cd off && ls -d etc_acpi* etc_table* 2> /dev/null)"

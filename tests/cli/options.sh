@@ -183,6 +183,24 @@ wrong icount_with_a_thread_each 'thread=multi' $V -accel tcg,thread=multi -icoun
 wrong bad_seed '-seed' $V -seed x
 wrong bad_date '2026-01-31T12:00:00' $V -rtc base=yesterday
 wrong bad_uuid 'xxxxxxxx-xxxx' $V -uuid 12
+wrong numa_memory_is_not_all '134217728' $V -numa node,mem=64M
+wrong numa_node_is_missing 'node 0 is missing' $V -numa node,mem=128M,nodeid=1
+wrong numa_node_is_large 'from 0 to 127' $V -numa node,mem=128M,nodeid=128
+wrong numa_node_twice 'a node 0 already' $V -numa node,mem=128M,nodeid=0 -numa node,nodeid=0
+wrong numa_kind 'node, cpu, dist' $V -numa nodes,mem=128M
+wrong numa_cpu_is_absent 'CPUs 0 to 0' $V -numa node,mem=128M,cpus=1
+wrong numa_cpus_are_no_range 'FIRST or FIRST-LAST' $V -numa node,mem=128M,cpus=1-
+wrong numa_cpu_is_in_another 'in node 0 already' $V -smp 2 -numa node,mem=128M,cpus=0-1 -numa node,cpus=1
+wrong numa_cpu_has_no_node 'no -numa node with nodeid=1' $V -numa node,mem=128M -numa cpu,node-id=1
+wrong numa_no_such_cpu 'no such CPU' $V -numa node,mem=128M -numa cpu,node-id=0,core-id=3
+wrong numa_distance_is_near 'from 10 to 255' $V -numa node,mem=128M -numa node -numa dist,src=0,dst=1,val=9
+wrong numa_distance_is_missing 'dist,src=1,dst=2' $V -numa node,mem=128M -numa node -numa node -numa dist,src=0,dst=1,val=20 -numa dist,src=0,dst=2,val=20
+wrong numa_distance_to_itself 'to itself is 10' $V -numa node,mem=128M -numa dist,src=0,dst=0,val=11
+wrong numa_hmat_is_off 'hmat=on' $V -numa node,mem=128M -numa hmat-cache,node-id=0,size=1K,level=1
+wrong numa_hmat_without_nodes 'only with -numa node' -M virt,hmat=on -display none
+wrong numa_bandwidth_as_latency 'goes with latency=' -M virt,hmat=on -display none -numa node,mem=128M -numa hmat-lb,initiator=0,target=0,bandwidth=1M
+wrong numa_initiator_has_no_cpu 'must name a node with CPUs' -M virt,hmat=on -display none -numa node,mem=128M,cpus=0 -numa node,initiator=1
+wrong numa_memdev_is_not_there 'memory-backend-ram with id=x' $V -numa node,memdev=x
 wrong boot_order_of_no_disk "'z' is no letter from a to p" $V -boot order=cz
 wrong boot_order_twice "'c' is given twice" $V -boot cc
 wrong boot_splash_time 'from 0 to 65535' $V -boot menu=on,splash-time=99999

@@ -9,6 +9,7 @@
 #include "base/bits.h"
 #include "base/mem.h"
 #include "hw/arm/virt.h"
+#include "hw/numa.h"
 #include "tests/test.h"
 
 /* Nodes and properties that are QEMU's alone, or different, and why. */
@@ -273,6 +274,25 @@ TEST(tree_of_cpus_that_are_absent_is_qemus)
     bench_init(&b, 4, 512);
     b.m.config.max_cpus = b.m.config.cores = 200;
     compare_with_qemu(&b, "gic-version=3", "-m 512M -smp 4,maxcpus=200");
+}
+
+TEST(tree_of_numa_nodes_is_qemus)
+{
+    static struct numa n = {.count = 2, .has_distances = true};
+    static uint16_t nodes[4] = {0, 0, 1, 1};
+    struct bench b;
+    bench_init(&b, 4, 512);
+    n.cpu_node = nodes;
+    for (unsigned i = 0; i < 2; i++) {
+        n.node[i] = (struct numa_node){.present = true, .bytes = 256 << 20};
+        n.distance[i][i] = NUMA_NEAR;
+        n.distance[i][1 - i] = 25;
+    }
+    b.m.config.numa = &n;
+    compare_with_qemu(&b, "gic-version=3",
+                      "-m 512M -smp 4 -object memory-backend-ram,id=a,size=256M "
+                      "-object memory-backend-ram,id=b,size=256M -numa node,cpus=0-1,memdev=a "
+                      "-numa node,cpus=2-3,memdev=b -numa dist,src=0,dst=1,val=25");
 }
 
 TEST(tree_without_randomness_is_qemus)
