@@ -13,7 +13,8 @@ enum power_request {
     POWER_OFF,
     POWER_RESET,
     POWER_PANIC,
-    POWER_IO_ERROR /* a disk has failed; the machine waits for people */
+    POWER_WATCHDOG, /* a watchdog was not fed */
+    POWER_IO_ERROR  /* a disk has failed; the machine waits for people */
 };
 
 enum power_cpu_result {

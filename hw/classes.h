@@ -19,11 +19,13 @@
     X(gpex_root_class)                                                                             \
     X(gpio_key_class)                                                                              \
     X(guest_loader_class)                                                                          \
+    X(i6300esb_class)                                                                              \
     X(loader_class)                                                                                \
     X(pcie_root_port_class)                                                                        \
     X(pl011_class)                                                                                 \
     X(pl031_class)                                                                                 \
     X(pl061_class)                                                                                 \
+    X(pvpanic_pci_class)                                                                           \
     X(virtconsole_class)                                                                           \
     X(virtio_balloon_device_class)                                                                 \
     X(virtio_balloon_pci_class)                                                                    \

@@ -37,6 +37,16 @@ enum panic_action {
     PANIC_NONE
 };
 
+enum watchdog_action {
+    WATCHDOG_RESET,
+    WATCHDOG_SHUTDOWN,
+    WATCHDOG_POWEROFF,
+    WATCHDOG_INJECT_NMI,
+    WATCHDOG_PAUSE,
+    WATCHDOG_DEBUG,
+    WATCHDOG_NONE
+};
+
 struct config {
     const char *program;      /* argv[0] */
     const char *arch;         /* NULL: the program's name did not say, nor did -arch */
@@ -81,7 +91,7 @@ struct config {
     bool user_config; /* no effect: there is none */
 
     int reboot, shutdown, panic; /* enum ..._action */
-    int watchdog;                /* no effect: there is none */
+    int watchdog;                /* enum watchdog_action */
     uint8_t escape;              /* of the multiplexer */
     bool no_network;             /* -nic none, -net none */
     char **owned;                /* strings made while checking */

@@ -86,7 +86,7 @@ uint8_t *options_read_file(const char *where, const char *path, uint64_t max, si
 
 /* The arguments of options without an effect (options_harmless.c). */
 extern const struct key_row audio_rows[], compat_rows[], msg_rows[], overcommit_rows[],
-    run_with_rows[], sandbox_rows[], vnc_rows[], watchdog_rows[];
+    run_with_rows[], sandbox_rows[], vnc_rows[];
 bool options_take_harmless(struct config *c, const struct option *o, const char *arg,
                            struct error *e);
 
@@ -100,6 +100,8 @@ void options_free_disks(struct config *c);
 
 /* -global DRIVER.PROPERTY=VALUE */
 bool options_take_global(struct config *c, const char *arg, struct error *e);
+/* -watchdog-action ACTION */
+bool options_take_watchdog(struct config *c, const char *arg, struct error *e);
 bool options_take_help(struct config *c, const char *arg, struct error *e);
 bool options_take_man(struct config *c, const char *arg, struct error *e);
 bool options_take_set(struct config *c, const char *arg, struct error *e);

@@ -55,13 +55,6 @@ const struct key_row vnc_rows[] = {
     {0},
 };
 
-static const char *const watchdog_choices[] = {"reset", "shutdown", "poweroff", "inject-nmi",
-                                               "pause", "debug",    "none",     NULL};
-const struct key_row watchdog_rows[] = {
-    {"action", KEY_CHOICE, 0, "accepted: there is no watchdog yet", watchdog_choices},
-    {0},
-};
-
 bool options_take_harmless(struct config *c, const struct option *o, const char *arg,
                            struct error *e)
 {

@@ -22,8 +22,8 @@ static const struct key_row action_rows[] = {
      shutdown_choices},
     {"panic", KEY_CHOICE, offsetof(struct config, panic), "the guest has crashed (shutdown)",
      panic_choices},
-    {"watchdog", KEY_CHOICE, offsetof(struct config, watchdog),
-     "accepted: there is no watchdog yet", watchdog_choices},
+    {"watchdog", KEY_CHOICE, offsetof(struct config, watchdog), "a watchdog was not fed (reset)",
+     watchdog_choices},
     {0}};
 
 struct semihosting_group {
@@ -159,6 +159,20 @@ bool options_check_run(struct config *c, struct error *e)
     return only("-display", c->display, "none", e) && only("-vga", c->vga, "none", e) &&
            only("-parallel", c->parallel, "none", e) && check_numbers(c, e) && check_log(c, e) &&
            check_semihosting(c, e);
+}
+
+bool options_take_watchdog(struct config *c, const char *arg, struct error *e)
+{
+    if (options_is_help(arg)) {
+        struct strbuf s = {0};
+        keyval_rows_help(action_rows, &s);
+        return options_give_help(c, strbuf_take(&s));
+    }
+    if (!keyval_parse_choice(arg, watchdog_choices, &c->watchdog, e)) {
+        error_prefix(e, "-watchdog-action ");
+        return false;
+    }
+    return true;
 }
 
 bool options_take_gdb_default(struct config *c, const char *arg, struct error *e)

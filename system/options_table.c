@@ -155,7 +155,10 @@ const struct option options[] = {
     FLAG("no-reboot", R, no_reboot, "end where the guest reboots"),
     FLAG("no-shutdown", R, no_shutdown, "stop where the guest powers off"),
     GROUP("action", NULL, "EVENT=ACTION[,...]", R, action_group, NULL,
-          "reboot=reset|shutdown, shutdown=poweroff|pause, panic=shutdown|pause|exit-failure|none"),
+          "reboot=reset|shutdown, shutdown=poweroff|pause, panic=shutdown|pause|exit-failure|none, "
+          "watchdog=reset|shutdown|poweroff|pause|debug|none"),
+    CALL("watchdog-action", NULL, "ACTION", R, options_take_watchdog,
+         "the same as -action watchdog=ACTION"),
     TEXT("pidfile", "FILE", R, pidfile, "file to hold the process number while the machine runs"),
     FLAG("daemonize", R, daemonize, "go into the background once the machine is built"),
 
@@ -196,8 +199,6 @@ const struct option options[] = {
              "accepted as far as it asks for nothing"),
     HARMLESS("sandbox", "off", O, "enable", sandbox_rows, "off is accepted"),
     HARMLESS("vnc", "none", C, "display", vnc_rows, "none is accepted: there is no window yet"),
-    HARMLESS("watchdog-action", "ACTION", R, "action", watchdog_rows,
-             "accepted: there is no watchdog yet"),
 
     REFUSED("add-fd", "GROUP", "name the file, or /dev/fd/N"),
     REFUSED("debugcon", "BACKEND", "use -serial"),

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "cpu/cpu.h"
+#include "system/say.h"
 #include "system/vm.h"
 
 static struct vm *vm_of(struct power *p)
@@ -44,6 +45,31 @@ static void panic(struct vm *vm)
     }
 }
 
+/* inject-nmi has no CPU here that takes one. */
+static void watchdog(struct vm *vm)
+{
+    switch (vm->config->watchdog) {
+    case WATCHDOG_RESET:
+        if (vm->config->reboot == REBOOT_SHUTDOWN) {
+            end(vm, 0);
+        } else {
+            vm->control.reset(&vm->control);
+        }
+        break;
+    case WATCHDOG_SHUTDOWN:
+        vm->control.power_button(&vm->control);
+        break;
+    case WATCHDOG_POWEROFF:
+        vm->control.quit(&vm->control, 0);
+        break;
+    case WATCHDOG_PAUSE:
+        vm->control.stop(&vm->control, RUN_PAUSED);
+        break;
+    default:
+        say_warning("the watchdog was not fed");
+    }
+}
+
 static void carry_out(void *opaque)
 {
     struct vm *vm = opaque;
@@ -59,6 +85,8 @@ static void carry_out(void *opaque)
         vm->control.reset(&vm->control);
     } else if (r & 1u << POWER_IO_ERROR) {
         vm->control.stop(&vm->control, RUN_IO_ERROR);
+    } else if (r & 1u << POWER_WATCHDOG && vm->config->watchdog != WATCHDOG_NONE) {
+        watchdog(vm);
     }
 }
 

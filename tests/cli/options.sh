@@ -225,6 +225,8 @@ wrong smbios_file_is_no_structure 'not one structure' $V -smbios file=/dev/null
 wrong smbios_device_is_not_there 'no PCI device with id=x' $V -smbios type=41,pcidev=x
 wrong bootindex_twice 'have the same' $V -device virtio-net-pci,bootindex=1 -device virtio-net-pci,bootindex=1
 wrong bootindex_is_negative '2147483647, or -1' $V -device virtio-net-pci,bootindex=-2
+wrong bad_watchdog_action "accepted: reset, shutdown" $V -watchdog-action bite
+wrong pvpanic_event "at most 7" $V -device pvpanic-pci,events=8
 wrong bad_action 'accepted: reset, shutdown' $V -action reboot=never
 wrong bad_global 'the form is DRIVER.PROPERTY=VALUE' $V -global x
 wrong global_of_no_property "has no property 'foo'" $V -global virtio-mmio.foo=1

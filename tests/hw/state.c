@@ -63,6 +63,8 @@ static const char *const extras[] = {
     "virtio-serial-pci",
     "pcie-root-port",
     "guest-loader,addr=0x40380000,kernel=/proc/version",
+    "pvpanic-pci",
+    "i6300esb",
     "loader,addr=0x40300000,data=1,data-len=4",
 };
 
