@@ -21,6 +21,8 @@
     X(guest_loader_class)                                                                          \
     X(i6300esb_class)                                                                              \
     X(loader_class)                                                                                \
+    X(pci_bridge_class)                                                                            \
+    X(pcie_pci_bridge_class)                                                                       \
     X(pcie_root_port_class)                                                                        \
     X(pl011_class)                                                                                 \
     X(pl031_class)                                                                                 \

@@ -189,7 +189,9 @@ struct pci_bus {
     struct pci_device *bridge;    /* NULL: the root bus */
     bool off;                     /* a slot without power: nothing on it is seen */
     bool idle;                    /* and its indicator says so: what is in it can be taken out */
+    bool signalled;               /* an event of the slot that software wants to know of is there */
     struct pci_device *slot[256]; /* by devfn */
+    unsigned slots;               /* 32, or 1 where a link leads to one device */
 };
 
 void pci_bus_init(struct pci_bus *b, struct machine *m, struct pci_host *host,
@@ -235,6 +237,6 @@ void gpex_set_windows(struct device *d, const struct pci_windows *w);
 void gpex_set_msi_sink(struct device *d, const struct pci_msi_sink *s);
 struct bus *gpex_bus(struct device *d);
 
-extern const struct device_class pcie_root_port_class;
+extern const struct device_class pci_bridge_class, pcie_pci_bridge_class, pcie_root_port_class;
 
 #endif

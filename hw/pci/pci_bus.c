@@ -15,15 +15,9 @@
 
 /* ---- slots */
 
-/* A PCI Express bus below a port has slot 0 only. */
-static unsigned slots_of(const struct pci_bus *b)
-{
-    return b->bridge && b->bridge->express_cap ? 1 : 32;
-}
-
 static int free_slot(const struct pci_bus *b)
 {
-    for (unsigned slot = 0; slot < slots_of(b); slot++) {
+    for (unsigned slot = 0; slot < b->slots; slot++) {
         bool used = false;
         for (unsigned f = 0; f < 8; f++) {
             used = used || b->slot[DEVFN(slot, f)];
@@ -49,9 +43,9 @@ static bool pci_bus_attach(struct bus *bus, struct device *d, struct error *e)
         if (devfn < 0) {
             return error_set(e, "%s: no free slot on bus %s", d->cls->name, bus->name);
         }
-    } else if ((unsigned)devfn >= DEVFN(slots_of(b), 0)) {
+    } else if ((unsigned)devfn >= DEVFN(b->slots, 0)) {
         return error_set(e, "%s: addr=%x.%x: bus %s has slots 0 to 0x%x", d->cls->name, devfn >> 3,
-                         devfn & 7, bus->name, slots_of(b) - 1);
+                         devfn & 7, bus->name, b->slots - 1);
     }
     if (b->slot[devfn]) {
         return error_set(e, "%s: addr=%x.%x on bus %s is taken by %s", d->cls->name, devfn >> 3,
@@ -86,6 +80,7 @@ void pci_bus_init(struct pci_bus *b, struct machine *m, struct pci_host *host,
 {
     b->host = host;
     b->bridge = bridge;
+    b->slots = 32;
     b->bus.kind = BUS_PCI;
     b->bus.machine = m;
     b->bus.parent = bridge ? &bridge->dev : NULL;

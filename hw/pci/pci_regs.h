@@ -98,7 +98,36 @@ enum {
 
     PCI_EXP_TYPE_ENDPOINT = 0,
     PCI_EXP_TYPE_ROOT_PORT = 4,
+    PCI_EXP_TYPE_PCI_BRIDGE = 7,
     PCI_EXP_TYPE_INTEGRATED_ENDPOINT = 9,
+};
+
+/* Bits of its slot registers (7.5.3.9 to 7.5.3.11), and of its link registers for hot plug. */
+enum {
+    PCI_SLTCAP_BUTTON = 1 << 0,
+    PCI_SLTCAP_POWER = 1 << 1,
+    PCI_SLTCAP_ATTENTION = 1 << 3,
+    PCI_SLTCAP_POWER_INDICATOR = 1 << 4,
+    PCI_SLTCAP_SURPRISE = 1 << 5,
+    PCI_SLTCAP_HOT_PLUG = 1 << 6,
+    PCI_SLTCAP_INTERLOCK = 1 << 17,
+    PCI_SLTCAP_NUMBER = 19, /* shift */
+
+    PCI_SLTCTL_INTERRUPT = 1 << 5,
+    PCI_SLTCTL_INDICATORS_OFF = 0xf << 6,
+    PCI_SLTCTL_POWER_INDICATOR = 3 << 8, /* 3: off */
+    PCI_SLTCTL_POWER_OFF = 1 << 10,
+    PCI_SLTCTL_LINK = 1 << 12, /* enables the event of that name */
+
+    PCI_SLTSTA_BUTTON = 1 << 0,
+    PCI_SLTSTA_PRESENCE = 1 << 3, /* changed */
+    PCI_SLTSTA_COMPLETED = 1 << 4,
+    PCI_SLTSTA_PRESENT = 1 << 6,
+    PCI_SLTSTA_LINK = 1 << 8, /* changed */
+    PCI_SLT_EVENTS = 0x1f,    /* the same bits in control enable them */
+
+    PCI_LNKCAP_ACTIVE = 1 << 20, /* the bit below is valid */
+    PCI_LNKSTA_ACTIVE = 1 << 13,
 };
 
 #endif

@@ -59,6 +59,7 @@ static bool port_create(struct device *d, struct error *e)
     pci_config_set32(p, p->express_cap + PCI_EXP_LNKCAP, link | (uint32_t)r->port << 24);
     store_le16(p->writable + p->express_cap + PCI_EXP_RTCTL, 0x001f);
     pcie_slot_init(p, r->slot, r->hot_plug);
+    pci_msix_init(p, 0, 1);
     char name[32];
     snprintf(name, sizeof(name), "%s", d->id ? d->id : "");
     if (!d->id) {
@@ -67,6 +68,7 @@ static bool port_create(struct device *d, struct error *e)
     struct pci_bus *parent = d->bus->impl;
     pci_bus_init(&r->secondary, d->machine, parent->host, p, name);
     p->secondary = &r->secondary;
+    r->secondary.slots = 1;
     if (r->hot_plug) {
         r->secondary.bus.plug = pcie_slot_plug;
         r->secondary.bus.unplug = pcie_slot_unplug;

@@ -13,33 +13,6 @@
 #include "hw/pci/pci_internal.h"
 #include "hw/pci/pci_regs.h"
 
-enum {
-    CAP_BUTTON = 1 << 0,
-    CAP_POWER = 1 << 1,
-    CAP_ATTENTION_INDICATOR = 1 << 3,
-    CAP_POWER_INDICATOR = 1 << 4,
-    CAP_SURPRISE = 1 << 5,
-    CAP_HOT_PLUG = 1 << 6,
-    CAP_INTERLOCK = 1 << 17,
-
-    CONTROL_BUTTON_ENABLE = 1 << 0, /* as in the status: bits 0 to 4 enable bits 0 to 4 */
-    CONTROL_INTERRUPT_ENABLE = 1 << 5,
-    CONTROL_INDICATORS_OFF = 0xf << 6,
-    CONTROL_POWER_INDICATOR = 3 << 8, /* 3: off */
-    CONTROL_POWER_OFF = 1 << 10,
-    CONTROL_LINK_ENABLE = 1 << 12,
-
-    STATUS_BUTTON = 1 << 0,
-    STATUS_PRESENCE_CHANGED = 1 << 3,
-    STATUS_COMPLETED = 1 << 4,
-    STATUS_EVENTS = 0x1f,
-    STATUS_PRESENT = 1 << 6,
-    STATUS_LINK_CHANGED = 1 << 8,
-
-    LINK_CAP_REPORTS_ACTIVE = 1 << 20,
-    LINK_ACTIVE = 1 << 13
-};
-
 static unsigned control(const struct pci_device *p)
 {
     return load_le16(p->config + p->express_cap + PCI_EXP_SLTCTL);
@@ -60,18 +33,25 @@ static void set_fixed(struct pci_device *p, unsigned offset, uint16_t mask, bool
 
 static void set_present(struct pci_device *p, bool present)
 {
-    set_fixed(p, p->express_cap + PCI_EXP_SLTSTA, STATUS_PRESENT, present);
-    set_fixed(p, p->express_cap + PCI_EXP_LNKSTA, LINK_ACTIVE, present);
+    set_fixed(p, p->express_cap + PCI_EXP_SLTSTA, PCI_SLTSTA_PRESENT, present);
+    set_fixed(p, p->express_cap + PCI_EXP_LNKSTA, PCI_LNKSTA_ACTIVE, present);
 }
 
-/* The pin is up as long as an event that software wants to know of is there (6.7.3.4). */
+/* A message when the first event that software wants to know of comes; the pin is up as long as
+ * there is one (6.7.3.4). */
 static void update_interrupt(struct pci_device *p)
 {
+    struct pci_bus *behind = p->secondary;
     const unsigned status = load_le16(p->config + p->express_cap + PCI_EXP_SLTSTA);
     const unsigned enabled = control(p);
-    const unsigned events = (status & enabled & STATUS_EVENTS) |
-                            (enabled & CONTROL_LINK_ENABLE ? status & STATUS_LINK_CHANGED : 0);
-    pci_intx_set(p, (enabled & CONTROL_INTERRUPT_ENABLE) && events);
+    const unsigned events = (status & enabled & PCI_SLT_EVENTS) |
+                            (enabled & PCI_SLTCTL_LINK ? status & PCI_SLTSTA_LINK : 0);
+    const bool now = (enabled & PCI_SLTCTL_INTERRUPT) && events;
+    if (now && !behind->signalled && pci_msix_enabled(p)) {
+        pci_msix_notify(p, 0);
+    }
+    behind->signalled = now;
+    pci_intx_set(p, now && !pci_msix_enabled(p));
 }
 
 static void happen(struct pci_device *p, unsigned events)
@@ -84,16 +64,17 @@ static void happen(struct pci_device *p, unsigned events)
 void pcie_slot_init(struct pci_device *p, uint32_t slot, bool hot_plug)
 {
     const unsigned at = p->express_cap;
-    uint32_t cap = slot << 19;
+    uint32_t cap = slot << PCI_SLTCAP_NUMBER;
     const uint16_t flags = load_le16(p->config + at + PCI_EXP_FLAGS);
 
     assert(slot < 1u << 13);
     pci_config_set16(p, at + PCI_EXP_FLAGS, flags | 1u << 8); /* slot implemented */
     if (hot_plug) {
-        cap |= CAP_BUTTON | CAP_POWER | CAP_ATTENTION_INDICATOR | CAP_POWER_INDICATOR |
-               CAP_SURPRISE | CAP_HOT_PLUG | CAP_INTERLOCK;
+        cap |= PCI_SLTCAP_BUTTON | PCI_SLTCAP_POWER | PCI_SLTCAP_ATTENTION |
+               PCI_SLTCAP_POWER_INDICATOR | PCI_SLTCAP_SURPRISE | PCI_SLTCAP_HOT_PLUG |
+               PCI_SLTCAP_INTERLOCK;
         const uint32_t link = load_le32(p->config + at + PCI_EXP_LNKCAP);
-        pci_config_set32(p, at + PCI_EXP_LNKCAP, link | LINK_CAP_REPORTS_ACTIVE);
+        pci_config_set32(p, at + PCI_EXP_LNKCAP, link | PCI_LNKCAP_ACTIVE);
     }
     pci_config_set32(p, at + PCI_EXP_SLTCAP, cap);
     store_le16(p->writable + at + PCI_EXP_SLTCTL, 0x1fff);
@@ -102,22 +83,23 @@ void pcie_slot_init(struct pci_device *p, uint32_t slot, bool hot_plug)
 
 static bool has_hot_plug(const struct pci_device *p)
 {
-    return load_le16(p->config + p->express_cap + PCI_EXP_SLTCAP) & CAP_HOT_PLUG;
+    return load_le16(p->config + p->express_cap + PCI_EXP_SLTCAP) & PCI_SLTCAP_HOT_PLUG;
 }
 
 /* What the control register says of power. */
 static void set_power(const struct pci_device *p, struct pci_bus *behind)
 {
-    behind->off = has_hot_plug(p) && (control(p) & CONTROL_POWER_OFF);
-    behind->idle = behind->off && (control(p) & CONTROL_POWER_INDICATOR) == CONTROL_POWER_INDICATOR;
+    behind->off = has_hot_plug(p) && (control(p) & PCI_SLTCTL_POWER_OFF);
+    behind->idle = behind->off &&
+                   (control(p) & PCI_SLTCTL_POWER_INDICATOR) == PCI_SLTCTL_POWER_INDICATOR;
 }
 
 /* A slot that is empty has no power after reset. */
 void pcie_slot_before_reset(struct pci_device *p, struct pci_bus *behind)
 {
     const bool present = has_device(behind);
-    unsigned value = has_hot_plug(p) ? CONTROL_INDICATORS_OFF : 0;
-    value |= has_hot_plug(p) && !present ? CONTROL_POWER_OFF : 0;
+    unsigned value = has_hot_plug(p) ? PCI_SLTCTL_INDICATORS_OFF : 0;
+    value |= has_hot_plug(p) && !present ? PCI_SLTCTL_POWER_OFF : 0;
     store_le16(p->initial + p->express_cap + PCI_EXP_SLTCTL, (uint16_t)value);
     set_present(p, present);
 }
@@ -125,7 +107,7 @@ void pcie_slot_before_reset(struct pci_device *p, struct pci_bus *behind)
 static void let_go(struct pci_device *p, struct pci_bus *behind)
 {
     set_present(p, false);
-    happen(p, STATUS_PRESENCE_CHANGED);
+    happen(p, PCI_SLTSTA_PRESENCE);
     for (unsigned i = 0; i < array_len(behind->slot); i++) {
         if (behind->slot[i]) {
             machine_release(&behind->slot[i]->dev);
@@ -146,7 +128,7 @@ void pcie_slot_written(struct pci_device *p, struct pci_bus *behind, unsigned of
         if (!was_idle && behind->idle && has_device(behind)) {
             let_go(p, behind);
         }
-        happen(p, STATUS_COMPLETED);
+        happen(p, PCI_SLTSTA_COMPLETED);
     }
     update_interrupt(p);
 }
@@ -162,7 +144,7 @@ void pcie_slot_plug(struct bus *b, struct device *d)
     struct pci_bus *behind = b->impl;
     if (((struct pci_device *)d)->devfn == 0) {
         set_present(behind->bridge, true);
-        happen(behind->bridge, STATUS_PRESENCE_CHANGED | STATUS_BUTTON);
+        happen(behind->bridge, PCI_SLTSTA_PRESENCE | PCI_SLTSTA_BUTTON);
     }
 }
 
@@ -174,11 +156,11 @@ bool pcie_slot_unplug(struct bus *b, struct device *d, struct error *e)
 
     if (behind->idle) {
         let_go(behind->bridge, behind);
-    } else if (status & STATUS_BUTTON) {
+    } else if (status & PCI_SLTSTA_BUTTON) {
         return error_set(e, "the guest has been asked to let go of '%s' and has not answered",
                          d->id ? d->id : d->cls->name);
     } else {
-        happen(behind->bridge, STATUS_BUTTON);
+        happen(behind->bridge, PCI_SLTSTA_BUTTON);
     }
     return true;
 }

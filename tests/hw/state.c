@@ -64,6 +64,8 @@ static const char *const extras[] = {
     "pcie-root-port",
     "guest-loader,addr=0x40380000,kernel=/proc/version",
     "pvpanic-pci",
+    "pcie-pci-bridge",
+    "pci-bridge,chassis_nr=1",
     "i6300esb",
     "loader,addr=0x40300000,data=1,data-len=4",
 };
