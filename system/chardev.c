@@ -265,14 +265,6 @@ struct stream *chardevs_use(struct chardevs *c, const char *id, struct error *e)
     return s;
 }
 
-void chardevs_leave(struct chardevs *c, const char *id)
-{
-    struct chardev *d = find_chardev(c, id);
-    if (d && !d->mux && d->users) {
-        d->users--;
-    }
-}
-
 struct stream *chardevs_find_ringbuf(struct chardevs *c, const char *id, struct error *e)
 {
     const struct chardev *d = find_chardev(c, id);

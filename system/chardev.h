@@ -107,11 +107,9 @@ bool chardevs_check(const struct keyvals *k, struct error *e);
  */
 struct stream *chardevs_use(struct chardevs *c, const char *id, struct error *e);
 
-/* Its user is gone, and another may come; of a multiplexed one ports are not given back. */
-void chardevs_leave(struct chardevs *c, const char *id);
-
 /* The ringbuf of that id, for the monitor; NULL: e says why. */
 struct stream *chardevs_find_ringbuf(struct chardevs *c, const char *id, struct error *e);
+
 /* The user of back end id is gone, having called set_reader(NULL); with `closes` the back end is,
  * too.
  */

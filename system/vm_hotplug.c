@@ -104,7 +104,7 @@ static void leave_backends(struct vm *vm, struct backend *list, unsigned n)
         if (list[i].type == PROP_DRIVE) {
             vm_leave_disk(vm, list[i].id);
         } else if (list[i].type == PROP_CHARDEV) {
-            chardevs_leave(vm->chardevs, list[i].id);
+            chardevs_leave(vm->chardevs, list[i].id, false);
         } else {
             vm_leave_network(vm, list[i].id);
         }
