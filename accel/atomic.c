@@ -159,17 +159,23 @@ static bool needs_parts(struct vcpu *v, uint64_t va, uint32_t m)
            hit.bytes < 1u << (m & MO_SIZE_LOG2);
 }
 
-/* The memory at va, which may be written, and whose monitors are closed. */
-static bool open_part(struct vcpu *v, uint64_t va, uint32_t m)
+/* The n bytes at va, or as many of them as one look-up is for (in *n), may be written, which would
+ * not be refused half-way, and their monitors are closed. */
+static bool open_part(struct vcpu *v, uint64_t va, unsigned idx, unsigned *n)
 {
     struct tlb_hit hit;
     uint64_t word;
 
-    if (!tlb_lookup(v, va, ACCESS_WRITE, memop_idx(m), &hit, &word)) {
+    if (!tlb_lookup(v, va, ACCESS_WRITE, idx, &hit, &word)) {
         return fault(v, va, ACCESS_WRITE, word);
+    }
+    *n = hit.left < *n ? hit.left : *n;
+    if (unlikely(hit.code) && !track_may_store(v, &hit, *n)) {
+        return false;
     }
     if (hit.host) {
         close_others(v, hit.host);
+        close_others(v, hit.host + *n - 1);
     }
     return true;
 }
@@ -179,14 +185,19 @@ static bool open_part(struct vcpu *v, uint64_t va, uint32_t m)
 static bool begin_parts(struct vcpu *v, uint64_t va, uint32_t m)
 {
     struct tcg_vcpu *t = tcg_of(v);
+    const unsigned n = 1u << (m & MO_SIZE_LOG2);
+    unsigned first = n, rest;
 
     if (t && t->accel->monitors && !work_others_stopped(v)) {
         t->wants_world = true;
         v->hot.raised = TCG_ALONE;
         return false;
     }
-    return open_part(v, va, m) &&
-           open_part(v, memop_behind(m, va, (1u << (m & MO_SIZE_LOG2)) - 1), m);
+    if (!open_part(v, va, memop_idx(m), &first)) {
+        return false;
+    }
+    rest = n - first;
+    return !rest || open_part(v, memop_behind(m, va, first), memop_idx(m), &rest);
 }
 
 static memop memop_of_parts(uint32_t m)

@@ -50,21 +50,27 @@ struct block_part block_on_page(struct block *b, uint64_t pa)
     return (struct block_part){.bytes = b->second_bytes, .next = &b->second_next};
 }
 
-_Static_assert(offsetof(struct block, movable) < 64, "a look-up reads one line of a block");
+_Static_assert(offsetof(struct block, part) < 64, "a look-up reads one line of a block");
 
-/* The block at pa and, if it lies on two pages, second: the one that is fixed to pc, or a movable
- * one; for env.aux. */
-static struct block *find(struct vcpu *v, uint64_t pa, uint64_t second, uint64_t pc)
+/* Where a block is looked for. */
+struct key {
+    uint64_t pa, second; /* of its bytes; of those on a second page, or NO_SECOND */
+    uint64_t pc;
+    bool part; /* of a part of a page that may be executed */
+};
+
+/* The block there: the one that is fixed to pc, or a movable one; for env.aux. */
+static struct block *find(struct vcpu *v, const struct key *k)
 {
     const uint64_t mode = tcg_of(v)->context->mode_key;
     struct tcg *a = tcg_of(v)->accel;
-    struct block *b = __atomic_load_n(&a->hash[hash_of(pa, mode)], __ATOMIC_ACQUIRE);
+    struct block *b = __atomic_load_n(&a->hash[hash_of(k->pa, mode)], __ATOMIC_ACQUIRE);
     struct block *movable = NULL;
 
     for (; b; b = b->hash_next) {
-        if (b->pa == pa && b->mode_key == mode && b->aux == vcpu_env(v)->aux &&
-            b->second_pa == second && atomic_get(&b->valid)) {
-            if (!b->movable && b->pc == pc) {
+        if (b->pa == k->pa && b->mode_key == mode && b->aux == vcpu_env(v)->aux &&
+            b->second_pa == k->second && b->part == k->part && atomic_get(&b->valid)) {
+            if (!b->movable && b->pc == k->pc) {
                 return b;
             }
             movable = b->movable ? b : movable;
@@ -267,6 +273,12 @@ static uint64_t second_pa(const struct place *p)
     return p->pages > 1 ? p->hit[1].pa : NO_SECOND;
 }
 
+static struct key key_of(const struct place *p)
+{
+    return (struct key){
+        .pa = first_pa(p), .second = second_pa(p), .pc = p->pc, .part = p->pages && p->hit[0].part};
+}
+
 static bool same_region(const struct vcpu *v, uint64_t a, uint64_t b)
 {
     const struct cpu_regions *r = &v->cls->regions;
@@ -277,8 +289,8 @@ static bool same_region(const struct vcpu *v, uint64_t a, uint64_t b)
 /* Its second page can be told of as the first one is. */
 static bool can_be_kept(const struct vcpu *v, const struct place *p)
 {
-    return p->pages < 2 || ((p->hit[0].pa ^ p->hit[1].pa) >> GUEST_PAGE_BITS &&
-                            same_region(v, p->va, second_va(p)));
+    return p->pages < 2 || ((p->hit[0].pa ^ p->hit[1].pa) >> GUEST_PAGE_BITS && !p->hit[0].part &&
+                            !p->hit[1].part && same_region(v, p->va, second_va(p)));
 }
 
 /* The bytes of the code at p. */
@@ -298,10 +310,9 @@ static void show_code(struct vcpu *v, const struct place *p, const uint8_t *host
         b->code = b->crossing;
         b->code_bytes += more;
         b->second_page = second_va(p) & PAGE_MASK;
-        /* What is executed alone is entered at once, and by nobody else. */
-        b->second_id = tcg_of(v)->step
-                           ? 0
-                           : context_page_id(tcg_of(v)->accel, b->second_page, p->hit[1].pa);
+        /* What is executed alone, or may be in part only, is entered at once and by nobody else. */
+        const bool once = tcg_of(v)->step || p->hit[0].part || p->hit[1].part;
+        b->second_id = once ? 0 : context_page_id(tcg_of(v)->accel, b->second_page, p->hit[1].pa);
     }
 }
 
@@ -366,7 +377,7 @@ static void set_up(struct vcpu *v, const struct place *p, const uint8_t *code)
                     !a->base.config.counted && !a->base.config.no_opt && !trace_entries();
     b->flags_dead = false;
     b->look_bytes = 0;
-    b->movable = is_kept(tcg_of(v)) && p->pages == 1 && !p->fetch.base &&
+    b->movable = is_kept(tcg_of(v)) && p->pages == 1 && !p->hit[0].part && !p->fetch.base &&
                  code_page_moves(v, p->pc, p->hit[0].pa);
     set_extent(tcg_of(v), b);
 }
@@ -424,6 +435,7 @@ static struct block *make_block(struct vcpu *v, const struct place *p, struct ma
                           .second_pa = second_pa(p),
                           .second_bytes = bytes - first,
                           .movable = b->movable,
+                          .part = key_of(p).part,
                           .guest_insns = b->guest_insns,
                           .code = p->pages ? p->hit[0].host : NULL};
     const bool compiled = compile(a, b, blk, m);
@@ -460,7 +472,8 @@ static struct block *publish(struct vcpu *v, struct block *blk, const struct pla
                              const struct making *m)
 {
     struct tcg *a = tcg_of(v)->accel;
-    struct block *twin = m->apart ? find(v, blk->pa, blk->second_pa, blk->pc) : NULL;
+    const struct key k = key_of(p);
+    struct block *twin = m->apart ? find(v, &k) : NULL;
 
     if (twin) {
         take_back(a, blk, m);
@@ -597,8 +610,9 @@ static bool fetch_and_lock(struct vcpu *v, struct place *p)
 static struct block *find_again(struct vcpu *v, const struct place *p)
 {
     const struct fetched *f = context_fetched(v, p->va);
-    const uint64_t pa = f ? f->pa | (p->va & ~PAGE_MASK) : 0;
-    struct block *b = f ? find(v, pa, NO_SECOND, p->pc) : NULL;
+    const struct key k = {
+        .pa = f ? f->pa | (p->va & ~PAGE_MASK) : 0, .second = NO_SECOND, .pc = p->pc};
+    struct block *b = f ? find(v, &k) : NULL;
 
     return b && context_has_page(f, b->movable) ? b : NULL;
 }
@@ -610,7 +624,8 @@ static struct block *find_or_translate(struct vcpu *v, const struct place *p)
     struct block *blk = NULL;
 
     if (is_kept(tcg_of(v))) {
-        blk = find(v, first_pa(p), second_pa(p), p->pc);
+        const struct key k = key_of(p);
+        blk = find(v, &k);
     }
     if (!blk) {
         tcg_count(v, COUNT_TRANSLATE);
@@ -621,10 +636,14 @@ static struct block *find_or_translate(struct vcpu *v, const struct place *p)
     return blk;
 }
 
-/* Links may lead to b from now on. Nothing need be entered for what has no bytes: while a context
- * is, its mode is what it was. */
+/* Links may lead to b from now on, unless its page may be executed in part only: that is asked each
+ * time. Nothing need be entered for what has no bytes: while a context is, its mode is what it was.
+ */
 static void enter_pages(struct vcpu *v, const struct place *p, const struct block *b)
 {
+    if (p->pages && (p->hit[0].part || p->hit[p->pages - 1].part)) {
+        return;
+    }
     if (p->pages) {
         context_enter_page(v, p->va, p->hit[0].pa, p->hit[0].global, b->movable);
     }

@@ -44,11 +44,11 @@ static uint64_t jump_key(struct vcpu *v, uint64_t pc)
 }
 
 /* b, which was found at pc in the current context, is found by generated code from now on. One that
- * lies on two pages is not, since what it checks when it is entered only block_find brings about.
- */
+ * lies on two pages is not, since what it checks when it is entered only block_find brings about;
+ * nor one of a page that may be executed in part. */
 static void remember_jump(struct vcpu *v, uint64_t pc, const struct block *b)
 {
-    if (b->second_bytes) {
+    if (b->second_bytes || b->part) {
         return;
     }
     struct jump_entry *j = &tcg_of(v)->jumps[tcg_jump_slot(tcg_of(v)->accel, pc)];
@@ -155,6 +155,9 @@ static void make_link(struct tcg *a, struct link *l, struct block *b, uint64_t p
 /* l was taken to b at pc: the next time without the run-time. */
 static void shorten(struct vcpu *v, struct link *l, struct block *b, uint64_t pc)
 {
+    if (b->part || l->from->part) {
+        return; /* whether the goal may be executed is asked each time */
+    }
     if (b->movable != l->from->movable || block_is_nowhere(b)) {
         atomic_set(&l->by_table, 1); /* they keep hot.page differently, or there is no page */
         remember_jump(v, pc, b);

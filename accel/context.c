@@ -280,7 +280,8 @@ static bool still_true(struct vcpu *v, struct context *c)
         struct translation tr;
         uint64_t fault;
         if (!v->cls->walk(v, m->page, ACCESS_FETCH, v->cls->mmu_index(v), &tr, &fault) ||
-            !tr.exec || (tr.pa & PAGE_MASK) != m->pa || tr.global != m->global) {
+            !tr.exec || tr.in_part >> ACCESS_FETCH & 1 || (tr.pa & PAGE_MASK) != m->pa ||
+            tr.global != m->global) {
             return false;
         }
         m->suspect = false;

@@ -214,14 +214,14 @@ static bool store_halves(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value
 }
 
 /*
- * Both pages must allow the access, and no watchpoint be met in either, before it begins: it may be
- * of a device, and is not done twice. What the first piece reached may have changed the map, so the
- * second page is looked up anew behind it.
+ * Both pages, or parts of one, must allow the access, and no watchpoint be met in either, before it
+ * begins: it may be of a device, and is not done twice. What the first piece reached may have
+ * changed the map, so the second page is looked up anew behind it.
  */
 static bool both_allow(struct vcpu *v, uint64_t va, uint32_t m, enum access a,
                        const struct tlb_hit *first)
 {
-    const unsigned k = left_in_page(va), idx = memop_idx(m);
+    const unsigned k = first->left, idx = memop_idx(m);
     const uint64_t then = memop_behind(m, va, k);
     struct tlb_hit next;
 
@@ -229,10 +229,10 @@ static bool both_allow(struct vcpu *v, uint64_t va, uint32_t m, enum access a,
            (!next.slow || tcg_watch(v, then, memop_bytes(m) - k, a, idx));
 }
 
-/* What m says at va, across the end of its page; hit is that page's. */
+/* What m says at va, across the end of its page, or part of it; hit is that one's. */
 static bool load_two(struct vcpu *v, uint64_t va, uint32_t m, struct tlb_hit *hit, uint64_t *value)
 {
-    const unsigned n = memop_bytes(m), idx = memop_idx(m), k = left_in_page(va);
+    const unsigned n = memop_bytes(m), idx = memop_idx(m), k = hit->left;
     const uint64_t then = memop_behind(m, va, k);
     uint64_t low, high;
 
@@ -253,7 +253,7 @@ static bool load_two(struct vcpu *v, uint64_t va, uint32_t m, struct tlb_hit *hi
 
 static bool store_two(struct vcpu *v, uint64_t va, uint32_t m, struct tlb_hit *hit, uint64_t value)
 {
-    const unsigned n = memop_bytes(m), idx = memop_idx(m), k = left_in_page(va);
+    const unsigned n = memop_bytes(m), idx = memop_idx(m), k = hit->left;
     const uint64_t then = memop_behind(m, va, k);
 
     if (!both_allow(v, va, m, ACCESS_WRITE, hit)) {
@@ -271,7 +271,7 @@ static bool store_two(struct vcpu *v, uint64_t va, uint32_t m, struct tlb_hit *h
 
 bool vcpu_load(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
 {
-    const unsigned n = 1u << (m & MO_SIZE_LOG2), first = left_in_page(va), idx = memop_idx(m);
+    const unsigned n = 1u << (m & MO_SIZE_LOG2), idx = memop_idx(m);
     struct tlb_hit hit;
 
     assert(n <= 8);
@@ -284,7 +284,7 @@ bool vcpu_load(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
     if (!reach(v, va, ACCESS_READ, idx, &hit)) {
         return false;
     }
-    if (n <= first) {
+    if (n <= hit.left) {
         if (!load_piece(v, va, n, idx, &hit, value)) {
             return false;
         }
@@ -300,7 +300,7 @@ bool vcpu_load(struct vcpu *v, uint64_t va, uint32_t m, uint64_t *value)
 
 bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value)
 {
-    const unsigned n = 1u << (m & MO_SIZE_LOG2), first = left_in_page(va);
+    const unsigned n = 1u << (m & MO_SIZE_LOG2);
     struct tlb_hit hit;
 
     assert(n <= 8);
@@ -312,8 +312,8 @@ bool vcpu_store(struct vcpu *v, uint64_t va, uint32_t m, uint64_t value)
         !reach(v, va, ACCESS_WRITE, memop_idx(m), &hit)) {
         return false;
     }
-    return n <= first ? store_piece(v, va, n, memop_idx(m), &hit, value)
-                      : store_two(v, va, m, &hit, value);
+    return n <= hit.left ? store_piece(v, va, n, memop_idx(m), &hit, value)
+                         : store_two(v, va, m, &hit, value);
 }
 
 /* ---- 16 bytes */
@@ -330,12 +330,15 @@ static u128 *whole_vector(struct vcpu *v, uint64_t va, uint32_t m, enum access a
 /* Both halves may be accessed, wherever they lie, and no watchpoint is met in either. */
 static bool both_halves_allow(struct vcpu *v, uint64_t va, uint32_t m, enum access a)
 {
-    const unsigned n = memop_bytes(m), left = left_in_page(va), first = left < n ? left : n;
-    const uint64_t then = memop_behind(m, va, first);
+    const unsigned n = memop_bytes(m);
     struct tlb_hit hit;
 
-    if (!reach(v, va, a, memop_idx(m), &hit) ||
-        (hit.slow && !tcg_watch(v, va, first, a, memop_idx(m)))) {
+    if (!reach(v, va, a, memop_idx(m), &hit)) {
+        return false;
+    }
+    const unsigned first = hit.left < n ? hit.left : n;
+    const uint64_t then = memop_behind(m, va, first);
+    if (hit.slow && !tcg_watch(v, va, first, a, memop_idx(m))) {
         return false;
     }
     return first == n || (reach(v, then, a, memop_idx(m), &hit) &&

@@ -329,6 +329,16 @@ static void enter_host(struct vcpu *v, struct tlb_page *p, paddr pa)
     }
 }
 
+/* What is allowed in the whole page. */
+static uint32_t allowed_in_all(const struct translation *tr)
+{
+    const uint32_t parts = tr->in_part;
+
+    return (tr->read && !(parts & 1u << ACCESS_READ) ? TLB_READ : 0) |
+           (tr->write && !(parts & 1u << ACCESS_WRITE) ? TLB_WRITE : 0) |
+           (tr->exec && !(parts & 1u << ACCESS_FETCH) ? TLB_EXEC : 0);
+}
+
 /* Enters tr into the second level; gives its page's address and flags. */
 static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct translation *tr)
 {
@@ -338,12 +348,12 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
     const bool large = tr->page_bits > GUEST_PAGE_BITS && tr->page_bits < 63;
     const bool watched = is_watched(v, a, large ? tr->page_bits : GUEST_PAGE_BITS);
     /* Generated code takes the lines for writes for loads, too. */
-    const bool slow = tr->slow || (watched && !large) || (tr->write && !tr->read);
+    const uint32_t whole = allowed_in_all(tr);
+    const bool slow = tr->slow || (watched && !large) ||
+                      (whole & (TLB_READ | TLB_WRITE)) == TLB_WRITE;
     const uint32_t gen = tlb_gen(t, a, tag, tr->global);
-    const uint32_t flags = (tr->read ? TLB_READ : 0) | (tr->write ? TLB_WRITE : 0) |
-                           (tr->exec ? TLB_EXEC : 0) | (tr->global ? TLB_GLOBAL : 0) |
-                           (slow ? TLB_SLOW : 0) | (watched && large ? TLB_WATCHED : 0) |
-                           (tr->device ? TLB_DEVICE : 0);
+    const uint32_t flags = whole | (tr->global ? TLB_GLOBAL : 0) | (slow ? TLB_SLOW : 0) |
+                           (watched && large ? TLB_WATCHED : 0) | (tr->device ? TLB_DEVICE : 0);
 
     const bool common = cpu_is_common(&t->regions, a);
     if (!tr->global && common && !t->nonglobal_common) {
@@ -391,7 +401,9 @@ static inline void fill_hit(struct vcpu *v, uint64_t pa_flags, uint64_t va, enum
     hit->pa = pa;
     hit->host = NULL;
     hit->bytes = 0;
+    hit->left = GUEST_PAGE_SIZE - (uint32_t)at;
     hit->whole = false;
+    hit->part = false;
     hit->code = false;
     hit->global = pa_flags & TLB_GLOBAL;
     hit->slow = pa_flags & TLB_SLOW;
@@ -409,6 +421,18 @@ static inline void fill_hit(struct vcpu *v, uint64_t pa_flags, uint64_t va, enum
         hit->host = m.range->host + m.offset + (where - m.base);
         hit->bytes = (uint32_t)(left < in_page ? left : in_page);
         hit->whole = m.base <= where - at && left >= in_page;
+    }
+}
+
+/* Behind a walk for access a: what it found may be for a part of the page only. */
+static inline void cut_to_part(const struct translation *tr, uint64_t va, enum access a,
+                               struct tlb_hit *hit)
+{
+    if (unlikely(tr->in_part >> a & 1)) {
+        const uint32_t left = tr->to - (uint32_t)(va & (GUEST_PAGE_SIZE - 1));
+        hit->part = true;
+        hit->left = left < hit->left ? left : hit->left;
+        hit->bytes = hit->bytes < hit->left ? hit->bytes : hit->left;
     }
 }
 
@@ -434,6 +458,7 @@ __attribute__((noinline)) static bool walk_anew(struct vcpu *v, uint64_t va, enu
              (tr.pa & ~(paddr)(GUEST_PAGE_SIZE - 1)) | (tr.global ? TLB_GLOBAL : 0) |
                  (tr.slow ? TLB_SLOW : 0),
              va, a, hit);
+    cut_to_part(&tr, va, a, hit);
     return true;
 }
 
@@ -445,6 +470,7 @@ bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct
     struct tlb *t = vcpu_env(v)->tlb;
     uint64_t pa_flags;
     struct translation tr;
+    bool walked = false;
 
     if (unlikely(!t)) {
         return walk_anew(v, va, a, idx, hit, fault);
@@ -464,13 +490,17 @@ bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct
             return false;
         }
         pa_flags = enter(v, va, idx, &tr);
+        walked = true;
     }
     resize_if_crowded(t, idx);
     fill_hit(v, pa_flags, va, a, hit);
+    if (walked) {
+        cut_to_part(&tr, va, a, hit);
+    }
     if (unlikely(t->dirty) && a == ACCESS_WRITE && hit->host) {
         hit->code = dirty_touch(t->dirty, hit->host) & DIRTY_CODE;
     }
-    if (hit->whole && !hit->slow && a != ACCESS_FETCH) {
+    if (hit->whole && !hit->slow && !hit->part && a != ACCESS_FETCH) {
         tlb_fill_line_leaf(t, va, idx,
                            (uint64_t)(uintptr_t)hit->host - (va & (GUEST_PAGE_SIZE - 1)),
                            a == ACCESS_WRITE);

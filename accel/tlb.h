@@ -212,7 +212,9 @@ struct tlb_hit {
     paddr pa;
     uint8_t *host;  /* of va, when plain RAM that may be accessed this way; else NULL */
     uint32_t bytes; /* from va on for which that holds: to the page's end, or less */
-    bool whole;     /* it holds for the whole page */
+    uint32_t left;  /* bytes from va on that this look-up is for: to the page's or the part's end */
+    bool whole;     /* it is RAM for the whole page */
+    bool part;      /* what is allowed is so for a part of the page only */
     bool slow;
     bool code;   /* for writing: code was translated from the page, and writes are tracked */
     bool global; /* the same in all address spaces */

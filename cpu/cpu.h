@@ -54,9 +54,15 @@ struct translation {
     bool read, write, exec; /* allowed for the MMU index that was asked for */
     bool global;            /* not tagged with the ASID */
     bool device;            /* device memory type: no speculation, alignment enforced */
-    bool slow;    /* every access must take the slow path (watchpoint, sub-page permission) */
-    uint8_t attr; /* architecture's own */
+    bool slow;              /* every access must take the slow path (watchpoint) */
+    uint8_t attr;           /* architecture's own */
+    /* Kinds of access, 1 << enum access, of which read, write or exec holds in a part of the page
+     * only: for the bytes [from, to) of the 4 KiB around the address. page_bits is 12 then, and
+     * both are multiples of CPU_PART_BYTES. Such accesses are walked each time, others are not. */
+    uint8_t in_part;
+    uint16_t from, to;
 };
+#define CPU_PART_BYTES 32u
 
 /* Piece of the current address space around an address: a page, a block, or a hole that page tables
  * leave. */

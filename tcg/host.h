@@ -119,6 +119,7 @@ struct block {
     const void *entry; /* executable address; the block's PC is in the register for it */
     bool valid;
     bool movable;          /* right at any virtual page: hot.page says at which it runs */
+    bool part;             /* of a page that may be executed in part: nothing leads to or from it */
     uint32_t bytes;        /* guest code that the block rests on, from pa */
     uint32_t second_bytes; /* and from second_pa on, where a page begins; 0: one page is all */
     uint32_t guest_insns;

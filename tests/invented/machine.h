@@ -52,6 +52,10 @@
 #define INV_PTE_READ 2u
 #define INV_PTE_WRITE 4u
 #define INV_PTE_EXEC 8u
+#define INV_PTE_LOW 16u  /* the first 512 bytes may not be written, */
+#define INV_PTE_HIGH 32u /* the last ones only be written: 32, or as bits 6 and 7 say */
+#define INV_LOW_BYTES 512u
+#define INV_HIGH_BYTES(pte) (CPU_PART_BYTES << ((pte) >> 6 & 3))
 
 /* ---- aux. Local, of ordinary instructions: */
 #define INV_NUMBER 1u       /* conditions are of the number in ccn, not of the flags */

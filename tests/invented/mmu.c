@@ -33,6 +33,27 @@ static bool may(const struct translation *t, enum access a, uint64_t *fault)
     return can;
 }
 
+/* What is otherwise in a part of the page. */
+static void look_at_parts(struct translation *t, uint32_t pte, uint32_t at)
+{
+    const uint32_t high = GUEST_PAGE_SIZE - INV_HIGH_BYTES(pte);
+
+    t->to = GUEST_PAGE_SIZE;
+    if (pte & INV_PTE_LOW) {
+        t->in_part |= 1u << ACCESS_WRITE;
+        t->write &= at >= INV_LOW_BYTES;
+        t->from = at < INV_LOW_BYTES ? 0 : INV_LOW_BYTES;
+        t->to = at < INV_LOW_BYTES ? INV_LOW_BYTES : GUEST_PAGE_SIZE;
+    }
+    if (pte & INV_PTE_HIGH) {
+        t->in_part |= 1u << ACCESS_READ | 1u << ACCESS_FETCH;
+        t->read &= at < high;
+        t->exec &= at < high;
+        t->from = (uint16_t)(at < high ? t->from : high);
+        t->to = (uint16_t)(at < high && high < t->to ? high : t->to);
+    }
+}
+
 static bool walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
                  uint64_t *fault)
 {
@@ -62,6 +83,7 @@ static bool walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct t
     t->read = pte & INV_PTE_READ;
     t->write = pte & INV_PTE_WRITE;
     t->exec = pte & INV_PTE_EXEC;
+    look_at_parts(t, pte, va & (GUEST_PAGE_SIZE - 1));
     return may(t, a, fault);
 }
 

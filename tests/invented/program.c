@@ -61,8 +61,9 @@ static uint32_t address(struct rng *r)
     const uint32_t region = (uint32_t)rng_below(r, INV_REGIONS) << INV_REGION_SHIFT;
     const uint32_t page = (uint32_t)rng_below(r, 24) << GUEST_PAGE_BITS;
     const uint32_t at = (uint32_t)rng_below(r, GUEST_PAGE_SIZE);
+    const uint32_t end[] = {GUEST_PAGE_SIZE, GUEST_PAGE_SIZE - CPU_PART_BYTES, INV_LOW_BYTES};
 
-    return region | page | (rng_below(r, 4) ? at : GUEST_PAGE_SIZE - 1 - at % 16);
+    return region | page | (rng_below(r, 3) ? at : end[rng_below(r, 3)] - 1 - at % 16);
 }
 
 static int64_t distance(struct rng *r)
@@ -212,11 +213,14 @@ static void page_tables(struct rng *r, uint8_t *ram)
     for (unsigned space = 0; space < INV_SPACES; space++) {
         for (unsigned page = 0; page < INV_SPACE_PAGES; page++) {
             const bool same = rng_below(r, 3) > 0;
-            const bool device = rng_below(r, page < INV_CODE_BYTES / GUEST_PAGE_SIZE ? 60 : 5) == 0;
+            const bool code = page < INV_CODE_BYTES / GUEST_PAGE_SIZE;
+            const bool device = rng_below(r, code ? 60 : 5) == 0;
             const uint32_t frame = device ? INV_DEVICE >> GUEST_PAGE_BITS
                                    : same ? page
                                           : (uint32_t)rng_below(r, 40);
-            const uint32_t bits = rng_below(r, 6) ? 0xf : (uint32_t)rng_below(r, 16);
+            const uint32_t bits = (rng_below(r, 6) ? 0xf : (uint32_t)rng_below(r, 16)) |
+                                  (rng_below(r, code ? 8 : 2) ? 0
+                                                              : (uint32_t)rng_below(r, 16) << 4);
             store_be32(ram + INV_TABLES + (space * INV_SPACE_PAGES + page) * 4,
                        frame << GUEST_PAGE_BITS | bits);
         }

@@ -51,8 +51,9 @@ static bool fetch_page(struct oracle *o, uint64_t va, const uint8_t **bytes, uin
     }
     const paddr at = vcpu_plain_address(t.pa);
     const uint64_t left = m.base + m.size - at, in_page = GUEST_PAGE_SIZE - at % GUEST_PAGE_SIZE;
+    const uint64_t in_part = t.in_part >> ACCESS_FETCH & 1 ? t.to - at % GUEST_PAGE_SIZE : in_page;
     *bytes = m.range->host + m.offset + (at - m.base);
-    *n = (uint32_t)(left < in_page ? left : in_page);
+    *n = (uint32_t)(left < in_part ? left : in_part);
     return true;
 }
 
