@@ -17,6 +17,8 @@
  *     opmap NAME                  rows are of an x86 opcode map instead: see below
  *     include "FILE"              header with the functions that texts and conditions call
  *     feature NAME "TEXT"         a feature that rows may ask for; "base" always exists
+ *     feature NAME "TEXT" untranslated    (opmap) its rows have no semantic function: they are
+ *                                 decoded and printed, and ISA_translate() finds no instruction
  *     units BITS little|big|either    instructions are made of units of 16 or 32 bits; either: the
  *                                 guest chooses the order of bytes. Else: 32 little
  *     length BITS PATTERN...      one whose first unit begins with the bits PATTERN is so long

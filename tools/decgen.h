@@ -111,6 +111,7 @@ struct isa {
     unsigned rows, feats;
     struct row *row;
     char **feat, **feat_text;
+    bool *untranslated; /* a feature whose rows are decoded only */
     uint32_t *tree, tree_size, tree_root;
 };
 

@@ -127,7 +127,9 @@ void decgen_emit_absent(const struct isa *isa, FILE *f, const struct row *r)
 {
     for (int i = 0; i < r->feats; i++) {
         const struct choice *feat = &r->feat[i];
-        if (feat->feat != 0) {
+        if (isa->untranslated[feat->feat]) {
+            fprintf(f, " ||\n            true");
+        } else if (feat->feat != 0) {
             fprintf(f, " ||\n            (%s%s%s!%s_feature(c, %s_FEAT_%s))",
                     feat->cond.c ? "(" : "", feat->cond.c ? feat->cond.c : "",
                     feat->cond.c ? ") && " : "", isa->name, decgen_upper(isa->name),

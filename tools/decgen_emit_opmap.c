@@ -10,6 +10,17 @@
 
 #include "base/mem.h"
 
+/* Rows of features that are decoded only have no semantic function. */
+static bool has_semantics(const struct isa *isa, const struct row *r)
+{
+    for (int i = 0; i < r->feats; i++) {
+        if (isa->untranslated[r->feat[i].feat]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void emit_struct(const struct isa *isa, FILE *f, const struct row *r)
 {
     fprintf(f, "/* %s */\nstruct %s_%s {\n", r->shown, isa->name, r->name);
@@ -30,6 +41,8 @@ static const char header_text[] =
     "\n"
     "extern const struct x86_row $_rows[@_ROW_COUNT];\n"
     "extern const struct x86_map $_map;\n"
+    "/* Features whose rows have no semantic function. */\n"
+    "extern const bool $_feat_untranslated[@_FEAT_COUNT];\n"
     "\n"
     "/*\n"
     " * Decodes the instruction at p, of which n bytes may be read, with every feature present: "
@@ -70,7 +83,7 @@ void decgen_opmap_header(const struct isa *isa, FILE *f)
 {
     decgen_emit_template(isa, f, header_text);
     for (unsigned i = 0; i < isa->rows; i++) {
-        if (isa->row[i].first) {
+        if (isa->row[i].first && has_semantics(isa, &isa->row[i])) {
             emit_struct(isa, f, &isa->row[i]);
         }
     }
@@ -216,6 +229,15 @@ static const char decode_text[] =
     "\n"
     "const struct x86_map $_map = {$_rows, @_ROW_COUNT, has_modrm, $_decode};\n";
 
+static void emit_untranslated(const struct isa *isa, FILE *f)
+{
+    decgen_emit_template(isa, f, "const bool $_feat_untranslated[@_FEAT_COUNT] = {");
+    for (unsigned i = 0; i < isa->feats; i++) {
+        fprintf(f, "%s%d", i ? ", " : "", isa->untranslated[i]);
+    }
+    fprintf(f, "};\n\n");
+}
+
 void decgen_opmap_rows(const struct isa *isa, FILE *f)
 {
     decgen_emit_template(isa, f,
@@ -225,6 +247,7 @@ void decgen_opmap_rows(const struct isa *isa, FILE *f)
     }
     fprintf(f, "};\n\n");
     decgen_emit_feature_names(isa, f);
+    emit_untranslated(isa, f);
     decgen_emit_tree(isa, f);
     emit_modrm(isa, f);
     fprintf(f, "static uint64_t key_of(const struct x86_instr *i)\n{\n    return ");
@@ -262,6 +285,9 @@ static void emit_calls(const struct isa *isa, FILE *f)
                          "    switch (i->row) {\n");
     for (unsigned k = 0; k < isa->rows; k++) {
         const struct row *first = &isa->row[k];
+        if (!has_semantics(isa, first)) {
+            continue;
+        }
         for (unsigned i = k; i < isa->rows && first->first; i++) {
             if (strcmp(isa->row[i].name, first->name) == 0) {
                 fprintf(f, "    case %s_ROW_%s:\n", decgen_upper(isa->name), isa->row[i].id);

@@ -92,6 +92,9 @@ static void add_feature(struct isa *isa, char *name, char *text)
 {
     isa->feat = mem_resize_array(isa->feat, isa->feats + 1, sizeof(*isa->feat));
     isa->feat_text = mem_resize_array(isa->feat_text, isa->feats + 1, sizeof(*isa->feat_text));
+    isa->untranslated = mem_resize_array(isa->untranslated, isa->feats + 1,
+                                         sizeof(*isa->untranslated));
+    isa->untranslated[isa->feats] = false;
     isa->feat[isa->feats] = name;
     isa->feat_text[isa->feats] = text;
     isa->feats++;
@@ -126,6 +129,7 @@ static void parse_line(struct reader *r)
             FAIL(r, "feature %s: a small letter comes first, and it is no attribute", name);
         }
         add_feature(isa, name, decgen_need_string(r, "description"));
+        isa->untranslated[isa->feats - 1] = isa->opmap && decgen_take_keyword(r, "untranslated");
     } else {
         if (!isa->name) {
             FAIL(r, "\"isa NAME\" or \"opmap NAME\" comes first");

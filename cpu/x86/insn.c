@@ -127,7 +127,7 @@ static enum x86_status read_vex(struct x86_instr *i, bool three)
     i->ext_x = is_long ? ~first >> 3 & 8 : 0;
     i->ext_b = is_long ? ~first >> 2 & 8 : 0;
     i->w = last >> 7;
-    i->vvvv = ~last >> 3 & (is_long ? 15 : 7);
+    i->vvvv = ~last >> 3 & 15;
     i->l = last >> 2 & 1;
     i->pp = last & 3;
     return fetch_byte(i, &i->opcode);

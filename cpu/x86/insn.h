@@ -139,7 +139,8 @@ struct x86_instr {
     uint8_t map;                 /* 0 to 3: one-byte, 0F, 0F38, 0F3A */
     uint8_t opcode, modrm;       /* modrm is 0xff if there is none */
     uint8_t pp;                  /* 0 to 3: mandatory prefix none, 66, F3, F2 */
-    uint8_t l, w, vvvv;          /* of VEX and REX; vvvv as a register number */
+    uint8_t l, w, vvvv;          /* of VEX and REX; vvvv as a register number, of which code
+                                    that is not 64-bit ignores the top bit */
     uint8_t ext_r, ext_x, ext_b; /* 8 when REX or VEX has the bit, else 0 */
     uint8_t mod, reg, rm;        /* of ModRM, reg and rm with their high bits */
     uint8_t cc;                  /* the opcode's low four bits, a condition */

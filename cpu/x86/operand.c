@@ -50,6 +50,12 @@ unsigned x86_type_bytes(const struct x86_instr *i, enum x86_type type)
     return 0;
 }
 
+/* Volume 2, 2.3.5.6. */
+static unsigned named_by_vvvv(const struct x86_instr *i)
+{
+    return i->vvvv & (i->mode == 8 ? 15u : 7u);
+}
+
 static enum x86_status put_register(struct x86_operand *o, enum x86_file file, unsigned reg)
 {
     o->kind = X86_REGISTER;
@@ -173,7 +179,7 @@ static enum x86_status fill_other(struct x86_instr *i, struct x86_operand *o, un
     case X86_M_A:
         return put_far(i, o);
     case X86_M_B:
-        return put_general(i, o, i->vvvv);
+        return put_general(i, o, named_by_vvvv(i));
     case X86_M_C:
     case X86_M_D:
     case X86_M_S:
@@ -181,7 +187,7 @@ static enum x86_status fill_other(struct x86_instr *i, struct x86_operand *o, un
     case X86_M_G:
         return put_general(i, o, i->reg);
     case X86_M_H:
-        return put_register(o, X86_VECTOR, i->vvvv);
+        return put_register(o, X86_VECTOR, named_by_vvvv(i));
     case X86_M_I:
     case X86_M_sI:
         return put_immediate(i, o, method == X86_M_sI);
@@ -240,7 +246,8 @@ static enum x86_status fill(struct x86_instr *i, struct x86_operand *o, unsigned
 /* Gathers: the registers of result, mask and indices must be three. */
 static bool gather_is_valid(const struct x86_instr *i, const struct x86_operand *address)
 {
-    return i->reg != i->vvvv && i->reg != address->index && i->vvvv != address->index;
+    const unsigned mask = named_by_vvvv(i);
+    return i->reg != mask && i->reg != address->index && mask != address->index;
 }
 
 enum x86_status x86_fill_operands(struct x86_instr *i, const struct x86_row *row,

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state of an x86 vCPU. Intel SDM, volume 1, chapter 3, and volume 3, chapters 2 and 3.
+ */
+#ifndef CPU_X86_CPU_H
+#define CPU_X86_CPU_H
+
+#include "base/rng.h"
+#include "cpu/cpu.h"
+#include "tcg/ir.h"
+
+enum {
+    X86_RAX,
+    X86_RCX,
+    X86_RDX,
+    X86_RBX,
+    X86_RSP,
+    X86_RBP,
+    X86_RSI,
+    X86_RDI
+};
+
+/* Rows of the translator: general registers by their numbers, and the status flags. */
+enum {
+    X86_REG_FLAGS = 16,
+    X86_REGS
+};
+
+/* Segment registers by their numbers. */
+enum {
+    X86_ES,
+    X86_CS,
+    X86_SS,
+    X86_DS,
+    X86_FS,
+    X86_GS,
+    X86_SEGMENTS
+};
+
+/* RFLAGS */
+#define X86_CF 0x1u
+#define X86_PF 0x4u
+#define X86_AF 0x10u
+#define X86_ZF 0x40u
+#define X86_SF 0x80u
+#define X86_TF 0x100u
+#define X86_IF 0x200u
+#define X86_DF 0x400u
+#define X86_OF 0x800u
+#define X86_IOPL 0x3000u
+#define X86_NT 0x4000u
+#define X86_RF 0x10000u
+#define X86_VM 0x20000u
+#define X86_AC 0x40000u
+#define X86_VIF 0x80000u
+#define X86_VIP 0x100000u
+#define X86_ID 0x200000u
+#define X86_STATUS (X86_CF | X86_PF | X86_AF | X86_ZF | X86_SF | X86_OF)
+
+#define X86_CR0_PE 0x1u
+#define X86_CR0_AM 0x40000u
+#define X86_CR0_WP 0x10000u
+#define X86_CR0_PG 0x80000000u
+#define X86_CR4_VME 0x1u
+#define X86_CR4_PVI 0x2u
+#define X86_CR4_TSD 0x4u
+#define X86_CR4_PSE 0x10u
+#define X86_CR4_PAE 0x20u
+#define X86_CR4_PGE 0x80u
+#define X86_CR4_PCE 0x100u
+#define X86_CR4_UMIP 0x800u
+#define X86_CR4_LA57 0x1000u
+#define X86_CR4_FSGSBASE 0x10000u
+#define X86_CR4_SMEP 0x100000u
+#define X86_EFER_SCE 0x1u
+#define X86_EFER_LME 0x100u
+#define X86_EFER_LMA 0x400u
+#define X86_EFER_NXE 0x800u
+
+/* Exceptions: volume 3, table 6-1. */
+enum x86_vector {
+    X86_DE,
+    X86_DB,
+    X86_NMI,
+    X86_BP,
+    X86_OF_TRAP,
+    X86_BR,
+    X86_UD,
+    X86_NM,
+    X86_DOUBLE,
+    X86_TS = 10,
+    X86_NP,
+    X86_STACK,
+    X86_GP,
+    X86_PAGE,
+    X86_MF = 16,
+    X86_AC_FAULT
+};
+
+/* Attributes of a segment: bits 40 to 55 of its descriptor. */
+#define X86_A_TYPE 0xfu
+#define X86_A_ACCESSED 0x1u
+#define X86_A_WRITE 0x2u /* data: writable; code: readable */
+#define X86_A_DOWN 0x4u  /* data: expands down; code: conforming */
+#define X86_A_CODE 0x8u
+#define X86_A_USER 0x10u /* S: code or data, not a system segment */
+#define X86_A_DPL_SHIFT 5
+#define X86_A_PRESENT 0x80u
+#define X86_A_LONG 0x2000u
+#define X86_A_BIG 0x4000u
+#define X86_A_PAGES 0x8000u
+
+struct x86_segment {
+    uint64_t base;
+    uint64_t end_read, end_write; /* offsets below them are fine without a further look */
+    uint32_t limit;               /* in bytes */
+    uint16_t attr;
+    uint16_t selector;
+};
+
+struct x86_table {
+    uint64_t base;
+    uint32_t limit;
+};
+
+struct x86_cpu {
+    struct vcpu vcpu;
+    uint64_t r[16];
+    uint16_t flags;     /* as values of FLAGS have them; the rest of RFLAGS: */
+    uint32_t rflags;    /* IF, TF, IOPL, NT, RF, VM, AC, VIF, VIP, ID */
+    uint64_t direction; /* of string instructions: 1, or all ones if DF is set */
+    uint64_t rip, aux;
+    struct x86_segment seg[X86_SEGMENTS], ldt, tr;
+    struct x86_table gdt, idt;
+    uint64_t cr0, cr2, cr3, cr4, cr8, efer;
+    uint64_t dr[8];
+    uint64_t star, lstar, cstar, fmask, kernel_gs_base;
+    uint64_t tsc_offset, tsc_aux;
+    /* Raised, and not taken yet. */
+    uint8_t vector;
+    uint8_t skip;  /* bytes of the instruction that it goes on behind: a trap */
+    bool software; /* by INT n and its like */
+    bool has_error;
+    bool look_again; /* the instruction says which exception it is */
+    uint32_t error;
+    /* A reset keeps the rest. */
+    uint64_t features; /* enum x86_feat as bits */
+    struct rng rng;    /* of RDRAND */
+};
+
+static inline struct x86_cpu *x86_cpu(struct vcpu *v)
+{
+    return (struct x86_cpu *)v;
+}
+
+/*
+ * The mode key. In 64-bit code FS and GS have bases, which are always added, and nothing else of
+ * segments counts.
+ */
+#define X86_KEY_CODE_SHIFT 0 /* 2 bits: 0, 1, 2 for 16-, 32-, 64-bit code */
+#define X86_KEY_BIG_STACK 4u /* the stack pointer has 32 bits; in 64-bit code 64 */
+#define X86_KEY_CPL_SHIFT 3
+#define X86_KEY_BASE_SHIFT 5   /* a bit for each segment: its base is not 0 */
+#define X86_KEY_LIMIT_SHIFT 11 /* a bit for each: accesses look at its limit and attributes */
+#define X86_KEY_PROTECTED (1u << 17)
+#define X86_KEY_VM86 (1u << 18)
+#define X86_KEY_ALIGN (1u << 19) /* #AC */
+#define X86_KEY_LONG (1u << 20)  /* EFER.LMA */
+#define X86_KEY_IOPL_SHIFT 21
+
+/* MMU indices. */
+enum {
+    X86_MMU_SYSTEM,
+    X86_MMU_USER,
+    X86_MMU_PORTS
+};
+
+extern const struct cpu_class x86_cpu_class;
+
+static inline unsigned x86_cpl(const struct x86_cpu *c)
+{
+    return c->seg[X86_SS].attr >> X86_A_DPL_SHIFT & 3;
+}
+
+static inline bool x86_is_long(const struct x86_cpu *c)
+{
+    return (c->efer & X86_EFER_LMA) && (c->seg[X86_CS].attr & X86_A_LONG);
+}
+
+/* class.c */
+uint64_t x86_rflags(const struct x86_cpu *c);
+void x86_set_rflags(struct x86_cpu *c, uint64_t value, uint64_t mask);
+unsigned x86_code_bytes(const struct x86_cpu *c); /* 2, 4, 8: the code that runs */
+unsigned x86_stack_bytes(const struct x86_cpu *c);
+/* Of CS where code is not 64-bit: what PCs count from. */
+uint64_t x86_code_base(const struct x86_cpu *c);
+/* From a run-time function of op tail: goes on at pc, with the state as it is. */
+uint64_t x86_go(struct x86_cpu *c, uint64_t pc);
+
+/* exception.c: of the instruction that runs. A fault without error code; one with; a trap behind
+ * the instruction, which has so many bytes. */
+void x86_raise(struct x86_cpu *c, enum x86_vector vector);
+void x86_raise_error(struct x86_cpu *c, enum x86_vector vector, uint32_t error);
+void x86_raise_trap(struct x86_cpu *c, unsigned vector, unsigned bytes, bool software);
+void x86_take_exception(struct vcpu *v);
+void x86_take_interrupt(struct vcpu *v);
+void x86_raise_memory(struct vcpu *v, vaddr va, enum access a, uint64_t fault);
+bool x86_interrupt_ready(struct vcpu *v);
+
+/* fault.c: the exception of an address that is not canonical or goes beyond 4 GiB. */
+void x86_refine_fault(struct x86_cpu *c);
+
+/* segment.c */
+void x86_segment_fill(struct x86_segment *s, uint16_t selector, uint64_t descriptor);
+/* What follows from base, limit and attributes. */
+void x86_segment_settle(struct x86_segment *s);
+void x86_segment_real(struct x86_segment *s, uint16_t selector);
+/* The descriptor of a selector; false: it is beyond its table (nothing is raised). A fault of the
+ * access is raised. */
+enum x86_look {
+    X86_FOUND,
+    X86_BEYOND,
+    X86_FAULTED
+};
+enum x86_look x86_descriptor(struct x86_cpu *c, uint16_t selector, uint64_t *d);
+/* Loads a segment register other than CS by MOV and its like; false: raised. */
+bool x86_load_segment(struct x86_cpu *c, unsigned reg, uint16_t selector);
+/* Loads CS or SS with a descriptor that has been checked; sets its accessed bit. */
+bool x86_load_checked(struct x86_cpu *c, unsigned reg, uint16_t selector, uint64_t descriptor);
+
+/* access.c: an access of so many bytes at an offset, in code that is not 64-bit; false: raised. */
+bool x86_segment_check(struct x86_cpu *c, unsigned seg, uint64_t offset, unsigned bytes,
+                       bool write);
+
+/* system.c: whether ports may be used; false: raised. */
+bool x86_port_allowed(struct x86_cpu *c, uint16_t port, unsigned bytes);
+
+/* mmu.c */
+bool x86_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
+              uint64_t *fault);
+bool x86_debug_translate(struct vcpu *v, vaddr va, paddr *pa);
+bool x86_is_canonical(const struct x86_cpu *c, uint64_t va);
+
+/* translate.c */
+void x86_translate_block(struct vcpu *v, struct ir_builder *b);
+unsigned x86_disas(const uint8_t *bytes, size_t n, uint64_t pc, char *text, size_t size);
+bool x86_crosses(struct vcpu *v, const uint8_t *bytes, uint32_t n);
+
+#endif

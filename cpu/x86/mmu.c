@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Paging. Intel SDM, volume 3, chapter 4: 32-bit, PAE, 4-level and 5-level paging. Not here yet:
+ * SMAP, protection keys, PCIDs.
+ */
+#include "cpu/x86/mmu.h"
+
+#include "base/atomic.h"
+#include "base/bits.h"
+#include "cpu/x86/cpu.h"
+#include "memory/dirty.h"
+
+#define P_PRESENT 1u
+#define P_WRITE 2u
+#define P_USER 4u
+#define P_ACCESSED 0x20u
+#define P_DIRTY 0x40u
+#define P_LARGE 0x80u
+#define P_GLOBAL 0x100u
+#define P_NX (UINT64_C(1) << 63)
+#define P_ADDRESS UINT64_C(0x000ffffffffff000)
+
+#define E_PRESENT 1u
+#define E_WRITE 2u
+#define E_USER 4u
+#define E_RESERVED 8u
+#define E_FETCH 16u
+
+bool x86_is_canonical(const struct x86_cpu *c, uint64_t va)
+{
+    const unsigned bits = c->cr4 & X86_CR4_LA57 ? 57 : 48;
+    return sext64(va, bits) == (int64_t)va;
+}
+
+struct walk {
+    struct x86_cpu *c;
+    uint64_t at, entry; /* of the entry that was read last */
+    unsigned bytes;     /* of an entry */
+    uint64_t all;       /* P_WRITE and P_USER of all levels as AND, NX as OR */
+    enum access access;
+    bool user;
+};
+
+static bool read_entry(struct walk *w, uint64_t at)
+{
+    w->at = at;
+    return space_load(w->c->vcpu.memory, at, w->bytes, &w->entry);
+}
+
+/* Sets bits in the entry that was read; false: it is another one now. */
+static bool set_bits(struct walk *w, uint64_t bits)
+{
+    struct space *s = w->c->vcpu.memory;
+    uint8_t *host = space_host(s, w->at, w->bytes, true);
+    bool done;
+    if ((w->entry & bits) == bits) {
+        return true;
+    }
+    if (!host) {
+        return space_store(s, w->at, w->bytes, w->entry | bits);
+    }
+    if (w->bytes == 8) {
+        uint64_t seen = w->entry;
+        done = atomic_cas((uint64_t *)(void *)host, &seen, w->entry | bits);
+    } else {
+        uint32_t seen = (uint32_t)w->entry;
+        done = atomic_cas((uint32_t *)(void *)host, &seen, (uint32_t)(w->entry | bits));
+    }
+    if (done) {
+        dirty_written(s, host, w->bytes);
+    }
+    return done;
+}
+
+static uint64_t fault_word(const struct walk *w, uint64_t why)
+{
+    const bool nx = (w->c->efer & X86_EFER_NXE) || (w->c->cr4 & X86_CR4_SMEP);
+    return why | (w->access == ACCESS_WRITE ? E_WRITE : 0) | (w->user ? E_USER : 0) |
+           (w->access == ACCESS_FETCH && nx ? E_FETCH : 0);
+}
+
+/* What the rights of all levels allow: volume 3, 4.6. */
+static void rights(const struct walk *w, struct translation *t)
+{
+    const bool writable = w->all & P_WRITE, for_user = w->all & P_USER;
+    const bool nx = (w->c->efer & X86_EFER_NXE) && (w->all & P_NX);
+    t->read = !w->user || for_user;
+    t->write = t->read && (writable || (!w->user && !(w->c->cr0 & X86_CR0_WP)));
+    t->exec = t->read && !nx && !(!w->user && for_user && (w->c->cr4 & X86_CR4_SMEP));
+}
+
+static bool allowed(const struct translation *t, enum access a)
+{
+    return a == ACCESS_READ ? t->read : a == ACCESS_WRITE ? t->write : t->exec;
+}
+
+enum step {
+    STEP_DOWN,
+    STEP_LEAF,
+    STEP_FAULT,
+    STEP_AGAIN
+};
+
+/* One level: shift is that of the page it would be a leaf of. */
+static enum step step(struct walk *w, unsigned shift, bool may_be_leaf, uint64_t *fault)
+{
+    if (!(w->entry & P_PRESENT)) {
+        *fault = fault_word(w, 0);
+        return STEP_FAULT;
+    }
+    w->all &= w->entry | ~(uint64_t)(P_WRITE | P_USER);
+    w->all |= w->bytes == 8 ? w->entry & P_NX : 0;
+    if (shift == 12 || (may_be_leaf && (w->entry & P_LARGE))) {
+        return STEP_LEAF;
+    }
+    return set_bits(w, P_ACCESSED) ? STEP_DOWN : STEP_AGAIN;
+}
+
+static enum step finish(struct walk *w, vaddr va, unsigned shift, struct translation *t,
+                        uint64_t *fault)
+{
+    uint64_t frame = w->entry & P_ADDRESS;
+    if (shift == 22) {
+        frame = (w->entry & 0xffc00000) | (w->entry >> 13 & 0xff) << 32; /* PSE-36 */
+    }
+    *t = (struct translation){.page_bits = (uint8_t)shift,
+                              .global = (w->entry & P_GLOBAL) && (w->c->cr4 & X86_CR4_PGE)};
+    t->pa = (frame & ~mask64(shift)) | (va & mask64(shift));
+    rights(w, t);
+    if (!allowed(t, w->access)) {
+        *fault = fault_word(w, E_PRESENT);
+        return STEP_FAULT;
+    }
+    if (!set_bits(w, P_ACCESSED | (w->access == ACCESS_WRITE ? P_DIRTY : 0))) {
+        return STEP_AGAIN;
+    }
+    /* The first write to a clean page walks again, to set D. */
+    t->write = t->write && (w->access == ACCESS_WRITE || (w->entry & P_DIRTY));
+    return STEP_LEAF;
+}
+
+struct levels {
+    unsigned top, bits; /* shift of the first level; bits of an index */
+    bool legacy;        /* entries of 32 bits */
+};
+
+static struct levels levels_of(const struct x86_cpu *c)
+{
+    if (c->efer & X86_EFER_LMA) {
+        return (struct levels){c->cr4 & X86_CR4_LA57 ? 48 : 39, 9, false};
+    }
+    return c->cr4 & X86_CR4_PAE ? (struct levels){30, 9, false} : (struct levels){22, 10, true};
+}
+
+static enum step walk_once(struct walk *w, vaddr va, struct translation *t, uint64_t *fault)
+{
+    const struct levels l = levels_of(w->c);
+    const bool in_long = w->c->efer & X86_EFER_LMA;
+    uint64_t table = w->c->cr3 & (l.legacy ? 0xfffff000 : l.top == 30 ? 0xffffffe0 : P_ADDRESS);
+    w->bytes = l.legacy ? 4 : 8;
+    w->all = P_WRITE | P_USER;
+    for (unsigned shift = l.top;; shift -= l.bits) {
+        const bool pointer = shift == 30 && !in_long; /* of PAE: no rights, no A */
+        const bool leaf = shift == 21 || (shift == 30 && in_long) ||
+                          (shift == 22 && (w->c->cr4 & X86_CR4_PSE));
+        if (!read_entry(w, table + (va >> shift & mask64(pointer ? 2 : l.bits)) * w->bytes)) {
+            *fault = FAULT_BUS;
+            return STEP_FAULT;
+        }
+        if (pointer && (w->entry & P_PRESENT)) {
+            table = w->entry & P_ADDRESS;
+            continue;
+        }
+        const enum step s = step(w, shift, leaf, fault);
+        if (s == STEP_LEAF) {
+            return finish(w, va, shift, t, fault);
+        }
+        if (s != STEP_DOWN) {
+            return s;
+        }
+        table = w->entry & P_ADDRESS;
+    }
+}
+
+static bool identity(vaddr va, struct translation *t)
+{
+    *t = (struct translation){.pa = va,
+                              .page_bits = GUEST_PAGE_BITS,
+                              .read = true,
+                              .write = true,
+                              .exec = true,
+                              .global = true};
+    return true;
+}
+
+bool x86_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
+              uint64_t *fault)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    struct walk w = {.c = c, .access = a, .user = idx == X86_MMU_USER};
+    if (idx == X86_MMU_PORTS) {
+        identity(vcpu_address_in(1, va & 0xffff), t);
+        t->exec = false;
+        t->device = true;
+        return true;
+    }
+    if ((c->efer & X86_EFER_LMA) && !x86_is_canonical(c, va)) {
+        *fault = X86_FAULT_CANONICAL;
+        return false;
+    }
+    if (!(c->cr0 & X86_CR0_PG)) {
+        return identity(va, t);
+    }
+    enum step s;
+    do {
+        s = walk_once(&w, va, t, fault);
+    } while (s == STEP_AGAIN);
+    return s == STEP_LEAF;
+}
+
+/* As a read by the system, that sets no bits. */
+bool x86_debug_translate(struct vcpu *v, vaddr va, paddr *pa)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    struct walk w = {.c = c};
+    const struct levels l = levels_of(c);
+    if (!(c->cr0 & X86_CR0_PG)) {
+        *pa = va;
+        return true;
+    }
+    uint64_t table = c->cr3 & (l.legacy ? 0xfffff000 : l.top == 30 ? 0xffffffe0 : P_ADDRESS);
+    w.bytes = l.legacy ? 4 : 8;
+    for (unsigned shift = l.top;; shift -= l.bits) {
+        const uint64_t index = va >> shift & mask64(shift == 30 && l.top == 30 ? 2 : l.bits);
+        if (!read_entry(&w, table + index * w.bytes) || !(w.entry & P_PRESENT)) {
+            return false;
+        }
+        if (shift == 12 || (shift <= 30 && !(shift == 30 && l.top == 30) && (w.entry & P_LARGE))) {
+            *pa = (w.entry & P_ADDRESS & ~mask64(shift)) | (va & mask64(shift));
+            return true;
+        }
+        table = w.entry & P_ADDRESS;
+    }
+}

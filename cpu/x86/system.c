@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System instructions. Intel SDM, volume 2: CLI, CLTS, CPUID, HLT, IN, INVLPG, LGDT, LMSW, MOV of
+ * control and debug registers, OUT, RDFSBASE, RDPID, RDRAND, SGDT, SMSW, STI, SWAPGS, WBINVD and
+ * their like; volume 3, 19.5.2 (I/O permission bit map). Not here yet: SMM,
+ * MONITOR, the shadow of STI.
+ */
+#include "cpu/x86/translate.h"
+
+#include <stddef.h>
+
+#include "base/rng.h"
+#include "cpu/x86/models.h"
+
+static bool gp(struct x86_cpu *c)
+{
+    x86_raise_error(c, X86_GP, 0);
+    return false;
+}
+
+/* ---- ports */
+
+bool x86_port_allowed(struct x86_cpu *c, uint16_t port, unsigned bytes)
+{
+    const unsigned iopl = c->rflags >> 12 & 3;
+    const memop m = MO_16 | MO_IDX(X86_MMU_SYSTEM);
+    uint64_t map, bits;
+    if (!(c->cr0 & X86_CR0_PE) || (!(c->rflags & X86_VM) && x86_cpl(c) <= iopl)) {
+        return true;
+    }
+    if ((c->tr.attr & 0x9d) != (X86_A_PRESENT | 9) || c->tr.limit < 103) {
+        return gp(c);
+    }
+    if (!vcpu_load(&c->vcpu, c->tr.base + 102, m, &map)) {
+        return false;
+    }
+    const uint64_t at = map + port / 8;
+    if (at + 1 > c->tr.limit) {
+        return gp(c);
+    }
+    if (!vcpu_load(&c->vcpu, c->tr.base + at, m, &bits)) {
+        return false;
+    }
+    return bits >> port % 8 & mask64(bytes) ? gp(c) : true;
+}
+
+static uint64_t do_in(struct vcpu *v, uint64_t next, uint64_t port, uint64_t z, uint32_t bytes)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    const memop m = log2_floor(bytes) | MO_IDX(X86_MMU_PORTS);
+    uint64_t x;
+    (void)z;
+    if (x86_port_allowed(c, (uint16_t)port, bytes) && vcpu_load(v, port & 0xffff, m, &x)) {
+        c->r[X86_RAX] = bytes == 4 ? x : deposit64(c->r[X86_RAX], 8 * bytes - 1, 0, x);
+    }
+    return x86_go(c, next);
+}
+X86_CALL(in, IR_CALL_FULL);
+
+static uint64_t do_out(struct vcpu *v, uint64_t next, uint64_t port, uint64_t x, uint32_t bytes)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    if (x86_port_allowed(c, (uint16_t)port, bytes)) {
+        vcpu_store(v, port & 0xffff, log2_floor(bytes) | MO_IDX(X86_MMU_PORTS), x);
+    }
+    return x86_go(c, next);
+}
+X86_CALL(out, IR_CALL_FULL);
+
+static ir_val port_of(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *o)
+{
+    return ir_zext(c->b, T_I64, x86_read_as(c, i, o, o->kind == X86_IMMEDIATE ? 1 : 2));
+}
+
+void x86_in(struct x86_block *c, const struct x86_instr *i, const struct x86_in *a)
+{
+    x86_tail(c, &row_in, port_of(c, i, &a->src), IR_NONE, a->dst.bytes);
+}
+
+void x86_out_port(struct x86_block *c, const struct x86_instr *i, const struct x86_out_port *a)
+{
+    x86_tail(c, &row_out, port_of(c, i, &a->dst), ir_zext(c->b, T_I64, x86_read(c, i, &a->src)),
+             a->src.bytes);
+}
+
+/* ---- interrupts */
+
+static uint64_t do_interrupts(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uint32_t on)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    (void)y, (void)z;
+    if ((c->cr0 & X86_CR0_PE) && x86_cpl(c) > (c->rflags >> 12 & 3)) {
+        gp(c);
+        return next;
+    }
+    c->rflags = on ? c->rflags | X86_IF : c->rflags & ~X86_IF;
+    if (on && atomic_load(&v->interrupt_lines)) {
+        vcpu_exit_soon(v);
+    }
+    return x86_go(c, next);
+}
+X86_CALL(interrupts, IR_CALL_FULL);
+
+void x86_cli(struct x86_block *c, const struct x86_instr *i, const struct x86_cli *a)
+{
+    (void)i, (void)a;
+    x86_tail(c, &row_interrupts, IR_NONE, IR_NONE, false);
+}
+
+void x86_sti(struct x86_block *c, const struct x86_instr *i, const struct x86_sti *a)
+{
+    (void)i, (void)a;
+    x86_tail(c, &row_interrupts, IR_NONE, IR_NONE, true);
+}
+
+static uint64_t do_hlt(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uint32_t aux)
+{
+    (void)y, (void)z, (void)aux;
+    atomic_store(&v->halted, true);
+    vcpu_exit_soon(v);
+    return x86_go(x86_cpu(v), next);
+}
+X86_CALL(hlt, IR_CALL_FULL);
+
+void x86_hlt(struct x86_block *c, const struct x86_instr *i, const struct x86_hlt *a)
+{
+    (void)i, (void)a;
+    if (!x86_privileged(c)) {
+        x86_tail(c, &row_hlt, IR_NONE, IR_NONE, 0);
+    }
+}
+
+/* ---- descriptor tables, machine status word */
+
+bool x86_user_mode_instruction(struct x86_block *c)
+{
+    return (c->cpu->cr4 & X86_CR4_UMIP) && x86_privileged(c);
+}
+
+static void store_table(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *o,
+                        uint32_t table)
+{
+    struct ir_builder *b = c->b;
+    const uint32_t limit = table + (uint32_t)offsetof(struct x86_table, limit);
+    const unsigned bytes = c->mode == 8 ? 8 : 4;
+    const ir_val at = x86_offset(c, i, o), base = ir_env_load(b, T_I64, table);
+    if (x86_user_mode_instruction(c)) {
+        return;
+    }
+    x86_store(c, o->seg, at, 2, i->as, ir_trunc(b, T_I16, ir_env_load(b, T_I32, limit)));
+    x86_store(c, o->seg, ir_add(b, at, ir_konst(b, T_I64, 2)), bytes, i->as,
+              ir_trunc(b, x86_type_of(bytes), base));
+}
+
+void x86_sgdt(struct x86_block *c, const struct x86_instr *i, const struct x86_sgdt *a)
+{
+    store_table(c, i, &a->dst, offsetof(struct x86_cpu, gdt));
+}
+
+void x86_sidt(struct x86_block *c, const struct x86_instr *i, const struct x86_sidt *a)
+{
+    store_table(c, i, &a->dst, offsetof(struct x86_cpu, idt));
+}
+
+static uint64_t do_load_table(struct vcpu *v, uint64_t next, uint64_t limit, uint64_t base,
+                              uint32_t aux)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    if (aux == 8 && !x86_is_canonical(c, base)) {
+        gp(c);
+        return next;
+    }
+    *(aux & 1 ? &c->idt : &c->gdt) = (struct x86_table){base, (uint32_t)limit};
+    return x86_go(c, next);
+}
+X86_CALL(load_table, IR_CALL_FULL);
+
+/* Of 16-bit operands the base has 24 bits. */
+static void load_table(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *o,
+                       bool interrupts)
+{
+    struct ir_builder *b = c->b;
+    const unsigned bytes = c->mode == 8 ? 8 : 4;
+    if (x86_privileged(c)) {
+        return;
+    }
+    const ir_val at = x86_offset(c, i, o), limit = x86_load(c, o->seg, at, 2, i->as);
+    ir_val base = ir_zext(b, T_I64,
+                          x86_load(c, o->seg, ir_add(b, at, ir_konst(b, T_I64, 2)), bytes, i->as));
+    base = i->os == 2 && c->mode != 8 ? ir_ubfx(b, base, 0, 24) : base;
+    x86_tail(c, &row_load_table, ir_zext(b, T_I64, limit), base,
+             (bytes == 8 ? 8u : 0u) | interrupts);
+}
+
+void x86_lgdt(struct x86_block *c, const struct x86_instr *i, const struct x86_lgdt *a)
+{
+    load_table(c, i, &a->dst, false);
+}
+
+void x86_lidt(struct x86_block *c, const struct x86_instr *i, const struct x86_lidt *a)
+{
+    load_table(c, i, &a->dst, true);
+}
+
+void x86_smsw(struct x86_block *c, const struct x86_instr *i, const struct x86_smsw *a)
+{
+    const unsigned bytes = a->dst.kind == X86_MEMORY ? 2 : i->os;
+    const ir_val cr0 = ir_env_load(c->b, T_I64, offsetof(struct x86_cpu, cr0));
+    if (!x86_user_mode_instruction(c)) {
+        x86_write_as(c, i, &a->dst, bytes, ir_trunc(c->b, x86_type_of(bytes), cr0));
+    }
+}
+
+void x86_lmsw(struct x86_block *c, const struct x86_instr *i, const struct x86_lmsw *a)
+{
+    if (!x86_privileged(c)) {
+        const ir_val v = ir_zext(c->b, T_I64, x86_read_as(c, i, &a->src, 2));
+        x86_tail(c, &x86_row_lmsw, v, IR_NONE, 0);
+    }
+}
+
+void x86_clts(struct x86_block *c, const struct x86_instr *i, const struct x86_clts *a)
+{
+    (void)i, (void)a;
+    if (!x86_privileged(c)) {
+        x86_tail(c, &x86_row_clts, IR_NONE, IR_NONE, 0);
+    }
+}
+
+/* ---- caches and TLBs */
+
+#define PRIVILEGED_NOTHING(name)                                                                   \
+    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
+    {                                                                                              \
+        (void)i, (void)a;                                                                          \
+        x86_privileged(c);                                                                         \
+    }
+PRIVILEGED_NOTHING(invd)
+PRIVILEGED_NOTHING(wbinvd)
+PRIVILEGED_NOTHING(wbnoinvd)
+#undef PRIVILEGED_NOTHING
+
+static uint64_t do_invlpg(struct vcpu *v, uint64_t next, uint64_t va, uint64_t z, uint32_t aux)
+{
+    (void)z, (void)aux;
+    tlb_flush_range(v, va, 1, TLB_ANY_TAG, false);
+    return x86_go(x86_cpu(v), next);
+}
+X86_CALL(invlpg, IR_CALL_FULL);
+
+void x86_invlpg(struct x86_block *c, const struct x86_instr *i, const struct x86_invlpg *a)
+{
+    if (x86_privileged(c)) {
+        return;
+    }
+    ir_val at = x86_offset(c, i, &a->dst);
+    const size_t base = offsetof(struct x86_cpu, seg) + a->dst.seg * sizeof(struct x86_segment);
+    if (c->mode != 8 || a->dst.seg >= X86_FS) {
+        at = ir_add(c->b, at, ir_env_load(c->b, T_I64, (uint32_t)base));
+    }
+    x86_tail(c, &row_invlpg, c->mode == 8 ? at : ir_ubfx(c->b, at, 0, 32), IR_NONE, 0);
+}
+
+/* ---- bases of FS and GS */
+
+static uint32_t base_field(unsigned seg)
+{
+    return (uint32_t)(offsetof(struct x86_cpu, seg) + seg * sizeof(struct x86_segment));
+}
+
+static bool fsgsbase(struct x86_block *c)
+{
+    if (c->cpu->cr4 & X86_CR4_FSGSBASE) {
+        return true;
+    }
+    x86_undefined(c);
+    return false;
+}
+
+static void read_base(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *o,
+                      unsigned seg)
+{
+    if (fsgsbase(c)) {
+        const ir_val v = ir_env_load(c->b, T_I64, base_field(seg));
+        x86_write(c, i, o, ir_trunc(c->b, x86_type_of(o->bytes), v));
+    }
+}
+
+static uint64_t do_write_base(struct vcpu *v, uint64_t next, uint64_t base, uint64_t z,
+                              uint32_t seg)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    (void)z;
+    if (!x86_is_canonical(c, base)) {
+        gp(c);
+        return next;
+    }
+    c->seg[seg].base = base;
+    return x86_go(c, next);
+}
+X86_CALL(write_base, IR_CALL_FULL);
+
+static void write_base(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *o,
+                       unsigned seg)
+{
+    if (fsgsbase(c)) {
+        x86_tail(c, &row_write_base, ir_zext(c->b, T_I64, x86_read(c, i, o)), IR_NONE, seg);
+    }
+}
+
+void x86_rdfsbase(struct x86_block *c, const struct x86_instr *i, const struct x86_rdfsbase *a)
+{
+    read_base(c, i, &a->dst, X86_FS);
+}
+
+void x86_rdgsbase(struct x86_block *c, const struct x86_instr *i, const struct x86_rdgsbase *a)
+{
+    read_base(c, i, &a->dst, X86_GS);
+}
+
+void x86_wrfsbase(struct x86_block *c, const struct x86_instr *i, const struct x86_wrfsbase *a)
+{
+    write_base(c, i, &a->src, X86_FS);
+}
+
+void x86_wrgsbase(struct x86_block *c, const struct x86_instr *i, const struct x86_wrgsbase *a)
+{
+    write_base(c, i, &a->src, X86_GS);
+}
+
+static uint64_t do_swapgs(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uint32_t aux)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    const uint64_t base = c->seg[X86_GS].base;
+    (void)y, (void)z, (void)aux;
+    c->seg[X86_GS].base = c->kernel_gs_base;
+    c->kernel_gs_base = base;
+    return x86_go(c, next);
+}
+X86_CALL(swapgs, IR_CALL_FULL);
+
+void x86_swapgs(struct x86_block *c, const struct x86_instr *i, const struct x86_swapgs *a)
+{
+    (void)i, (void)a;
+    if (!x86_privileged(c)) {
+        x86_tail(c, &row_swapgs, IR_NONE, IR_NONE, 0);
+    }
+}
+
+/* ---- numbers */
+
+static uint64_t do_cpuid(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uint32_t aux)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    uint32_t r[4];
+    (void)y, (void)z, (void)aux;
+    x86_cpuid_leaf(c, (uint32_t)c->r[X86_RAX], (uint32_t)c->r[X86_RCX], r);
+    c->r[X86_RAX] = r[0];
+    c->r[X86_RBX] = r[1];
+    c->r[X86_RCX] = r[2];
+    c->r[X86_RDX] = r[3];
+    return x86_go(c, next);
+}
+X86_CALL(cpuid, IR_CALL_FULL);
+
+void x86_cpuid(struct x86_block *c, const struct x86_instr *i, const struct x86_cpuid *a)
+{
+    (void)i, (void)a;
+    x86_tail(c, &row_cpuid, IR_NONE, IR_NONE, 0);
+}
+
+static uint64_t do_random(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t aux)
+{
+    (void)x, (void)y, (void)z, (void)aux;
+    return rng_u64(&x86_cpu(v)->rng);
+}
+X86_CALL(random, IR_CALL_FULL);
+
+/* It always succeeds: C is set, the other flags are cleared. */
+static void random_number(struct x86_block *c, const struct x86_instr *i,
+                          const struct x86_operand *o)
+{
+    const ir_val v = ir_call(c->b, T_I64, &row_random, IR_NONE, IR_NONE, IR_NONE, 0);
+    x86_write(c, i, o, ir_trunc(c->b, x86_type_of(o->bytes), v));
+    x86_put_flags(c, ir_flags_from(c->b, ir_konst(c->b, T_I32, X86_PACK_CF)));
+}
+
+void x86_rdrand(struct x86_block *c, const struct x86_instr *i, const struct x86_rdrand *a)
+{
+    random_number(c, i, &a->dst);
+}
+
+void x86_rdseed(struct x86_block *c, const struct x86_instr *i, const struct x86_rdseed *a)
+{
+    random_number(c, i, &a->dst);
+}
+
+void x86_rdpid(struct x86_block *c, const struct x86_instr *i, const struct x86_rdpid *a)
+{
+    const ir_val v = ir_env_load(c->b, T_I64, offsetof(struct x86_cpu, tsc_aux));
+    x86_write(c, i, &a->dst, ir_trunc(c->b, x86_type_of(a->dst.bytes), v));
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From x86 code to blocks of IR. Intel SDM, volumes 2 and 3.
+ *
+ * A PC is RIP, EIP or IP: code is fetched at the base of CS behind it, which is the upper half of
+ * `aux`; in 64-bit code that is 0. Of the lower half, which is another at each instruction, one bit
+ * says that the block is a round of a string instruction.
+ */
+#include "cpu/x86/translate.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "cpu/x86/disas.h"
+
+bool x86_feature(const struct x86_block *c, enum x86_feat feat)
+{
+    return feat == X86_FEAT_base || (c->cpu->features >> feat & 1);
+}
+
+/* ---- functions of the run-time */
+
+#define RAISE_ERROR 0x100u
+
+static uint64_t do_raise(struct vcpu *v, uint64_t x, uint64_t error, uint64_t z, uint32_t vector)
+{
+    (void)x, (void)z;
+    if (vector & RAISE_ERROR) {
+        x86_raise_error(x86_cpu(v), vector & 0xff, (uint32_t)error);
+    } else {
+        x86_raise(x86_cpu(v), vector);
+    }
+    return 0;
+}
+X86_CALL(raise, IR_CALL_RAISES);
+
+static uint64_t do_check_pc(struct vcpu *v, uint64_t pc, uint64_t y, uint64_t z, uint32_t aux)
+{
+    (void)y, (void)z, (void)aux;
+    if (pc > x86_cpu(v)->seg[X86_CS].limit) {
+        x86_raise_error(x86_cpu(v), X86_GP, 0);
+    }
+    return 0;
+}
+X86_CALL(check_pc, IR_CALL_RAISES);
+
+void x86_tail(struct x86_block *c, const struct ir_call *row, ir_val y, ir_val z, uint32_t aux)
+{
+    ir_tail(c->b, row, ir_konst(c->b, T_I64, c->next), y, z, aux);
+}
+
+static uint64_t do_raise_tail(struct vcpu *v, uint64_t x, uint64_t error, uint64_t z, uint32_t aux)
+{
+    return do_raise(v, x, error, z, aux);
+}
+X86_CALL(raise_tail, IR_CALL_FULL);
+
+void x86_raise_now(struct x86_block *c, enum x86_vector vector)
+{
+    x86_tail(c, &row_raise_tail, IR_NONE, IR_NONE, vector);
+}
+
+void x86_raise_error_now(struct x86_block *c, enum x86_vector vector, uint32_t error)
+{
+    x86_tail(c, &row_raise_tail, ir_konst(c->b, T_I64, error), IR_NONE, vector | RAISE_ERROR);
+}
+
+void x86_raise_if(struct x86_block *c, ir_val condition, enum x86_vector vector)
+{
+    const bool error = vector == X86_GP || vector == X86_STACK;
+    ir_guard(c->b, condition, &row_raise, IR_NONE, IR_NONE, vector | (error ? RAISE_ERROR : 0));
+}
+
+void x86_undefined(struct x86_block *c)
+{
+    x86_raise_now(c, X86_UD);
+}
+
+bool x86_privileged(struct x86_block *c)
+{
+    if (c->cpl == 0) {
+        return false;
+    }
+    x86_raise_error_now(c, X86_GP, 0);
+    return true;
+}
+
+/* ---- branches */
+
+uint64_t x86_pc(const struct x86_block *c, uint64_t pc, unsigned bytes)
+{
+    (void)c;
+    return pc & mask64(8 * bytes);
+}
+
+static bool has_limit(const struct x86_block *c)
+{
+    return c->mode != 8 && (c->key >> (X86_KEY_LIMIT_SHIFT + X86_CS) & 1);
+}
+
+/* If the condition holds (IR_NONE: always) the PC must lie within the segment. */
+static void check_pc(struct x86_block *c, ir_val condition, ir_val pc)
+{
+    struct ir_builder *b = c->b;
+    const uint32_t at = offsetof(struct x86_cpu, seg) +
+                        X86_CS * (uint32_t)sizeof(struct x86_segment) +
+                        (uint32_t)offsetof(struct x86_segment, limit);
+    if (has_limit(c)) {
+        const ir_val limit = ir_zext(b, T_I64, ir_env_load(b, T_I32, at));
+        ir_val beyond = ir_cmp(b, IR_UGT, pc, limit);
+        if (condition != IR_NONE) {
+            beyond = ir_and(b, beyond, condition);
+        }
+        ir_guard(b, beyond, &row_check_pc, pc, IR_NONE, 0);
+    }
+}
+
+void x86_check_goal(struct x86_block *c, ir_val pc)
+{
+    check_pc(c, IR_NONE, pc);
+}
+
+void x86_check_branch(struct x86_block *c, ir_val condition, uint64_t pc)
+{
+    check_pc(c, condition, ir_konst(c->b, T_I64, pc));
+}
+
+void x86_branch_to(struct x86_block *c, uint64_t pc)
+{
+    x86_check_goal(c, ir_konst(c->b, T_I64, pc));
+    ir_br(c->b, pc);
+}
+
+void x86_branch_checked(struct x86_block *c, ir_val condition, uint64_t pc)
+{
+    struct ir_builder *b = c->b;
+    ir_brcond(b, condition, pc);
+    if (!b->ended) {
+        if (pc > c->pc && b->branches_left) {
+            b->branches_left--;
+        } else {
+            x86_end_block(c);
+        }
+    }
+}
+
+void x86_branch_if(struct x86_block *c, ir_val condition, uint64_t pc)
+{
+    x86_check_branch(c, condition, pc);
+    x86_branch_checked(c, condition, pc);
+}
+
+void x86_end_block(struct x86_block *c)
+{
+    if (!c->b->ended) {
+        ir_br(c->b, c->next);
+    }
+}
+
+/* ---- the loop */
+
+/* The instruction at c->pc has no more bytes than are there; else the next block has it. */
+static bool is_whole(const struct x86_block *c, const uint8_t *p, uint32_t n)
+{
+    struct x86_instr i;
+    return n >= X86_MAX_BYTES || x86_decode(c->mode, p, n, &i) != X86_SHORT;
+}
+
+static bool translate_insn(struct x86_block *c)
+{
+    struct ir_builder *b = c->b;
+    const uint32_t at = (uint32_t)(c->pc - b->pc), n = b->code_bytes - at;
+    struct x86_instr i;
+    if (at >= b->code_bytes || (b->guest_insns && !is_whole(c, b->code + at, n))) {
+        return false;
+    }
+    /* The length is needed before the meaning: what follows the instruction is part of it. */
+    x86_decode(c->mode, b->code + at, n, &i);
+    ir_insn_start(b, c->pc);
+    c->next = c->pc + i.bytes;
+    if (c->mode != 8) {
+        c->next &= 0xffffffff;
+    }
+    b->guest_bytes = at + (i.bytes ? i.bytes : 1);
+    x86_check_goal(c, ir_konst(b, T_I64, c->next - 1)); /* its last byte */
+    const enum x86_status status = x86_translate(c, c->mode, b->code + at, n, &i);
+    if (status == X86_UNDEFINED || status == X86_SHORT) {
+        x86_undefined(c);
+    } else if (status == X86_LONG) {
+        x86_raise_error_now(c, X86_GP, 0);
+    }
+    return true;
+}
+
+void x86_translate_block(struct vcpu *v, struct ir_builder *b)
+{
+    const uint32_t key = (uint32_t)b->mode_key;
+    struct x86_block c = {.b = b,
+                          .cpu = x86_cpu(v),
+                          .key = key,
+                          .mode = 2u << (key & 3),
+                          .cpl = key >> X86_KEY_CPL_SHIFT & 3,
+                          .pc = b->pc};
+    c.stack = c.mode == 8 ? 8 : key & X86_KEY_BIG_STACK ? 4 : 2;
+    c.body = b->local & 1;
+    b->movable = false;
+    b->after = (uint32_t)(b->aux >> 32);
+    b->local = 0;
+    while (translate_insn(&c)) {
+        const bool over = c.next < c.pc || c.body || ir_full(b) ||
+                          b->guest_insns >= b->max_guest_insns;
+        c.pc = c.next;
+        if (!b->ended && over) {
+            ir_br(b, c.pc);
+        }
+        if (b->ended) {
+            return;
+        }
+    }
+    ir_br(b, c.pc);
+}
+
+bool x86_crosses(struct vcpu *v, const uint8_t *bytes, uint32_t n)
+{
+    struct x86_instr i;
+    return x86_decode(x86_code_bytes(x86_cpu(v)), bytes, n, &i) == X86_SHORT;
+}
+
+unsigned x86_disas(const uint8_t *bytes, size_t n, uint64_t pc, char *text, size_t size)
+{
+    struct x86_out out;
+    struct x86_instr i;
+    const enum x86_status status = x86_decode(8, bytes, n, &i);
+    x86_out_init(&out, text, size, pc);
+    if (status == X86_SHORT) {
+        return 0;
+    }
+    if (status != X86_OK) {
+        snprintf(text, size, "(bad)");
+        return 1;
+    }
+    x86_row_print(&out, &i);
+    return i.bytes;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Cases of x86 instructions that are executed by the host CPU and by this program, and what they
+ * leave. A batch has cases of one mode; they have their code in slots of a page range that holds
+ * breakpoints else, and begin with registers that point into a window of memory that all share.
+ * Code and data are at the same addresses for the host and for the guest.
+ */
+#ifndef TESTS_SUPPORT_X86_CASE_H
+#define TESTS_SUPPORT_X86_CASE_H
+
+#include "base/rng.h"
+#include "base/strbuf.h"
+#include "cpu/x86/insn.h"
+
+/* Places: 64 KiB of code, 64 KiB of data, of which a window is recorded. */
+#define X86_CASE_CODE 0x20000000u
+#define X86_CASE_DATA 0x20010000u
+#define X86_CASE_ROOM 0x10000u
+#define X86_CASE_WINDOW 0x8000u /* in data */
+#define X86_CASE_WINDOW_BYTES 512u
+#define X86_CASE_SLOT 128u  /* bytes of code; they begin in the middle, so that some cross pages */
+#define X86_CASE_COUNT 500u /* cases of a batch */
+
+/* The upper half of ESP in 16-bit code: where an exception's stack lies in the guest. */
+#define X86_CASE_HIGH_SP 0x10010000u
+
+struct x86_case {
+    uint64_t r[16], rflags, rip;
+    uint64_t unused[2];
+};
+
+struct x86_record {
+    uint64_t r[16], rflags, rip, vector, error;
+    uint8_t window[X86_CASE_WINDOW_BYTES];
+};
+
+struct x86_batch {
+    unsigned mode, count; /* 2, 4, 8; of cases */
+    struct x86_case cases[X86_CASE_COUNT];
+    uint8_t code[X86_CASE_ROOM], data[X86_CASE_ROOM];
+    /* What is not compared: flags, by the manual; and of what a case is, for the report. */
+    uint32_t undefined[X86_CASE_COUNT];
+    uint16_t row[X86_CASE_COUNT];
+    uint8_t bytes[X86_CASE_COUNT];
+};
+
+struct x86_results {
+    struct x86_record record[X86_CASE_COUNT];
+    uint8_t data[X86_CASE_ROOM];
+    unsigned count; /* of records that are there */
+};
+
+/* x86_cases.c */
+
+/* A batch of random cases of the rows from *row on, in turn, which the host may execute and which
+ * the features have; *row goes on. Sequences: several instructions in each. */
+void x86_batch_make(struct x86_batch *b, struct rng *rng, unsigned mode, unsigned *row,
+                    bool sequences);
+/* Whether rows of that number are made at all, in the mode. */
+bool x86_case_has_row(unsigned row, unsigned mode);
+/* The text of a case's instructions. */
+void x86_case_print(const struct x86_batch *b, unsigned n, struct strbuf *out);
+
+/* For x86_cases.c and x86_prelude.c: is the row's name one of these, up to the end or an underline?
+ * The list ends with NULL. */
+bool x86_case_is(unsigned row, const char *const *names);
+/* x86_prelude.c: instructions before a case's own, which put into memory, and into registers of c,
+ * what it needs there: pointers, selectors, flags. Returns their length. */
+unsigned x86_case_prelude(struct rng *rng, struct x86_case *c, const struct x86_instr *i,
+                          uint8_t *code);
+
+/* x86_host.c: by the host CPU, in a child. false: the host cannot run code of that mode (*why), or
+ * the child ended before the last case (*why is NULL). */
+bool x86_host_run(const struct x86_batch *b, struct x86_results *out, const char **why);
+
+/* x86_guest.c: by this program. */
+struct accel_config;
+/* config NULL: the engine that keeps nothing. */
+bool x86_guest_run(const struct x86_batch *b, const struct accel_config *config,
+                   struct x86_results *out);
+
+#endif
