@@ -117,7 +117,7 @@ static void log_instruction(struct vcpu *v, const struct ir_builder *b, uint32_t
 {
     char text[128];
 
-    v->cls->disas(b->code + at, b->guest_bytes - at, b->pc + at, text, sizeof(text));
+    v->cls->disas(b->mode_key, b->code + at, b->guest_bytes - at, b->pc + at, text, sizeof(text));
     log_print(LOG_IN_ASM, "%#018" PRIx64 "  %s\n", b->pc + at, text);
 }
 

@@ -44,6 +44,7 @@ static bool may_reach_breakpoint(const struct tcg *a, uint64_t pc, uint32_t byte
 uint32_t tcg_insns_to_breakpoint(struct vcpu *v, uint64_t pc, const uint8_t *host, uint32_t bytes)
 {
     const struct tcg *a = tcg_of(v)->accel;
+    const uint64_t mode = v->cls->mode_key(v);
     char text[128];
 
     if (!may_reach_breakpoint(a, pc, bytes)) {
@@ -53,7 +54,7 @@ uint32_t tcg_insns_to_breakpoint(struct vcpu *v, uint64_t pc, const uint8_t *hos
         if (insns && tcg_has_breakpoint(a, pc + at)) {
             return insns;
         }
-        const unsigned n = v->cls->disas(host + at, bytes - at, pc + at, text, sizeof(text));
+        const unsigned n = v->cls->disas(mode, host + at, bytes - at, pc + at, text, sizeof(text));
         if (n == 0) {
             break;
         }

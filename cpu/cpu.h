@@ -161,8 +161,9 @@ struct cpu_class {
     void (*mode_name)(uint64_t mode_key, char *text, size_t size);
     /* Emits IR for one block that starts at b->pc; see tcg/ir.h. */
     void (*translate)(struct vcpu *v, struct ir_builder *b);
-    unsigned (*disas)(const uint8_t *bytes, size_t n, uint64_t pc, char *text,
-                      size_t size); /* length of the instruction */
+    /* Of code in that mode; gives the length of the instruction. */
+    unsigned (*disas)(uint64_t mode_key, const uint8_t *bytes, size_t n, uint64_t pc, char *text,
+                      size_t size);
 
     /* MMU indices of ordinary and of unprivileged accesses in the current state. */
     unsigned (*mmu_index)(struct vcpu *v);

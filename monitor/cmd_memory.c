@@ -111,6 +111,7 @@ static void dump_items(struct call *c, const struct dump *d, bool physical, uint
 static void dump_instructions(struct call *c, const struct dump *d, bool physical, uint64_t a)
 {
     const struct cpu_class *cls = call_vcpu(c)->cls;
+    const uint64_t mode = cls->mode_key(call_vcpu(c));
     for (unsigned i = 0; i < d->count; i++) {
         uint8_t bytes[16];
         char text[128];
@@ -118,7 +119,7 @@ static void dump_instructions(struct call *c, const struct dump *d, bool physica
         while (n && !fetch(c, physical, a, bytes, n)) {
             n--; /* the end of a page */
         }
-        unsigned length = n ? cls->disas(bytes, n, a, text, sizeof(text)) : 0;
+        unsigned length = n ? cls->disas(mode, bytes, n, a, text, sizeof(text)) : 0;
         if (!length) {
             cannot(c, a);
             return;

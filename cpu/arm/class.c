@@ -145,8 +145,10 @@ static void mode_name(uint64_t mode_key, char *text, size_t size)
     snprintf(text, size, "EL%u", (unsigned)(mode_key >> MODE_EL_SHIFT & 3));
 }
 
-static unsigned disas(const uint8_t *bytes, size_t n, uint64_t pc, char *text, size_t size)
+static unsigned disas(uint64_t mode_key, const uint8_t *bytes, size_t n, uint64_t pc, char *text,
+                      size_t size)
 {
+    (void)mode_key;
     if (n < 4) {
         return 0;
     }

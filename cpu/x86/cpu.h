@@ -243,7 +243,8 @@ bool x86_is_canonical(const struct x86_cpu *c, uint64_t va);
 
 /* translate.c */
 void x86_translate_block(struct vcpu *v, struct ir_builder *b);
-unsigned x86_disas(const uint8_t *bytes, size_t n, uint64_t pc, char *text, size_t size);
+unsigned x86_disas(uint64_t mode_key, const uint8_t *bytes, size_t n, uint64_t pc, char *text,
+                   size_t size);
 bool x86_crosses(struct vcpu *v, const uint8_t *bytes, uint32_t n);
 
 #endif

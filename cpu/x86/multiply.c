@@ -90,9 +90,10 @@ void x86_mulx(struct x86_block *c, const struct x86_instr *i, const struct x86_m
 
 static ir_val divide_op(struct x86_block *c, enum ir_op op, ir_type t, const ir_val v[3])
 {
+    const bool over = op == IR_udivw_over || op == IR_sdivw_over;
     return ir_emit(c->b, (struct ir_insn){.op = (uint16_t)op,
                                           .type = t,
-                                          .src = ir_type_of(c->b, v[0]),
+                                          .src = over ? ir_type_of(c->b, v[0]) : T_VOID,
                                           .a = (uint16_t)v[0],
                                           .b = (uint16_t)v[1],
                                           .c = (uint16_t)v[2]});

@@ -226,11 +226,12 @@ bool x86_crosses(struct vcpu *v, const uint8_t *bytes, uint32_t n)
     return x86_decode(x86_code_bytes(x86_cpu(v)), bytes, n, &i) == X86_SHORT;
 }
 
-unsigned x86_disas(const uint8_t *bytes, size_t n, uint64_t pc, char *text, size_t size)
+unsigned x86_disas(uint64_t mode_key, const uint8_t *bytes, size_t n, uint64_t pc, char *text,
+                   size_t size)
 {
     struct x86_out out;
     struct x86_instr i;
-    const enum x86_status status = x86_decode(8, bytes, n, &i);
+    const enum x86_status status = x86_decode(2u << (mode_key & 3), bytes, n, &i);
     x86_out_init(&out, text, size, pc);
     if (status == X86_SHORT) {
         return 0;

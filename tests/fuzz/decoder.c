@@ -104,7 +104,7 @@ static const char *run_input(const uint8_t *data, size_t n)
     }
     memcpy(code, data + sizeof(header), n);
     for (size_t at = 0; at < n; at += 4) {
-        arm_cpu_class.disas(code + at, 4, PC + at, text, sizeof(text));
+        arm_cpu_class.disas(0, code + at, 4, PC + at, text, sizeof(text));
         if (!*text || strlen(text) >= sizeof(text)) {
             return "the text of an instruction";
         }

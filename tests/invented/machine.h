@@ -155,6 +155,7 @@ void inv_set_pte(struct vcpu *v, unsigned space, unsigned page, uint32_t word);
 
 /* translate.c */
 void inv_translate_block(struct vcpu *v, struct ir_builder *b);
-unsigned inv_disas(const uint8_t *bytes, size_t n, uint64_t pc, char *text, size_t size);
+unsigned inv_disas(uint64_t mode_key, const uint8_t *bytes, size_t n, uint64_t pc, char *text,
+                   size_t size);
 
 #endif

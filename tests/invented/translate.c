@@ -748,8 +748,10 @@ void inv_translate_block(struct vcpu *v, struct ir_builder *b)
     }
 }
 
-unsigned inv_disas(const uint8_t *bytes, size_t n, uint64_t pc, char *text, size_t size)
+unsigned inv_disas(uint64_t mode_key, const uint8_t *bytes, size_t n, uint64_t pc, char *text,
+                   size_t size)
 {
+    (void)mode_key;
     struct inv_out out = {.pc = pc};
     uint64_t word = 0;
     const unsigned length = inv_read(bytes, n, &word);

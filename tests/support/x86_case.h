@@ -18,8 +18,12 @@
 #define X86_CASE_ROOM 0x10000u
 #define X86_CASE_WINDOW 0x8000u /* in data */
 #define X86_CASE_WINDOW_BYTES 512u
-#define X86_CASE_SLOT 128u  /* bytes of code; they begin in the middle, so that some cross pages */
-#define X86_CASE_COUNT 500u /* cases of a batch */
+
+/* A case has 256 bytes of code from where it begins in its slot on, so that one in 16 lies on two
+ * pages; from its 100th byte on there are breakpoints in any case. */
+#define X86_CASE_SLOT 256u
+#define X86_CASE_START 244u
+#define X86_CASE_COUNT 250u /* cases of a batch */
 
 /* The upper half of ESP in 16-bit code: where an exception's stack lies in the guest. */
 #define X86_CASE_HIGH_SP 0x10010000u

@@ -217,7 +217,7 @@ static void aim_all(struct x86_case *c, struct rng *rng, const struct x86_instr 
     static const char *const xlat[] = {"xlat", NULL};
     static const char *const jumps[] = {"jmp", "call", NULL};
     if (x86_case_is(i->row, jumps) && i->op[0].kind == X86_REGISTER) {
-        set_register(c, i->op[0].reg, i->os, c->rip + 40 + rng_below(rng, 20));
+        set_register(c, i->op[0].reg, i->os, c->rip + 100 + rng_below(rng, 20));
     }
     for (unsigned k = 0; k < i->ops; k++) {
         const struct x86_operand *o = &i->op[k];
@@ -244,7 +244,7 @@ static void patch(struct rng *rng, const struct x86_case *c, const struct x86_in
     static const char *const enters[] = {"enter", NULL};
     static const uint8_t traps[] = {3, 4, 5, 13, 0x21};
     static const char *const doubles[] = {"shld", "shrd", NULL};
-    if (i->ops && i->op[0].kind == X86_RELATIVE && rng_below(rng, 8)) {
+    if (i->ops && i->op[0].kind == X86_RELATIVE) {
         store_le(bytes + i->bytes - i->op[0].bytes, i->op[0].bytes == 8 ? 4 : i->op[0].bytes,
                  1 + rng_below(rng, 30));
     }
@@ -257,7 +257,7 @@ static void patch(struct rng *rng, const struct x86_case *c, const struct x86_in
     if (i->ops && i->op[0].kind == X86_FAR) {
         /* This segment, and breakpoints; in 64-bit code there are none. */
         store_le(bytes + i->bytes - 2, 2, i->mode == 2 ? 0x07 : 0x23);
-        store_le(bytes + i->bytes - 2 - i->os, i->os, c->rip + 50);
+        store_le(bytes + i->bytes - 2 - i->os, i->os, c->rip + 100);
     }
     if (x86_case_is(i->row, enters)) {
         store_le16(bytes + i->bytes - 3, (uint16_t)rng_below(rng, 64));
@@ -331,7 +331,7 @@ static unsigned make_instruction(struct rng *rng, const struct x86_case *c, unsi
 
 static void begin_case(struct x86_case *c, struct rng *rng, unsigned mode, unsigned slot)
 {
-    const uint32_t at = X86_CASE_SLOT * slot + X86_CASE_SLOT / 2;
+    const uint32_t at = X86_CASE_SLOT * slot + X86_CASE_START;
     for (unsigned k = 0; k < 16; k++) {
         c->r[k] = k < 8 || mode == 8 ? value(rng, mode) : 0;
     }
@@ -345,7 +345,7 @@ static void begin_case(struct x86_case *c, struct rng *rng, unsigned mode, unsig
 static void one_instruction(struct x86_batch *b, struct rng *rng, unsigned n, unsigned row)
 {
     struct x86_case *c = &b->cases[n];
-    uint8_t *code = b->code + X86_CASE_SLOT * n + X86_CASE_SLOT / 2, bytes[15];
+    uint8_t *code = b->code + X86_CASE_SLOT * n + X86_CASE_START, bytes[15];
     struct x86_instr i;
     begin_case(c, rng, b->mode, n);
     const unsigned size = make_instruction(rng, c, row, b->mode, bytes, &i);
@@ -389,11 +389,11 @@ static bool goes_on(const struct x86_instr *i)
 static void sequence(struct x86_batch *b, struct rng *rng, unsigned n, unsigned *row)
 {
     struct x86_case *c = &b->cases[n];
-    uint8_t *code = b->code + X86_CASE_SLOT * n + X86_CASE_SLOT / 2;
+    uint8_t *code = b->code + X86_CASE_SLOT * n + X86_CASE_START;
     unsigned size = 0;
     begin_case(c, rng, b->mode, n);
     b->undefined[n] = 0;
-    for (unsigned k = 0; size < X86_CASE_SLOT - 20 && k < 40; k++) {
+    for (unsigned k = 0; size < 108 && k < 40; k++) {
         struct x86_instr i;
         uint8_t bytes[15];
         *row = (*row + 1 + rng_below(rng, 7)) % X86_ROW_COUNT;
@@ -441,7 +441,7 @@ void x86_batch_make(struct x86_batch *b, struct rng *rng, unsigned mode, unsigne
 
 void x86_case_print(const struct x86_batch *b, unsigned n, struct strbuf *out)
 {
-    const uint8_t *p = b->code + X86_CASE_SLOT * n + X86_CASE_SLOT / 2;
+    const uint8_t *p = b->code + X86_CASE_SLOT * n + X86_CASE_START;
     for (unsigned at = 0; at < b->bytes[n];) {
         struct x86_instr i;
         struct x86_out text;

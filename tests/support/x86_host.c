@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -109,7 +110,8 @@ static void child(void)
     const stack_t alternate = {.ss_sp = stack, .ss_size = sizeof(stack)};
     struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     action.sa_sigaction = ended;
-    alarm(60);
+    /* A case that never ends. */
+    setrlimit(RLIMIT_CPU, &(struct rlimit){3, 3});
     if (run.batch->mode == 2 &&
         !(add_segment(0, X86_CASE_CODE, true) && add_segment(1, X86_CASE_DATA, false))) {
         _exit(NO_SEGMENTS);

@@ -42,7 +42,7 @@ static void store(struct prelude *f, uint64_t at, unsigned bytes, uint64_t v)
 /* Where breakpoints are, in the case's slot. */
 static uint64_t goal(struct prelude *f)
 {
-    return f->c->rip + 50 + rng_below(f->rng, 8);
+    return f->c->rip + 100 + rng_below(f->rng, 20);
 }
 
 /* The address of the memory operand, in its segment. */
@@ -75,13 +75,14 @@ static uint16_t code_selector(struct prelude *f, uint64_t *pc)
     static const uint16_t own[9] = {[2] = 0x07, [4] = 0x23, [8] = 0x33};
     const unsigned mode = f->i->mode;
     *pc = goal(f);
-    if (rng_below(f->rng, 3)) {
+    /* 16 bits of an offset reach nothing in the others. */
+    if (rng_below(f->rng, 3) || f->i->os == 2) {
         return own[mode];
     }
     if (rng_below(f->rng, 3) == 0) {
         return any_selector(f) | 3; /* of level 3, or CPUs differ in what they look at first */
     }
-    *pc += mode == 2 && f->i->os >= 4 ? X86_CASE_CODE : 0;
+    *pc += mode == 2 ? X86_CASE_CODE : 0;
     return rng_below(f->rng, 2) ? 0x23 : 0x33;
 }
 

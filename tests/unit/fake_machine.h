@@ -100,9 +100,17 @@ static void registers(struct vcpu *v, struct strbuf *out)
                   (unsigned long long)c->pc);
 }
 
-/* Instructions are two bytes, and all alike. */
-static unsigned disas(const uint8_t *bytes, size_t n, uint64_t pc, char *text, size_t size)
+static uint64_t mode_key(struct vcpu *v)
 {
+    (void)v;
+    return 0;
+}
+
+/* Instructions are two bytes, and all alike. */
+static unsigned disas(uint64_t mode_key, const uint8_t *bytes, size_t n, uint64_t pc, char *text,
+                      size_t size)
+{
+    (void)mode_key;
     (void)pc;
     if (n < 2) {
         return 0;
@@ -142,6 +150,7 @@ static const struct cpu_class fake_class = {.name = "fake",
                                             .registers = registers,
                                             .debug_translate = debug_translate,
                                             .mapping = fake_mapping,
+                                            .mode_key = mode_key,
                                             .disas = disas};
 
 /* ---- memory */

@@ -107,3 +107,17 @@ TEST(cpuid_names_its_features)
         CHECK(!(r->r[X86_RDX] >> 25 & 1)); /* no SSE yet */
     }
 }
+
+TEST(instructions_are_disassembled_by_their_mode)
+{
+    static const struct {
+        uint64_t key;
+        const char *text;
+    } modes[] = {{0, "push ax"}, {1, "push eax"}, {2, "push rax"}};
+    for (unsigned k = 0; k < 3; k++) {
+        char text[100];
+        const uint8_t byte = 0x50;
+        CHECK_EQ(x86_cpu_class.disas(modes[k].key, &byte, 1, 0, text, sizeof(text)), 1);
+        CHECK_STR(text, modes[k].text);
+    }
+}

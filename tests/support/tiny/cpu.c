@@ -152,9 +152,11 @@ static void translate(struct vcpu *v, struct ir_builder *b)
     (void)v;
 }
 
-static unsigned disas(const uint8_t *bytes, size_t n, uint64_t pc, char *text, size_t size)
+static unsigned disas(uint64_t mode_key, const uint8_t *bytes, size_t n, uint64_t pc, char *text,
+                      size_t size)
 {
     static const char *const names[] = {"?", "set", "add", "out", "loop", "in", "wait"};
+    (void)mode_key;
     (void)pc;
     if (n < 2) {
         return 0;
