@@ -125,7 +125,7 @@ static struct block_node *open_spec(struct block_node *n, const json_t *spec,
     struct block_node *child;
     if (json_is_string(spec)) {
         child = block_graph_find(n->graph, json_string_value(spec));
-        if (!child) {
+        if (!child || !child->opened) { /* it may be the very node that is being opened */
             error_set(e, "there is no node '%s'", json_string_value(spec));
             return NULL;
         }

@@ -118,6 +118,8 @@ TEST(bad_options_say_what_would_be_accepted)
          "did you mean 'unmap'"},
         {"{\"driver\":\"raw\"}", "file= is missing"},
         {"{\"driver\":\"raw\",\"file\":\"nobody\"}", "there is no node 'nobody'"},
+        {"{\"driver\":\"raw\",\"node-name\":\"me\",\"file\":\"me\"}", "there is no node 'me'"},
+        {"{\"driver\":\"raw\",\"node-name\":\"me\",\"file\":\"me\"}", "there is no node 'me'"},
         {"{\"driver\":\"raw\",\"file\":7}", "the name of a node"},
         {"{\"driver\":\"host_device\",\"filename\":\"%\"}", "not a block device"},
         {"{\"driver\":\"raw\",\"node-name\":\"#x\",\"file\":{\"driver\":\"file\",\"filename\":\"%"
