@@ -155,7 +155,8 @@ static bool check_drive(struct config *c, struct keyvals *k, struct error *e)
     struct drive_group g = {.interface = DRIVE_USUAL};
     bool ok = take_image_keys(c, k, &d->image, e) &&
               keyvals_apply(k, drive_rows, image_rows, &g, e);
-    if (ok && !has_image(d)) {
+    d->image.empty = ok && !has_image(d) && g.interface == DRIVE_NONE && !d->image.format;
+    if (ok && !has_image(d) && !d->image.empty) {
         ok = error_set(e, "%s: file= is missing", k->where);
     }
     if (ok && g.bus) {

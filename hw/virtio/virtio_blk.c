@@ -98,6 +98,9 @@ static uint64_t features(const struct virtio_blk *d)
 
 static bool check_sizes(struct virtio_blk *d, struct error *e)
 {
+    if (block_is_empty(d->block)) {
+        return error_set(e, "Device needs media, but drive is empty");
+    }
     if (!is_pow2(d->logical_block_size) || d->logical_block_size < BLOCK_SECTOR ||
         d->logical_block_size > 32768) {
         return error_set(e, "logical_block_size=%u: a power of two from 512 to 32768 is accepted",
