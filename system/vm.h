@@ -121,7 +121,7 @@ bool vm_block_commit(struct control *c, const char *id, struct error *e);
 bool vm_block_stream(struct control *c, const char *id, struct error *e);
 bool vm_block_job_cancel(struct control *c, const char *id, struct error *e);
 void vm_describe_jobs(struct vm *vm, struct strbuf *out);
-void vm_end_jobs(struct vm *vm);
+void vm_end_jobs(struct vm *vm, const struct block *of); /* NULL: of all disks */
 bool vm_has_job(const struct vm *vm, const struct block *b);
 
 /* vm_consoles.c: -chardev, -serial, before the board; -monitor, -mon, -gdb after it. */

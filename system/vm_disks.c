@@ -103,7 +103,7 @@ bool vm_open_disks(struct vm *vm, struct error *e)
 
 void vm_close_disks(struct vm *vm)
 {
-    vm_end_jobs(vm);
+    vm_end_jobs(vm, NULL);
     for (struct drive *d = vm->config->drive_list; d; d = d->next) {
         block_close(d->block);
         d->block = NULL;
@@ -166,6 +166,7 @@ void vm_leave_disk(struct vm *vm, const char *id)
     for (struct node_disk **at = &vm->node_disks, *d; (d = *at);) {
         if (strcmp(block_id(d->block), id) == 0) {
             *at = d->next;
+            vm_end_jobs(vm, d->block);
             block_close(d->block);
             mem_free(d);
         } else {

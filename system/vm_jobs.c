@@ -163,14 +163,17 @@ void vm_describe_jobs(struct vm *vm, struct strbuf *out)
     }
 }
 
-void vm_end_jobs(struct vm *vm)
+void vm_end_jobs(struct vm *vm, const struct block *of)
 {
-    while (vm->jobs) {
-        struct vm_job *j = vm->jobs;
-        struct error e;
-        take_out(j);
-        block_job_cancel(j->job);
-        block_job_end(j->job, &e); /* the end of all: nobody is interested */
-        mem_free(j);
+    struct vm_job *next;
+    for (struct vm_job *j = vm->jobs; j; j = next) {
+        next = j->next;
+        if (!of || block_job_disk(j->job) == of) {
+            struct error e;
+            take_out(j);
+            block_job_cancel(j->job);
+            block_job_end(j->job, &e); /* its disk goes: nobody is interested */
+            mem_free(j);
+        }
     }
 }
