@@ -46,6 +46,7 @@ const struct fp_rules fp_rules_arm_ah = {
     .flush_apart = true,
     .flag_denormals = true,
     .nan_signs_stay = true,
+    .quiet_bfloat16 = true,
     .minmax_second = true,
 };
 

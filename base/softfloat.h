@@ -84,6 +84,7 @@ struct fp_rules {
                                   raise nothing */
     bool flag_denormals;       /* a denormal operand that is used raises FP_DENORMAL */
     bool nan_signs_stay;       /* negation, also in a fused multiply-add, leaves NaNs alone */
+    bool quiet_bfloat16;       /* to bfloat16: to nearest, denormals flushed, without flags */
     bool minmax_second;        /* min, max: the second operand if one is a NaN or both are zeros */
 };
 
@@ -148,6 +149,8 @@ struct fp_fixed {
 fp_bits fp_add(const struct fp_format *f, fp_bits a, fp_bits b, struct fp_env *env);
 fp_bits fp_sub(const struct fp_format *f, fp_bits a, fp_bits b, struct fp_env *env);
 fp_bits fp_mul(const struct fp_format *f, fp_bits a, fp_bits b, struct fp_env *env);
+/* As fp_mul, but infinity times zero is 2, with the product's sign. */
+fp_bits fp_mul_extended(const struct fp_format *f, fp_bits a, fp_bits b, struct fp_env *env);
 fp_bits fp_div(const struct fp_format *f, fp_bits a, fp_bits b, struct fp_env *env);
 fp_bits fp_sqrt(const struct fp_format *f, fp_bits a, struct fp_env *env);
 
@@ -185,6 +188,13 @@ fp_bits fp_convert(const struct fp_format *from, const struct fp_format *to, fp_
  * alone. */
 uint64_t fp_to_fixed(const struct fp_format *f, fp_bits a, struct fp_fixed as, unsigned rounding,
                      struct fp_env *env);
+
+/* From binary64 to 32 bits, towards zero and modulo 2^32. Where a signed integer of 32 bits does
+ * not hold it: FP_INVALID alone. *exact: nothing was lost, nor the sign of a zero. */
+uint32_t fp_to_modular(uint64_t a, bool *exact, struct fp_env *env);
+
+/* From binary32 to bfloat16; see rules->quiet_bfloat16. */
+uint16_t fp_to_bfloat16(uint32_t a, struct fp_env *env);
 
 /* Only the low `width` bits of v count. */
 fp_bits fp_from_fixed(const struct fp_format *f, uint64_t v, struct fp_fixed as,

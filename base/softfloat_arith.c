@@ -177,6 +177,18 @@ fp_bits fp_mul(const struct fp_format *f, fp_bits a, fp_bits b, struct fp_env *e
     return fp_finish(f, &r, env);
 }
 
+fp_bits fp_mul_extended(const struct fp_format *f, fp_bits a, fp_bits b, struct fp_env *env)
+{
+    struct fp_num x = fp_unpack(f, a, env);
+    struct fp_num y = fp_unpack(f, b, env);
+    if (fp_infinity_times_zero(&x, &y)) {
+        struct fp_num two = {
+            .sig = (u128)1 << 127, .exp = 1, .kind = FP_FINITE, .sign = x.sign != y.sign};
+        return fp_round(f, &two, FP_RTZ, env);
+    }
+    return fp_mul(f, a, b, env);
+}
+
 /* The NaN of three operands a, b, c that the rules choose; one is a NaN. */
 static struct fp_num choose_nan3(const struct fp_num *const operand[3],
                                  const struct fp_rules *rules)

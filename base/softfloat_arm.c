@@ -82,17 +82,6 @@ static struct fp_num constant(bool sign, int32_t exp, unsigned top2)
     return (struct fp_num){.sig = (u128)top2 << 126, .exp = exp, .kind = FP_FINITE, .sign = sign};
 }
 
-fp_bits fp_arm_mulx(const struct fp_format *f, fp_bits a, fp_bits b, struct fp_env *env)
-{
-    struct fp_num x = fp_unpack(f, a, env);
-    struct fp_num y = fp_unpack(f, b, env);
-    if (fp_infinity_times_zero(&x, &y)) {
-        struct fp_num two = constant(x.sign != y.sign, 1, 2);
-        return fp_round(f, &two, FP_RTZ, env);
-    }
-    return fp_mul(f, a, b, env);
-}
-
 /* RecipEstimate: a is a fraction in [1/2, 1) of 9 bits (12 if fine), the result one in [1, 2) */
 static unsigned recip_estimate(unsigned a, bool fine)
 {
@@ -273,34 +262,6 @@ fp_bits fp_arm_rint_range(const struct fp_format *f, fp_bits a, unsigned bits, u
     env->flags |= FP_INVALID;
     struct fp_num least = constant(true, (int32_t)bits - 1, 2);
     return fp_round(f, &least, FP_RTZ, env);
-}
-
-uint32_t fp_arm_jcvtzs(uint64_t a, bool *exact, struct fp_env *env)
-{
-    struct fp_num n = fp_unpack(&fp_formats[FP_BINARY64], a, env);
-    uint64_t whole = 0; /* modulo 2^64 */
-    bool inexact = false, outside = n.kind >= FP_INFINITE;
-    if (n.kind == FP_FINITE) {
-        if (n.exp < 64) {
-            whole = (uint64_t)fp_round_sig(n.sig, (unsigned)(127 - n.exp), FP_RTZ, n.sign,
-                                           &inexact);
-        } else if (n.exp < 127) {
-            whole = (uint64_t)(n.sig >> (127 - n.exp));
-        }
-        outside = n.exp > 31 || whole > (UINT64_C(1) << 31) - !n.sign;
-    }
-    env->flags |= outside ? FP_INVALID : inexact ? FP_INEXACT : 0;
-    /* -0 and a flushed denormal are not exact zeros */
-    *exact = !outside && !inexact && (n.kind == FP_FINITE || a == 0);
-    return (uint32_t)(n.sign ? -whole : whole);
-}
-
-uint16_t fp_arm_bfcvt(uint32_t a, struct fp_env *env)
-{
-    struct fp_env e = quiet_with_ah(env);
-    uint16_t r = f32_to_bf16(a, &e);
-    keep_flags(env, &e);
-    return r;
 }
 
 uint32_t fp_arm_bfmlal(uint32_t addend, uint16_t a, uint16_t b, struct fp_env *env)

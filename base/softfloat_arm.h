@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Arm's own floating-point operations, on top of base/softfloat.h: FPCR, estimates and steps,
- * FMULX, FRINT32/64, FJCVTZS, BFloat16. Any thread; none fails. Specification: DDI 0487,
+ * FRINT32/64, sums of BFloat16 products. Any thread; none fails. Specification: DDI 0487,
  * shared/functions/float; the functions are named after the instructions. Not modelled: the
  * extended BFloat16 behaviours (FPCR.EBF = 1, FEAT_EBF16).
  */
@@ -30,9 +30,6 @@ static inline bool fp_arm_ah(const struct fp_env *env)
 fp_bits fp_arm_neg(const struct fp_format *f, fp_bits a, const struct fp_env *env);
 fp_bits fp_arm_abs(const struct fp_format *f, fp_bits a, const struct fp_env *env);
 
-/* FMULX: as fp_mul, but infinity times zero is 2 */
-fp_bits fp_arm_mulx(const struct fp_format *f, fp_bits a, fp_bits b, struct fp_env *env);
-
 /* FRECPE, FRSQRTE. fine: 12 bits instead of 8 (binary32 with FEAT_RPRES and AH). */
 fp_bits fp_arm_recpe(const struct fp_format *f, fp_bits a, bool fine, struct fp_env *env);
 fp_bits fp_arm_rsqrte(const struct fp_format *f, fp_bits a, bool fine, struct fp_env *env);
@@ -51,12 +48,6 @@ fp_bits fp_arm_recpx(const struct fp_format *f, fp_bits a, struct fp_env *env);
 /* FRINT32X, FRINT64Z ...: to an integral value within the signed integers of 32 or 64 bits */
 fp_bits fp_arm_rint_range(const struct fp_format *f, fp_bits a, unsigned bits, unsigned rounding,
                           struct fp_env *env);
-
-/* FJCVTZS: modulo 2^32. *exact is PSTATE.Z. */
-uint32_t fp_arm_jcvtzs(uint64_t a, bool *exact, struct fp_env *env);
-
-/* BFCVT: binary32 to bfloat16 */
-uint16_t fp_arm_bfcvt(uint32_t a, struct fp_env *env);
 
 /* BFMLALB, BFMLALT, for one element: addend + a*b */
 uint32_t fp_arm_bfmlal(uint32_t addend, uint16_t a, uint16_t b, struct fp_env *env);

@@ -115,3 +115,39 @@ fp_bits fp_convert(const struct fp_format *from, const struct fp_format *to, fp_
     env->flags = e.flags;
     return r;
 }
+
+uint32_t fp_to_modular(uint64_t a, bool *exact, struct fp_env *env)
+{
+    struct fp_num n = fp_unpack(&fp_formats[FP_BINARY64], a, env);
+    uint64_t whole = 0; /* modulo 2^64 */
+    bool inexact = false, outside = n.kind >= FP_INFINITE;
+    if (n.kind == FP_FINITE) {
+        if (n.exp < 64) {
+            whole = (uint64_t)fp_round_sig(n.sig, (unsigned)(127 - n.exp), FP_RTZ, n.sign,
+                                           &inexact);
+        } else if (n.exp < 127) {
+            whole = (uint64_t)(n.sig >> (127 - n.exp));
+        }
+        outside = n.exp > 31 || whole > (UINT64_C(1) << 31) - !n.sign;
+    }
+    env->flags |= outside ? FP_INVALID : inexact ? FP_INEXACT : 0;
+    /* -0 and a flushed denormal are not exact zeros */
+    *exact = !outside && !inexact && (n.kind == FP_FINITE || a == 0);
+    return (uint32_t)(n.sign ? -whole : whole);
+}
+
+uint16_t fp_to_bfloat16(uint32_t a, struct fp_env *env)
+{
+    struct fp_env e = *env;
+
+    if (env->rules->quiet_bfloat16) {
+        e.rounding = FP_RNE;
+        e.flush_inputs = FP_FLUSH;
+        e.flush_outputs = true;
+    }
+    const uint16_t r = f32_to_bf16(a, &e);
+    if (!env->rules->quiet_bfloat16) {
+        env->flags = e.flags;
+    }
+    return r;
+}

@@ -4,23 +4,23 @@
  * op's aux names a mode. What the IR_FP_ bits leave open the guest's rules (struct fp_rules)
  * decide.
  */
-#include "base/softfloat_arm.h"
+#include "base/softfloat.h"
 #include "tcg/eval_lanes.h"
 
 struct fp_env eval_fp_env(const struct ir_guest *guest, unsigned rounding, uint64_t fp)
 {
-    const bool neon = fp & IR_FP_STD_NEON, fz = neon || fp & IR_FP_FZ;
+    const bool fixed = fp & IR_FP_FIXED, fz = fixed || fp & IR_FP_FZ;
     const struct fp_rules *rules = fp & IR_FP_ALT ? guest->fp_rules_alternate : guest->fp_rules;
 
     return (struct fp_env){
         .rules = rules,
-        .rounding = neon ? FP_RNE : (uint8_t)rounding,
+        .rounding = fixed ? FP_RNE : (uint8_t)rounding,
         .flush_inputs = fz && !rules->flush_apart ? FP_FLUSH_FLAGGED
                         : fp & IR_FP_FIZ          ? FP_FLUSH
                                                   : FP_KEEP,
         .flush_outputs = fz,
         .flush_half = fp & IR_FP_FZ16,
-        .default_nan = neon || fp & IR_FP_DN,
+        .default_nan = fixed || fp & IR_FP_DN,
     };
 }
 
@@ -91,7 +91,7 @@ static void lanes2(struct ir_eval *e, union ir_vec *d, const union ir_vec *a, co
 EVALUATE2(eval_fadd, fp_add)
 EVALUATE2(eval_fsub, fp_sub)
 EVALUATE2(eval_fmul, fp_mul)
-EVALUATE2(eval_fmulx, fp_arm_mulx)
+EVALUATE2(eval_fmul_extended, fp_mul_extended)
 EVALUATE2(eval_fdiv, fp_div)
 EVALUATE2(eval_fmin, fp_min)
 EVALUATE2(eval_fmax, fp_max)
@@ -243,10 +243,10 @@ EVALUATOR(eval_flags_fcmp)
 
 /* ---- conversions */
 
-/* The format of a conversion's end: half precision may be Arm's alternative one. */
+/* The format of a conversion's end: half precision may be without infinities and NaNs. */
 static const struct fp_format *conversion_format(const struct ir_eval *e, ir_type t)
 {
-    if (ir_lane(t) == L_F16 && e->in->imm & IR_FP_AHP) {
+    if (ir_lane(t) == L_F16 && e->in->imm & IR_FP_ALT_HALF) {
         return &fp_formats[FP_BINARY16_ALT];
     }
     return format_of(t);
@@ -257,7 +257,7 @@ EVALUATOR(eval_fcvt)
     uint64_t r;
 
     if (e->in->type == T_BF16 && e->in->src == T_F32) {
-        r = fp_arm_bfcvt(a->u32[0], e->fp);
+        r = fp_to_bfloat16(a->u32[0], e->fp);
     } else {
         r = (uint64_t)fp_convert(conversion_format(e, e->in->src),
                                  conversion_format(e, e->in->type), a->u64[0], e->fp);
@@ -293,7 +293,7 @@ EVALUATOR(eval_ftoi)
 
     if (e->in->aux & IR_FTOI_MODULAR) {
         bool exact;
-        r = fp_arm_jcvtzs(a->u64[0], &exact, e->fp);
+        r = fp_to_modular(a->u64[0], &exact, e->fp);
     } else {
         r = fp_to_fixed(format_of(e->in->src), a->u64[0], fixed_of(e, w, IR_FTOI_UNSIGNED),
                         rounding_of(e), e->fp);

@@ -7,7 +7,7 @@
 #include "base/softfloat.h"
 #include "tcg/fold.h"
 
-#define FLUSH_RULES (IR_FP_FZ | IR_FP_FIZ | IR_FP_ALT | IR_FP_NEP | IR_FP_STD_NEON)
+#define FLUSH_RULES (IR_FP_FZ | IR_FP_FIZ | IR_FP_ALT | IR_FP_NEP | IR_FP_FIXED)
 
 /* No lane of v is denormal: an arithmetic result that is flushed, an integral or widened number. */
 static bool is_flushed(const struct ir_builder *b, ir_val v, ir_type t)

@@ -69,8 +69,9 @@ enum {
         8, /* the guest's alternate rules (Arm FEAT_AFP); NaNs keep their signs in fneg, fabs */
     IR_FP_FIZ = 16, /* flush inputs to zero (Arm FEAT_AFP, x86 DAZ) */
     IR_FP_NEP = 32,
-    IR_FP_AHP = 64,      /* alternative half precision */
-    IR_FP_STD_NEON = 128 /* A32's standard value: FZ, DN, round to nearest */
+    IR_FP_ALT_HALF = 64, /* half precision without infinities and NaNs (Arm FPCR.AHP) */
+    IR_FP_FIXED =
+        128 /* FZ, DN, round to nearest, whatever the guest has set (A32's standard value) */
 };
 
 enum ir_rounding {

@@ -258,7 +258,8 @@ OP(sha1_su1, BIN, PURE, EV(eval_sha1_su1))
 OP(fadd, BIN, READS_FPENV | STICKY | LIFTS, EV(eval_fadd))
 OP(fsub, BIN, READS_FPENV | STICKY | LIFTS, EV(eval_fsub))
 OP(fmul, BIN, READS_FPENV | STICKY | LIFTS, EV(eval_fmul))
-OP(fmulx, BIN, READS_FPENV | STICKY | LIFTS, EV(eval_fmulx)) /* 0 times infinity is 2 */
+/* 0 times infinity is 2 */
+OP(fmul_extended, BIN, READS_FPENV | STICKY | LIFTS, EV(eval_fmul_extended))
 OP(fdiv, BIN, READS_FPENV | STICKY | LIFTS, EV(eval_fdiv))
 OP(fsqrt, UN, READS_FPENV | STICKY | LIFTS, EV(eval_fsqrt))
 /* a * b + c; aux bit 0 negates the product, bit 1 the addend */

@@ -32,7 +32,7 @@ void a64_fmulx_v(struct a64_block *c, const struct a64_fmulx_v *a)
 
     if (fp_access(c)) {
         const ir_val n = read_fp(c, a->rn, t), m = read_fp(c, a->rm, t);
-        write_fp_type(c, a->rd, a->rn, fp_op2(c, IR_fmulx, t, n, m));
+        write_fp_type(c, a->rd, a->rn, fp_op2(c, IR_fmul_extended, t, n, m));
     }
 }
 
@@ -81,7 +81,7 @@ void a64_fmls_v(struct a64_block *c, const struct a64_fmls_v *a)
         }                                                                                          \
     }
 MULTIPLY_ELEM(fmul_elem, IR_fmul)
-MULTIPLY_ELEM(fmulx_elem, IR_fmulx)
+MULTIPLY_ELEM(fmulx_elem, IR_fmul_extended)
 #undef MULTIPLY_ELEM
 
 #define FUSED_ELEM(name, negate)                                                                   \

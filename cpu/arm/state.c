@@ -78,9 +78,9 @@ static uint64_t fp_mode(uint32_t fpcr)
 {
     static const struct {
         uint32_t fpcr, ir;
-    } bits[] = {{FPCR_FZ, IR_FP_FZ},  {FPCR_FZ16, IR_FP_FZ16}, {FPCR_DN, IR_FP_DN},
-                {FPCR_AH, IR_FP_ALT}, {FPCR_FIZ, IR_FP_FIZ},   {FPCR_NEP, IR_FP_NEP},
-                {FPCR_AHP, IR_FP_AHP}};
+    } bits[] = {{FPCR_FZ, IR_FP_FZ},       {FPCR_FZ16, IR_FP_FZ16}, {FPCR_DN, IR_FP_DN},
+                {FPCR_AH, IR_FP_ALT},      {FPCR_FIZ, IR_FP_FIZ},   {FPCR_NEP, IR_FP_NEP},
+                {FPCR_AHP, IR_FP_ALT_HALF}};
     uint64_t m = 0;
     for (unsigned i = 0; i < array_len(bits); i++) {
         m |= fpcr & bits[i].fpcr ? bits[i].ir : 0;

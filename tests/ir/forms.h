@@ -333,7 +333,7 @@ static inline void form_operands(struct rng *r, struct rig_state *s, ir_type t)
 static inline uint64_t form_random_fp(struct rng *r, uint64_t flush)
 {
     static const uint64_t choices[] = {
-        IR_FP_DN, IR_FP_FZ16, IR_FP_AHP, IR_FP_ALT, IR_FP_ALT | IR_FP_FIZ, IR_FP_STD_NEON};
+        IR_FP_DN, IR_FP_FZ16, IR_FP_ALT_HALF, IR_FP_ALT, IR_FP_ALT | IR_FP_FIZ, IR_FP_FIXED};
     const uint64_t other = choices[rng_below(r, array_len(choices))];
 
     return flush | (rng_below(r, 4) ? 0 : other);

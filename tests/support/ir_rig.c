@@ -474,7 +474,7 @@ static uint64_t flushes(const struct ir_builder *b)
     uint64_t all = 0;
 
     for (uint32_t i = 1; i < b->count; i++) {
-        const uint64_t fp = b->insns[i].imm, other = IR_FP_ALT | IR_FP_STD_NEON;
+        const uint64_t fp = b->insns[i].imm, other = IR_FP_ALT | IR_FP_FIXED;
         if (ir_ops[b->insns[i].op].effects & IR_STICKY && !(apart && fp & other)) {
             all |= fp;
         }

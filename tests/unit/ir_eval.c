@@ -346,6 +346,6 @@ TEST(conversions_saturate_and_scale)
     CHECK_EQ(fp(from, 2, 0), F64_ONE);
     const struct ir_insn js = {.op = IR_ftoi, .type = T_I32, .src = T_F64, .aux = IR_FTOI_MODULAR};
     CHECK_EQ(fp(js, UINT64_C(0x41f0000000500000), 0), 5);
-    const struct ir_insn half = {.op = IR_fcvt, .type = T_F16, .src = T_F32, .imm = IR_FP_AHP};
+    const struct ir_insn half = {.op = IR_fcvt, .type = T_F16, .src = T_F32, .imm = IR_FP_ALT_HALF};
     CHECK_EQ(fp(half, 0x7f800000, 0), 0x7fff);
 }

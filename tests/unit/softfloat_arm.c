@@ -211,12 +211,12 @@ TEST(half_precision_conversions)
 
 TEST(fmulx_is_two_for_infinity_times_zero)
 {
-    EXPECT(0, fp_arm_mulx(F32, INF, NEG(0), &env), NEG(TWO), 0);
-    EXPECT(0, fp_arm_mulx(F16, 0, 0x7c00, &env), 0x4000, 0);
-    EXPECT(0, fp_arm_mulx(F64, 0, UINT64_C(0x7ff0000000000000), &env), UINT64_C(1) << 62, 0);
-    EXPECT(FZ, fp_arm_mulx(F32, INF, DENORM, &env), TWO, FP_DENORMAL);
-    EXPECT(0, fp_arm_mulx(F32, TWO, SNAN1, &env), QNAN1, FP_INVALID);
-    EXPECT(0, fp_arm_mulx(F32, TWO, ONE, &env), TWO, 0);
+    EXPECT(0, fp_mul_extended(F32, INF, NEG(0), &env), NEG(TWO), 0);
+    EXPECT(0, fp_mul_extended(F16, 0, 0x7c00, &env), 0x4000, 0);
+    EXPECT(0, fp_mul_extended(F64, 0, UINT64_C(0x7ff0000000000000), &env), UINT64_C(1) << 62, 0);
+    EXPECT(FZ, fp_mul_extended(F32, INF, DENORM, &env), TWO, FP_DENORMAL);
+    EXPECT(0, fp_mul_extended(F32, TWO, SNAN1, &env), QNAN1, FP_INVALID);
+    EXPECT(0, fp_mul_extended(F32, TWO, ONE, &env), TWO, 0);
 }
 
 /* RecipEstimate and RecipSqrtEstimate as the manual gives them for 9 bits. */
@@ -401,7 +401,7 @@ TEST(fjcvtzs_is_modulo_two_to_the_32nd)
         memcpy(&x, &a, sizeof(x));
         struct fp_env env = fp_arm_env(0);
         bool exact;
-        uint32_t got = fp_arm_jcvtzs(a, &exact, &env);
+        uint32_t got = fp_to_modular(a, &exact, &env);
         uint32_t want = 0;
         bool inside = x > -2147483649.0 && x < 2147483648.0;
         if (isfinite(x)) {
@@ -414,7 +414,7 @@ TEST(fjcvtzs_is_modulo_two_to_the_32nd)
                   "FJCVTZS %#" PRIx64 ": %#x exact %d flags %#x", a, got, exact, env.flags);
     }
     bool exact;
-    EXPECT(FZ, fp_arm_jcvtzs(1, &exact, &env), 0, FP_DENORMAL);
+    EXPECT(FZ, fp_to_modular(1, &exact, &env), 0, FP_DENORMAL);
     CHECK(!exact);
 }
 
@@ -488,16 +488,16 @@ TEST(bfloat16_special_cases)
     EXPECT(AH, fp_arm_bfdot(0, inf, ones, &env), NEG(DEFAULT), 0);
     EXPECT(0, fp_arm_bfdot(SNAN1, ones, ones, &env), DEFAULT, 0);
     EXPECT(0, fp_arm_bfdot(ONE, nan, ones, &env), DEFAULT, 0);
-    EXPECT(0, fp_arm_bfcvt(0x3f808000, &env), 0x3f80, FP_INEXACT); /* a tie */
-    EXPECT(0, fp_arm_bfcvt(0x3f818000, &env), 0x3f82, FP_INEXACT);
-    EXPECT(RP, fp_arm_bfcvt(0x3f800001, &env), 0x3f81, FP_INEXACT);
-    EXPECT(AH | RP, fp_arm_bfcvt(0x3f800001, &env), 0x3f80, 0);
-    EXPECT(0, fp_arm_bfcvt(MAX, &env), 0x7f80, FP_OVERFLOW | FP_INEXACT);
-    EXPECT(0, fp_arm_bfcvt(SNAN2, &env), 0xffc0, FP_INVALID);
-    EXPECT(AH | DN, fp_arm_bfcvt(SNAN1, &env), 0xffc0, 0);
-    EXPECT(0, fp_arm_bfcvt(DENORM, &env), 0x0040, 0);
-    EXPECT(FZ, fp_arm_bfcvt(DENORM, &env), 0, FP_DENORMAL);
-    EXPECT(AH, fp_arm_bfcvt(DENORM, &env), 0, 0);
+    EXPECT(0, fp_to_bfloat16(0x3f808000, &env), 0x3f80, FP_INEXACT); /* a tie */
+    EXPECT(0, fp_to_bfloat16(0x3f818000, &env), 0x3f82, FP_INEXACT);
+    EXPECT(RP, fp_to_bfloat16(0x3f800001, &env), 0x3f81, FP_INEXACT);
+    EXPECT(AH | RP, fp_to_bfloat16(0x3f800001, &env), 0x3f80, 0);
+    EXPECT(0, fp_to_bfloat16(MAX, &env), 0x7f80, FP_OVERFLOW | FP_INEXACT);
+    EXPECT(0, fp_to_bfloat16(SNAN2, &env), 0xffc0, FP_INVALID);
+    EXPECT(AH | DN, fp_to_bfloat16(SNAN1, &env), 0xffc0, 0);
+    EXPECT(0, fp_to_bfloat16(DENORM, &env), 0x0040, 0);
+    EXPECT(FZ, fp_to_bfloat16(DENORM, &env), 0, FP_DENORMAL);
+    EXPECT(AH, fp_to_bfloat16(DENORM, &env), 0, 0);
     EXPECT(RP, fp_arm_bfmlal(1, 0x3f80, 0x3f80, &env), ONE + 1, FP_INEXACT);
     EXPECT(AH | RP, fp_arm_bfmlal(1, 0x3f80, 0x3f80, &env), ONE, 0);
 }

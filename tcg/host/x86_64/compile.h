@@ -39,7 +39,7 @@ _Static_assert(SPILL_SLOTS >= MAX_VALUES && SPILL_SLOTS % 64 == 0,
                "every value of a block may need a slot");
 /* Floating-point environments that the host unit does not have: such ops are evaluated by the
  * run-time. */
-#define FP_SPECIAL (IR_FP_FZ | IR_FP_FIZ | IR_FP_ALT | IR_FP_NEP | IR_FP_STD_NEON)
+#define FP_SPECIAL (IR_FP_FZ | IR_FP_FIZ | IR_FP_ALT | IR_FP_NEP | IR_FP_FIXED)
 
 /* But what MXCSR says for all code of a mode, where the guest's rules are the host's. */
 #define FP_OWN_FLUSH (IR_FP_FZ | IR_FP_FIZ)

@@ -190,7 +190,7 @@ static void emit_fcvt(struct compiler *c, const struct ir_insn *in)
 {
     const bool narrow = in->type == T_F32;
 
-    if (c->h->f16c && !(in->imm & (FP_SPECIAL | IR_FP_AHP | IR_FP_FZ16)) &&
+    if (c->h->f16c && !(in->imm & (FP_SPECIAL | IR_FP_ALT_HALF | IR_FP_FZ16)) &&
         ((in->type == T_F16 && in->src == T_F32) ||
          (in->src == T_F16 && is_hostable(in, in->type)))) {
         convert_half(c, in);
