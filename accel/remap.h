@@ -10,6 +10,10 @@ struct tcg;
 /* Under the translate lock: a block was made from what hit says. false: that is no longer what is
  * mapped there, so the block serves once. */
 bool remap_note_code(struct vcpu *v, const struct tlb_hit *hit);
-void remap_drop_code(struct tcg *a); /* code whose memory is no longer at its address is gone */
+/* Behind a change of the map, without the lock: code whose memory is no longer at its address is
+ * gone. */
+void remap_drop_code(struct tcg *a);
+void remap_create(struct tcg *a); /* before the listener for changes is */
+void remap_destroy(struct tcg *a);
 
 #endif

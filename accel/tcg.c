@@ -14,6 +14,7 @@
 #include "accel/forget.h"
 #include "accel/info.h"
 #include "accel/perf.h"
+#include "accel/remap.h"
 #include "accel/round.h"
 #include "accel/tcg.h"
 #include "accel/trace.h"
@@ -160,7 +161,7 @@ static void init(struct tcg *a)
     os_random(&a->aux_secret, sizeof(a->aux_secret));
     a->hash = mem_array((size_t)1 << BLOCK_HASH_BITS, sizeof(*a->hash));
     a->pages = mem_alloc(sizeof(*a->pages));
-    a->code_hosts = mem_alloc(sizeof(*a->code_hosts));
+    remap_create(a);
     a->page_ids = mem_alloc(sizeof(*a->page_ids));
     const uint64_t blocks = cache_bytes(a) / CACHE_BYTES_A_BLOCK;
     a->block_capacity = blocks < LAYOUT_MOVED_IDS ? (uint32_t)blocks : LAYOUT_MOVED_IDS - 1;
@@ -279,12 +280,11 @@ static void destroy(struct accel *base)
         host_destroy(a->host);
     }
     hash_free(a->pages);
-    hash_free(a->code_hosts);
+    remap_destroy(a);
     hash_free(a->page_ids);
     mem_free(a->pages);
     hash_free(a->tracked);
     mem_free(a->tracked);
-    mem_free(a->code_hosts);
     mem_free(a->page_ids);
     mem_free(a->hash);
     mem_free(a->monitors);

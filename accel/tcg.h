@@ -76,11 +76,12 @@ struct tcg {
     struct block **hash;     /* by physical address and mode; readers take no lock */
     struct hash *pages;      /* physical page → struct code_page */
     struct hash *code_hosts; /* physical page → host address that its blocks were made from */
-    bool tracks_code;        /* writes to code are seen (track.c): */
-    unsigned guests_slot;    /* of dirty_add_guests */
-    bool attached;           /* it has one */
-    struct hash *tracked;    /* page of host memory → first struct code_page */
-    uint32_t releases;       /* pages of the host's that have no code any longer */
+    struct changes *changes[VCPU_SPACES]; /* of the map, since remap.c looked last */
+    bool tracks_code;                     /* writes to code are seen (track.c): */
+    unsigned guests_slot;                 /* of dirty_add_guests */
+    bool attached;                        /* it has one */
+    struct hash *tracked;                 /* page of host memory → first struct code_page */
+    uint32_t releases;                    /* pages of the host's that have no code any longer */
     uint32_t next_code_page;
     struct code_region regions[CODE_REGIONS];
     struct context *contexts[CONTEXT_BUCKETS]; /* [0]: those without a tag; others by tag */

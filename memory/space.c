@@ -533,13 +533,15 @@ unsigned space_find_ram(struct space *s, struct mem_view *v, unsigned most)
     }
 }
 
-void space_each_view(struct space *s, space_view_fn fn, void *opaque)
+uint64_t space_each_view(struct space *s, space_view_fn fn, void *opaque)
 {
     os_mutex_lock(&s->lock);
+    const uint64_t generation = s->generation;
     for (size_t i = 0; i < s->current->count; i++) {
         fn(opaque, &s->current->view[i], s->current->view[i].range->kind);
     }
     os_mutex_unlock(&s->lock);
+    return generation;
 }
 
 bool space_find_host(struct space *s, const void *host, paddr *a)

@@ -165,10 +165,10 @@ uint8_t *space_host(struct space *s, paddr a, size_t n, bool writable);
  * for as long as what space_find says. */
 unsigned space_find_ram(struct space *s, struct mem_view *v, unsigned most);
 
-/* Calls fn for each view, by address, and its range's kind; all of one map. fn must not call the
- * space. */
+/* Calls fn for each view, by address, and its range's kind; all of one map, whose generation it
+ * gives. fn must not call the space. */
 typedef void (*space_view_fn)(void *opaque, const struct mem_view *v, enum range_kind kind);
-void space_each_view(struct space *s, space_view_fn fn, void *opaque);
+uint64_t space_each_view(struct space *s, space_view_fn fn, void *opaque);
 
 /* The address that shows the byte of RAM at host; false: none does. */
 bool space_find_host(struct space *s, const void *host, paddr *a);
