@@ -310,16 +310,65 @@ uint32_t fp_arm_bfdot(uint32_t addend, const uint16_t a[2], const uint16_t b[2],
     return bf_add(addend, bf_add(bf_mul(a[0], b[0], env), bf_mul(a[1], b[1], env), env), env);
 }
 
-void fp_arm_bfmmla(uint32_t sum[4], const uint16_t a[8], const uint16_t b[8],
-                   const struct fp_env *env)
+static uint64_t f64_of_bf(uint16_t a, const struct fp_env *env)
+{
+    struct fp_env e = *env;
+    return f32_to_f64((uint32_t)a << 16, &e);
+}
+
+/*
+ * a[0]*b[0] + a[1]*b[1], rounded once (FPDot). In binary64 products of BFloat16 are exact; their
+ * sum, rounded to odd, has bits enough to be rounded again.
+ */
+static uint32_t bf_dot(const uint16_t a[2], const uint16_t b[2], const struct fp_env *env)
+{
+    struct fp_env odd = *env, last = *env;
+    odd.rounding = FP_ROD;
+    odd.flush_outputs = false;
+    const uint64_t product = f64_mul(f64_of_bf(a[0], env), f64_of_bf(b[0], env), &odd);
+    const uint64_t x = f64_of_bf(a[1], env), y = f64_of_bf(b[1], env);
+    uint64_t sum = f64_muladd(x, y, product, &odd);
+    if (sum << 1 == 0) {
+        odd.rounding = env->rounding; /* which decides about the sign of an exact zero */
+        sum = f64_muladd(x, y, product, &odd);
+    }
+    return f64_to_f32(sum, &last);
+}
+
+uint32_t fp_arm_bfdot_ebf(uint32_t addend, const uint16_t a[2], const uint16_t b[2],
+                          const struct fp_env *env)
+{
+    struct fp_env e = *env;
+    e.default_nan = true;
+    const uint32_t sum = bf_dot(a, b, &e);
+    return f32_add(addend, sum, &e);
+}
+
+typedef uint32_t bfdot_fn(uint32_t addend, const uint16_t a[2], const uint16_t b[2],
+                          const struct fp_env *env);
+
+static void bfmmla(uint32_t sum[4], const uint16_t a[8], const uint16_t b[8],
+                   const struct fp_env *env, bfdot_fn *dot)
 {
     for (unsigned i = 0; i < 2; i++) {
         for (unsigned j = 0; j < 2; j++) {
             for (unsigned k = 0; k < 4; k += 2) {
-                sum[2 * i + j] = fp_arm_bfdot(sum[2 * i + j], &a[4 * i + k], &b[4 * j + k], env);
+                sum[2 * i + j] = dot(sum[2 * i + j], &a[4 * i + k], &b[4 * j + k], env);
             }
         }
     }
+}
+
+void fp_arm_bfmmla(uint32_t sum[4], const uint16_t a[8], const uint16_t b[8],
+                   const struct fp_env *env)
+{
+    bfmmla(sum, a, b, env, fp_arm_bfdot);
+}
+
+void fp_arm_bfmmla_ebf(uint32_t sum[4], const uint16_t a[8], const uint16_t b[8],
+                       const struct fp_env *env)
+{
+    bfmmla(sum, a, b, env, fp_arm_bfdot_ebf);
 }
 
 uint32_t fp_arm_fmlal(uint32_t addend, uint16_t a, uint16_t b, struct fp_env *env)

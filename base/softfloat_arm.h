@@ -2,8 +2,7 @@
 /*
  * Arm's own floating-point operations, on top of base/softfloat.h: FPCR, estimates and steps,
  * FRINT32/64, sums of BFloat16 products. Any thread; none fails. Specification: DDI 0487,
- * shared/functions/float; the functions are named after the instructions. Not modelled: the
- * extended BFloat16 behaviours (FPCR.EBF = 1, FEAT_EBF16).
+ * shared/functions/float; the functions are named after the instructions.
  */
 #ifndef BASE_SOFTFLOAT_ARM_H
 #define BASE_SOFTFLOAT_ARM_H
@@ -62,6 +61,13 @@ uint32_t fp_arm_bfdot(uint32_t addend, const uint16_t a[2], const uint16_t b[2],
 /* BFMMLA: the 2 by 2 matrix sum, a row after another, gains a times the transpose of b (2 by 4). */
 void fp_arm_bfmmla(uint32_t sum[4], const uint16_t a[8], const uint16_t b[8],
                    const struct fp_env *env);
+
+/* BFDOT and BFMMLA with FPCR.EBF (FEAT_EBF16): the two products are added and rounded once, then
+ * the addend, as FPCR says but for default NaNs and no flags. */
+uint32_t fp_arm_bfdot_ebf(uint32_t addend, const uint16_t a[2], const uint16_t b[2],
+                          const struct fp_env *env);
+void fp_arm_bfmmla_ebf(uint32_t sum[4], const uint16_t a[8], const uint16_t b[8],
+                       const struct fp_env *env);
 
 /* FMLAL and its kin, for one element: addend + a*b, a and b binary16, the rest binary32 */
 uint32_t fp_arm_fmlal(uint32_t addend, uint16_t a, uint16_t b, struct fp_env *env);

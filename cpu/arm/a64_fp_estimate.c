@@ -12,7 +12,9 @@ struct estimate {
 static void call(struct a64_block *c, const struct estimate *o, const struct ir_call *row, ir_val n,
                  ir_val m)
 {
-    const uint32_t aux = LANES_AUX(o->esz, lanes_of(o->esz, o->q, o->scalar), 0);
+    /* With FEAT_RPRES estimates of single precision are finer where FPCR.AH is set. */
+    const unsigned fine = o->esz == 2 && (c->fp & IR_FP_ALT) && has(c, ARM_HAS_rpres);
+    const uint32_t aux = LANES_AUX(o->esz, lanes_of(o->esz, o->q, o->scalar), fine);
     const ir_val r = ir_call(c->b, T_V128, row, n, m, IR_NONE, aux);
 
     if (o->scalar) {

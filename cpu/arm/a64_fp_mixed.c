@@ -51,16 +51,21 @@ static void bf16_call(struct a64_block *c, const struct ir_call *row, const unsi
             ir_call(c->b, T_V128, row, read_v(c, rd_rn[0]), read_v(c, rd_rn[1]), m, aux));
 }
 
-/* Of FPCR these know AH only. */
+/* Of FPCR these know AH only, unless EBF is set. */
 static unsigned ah(const struct a64_block *c)
 {
     return c->fp & IR_FP_ALT ? 1 : 0;
 }
 
+static const struct ir_call *bfdot_row(const struct a64_block *c)
+{
+    return c->mode & MODE_EBF ? &fp_call_bfdot_ebf : &fp_call_bfdot;
+}
+
 void a64_bfdot_v(struct a64_block *c, const struct a64_bfdot_v *a)
 {
     if (fp_access(c)) {
-        bf16_call(c, &fp_call_bfdot, (const unsigned[]){a->rd, a->rn}, read_v(c, a->rm),
+        bf16_call(c, bfdot_row(c), (const unsigned[]){a->rd, a->rn}, read_v(c, a->rm),
                   LANES_AUX(2, lanes_of(2, a->q, 0), ah(c)));
     }
 }
@@ -68,7 +73,7 @@ void a64_bfdot_v(struct a64_block *c, const struct a64_bfdot_v *a)
 void a64_bfdot_elem(struct a64_block *c, const struct a64_bfdot_elem *a)
 {
     if (fp_access(c)) {
-        bf16_call(c, &fp_call_bfdot, (const unsigned[]){a->rd, a->rn},
+        bf16_call(c, bfdot_row(c), (const unsigned[]){a->rd, a->rn},
                   dup_elem(c, a->rm, 2, a->index), LANES_AUX(2, lanes_of(2, a->q, 0), ah(c)));
     }
 }
@@ -76,8 +81,8 @@ void a64_bfdot_elem(struct a64_block *c, const struct a64_bfdot_elem *a)
 void a64_bfmmla(struct a64_block *c, const struct a64_bfmmla *a)
 {
     if (fp_access(c)) {
-        bf16_call(c, &fp_call_bfmmla, (const unsigned[]){a->rd, a->rn}, read_v(c, a->rm),
-                  LANES_AUX(2, 4, ah(c)));
+        bf16_call(c, c->mode & MODE_EBF ? &fp_call_bfmmla_ebf : &fp_call_bfmmla,
+                  (const unsigned[]){a->rd, a->rn}, read_v(c, a->rm), LANES_AUX(2, 4, ah(c)));
     }
 }
 

@@ -130,6 +130,7 @@ enum {
     MODE_KDE = 1u << 26,      /* MDSCR_EL1.KDE, with breakpoints or software step */
     MODE_UNCACHED = 1u << 27, /* !SCTLR_ELx.I: nothing keeps old instructions from being changed */
     MODE_BIG_ENDIAN = 1u << 28, /* of data: SCTLR_EL1.EE, at EL0 E0E */
+    MODE_EBF = 1u << 29,        /* FPCR.EBF */
     MODE_FP_SHIFT = 32,         /* IR_FP_ bits of FPCR, 8 bits */
     MODE_TRAPS_SHIFT = 40,      /* ARM_TRAP_ bits, only at EL0 */
 };
@@ -163,6 +164,7 @@ enum {
     FPCR_FIZ = 1u << 0,
     FPCR_AH = 1u << 1,
     FPCR_NEP = 1u << 2,
+    FPCR_EBF = 1u << 13,
     FPCR_FZ16 = 1u << 19,
     FPCR_RMODE_SHIFT = 22,
     FPCR_FZ = 1u << 24,

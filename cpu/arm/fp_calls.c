@@ -65,7 +65,8 @@ static void each(struct vcpu *v, union ir_vec *d, const union ir_vec *const x[2]
 #define VECTOR_FUNCTION(name)                                                                      \
     static void name(__attribute__((unused)) struct vcpu *v, union ir_vec *d,                      \
                      const union ir_vec *a, __attribute__((unused)) const union ir_vec *b,         \
-                     __attribute__((unused)) const union ir_vec *c, uint32_t aux)
+                     __attribute__((unused)) const union ir_vec *c,                                \
+                     __attribute__((unused)) uint32_t aux)
 #define ROW(name_, pure_)                                                                          \
     const struct ir_call fp_call_##name_ = {.name = #name_,                                        \
                                             .fn = (void (*)(void))call_##name_,                    \
@@ -91,8 +92,8 @@ static void each(struct vcpu *v, union ir_vec *d, const union ir_vec *const x[2]
 #define EACH1(name, value) EACH_LANE(name, a, value)
 #define EACH2(name, value) EACH_LANE(name, b, value)
 
-EACH1(recpe, fp_arm_recpe(l->format, a, false, env))
-EACH1(rsqrte, fp_arm_rsqrte(l->format, a, false, env))
+EACH1(recpe, fp_arm_recpe(l->format, a, l->option, env))
+EACH1(rsqrte, fp_arm_rsqrte(l->format, a, l->option, env))
 EACH1(recpx, fp_arm_recpx(l->format, a, env))
 EACH2(recps, fp_arm_recps(l->format, a, b, env))
 EACH2(rsqrts, fp_arm_rsqrts(l->format, a, b, env))
@@ -176,3 +177,27 @@ VECTOR_FUNCTION(call_bfmmla)
     *d = r;
 }
 ROW(bfmmla, true)
+
+/* With FPCR.EBF all of FPCR counts. */
+VECTOR_FUNCTION(call_bfdot_ebf)
+{
+    const struct lanes l = lanes_from(aux);
+    const struct fp_env env = env_of(v);
+    union ir_vec r = {.u64 = {0, 0}};
+
+    for (unsigned i = 0; i < l.count; i++) {
+        r.u32[i] = fp_arm_bfdot_ebf(a->u32[i], &b->u16[2 * i], &c->u16[2 * i], &env);
+    }
+    *d = r;
+}
+ROW(bfdot_ebf, false)
+
+VECTOR_FUNCTION(call_bfmmla_ebf)
+{
+    const struct fp_env env = env_of(v);
+    union ir_vec r = *a;
+
+    fp_arm_bfmmla_ebf(r.u32, b->u16, c->u16, &env);
+    *d = r;
+}
+ROW(bfmmla_ebf, false)

@@ -10,8 +10,9 @@
 
 #include "tcg/ir.h"
 
-extern const struct ir_call fp_call_recpe, fp_call_rsqrte, fp_call_recpx; /* (a) */
-extern const struct ir_call fp_call_recps, fp_call_rsqrts;                /* (a, b) */
+extern const struct ir_call fp_call_recpe, fp_call_rsqrte; /* (a); option: 12 bits, not 8 */
+extern const struct ir_call fp_call_recpx;                 /* (a) */
+extern const struct ir_call fp_call_recps, fp_call_rsqrts; /* (a, b) */
 /* (a) option bit 0: to 64-bit integers, else 32; bit 1: by FPCR, else to zero */
 extern const struct ir_call fp_call_rint_range;
 extern const struct ir_call
@@ -22,5 +23,6 @@ extern const struct ir_call
     fp_call_bfmlal; /* (addend, a, b); option: the odd (1) or even (0) elements of a and b */
 extern const struct ir_call fp_call_bfdot,
     fp_call_bfmmla; /* (addend, a, b); option: FPCR.AH; pure */
+extern const struct ir_call fp_call_bfdot_ebf, fp_call_bfmmla_ebf; /* (addend, a, b): FPCR.EBF */
 
 #endif

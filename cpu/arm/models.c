@@ -29,10 +29,9 @@
 
 /* Fields of what is not emulated: they become 0. */
 static const uint64_t missing[ARM_ID_COUNT] = {
-    [ARM_ID_PFR0] = U(0x0000000f0000ff00),  /* SVE, EL3, EL2 */
-    [ARM_ID_CTR] = U(0x20000000),           /* DIC */
-    [ARM_ID_ISAR2] = U(0x00000000000000f0), /* RPRES */
-    [ARM_ID_PFR1] = U(0x000000f00f000f00),  /* NMI, SME, MTE */
+    [ARM_ID_PFR0] = U(0x0000000f0000ff00), /* SVE, EL3, EL2 */
+    [ARM_ID_CTR] = U(0x20000000),          /* DIC */
+    [ARM_ID_PFR1] = U(0x000000f00f000f00), /* NMI, SME, MTE */
 };
 
 /* EL1 and EL0 are of AArch64 only. */
@@ -44,7 +43,6 @@ static void take_ids(struct arm_cpu *cpu, const struct arm_model *m)
     for (enum arm_id i = 0; i < ARM_ID_COUNT; i++) {
         cpu->id[i] = m->id[i] & ~missing[i];
     }
-    cpu->id[ARM_ID_ISAR1] -= (cpu->id[ARM_ID_ISAR1] >> 44 & 15) == 2 ? U(1) << 44 : 0;
     cpu->id[ARM_ID_PFR0] = (cpu->id[ARM_ID_PFR0] & ~PFR0_EL1_EL0) | PFR0_A64_ONLY;
 }
 

@@ -85,7 +85,7 @@ static uint64_t fp_mode(uint32_t fpcr)
     for (unsigned i = 0; i < array_len(bits); i++) {
         m |= fpcr & bits[i].fpcr ? bits[i].ir : 0;
     }
-    return m << MODE_FP_SHIFT;
+    return m << MODE_FP_SHIFT | (fpcr & FPCR_EBF ? MODE_EBF : 0);
 }
 
 static uint64_t if_clear(uint64_t reg, unsigned n, uint64_t trap)
@@ -167,6 +167,7 @@ uint32_t arm_fpcr_mask(const struct arm_cpu *cpu)
 {
     uint32_t m = FPCR_AHP | FPCR_DN | FPCR_FZ | 3u << FPCR_RMODE_SHIFT;
     m |= arm_has(cpu, ARM_HAS_fp16) ? FPCR_FZ16 : 0;
+    m |= arm_has(cpu, ARM_HAS_ebf16) ? FPCR_EBF : 0;
     m |= arm_has(cpu, ARM_HAS_afp) ? FPCR_AH | FPCR_FIZ | FPCR_NEP : 0;
     return m;
 }

@@ -159,6 +159,7 @@ uint64_t a64_fpcr(struct rng *r)
         FIZ = 1,
         AH = 2,
         NEP = 4,
+        EBF = 1 << 13,
         FZ16 = 1 << 19,
         FZ = 1 << 24,
         DN = 1 << 25,
@@ -173,6 +174,7 @@ uint64_t a64_fpcr(struct rng *r)
     v |= a64_once_in(r, 4) ? FZ : 0;
     v |= a64_once_in(r, 4) ? FZ16 : 0;
     v |= a64_once_in(r, 8) ? AHP : 0;
+    v |= a64_once_in(r, 8) ? EBF : 0;
     if (a64_once_in(r, 4)) {
         v |= a64_once_in(r, 4) ? 0 : AH;
         v |= a64_once_in(r, 2) ? FIZ : 0;

@@ -565,8 +565,5 @@ uint64_t a64_fpcr_unlike(unsigned row)
     enum {
         AH = 2
     };
-    return starts(row, "frecpe") || starts(row, "frsqrte") || starts(row, "fabs_v") ||
-                   starts(row, "fneg_v")
-               ? AH
-               : 0;
+    return starts(row, "fabs_v") || starts(row, "fneg_v") ? AH : 0;
 }

@@ -540,3 +540,24 @@ TEST(remainders)
     EXPECT(0, f32_rem(ONE, NEG(INF), &env), ONE, 0);
     EXPECT(0, f32_rem(QNAN1, 0, &env), QNAN1, 0);
 }
+
+static uint32_t ebf_dot(uint64_t fpcr, uint32_t addend, uint16_t a0, uint16_t b0, uint16_t a1,
+                        uint16_t b1)
+{
+    const struct fp_env env = fp_arm_env(fpcr);
+    return fp_arm_bfdot_ebf(addend, (const uint16_t[]){a0, a1}, (const uint16_t[]){b0, b1}, &env);
+}
+
+/* FPCR.EBF: bfloat16 3f80 is 1, bf80 is -1, 2180 is 2^-60, 0040 is denormal. */
+TEST(extended_bfloat16_products_are_rounded_once_by_fpcr)
+{
+    CHECK_EQ(ebf_dot(0, 0, 0x3f80, 0x3f80, 0x2180, 0x3f80), 0x3f800000);
+    CHECK_EQ(ebf_dot(RP, 0, 0x3f80, 0x3f80, 0x2180, 0x3f80), 0x3f800001);
+    CHECK_EQ(ebf_dot(0, 0x80000000, 0x3f80, 0x3f80, 0xbf80, 0x3f80), 0);
+    CHECK_EQ(ebf_dot(2 * RP, 0x80000000, 0x3f80, 0x3f80, 0xbf80, 0x3f80), 0x80000000);
+    CHECK_EQ(ebf_dot(0, 0, 0x0040, 0x3f80, 0, 0), 0x00400000);
+    CHECK_EQ(ebf_dot(FZ, 0, 0x0040, 0x3f80, 0, 0), 0);
+    CHECK_EQ(ebf_dot(0, 0, 0x7f80, 0, 0, 0), 0x7fc00000);               /* infinity times zero */
+    CHECK_EQ(ebf_dot(0, 0xffffffff, 0x3f80, 0x3f80, 0, 0), 0x7fc00000); /* a NaN: the default one */
+    CHECK_EQ(ebf_dot(0, 0, 0x7f7f, 0x4000, 0xff7f, 0x4000), 0);         /* no overflow between */
+}
