@@ -144,15 +144,28 @@ static void map_changed(struct accel *a)
     tcg_map_changed(tcg_of_accel(a));
 }
 
+/* Whether writes to code are tracked: as the user asks, or as a vCPU needs it. They are told. */
+static bool choose_tracking(const struct tcg *a)
+{
+    const enum accel_track track = a->base.config.track_code;
+    bool needed = false;
+
+    for (unsigned i = 0; i < a->base.count; i++) {
+        needed |= a->base.vcpus[i]->cls->coherent_code || a->base.vcpus[i]->coherent_code;
+    }
+    const bool tracks = track == ACCEL_TRACK_ON || (track == ACCEL_TRACK_AUTO && needed);
+    for (unsigned i = 0; i < a->base.count; i++) {
+        a->base.vcpus[i]->coherent_code = tracks;
+    }
+    return tracks;
+}
+
 /* What needs no memory of a size that may not be had. */
 static void init(struct tcg *a)
 {
-    const enum accel_track track = a->base.config.track_code;
-
     os_mutex_init(&a->translate);
     os_cond_init(&a->compiler_free);
-    a->tracks_code = track == ACCEL_TRACK_ON ||
-                     (track == ACCEL_TRACK_AUTO && a->base.vcpus[0]->cls->coherent_code);
+    a->tracks_code = choose_tracking(a);
     /* Where writes are tracked the lock keeps whoever writes to a page from what is made of it. */
     a->parallel = accel_thread_count(&a->base) > 1 && !a->tracks_code;
     a->code_align = a->base.vcpus[0]->cls->ir->code_align;

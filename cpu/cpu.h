@@ -256,6 +256,9 @@ struct vcpu {
     struct clock *clock;
     struct power *power;
     const struct sysreg_bank *sysregs; /* attached by the board */
+    /* Made with what the model says: code needs no maintenance by the guest, as with
+     * cpu_class.coherent_code. The accelerator makes it what is the case. */
+    bool coherent_code;
 
     /* Run control. Written under the accelerator's rules; requests by atomic operations from any
      * thread. */

@@ -39,6 +39,7 @@ static struct vcpu *create(const char *model, unsigned index, struct error *e)
     cpu->vcpu.cls = &arm_cpu_class;
     cpu->vcpu.index = index;
     cpu->vcpu.firmware_id = index;
+    cpu->vcpu.coherent_code = cpu->id[ARM_ID_CTR] & ARM_CTR_DIC;
     cpu->cluster_cpus = 1;
     cpu->psci_by_hvc = true;
     rng_seed(&cpu->rng, index);

@@ -7,6 +7,8 @@
 
 #define ARM_CACHES 3 /* levels 1 data, 1 instruction, 2 unified */
 
+#define ARM_CTR_DIC (UINT64_C(1) << 29) /* of CTR_EL0: code needs no invalidation */
+
 /* Which implementation-defined registers a product has. */
 enum arm_impdef {
     ARM_IMPDEF_CBAR, /* CBAR_EL1 alone */

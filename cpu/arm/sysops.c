@@ -3,9 +3,9 @@
  * The operations of SYS (DDI 0487, C5.3 to C5.6): IC, DC, AT, TLBI, CFP, DVP, CPP.
  *
  * There are no caches but that of translated code: invalidating instructions by address or all of
- * them forgets what was translated from there, and CTR_EL0.DIC, which would say that a guest need
- * not do that, is 0 in every model. Other cache maintenance does nothing but fault where the manual
- * says so; DC ZVA writes zeros. Predictions are not restricted: there are none.
+ * them forgets what was translated from there. Where CTR_EL0.DIC says that a guest need not do
+ * that, the accelerator tracks writes to code. Other cache maintenance does nothing but fault where
+ * the manual says so; DC ZVA writes zeros. Predictions are not restricted: there are none.
  */
 #include "cpu/arm/sysops.h"
 

@@ -29,6 +29,13 @@ static uint64_t read_pfr_with_gic(struct arm_cpu *cpu, const struct arm_sysreg *
     return cpu->id[r->arg] | (cpu->vcpu.sysregs ? UINT64_C(1) << gic : 0);
 }
 
+/* CTR_EL0.DIC is true only where the accelerator sees writes to code (track-code=). */
+static uint64_t read_ctr(struct arm_cpu *cpu, const struct arm_sysreg *r)
+{
+    (void)r;
+    return cpu->id[ARM_ID_CTR] & ~(cpu->vcpu.coherent_code ? 0 : ARM_CTR_DIC);
+}
+
 static uint64_t read_zero(struct arm_cpu *cpu, const struct arm_sysreg *r)
 {
     (void)cpu, (void)r;
@@ -401,7 +408,7 @@ const struct arm_sysreg arm_sysregs[] = {
     IMPDEF(1, 15, 2, 3, "L2MERRSR_EL1", impdef_a5x),
     {KEY(3, 1, 15, 3, 0), .name = "CBAR_EL1", .flags = SR_R1, .read = read_cbar},
     FIELD(3, 2, 0, 0, 0, "CSSELR_EL1", SR_RW, csselr, 0xf, 0),
-    {KEY(3, 3, 0, 0, 1), .name = "CTR_EL0", .flags = SR_RO0, .read = read_id, .arg = ARM_ID_CTR,
+    {KEY(3, 3, 0, 0, 1), .name = "CTR_EL0", .flags = SR_RO0, .read = read_ctr,
      .trap = ARM_TRAP_UCT},
     {KEY(3, 3, 0, 0, 7), .name = "DCZID_EL0", .flags = SR_RO0, .read = read_dczid},
     {KEY(3, 3, 2, 4, 0), .name = "RNDR", .flags = SR_RO0, .read = read_random, WITH(rng)},

@@ -38,9 +38,9 @@ aliases           virt                -smp 4
 !aliases          virt                -smp 4 -accel tcg,tb-size=1
 !aliases          virt                -smp 4 -accel tcg,engine=interp
 !code             virt                -smp 4 -accel tcg,movable=always
-!code             virt                -smp 4 -accel tcg,track-code=on
-!aliases          virt                -smp 4 -accel tcg,track-code=on
-!map              virt                -smp 2 -accel tcg,track-code=on
+!code             virt                -smp 4 -accel tcg,track-code=off
+!aliases          virt                -smp 4 -accel tcg,track-code=off
+!map              virt                -smp 2 -accel tcg,track-code=off
 faults            virt
 pauth             virt                -cpu max,sve=off,sme=off,pauth-impdef=on
 pauth             virt                -cpu max,sve=off,sme=off,pauth-qarma5=on
@@ -57,13 +57,14 @@ endian            virt                -smp 2
 features          virt
 features          virt,gic-version=3
 features          virt                -icount shift=0
+!features         virt                -accel tcg,track-code=off
 gicv2m            virt
 its               virt,gic-version=3  -smp 4
 limits            virt                -smp 4 -accel tcg,tb-size=1
 limits            virt                -smp 4 -accel tcg,tb-size=1,thread=single
 limits            virt                -smp 4
 !limits           virt                -smp 4 -accel tcg,tb-size=1,movable=always
-!limits           virt                -smp 4 -accel tcg,tb-size=1,track-code=on
+!limits           virt                -smp 4 -accel tcg,tb-size=1,track-code=off
 '
 
 command -v clang-14 > /dev/null || { echo "skip aarch64: clang-14, which compiles the guests, is not installed"; exit 0; }

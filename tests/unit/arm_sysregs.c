@@ -396,3 +396,17 @@ TEST(mappings_are_what_tables_say)
     CHECK_EQ(m.pa, 0x80000000);
     rig_free(&r);
 }
+
+#define CTR SYSREG_A64(3, 3, 0, 0, 1)
+
+TEST(code_is_said_to_be_coherent_where_it_is)
+{
+    struct rig max = rig_new("max"), a57 = rig_new("cortex-a57");
+    CHECK_EQ(get(&max, CTR) >> 28 & 3, 3); /* DIC, IDC */
+    CHECK_EQ(get(&a57, CTR) >> 28 & 3, 0);
+    CHECK(max.cpu->vcpu.coherent_code && !a57.cpu->vcpu.coherent_code);
+    max.cpu->vcpu.coherent_code = false; /* track-code=off */
+    CHECK_EQ(get(&max, CTR) >> 28 & 3, 1);
+    rig_free(&max);
+    rig_free(&a57);
+}

@@ -52,7 +52,8 @@ static void set_up(uint64_t cache_bytes, bool interpreter)
     struct rng r;
 
     memset(&t, 0, sizeof(t));
-    t.config = (struct accel_config){.cache_bytes = cache_bytes, .interpreter = interpreter};
+    t.config = (struct accel_config){
+        .cache_bytes = cache_bytes, .interpreter = interpreter, .track_code = ACCEL_TRACK_OFF};
     t.board = test_board_new(&arm_cpu_class, "max", VCPUS, BASE, RAM_BYTES, &e);
     assert(t.board);
     rng_seed(&r, test_seed());

@@ -353,3 +353,25 @@ TEST(timer_that_says_its_status_has_raised_its_line)
     }
     gic_disable(PPI_TIMER_V);
 }
+
+/* ---- CTR_EL0.DIC */
+
+TEST(code_that_needs_no_invalidation_is_what_memory_holds)
+{
+    if (!(READ(ctr_el0) >> 29 & 1)) {
+        return; /* a guest has to invalidate: code.c does */
+    }
+    u64 *const root = root_new();
+    const u64 page = memory_new(4096);
+    map_pages(root, FREE_VIRTUAL, page, 4096, PAGE_NORMAL | PAGE_UXN);
+    enter(root);
+    for (u32 i = 0; i < 300; i++) {
+        STORE((u32 *)FREE_VIRTUAL, 0xd2800000 | i << 5); /* mov x0, #i */
+        STORE((u32 *)(FREE_VIRTUAL + 4), 0xd65f03c0);    /* ret */
+        dsb();
+        isb();
+        CHECK(!try_call((const void *)FREE_VIRTUAL, 0, 0, 0));
+        CHECK_EQ(try_result(), i);
+    }
+    enter(kernel_root());
+}
