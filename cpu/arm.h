@@ -18,7 +18,8 @@ extern const struct cpu_class arm_cpu_class;
 /* Input lines of vcpu.interrupt_lines, in the order of their masks in PSTATE. */
 enum arm_line {
     ARM_LINE_FIQ,
-    ARM_LINE_IRQ
+    ARM_LINE_IRQ,
+    ARM_LINE_NMI /* with IRQ: it has superpriority (FEAT_NMI) */
 };
 
 enum arm_timer {
@@ -36,6 +37,8 @@ void arm_set_mpidr(struct vcpu *v, uint64_t mpidr);
 void arm_set_cluster_cpus(struct vcpu *v, unsigned n);
 /* Where its interrupt controller is: CBAR_EL1. */
 void arm_set_cbar(struct vcpu *v, uint64_t base);
+/* Can it take non-maskable interrupts (FEAT_NMI)? */
+bool arm_has_nmi(const struct vcpu *v);
 /* The seed of RNDR; each vCPU draws its own sequence from it. */
 void arm_set_seed(struct vcpu *v, uint64_t seed);
 

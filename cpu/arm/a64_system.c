@@ -230,6 +230,11 @@ void a64_msr_spsel(struct a64_block *c, const struct a64_msr_spsel *a)
     set_mode_field(c, PSTATE_SP, a->imm & 1);
 }
 
+void a64_msr_allint(struct a64_block *c, const struct a64_msr_allint *a)
+{
+    set_mode_field(c, PSTATE_ALLINT, a->imm);
+}
+
 static void set_plain_field(struct a64_block *c, uint32_t mask, bool on)
 {
     const ir_val p = load_pstate(c);
@@ -267,6 +272,9 @@ static uint32_t sysreg_syndrome(uint32_t key, unsigned rt, bool read)
 #define KEY_CURRENTEL SYSREG_A64(3, 0, 4, 2, 2)
 #define KEY_PAN SYSREG_A64(3, 0, 4, 2, 3)
 #define KEY_UAO SYSREG_A64(3, 0, 4, 2, 4)
+#define KEY_ALLINT SYSREG_A64(3, 0, 4, 3, 0)
+#define KEY_IAR1 SYSREG_A64(3, 0, 12, 12, 0)
+#define KEY_HPPIR1 SYSREG_A64(3, 0, 12, 12, 2)
 #define KEY_RNDR SYSREG_A64(3, 3, 2, 4, 0)
 #define KEY_RNDRRS SYSREG_A64(3, 3, 2, 4, 1)
 
@@ -277,7 +285,7 @@ static uint32_t sysreg_syndrome(uint32_t key, unsigned rt, bool read)
  */
 static void write_daif(struct a64_block *c, ir_val masks, uint32_t which)
 {
-    if (c->mode & MODE_KDE) {
+    if (c->mode & (MODE_KDE | MODE_NMI)) { /* NMI: what is unmasked depends on more than these */
         return change_mode(c, ir_zext(c->b, T_I64, masks), which);
     }
     const ir_val rest = ir_and(c->b, load_pstate(c), const_of(c, ~which, 0));
@@ -454,6 +462,8 @@ static ir_val read_special(struct a64_block *c, uint32_t key)
         return pstate_field(c, PSTATE_PAN);
     case KEY_UAO:
         return pstate_field(c, PSTATE_UAO);
+    case KEY_ALLINT:
+        return pstate_field(c, PSTATE_ALLINT);
     case KEY_SPSEL:
         return pstate_field(c, PSTATE_SP);
     case KEY_CURRENTEL:
@@ -513,6 +523,9 @@ static bool write_special(struct a64_block *c, uint32_t key, ir_val x)
     case KEY_UAO:
         change_mode(c, x, PSTATE_UAO);
         return true;
+    case KEY_ALLINT:
+        change_mode(c, x, PSTATE_ALLINT);
+        return true;
     case KEY_SPSEL:
         change_mode(c, x, PSTATE_SP);
         return true;
@@ -545,6 +558,8 @@ static void write_sysreg(struct a64_block *c, const struct arm_sysreg *r, ir_val
 
 /* ---- registers of devices: the GIC's CPU interface */
 
+#define INTID_NON_MASKABLE 1022
+
 static const struct sysreg_row *device_row(const struct arm_cpu *cpu, uint32_t key, void **opaque)
 {
     for (const struct sysreg_bank *bank = cpu->vcpu.sysregs; bank; bank = bank->next) {
@@ -561,8 +576,13 @@ static const struct sysreg_row *device_row(const struct arm_cpu *cpu, uint32_t k
 static uint64_t device_read(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t key)
 {
     (void)x, (void)y, (void)z;
+    struct arm_cpu *cpu = arm_cpu(v);
     void *opaque;
-    return device_row(arm_cpu(v), key, &opaque)->read(opaque, (int)v->index, key);
+    if ((key == KEY_IAR1 || key == KEY_HPPIR1) && (cpu->mode & MODE_NMI) &&
+        (atomic_load(&v->interrupt_lines) & 1u << ARM_LINE_NMI)) {
+        return INTID_NON_MASKABLE; /* it is acknowledged by ICC_NMIAR1_EL1 */
+    }
+    return device_row(cpu, key, &opaque)->read(opaque, (int)v->index, key);
 }
 static const struct ir_call row_device_read = A64_ROW(device_read, IR_CALL_FULL);
 

@@ -103,6 +103,11 @@ void arm_set_cluster_cpus(struct vcpu *v, unsigned n)
     arm_cpu(v)->cluster_cpus = n;
 }
 
+bool arm_has_nmi(const struct vcpu *v)
+{
+    return arm_has((const struct arm_cpu *)v, ARM_HAS_nmi);
+}
+
 void arm_set_cbar(struct vcpu *v, uint64_t base)
 {
     arm_cpu(v)->cbar = base;

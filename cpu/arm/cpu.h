@@ -90,6 +90,7 @@ enum {
     PSTATE_BTYPE_SHIFT = 10, /* only in SPSR_ELx: see arm_cpu.branch_pc */
     PSTATE_BTYPE = 3u << 10,
     PSTATE_SSBS = 1u << 12,
+    PSTATE_ALLINT = 1u << 13,
     PSTATE_IL = 1u << 20,
     PSTATE_SS = 1u << 21,
     PSTATE_PAN = 1u << 22,
@@ -131,6 +132,7 @@ enum {
     MODE_UNCACHED = 1u << 27, /* !SCTLR_ELx.I: nothing keeps old instructions from being changed */
     MODE_BIG_ENDIAN = 1u << 28, /* of data: SCTLR_EL1.EE, at EL0 E0E */
     MODE_EBF = 1u << 29,        /* FPCR.EBF */
+    MODE_NMI = 1u << 30,        /* SCTLR_EL1.NMI */
     MODE_FP_SHIFT = 32,         /* IR_FP_ bits of FPCR, 8 bits */
     MODE_TRAPS_SHIFT = 40,      /* ARM_TRAP_ bits, only at EL0 */
 };

@@ -59,6 +59,9 @@ static void enter(struct arm_cpu *cpu, uint64_t pc, unsigned kind)
     if (arm_has(cpu, ARM_HAS_ssbs) && (cpu->sctlr[1] & SCTLR_DSSBS)) {
         p |= PSTATE_SSBS;
     }
+    if (arm_has(cpu, ARM_HAS_nmi) && !(cpu->sctlr[1] & SCTLR_SPINTMASK)) {
+        p |= PSTATE_ALLINT;
+    }
     arm_set_pstate(cpu, p);
     arm_pmu_after_switch(cpu);
     cpu->pc = cpu->vbar[1] + offset;
@@ -172,10 +175,22 @@ void arm_raise_memory(struct vcpu *v, vaddr va, enum access a, uint64_t fault)
 _Static_assert(PSTATE_F == 1u << (PSTATE_F_SHIFT + ARM_LINE_FIQ), "order of lines");
 _Static_assert(PSTATE_I == 1u << (PSTATE_F_SHIFT + ARM_LINE_IRQ), "order of lines");
 
+#define LINES_MASKABLE (1u << ARM_LINE_FIQ | 1u << ARM_LINE_IRQ)
+
+/* With SCTLR_EL1.NMI interrupts with superpriority are not masked by PSTATE.I, and EL1 masks all of
+ * them by ALLINT or, with SPINTMASK, while it uses its own stack pointer. */
 static uint32_t unmasked_lines(const struct arm_cpu *cpu)
 {
     const uint32_t lines = atomic_load_explicit(&cpu->vcpu.interrupt_lines, memory_order_relaxed);
-    return lines & ~(cpu->pstate >> PSTATE_F_SHIFT);
+    const uint32_t usual = lines & LINES_MASKABLE & ~(cpu->pstate >> PSTATE_F_SHIFT);
+    if (likely(!(cpu->mode & MODE_NMI))) {
+        return usual;
+    }
+    if (arm_el(cpu) == 1 && ((cpu->pstate & PSTATE_ALLINT) ||
+                             ((cpu->sctlr[1] & SCTLR_SPINTMASK) && (cpu->pstate & PSTATE_SP)))) {
+        return 0;
+    }
+    return usual | (lines & 1u << ARM_LINE_NMI ? 1u << ARM_LINE_IRQ : 0);
 }
 
 bool arm_interrupt_ready(struct vcpu *v)
@@ -262,7 +277,8 @@ uint64_t arm_return(struct arm_cpu *cpu, uint64_t pc, uint64_t spsr64)
         settable |= arm_has(cpu, ARM_HAS_dit) ? PSTATE_DIT : 0;
         p = (spsr & settable) | returned_ss(cpu, spsr, (spsr & PSTATE_EL) >> PSTATE_EL_SHIFT);
     }
-    p |= spsr & (arm_has(cpu, ARM_HAS_pan) ? PSTATE_PAN | PSTATE_DAIF : PSTATE_DAIF);
+    p |= spsr & (PSTATE_DAIF | (arm_has(cpu, ARM_HAS_pan) ? PSTATE_PAN : 0) |
+                 (arm_has(cpu, ARM_HAS_nmi) ? PSTATE_ALLINT : 0));
     arm_set_nzcv(cpu, spsr);
     arm_pmu_before_switch(cpu);
     arm_set_pstate(cpu, p);

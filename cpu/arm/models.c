@@ -30,7 +30,7 @@
 /* Fields of what is not emulated: they become 0. */
 static const uint64_t missing[ARM_ID_COUNT] = {
     [ARM_ID_PFR0] = U(0x0000000f0000ff00), /* SVE, EL3, EL2 */
-    [ARM_ID_PFR1] = U(0x000000f00f000f00), /* NMI, SME, MTE */
+    [ARM_ID_PFR1] = U(0x000000000f000f00), /* SME, MTE */
 };
 
 /* EL1 and EL0 are of AArch64 only. */

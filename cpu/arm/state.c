@@ -131,6 +131,7 @@ static uint64_t mode_of_el(const struct arm_cpu *cpu, unsigned el)
     m |= s & SCTLR_A || !(s & SCTLR_M) ? MODE_ALIGN : 0; /* without the MMU all memory is Device */
     m |= s & SCTLR_NAA ? MODE_NAA : 0;
     m |= s & SCTLR_I ? 0 : MODE_UNCACHED;
+    m |= s & SCTLR_NMI ? MODE_NMI : 0;
     m |= s & (el ? SCTLR_EE : SCTLR_E0E) ? MODE_BIG_ENDIAN : 0;
     m |= (fpen == 3 || (fpen == 1 && el)) ? 0 : MODE_FP_TRAP;
     m |= s & (el ? SCTLR_SA : SCTLR_SA0) ? MODE_SA : 0;

@@ -128,6 +128,7 @@ static uint64_t sctlr_mask(const struct arm_cpu *cpu)
            bit_if(cpu, ARM_HAS_iesb, SCTLR_IESB) | bit_if(cpu, ARM_HAS_cmow, SCTLR_CMOW) |
            bit_if(cpu, ARM_HAS_mops, SCTLR_MSCEN) | bit_if(cpu, ARM_HAS_ssbs, SCTLR_DSSBS) |
            bit_if(cpu, ARM_HAS_pan3, SCTLR_EPAN) | bit_if(cpu, ARM_HAS_tidcp1, SCTLR_TIDCP) |
+           bit_if(cpu, ARM_HAS_nmi, SCTLR_NMI | SCTLR_SPINTMASK) |
            bit_if(cpu, ARM_HAS_bti, SCTLR_BT0 | SCTLR_BT1) |
            bit_if(cpu, ARM_HAS_pauth, SCTLR_ENIA | SCTLR_ENIB | SCTLR_ENDA | SCTLR_ENDB);
 }
@@ -141,6 +142,9 @@ static void write_sctlr(struct arm_cpu *cpu, const struct arm_sysreg *r, uint64_
      * that. What was found without the MMU must not be held on to. */
     if ((old ^ cpu->sctlr[1]) & (SCTLR_M | SCTLR_WXN | SCTLR_EPAN | SCTLR_EE)) {
         tlb_flush_all(&cpu->vcpu, false);
+    }
+    if ((old ^ cpu->sctlr[1]) & (SCTLR_NMI | SCTLR_SPINTMASK)) {
+        vcpu_exit_soon(&cpu->vcpu); /* an interrupt may be unmasked now */
     }
 }
 
@@ -172,7 +176,8 @@ static uint64_t read_isr(struct arm_cpu *cpu, const struct arm_sysreg *r)
 {
     (void)r;
     const uint32_t lines = cpu->vcpu.interrupt_lines;
-    return (lines & 1u << ARM_LINE_IRQ ? 1 << 7 : 0) | (lines & 1u << ARM_LINE_FIQ ? 1 << 6 : 0);
+    return (lines & 1u << ARM_LINE_IRQ ? 1 << 7 : 0) | (lines & 1u << ARM_LINE_FIQ ? 1 << 6 : 0) |
+           (lines & 1u << ARM_LINE_NMI ? 1 << 10 : 0);
 }
 
 static uint64_t read_random(struct arm_cpu *cpu, const struct arm_sysreg *r)
@@ -346,6 +351,7 @@ const struct arm_sysreg arm_sysregs[] = {
     {KEY(3, 0, 4, 2, 2), .name = "CurrentEL", .flags = SR_R1},
     {KEY(3, 0, 4, 2, 3), .name = "PAN", .flags = SR_RW, WITH(pan)},
     {KEY(3, 0, 4, 2, 4), .name = "UAO", .flags = SR_RW, WITH(uao)},
+    {KEY(3, 0, 4, 3, 0), .name = "ALLINT", .flags = SR_RW, WITH(nmi)},
     FIELD(3, 0, 5, 1, 0, "AFSR0_EL1", SR_RW, afsr0[1], 0, 0),
     FIELD(3, 0, 5, 1, 1, "AFSR1_EL1", SR_RW, afsr1[1], 0, 0),
     FIELD(3, 0, 5, 2, 0, "ESR_EL1", SR_RW, esr[1], 0xffffffff, 0),

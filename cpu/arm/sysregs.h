@@ -41,6 +41,8 @@
 #define SCTLR_BT1 (UINT64_C(1) << 36)
 #define SCTLR_DSSBS (UINT64_C(1) << 44)
 #define SCTLR_EPAN (UINT64_C(1) << 57)
+#define SCTLR_NMI (UINT64_C(1) << 61)
+#define SCTLR_SPINTMASK (UINT64_C(1) << 62)
 #define SCTLR_TIDCP (UINT64_C(1) << 63)
 
 #define TCR_EPD0 (UINT64_C(1) << 7)

@@ -272,6 +272,8 @@ static bool add_gic(struct machine *m, struct error *e)
     v->gic_device = d;
     if (!d || !set_number(d, "num-cpu", m->vcpu_count, e) ||
         !set_number(d, "num-irq", 32 + VIRT_SPIS, e) ||
+        !device_set_fixed(d, "has-nmi", v->gic == 3 && arm_has_nmi(m->vcpus[0]) ? "on" : "off",
+                          e) ||
         !device_set_fixed(d, "has-lpi", v->has_its ? "on" : "off", e) ||
         !complete(&v->gic_device, e)) {
         return false;
@@ -474,6 +476,7 @@ static void connect_cpu(struct machine *m, unsigned i)
     struct vcpu *cpu = m->vcpus[i];
     struct device *gic = virt_of(m)->gic_device;
     gic_connect(gic, i, vcpu_irq(cpu, ARM_LINE_IRQ), vcpu_irq(cpu, ARM_LINE_FIQ));
+    gic_connect_nmi(gic, i, vcpu_irq(cpu, ARM_LINE_NMI));
     gic_set_affinity(gic, i, virt_affinity(i));
     if (virt_of(m)->gic == 3) {
         cpu->sysregs = gic_sysregs(gic);

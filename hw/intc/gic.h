@@ -24,6 +24,8 @@ struct irq gic_spi(struct device *gic, unsigned spi);
 
 /* Where vCPU cpu takes its IRQ and FIQ. After device_create. */
 void gic_connect(struct device *gic, unsigned cpu, struct irq irq, struct irq fiq);
+/* The line that goes with that of IRQ while the interrupt is non-maskable (GICv3.3). */
+void gic_connect_nmi(struct device *gic, unsigned cpu, struct irq nmi);
 
 /* The affinity fields of vCPU cpu's MPIDR (Aff3 in bits 39..32, Aff2..Aff0 in 23..0). GICv3; after
  * device_create. */

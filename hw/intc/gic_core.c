@@ -18,6 +18,7 @@ struct choice {
     uint32_t intid;
     uint16_t prio;
     uint8_t group;
+    bool nmi; /* of the highest priority */
 };
 
 /* Candidates among 32 interrupts, by the groups in enabled_groups (bit 0, bit 1). */
@@ -34,8 +35,10 @@ static void consider(struct choice *best, const struct gic_word *w, uint32_t bit
 {
     for (; bits; bits &= bits - 1) {
         unsigned n = ctz32(bits);
-        if (prio[n] < best->prio) {
-            *best = (struct choice){first + n, prio[n], bit(w->group, n)};
+        const bool nmi = bit(w->nmi & w->group, n);
+        const uint16_t p = nmi ? 0 : prio[n];
+        if (nmi > best->nmi || (nmi == best->nmi && p < best->prio)) {
+            *best = (struct choice){first + n, p, bit(w->group, n), nmi};
         }
     }
 }
@@ -47,7 +50,7 @@ static unsigned enabled_groups(const struct gic *g, const struct gic_cpu *c)
 
 static void choose(struct gic *g, struct gic_cpu *c)
 {
-    struct choice best = {INTID_NONE, GIC_PRIO_IDLE, 0};
+    struct choice best = {INTID_NONE, GIC_PRIO_IDLE, 0, false};
     unsigned groups = enabled_groups(g, c);
     if (groups) {
         consider(&best, &c->own, candidates(&c->own, groups), 0, c->prio);
@@ -55,13 +58,15 @@ static void choose(struct gic *g, struct gic_cpu *c)
             uint32_t bits = candidates(&g->spi[i], groups) & c->routed[i];
             consider(&best, &g->spi[i], bits, 32 * i, &g->prio[32 * i]);
         }
-        if ((groups & 2) && c->lpi_best != INTID_NONE && c->lpi_best_prio < best.prio) {
-            best = (struct choice){c->lpi_best, c->lpi_best_prio, 1};
+        if ((groups & 2) && !best.nmi && c->lpi_best != INTID_NONE &&
+            c->lpi_best_prio < best.prio) {
+            best = (struct choice){c->lpi_best, c->lpi_best_prio, 1, false};
         }
     }
     c->best = best.intid;
     c->best_prio = best.prio;
     c->best_group = best.group;
+    c->best_nmi = best.nmi;
 }
 
 /* ---- priorities (IHI 0069 4.8, IHI 0048 3.3) */
@@ -83,6 +88,9 @@ static unsigned preemption_mask(const struct gic *g, const struct gic_cpu *c, un
 unsigned gic_running_priority(const struct gic *g, unsigned cpu)
 {
     struct gic_cpu *c = &g->cpu[cpu];
+    if (c->nmi_active) {
+        return 0;
+    }
     for (unsigned n = 0; n < GIC_APRS; n++) {
         uint32_t active = *gic_apr(c, 0, n) | *gic_apr(c, 1, n);
         if (active) {
@@ -95,6 +103,9 @@ unsigned gic_running_priority(const struct gic *g, unsigned cpu)
 static bool preempts(const struct gic *g, unsigned cpu)
 {
     const struct gic_cpu *c = &g->cpu[cpu];
+    if (c->best_nmi) { /* the mask is not asked */
+        return !c->nmi_active;
+    }
     return c->best != INTID_NONE && c->best_prio < c->pmr &&
            (c->best_prio & preemption_mask(g, c, c->best_group)) < gic_running_priority(g, cpu);
 }
@@ -108,7 +119,7 @@ bool gic_can_take(const struct gic_cpu *c, unsigned group)
 static unsigned output_bit(const struct gic *g, const struct gic_cpu *c)
 {
     bool fiq = c->best_group == 0 && (g->v3 || bit(c->ctlr, 3));
-    return fiq ? 2 : 1;
+    return fiq ? 2 : c->best_nmi ? 5 : 1;
 }
 
 static void drive(struct gic *g, unsigned cpu)
@@ -117,11 +128,14 @@ static void drive(struct gic *g, unsigned cpu)
     unsigned out = preempts(g, cpu) ? output_bit(g, c) : 0;
     unsigned changed = out ^ c->out;
     c->out = (uint8_t)out;
+    if (changed & 4) {
+        irq_set(&g->wire[cpu].nmi, out >> 2);
+    }
     if (changed & 1) {
         irq_set(&g->wire[cpu].irq, out & 1);
     }
     if (changed & 2) {
-        irq_set(&g->wire[cpu].fiq, out >> 1);
+        irq_set(&g->wire[cpu].fiq, out >> 1 & 1);
     }
 }
 
@@ -177,7 +191,11 @@ uint32_t gic_acknowledge(struct gic *g, unsigned cpu)
     struct gic_cpu *c = &g->cpu[cpu];
     uint32_t intid = c->best;
     unsigned level = (c->best_prio & preemption_mask(g, c, c->best_group)) >> gic_level_shift(g);
-    *gic_apr(c, c->best_group, level / 32) |= 1u << (level % 32);
+    if (c->best_nmi) {
+        c->nmi_active = 1;
+    } else {
+        *gic_apr(c, c->best_group, level / 32) |= 1u << (level % 32);
+    }
     if (intid >= GIC_FIRST_LPI) {
         gicv3_lpi_set_pending(g, cpu, intid, false);
         return intid;
@@ -195,6 +213,10 @@ uint32_t gic_acknowledge(struct gic *g, unsigned cpu)
 bool gic_drop_priority(struct gic *g, unsigned cpu, unsigned group)
 {
     struct gic_cpu *c = &g->cpu[cpu];
+    if (c->nmi_active) {
+        c->nmi_active = group == 0;
+        return group == 1;
+    }
     for (unsigned n = 0; n < GIC_APRS; n++) {
         uint32_t active = *gic_apr(c, 0, n) | *gic_apr(c, 1, n);
         uint32_t highest = active & -active, *own = gic_apr(c, group, n);
@@ -263,6 +285,11 @@ struct irq gic_spi(struct device *d, unsigned spi)
     return (struct irq){spi_set, g, (int)spi};
 }
 
+void gic_connect_nmi(struct device *d, unsigned cpu, struct irq nmi)
+{
+    ((struct gic *)d)->wire[cpu].nmi = nmi;
+}
+
 void gic_connect(struct device *d, unsigned cpu, struct irq irq, struct irq fiq)
 {
     struct gic *g = (struct gic *)d;
@@ -299,8 +326,7 @@ uint32_t gic_bits_read(struct gic *g, unsigned cpu, enum gic_bits kind, unsigned
     return pending ? gic_pending(w) : *bits_word(w, kind);
 }
 
-/* Which of 32 interrupts from first on exist. */
-static uint32_t existing(const struct gic *g, unsigned first)
+uint32_t gic_existing(const struct gic *g, unsigned first)
 {
     unsigned end = g->num_irq < GIC_INTIDS ? g->num_irq : GIC_INTIDS;
     return first >= end ? 0 : (uint32_t)mask64(end - first);
@@ -328,7 +354,7 @@ void gic_bits_write(struct gic *g, unsigned cpu, enum gic_bits kind, unsigned n,
     }
     uint32_t *w = bits_word(gic_word_of(g, cpu, 32 * n), kind);
     uint32_t before = *w;
-    value &= existing(g, 32 * n);
+    value &= gic_existing(g, 32 * n);
     if (!g->v3 && n == 0 && kind != GIC_GROUP && kind < GIC_SET_ACTIVE) {
         value &= ~(uint32_t)mask64(
             GIC_SGIS); /* always enabled, and made pending by GICD_SPENDSGIR */
@@ -375,7 +401,7 @@ void gic_config_write(struct gic *g, unsigned cpu, unsigned n, uint32_t value)
     unsigned shift = 16 * (n % 2);
     uint32_t before = w->edge;
     w->edge = (w->edge & ~(0xffffu << shift)) | (edge << shift);
-    w->edge &= existing(g, 32 * (n / 2));
+    w->edge &= gic_existing(g, 32 * (n / 2));
     bits_written(g, cpu, n / 2, before ^ w->edge);
 }
 
@@ -444,6 +470,7 @@ void gic_reset(struct gic *g)
     for (unsigned i = 0; i < g->num_cpu; i++) {
         irq_set(&g->wire[i].irq, 0);
         irq_set(&g->wire[i].fiq, 0);
+        irq_set(&g->wire[i].nmi, 0);
         reset_cpu(g, i);
     }
     if (g->has_lpi) {
@@ -460,8 +487,8 @@ void gic_reset(struct gic *g)
 
 static bool check_word(const struct gic *g, const struct gic_word *w, unsigned n, struct error *e)
 {
-    const uint32_t bits = w->enabled | w->latch | w->line | w->active | w->group | w->edge;
-    return !(bits & ~existing(g, 32 * n)) ||
+    const uint32_t bits = w->enabled | w->latch | w->line | w->active | w->group | w->edge | w->nmi;
+    return !(bits & ~gic_existing(g, 32 * n)) ||
            error_set(e, "it has interrupts from %u on that are not there", 32 * n);
 }
 
@@ -535,18 +562,17 @@ const struct prop gic_props[] = {
     {"num-cpu", PROP_U32, offsetof(struct gic, num_cpu), "1", "vCPUs", NULL},
     {"num-irq", PROP_U32, offsetof(struct gic, num_irq), "288",
      "interrupts, the 32 private ones included", NULL},
+    {"has-nmi", PROP_BOOL, offsetof(struct gic, has_nmi), "off", "non-maskable interrupts (GICv3)",
+     NULL},
     {"has-lpi", PROP_BOOL, offsetof(struct gic, has_lpi), "off", "LPIs (GICv3)", NULL},
     PROP_END,
 };
 
 static const struct field word_fields[] = {
-    FIELD(gic_word, enabled),
-    FIELD(gic_word, latch),
-    FIELD(gic_word, line),
-    FIELD(gic_word, active),
-    FIELD(gic_word, group),
-    FIELD(gic_word, edge),
-    FIELD_END,
+    FIELD(gic_word, enabled),      FIELD(gic_word, latch),
+    FIELD(gic_word, line),         FIELD(gic_word, active),
+    FIELD(gic_word, group),        FIELD(gic_word, edge),
+    FIELD_SINCE(gic_word, nmi, 3), FIELD_END,
 };
 
 static const struct field cpu_fields[] = {
@@ -562,7 +588,6 @@ static const struct field cpu_fields[] = {
     FIELD_SKIP(gic_cpu, pad),
     FIELD(gic_cpu, redist_ctlr),
     FIELD(gic_cpu, waker),
-    FIELD_SKIP(gic_cpu, pad1),
     FIELD(gic_cpu, propbase),
     FIELD(gic_cpu, pendbase),
     FIELD_SKIP(gic_cpu, best),
@@ -574,6 +599,9 @@ static const struct field cpu_fields[] = {
     FIELD_SKIP(gic_cpu, pad2),
     FIELD_SKIP(gic_cpu, lpi_summary),
     FIELD_SINCE(gic_cpu, apr_more, 2),
+    FIELD_SINCE(gic_cpu, nmi_active, 3),
+    FIELD_SKIP(gic_cpu, best_nmi),
+    FIELD_SKIP(gic_cpu, pad4),
     FIELD_END,
 };
 

@@ -39,6 +39,7 @@ struct gic_word {
     uint32_t active;
     uint32_t group; /* 0 or 1 */
     uint32_t edge;  /* edge triggered, else level sensitive */
+    uint32_t nmi;   /* GICv3.3: non-maskable, if of group 1 */
 };
 
 /* One vCPU: its private interrupts and its CPU interface. */
@@ -58,16 +59,18 @@ struct gic_cpu {
     uint8_t pad[3];
 
     uint32_t redist_ctlr, waker; /* GICv3 */
-    uint32_t pad1;
     uint64_t propbase, pendbase;
 
     uint32_t apr_more[2 * (GIC_APRS - 1)];
+    uint8_t nmi_active; /* a non-maskable interrupt runs: bit 63 of ICC_AP1R0_EL1 */
+    uint8_t best_nmi;   /* follows from the rest, as the next */
+    uint8_t pad4[6];
 
     /* Follows from the rest. */
     uint32_t best; /* INTID of the highest priority pending interrupt, or INTID_NONE */
     uint16_t best_prio;
     uint8_t best_group;
-    uint8_t out;       /* bit 0 IRQ, bit 1 FIQ, as last told */
+    uint8_t out;       /* bit 0 IRQ, bit 1 FIQ, bit 2 NMI, as last told */
     uint32_t lpi_best; /* highest priority pending and enabled LPI, or INTID_NONE */
     uint16_t lpi_best_prio;
     uint16_t pad2;
@@ -76,7 +79,7 @@ struct gic_cpu {
 
 /* What is no state of a vCPU's part. */
 struct gic_wire {
-    struct irq irq, fiq;
+    struct irq irq, fiq, nmi;
     uint64_t mpidr;
 };
 
@@ -88,9 +91,9 @@ struct gicv3_region {
 struct gic {
     struct device dev;
     uint32_t num_cpu, num_irq; /* properties; num_irq counts private ones and is a multiple of 32 */
-    bool has_lpi;              /* property */
+    bool has_lpi, has_nmi;     /* properties */
     bool v3;
-    uint16_t pad;
+    uint8_t pad;
     unsigned regions;
 
     struct os_mutex mutex;
@@ -191,6 +194,9 @@ void gic_route_any(struct gic *g);
 unsigned gic_find_cpu(const struct gic *g, uint64_t mpidr);
 
 /* Priority of what is active at the CPU interface, or GIC_PRIO_IDLE. */
+/* Which of 32 interrupts from first on exist. */
+uint32_t gic_existing(const struct gic *g, unsigned first);
+
 unsigned gic_running_priority(const struct gic *g, unsigned cpu);
 /* The pending interrupt is of the given group and would be taken now (priority mask, preemption).
  */
@@ -222,7 +228,7 @@ void gic_priority_write(struct gic *g, unsigned cpu, unsigned intid, uint8_t val
 
 /* ---- gicv3_cpuif.c, gicv3_lpi.c */
 
-const struct sysreg_bank *gicv3_bank(void); /* rows, without opaque */
+const struct sysreg_bank *gicv3_bank(bool nmi); /* rows, without opaque */
 
 /* Reads the LPI tables that vCPU cpu's redistributor was just given (EnableLPIs was set). */
 void gicv3_lpi_enable(struct gic *g, unsigned cpu);

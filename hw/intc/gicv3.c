@@ -21,6 +21,7 @@ enum { /* GICD */
     GICD_STATUSR = 0x0010,
     GICD_BITS = 0x0080, /* IGROUPR; the next arrays of 32 registers follow */
     GICD_IPRIORITYR = 0x0400,
+    GICD_INMIR = 0x0f80,
     GICD_ITARGETSR = 0x0800,
     GICD_ICFGR = 0x0c00,
     GICD_IGRPMODR = 0x0d00,
@@ -185,6 +186,7 @@ static uint32_t id_read(uint64_t offset, unsigned part)
 static uint32_t dist_typer(const struct gic *g)
 {
     uint32_t v = g->num_irq / 32 - 1;
+    v |= g->has_nmi ? 1 << 9 : 0;
     v |= g->has_lpi ? 1 << 17 : 0;
     v |= (ID_BITS - 1) << 19;
     v |= 3 << 24; /* A3V; No1N: as QEMU's, though 1 of N is done where it is asked for */
@@ -211,6 +213,21 @@ static void router_write(struct gic *g, uint64_t offset, uint32_t value)
     gic_route(g, intid);
 }
 
+/* INMIR: which of 32 interrupts are non-maskable. */
+static uint32_t nmi_read(struct gic *g, unsigned cpu, unsigned n)
+{
+    return n < g->num_irq / 32 ? gic_word_of(g, cpu, 32 * n)->nmi : 0;
+}
+
+static void nmi_write(struct gic *g, unsigned cpu, unsigned n, uint32_t value)
+{
+    if (!g->has_nmi || n >= g->num_irq / 32) {
+        return;
+    }
+    gic_word_of(g, cpu, 32 * n)->nmi = value & gic_existing(g, 32 * n);
+    gic_update_all(g);
+}
+
 static uint32_t dist_read32(struct gic *g, uint64_t offset)
 {
     enum gic_bits kind;
@@ -228,6 +245,10 @@ static uint32_t dist_read32(struct gic *g, uint64_t offset)
     }
     if (offset >= GICD_IROUTER && offset < GICD_IROUTER + 8 * GIC_INTIDS) {
         return router_read(g, offset);
+    }
+    if (offset >= GICD_INMIR && offset < GICD_INMIR + 0x80) {
+        unsigned n = (unsigned)(offset - GICD_INMIR) / 4;
+        return n ? nmi_read(g, 0, n) : 0;
     }
     if (offset >= GICD_ID) {
         return id_read(offset, 0x92);
@@ -266,6 +287,11 @@ static void dist_write32(struct gic *g, uint64_t offset, uint32_t value)
         }
     } else if (offset >= GICD_IROUTER && offset < GICD_IROUTER + 8 * GIC_INTIDS) {
         router_write(g, offset, value);
+    } else if (offset >= GICD_INMIR && offset < GICD_INMIR + 0x80) {
+        unsigned n = (unsigned)(offset - GICD_INMIR) / 4;
+        if (n) {
+            nmi_write(g, 0, n, value);
+        }
     } else if (offset == GICD_CTLR) {
         g->ctlr = value & CTLR_GROUPS;
         gic_update_all(g);
@@ -344,7 +370,7 @@ static uint32_t sgi_frame_read(struct gic *g, unsigned cpu, uint64_t offset)
     if (offset == GICD_ICFGR || offset == GICD_ICFGR + 4) {
         return gic_config_read(g, cpu, (unsigned)(offset - GICD_ICFGR) / 4);
     }
-    return 0;
+    return offset == GICD_INMIR ? nmi_read(g, cpu, 0) : 0;
 }
 
 static void sgi_frame_write(struct gic *g, unsigned cpu, uint64_t offset, uint32_t value)
@@ -358,6 +384,8 @@ static void sgi_frame_write(struct gic *g, unsigned cpu, uint64_t offset, uint32
         priorities_write(g, cpu, (unsigned)(offset - GICD_IPRIORITYR), 4, value);
     } else if (offset == GICD_ICFGR || offset == GICD_ICFGR + 4) {
         gic_config_write(g, cpu, (unsigned)(offset - GICD_ICFGR) / 4, value);
+    } else if (offset == GICD_INMIR) {
+        nmi_write(g, cpu, 0, value);
     }
 }
 
@@ -571,7 +599,7 @@ static bool gicv3_create(struct device *d, struct error *e)
     if (g->has_lpi) {
         gicv3_lpi_create(g);
     }
-    g->bank = *gicv3_bank();
+    g->bank = *gicv3_bank(g->has_nmi);
     g->bank.opaque = g;
     return true;
 }
@@ -603,7 +631,7 @@ const struct device_class arm_gicv3_class = {
     .size = sizeof(struct gic),
     .props = gic_props,
     .fields = gic_fields,
-    .version = 2, /* more active priorities */
+    .version = 3, /* 2: more active priorities, 3: non-maskable interrupts */
     .create = gicv3_create,
     .reset = gicv3_reset,
     .destroy = gicv3_destroy,

@@ -58,6 +58,18 @@ static uint64_t iar1_read(void *opaque, int vcpu, uint32_t encoding)
     return acknowledge(opaque, vcpu, 1);
 }
 
+static uint64_t nmiar1_read(void *opaque, int vcpu, uint32_t encoding)
+{
+    (void)encoding;
+    struct gic_cpu *c = enter(opaque, vcpu);
+    uint64_t intid = INTID_NONE;
+    if (c->best_nmi && gic_can_take(c, 1)) {
+        intid = gic_acknowledge(opaque, (unsigned)vcpu);
+    }
+    leave(opaque);
+    return intid;
+}
+
 static uint64_t highest_pending(void *opaque, int vcpu, unsigned group)
 {
     struct gic_cpu *c = enter(opaque, vcpu);
@@ -122,8 +134,9 @@ static uint64_t rpr_read(void *opaque, int vcpu, uint32_t encoding)
     (void)encoding;
     enter(opaque, vcpu);
     unsigned priority = gic_running_priority(opaque, (unsigned)vcpu);
+    uint64_t nmi = ((struct gic *)opaque)->cpu[vcpu].nmi_active;
     leave(opaque);
-    return priority > 0xff ? 0xff : priority;
+    return (priority > 0xff ? 0xff : priority) | nmi << 63;
 }
 
 /* ---- masks and controls */
@@ -174,14 +187,21 @@ static void bpr_write(void *opaque, int vcpu, uint32_t encoding, uint64_t value)
 
 static uint64_t apr_read(void *opaque, int vcpu, uint32_t encoding)
 {
-    uint64_t value = enter(opaque, vcpu)->apr[encoding == SYSREG_A64(3, 0, 12, 9, 0)];
+    const unsigned group = encoding == SYSREG_A64(3, 0, 12, 9, 0);
+    const struct gic_cpu *c = enter(opaque, vcpu);
+    uint64_t value = c->apr[group] | (group ? (uint64_t)c->nmi_active << 63 : 0);
     leave(opaque);
     return value;
 }
 
 static void apr_write(void *opaque, int vcpu, uint32_t encoding, uint64_t value)
 {
-    enter(opaque, vcpu)->apr[encoding == SYSREG_A64(3, 0, 12, 9, 0)] = (uint32_t)value;
+    const unsigned group = encoding == SYSREG_A64(3, 0, 12, 9, 0);
+    struct gic_cpu *c = enter(opaque, vcpu);
+    c->apr[group] = (uint32_t)value;
+    if (group && ((struct gic *)opaque)->has_nmi) {
+        c->nmi_active = value >> 63;
+    }
     gic_update(opaque, (unsigned)vcpu);
     leave(opaque);
 }
@@ -296,11 +316,13 @@ static const struct sysreg_row rows[] = {
     {SYSREG_A64(3, 0, 12, 12, 5), "ICC_SRE_EL1", 1, sre_read, sre_write},
     {SYSREG_A64(3, 0, 12, 12, 6), "ICC_IGRPEN0_EL1", 1, igrpen_read, igrpen_write},
     {SYSREG_A64(3, 0, 12, 12, 7), "ICC_IGRPEN1_EL1", 1, igrpen_read, igrpen_write},
+    {SYSREG_A64(3, 0, 12, 9, 5), "ICC_NMIAR1_EL1", 1, nmiar1_read, NULL}, /* last: not always */
 };
 
-static const struct sysreg_bank bank = {.rows = rows, .count = array_len(rows)};
+static const struct sysreg_bank bank = {.rows = rows, .count = array_len(rows) - 1},
+                                bank_with_nmi = {.rows = rows, .count = array_len(rows)};
 
-const struct sysreg_bank *gicv3_bank(void)
+const struct sysreg_bank *gicv3_bank(bool nmi)
 {
-    return &bank;
+    return nmi ? &bank_with_nmi : &bank;
 }

@@ -16,7 +16,7 @@
 struct fake_arm {
     struct vcpu v; /* first */
     uint64_t pc, x0, seed;
-    int line[2]; /* IRQ, FIQ */
+    int line[3]; /* FIQ, IRQ, NMI */
     struct irq timer[ARM_TIMER_COUNT], pmu;
     unsigned resets;
     unsigned cluster_cpus;
@@ -84,6 +84,12 @@ void arm_set_pmu_irq(struct vcpu *v, struct irq irq)
 void arm_set_mpidr(struct vcpu *v, uint64_t mpidr)
 {
     v->firmware_id = mpidr;
+}
+
+bool arm_has_nmi(const struct vcpu *v)
+{
+    (void)v;
+    return true;
 }
 
 void arm_set_cbar(struct vcpu *v, uint64_t base)

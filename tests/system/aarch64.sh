@@ -60,6 +60,7 @@ features          virt                -icount shift=0
 !features         virt                -accel tcg,track-code=off
 gicv2m            virt
 its               virt,gic-version=3  -smp 4
+nmi               virt,gic-version=3
 limits            virt                -smp 4 -accel tcg,tb-size=1
 limits            virt                -smp 4 -accel tcg,tb-size=1,thread=single
 limits            virt                -smp 4
