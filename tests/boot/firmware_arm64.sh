@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # tests/run: timeout 900
 # Debian's UEFI on virt: Linux with ACPI alone, without a complaint, its memory, its identity and its power button; with
-# a device tree; the firmware's own shell; GRUB, fetched by the firmware's PXE client.
+# a device tree; the firmware's own shell; GRUB, fetched by the firmware's PXE client,
+# and from a GPT disk, by UEFI and by U-Boot.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/support/console.sh
@@ -102,3 +103,27 @@ else
     guest_end 5
     echo "ok $name"
 fi
+
+# A GPT disk with a system partition, on which GRUB is what firmware looks for.
+disk=$work/gpt.img
+rm -f "$disk"
+truncate -s 68M "$disk" && printf 'label: gpt\nstart=2048, size=131072, type=U\n' | sfdisk -q "$disk" &&
+    mformat -i "$disk@@1M" -F -T 131072 -h 255 -s 63 && mmd -i "$disk@@1M" ::/EFI ::/EFI/BOOT &&
+    mcopy -i "$disk@@1M" "$folder/grubaa64.efi" ::/EFI/BOOT/BOOTAA64.EFI || echo "not ok gpt_disk: it cannot be made"
+
+# boots_disk NAME FIRMWARE
+boots_disk() {
+    guest_start "$1" -M virt -m 512M -cpu max -nographic -nic none -bios "$2" -drive "if=none,id=d,file=$disk,format=raw" \
+        -device virtio-blk-pci,drive=d,bootindex=1
+    if ! await 240 'GRUB'; then
+        failed "$1" "no GRUB"
+    elif ! await 60 'grub> '; then
+        failed "$1" "GRUB has no prompt"
+    else
+        guest_kill
+        guest_end 5
+        echo "ok $1"
+    fi
+}
+boots_disk firmware_boots_grub_from_a_gpt_disk "$uefi"
+boots_disk u_boot_boots_grub_from_a_gpt_disk "$cache/firmware/u-boot-qemu/usr/lib/u-boot/qemu_arm64/u-boot.bin"
