@@ -173,6 +173,12 @@ static bool open_file(struct block_node *n, const json_t *spec, struct error *e)
     n->file = n->children[0].node;
     mem_free(n->file_name);
     n->file_name = mem_strdup(block_node_file(n->file));
+    if (n->mode.write && !n->file->mode.write) {
+        n->mode.write = false;
+        return n->auto_read_only ||
+               error_set(e, "%s is read-only: what stands on it needs read-only=on",
+                         block_node_file(n)[0] ? block_node_file(n) : n->file->name);
+    }
     return true;
 }
 

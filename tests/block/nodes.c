@@ -330,3 +330,27 @@ TEST(what_snapshot_took_goes_into_the_image_by_commit)
     }
     unlink(path);
 }
+
+TEST(what_stands_on_a_read_only_node_is_read_only)
+{
+    struct error e = {{0}};
+    make_file(4096);
+    struct block_graph *g = block_graph_create();
+    struct block_node *f = open_json(
+        g, "{\"driver\":\"file\",\"node-name\":\"f\",\"read-only\":true,\"filename\":\"%\"}", &rw,
+        &e);
+    REQUIRE(f != NULL);
+    CHECK(!open_json(g, "{\"driver\":\"raw\",\"file\":\"f\"}", &rw, &e));
+    CHECK_MSG(strstr(e.text, "needs read-only=on") != NULL, "%s", e.text);
+    struct block_node *n = open_json(
+        g, "{\"driver\":\"raw\",\"auto-read-only\":true,\"file\":\"f\"}", &rw, &e);
+    REQUIRE(n != NULL);
+    CHECK(!block_node_writable(n));
+    block_node_close(n);
+    n = open_json(g, "{\"driver\":\"raw\",\"read-only\":true,\"file\":\"f\"}", &rw, &e);
+    CHECK(n && !block_node_writable(n));
+    block_node_close(n);
+    block_node_close(f);
+    block_graph_destroy(g);
+    unlink(path);
+}
