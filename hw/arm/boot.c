@@ -236,16 +236,13 @@ static bool sections_complete(const struct kernel *k)
     return true;
 }
 
-/* Its place is 2 MiB aligned plus text_offset, and leaves the first page of RAM free. */
+/* Its place is 2 MiB aligned plus text_offset, and leaves the first page of RAM free. Whichever
+ * byte order it wants, it begins in code that sets it. */
 static bool place_image(struct arm_boot *b, struct kernel *k, struct error *e)
 {
     uint64_t text_offset = load_le64(k->head + 8), image_size = load_le64(k->head + 16);
-    uint64_t flags = load_le64(k->head + 24);
     if (!sections_complete(k)) {
         return error_set(e, "%s: the kernel is truncated", k->what);
-    }
-    if (flags & 1) {
-        return error_set(e, "%s: a big-endian kernel; the machine starts little-endian", k->what);
     }
     if (image_size == 0) { /* before Linux 3.17 */
         text_offset = RAW_OFFSET;

@@ -7,6 +7,7 @@
 #include "hw/arm/virt.h"
 #include "hw/intc/gic.h"
 #include "tests/hw/fake_arm.h"
+#include "tests/support/kernels.h"
 #include "tests/support/machine.h"
 #include "tests/test.h"
 
@@ -281,6 +282,82 @@ TEST(firmware_starts_at_0_and_is_given_the_kernel)
     CHECK_EQ(test_load32(m, 0x09020000), 2);
     unlink(bios);
     unlink(kernel);
+    fake_virt_free(m);
+}
+
+TEST(firmware_is_given_what_gzip_has_packed_and_an_empty_command_line)
+{
+    struct machine *m = fake_virt_new();
+    struct error e = {""};
+    char bios[32], kernel[32];
+    uint8_t packed[100];
+    write_file(bios, "firmware", 8);
+    write_file(kernel, packed, pack_gzip("unpacked", 8, packed, sizeof(packed)));
+    m->config.bios = bios;
+    m->config.kernel = kernel;
+    REQUIRE(fake_virt_finish(m, &e));
+    test_store(m, 0x09020008, 2, bswap16(0x08));
+    CHECK_EQ(test_load32(m, 0x09020000), 8);
+    test_store(m, 0x09020008, 2, bswap16(0x11));
+    CHECK_EQ(test_load32(m, 0x09020000), 0x61706e75); /* "unpa" */
+    test_store(m, 0x09020008, 2, bswap16(0x14));
+    CHECK_EQ(test_load32(m, 0x09020000), 1);
+    unlink(bios);
+    unlink(kernel);
+    fake_virt_free(m);
+
+    m = fake_virt_new();
+    write_file(bios, "firmware", 8);
+    write_file(kernel, packed, 12); /* cut short */
+    m->config.bios = bios;
+    m->config.kernel = kernel;
+    CHECK(!fake_virt_finish(m, &e));
+    CHECK(strstr(e.text, "gzip data is truncated"));
+    unlink(bios);
+    unlink(kernel);
+    fake_virt_free(m);
+}
+
+TEST(globals_do_not_change_what_the_board_decides)
+{
+    struct machine *m = fake_virt_new();
+    struct error e = {""};
+    bool known;
+    fake_virt_cpus(m, 2);
+    const struct machine_global g = {.driver = "arm_gic", .property = "num-cpu", .value = "5"};
+    CHECK(machine_add_global(m, &g, &known, &e) && known);
+    CHECK(!machine_build(m, &e));
+    CHECK_STR(e.text, "-global arm_gic.num-cpu=5: the machine 'virt' sets it itself, to 2");
+    fake_virt_free(m);
+}
+
+TEST(globals_of_families_reach_their_devices)
+{
+    struct machine *m = fake_virt_new();
+    struct error e = {""};
+    bool known;
+    const struct machine_global rows[] = {
+        {.driver = "virtio-pci", .property = "vectors", .value = "7"},
+        {.driver = "virtio-rng-device", .property = "period", .value = "99"},
+        {.driver = "device", .property = "event_idx", .value = "off"}};
+    for (size_t i = 0; i < array_len(rows); i++) {
+        CHECK_MSG(machine_add_global(m, &rows[i], &known, &e) && known, "%s", e.text);
+    }
+    CHECK(!machine_add_global(m, &(struct machine_global){"pci-device", "nothing", "1", NULL},
+                              &known, &e) &&
+          known);
+    CHECK(!machine_add_global(m, &(struct machine_global){"no-device", "nothing", "1", NULL},
+                              &known, &e) &&
+          !known);
+    struct strbuf s = {0};
+    struct device *d = device_new(device_class_find("virtio-rng-pci"), m, NULL);
+    props_describe(d->cls->props, d, 0, &s);
+    CHECK(strstr(strbuf_text(&s), "vectors = 7"));
+    CHECK(strstr(strbuf_text(&s), "period = 99"));
+    CHECK(strstr(strbuf_text(&s), "event_idx = false") ||
+          strstr(strbuf_text(&s), "event_idx = off"));
+    device_free(d);
+    strbuf_free(&s);
     fake_virt_free(m);
 }
 
