@@ -252,6 +252,7 @@ void accel_step_over(struct vcpu *v)
 void accel_step(struct accel *a, struct vcpu *v)
 {
     v->accel->step = true;
+    v->holds_interrupts = v->accel->step_masked;
     accel_start(a);
 }
 

@@ -291,7 +291,7 @@ enum accel_round tcg_run(struct vcpu *v)
     t->step = t->base.step;
     tcg_doing(v, DOING_RUN);
     work_do_errands(v);
-    if (!(t->step && t->base.step_masked) && v->cls->interrupt_ready(v)) {
+    if (!v->holds_interrupts && v->cls->interrupt_ready(v)) {
         v->cls->take_interrupt(v);
         atomic_store(&v->halted, false);
     }

@@ -215,6 +215,7 @@ void accel_stop(struct accel *a)
     os_mutex_unlock(&a->lock);
     for (unsigned i = 0; i < a->count; i++) {
         a->vcpus[i]->accel->step = false; /* it may be asleep, and not have made it */
+        a->vcpus[i]->holds_interrupts = false;
     }
 }
 
@@ -257,6 +258,7 @@ static void after_round(struct accel_vcpu *t, enum accel_round r)
 {
     if (r == ACCEL_ROUND_DEBUG) {
         t->step = false;
+        t->v->holds_interrupts = false;
         report(t, ACCEL_DEBUG);
     }
 }

@@ -268,6 +268,7 @@ struct vcpu {
     _Atomic bool powered_off;
     _Atomic bool calling;     /* waits for the result of a call to the host: takes no interrupt */
     _Atomic bool starting;    /* asked to start; its thread has not come to that yet */
+    bool holds_interrupts;    /* none is taken: a debugger's step */
     struct accel_vcpu *accel; /* who runs it keeps this; NULL: nobody yet */
     uint64_t instructions;    /* executed so far, where they are counted */
 

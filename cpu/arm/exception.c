@@ -216,7 +216,7 @@ void arm_take_interrupt(struct vcpu *v)
 uint64_t arm_look_for_interrupts(struct arm_cpu *cpu, uint64_t pc)
 {
     cpu->pc = pc;
-    if (unmasked_lines(cpu)) {
+    if (unmasked_lines(cpu) && !cpu->vcpu.holds_interrupts) {
         arm_take_interrupt(&cpu->vcpu);
     }
     return cpu->pc;

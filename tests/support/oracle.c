@@ -179,7 +179,7 @@ enum oracle_reason oracle_run(struct oracle *o, uint64_t insns)
     enum oracle_reason why = ORACLE_COUNT;
 
     for (const uint64_t end = o->insns + insns; o->insns < end && runs(o, &why);) {
-        if (v->cls->interrupt_ready(v)) {
+        if (!v->holds_interrupts && v->cls->interrupt_ready(v)) {
             v->cls->take_interrupt(v);
         }
         o->insns++;

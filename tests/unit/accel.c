@@ -305,6 +305,30 @@ TEST(step_is_one_instruction)
     each(one_by_one);
 }
 
+/* Neither before an instruction nor behind the one that lets interrupts in. */
+static void masked_steps(void)
+{
+    static const uint32_t at[] = {START + 4, LOOP, LOOP + 4, LOOP};
+    struct irq line = vcpu_irq(t.board->vcpus[0], ARM_LINE_IRQ);
+
+    irq_set(&line, 1);
+    accel_step_masked(t.board->vcpus[0], true);
+    for (unsigned i = 0; i < array_len(at); i++) {
+        CHECK(steps());
+        CHECK_EQ(cpu(0)->pc, BASE + at[i]);
+    }
+    CHECK_EQ(cpu(0)->x[2], 0);
+    accel_step_masked(t.board->vcpus[0], false);
+    CHECK(steps());
+    CHECK_EQ(cpu(0)->pc, BASE + IRQ + 4);
+    CHECK_EQ(cpu(0)->x[2], 1);
+}
+
+TEST(masked_steps_take_no_interrupt)
+{
+    each(masked_steps);
+}
+
 /* A vCPU forgets what it was about, and a machine that is reset begins anew. */
 static void resets(void)
 {
