@@ -109,12 +109,14 @@ struct cpu_fetch {
 };
 
 struct cpu_class {
-    const char *name;                   /* "arm" */
-    const struct cpu_reg *regs;         /* ends with .name NULL */
-    const char *gdb_arch;               /* "aarch64" */
-    const struct gdb_type *gdb_types;   /* that rows of regs name and gdb does not know; ends with
-                                           .name NULL; or NULL */
-    bool big_endian;                    /* gdb has registers and memory in this order */
+    const char *name;                 /* "arm" */
+    const struct cpu_reg *regs;       /* ends with .name NULL */
+    const char *gdb_arch;             /* "aarch64" */
+    const struct gdb_type *gdb_types; /* that rows of regs name and gdb does not know; ends with
+                                         .name NULL; or NULL */
+    bool big_endian;                  /* gdb has registers and memory in this order */
+    /* The order of v's data now; NULL: that of the class. On v's thread. */
+    bool (*data_big_endian)(const struct vcpu *v);
     const struct core_note *core_notes; /* cpu/core_note.h; NULL: a core file has no registers */
 
     /* Makes vCPU number index of model ("name,feature=…"); false: error with what is accepted. */
@@ -304,6 +306,12 @@ void vcpu_read_register(struct vcpu *v, const struct cpu_reg *r, void *bytes);
 /* The vCPU whose thread this is, or NULL; set by the accelerator around guest execution (banked
  * registers of devices). */
 struct vcpu *vcpu_current(void);
+
+/* As v reads and writes now. On v's thread. */
+static inline bool vcpu_big_endian(const struct vcpu *v)
+{
+    return v->cls->data_big_endian ? v->cls->data_big_endian(v) : v->cls->big_endian;
+}
 /* For who executes v on this thread; gives the one before, or NULL. */
 struct vcpu *vcpu_make_current(struct vcpu *v);
 

@@ -81,6 +81,13 @@ static void boot(struct vcpu *v, uint64_t entry, uint64_t arg)
     arm_cpu(v)->x[0] = arg;
 }
 
+static bool data_big_endian(const struct vcpu *v)
+{
+    const struct arm_cpu *cpu = (const struct arm_cpu *)v;
+    const unsigned el = arm_el(cpu);
+    return cpu->sctlr[el ? el : 1] & (el ? SCTLR_EE : SCTLR_E0E);
+}
+
 /* ---- for boards */
 
 void arm_set_timer_irq(struct vcpu *v, enum arm_timer t, struct irq irq)
@@ -179,6 +186,7 @@ const struct cpu_class arm_cpu_class = {
     .check_state = arm_check_state,
     .loaded = arm_loaded,
     .boot = boot,
+    .data_big_endian = data_big_endian,
     .allow_semihosting = allow_semihosting,
     .ir = &arm_ir_guest,
     .pc = get_pc,

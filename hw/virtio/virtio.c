@@ -138,6 +138,7 @@ void virtio_start(struct virtio_device *v)
         q->packed = virtio_has(v, VIRTIO_F_RING_PACKED);
         q->event_idx = virtio_has(v, VIRTIO_F_EVENT_IDX);
         q->indirect = virtio_has(v, VIRTIO_F_INDIRECT_DESC);
+        q->big_endian = virtio_swaps(v);
         q->notify_on_empty = virtio_is_legacy(v) && virtio_has(v, VIRTIO_F_NOTIFY_ON_EMPTY);
         if (q->s->enabled && !virtqueue_start(q)) {
             virtio_broken(v, "queue %u cannot be used", i);
@@ -205,12 +206,24 @@ void virtio_broken(struct virtio_device *v, const char *fmt, ...)
 
 /* ---- configuration space */
 
+/* Where the driver finds byte `at`: in a field that is in another order than ours, mirrored. */
+static unsigned mirrored(const struct virtio_device *v, unsigned at)
+{
+    const uint8_t *field = virtio_swaps(v) ? v->cls->config_fields : NULL;
+    for (unsigned start = 0; field && *field; start += *field++) {
+        if (at < start + *field) {
+            return start + *field - 1 - (at - start);
+        }
+    }
+    return at;
+}
+
 uint64_t virtio_config_load(struct virtio_device *v, unsigned offset, unsigned size)
 {
     uint8_t bytes[8] = {0};
     os_mutex_lock(&v->leaf);
     for (unsigned i = 0; i < size && offset + i < v->config_bytes; i++) {
-        bytes[i] = v->config[offset + i];
+        bytes[i] = v->config[mirrored(v, offset + i)];
     }
     os_mutex_unlock(&v->leaf);
     return load_le(bytes, size);
@@ -221,8 +234,9 @@ void virtio_config_store(struct virtio_device *v, unsigned offset, uint64_t valu
     bool changes = false;
     os_mutex_lock(&v->leaf);
     for (unsigned i = 0; i < size && offset + i < v->config_bytes; i++) {
-        uint8_t w = v->config_writable[offset + i];
-        uint8_t *c = &v->config[offset + i];
+        const unsigned at = mirrored(v, offset + i);
+        uint8_t w = v->config_writable[at];
+        uint8_t *c = &v->config[at];
         *c = (uint8_t)((*c & ~w) | ((value >> 8 * i) & w));
         changes = changes || w;
     }
@@ -361,6 +375,7 @@ void virtio_device_reset(struct device *d)
     virtio_reset(v);
     /* Drivers tell it before they reset the device: that keeps it. */
     v->legacy_page_bytes = 0;
+    v->guest_big_endian = false;
     v->legacy_align = VIRTIO_LEGACY_ALIGN;
     os_mutex_unlock(&v->lock);
     if (d->cls->bus == BUS_PCI) {

@@ -64,6 +64,9 @@ struct virtio_class {
     uint16_t id;
     const char *name;       /* for the log: "virtio-blk" */
     uint64_t legacy_absent; /* features that its legacy form lacks */
+    /* Bytes of each field of the configuration, up to a 0: legacy drivers have them in the order of
+     * the guest. NULL: all are bytes, or little-endian for all. */
+    const uint8_t *config_fields;
     /* Makes queues (virtio_queue_add), configuration and *features; properties are set. */
     bool (*create)(struct virtio_device *v, uint64_t *features, struct error *e);
     void (*notify)(struct virtio_device *v, unsigned queue);
@@ -112,6 +115,9 @@ struct virtio_device {
     uint8_t config[VIRTIO_CONFIG_MAX]; /* guarded by leaf */
     /* What a legacy driver on virtio-mmio says of its queues: bytes of a page, and alignment. */
     uint32_t legacy_page_bytes, legacy_align;
+    bool guest_big_endian; /* at the reset by a legacy driver */
+    uint8_t legacy_pad[3];
+    uint32_t legacy_pad2;
     struct virtqueue_state queue_state[VIRTIO_QUEUES_MAX];
 
     /* No state. */
@@ -186,9 +192,11 @@ struct virtio_device {
         FIELD_KEEP_PARTS(type, v.queue_state, virtqueue_fields, virtqueue_state),                  \
         FIELD_KEEP_SINCE(type, v.legacy_page_bytes, 2, 0),                                         \
         FIELD_KEEP_SINCE(type, v.legacy_align, 2, VIRTIO_LEGACY_ALIGN),                            \
-        FIELD_SKIP(type, v.legacy), FIELD_SKIP(type, v.running), FIELD_SKIP(type, v.pad),          \
-        FIELD_SKIP(type, v.pci_cfg_cap), FIELD_SKIP(type, v.config_bytes),                         \
-        FIELD_SKIP(type, v.queue_count), FIELD_SKIP(type, v.cls), FIELD_SKIP(type, v.transport),   \
+        FIELD_KEEP_SINCE(type, v.guest_big_endian, 2, 0), FIELD_SKIP(type, v.legacy_pad),          \
+        FIELD_SKIP(type, v.legacy_pad2), FIELD_SKIP(type, v.legacy), FIELD_SKIP(type, v.running),  \
+        FIELD_SKIP(type, v.pad), FIELD_SKIP(type, v.pci_cfg_cap),                                  \
+        FIELD_SKIP(type, v.config_bytes), FIELD_SKIP(type, v.queue_count),                         \
+        FIELD_SKIP(type, v.cls), FIELD_SKIP(type, v.transport),                                    \
         FIELD_SKIP(type, v.transport_opaque), FIELD_SKIP(type, v.offered),                         \
         FIELD_SKIP(type, v.legacy_only), FIELD_SKIP(type, v.config_writable),                      \
         FIELD_SKIP(type, v.lock), FIELD_SKIP(type, v.work_lock), FIELD_SKIP(type, v.leaf),         \
@@ -252,6 +260,18 @@ static inline bool virtio_has(const struct virtio_device *v, uint64_t feature)
 {
     return (v->accepted & feature) != 0;
 }
+
+/* Numbers in what the driver and the device tell each other: little-endian, but of a legacy driver
+ * in the order of its guest. */
+static inline bool virtio_swaps(const struct virtio_device *v)
+{
+    return v->guest_big_endian && !virtio_has(v, VIRTIO_F_VERSION_1);
+}
+uint16_t virtio_load16(const struct virtio_device *v, const void *p);
+uint32_t virtio_load32(const struct virtio_device *v, const void *p);
+uint64_t virtio_load64(const struct virtio_device *v, const void *p);
+void virtio_store16(const struct virtio_device *v, void *p, uint16_t value);
+void virtio_store32(const struct virtio_device *v, void *p, uint32_t value);
 
 /* virtqueue_pop of a queue; a broken one has the device ask for a reset. */
 enum virtq_result virtio_pop(struct virtio_device *v, unsigned queue, struct virtq_chain *c);

@@ -87,7 +87,7 @@ static void inflate(struct virtio_balloon *d)
     size_t n;
     while ((n = virtq_chain_read(&d->chain, at, raw, sizeof(raw))) >= 4) {
         for (size_t i = 0; i + 4 <= n; i += 4) {
-            add_page(d, &r, (uint64_t)load_le32(raw + i) << PAGE_BITS);
+            add_page(d, &r, (uint64_t)virtio_load32(&d->v, raw + i) << PAGE_BITS);
         }
         at += n;
     }

@@ -186,7 +186,11 @@ static void blk_destroy(struct virtio_device *v)
     blk_io_destroy(d);
 }
 
+static const uint8_t blk_config_fields[] = {8, 4, 4, 2, 1, 1, 4, 1, 1, 2, 4, 1,
+                                            1, 2, 4, 4, 4, 4, 4, 1, 1, 1, 1, 0};
+
 static const struct virtio_class blk_class = {
+    .config_fields = blk_config_fields,
     .id = VIRTIO_ID_BLOCK,
     .name = "virtio-blk",
     .legacy_absent = VIRTIO_F_ANY_LAYOUT, /* as QEMU has it, and the next: SCSI requests fail */

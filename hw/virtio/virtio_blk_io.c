@@ -234,8 +234,8 @@ static void segment(struct blk_request *r, uint32_t type)
         answer(r, S_IOERR);
         return;
     }
-    uint64_t sector = load_le64(raw), count = load_le32(raw + 8);
-    uint32_t flags = load_le32(raw + 12);
+    uint64_t sector = virtio_load64(&d->v, raw), count = virtio_load32(&d->v, raw + 8);
+    uint32_t flags = virtio_load32(&d->v, raw + 12);
     if (flags & ~(zeroes ? (uint32_t)SEGMENT_UNMAP : 0)) {
         answer(r, S_UNSUPP); /* 5.2.6.2: unknown flags, and unmap with a discard */
     } else if (count > limit || !in_range(d, sector, count * BLOCK_SECTOR) ||
@@ -277,13 +277,13 @@ static void begin(struct blk_request *r)
         return;
     }
     take_status(r);
-    uint32_t type = load_le32(header);
+    uint32_t type = virtio_load32(&d->v, header);
     r->b = (struct block_request){0};
     r->written = 1;
     switch (type) {
     case T_IN:
     case T_OUT:
-        transfer(r, type, load_le64(header + 8));
+        transfer(r, type, virtio_load64(&d->v, header + 8));
         break;
     case T_FLUSH:
         submit(r, BLOCK_FLUSH, 0, 0);

@@ -35,9 +35,9 @@ bool serial_multiport(const struct virtio_serial *s)
 static size_t make_message(const struct virtio_serial *s, const struct serial_message *m,
                            uint8_t *out)
 {
-    store_le32(out, m->port);
-    store_le16(out + 4, m->event);
-    store_le16(out + 6, m->value);
+    virtio_store32(&s->v, out, m->port);
+    virtio_store16(&s->v, out + 4, m->event);
+    virtio_store16(&s->v, out + 6, m->value);
     const struct virtio_port *p = m->port < SERIAL_PORTS_MAX ? s->port[m->port] : NULL;
     if (m->event != SERIAL_PORT_NAME || !p || !p->name) {
         return CONTROL_BYTES;
@@ -117,8 +117,8 @@ static void take_message(struct virtio_serial *s, const struct virtq_chain *c)
                   (unsigned long long)c->out_bytes);
         return;
     }
-    uint32_t nr = load_le32(raw);
-    uint16_t event = load_le16(raw + 4), value = load_le16(raw + 6);
+    uint32_t nr = virtio_load32(&s->v, raw);
+    uint16_t event = virtio_load16(&s->v, raw + 4), value = virtio_load16(&s->v, raw + 6);
     struct virtio_port *p = nr < s->max_ports ? s->port[nr] : NULL;
     if (event == SERIAL_DEVICE_READY) {
         if (value) {
@@ -356,7 +356,10 @@ static void serial_destroy(struct virtio_device *v)
     virtq_chain_free(&s->control_out);
 }
 
+static const uint8_t serial_config_fields[] = {2, 2, 4, 4, 0};
+
 static const struct virtio_class serial_class = {
+    .config_fields = serial_config_fields,
     .id = VIRTIO_ID_CONSOLE,
     .name = "virtio-serial",
     .create = serial_create,

@@ -8,13 +8,15 @@
  * Such a driver agrees on features without a word about it, tells one address of a queue, from
  * which the places of its three parts follow, and may use it before it says that it is ready: then
  * the device begins with the first doorbell. A device that is driven so has not accepted
- * VIRTIO_F_VERSION_1. Not modelled: the byte order of guests that are big-endian.
+ * VIRTIO_F_VERSION_1. Its rings, headers and configuration are in the byte order that its guest has
+ * when it resets the device.
  */
 #include "hw/virtio/virtio_internal.h"
 
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/log.h"
+#include "cpu/cpu.h"
 
 static uint64_t offered(const struct virtio_device *v)
 {
@@ -67,7 +69,9 @@ static void begin(struct virtio_device *v)
 void virtio_legacy_set_status(struct virtio_device *v, uint32_t status)
 {
     if (status == 0) {
+        const struct vcpu *by = vcpu_current();
         virtio_reset(v);
+        v->guest_big_endian = by && vcpu_big_endian(by);
         return;
     }
     const uint32_t ours = VIRTIO_STATUS_NEEDS_RESET | VIRTIO_STATUS_FEATURES_OK;
@@ -115,6 +119,31 @@ void virtio_legacy_set_pfn(struct virtio_device *v, uint32_t pfn, uint32_t page_
     if (ran) {
         virtio_start(v);
     }
+}
+
+uint16_t virtio_load16(const struct virtio_device *v, const void *p)
+{
+    return virtio_swaps(v) ? load_be16(p) : load_le16(p);
+}
+
+uint32_t virtio_load32(const struct virtio_device *v, const void *p)
+{
+    return virtio_swaps(v) ? load_be32(p) : load_le32(p);
+}
+
+uint64_t virtio_load64(const struct virtio_device *v, const void *p)
+{
+    return virtio_swaps(v) ? load_be64(p) : load_le64(p);
+}
+
+void virtio_store16(const struct virtio_device *v, void *p, uint16_t value)
+{
+    store_le16(p, virtio_swaps(v) ? bswap16(value) : value);
+}
+
+void virtio_store32(const struct virtio_device *v, void *p, uint32_t value)
+{
+    store_le32(p, virtio_swaps(v) ? bswap32(value) : value);
 }
 
 uint32_t virtio_legacy_pfn(struct virtio_device *v, uint32_t page_bytes)

@@ -293,7 +293,10 @@ static void net_destroy(struct virtio_device *v)
     net_chains_free(d);
 }
 
+static const uint8_t net_config_fields[] = {1, 1, 1, 1, 1, 1, 2, 2, 2, 4, 1, 0};
+
 static const struct virtio_class net_class = {
+    .config_fields = net_config_fields,
     .id = VIRTIO_ID_NET,
     .name = "virtio-net",
     .create = net_create,

@@ -61,14 +61,14 @@ static bool rx_mode(struct virtio_net *d, uint8_t command, struct command *c)
 }
 
 /* One of the two tables: a count, then addresses. What does not fit is remembered as "all". */
-static bool take_table(struct net_filter *f, struct command *c, uint16_t *entries,
-                       uint8_t *overflow)
+static bool take_table(const struct virtio_net *d, struct net_filter *f, struct command *c,
+                       uint16_t *entries, uint8_t *overflow)
 {
     uint8_t raw[4];
     if (!take(c, raw, 4)) {
         return false;
     }
-    uint32_t count = load_le32(raw);
+    uint32_t count = virtio_load32(&d->v, raw);
     if ((c->chain->out_bytes - c->at) / 6 < count) {
         return false;
     }
@@ -88,8 +88,8 @@ static bool set_tables(struct virtio_net *d, struct command *c)
 {
     struct net_filter f = d->filter;
     f.unicast = f.multicast = 0;
-    if (!take_table(&f, c, &f.unicast, &f.unicast_overflow) ||
-        !take_table(&f, c, &f.multicast, &f.multicast_overflow)) {
+    if (!take_table(d, &f, c, &f.unicast, &f.unicast_overflow) ||
+        !take_table(d, &f, c, &f.multicast, &f.multicast_overflow)) {
         return false;
     }
     d->filter = f;
@@ -114,10 +114,10 @@ static bool mac_command(struct virtio_net *d, uint8_t command, struct command *c
 static bool vlan_command(struct virtio_net *d, uint8_t command, struct command *c)
 {
     uint8_t raw[2];
-    if (command > VLAN_DEL || !take(c, raw, 2) || load_le16(raw) >= 4096) {
+    if (command > VLAN_DEL || !take(c, raw, 2) || virtio_load16(&d->v, raw) >= 4096) {
         return false;
     }
-    unsigned id = load_le16(raw);
+    unsigned id = virtio_load16(&d->v, raw);
     uint8_t b = (uint8_t)(1u << id % 8);
     d->filter.vlans[id / 8] = (uint8_t)(command == VLAN_ADD ? d->filter.vlans[id / 8] | b
                                                             : d->filter.vlans[id / 8] & ~b);
@@ -135,10 +135,11 @@ static bool announce_ack(struct virtio_net *d)
 static bool set_pairs(struct virtio_net *d, struct command *c)
 {
     uint8_t raw[2];
-    if (!take(c, raw, 2) || load_le16(raw) < 1 || load_le16(raw) > d->max_pairs) {
+    if (!take(c, raw, 2) || virtio_load16(&d->v, raw) < 1 ||
+        virtio_load16(&d->v, raw) > d->max_pairs) {
         return false;
     }
-    d->pairs = load_le16(raw);
+    d->pairs = virtio_load16(&d->v, raw);
     if (d->netdev) {
         netdev_wake(d->netdev); /* queues that were not looked at before */
     }
@@ -152,10 +153,10 @@ static bool set_pairs(struct virtio_net *d, struct command *c)
 static bool set_offloads(struct virtio_net *d, struct command *c)
 {
     uint8_t raw[8];
-    if (!take(c, raw, 8) || (load_le64(raw) & ~(d->v.accepted & GUEST_OFFLOADS))) {
+    if (!take(c, raw, 8) || (virtio_load64(&d->v, raw) & ~(d->v.accepted & GUEST_OFFLOADS))) {
         return false;
     }
-    d->guest_offloads = load_le64(raw);
+    d->guest_offloads = virtio_load64(&d->v, raw);
     net_offloads_changed(d);
     return true;
 }

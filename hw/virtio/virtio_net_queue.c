@@ -35,7 +35,7 @@ enum {
 
 /* ---- from the guest */
 
-static bool parse_header(const uint8_t *h, struct net_offload *o)
+static bool parse_header(const struct virtio_net *d, const uint8_t *h, struct net_offload *o)
 {
     unsigned gso = h[HDR_GSO_TYPE] & ~(unsigned)GSO_ECN;
     *o = (struct net_offload){
@@ -44,10 +44,10 @@ static bool parse_header(const uint8_t *h, struct net_offload *o)
         .gso = gso == GSO_TCPV4   ? NET_GSO_TCP4
                : gso == GSO_TCPV6 ? NET_GSO_TCP6
                                   : NET_GSO_NONE,
-        .gso_size = load_le16(h + HDR_GSO_SIZE),
-        .header_bytes = load_le16(h + HDR_LEN),
-        .csum_start = load_le16(h + HDR_CSUM_START),
-        .csum_offset = load_le16(h + HDR_CSUM_OFFSET),
+        .gso_size = virtio_load16(&d->v, h + HDR_GSO_SIZE),
+        .header_bytes = virtio_load16(&d->v, h + HDR_LEN),
+        .csum_start = virtio_load16(&d->v, h + HDR_CSUM_START),
+        .csum_offset = virtio_load16(&d->v, h + HDR_CSUM_OFFSET),
     };
     return gso == 0 || (o->gso != NET_GSO_NONE && o->gso_size > 0);
 }
@@ -57,7 +57,7 @@ static void send_chain(struct virtio_net *d, unsigned pair, struct virtq_chain *
     uint8_t h[HDR_BYTES_MAX];
     const unsigned bytes = net_header_bytes(d);
     struct net_packet p = {.iov_count = c->out_count};
-    if (virtq_chain_read(c, 0, h, bytes) < bytes || !parse_header(h, &p.offload)) {
+    if (virtq_chain_read(c, 0, h, bytes) < bytes || !parse_header(d, h, &p.offload)) {
         log_guest(d->v.cls->name, "packet without a header, or with an unknown one, is dropped");
         return;
     }
@@ -106,17 +106,18 @@ void net_work(void *opaque)
 
 /* ---- to the guest */
 
-static void make_header(const struct net_offload *o, unsigned buffers, uint8_t *h)
+static void make_header(const struct virtio_net *d, const struct net_offload *o, unsigned buffers,
+                        uint8_t *h)
 {
     memset(h, 0, HDR_BYTES_MAX);
     h[HDR_FLAGS] = o->needs_checksum ? FLAG_NEEDS_CSUM : o->checksum_valid ? FLAG_DATA_VALID : 0;
     h[HDR_GSO_TYPE] = o->gso == NET_GSO_TCP4 ? GSO_TCPV4 : o->gso == NET_GSO_TCP6 ? GSO_TCPV6 : 0;
     h[HDR_GSO_TYPE] |= o->gso && o->ecn ? GSO_ECN : 0;
-    store_le16(h + HDR_LEN, o->header_bytes);
-    store_le16(h + HDR_GSO_SIZE, o->gso_size);
-    store_le16(h + HDR_CSUM_START, o->csum_start);
-    store_le16(h + HDR_CSUM_OFFSET, o->csum_offset);
-    store_le16(h + HDR_NUM_BUFFERS, (uint16_t)buffers);
+    virtio_store16(&d->v, h + HDR_LEN, o->header_bytes);
+    virtio_store16(&d->v, h + HDR_GSO_SIZE, o->gso_size);
+    virtio_store16(&d->v, h + HDR_CSUM_START, o->csum_start);
+    virtio_store16(&d->v, h + HDR_CSUM_OFFSET, o->csum_offset);
+    virtio_store16(&d->v, h + HDR_NUM_BUFFERS, (uint16_t)buffers);
 }
 
 /* Flows stay on one queue: a hash of addresses and ports chooses it. */
@@ -172,7 +173,7 @@ static void fill_buffers(struct virtio_net *d, unsigned queue, unsigned n,
     uint8_t h[HDR_BYTES_MAX];
     unsigned piece = 0;
     size_t at = 0; /* in the piece */
-    make_header(&p->offload, n, h);
+    make_header(d, &p->offload, n, h);
     for (unsigned i = 0; i < n; i++) {
         struct virtq_chain *c = &d->rx_chain[i];
         uint64_t filled = i == 0 ? virtq_chain_write(c, 0, h, net_header_bytes(d)) : 0;

@@ -126,6 +126,7 @@ bool virtq_table_open(struct virtqueue *q, struct virtq_table *t, uint64_t a, ui
         return false;
     }
     t->count = bytes / VIRTQ_DESC_BYTES;
+    t->big_endian = q->big_endian;
     return true;
 }
 
@@ -138,16 +139,33 @@ bool virtq_desc_get(const struct virtq_table *t, unsigned i, struct virtq_desc *
     }
     uint8_t raw[VIRTQ_DESC_BYTES];
     memcpy(raw, t->host + (size_t)i * VIRTQ_DESC_BYTES, sizeof(raw));
-    d->addr = load_le64(raw);
-    d->len = load_le32(raw + 8);
-    d->flags = load_le16(raw + 12);
-    d->next = load_le16(raw + 14);
+    d->addr = t->big_endian ? load_be64(raw) : load_le64(raw);
+    d->len = t->big_endian ? load_be32(raw + 8) : load_le32(raw + 8);
+    d->flags = t->big_endian ? load_be16(raw + 12) : load_le16(raw + 12);
+    d->next = t->big_endian ? load_be16(raw + 14) : load_le16(raw + 14);
     return true;
+}
+
+/* Fields of the rings, in the order of a legacy guest that is big-endian too. */
+static uint16_t get16(const struct virtqueue *q, const uint8_t *p)
+{
+    const uint16_t value = virtq_get16(p);
+    return unlikely(q->big_endian) ? bswap16(value) : value;
+}
+
+static void set16(struct virtqueue *q, uint8_t *p, uint16_t value)
+{
+    virtqueue_set16(q, p, unlikely(q->big_endian) ? bswap16(value) : value);
+}
+
+static void set32(const struct virtqueue *q, uint8_t *p, uint32_t value)
+{
+    store_le32(p, unlikely(q->big_endian) ? bswap32(value) : value);
 }
 
 static uint16_t avail_idx(const struct virtqueue *q)
 {
-    return virtq_get16(q->driver + RING_IDX);
+    return get16(q, q->driver + RING_IDX);
 }
 
 static bool split_map(struct virtqueue *q)
@@ -168,7 +186,7 @@ static bool split_map(struct virtqueue *q)
  * as it has entries. */
 static bool split_walk(struct virtqueue *q, struct virtq_chain *c, unsigned head)
 {
-    struct virtq_table t = {q->desc, q->s->size};
+    struct virtq_table t = {q->desc, q->s->size, q->big_endian};
     struct virtq_desc d;
     bool inside = false; /* an indirect table */
     unsigned at = head;
@@ -210,7 +228,7 @@ static enum virtq_result split_pop(struct virtqueue *q, struct virtq_chain *c)
     if (waiting > s->size) {
         return virtqueue_broken(q, "%u chains offered in a ring of %u", waiting, s->size);
     }
-    uint16_t head = virtq_get16(q->driver + RING_ENTRIES + 2 * (s->last_avail & (s->size - 1)));
+    uint16_t head = get16(q, q->driver + RING_ENTRIES + 2 * (s->last_avail & (s->size - 1)));
     c->id = head;
     c->descriptors = 1;
     if (!split_walk(q, c, head)) {
@@ -224,8 +242,8 @@ static void split_push(struct virtqueue *q, const struct virtq_chain *c, uint32_
 {
     unsigned at = (uint16_t)(q->s->used + q->batch_entries) & (q->s->size - 1);
     uint8_t *entry = q->device + RING_ENTRIES + 8 * at;
-    store_le32(entry, c->id);
-    store_le32(entry + 4, written);
+    set32(q, entry, c->id);
+    set32(q, entry + 4, written);
     dma_written(q->dma, entry, 8);
     q->batch_entries++;
 }
@@ -233,7 +251,7 @@ static void split_push(struct virtqueue *q, const struct virtq_chain *c, uint32_
 static void split_publish(struct virtqueue *q)
 {
     q->s->used += q->batch_entries;
-    virtqueue_set16(q, q->device + RING_IDX, q->s->used);
+    set16(q, q->device + RING_IDX, q->s->used);
 }
 
 static bool split_should_signal(struct virtqueue *q)
@@ -244,9 +262,9 @@ static bool split_should_signal(struct virtqueue *q)
         return true;
     }
     if (!q->event_idx) {
-        return !(virtq_get16(q->driver + RING_FLAGS) & AVAIL_NO_INTERRUPT);
+        return !(get16(q, q->driver + RING_FLAGS) & AVAIL_NO_INTERRUPT);
     }
-    uint16_t event = virtq_get16(q->driver + RING_ENTRIES + 2 * s->size);
+    uint16_t event = get16(q, q->driver + RING_ENTRIES + 2 * s->size);
     uint16_t news = (uint16_t)(s->used - s->signalled);
     s->signalled = s->used;
     /* 2.7.7.2: the driver asks for the entry after which used is event + 1. */
@@ -256,10 +274,10 @@ static bool split_should_signal(struct virtqueue *q)
 static void split_notify(struct virtqueue *q, bool on)
 {
     if (!q->event_idx) {
-        virtqueue_set16(q, q->device + RING_FLAGS, on ? 0 : USED_NO_NOTIFY);
+        set16(q, q->device + RING_FLAGS, on ? 0 : USED_NO_NOTIFY);
     } else if (on) {
         /* The next chain that comes: what is there already has been looked at, and left. */
-        virtqueue_set16(q, q->device + RING_ENTRIES + 8 * q->s->size, avail_idx(q));
+        set16(q, q->device + RING_ENTRIES + 8 * q->s->size, avail_idx(q));
     } /* else: the driver has passed the last event index, and stays silent */
 }
 
@@ -320,7 +338,7 @@ void virtqueue_reset(struct virtqueue *q)
         .avail_wrap = true,
         .used_wrap = true,
     };
-    q->packed = q->event_idx = q->indirect = q->notify_on_empty = q->broken = false;
+    q->packed = q->event_idx = q->indirect = q->notify_on_empty = q->broken = q->big_endian = false;
     q->desc = q->driver = q->device = NULL;
     q->batch_chains = q->batch_entries = 0;
 }

@@ -50,6 +50,7 @@ struct virtqueue {
     /* What the driver agreed to and where the rings are; from virtqueue_start on. */
     bool packed, event_idx, indirect;
     bool notify_on_empty; /* legacy: an interrupt whenever nothing is left, wanted or not */
+    bool big_endian;      /* legacy: as the guest is */
     bool broken;
     uint8_t *desc, *driver, *device;
 

@@ -31,6 +31,7 @@ struct virtq_desc {
 struct virtq_table {
     const uint8_t *host;
     unsigned count;
+    bool big_endian;
 };
 
 /* A 16-bit ring field (aligned, little-endian), with acquire and release order. */

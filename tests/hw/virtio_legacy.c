@@ -329,6 +329,81 @@ TEST(legacy_state_survives_saving)
     }
 }
 
+/* ---- guests that are big-endian */
+
+static void store_desc_be(uint8_t *p, uint64_t a, uint32_t n, uint16_t flags, uint16_t next)
+{
+    store_be64(p, a);
+    store_be32(p + 8, n);
+    store_be16(p + 12, flags);
+    store_be16(p + 14, next);
+}
+
+TEST(rings_of_a_big_endian_guest_are_in_its_order)
+{
+    struct scene s;
+    struct ring q;
+    open_scene(&s, false);
+    drv_negotiate(&s.d, VIRTIO_F_INDIRECT_DESC);
+    s.dev->v.guest_big_endian = true; /* as the vCPU that resets the device */
+    ring_open(&q, &s.d, 0, 16, 0);
+    drv_ok(&s.d);
+    const paddr a = rig_alloc(&s.r, 64);
+    uint8_t *desc = rig_host(&s.r, q.desc), *table = rig_host(&s.r, a + 32);
+    rig_store(&s.r, a, 4, 0x12345678);
+    store_desc_be(table, a, 4, 1, 1);
+    store_desc_be(table + 16, a + 8, 4, 2, 0);
+    store_desc_be(desc + 16 * 3, a + 32, 32, 4, 0);
+    store_be16(rig_host(&s.r, q.driver) + 4, 3);
+    store_be16(rig_host(&s.r, q.driver) + 2, 1);
+    drv_notify(&s.d, 0);
+    const uint8_t *used = rig_host(&s.r, q.device);
+    CHECK_EQ(load_be16(used + 2), 1);
+    CHECK_EQ(load_be32(used + 4), 3);
+    CHECK_EQ(load_be32(used + 8), 4);
+    CHECK_EQ(rig_load(&s.r, a + 8, 4), 0x12345678);
+    drv_set_status(&s.d, 0); /* by no vCPU */
+    CHECK(!s.dev->v.guest_big_endian);
+    rig_close(&s.r);
+}
+
+TEST(configuration_of_a_big_endian_guest_is_in_its_order)
+{
+    struct rig r;
+    struct drv d;
+    struct error e = {{0}};
+    rig_open_legacy(&r);
+    struct virtio_device *v = must(rig_device(&r, &virtio_net_device_class, "virtio-mmio-bus.0", &e,
+                                              "host_mtu=1234", "speed=1000", NULL),
+                                   &e);
+    drv_open_mmio_legacy(&d, &r);
+    CHECK_EQ(drv_config(&d, 10, 2), 1234);
+    CHECK_EQ(drv_config(&d, 12, 4), 1000);
+    const uint64_t mac = drv_config(&d, 0, 4);
+    v->guest_big_endian = true;
+    CHECK_EQ(drv_config(&d, 0, 4), mac); /* bytes */
+    CHECK_EQ(drv_config(&d, 10, 2), bswap16(1234));
+    CHECK_EQ(drv_config(&d, 12, 4), bswap32(1000));
+    v->accepted = VIRTIO_F_VERSION_1;
+    CHECK_EQ(drv_config(&d, 12, 4), 1000);
+    v->accepted = 0;
+    rig_close(&r);
+}
+
+TEST(numbers_of_a_big_endian_guest_are_in_its_order)
+{
+    struct virtio_device v = {.guest_big_endian = true};
+    uint8_t bytes[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    CHECK_EQ(virtio_load16(&v, bytes), 0x0102);
+    CHECK_EQ(virtio_load32(&v, bytes), 0x01020304);
+    CHECK_EQ(virtio_load64(&v, bytes), 0x0102030405060708);
+    virtio_store16(&v, bytes, 0x1122);
+    virtio_store32(&v, bytes + 4, 0x33445566);
+    CHECK_EQ(load_be64(bytes), 0x1122030433445566);
+    v.accepted = VIRTIO_F_VERSION_1;
+    CHECK_EQ(virtio_load16(&v, bytes), 0x2211);
+}
+
 /* ---- forms of a PCI device */
 
 struct form {
