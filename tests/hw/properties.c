@@ -23,6 +23,12 @@ static const struct {
     const char *class_start, *prop, *file, *test; /* the test that sees it */
 } while_running[] = {
     {"virtio-blk", "serial", "tests/hw/virtio_blk.c", "TEST(id_is_the_serial_cut_to_twenty)"},
+    {"virtio-blk", "rerror", "tests/block/errors.c",
+     "TEST(a_write_without_room_waits_for_a_retry)"},
+    {"virtio-blk", "werror", "tests/block/errors.c",
+     "TEST(a_write_without_room_waits_for_a_retry)"},
+    {"virtio-", "bootindex", "tests/cli/firmware.sh", "bootindex_orders_devices"},
+    {"pvpanic", "events", "tests/hw/pvpanic.c", "TEST(events_that_it_does_not_take_do_nothing)"},
     {"virtio-rng", "period", "tests/hw/virtio_rng.c", "TEST(limit_holds_until_the_period_ends)"},
     {"virtserialport", "name", "tests/hw/virtio_console.c",
      "TEST(ports_greet_and_carry_bytes_both_ways)"},
@@ -33,9 +39,9 @@ static const struct {
 };
 
 /* Taken for the sake of command lines; each stands in the manual page. */
-static const char *const exceptions[] = {"bootindex", "ioeventfd", "iothread", "request-merging",
-                                         "rombar",    "share-rw",  "tx",       "compact-highmem",
-                                         "chassis",   "werror"};
+static const char *const exceptions[] = {"ioeventfd",       "iothread", "request-merging",
+                                         "rombar",          "share-rw", "tx",
+                                         "compact-highmem", "chassis",  "chassis_nr"};
 
 static bool is_exception(const char *prop)
 {
@@ -105,6 +111,9 @@ static const char *given(const struct device_class *cls)
     }
     if (strcmp(cls->name, "guest-loader") == 0) {
         return "addr=0x40380000,kernel=/proc/version";
+    }
+    if (strcmp(cls->name, "pci-bridge") == 0) {
+        return "chassis_nr=1";
     }
     if (strncmp(cls->name, "virtio-blk", 10) == 0) {
         return "drive=d";

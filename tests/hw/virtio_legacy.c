@@ -420,7 +420,9 @@ static void has_form(const struct form *f)
     if (strcmp(f->bus, "port") == 0) {
         struct device *port = device_new(&pcie_root_port_class, r.m, "port");
         port->bus = machine_find_bus(r.m, "pcie.0");
-        CHECK_MSG(device_set(port, "addr", "5", &e) && device_create(port, &e), "%s", e.text);
+        CHECK_MSG(device_set(port, "addr", "5", &e) && device_set(port, "hotplug", "off", &e) &&
+                      device_create(port, &e),
+                  "%s", e.text);
         device_reset(port);
         rig_config_set(&r, 0, 0x28, PCI_PRIMARY_BUS, 4, 0x010100);
     }
