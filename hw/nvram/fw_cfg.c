@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Firmware configuration device with memory-mapped registers and DMA ("QEMU Firmware Configuration
- * (fw_cfg) Device", docs/specs/fw_cfg). Items are read-only for the guest. Not modelled: writable
- * items, architecture-local items.
+ * (fw_cfg) Device", docs/specs/fw_cfg). Items are read-only for the guest, but for files that say
+ * otherwise, which it writes by DMA. Not modelled: architecture-local items.
  *
  * Registers: 8 bytes of data at 0 (a stream: the first byte is the lowest), the 16-bit selector at
  * 8 and the 64-bit DMA address at 16, both big-endian.
@@ -35,6 +35,7 @@ enum {
 struct item {
     uint8_t *bytes;
     size_t n;
+    bool writable;                /* and the bytes are somebody else's */
     char name[FW_CFG_NAME_BYTES]; /* of a file */
 };
 
@@ -60,9 +61,12 @@ static struct item *item_of(struct fw_cfg *f, uint32_t key)
 
 static void set_item(struct item *i, void *bytes, size_t n)
 {
-    mem_free(i->bytes);
+    if (!i->writable) {
+        mem_free(i->bytes);
+    }
     i->bytes = bytes;
     i->n = n;
+    i->writable = false;
 }
 
 void fw_cfg_add(struct device *d, enum fw_cfg_key key, void *bytes, size_t n)
@@ -134,6 +138,30 @@ bool fw_cfg_add_file(struct device *d, const char *name, void *bytes, size_t n, 
     return true;
 }
 
+bool fw_cfg_add_writable(struct device *d, const char *name, void *bytes, size_t n, struct error *e)
+{
+    struct fw_cfg *f = (struct fw_cfg *)d;
+    struct item *i = &f->item[FW_CFG_FILE_FIRST];
+    if (!fw_cfg_add_file(d, name, NULL, n, e)) {
+        return false;
+    }
+    while (strcmp(i->name, name) != 0) {
+        i++;
+    }
+    i->bytes = bytes;
+    i->writable = true;
+    return true;
+}
+
+struct device *fw_cfg_find(struct machine *m)
+{
+    struct device *d = m->devices;
+    while (d && d->cls != &fw_cfg_class) {
+        d = d->next;
+    }
+    return d;
+}
+
 /* ---- reading */
 
 static void select_item(struct fw_cfg *f, uint32_t key)
@@ -194,6 +222,18 @@ static bool dma_out(struct fw_cfg *f, paddr a, uint64_t n)
     return true;
 }
 
+/* Copies from guest memory into a writable item, no further than it reaches. */
+static bool dma_in(struct fw_cfg *f, paddr a, uint64_t n)
+{
+    struct item *i = item_of(f, f->selected);
+    if (!i || !i->writable || f->offset > i->n || n > i->n - f->offset ||
+        !dma_read(&f->dev.dma, a, i->bytes + f->offset, n)) {
+        return false;
+    }
+    f->offset += n;
+    return true;
+}
+
 static void dma_run(struct fw_cfg *f)
 {
     uint8_t request[16], answer[4];
@@ -212,7 +252,7 @@ static void dma_run(struct fw_cfg *f)
     if (control & DMA_READ) {
         good = dma_out(f, load_be64(request + 8), n);
     } else if (control & DMA_WRITE) {
-        good = false;
+        good = dma_in(f, load_be64(request + 8), n);
     } else if (control & DMA_SKIP) {
         uint64_t have = left(f, &p);
         f->offset += have < n ? have : n;
@@ -279,7 +319,9 @@ static void fw_cfg_destroy(struct device *d)
 {
     struct fw_cfg *f = (struct fw_cfg *)d;
     for (uint32_t i = 0; i < FW_CFG_KEYS; i++) {
-        mem_free(f->item[i].bytes);
+        if (!f->item[i].writable) {
+            mem_free(f->item[i].bytes);
+        }
     }
 }
 

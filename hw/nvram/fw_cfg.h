@@ -43,4 +43,11 @@ void fw_cfg_add_u64(struct device *d, enum fw_cfg_key key, uint64_t value);
  * another file. */
 bool fw_cfg_add_file(struct device *d, const char *name, void *bytes, size_t n, struct error *e);
 
+/* A file of n bytes that the guest may write too, by DMA. They are the caller's, who saves them and
+ * keeps them while the device lives. */
+bool fw_cfg_add_writable(struct device *d, const char *name, void *bytes, size_t n,
+                         struct error *e);
+/* The machine's, or NULL. */
+struct device *fw_cfg_find(struct machine *m);
+
 #endif

@@ -227,6 +227,7 @@ wrong bootindex_twice 'have the same' $V -device virtio-net-pci,bootindex=1 -dev
 wrong bootindex_is_negative '2147483647, or -1' $V -device virtio-net-pci,bootindex=-2
 wrong bad_watchdog_action "accepted: reset, shutdown" $V -watchdog-action bite
 wrong pci_bridge_without_chassis 'chassis_nr is missing' $V -device pci-bridge
+wrong vmcoreinfo_twice "has one already" $V -device vmcoreinfo -device vmcoreinfo
 wrong pvpanic_event "at most 7" $V -device pvpanic-pci,events=8
 wrong bad_action 'accepted: reset, shutdown' $V -action reboot=never
 wrong bad_global 'the form is DRIVER.PROPERTY=VALUE' $V -global x

@@ -172,3 +172,45 @@ TEST(state_survives_saving_and_loading)
     CHECK_EQ(test_load(b.m, BASE, 2), 0x554d);
     end(&b);
 }
+
+/* The key of a file, from the directory; 0: there is none of that name. */
+static uint16_t file_key(struct bench *b, const char *name)
+{
+    uint8_t dir[4 + 8 * (8 + FW_CFG_NAME_BYTES)];
+    transfer(b, SELECT | READ | FW_CFG_FILE_DIR << 16, sizeof(dir), BUFFER);
+    dma_read(&b->dma, BUFFER, dir, sizeof(dir));
+    for (uint32_t i = 0; i < load_be32(dir) && i < 8; i++) {
+        const uint8_t *row = dir + 4 + i * (8 + FW_CFG_NAME_BYTES);
+        if (strcmp((const char *)row + 8, name) == 0) {
+            return load_be16(row + 4);
+        }
+    }
+    return 0;
+}
+
+TEST(a_guest_writes_where_its_notes_are)
+{
+    static const uint8_t notes[16] = {1, 0, 1, 0, 0, 4, 0, 0, 0x78, 0x56, 0x34, 0x12};
+    uint8_t bytes[16];
+    struct bench b;
+    begin(&b);
+    struct device *d = test_device(b.m, device_class_find("vmcoreinfo"), NULL);
+    const uint32_t key = file_key(&b, "etc/vmcoreinfo");
+    REQUIRE(key != 0);
+    transfer(&b, SELECT | READ | key << 16, 16, BUFFER);
+    dma_read(&b.dma, BUFFER, bytes, 16);
+    CHECK_EQ(load_le64(bytes), 1); /* ELF is what the host takes; nothing from the guest yet */
+    dma_write(&b.dma, BUFFER, notes, 16);
+    CHECK_EQ(transfer(&b, SELECT | WRITE | key << 16, 16, BUFFER), 0);
+    CHECK(test_round_trip(d));
+    CHECK_EQ(transfer(&b, WRITE, 1, BUFFER), ERROR);                       /* behind its end */
+    CHECK_EQ(transfer(&b, SELECT | WRITE | key << 16, 17, BUFFER), ERROR); /* further than it */
+    transfer(&b, SELECT | READ | key << 16, 16, BUFFER);
+    dma_read(&b.dma, BUFFER, bytes, 16);
+    CHECK(memcmp(bytes, notes, 16) == 0);
+    device_reset(d);
+    transfer(&b, SELECT | READ | key << 16, 16, BUFFER);
+    dma_read(&b.dma, BUFFER, bytes, 16);
+    CHECK_EQ(load_le64(bytes), 1);
+    end(&b);
+}

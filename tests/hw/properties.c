@@ -32,6 +32,11 @@ static const struct {
     {"virtio-rng", "period", "tests/hw/virtio_rng.c", "TEST(limit_holds_until_the_period_ends)"},
     {"virtserialport", "name", "tests/hw/virtio_console.c",
      "TEST(ports_greet_and_carry_bytes_both_ways)"},
+    {"virtio-blk", "rerror", "tests/block/errors.c",
+     "TEST(the_device_stands_above_the_drive_and_passive_queues_report)"},
+    {"virtio-", "bootindex", "tests/cli/firmware.sh", "bootindex_orders_devices"},
+    {"pvpanic-pci", "events", "tests/hw/pvpanic.c",
+     "TEST(events_that_it_does_not_take_do_nothing)"},
     {"machine", "x-oem-id", "tests/cli/firmware.sh", "x-oem-id=OURS"},
     {"machine", "x-oem-table-id", "tests/cli/firmware.sh", "x-oem-table-id=VIRT"},
     {"virtconsole", "name", "tests/hw/virtio_console.c",
@@ -120,6 +125,9 @@ static const char *given(const struct device_class *cls)
     }
     if (strcmp(cls->name, "virtconsole") == 0 || strcmp(cls->name, "virtserialport") == 0) {
         return "chardev=c";
+    }
+    if (strcmp(cls->name, "pci-bridge") == 0) {
+        return "chassis_nr=1";
     }
     return "";
 }

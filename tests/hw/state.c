@@ -64,6 +64,7 @@ static const char *const extras[] = {
     "pcie-root-port",
     "guest-loader,addr=0x40380000,kernel=/proc/version",
     "pvpanic-pci",
+    "vmcoreinfo",
     "pcie-pci-bridge",
     "pci-bridge,chassis_nr=1",
     "i6300esb",
