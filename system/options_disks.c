@@ -14,7 +14,11 @@ static const char *const interface_choices[] = {[DRIVE_USUAL] = "default",
                                                 [DRIVE_VIRTIO] = "virtio",
                                                 [DRIVE_PFLASH] = "pflash",
                                                 NULL};
-static const char *const media_choices[] = {"disk", "cdrom", NULL};
+enum {
+    MEDIA_DISK,
+    MEDIA_CDROM
+};
+static const char *const media_choices[] = {[MEDIA_DISK] = "disk", [MEDIA_CDROM] = "cdrom", NULL};
 
 struct drive_group {
     int interface, media, werror, rerror;
@@ -30,7 +34,8 @@ static const struct key_row drive_rows[] = {
      "its number among those of its kind (next)", NULL},
     {"unit", KEY_U32, offsetof(struct drive_group, unit), "the same", NULL},
     {"bus", KEY_U32, offsetof(struct drive_group, bus), "0", NULL},
-    {"media", KEY_CHOICE, offsetof(struct drive_group, media), "cdrom: read-only", media_choices},
+    {"media", KEY_CHOICE, offsetof(struct drive_group, media), "cdrom: read-only, and may be empty",
+     media_choices},
     {"werror", KEY_CHOICE, offsetof(struct drive_group, werror),
      "what a write error does; enospc: as stop if the host's disk is full, else report (enospc)",
      block_on_error_names},
@@ -135,7 +140,7 @@ static void fill_drive(const struct config *c, const struct keyvals *k, const st
     d->interface = g->interface;
     d->index_given = keyvals_get(k, "index") || keyvals_get(k, "unit");
     d->index = keyvals_get(k, "unit") ? g->unit : g->index;
-    d->cdrom = g->media == 1;
+    d->cdrom = g->media == MEDIA_CDROM;
     d->serial = g->serial;
     d->image.copy_on_read = g->copy_on_read;
     d->image.rerror = (enum block_on_error)g->rerror;
@@ -155,7 +160,7 @@ static bool check_drive(struct config *c, struct keyvals *k, struct error *e)
     struct drive_group g = {.interface = DRIVE_USUAL};
     bool ok = take_image_keys(c, k, &d->image, e) &&
               keyvals_apply(k, drive_rows, image_rows, &g, e);
-    d->image.empty = ok && !has_image(d) && g.interface == DRIVE_NONE && !d->image.format;
+    d->image.empty = ok && !has_image(d) && g.interface == DRIVE_NONE && g.media == MEDIA_CDROM;
     if (ok && !has_image(d) && !d->image.empty) {
         ok = error_set(e, "%s: file= is missing", k->where);
     }

@@ -69,7 +69,7 @@ wrong device_without_a_disk 'there is no -drive with id=b, and no -blockdev with
 wrong two_devices_on_a_node "is used by the disk 'a'" -blockdev null-co,node-name=a -device $B,drive=a -device $B,drive=a
 wrong drive_with_a_bad_key "unknown key 'ofset'" -drive file=disk.img,format=raw,ofset=512
 wrong drive_without_a_file 'file= is missing' -drive format=raw
-wrong empty_drive_of_a_device_without_media 'Device needs media, but drive is empty' -drive if=none,id=a -device $B,drive=a
+wrong empty_drive_of_a_device_without_media 'Device needs media, but drive is empty' -drive if=none,id=a,media=cdrom -device $B,drive=a
 disk empty_drive '^a: \[not inserted\]' -drive if=none,id=a,media=cdrom
 wrong bad_limit 'a number of bytes' -drive file=disk.img,format=raw,bps=fast
 wrong no_such_group "there is no throttle group 'g'" -blockdev throttle,node-name=a,throttle-group=g,file.driver=null-co
