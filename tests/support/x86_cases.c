@@ -369,8 +369,8 @@ static unsigned define_flags(struct rng *rng, uint8_t *p)
     return 2;
 }
 
-/* Rows whose instructions may stand in a sequence: they go on behind themselves. PUSHA and POPA
- * that fault half-way have done half of it on some CPUs. */
+/* Rows whose instructions may stand in a sequence: they go on behind themselves. PUSHA, POPA and
+ * ENTER that fault half-way have done half of it on some CPUs. */
 static bool goes_on(const struct x86_instr *i)
 {
     static const char *const names[] = {
@@ -378,7 +378,7 @@ static bool goes_on(const struct x86_instr *i)
         "jcxz",        "popf",   "int3",   "into",   "ud2",      "hlt",  "shld",  "shrd",
         "mov_to_sreg", "pop_es", "pop_ss", "pop_ds", "les",      "lds",  "lss",   "call_far",
         "jmp_far",     "retf",   "iret",   "lar",    "lsl",      "verr", "verw",  "int",
-        "int1",        "pusha",  "popa",   NULL};
+        "int1",        "pusha",  "enter",  "popa",   NULL};
     if (x86_case_is(i->row, names) || (i->mode == 8 && i->op[0].base == X86_RIP)) {
         return false;
     }
