@@ -70,7 +70,11 @@ static void met(struct accel *base)
     struct tcg *a = tcg_of_accel(base);
 
     os_mutex_lock(&a->translate);
-    if (atomic_load(&a->flush_wanted) & FLUSH_CODE) {
+    const unsigned wanted = atomic_load(&a->flush_wanted);
+    if (wanted & FLUSH_SPACES) {
+        space_tags_reset(a);
+    }
+    if (wanted & FLUSH_CODE) {
         block_flush_all(a);
     } else {
         context_reset(a);
@@ -165,6 +169,7 @@ static void init(struct tcg *a)
 {
     os_mutex_init(&a->translate);
     os_cond_init(&a->compiler_free);
+    space_tags_create(a);
     a->tracks_code = choose_tracking(a);
     /* Where writes are tracked the lock keeps whoever writes to a page from what is made of it. */
     a->parallel = accel_thread_count(&a->base) > 1 && !a->tracks_code;
@@ -305,6 +310,7 @@ static void destroy(struct accel *base)
     mem_free(a->watchpoints);
     os_mutex_destroy(&a->translate);
     os_cond_destroy(&a->compiler_free);
+    space_tags_destroy(a);
 }
 
 /* ---- the table */

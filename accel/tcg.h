@@ -13,6 +13,7 @@
 #include "accel/compilers.h"
 #include "accel/context.h"
 #include "accel/ops.h"
+#include "accel/space_tags.h"
 #include "accel/stats.h"
 #include "accel/tlb.h"
 #include "base/hash.h"
@@ -40,6 +41,7 @@ struct tcg_vcpu {
     struct jump_entry *jumps;
     void *code_stack;
     struct ir_builder builder;
+    struct space_tag space_tags[SPACE_TAGS_RECENT]; /* by identity */
     bool context_dirty; /* mode and MMU index may have changed; the address space as well: */
     bool space_dirty;
     bool step; /* the block to be found is of one instruction, and is not kept */
@@ -63,6 +65,8 @@ struct tcg_vcpu {
 struct tcg {
     struct accel base;
     uint64_t *monitors; /* vCPUs run in parallel: see accel/atomic.c; else NULL */
+
+    struct space_tags space_tags;
 
     struct os_mutex translate; /* guards everything below but the hash's readers */
     struct host *host;         /* NULL: interpreter */
@@ -124,8 +128,9 @@ struct tcg {
 
 /* accel.flush_wanted */
 enum {
-    FLUSH_CODE = 1,    /* everything */
-    FLUSH_CONTEXTS = 2 /* contexts and their keys; code stays */
+    FLUSH_CODE = 1,     /* everything */
+    FLUSH_CONTEXTS = 2, /* contexts and their keys; code stays */
+    FLUSH_SPACES = 4    /* tags of address spaces (space_tags.h), too */
 };
 
 /* tcg_hot.exit_request */

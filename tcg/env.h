@@ -149,6 +149,16 @@ void tlb_flush_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint32_t tag,
                      bool all_vcpus); /* TLB_ANY_TAG: every address space */
 bool tlb_sync(struct vcpu *v);
 
+/*
+ * Where what identifies an address space is wider than a tag: space_tag gives tcg_space's tag for
+ * it, which is another one after a while, and flushes name the identity. Tags of that class are all
+ * of tcg_space.
+ */
+uint32_t tcg_space(struct vcpu *v, uint64_t identity);
+void tlb_flush_space(struct vcpu *v, uint64_t identity, bool all_vcpus);
+void tlb_flush_space_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint64_t identity,
+                           bool all_vcpus);
+
 /* Instruction cache maintenance: code translated from these physical bytes is stale (all vCPUs). */
 void tcg_flush_code(struct vcpu *v, uint64_t pa, uint64_t bytes);
 void tcg_flush_code_all(struct vcpu *v);

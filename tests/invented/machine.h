@@ -42,7 +42,9 @@
 #define INV_RAM_BYTES 0x100000u
 #define INV_CODE_BYTES 0x10000u /* at its start */
 #define INV_TABLES 0xf0000u     /* of pages: big-endian words, 64 for each space */
-#define INV_SPACES 16u
+#define INV_SPACES                                                                                 \
+    16u /* tables; a space is any number of 16 bits, of which the lower four say which             \
+           is its table */
 #define INV_SPACE_PAGES 64u
 #define INV_VECTORS 0xe0000u     /* 256 bytes for each cause */
 #define INV_DEVICE INV_RAM_BYTES /* a page of registers */
@@ -151,6 +153,7 @@ void inv_followed(struct vcpu *v, uint64_t pc, uint64_t mode_key, uint32_t marks
 bool inv_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
               uint64_t *fault);
 uint32_t inv_space_tag(struct vcpu *v, vaddr va, unsigned idx);
+uint64_t inv_identity(unsigned space); /* of a space, for flushes */
 void inv_set_pte(struct vcpu *v, unsigned space, unsigned page, uint32_t word);
 
 /* translate.c */

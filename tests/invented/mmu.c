@@ -7,7 +7,8 @@ static uint32_t read_pte(struct vcpu *v, unsigned space, unsigned page)
 {
     uint8_t p[4] = {0};
 
-    space_read(v->memory, INV_TABLES + (space * INV_SPACE_PAGES + page) * 4, p, sizeof(p));
+    space_read(v->memory, INV_TABLES + (space % INV_SPACES * INV_SPACE_PAGES + page) * 4, p,
+               sizeof(p));
     return load_be32(p);
 }
 
@@ -16,7 +17,8 @@ void inv_set_pte(struct vcpu *v, unsigned space, unsigned page, uint32_t word)
     uint8_t p[4];
 
     store_be32(p, word);
-    space_write(v->memory, INV_TABLES + (space * INV_SPACE_PAGES + page) * 4, p, sizeof(p));
+    space_write(v->memory, INV_TABLES + (space % INV_SPACES * INV_SPACE_PAGES + page) * 4, p,
+                sizeof(p));
 }
 
 /* Words of pages are written by STPTE alone, which flushes what it changes. */
@@ -96,9 +98,16 @@ bool inv_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct tran
     return good;
 }
 
+/* The lower half is the same for all. */
+uint64_t inv_identity(unsigned space)
+{
+    return (uint64_t)(space + 1) << 40;
+}
+
 uint32_t inv_space_tag(struct vcpu *v, vaddr va, unsigned idx)
 {
     const bool translated = (idx & INV_DAT) && !(idx & INV_PORTS);
+    const unsigned region = va >> INV_REGION_SHIFT & (INV_REGIONS - 1);
 
-    return translated ? inv_cpu(v)->spaces[va >> INV_REGION_SHIFT & (INV_REGIONS - 1)] : INV_SPACES;
+    return tcg_space(v, translated ? inv_identity(inv_cpu(v)->spaces[region]) : 0);
 }

@@ -155,7 +155,7 @@ static uint64_t tune(struct rng *r, unsigned row, uint64_t w)
         BITS(w, 32, 8, rng_below(r, 24));
         break;
     case INV_ROW_setsp:
-        BITS(w, 32, 16, rng_below(r, 4));
+        BITS(w, 32, 16, rng_below(r, 4) | (rng_below(r, 4) ? 0 : rng_below(r, 64) << 4));
         break;
     case INV_ROW_mvm:
         BITS(w, 52, 4, base_register(r));

@@ -86,7 +86,7 @@ static uint64_t do_stpte(struct vcpu *v, uint64_t next, uint64_t y, uint64_t wor
     inv_set_pte(v, space, page, (uint32_t)word & (INV_RAM_BYTES / 2 - 1));
     for (uint64_t n = 0; n < INV_REGIONS; n++) {
         tlb_flush_range(v, n << INV_REGION_SHIFT | (uint64_t)page << GUEST_PAGE_BITS,
-                        GUEST_PAGE_SIZE, space, true);
+                        GUEST_PAGE_SIZE, TLB_ANY_TAG, true);
     }
     tlb_sync(v);
     return next;
@@ -100,7 +100,7 @@ static uint64_t do_flush(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, 
     if (kind & 1) {
         tlb_flush_all(v, false);
     } else {
-        tlb_flush_tag(v, inv_cpu(v)->spaces[kind >> 1 & (INV_REGIONS - 1)], false);
+        tlb_flush_space(v, inv_identity(inv_cpu(v)->spaces[kind >> 1 & (INV_REGIONS - 1)]), false);
     }
     return next;
 }
@@ -574,8 +574,7 @@ void inv_stpte(struct inv_block *c, const struct inv_stpte *a)
 
 void inv_setsp(struct inv_block *c, const struct inv_setsp *a)
 {
-    end_with(c, &row_setsp, IR_NONE,
-             (uint32_t)(a->region % INV_REGIONS) << 16 | a->space % INV_SPACES);
+    end_with(c, &row_setsp, IR_NONE, (uint32_t)(a->region % INV_REGIONS) << 16 | a->space);
 }
 
 void inv_setwp(struct inv_block *c, const struct inv_setwp *a)

@@ -42,7 +42,7 @@ static void flush_each(struct inv_cpu *c)
         tcg_context_changed(v);
         tlb_select(v, true);
         look_up(v, va);
-        tlb_flush_range(v, va, GUEST_PAGE_SIZE, region + 3, false);
+        tlb_flush_space_range(v, va, GUEST_PAGE_SIZE, inv_identity(region + 3), false);
         CHECK(!is_inline(v, va));
     }
 }
