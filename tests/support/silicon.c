@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "base/atomic.h"
 #include "base/bits.h"
 #include "base/mem.h"
 #include "tests/support/tiny/tiny.h"
@@ -190,7 +191,7 @@ bool silicon_load(struct silicon *m, uint64_t a, uint8_t *value)
     os_mutex_lock(&m->lock);
     const struct silicon_slot *s = find_slot(m, a);
     if (s) {
-        *value = s->host[a - s->base];
+        *value = atomic_get(&s->host[a - s->base]);
     }
     os_mutex_unlock(&m->lock);
     return s;
@@ -203,7 +204,7 @@ static bool store(struct silicon *m, uint64_t a, uint8_t value)
     if (!s || s->read_only) {
         return ring(m, a, value);
     }
-    s->host[a - s->base] = value;
+    atomic_set(&s->host[a - s->base], value);
     if (s->log) {
         const uint64_t page = (a - s->base) / SILICON_PAGE;
         s->log[page / 64] |= UINT64_C(1) << page % 64;
