@@ -56,7 +56,8 @@ _Static_assert(offsetof(struct block, part) < 64, "a look-up reads one line of a
 struct key {
     uint64_t pa, second; /* of its bytes; of those on a second page, or NO_SECOND */
     uint64_t pc;
-    bool part; /* of a part of a page that may be executed */
+    bool part;      /* of a part of a page that may be executed, */
+    uint32_t bytes; /* of which so many are left */
 };
 
 /* The block there: the one that is fixed to pc, or a movable one; for env.aux. */
@@ -69,7 +70,8 @@ static struct block *find(struct vcpu *v, const struct key *k)
 
     for (; b; b = b->hash_next) {
         if (b->pa == k->pa && b->mode_key == mode && b->aux == vcpu_env(v)->aux &&
-            b->second_pa == k->second && b->part == k->part && atomic_get(&b->valid)) {
+            b->second_pa == k->second && b->part == k->part && (!k->part || b->bytes <= k->bytes) &&
+            atomic_get(&b->valid)) {
             if (!b->movable && b->pc == k->pc) {
                 return b;
             }
@@ -275,8 +277,12 @@ static uint64_t second_pa(const struct place *p)
 
 static struct key key_of(const struct place *p)
 {
-    return (struct key){
-        .pa = first_pa(p), .second = second_pa(p), .pc = p->pc, .part = p->pages && p->hit[0].part};
+    const bool part = p->pages && p->hit[0].part;
+    return (struct key){.pa = first_pa(p),
+                        .second = second_pa(p),
+                        .pc = p->pc,
+                        .part = part,
+                        .bytes = part ? p->hit[0].bytes : 0};
 }
 
 static bool same_region(const struct vcpu *v, uint64_t a, uint64_t b)

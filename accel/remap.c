@@ -43,6 +43,11 @@ bool remap_note_code(struct vcpu *v, const struct tlb_hit *hit)
     if (host_of(v, hit->pa, &whole) != hit->host || whole != hit->whole) {
         return false;
     }
+    if (hash_get(hosts, page) && hash_get(hosts, page) != host) {
+        /* The map has changed, and who has changed it is about to look: what is kept of the page is
+         * of the memory that was there. */
+        block_drop_range(tcg_of(v)->accel, page, GUEST_PAGE_SIZE);
+    }
     hash_put(hosts, page, host);
     return true;
 }

@@ -170,6 +170,7 @@ struct device {
     const struct mem_range *window; /* where device_map put it, or NULL */
     struct device *next;            /* list of the machine */
     bool created;
+    bool released; /* the guest has let go of it: machine_release */
 };
 
 /*

@@ -292,7 +292,8 @@ void machine_remove_device(struct machine *m, struct device *d)
 
 void machine_release(struct device *d)
 {
-    if (d->machine->release) {
+    if (d->machine->release && !d->released) {
+        d->released = true;
         d->machine->release(d->machine->release_opaque, d);
     }
 }

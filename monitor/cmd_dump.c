@@ -282,20 +282,20 @@ static void dump_guest_memory(struct call *c)
     struct core *k = mem_alloc(sizeof(*k));
     k->call = c;
     k->machine = c->session->context->machine;
+    const bool running = call_pause(c);
     if (take_switches(c) && take_limits(c, k)) {
         const struct arch *arch = arch_find(k->machine->cls->arch);
         k->form = arch && arch->elf && arch->elf[0].machine ? &arch->elf[0] : NULL;
         if (!k->form) {
             strbuf_puts(c->out, "there is no ELF form of this architecture\n");
         } else {
-            const bool running = call_pause(c);
             list_notes(k);
             if (list_ram(k)) {
                 write_core(k, c->words[0]);
             }
-            call_resume(c, running);
         }
     }
+    call_resume(c, running);
     strbuf_free(&k->notes);
     mem_free(k);
 }

@@ -196,14 +196,10 @@ static void gva2gpa(struct call *c)
     call_resume(c, running);
 }
 
-static void gpa2hva(struct call *c)
+static void find_host(struct call *c, uint64_t a)
 {
     struct space *s = c->session->context->machine->memory;
     struct mem_view v;
-    uint64_t a;
-    if (!expression_of_rest(c, 0, &a)) {
-        return;
-    }
     if (!space_find(s, a, &v)) {
         strbuf_printf(c->out, "No memory is mapped at address 0x%" PRIx64 "\n", a);
         return;
@@ -215,6 +211,16 @@ static void gpa2hva(struct call *c)
     } else {
         strbuf_printf(c->out, "Memory at address 0x%" PRIx64 " is not RAM\n", a);
     }
+}
+
+static void gpa2hva(struct call *c)
+{
+    uint64_t a;
+    const bool running = call_pause(c);
+    if (expression_of_rest(c, 0, &a)) {
+        find_host(c, a);
+    }
+    call_resume(c, running);
 }
 
 /* ---- a piece of it */
@@ -249,26 +255,34 @@ static void save_page(void *opaque, const uint8_t *bytes, size_t n)
     new_file_put(opaque, bytes, n);
 }
 
+static bool take_piece(struct call *c, struct piece *p)
+{
+    return expression_value(c, c->words[0], &p->at) && expression_value(c, c->words[1], &p->bytes);
+}
+
+static void save_piece(struct call *c, struct piece p)
+{
+    struct error e;
+    struct new_file *f = new_file_open(c->words[2], &e);
+    bool good = f != NULL;
+    if (f && !each_page(c, p, save_page, f)) {
+        new_file_abandon(f); /* and why has been said */
+    } else if (f) {
+        good = new_file_finish(f, &e);
+    }
+    if (!good) {
+        strbuf_printf(c->out, "%s\n", e.text);
+    }
+}
+
 static void save(struct call *c, bool physical)
 {
     struct piece p = {.physical = physical};
-    struct error e;
-    if (!expression_value(c, c->words[0], &p.at) || !expression_value(c, c->words[1], &p.bytes)) {
-        return;
-    }
-    struct new_file *f = new_file_open(c->words[2], &e);
-    if (!f) {
-        strbuf_printf(c->out, "%s\n", e.text);
-        return;
-    }
     const bool running = call_pause(c);
-    const bool good = each_page(c, p, save_page, f);
-    call_resume(c, running);
-    if (!good) {
-        new_file_abandon(f);
-    } else if (!new_file_finish(f, &e)) {
-        strbuf_printf(c->out, "%s\n", e.text);
+    if (take_piece(c, &p)) {
+        save_piece(c, p);
     }
+    call_resume(c, running);
 }
 
 static void memsave(struct call *c)
@@ -294,11 +308,8 @@ static void sum(struct call *c)
 {
     struct piece p = {.physical = true};
     uint16_t checksum = 0;
-    if (!expression_value(c, c->words[0], &p.at) || !expression_value(c, c->words[1], &p.bytes)) {
-        return;
-    }
     const bool running = call_pause(c);
-    if (each_page(c, p, sum_page, &checksum)) {
+    if (take_piece(c, &p) && each_page(c, p, sum_page, &checksum)) {
         strbuf_printf(c->out, "%05u\n", checksum);
     }
     call_resume(c, running);

@@ -4,7 +4,6 @@
  * -semihosting-config chardev= names, or standard error, from which nothing can be read.
  */
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -47,7 +46,7 @@ static bool wait_for_room(const struct semihost_host *h)
 static void write_console(const struct semihost_host *h, const char *bytes, size_t n)
 {
     while (n > 0) {
-        size_t piece = n < PIPE_BUF ? n : PIPE_BUF;
+        size_t piece = n < SEMIHOST_PIECE ? n : SEMIHOST_PIECE;
         if (h->c.console) {
             piece = stream_write(h->c.console, (const uint8_t *)bytes, piece);
         } else {

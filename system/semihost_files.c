@@ -9,7 +9,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,8 +193,8 @@ static enum semihost_end move_standard(struct call *k, int fd, bool out)
     if (left && !semihost_is_ready(fd, out ? POLLOUT : POLLIN)) {
         return semihost_wait_file(k, fd, out ? LOOP_WRITE : LOOP_READ);
     }
-    if (!semihost_is_plain(fd) && left > PIPE_BUF) {
-        k->words[2] = PIPE_BUF; /* so much can be written without waiting */
+    if (!semihost_is_plain(fd) && left > SEMIHOST_PIECE) {
+        k->words[2] = SEMIHOST_PIECE;
     }
     const uint64_t done = left ? move(k, fd, out, &error) : 0;
     k->words[2] = left;

@@ -39,7 +39,8 @@ enum {
 enum {
     SEMIHOST_HANDLES = 1024, /* that a guest may have at a time */
     SEMIHOST_NAME = 4096,    /* bytes of a name or command, with its end */
-    SEMIHOST_INPUT = 4096    /* bytes of input that wait to be read */
+    SEMIHOST_INPUT = 4096,   /* bytes of input that wait to be read */
+    SEMIHOST_PIECE = 256 /* bytes that a terminal or pipe takes at once when it says it is ready */
 };
 #define SEMIHOST_MOST (64ull << 20) /* bytes that one call moves */
 #define SEMIHOST_FAILED UINT64_MAX

@@ -106,6 +106,12 @@ enum semihost_end semihost_wait_file(struct call *k, int fd, unsigned events)
     if (w->of != fd || w->events != events || !w->sleeps) {
         close_fd(&w->next);
         w->next = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        if (w->next < 0) {
+            const int why = errno;
+            w->of = -1;
+            os_mutex_unlock(&h->lock);
+            return semihost_fail(k, why);
+        }
         w->of = fd;
         w->events = events;
         loop_post(h->c.loop, watch, w);

@@ -39,6 +39,7 @@ struct stream_telnet {
     struct stream *under;
     struct stream_reader reader;
     enum state state;
+    bool owes; /* the second half of a byte 255 */
 };
 
 static struct stream_telnet *telnet_of(struct stream *s)
@@ -52,8 +53,13 @@ static struct stream_telnet *telnet_of(struct stream *s)
 static size_t telnet_write(struct stream *s, const uint8_t *bytes, size_t n)
 {
     static const uint8_t twice[] = {TELNET_IAC, TELNET_IAC};
-    struct stream *under = telnet_of(s)->under;
+    struct stream_telnet *t = telnet_of(s);
+    struct stream *under = t->under;
     size_t done = 0;
+    if (t->owes && !stream_write(under, twice, 1)) {
+        return 0;
+    }
+    t->owes = false;
 
     while (done < n) {
         const uint8_t *iac = memchr(bytes + done, TELNET_IAC, n - done);
@@ -63,14 +69,15 @@ static size_t telnet_write(struct stream *s, const uint8_t *bytes, size_t n)
         if (taken < plain || !iac) {
             return done;
         }
-        size_t sent = stream_write(under, twice, sizeof(twice));
-        if (sent == 1) {
-            sent += stream_write(under, twice, 1);
-        }
+        const size_t sent = stream_write(under, twice, sizeof(twice));
         if (sent == 0) {
             return done;
         }
         done++;
+        t->owes = sent == 1;
+        if (t->owes) {
+            return done;
+        }
     }
     return done;
 }

@@ -15,7 +15,8 @@
 #include "system/stream_fd.h"
 
 enum {
-    DATAGRAM_MAX = 65536
+    DATAGRAM_MAX = 65536,
+    SEND_MAX = 8192 /* in one datagram */
 };
 
 struct stream_udp {
@@ -49,10 +50,12 @@ static ssize_t udp_read(struct stream_fd *f, int fd, uint8_t *bytes, size_t n)
     return (ssize_t)n;
 }
 
+/* What cannot be sent is lost, as datagrams may be; the line goes on. */
 static ssize_t udp_write(int fd, const uint8_t *bytes, size_t n)
 {
+    n = n < SEND_MAX ? n : SEND_MAX;
     const ssize_t sent = send(fd, bytes, n, 0);
-    return sent < 0 && errno == ECONNREFUSED ? (ssize_t)n : sent;
+    return sent < 0 && errno != EAGAIN && errno != EINTR ? (ssize_t)n : sent;
 }
 
 static const struct stream_fd_kind udp_fd_kind = {

@@ -313,6 +313,7 @@ void vm_destroy(struct vm *vm)
     }
     vm_halt(vm);
     vm->control.state = RUN_PAUSED;
+    vm->control.ending = true;
     vm->requests = 0;
     vm->guest_ends = false;
     vm_close_consoles(vm);
@@ -321,6 +322,7 @@ void vm_destroy(struct vm *vm)
         accel_destroy(vm->accel);
         vm->accel = NULL;
     }
+    vm_forget_taken(vm, false);
     machine_free(vm->machine);
     vm_close_backends(vm);
     if (vm->chardevs) {

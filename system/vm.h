@@ -60,6 +60,11 @@ struct vm {
     struct vm_job *jobs;          /* list */
 
     unsigned macs; /* network cards that were given an address */
+    struct {
+        enum prop_type type;
+        char *id;
+    } taken[8]; /* back ends that the device which is being made has taken */
+    unsigned taken_count;
 
     /* What vCPUs ask for, from their threads; the loop carries it out. */
     _Atomic unsigned requests; /* bit 1 << enum power_request */
@@ -152,6 +157,10 @@ struct vm_device {
 };
 /* NULL: e says why. */
 struct device *vm_make_device(struct vm *vm, const struct vm_device *r, struct error *e);
+
+/* A device that is being made takes a back end; it has not come about, or has. */
+void vm_note_taken(struct vm *vm, enum prop_type type, const char *id);
+void vm_forget_taken(struct vm *vm, bool leave);
 
 /* vm_hotplug.c: control.device_add and device_del; machine.release. */
 bool vm_device_add(struct control *c, const char *text, struct error *e);

@@ -92,13 +92,18 @@ static struct netdev *use_netdev(void *opaque, const char *id, struct error *e)
         return NULL;
     }
     n->used = true;
+    vm_note_taken(opaque, PROP_NETDEV, id);
     return n->netdev;
 }
 
 static struct stream *use_chardev(void *opaque, const char *id, struct error *e)
 {
     struct vm *vm = opaque;
-    return chardevs_use(vm->chardevs, id, e);
+    struct stream *s = chardevs_use(vm->chardevs, id, e);
+    if (s) {
+        vm_note_taken(vm, PROP_CHARDEV, id);
+    }
+    return s;
 }
 
 static bool use_entropy(void *opaque, const char *id, const char **path, struct error *e)
@@ -214,6 +219,7 @@ struct device *vm_make_device(struct vm *vm, const struct vm_device *r, struct e
         error_set(e, "%s: the id '%s' is taken", r->where, r->id);
         return NULL;
     }
+    vm_forget_taken(vm, false); /* by the board */
     struct device *d = device_new(cls, vm->machine, r->id);
     bool ok = choose_bus(vm, d, r, e) && (!r->hot || can_come(d, e)) && set_mac(vm, d, r, e);
     for (size_t i = 0; i < r->count && ok; i++) {
@@ -222,8 +228,10 @@ struct device *vm_make_device(struct vm *vm, const struct vm_device *r, struct e
     if (!ok || !device_create(d, e)) {
         error_prefix(e, "%s: ", r->where);
         device_free(d);
+        vm_forget_taken(vm, true);
         return NULL;
     }
+    vm_forget_taken(vm, false);
     return d;
 }
 

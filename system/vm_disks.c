@@ -146,11 +146,16 @@ struct block *vm_use_disk(void *opaque, const char *id, struct error *e)
             return NULL;
         }
         d->used = true;
+        vm_note_taken(vm, PROP_DRIVE, id);
         return d->block;
     }
     struct block_node *n = block_graph_find(vm->graph, id);
     if (n) {
-        return use_node(vm, n, e);
+        struct block *b = use_node(vm, n, e);
+        if (b) {
+            vm_note_taken(vm, PROP_DRIVE, id);
+        }
+        return b;
     }
     error_set(e, "there is no -drive with id=%s, and no -blockdev with node-name=%s", id, id);
     return NULL;

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/mem.h"
 #include "system/vm.h"
 
@@ -97,30 +98,88 @@ static unsigned list_backends(const struct device *d, struct backend list[BACKEN
     return n;
 }
 
+static void leave(struct vm *vm, enum prop_type type, const char *id)
+{
+    if (type == PROP_DRIVE) {
+        vm_leave_disk(vm, id);
+    } else if (type == PROP_CHARDEV) {
+        chardevs_leave(vm->chardevs, id, false);
+    } else {
+        vm_leave_network(vm, id);
+    }
+}
+
+void vm_note_taken(struct vm *vm, enum prop_type type, const char *id)
+{
+    if (vm->taken_count < array_len(vm->taken)) {
+        vm->taken[vm->taken_count].type = type;
+        vm->taken[vm->taken_count++].id = mem_strdup(id);
+    }
+}
+
+void vm_forget_taken(struct vm *vm, bool leaves)
+{
+    while (vm->taken_count) {
+        const unsigned n = --vm->taken_count;
+        if (leaves) {
+            leave(vm, vm->taken[n].type, vm->taken[n].id);
+        }
+        mem_free(vm->taken[n].id);
+    }
+}
+
 /* They may have another user. */
 static void leave_backends(struct vm *vm, struct backend *list, unsigned n)
 {
     for (unsigned i = 0; i < n; i++) {
-        if (list[i].type == PROP_DRIVE) {
-            vm_leave_disk(vm, list[i].id);
-        } else if (list[i].type == PROP_CHARDEV) {
-            chardevs_leave(vm->chardevs, list[i].id, false);
-        } else {
-            vm_leave_network(vm, list[i].id);
-        }
+        leave(vm, list[i].type, list[i].id);
         mem_free(list[i].id);
     }
+}
+
+/* A device on a bus that d has brought, or NULL. */
+static struct device *on_its_bus(const struct machine *m, const struct device *d)
+{
+    struct device *other = m->devices;
+    while (other && !(other->bus && other->bus->parent == d)) {
+        other = other->next;
+    }
+    return other;
+}
+
+/* d, what is on its buses before it: as deep as bridges were nested. */
+static void free_device(struct vm *vm, struct device *d)
+{
+    struct backend list[BACKENDS_MAX];
+    struct device *other;
+    while ((other = on_its_bus(vm->machine, d)) != NULL) {
+        free_device(vm, other);
+    }
+    const unsigned n = list_backends(d, list);
+    device_free(d);
+    leave_backends(vm, list, n);
+}
+
+/* d may have gone meanwhile, with a bridge before it. */
+static bool is_there(const struct machine *m, const struct device *d)
+{
+    const struct device *other = m->devices;
+    while (other && other != d) {
+        other = other->next;
+    }
+    return other && d->released;
 }
 
 static void release(void *opaque)
 {
     struct release *r = opaque;
-    struct backend list[BACKENDS_MAX];
+    if (r->vm->control.ending || !is_there(r->vm->machine, r->device)) {
+        mem_free(r);
+        return;
+    }
     const bool running = was_running(r->vm);
     vm_halt(r->vm);
-    const unsigned n = list_backends(r->device, list);
-    device_free(r->device);
-    leave_backends(r->vm, list, n);
+    free_device(r->vm, r->device);
     if (running) {
         vm_go(r->vm);
     }

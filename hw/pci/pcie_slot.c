@@ -20,7 +20,7 @@ static unsigned control(const struct pci_device *p)
 
 static bool has_device(const struct pci_bus *b)
 {
-    return b->slot[0];
+    return b->slot[0] && !b->slot[0]->dev.released;
 }
 
 /* Bits that software does not change and that loading a state compares: set of both. */
@@ -37,16 +37,21 @@ static void set_present(struct pci_device *p, bool present)
     set_fixed(p, p->express_cap + PCI_EXP_LNKSTA, PCI_LNKSTA_ACTIVE, present);
 }
 
-/* A message when the first event that software wants to know of comes; the pin is up as long as
- * there is one (6.7.3.4). */
-static void update_interrupt(struct pci_device *p)
+/* An event that software wants to know of is there. */
+static bool has_event(const struct pci_device *p)
 {
-    struct pci_bus *behind = p->secondary;
     const unsigned status = load_le16(p->config + p->express_cap + PCI_EXP_SLTSTA);
     const unsigned enabled = control(p);
     const unsigned events = (status & enabled & PCI_SLT_EVENTS) |
                             (enabled & PCI_SLTCTL_LINK ? status & PCI_SLTSTA_LINK : 0);
-    const bool now = (enabled & PCI_SLTCTL_INTERRUPT) && events;
+    return (enabled & PCI_SLTCTL_INTERRUPT) && events;
+}
+
+/* A message when the first such event comes; the pin is up as long as there is one (6.7.3.4). */
+static void update_interrupt(struct pci_device *p)
+{
+    struct pci_bus *behind = p->secondary;
+    const bool now = has_event(p);
     if (now && !behind->signalled && pci_msix_enabled(p)) {
         pci_msix_notify(p, 0);
     }
@@ -136,6 +141,7 @@ void pcie_slot_written(struct pci_device *p, struct pci_bus *behind, unsigned of
 void pcie_slot_changed(struct pci_device *p, struct pci_bus *behind)
 {
     set_power(p, behind);
+    behind->signalled = has_event(p); /* its message is part of the past */
 }
 
 /* Functions of a device come one by one; function 0 is the last. */

@@ -77,6 +77,20 @@ must 60 'until [ -e /dev/vda ]; do sleep 1; done; cat /sys/block/vda/serial' aga
 must 20 'head -n 1 /dev/vda' 'written by the guest'
 passed
 
+name=what_failed_to_come_has_taken_nothing
+echo "# $name"
+monitor "device_del v2"
+must 60 'while [ -e /dev/vda ]; do sleep 1; done'
+for try in 1 2 3 4 5; do
+    monitor 'info qtree' '*'
+    [[ $said == *'id "v2"'* ]] || break
+    sleep 1
+done
+monitor "device_add virtio-blk-pci,drive=d1,id=v3,bus=rp1,queue-size=3" '*queue-size*'
+monitor "device_add virtio-blk-pci,drive=d1,id=v2,bus=rp1"
+must 60 'until [ -e /dev/vda ]; do sleep 1; done'
+passed
+
 name=a_network_comes_and_works
 echo "# $name"
 must 20 'echo 0 > /sys/bus/pci/slots/1/power'
@@ -99,6 +113,21 @@ for try in 1 2 3 4 5 6 7 8 9 10; do
     sleep 1
 done
 [ -z "$said" ] || failed $name "netdev_del: $said"
+passed
+
+name=devices_behind_one_that_goes_go_with_it
+echo "# $name"
+must 20 'while [ "$(cat /sys/bus/pci/slots/1/power)" = 1 ]; do sleep 1; done'
+monitor "device_add pcie-pci-bridge,id=bridge,bus=rp1"
+must 60 'until [ "$(cat /sys/bus/pci/slots/1/power)" = 1 ]; do sleep 1; done'
+monitor "device_del bridge"
+must 60 'while [ "$(cat /sys/bus/pci/slots/1/power)" = 1 ]; do sleep 1; done'
+for try in 1 2 3 4 5; do
+    monitor 'info qtree' '*'
+    [[ $said == *'id "bridge"'* ]] || break
+    sleep 1
+done
+[[ $said != *'id "bridge"'* ]] || failed $name "the bridge is still there"
 passed
 
 name=what_cannot_come_says_why

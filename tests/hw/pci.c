@@ -426,11 +426,13 @@ TEST(port_type_and_slot_show_in_the_express_capability)
 }
 
 static struct device *let_go_of;
+static unsigned releases;
 
 static void note_release(void *opaque, struct device *d)
 {
     (void)opaque;
     let_go_of = d;
+    releases++;
 }
 
 /* PCI Express Base 4.0, 6.7: button, power, indicators, and who is told of what. */
@@ -485,6 +487,14 @@ TEST(devices_come_to_a_slot_and_go)
     CHECK_EQ(slot_register(&r, PCI_EXP_SLTSTA), BUTTON | PRESENCE_CHANGED | COMPLETED);
     CHECK_EQ(slot_register(&r, PCI_EXP_LNKSTA) & 1 << 13, 0);
 
+    /* It goes once, whatever the guest does until it is gone, and is not seen after a reset. */
+    set_slot(&r, SWITCHED_ON);
+    set_slot(&r, INDICATORS_OFF | SWITCHED_OFF);
+    CHECK_EQ(releases, 1);
+    device_reset(machine_find_device(r.m, "rp0"));
+    CHECK_EQ(slot_register(&r, PCI_EXP_SLTSTA) & PRESENT, 0);
+
+    p->pci.dev.released = false;
     let_go_of = NULL; /* a slot without power lets go at once */
     b->plug(b, &p->pci.dev);
     clear_slot_events(&r);

@@ -396,6 +396,42 @@ TEST(telnet_is_spoken_and_understood)
     rmdir(dir);
 }
 
+/* A stream that takes as many bytes as it is told. */
+struct slow {
+    struct stream stream; /* first */
+    size_t takes, n;
+    uint8_t got[16];
+};
+
+static size_t slow_write(struct stream *s, const uint8_t *bytes, size_t n)
+{
+    struct slow *w = (struct slow *)s;
+    n = n < w->takes ? n : w->takes;
+    memcpy(w->got + w->n, bytes, n);
+    w->n += n;
+    w->takes -= n;
+    return n;
+}
+
+static void slow_close(struct stream *s)
+{
+    (void)s;
+}
+
+TEST(half_an_escaped_byte_is_completed_later)
+{
+    static const struct stream_ops ops = {.write = slow_write, .close = slow_close};
+    struct slow w = {.stream = {&ops}, .takes = 2};
+    struct stream *s = stream_telnet_open(&w.stream);
+    CHECK_EQ(put(s, "a\377b"), 2);
+    CHECK_EQ(put(s, "b"), 0);
+    w.takes = 9;
+    CHECK_EQ(put(s, "b"), 1);
+    CHECK_EQ(w.n, 4);
+    CHECK_EQ(memcmp(w.got, "a\377\377b", 4), 0);
+    s->ops->close(s);
+}
+
 TEST(long_and_short_forms_of_sockets_are_one)
 {
     static const char *const forms[] = {"unix:path=%s,server=on,wait=off", "unix:%s,server,nowait"};
@@ -446,6 +482,18 @@ TEST(datagrams_are_one_stream)
     s->ops->more_room(s);
     turns(l, 5);
     CHECK_STR(u.got, "123456789");
+    char *many = calloc(1, 100000);
+    memset(many, 'x', 99999);
+    CHECK_EQ(put(s, many), 99999); /* more than a datagram holds */
+    free(many);
+    put(s, "!");
+    ssize_t all = 0;
+    for (char piece[65536] = ""; all < 100000 && piece[0] != '!';) {
+        const ssize_t n = recv(fd, piece, sizeof(piece), 0);
+        REQUIRE(n > 0);
+        all += n;
+    }
+    CHECK_EQ(all, 100000);
     close(fd);
     turns(l, 2);
     put(s, "nobody");
