@@ -351,8 +351,7 @@ bool a64_read_differences(struct a64_differences *d, const char *path, char **wh
     return !*why;
 }
 
-/* Pattern is a name, or its beginning with a star. */
-static bool names(const char *pattern, const char *name)
+bool a64_name_matches(const char *pattern, const char *name)
 {
     size_t n = strlen(pattern);
     return pattern[n - 1] == '*' ? strncmp(pattern, name, n - 1) == 0 : strcmp(pattern, name) == 0;
@@ -363,7 +362,7 @@ static bool about(const struct a64_difference *r, const struct a64_case *c)
 {
     for (unsigned i = 0; i < c->count; i++) {
         unsigned row = a64_decode_row(c->insn[i]);
-        if (row != A64_ROW_NONE && names(r->row, a64_rows[row].name)) {
+        if (row != A64_ROW_NONE && a64_name_matches(r->row, a64_rows[row].name)) {
             return !r->fpcr || (c->in.fpcr & r->fpcr);
         }
     }

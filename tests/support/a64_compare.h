@@ -51,6 +51,9 @@ struct a64_differences {
     unsigned count;
 };
 
+/* The pattern is a row's name, or its beginning with a star. */
+bool a64_name_matches(const char *pattern, const char *name);
+
 /* False: *why (allocated) is what is wrong. */
 bool a64_read_differences(struct a64_differences *d, const char *path, char **why);
 
