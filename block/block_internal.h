@@ -185,15 +185,6 @@ void block_pause_idle(struct block_queue *q);
 /* Whether r, which failed, is kept for a retry; else its status is what is to be told. */
 bool block_hold(struct block_queue *q, struct block_request *r);
 
-/* block.c: the node may have another size. */
-void block_measure(struct block *b);
-
-/* pause.c: before a request of q begins: false: it has to wait. And when none is at the host. */
-bool block_pause_pass(struct block_queue *q);
-void block_pause_idle(struct block_queue *q);
-/* Whether r, which failed, is kept for a retry; else its status is what is to be told. */
-bool block_hold(struct block_queue *q, struct block_request *r);
-
 /* route.c */
 void block_route(struct block_queue *q, struct block_request *r);
 void block_route_free(struct block_queue *q);

@@ -138,6 +138,8 @@ static bool limits_make_sense(const struct throttle_group *t, struct error *e)
 
 /* ---- buckets; the group's lock is held */
 
+#define WAIT_MAX_S 1e9 /* what a limit of a byte a second may ask for */
+
 /* What may be taken at once: the burst, or a tenth of a second. */
 static double depth(const struct bucket *b)
 {
@@ -159,7 +161,8 @@ static int64_t take(struct bucket *b, double n, int64_t now_ns)
     b->level = b->level < depth(b) ? b->level : depth(b);
     b->filled_ns = now_ns;
     b->level -= n;
-    return b->level < 0 ? (int64_t)(-b->level / (double)b->rate * 1e9) : 0;
+    const double seconds = b->level < 0 ? -b->level / (double)b->rate : 0;
+    return (int64_t)((seconds < WAIT_MAX_S ? seconds : WAIT_MAX_S) * 1e9);
 }
 
 static int64_t longer(int64_t a, int64_t b)

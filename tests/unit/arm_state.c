@@ -157,6 +157,22 @@ TEST(processor_states_that_cannot_be_are_refused)
     drop(b);
 }
 
+TEST(masked_non_maskable_interrupts_are_a_state_of_cpus_that_have_them)
+{
+    static const char *const models[] = {"max", "cortex-a57"};
+    for (unsigned i = 0; i < array_len(models); i++) {
+        struct arm_cpu *a = make(models[i]), *b = make(models[i]);
+        struct strbuf s = {0};
+        struct error e = {""};
+        a->pstate |= PSTATE_ALLINT;
+        vcpu_write(&a->vcpu, &s);
+        CHECK_EQ(load(b, &s, &e), i == 0);
+        strbuf_free(&s);
+        drop(a);
+        drop(b);
+    }
+}
+
 /* Removes or changes the last system register of a state: 2 bytes of encoding, 8 of value. */
 TEST(system_registers_are_known_by_their_encoding)
 {
