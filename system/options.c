@@ -422,6 +422,7 @@ void config_free(struct config *c)
     mem_free(c->serials.items);
     mem_free(c->monitors.items);
     mem_free(c->firmware_dirs.items);
+    mem_free(c->blockdevs.items);
     mem_free(c->help);
     for (size_t i = 0; i < c->owned_count; i++) {
         mem_free(c->owned[i]);
