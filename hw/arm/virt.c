@@ -166,6 +166,14 @@ static bool set_number(struct device *d, const char *prop, unsigned value, struc
     return device_set_fixed(d, prop, text, e);
 }
 
+/* What was not created is nobody's. */
+static bool drop(struct device **d)
+{
+    device_free(*d);
+    *d = NULL;
+    return false;
+}
+
 /* Creates d, or frees it. NULL d: it could not be made. */
 static bool complete(struct device **d, struct error *e)
 {
@@ -244,7 +252,7 @@ static bool add_v2m(struct machine *m, struct error *e)
     if (!v->v2m_device ||
         !set_number(v->v2m_device, "base-spi", (unsigned)virt_rows[VIRT_GIC_V2M].spi, e) ||
         !set_number(v->v2m_device, "num-spi", VIRT_V2M_SPIS, e) || !complete(&v->v2m_device, e)) {
-        return false;
+        return drop(&v->v2m_device);
     }
     gicv2m_connect(v->v2m_device, v->gic_device);
     device_map(v->v2m_device, m->memory, virt_rows[VIRT_GIC_V2M].base);
@@ -276,7 +284,7 @@ static bool add_gic(struct machine *m, struct error *e)
                           e) ||
         !device_set_fixed(d, "has-lpi", v->has_its ? "on" : "off", e) ||
         !complete(&v->gic_device, e)) {
-        return false;
+        return drop(&v->gic_device);
     }
     if (v->gic == 2) {
         gicv2_map_dist(d, m->memory, virt_rows[VIRT_GIC_DIST].base);
@@ -378,7 +386,7 @@ static bool add_flash(struct machine *m, struct error *e)
         v->has_firmware |= i == 0 && (block || m->config.bios);
         if (!device_set_fixed(d, "name", i ? "virt.flash1" : "virt.flash0", e) ||
             !complete(&v->flash[i], e)) {
-            return false;
+            return drop(&v->flash[i]);
         }
         pflash_map(d, m->memory, r->base + i * r->size);
     }
