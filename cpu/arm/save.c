@@ -271,8 +271,7 @@ bool arm_check_state(struct vcpu *v, struct error *e)
     const struct arm_cpu *cpu = arm_cpu(v);
     const uint32_t p = cpu->pstate;
     const uint32_t possible = PSTATE_POSSIBLE | (arm_has(cpu, ARM_HAS_nmi) ? PSTATE_ALLINT : 0);
-    if ((p & ~possible) || arm_el(cpu) > 1 ||
-        (arm_el(cpu) == 0 && (p & PSTATE_SP))) {
+    if ((p & ~possible) || arm_el(cpu) > 1 || (arm_el(cpu) == 0 && (p & PSTATE_SP))) {
         return error_set(e, "PSTATE is 0x%x, which this CPU cannot have", p);
     }
     return !(cpu->fpcr & ~arm_fpcr_mask(cpu)) ||
