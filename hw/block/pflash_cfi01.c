@@ -76,7 +76,7 @@ struct pflash {
 
     /* Where the contents are from. */
     struct block *block;
-    char *file;
+    const char *file;
     bool unflushed; /* the image has news */
     uint8_t pad2[7];
 
@@ -474,9 +474,7 @@ void pflash_set_block(struct device *d, struct block *b)
 
 void pflash_set_file(struct device *d, const char *path)
 {
-    struct pflash *p = (struct pflash *)d;
-    mem_free(p->file);
-    p->file = mem_strdup(path);
+    ((struct pflash *)d)->file = path;
 }
 
 void pflash_map(struct device *d, struct space *s, paddr base)
@@ -505,7 +503,6 @@ static void pflash_destroy(struct device *d)
     if (p->contents) {
         os_unmap(p->contents, p->bytes);
     }
-    mem_free(p->file);
 }
 
 static bool pflash_create(struct device *d, struct error *e)

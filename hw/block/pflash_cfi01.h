@@ -10,7 +10,7 @@ struct block;
 extern const struct device_class pflash_cfi01_class;
 
 /* Between device_new and device_create: the disk whose contents the flash has, or the image file;
- * else it has zeros. */
+ * else it has zeros. The path stays the caller's. */
 void pflash_set_block(struct device *d, struct block *b);
 void pflash_set_file(struct device *d, const char *path);
 
