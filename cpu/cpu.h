@@ -300,6 +300,9 @@ static inline struct space *vcpu_space(const struct vcpu *v, uint64_t pa)
 void *vcpu_alloc(size_t size);
 void vcpu_free(void *cpu);
 
+/* r stands for the PC, which cpu_class.pc and set_pc know. */
+bool cpu_reg_is_pc(const struct cpu_reg *r);
+
 /* The register of a stopped vCPU in bytes, which are r->bits / 8, low ones first. */
 void vcpu_read_register(struct vcpu *v, const struct cpu_reg *r, void *bytes);
 

@@ -23,11 +23,17 @@ void vcpu_free(void *cpu)
     free((struct tcg_env *)cpu - 1);
 }
 
+bool cpu_reg_is_pc(const struct cpu_reg *r)
+{
+    return r->gdb_type && strcmp(r->gdb_type, "code_ptr") == 0;
+}
+
 void vcpu_read_register(struct vcpu *v, const struct cpu_reg *r, void *bytes)
 {
-    const bool is_pc = r->gdb_type && strcmp(r->gdb_type, "code_ptr") == 0;
+    const bool is_pc = cpu_reg_is_pc(r);
     if (is_pc || r->get) {
         uint8_t value[8];
+        assert(r->bits <= 64);
         store_le64(value, is_pc ? v->cls->pc(v) : r->get(v));
         memcpy(bytes, value, r->bits / 8);
     } else {

@@ -5,18 +5,6 @@
 #include "block/node.h"
 #include "monitor/commands.h"
 
-static struct control *control_of(struct call *c)
-{
-    return c->session->context->control;
-}
-
-static void report(struct call *c, bool good, const struct error *e)
-{
-    if (!good) {
-        strbuf_printf(c->out, "%s\n", e->text);
-    }
-}
-
 static void resize(struct call *c)
 {
     struct error e;
@@ -26,14 +14,16 @@ static void resize(struct call *c)
                       c->words[1]);
         return;
     }
-    report(c, control_of(c)->block_resize(control_of(c), c->words[0], bytes, &e), &e);
+    call_report(c, call_control(c)->block_resize(call_control(c), c->words[0], bytes, &e), &e);
 }
 
 static void change(struct call *c)
 {
     struct error e;
     const char *format = c->count > 2 ? c->words[2] : NULL;
-    report(c, control_of(c)->block_change(control_of(c), c->words[0], c->words[1], format, &e), &e);
+    call_report(
+        c, call_control(c)->block_change(call_control(c), c->words[0], c->words[1], format, &e),
+        &e);
 }
 
 /* -f: a guest that has locked the drive is not asked; there is none that can. */
@@ -45,25 +35,26 @@ static void eject(struct call *c)
         strbuf_puts(c->out, "usage: eject [-f] DISK\n");
         return;
     }
-    report(c, control_of(c)->block_change(control_of(c), c->words[force], NULL, NULL, &e), &e);
+    call_report(c, call_control(c)->block_change(call_control(c), c->words[force], NULL, NULL, &e),
+                &e);
 }
 
 static void commit(struct call *c)
 {
     struct error e;
-    report(c, control_of(c)->block_commit(control_of(c), c->words[0], &e), &e);
+    call_report(c, call_control(c)->block_commit(call_control(c), c->words[0], &e), &e);
 }
 
 static void stream(struct call *c)
 {
     struct error e;
-    report(c, control_of(c)->block_stream(control_of(c), c->words[0], &e), &e);
+    call_report(c, call_control(c)->block_stream(call_control(c), c->words[0], &e), &e);
 }
 
 static void job_cancel(struct call *c)
 {
     struct error e;
-    report(c, control_of(c)->block_job_cancel(control_of(c), c->words[0], &e), &e);
+    call_report(c, call_control(c)->block_job_cancel(call_control(c), c->words[0], &e), &e);
 }
 
 const struct command commands_block[] = {

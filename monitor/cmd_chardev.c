@@ -25,27 +25,23 @@ static void put_visible(struct strbuf *out, const struct strbuf *bytes)
 
 static void ringbuf_read(struct call *c)
 {
-    struct control *k = c->session->context->control;
+    struct control *k = call_control(c);
     struct strbuf bytes = {0};
     struct error e;
     uint64_t n;
     if (expression_value(c, c->words[1], &n)) {
-        if (k->ringbuf_read(k, c->words[0], n, &bytes, &e)) {
-            put_visible(c->out, &bytes);
-        } else {
-            strbuf_printf(c->out, "%s\n", e.text);
-        }
+        const bool good = k->ringbuf_read(k, c->words[0], n, &bytes, &e);
+        put_visible(c->out, &bytes);
+        call_report(c, good, &e);
     }
     strbuf_free(&bytes);
 }
 
 static void ringbuf_write(struct call *c)
 {
-    struct control *k = c->session->context->control;
+    struct control *k = call_control(c);
     struct error e;
-    if (!k->ringbuf_write(k, c->words[0], c->words[1], &e)) {
-        strbuf_printf(c->out, "%s\n", e.text);
-    }
+    call_report(c, k->ringbuf_write(k, c->words[0], c->words[1], &e), &e);
 }
 
 const struct command commands_chardev[] = {

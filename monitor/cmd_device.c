@@ -4,20 +4,16 @@
 
 static void device_add(struct call *c)
 {
-    struct control *k = c->session->context->control;
+    struct control *k = call_control(c);
     struct error e;
-    if (!k->device_add(k, c->words[0], &e)) {
-        strbuf_printf(c->out, "%s\n", e.text);
-    }
+    call_report(c, k->device_add(k, c->words[0], &e), &e);
 }
 
 static void device_del(struct call *c)
 {
-    struct control *k = c->session->context->control;
+    struct control *k = call_control(c);
     struct error e;
-    if (!k->device_del(k, c->words[0], &e)) {
-        strbuf_printf(c->out, "%s\n", e.text);
-    }
+    call_report(c, k->device_del(k, c->words[0], &e), &e);
 }
 
 const struct command commands_device[] = {{"device_add", NULL, "DRIVER,id=ID,bus=BUS,...", 1, 1,

@@ -5,19 +5,6 @@
 #include "monitor/commands.h"
 #include "net/net.h"
 
-static struct control *control(struct call *c)
-{
-    return c->session->context->control;
-}
-
-/* Says what is wrong, if something is. */
-static void report(struct call *c, bool good, const struct error *e)
-{
-    if (!good) {
-        strbuf_printf(c->out, "%s\n", e->text);
-    }
-}
-
 static void set_link(struct call *c)
 {
     struct error e;
@@ -26,26 +13,26 @@ static void set_link(struct call *c)
         strbuf_puts(c->out, "usage: set_link ID on|off\n");
         return;
     }
-    struct netdev *n = control(c)->network(control(c), c->words[0], &e);
+    struct netdev *n = call_control(c)->network(call_control(c), c->words[0], &e);
     if (n) {
         netdev_lock(n);
         netdev_set_link(n, up);
         netdev_unlock(n);
     }
-    report(c, n, &e);
+    call_report(c, n, &e);
 }
 
 /* The network that a hostfwd command is about: its first word, if there are two. */
 static struct netdev *forwarding(struct call *c, struct error *e)
 {
-    return control(c)->network(control(c), c->count == 2 ? c->words[0] : NULL, e);
+    return call_control(c)->network(call_control(c), c->count == 2 ? c->words[0] : NULL, e);
 }
 
 static void hostfwd_add(struct call *c)
 {
     struct error e;
     struct netdev *n = forwarding(c, &e);
-    report(c, n && netdev_hostfwd_add(n, c->words[c->count - 1], &e), &e);
+    call_report(c, n && netdev_hostfwd_add(n, c->words[c->count - 1], &e), &e);
 }
 
 static void hostfwd_remove(struct call *c)
@@ -54,7 +41,7 @@ static void hostfwd_remove(struct call *c)
     const char *rule = c->words[c->count - 1];
     struct netdev *n = forwarding(c, &e);
     const bool good = n && netdev_hostfwd_remove(n, rule, &e);
-    report(c, good, &e);
+    call_report(c, good, &e);
     if (good) {
         strbuf_printf(c->out, "host forwarding rule for %s removed\n", rule);
     }
@@ -63,13 +50,13 @@ static void hostfwd_remove(struct call *c)
 static void netdev_add(struct call *c)
 {
     struct error e;
-    report(c, control(c)->netdev_add(control(c), c->words[0], &e), &e);
+    call_report(c, call_control(c)->netdev_add(call_control(c), c->words[0], &e), &e);
 }
 
 static void netdev_del(struct call *c)
 {
     struct error e;
-    report(c, control(c)->netdev_del(control(c), c->words[0], &e), &e);
+    call_report(c, call_control(c)->netdev_del(call_control(c), c->words[0], &e), &e);
 }
 
 const struct command commands_net[] = {

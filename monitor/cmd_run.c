@@ -5,37 +5,30 @@
 #include "cpu/cpu.h"
 #include "monitor/commands.h"
 
-static struct control *control_of(struct call *c)
-{
-    return c->session->context->control;
-}
-
 static void quit(struct call *c)
 {
-    control_of(c)->quit(control_of(c), 0);
+    call_control(c)->quit(call_control(c), 0);
 }
 
 static void stop(struct call *c)
 {
-    control_of(c)->stop(control_of(c), RUN_PAUSED);
+    call_control(c)->stop(call_control(c), RUN_PAUSED);
 }
 
 static void cont(struct call *c)
 {
     struct error e;
-    if (!control_of(c)->cont(control_of(c), &e)) {
-        strbuf_printf(c->out, "%s\n", e.text);
-    }
+    call_report(c, call_control(c)->cont(call_control(c), &e), &e);
 }
 
 static void system_reset(struct call *c)
 {
-    control_of(c)->reset(control_of(c));
+    call_control(c)->reset(call_control(c));
 }
 
 static void system_powerdown(struct call *c)
 {
-    if (!control_of(c)->power_button(control_of(c))) {
+    if (!call_control(c)->power_button(call_control(c))) {
         strbuf_puts(c->out, "the machine has no power button\n");
     }
 }
@@ -60,7 +53,7 @@ static void gdbserver(struct call *c)
     const char *where = c->count ? c->words[0] : "tcp::1234";
     if (c->session->of_gdb) {
         strbuf_puts(c->out, "gdb cannot end its own connection this way\n");
-    } else if (!control_of(c)->gdbserver(control_of(c), where, &e)) {
+    } else if (!call_control(c)->gdbserver(call_control(c), where, &e)) {
         strbuf_printf(c->out, "%s\n", e.text);
     } else if (strcmp(where, "none") == 0) {
         strbuf_puts(c->out, "Disabled gdbserver\n");

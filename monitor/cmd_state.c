@@ -4,7 +4,7 @@
 
 static void savevm(struct call *c)
 {
-    struct control *k = c->session->context->control;
+    struct control *k = call_control(c);
     struct error e;
     if (!k->save(k, c->words[0], &e)) {
         strbuf_printf(c->out, "savevm: %s\n", e.text);
@@ -13,7 +13,7 @@ static void savevm(struct call *c)
 
 static void loadvm(struct call *c)
 {
-    struct control *k = c->session->context->control;
+    struct control *k = call_control(c);
     struct error e;
     if (!k->load(k, c->words[0], &e)) {
         strbuf_printf(c->out, "loadvm: %s\n", e.text);

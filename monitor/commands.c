@@ -179,6 +179,18 @@ void commands_complete(const char *line, struct strbuf *out)
 
 /* ---- arguments */
 
+struct control *call_control(struct call *c)
+{
+    return c->session->context->control;
+}
+
+void call_report(struct call *c, bool good, const struct error *e)
+{
+    if (!good) {
+        strbuf_printf(c->out, "%s\n", e->text);
+    }
+}
+
 struct vcpu *call_vcpu(struct call *c)
 {
     struct machine *m = c->session->context->machine;

@@ -54,6 +54,12 @@ void commands_describe(const struct command *table, struct strbuf *out);
 /* Words that may follow line: see lineedit.h. */
 void commands_complete(const char *line, struct strbuf *out);
 
+/* Who steers the machine. */
+struct control *call_control(struct call *c);
+
+/* What a command of control's has come to: nothing is said if it is good, else what is wrong. */
+void call_report(struct call *c, bool good, const struct error *e);
+
 /* The vCPU that the session is about. */
 struct vcpu *call_vcpu(struct call *c);
 

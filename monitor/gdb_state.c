@@ -14,16 +14,6 @@
 
 /* ---- registers */
 
-static void *register_at(struct vcpu *v, const struct cpu_reg *r)
-{
-    return (char *)v + r->offset;
-}
-
-static bool is_pc(const struct cpu_reg *r)
-{
-    return r->gdb_type && strcmp(r->gdb_type, "code_ptr") == 0;
-}
-
 /* Between the host's order and gdb's. */
 static void reorder(const struct vcpu *v, uint8_t *bytes, size_t n)
 {
@@ -39,13 +29,7 @@ static void put_register(struct vcpu *v, const struct cpu_reg *r, struct strbuf 
     uint8_t bytes[REGISTER_BYTES_MAX];
     const size_t n = r->bits / 8;
     assert(n <= sizeof(bytes));
-    if (is_pc(r) || r->get) {
-        uint64_t value = is_pc(r) ? v->cls->pc(v) : r->get(v);
-        assert(n <= sizeof(value));
-        memcpy(bytes, &value, n);
-    } else {
-        memcpy(bytes, register_at(v, r), n);
-    }
+    vcpu_read_register(v, r, bytes);
     reorder(v, bytes, n);
     gdb_put_hex(out, bytes, n);
 }
@@ -60,7 +44,7 @@ static bool get_register(struct vcpu *v, const struct cpu_reg *r, const char *te
     reorder(v, bytes, r->bits / 8);
     uint64_t value;
     memcpy(&value, bytes, sizeof(value));
-    if (is_pc(r)) {
+    if (cpu_reg_is_pc(r)) {
         v->cls->set_pc(v, value);
     } else if (r->get) {
         if (!r->set) {
@@ -68,7 +52,7 @@ static bool get_register(struct vcpu *v, const struct cpu_reg *r, const char *te
         }
         r->set(v, value);
     } else {
-        memcpy(register_at(v, r), bytes, r->bits / 8);
+        memcpy((char *)v + r->offset, bytes, r->bits / 8);
     }
     return true;
 }
@@ -105,7 +89,7 @@ void gdb_write_registers(struct gdb *g, const char *args)
     unsigned count = core_registers(cls);
     for (unsigned i = 0; i < count && *args; i++) {
         const struct cpu_reg *r = gdb_find_register(cls, i);
-        const bool fixed = r->get && !r->set && !is_pc(r);
+        const bool fixed = r->get && !r->set && !cpu_reg_is_pc(r);
         if (!fixed && !get_register(g->general, r, args)) {
             gdb_error(g, GDB_EINVAL);
             return;
