@@ -88,6 +88,9 @@ int block_node_request(struct block_node *n, struct block_request *r);
  * 0 or -errno. */
 int block_node_ask(struct block_node *n, uint64_t offset, uint64_t bytes, bool writing,
                    struct block_extent *x);
+/* The same where n->tables is not held. */
+int block_node_look(struct block_node *n, uint64_t offset, uint64_t bytes, bool writing,
+                    struct block_extent *x);
 /* Writes out what the drivers below hold back, without asking the host for a flush where mode says
  * so. */
 int block_node_flush_tables(struct block_node *n);

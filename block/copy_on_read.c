@@ -14,9 +14,7 @@ static int copy_run(struct block_node *n, uint64_t at, uint64_t end, void *buffe
     struct block_extent x;
     const uint64_t below = block_node_size(n->backing);
     uint64_t most = end - at < PIECE ? end - at : PIECE;
-    os_mutex_lock(&n->tables);
-    int status = block_node_ask(n, at, most, false, &x);
-    os_mutex_unlock(&n->tables);
+    int status = block_node_look(n, at, most, false, &x);
     *bytes = status < 0 ? 0 : x.bytes;
     if (status < 0 || x.kind != BLOCK_MAP_BACKING || at >= below) {
         return status;

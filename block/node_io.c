@@ -93,6 +93,15 @@ int block_node_ask(struct block_node *n, uint64_t offset, uint64_t bytes, bool w
     return x->kind == BLOCK_MAP_ERROR || x->kind == BLOCK_MAP_UNKNOWN ? -EIO : 0;
 }
 
+int block_node_look(struct block_node *n, uint64_t offset, uint64_t bytes, bool writing,
+                    struct block_extent *x)
+{
+    os_mutex_lock(&n->tables);
+    const int status = block_node_ask(n, offset, bytes, writing, x);
+    os_mutex_unlock(&n->tables);
+    return status;
+}
+
 /* ---- reading */
 
 static int read_backing(struct block_node *n, uint64_t offset, const struct iovec *iov,
@@ -213,9 +222,7 @@ int block_node_write_busy(struct block_node *n, uint64_t offset, const struct io
     int status = 0;
     for (uint64_t done = 0; done < bytes && status == 0;) {
         struct block_extent x;
-        os_mutex_lock(&n->tables);
-        status = block_node_ask(n, offset + done, bytes - done, true, &x);
-        os_mutex_unlock(&n->tables);
+        status = block_node_look(n, offset + done, bytes - done, true, &x);
         if (status == 0) {
             unsigned parts = block_iov_slice(iov, count, done, x.bytes, part);
             status = write_extent(n, offset + done, &x, part, parts, flags);
@@ -287,9 +294,7 @@ static int write_zeros(struct block_node *n, uint64_t offset, uint64_t bytes)
 static int zero_edge(struct block_node *n, uint64_t offset, uint64_t bytes)
 {
     struct block_extent x;
-    os_mutex_lock(&n->tables);
-    int status = block_node_ask(n, offset, bytes, false, &x);
-    os_mutex_unlock(&n->tables);
+    int status = block_node_look(n, offset, bytes, false, &x);
     if (status < 0) {
         return status;
     }

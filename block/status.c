@@ -16,9 +16,7 @@ static int status_of_map(struct block_node *n, uint64_t offset, uint64_t bytes,
                          struct block_status *s)
 {
     struct block_extent x;
-    os_mutex_lock(&n->tables);
-    int status = block_node_ask(n, offset, bytes, false, &x);
-    os_mutex_unlock(&n->tables);
+    int status = block_node_look(n, offset, bytes, false, &x);
     if (status < 0) {
         return status;
     }
