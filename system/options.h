@@ -71,6 +71,8 @@ bool options_check_devices(struct config *c,
                            struct error *e); /* options_devices.c: -device -global */
 /* Lists the network that k ("KIND,id=ID,...") says, unopened, at the end; k outlives it. */
 bool options_add_netdev(struct config *c, struct keyvals *k, struct error *e);
+/* Takes the closed network at *at off its list. */
+void options_drop_network(struct network **at);
 char *options_network_cards(void); /* what -nic model= takes; allocated */
 bool options_check_boot(struct config *c,
                         struct error *e); /* options_boot.c: -kernel -bios -L ... */

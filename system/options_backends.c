@@ -401,20 +401,20 @@ bool options_check_backends(struct config *c, struct error *e)
            check_shorts(c, "-monitor", &c->monitors, e) && check_shorts(c, "-gdb", &gdb, e);
 }
 
-static void free_networks(struct network *n)
+void options_drop_network(struct network **at)
 {
-    while (n) {
-        struct network *next = n->next;
-        mem_free(n->options);
-        mem_free(n);
-        n = next;
-    }
+    struct network *n = *at;
+    *at = n->next;
+    mem_free(n->options);
+    mem_free(n);
 }
 
 void options_free_backends(struct config *c)
 {
     options_free_disks(c);
-    free_networks(c->network_list);
+    while (c->network_list) {
+        options_drop_network(&c->network_list);
+    }
     while (c->card_list) {
         struct card *next = c->card_list->next;
         mem_free(c->card_list);

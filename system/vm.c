@@ -322,7 +322,7 @@ void vm_destroy(struct vm *vm)
         accel_destroy(vm->accel);
         vm->accel = NULL;
     }
-    vm_forget_taken(vm, false);
+    vm_free_taken(vm);
     machine_free(vm->machine);
     vm_close_backends(vm);
     if (vm->chardevs) {

@@ -59,12 +59,9 @@ struct vm {
     struct node_disk *node_disks; /* list */
     struct vm_job *jobs;          /* list */
 
-    unsigned macs; /* network cards that were given an address */
-    struct {
-        enum prop_type type;
-        char *id;
-    } taken[8]; /* back ends that the device which is being made has taken */
-    unsigned taken_count;
+    unsigned macs;          /* network cards that were given an address */
+    struct device *making;  /* NULL: the board takes what is taken */
+    struct vm_taken *taken; /* who of the devices has which back end */
 
     /* What vCPUs ask for, from their threads; the loop carries it out. */
     _Atomic unsigned requests; /* bit 1 << enum power_request */
@@ -147,27 +144,24 @@ void vm_power_post(struct vm *vm);
 void vm_halt(struct vm *vm);
 void vm_go(struct vm *vm);
 
-/* One device to make: what -device says, or what stands for -nic and -drive. */
-struct vm_device {
-    const char *where;
-    const char *driver, *id, *bus;
-    const struct keyval *items;
-    size_t count;
-    bool hot; /* it comes to a machine that runs */
-};
-/* NULL: e says why. */
-struct device *vm_make_device(struct vm *vm, const struct vm_device *r, struct error *e);
+/* The device that a group of -device says, of which driver, id and bus are taken out; hot: it comes
+ * to a machine that runs. where is for messages. NULL: e says why. */
+struct device *vm_make_device(struct vm *vm, struct keyvals *k, const char *where, bool hot,
+                              struct error *e);
 
-/* A device that is being made takes a back end; it has not come about, or has. */
+/* vm_hotplug.c: the device that is being made has taken a back end; d leaves all that it has; the
+ * list's end. */
 void vm_note_taken(struct vm *vm, enum prop_type type, const char *id);
-void vm_forget_taken(struct vm *vm, bool leave);
+void vm_leave_backends(struct vm *vm, const struct device *d);
+void vm_free_taken(struct vm *vm);
 
 /* vm_hotplug.c: control.device_add and device_del; machine.release. */
 bool vm_device_add(struct control *c, const char *text, struct error *e);
 bool vm_device_del(struct control *c, const char *id, struct error *e);
 void vm_release_device(void *opaque, struct device *d);
 
-/* vm_net.c: control.network, netdev_add and netdev_del. */
+/* vm_net.c: the network of that id, or NULL; control.network, netdev_add and netdev_del. */
+struct network *vm_find_network(struct vm *vm, const char *id);
 struct netdev *vm_network(struct control *c, const char *id, struct error *e);
 bool vm_netdev_add(struct control *c, const char *text, struct error *e);
 bool vm_netdev_del(struct control *c, const char *id, struct error *e);

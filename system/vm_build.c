@@ -15,15 +15,6 @@
 
 /* ---- back ends */
 
-static struct network *find_network(struct vm *vm, const char *id)
-{
-    struct network *n = vm->config->network_list;
-    while (n && strcmp(n->id, id) != 0) {
-        n = n->next;
-    }
-    return n;
-}
-
 static bool open_networks(struct vm *vm, struct error *e)
 {
     for (struct network *n = vm->config->network_list; n; n = n->next) {
@@ -45,7 +36,7 @@ static bool open_objects(struct vm *vm, struct error *e)
         if (o->kind != OBJECT_FILTER_DUMP) {
             continue;
         }
-        struct network *n = find_network(vm, o->netdev);
+        struct network *n = vm_find_network(vm, o->netdev);
         if (!n) {
             return error_set(e, "%s: netdev: there is no -netdev with id=%s", o->where, o->netdev);
         }
@@ -85,7 +76,7 @@ void vm_describe_networks(struct vm *vm, struct strbuf *out)
 
 static struct netdev *use_netdev(void *opaque, const char *id, struct error *e)
 {
-    struct network *n = find_network(opaque, id);
+    struct network *n = vm_find_network(opaque, id);
     if (!n || n->used) {
         error_set(e, n ? "the netdev '%s' has a device already" : "there is no -netdev with id=%s",
                   id);
@@ -127,6 +118,15 @@ static struct stream *serial(void *opaque, unsigned index)
 
 /* ---- devices */
 
+/* One device to make: what -device says, or what stands for -nic and -drive. */
+struct request {
+    const char *where;
+    const char *driver, *id, *bus;
+    const struct keyval *items;
+    size_t count;
+    bool hot; /* it comes to a machine that runs */
+};
+
 /* A property without a value is a switch that is on. */
 static const char *value_of(const struct keyval *item)
 {
@@ -134,7 +134,7 @@ static const char *value_of(const struct keyval *item)
 }
 
 /* Each network card gets an address of its own, counted on from QEMU's first. */
-static bool set_mac(struct vm *vm, struct device *d, const struct vm_device *r, struct error *e)
+static bool set_mac(struct vm *vm, struct device *d, const struct request *r, struct error *e)
 {
     const struct prop *p = d->cls->props;
     while (p && p->name && p->type != PROP_MAC) {
@@ -171,7 +171,7 @@ static bool no_such_bus(const struct machine *m, const struct device_class *cls,
     return false;
 }
 
-static bool choose_bus(struct vm *vm, struct device *d, const struct vm_device *r, struct error *e)
+static bool choose_bus(struct vm *vm, struct device *d, const struct request *r, struct error *e)
 {
     struct machine *m = vm->machine;
     enum bus_kind kind = d->cls->bus;
@@ -208,7 +208,7 @@ static bool can_come(const struct device *d, struct error *e)
                      d->bus ? d->bus->name : bus_kind_name(d->cls->bus));
 }
 
-struct device *vm_make_device(struct vm *vm, const struct vm_device *r, struct error *e)
+static struct device *make_device(struct vm *vm, const struct request *r, struct error *e)
 {
     const struct device_class *cls = device_class_find(r->driver);
     if (!cls) {
@@ -219,19 +219,20 @@ struct device *vm_make_device(struct vm *vm, const struct vm_device *r, struct e
         error_set(e, "%s: the id '%s' is taken", r->where, r->id);
         return NULL;
     }
-    vm_forget_taken(vm, false); /* by the board */
     struct device *d = device_new(cls, vm->machine, r->id);
     bool ok = choose_bus(vm, d, r, e) && (!r->hot || can_come(d, e)) && set_mac(vm, d, r, e);
     for (size_t i = 0; i < r->count && ok; i++) {
         ok = device_set(d, r->items[i].key, value_of(&r->items[i]), e);
     }
-    if (!ok || !device_create(d, e)) {
+    vm->making = d;
+    ok = ok && device_create(d, e);
+    vm->making = NULL;
+    if (!ok) {
         error_prefix(e, "%s: ", r->where);
         device_free(d);
-        vm_forget_taken(vm, true);
+        vm_leave_backends(vm, d); /* which is only a name now */
         return NULL;
     }
-    vm_forget_taken(vm, false);
     return d;
 }
 
@@ -248,37 +249,44 @@ static bool make_cards(struct vm *vm, struct error *e)
 {
     for (const struct card *c = vm->config->card_list; c; c = c->next) {
         struct keyval items[2] = {{"netdev", (char *)c->netdev}, {"mac", (char *)c->mac}};
-        struct vm_device r = {.where = c->where,
-                              .driver = card_driver(vm, c),
-                              .items = items,
-                              .count = c->mac ? 2 : 1};
+        struct request r = {.where = c->where,
+                            .driver = card_driver(vm, c),
+                            .items = items,
+                            .count = c->mac ? 2 : 1};
         if (!r.driver) {
             return error_set(e, "%s: the machine has no usual network card: model= is missing",
                              c->where);
         }
-        if (!vm_make_device(vm, &r, e)) {
+        if (!make_device(vm, &r, e)) {
             return false;
         }
     }
     return true;
 }
 
-static bool make_given(struct vm *vm, struct error *e)
+struct device *vm_make_device(struct vm *vm, struct keyvals *k, const char *where, bool hot,
+                              struct error *e)
 {
-    for (struct keyvals *k = vm->config->devices; k; k = k->next) {
-        char *driver = keyvals_take(k, "driver"), *id = keyvals_take(k, "id"),
-             *bus = keyvals_take(k, "bus");
-        struct vm_device r = {.where = k->where,
-                              .driver = driver,
+    char *driver = keyvals_take(k, "driver"), *id = keyvals_take(k, "id"),
+         *bus = keyvals_take(k, "bus");
+    const struct request r = {.where = where,
+                              .driver = driver ? driver : "",
                               .id = id,
                               .bus = bus,
                               .items = k->items,
-                              .count = k->count};
-        bool ok = vm_make_device(vm, &r, e);
-        mem_free(driver);
-        mem_free(id);
-        mem_free(bus);
-        if (!ok) {
+                              .count = k->count,
+                              .hot = hot};
+    struct device *d = make_device(vm, &r, e);
+    mem_free(driver);
+    mem_free(id);
+    mem_free(bus);
+    return d;
+}
+
+static bool make_given(struct vm *vm, struct error *e)
+{
+    for (struct keyvals *k = vm->config->devices; k; k = k->next) {
+        if (!vm_make_device(vm, k, k->where, false, e)) {
             return false;
         }
     }
@@ -294,11 +302,11 @@ static bool make_disks(struct vm *vm, struct error *e)
             continue;
         }
         struct keyval items[] = {{"drive", d->image.id}, {"serial", (char *)d->serial}};
-        struct vm_device r = {.where = d->where,
-                              .driver = pci ? "virtio-blk-pci" : "virtio-blk-device",
-                              .items = items,
-                              .count = d->serial ? 2 : 1};
-        if (!vm_make_device(vm, &r, e)) {
+        struct request r = {.where = d->where,
+                            .driver = pci ? "virtio-blk-pci" : "virtio-blk-device",
+                            .items = items,
+                            .count = d->serial ? 2 : 1};
+        if (!make_device(vm, &r, e)) {
             return false;
         }
     }

@@ -5,7 +5,6 @@
  */
 #include <string.h>
 
-#include "base/bits.h"
 #include "base/mem.h"
 #include "system/vm.h"
 
@@ -21,18 +20,9 @@ bool vm_device_add(struct control *c, const char *text, struct error *e)
     if (!k) {
         return false;
     }
-    char *driver = keyvals_take(k, "driver"), *id = keyvals_take(k, "id"),
-         *bus = keyvals_take(k, "bus");
-    const struct vm_device r = {.where = "device_add",
-                                .driver = driver ? driver : "",
-                                .id = id,
-                                .bus = bus,
-                                .items = k->items,
-                                .count = k->count,
-                                .hot = true};
     const bool running = was_running(vm);
     vm_halt(vm);
-    struct device *d = vm_make_device(vm, &r, e);
+    struct device *d = vm_make_device(vm, k, "device_add", true, e);
     if (d) {
         device_reset(d);
         d->bus->plug(d->bus, d);
@@ -40,9 +30,6 @@ bool vm_device_add(struct control *c, const char *text, struct error *e)
     if (running) {
         vm_go(vm);
     }
-    mem_free(driver);
-    mem_free(id);
-    mem_free(bus);
     keyvals_free(k);
     return d != NULL;
 }
@@ -74,66 +61,58 @@ struct release {
     struct device *device;
 };
 
-enum {
-    BACKENDS_MAX = 8 /* of one device */
-};
-
-struct backend {
+/* Device `by` has the back end. */
+struct vm_taken {
+    struct vm_taken *next;
+    const struct device *by;
     enum prop_type type;
     char *id;
 };
 
-/* The disks, networks and character back ends that d has; their number. */
-static unsigned list_backends(const struct device *d, struct backend list[BACKENDS_MAX])
-{
-    unsigned n = 0;
-    for (const struct prop *p = d->cls->props; p && p->name && n < BACKENDS_MAX; p++) {
-        const bool is_one = p->type == PROP_DRIVE || p->type == PROP_NETDEV ||
-                            p->type == PROP_CHARDEV;
-        const char *id = is_one ? *(char *const *)((const char *)d + p->offset) : NULL;
-        if (id) {
-            list[n++] = (struct backend){p->type, mem_strdup(id)};
-        }
-    }
-    return n;
-}
-
-static void leave(struct vm *vm, enum prop_type type, const char *id)
-{
-    if (type == PROP_DRIVE) {
-        vm_leave_disk(vm, id);
-    } else if (type == PROP_CHARDEV) {
-        chardevs_leave(vm->chardevs, id, false);
-    } else {
-        vm_leave_network(vm, id);
-    }
-}
-
 void vm_note_taken(struct vm *vm, enum prop_type type, const char *id)
 {
-    if (vm->taken_count < array_len(vm->taken)) {
-        vm->taken[vm->taken_count].type = type;
-        vm->taken[vm->taken_count++].id = mem_strdup(id);
+    if (vm->making) {
+        struct vm_taken *t = mem_alloc(sizeof(*t));
+        *t = (struct vm_taken){vm->taken, vm->making, type, mem_strdup(id)};
+        vm->taken = t;
     }
 }
 
-void vm_forget_taken(struct vm *vm, bool leaves)
+static void forget(struct vm_taken **at)
 {
-    while (vm->taken_count) {
-        const unsigned n = --vm->taken_count;
-        if (leaves) {
-            leave(vm, vm->taken[n].type, vm->taken[n].id);
+    struct vm_taken *t = *at;
+    *at = t->next;
+    mem_free(t->id);
+    mem_free(t);
+}
+
+static void leave(struct vm *vm, const struct vm_taken *t)
+{
+    if (t->type == PROP_DRIVE) {
+        vm_leave_disk(vm, t->id);
+    } else if (t->type == PROP_CHARDEV) {
+        chardevs_leave(vm->chardevs, t->id, false);
+    } else {
+        vm_leave_network(vm, t->id);
+    }
+}
+
+void vm_leave_backends(struct vm *vm, const struct device *d)
+{
+    for (struct vm_taken **at = &vm->taken; *at;) {
+        if ((*at)->by == d) {
+            leave(vm, *at);
+            forget(at);
+        } else {
+            at = &(*at)->next;
         }
-        mem_free(vm->taken[n].id);
     }
 }
 
-/* They may have another user. */
-static void leave_backends(struct vm *vm, struct backend *list, unsigned n)
+void vm_free_taken(struct vm *vm)
 {
-    for (unsigned i = 0; i < n; i++) {
-        leave(vm, list[i].type, list[i].id);
-        mem_free(list[i].id);
+    while (vm->taken) {
+        forget(&vm->taken);
     }
 }
 
@@ -150,14 +129,12 @@ static struct device *on_its_bus(const struct machine *m, const struct device *d
 /* d, what is on its buses before it: as deep as bridges were nested. */
 static void free_device(struct vm *vm, struct device *d)
 {
-    struct backend list[BACKENDS_MAX];
     struct device *other;
     while ((other = on_its_bus(vm->machine, d)) != NULL) {
         free_device(vm, other);
     }
-    const unsigned n = list_backends(d, list);
     device_free(d);
-    leave_backends(vm, list, n);
+    vm_leave_backends(vm, d); /* which is only a name now */
 }
 
 /* d may have gone meanwhile, with a bridge before it. */

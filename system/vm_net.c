@@ -37,6 +37,11 @@ static struct netdev *first_user_network(struct vm *vm, struct error *e)
     return NULL;
 }
 
+struct network *vm_find_network(struct vm *vm, const char *id)
+{
+    return *find(vm, id);
+}
+
 struct netdev *vm_network(struct control *c, const char *id, struct error *e)
 {
     struct vm *vm = (struct vm *)c;
@@ -74,9 +79,7 @@ bool vm_netdev_add(struct control *c, const char *text, struct error *e)
     }
     (*n)->netdev = netdev_open((*n)->kind, (*n)->id, (*n)->options, (*n)->count, e);
     if (!(*n)->netdev) {
-        mem_free((*n)->options);
-        mem_free(*n);
-        *n = NULL;
+        options_drop_network(n);
         return false;
     }
     return true;
@@ -93,9 +96,7 @@ bool vm_netdev_del(struct control *c, const char *id, struct error *e)
         return error_set(e, "the network '%s' has a device; device_del that first", id);
     }
     netdev_close(n->netdev);
-    *at = n->next;
-    mem_free(n->options);
-    mem_free(n);
+    options_drop_network(at);
     return true;
 }
 
