@@ -26,8 +26,7 @@ enum {
 enum command {
     ALLOCATE = 1,
     ADD_POINTER = 2,
-    ADD_CHECKSUM = 3,
-    WRITE_POINTER = 4
+    ADD_CHECKSUM = 3
 };
 
 /* ---- commands */
@@ -74,14 +73,6 @@ static void add_checksum(struct acpi_tables *t, const char *file, size_t at, siz
 void acpi_command_pointer(struct acpi_tables *t, size_t offset, unsigned bytes, const char *file)
 {
     add_pointer(t, TABLES, offset, bytes, file);
-}
-
-void acpi_command_write_pointer(struct acpi_tables *t, const char *writable, const char *of,
-                                uint32_t from)
-{
-    uint8_t *p = add_command(t, WRITE_POINTER, writable, of);
-    store_le32(p + 4, from);
-    p[8] = 8;
 }
 
 /* ---- tables */

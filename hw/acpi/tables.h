@@ -51,9 +51,6 @@ void acpi_put_pointer(struct acpi_tables *t, uint32_t to);
 void acpi_command_allocate(struct acpi_tables *t, const char *file, uint32_t align, bool low);
 /* The bytes at offset of the tables' blob, an offset in file, become an address. */
 void acpi_command_pointer(struct acpi_tables *t, size_t offset, unsigned bytes, const char *file);
-/* The firmware writes the address at offset `from` in file `of` into the writable file. */
-void acpi_command_write_pointer(struct acpi_tables *t, const char *writable, const char *of,
-                                uint32_t from);
 
 /* XSDT and RSDP, and all as files of that fw_cfg device. t is empty then. */
 bool acpi_finish(struct acpi_tables *t, struct device *fw_cfg, struct error *e);

@@ -115,17 +115,13 @@ static void unknown_write(unsigned offset, uint32_t value)
     log_guest("virtio-mmio", "write of 0x%x to read-only or unknown register 0x%x", value, offset);
 }
 
-/* Registers of version 1. */
-static uint32_t legacy_read(struct virtio_device *v, unsigned offset)
+/* What both interfaces have. */
+static uint32_t shared_read(struct virtio_device *v, unsigned offset)
 {
     const struct virtqueue *q = virtio_selected(v);
     switch (offset) {
-    case DEVICE_FEATURES:
-        return v->feature_select ? 0 : virtio_legacy_features(v);
     case QUEUE_NUM_MAX:
         return q ? q->size_max : 0;
-    case QUEUE_PFN:
-        return virtio_legacy_pfn(v, v->legacy_page_bytes);
     case STATUS:
         return atomic_get(&v->status);
     default:
@@ -133,28 +129,49 @@ static uint32_t legacy_read(struct virtio_device *v, unsigned offset)
     }
 }
 
-static void legacy_write(struct virtio_device *v, unsigned offset, uint32_t value)
+static void shared_write(struct virtio_device *v, unsigned offset, uint32_t value)
 {
     switch (offset) {
     case DEVICE_FEATURES_SEL:
         v->feature_select = value;
         break;
-    case DRIVER_FEATURES:
-        if (v->driver_feature_select == 0) {
-            virtio_legacy_set_features(v, value);
-        }
-        break;
     case DRIVER_FEATURES_SEL:
         v->driver_feature_select = value;
-        break;
-    case PAGE_BYTES:
-        v->legacy_page_bytes = value;
         break;
     case QUEUE_SEL:
         v->queue_select = value;
         break;
     case QUEUE_NUM:
         virtio_queue_set_size(v, value);
+        break;
+    default:
+        unknown_write(offset, value);
+    }
+}
+
+/* Registers of version 1. */
+static uint32_t legacy_read(struct virtio_device *v, unsigned offset)
+{
+    switch (offset) {
+    case DEVICE_FEATURES:
+        return v->feature_select ? 0 : virtio_legacy_features(v);
+    case QUEUE_PFN:
+        return virtio_legacy_pfn(v, v->legacy_page_bytes);
+    default:
+        return shared_read(v, offset);
+    }
+}
+
+static void legacy_write(struct virtio_device *v, unsigned offset, uint32_t value)
+{
+    switch (offset) {
+    case DRIVER_FEATURES:
+        if (v->driver_feature_select == 0) {
+            virtio_legacy_set_features(v, value);
+        }
+        break;
+    case PAGE_BYTES:
+        v->legacy_page_bytes = value;
         break;
     case QUEUE_ALIGN:
         v->legacy_align = value;
@@ -166,7 +183,7 @@ static void legacy_write(struct virtio_device *v, unsigned offset, uint32_t valu
         virtio_legacy_set_status(v, value);
         break;
     default:
-        unknown_write(offset, value);
+        shared_write(v, offset, value);
     }
 }
 
@@ -176,19 +193,15 @@ static uint32_t register_read(struct virtio_device *v, unsigned offset)
     switch (offset) {
     case DEVICE_FEATURES:
         return virtio_features_read(v, v->feature_select);
-    case QUEUE_NUM_MAX:
-        return q ? q->size_max : 0;
     case QUEUE_READY:
         return q && q->s->enabled;
-    case STATUS:
-        return atomic_get(&v->status);
     case CONFIG_GENERATION:
         return virtio_generation(v);
     default:
         if (offset >= SHM_LEN_LOW && offset <= SHM_BASE_HIGH) {
             return UINT32_MAX; /* 4.2.2: no such region */
         }
-        return unknown_read(offset);
+        return shared_read(v, offset);
     }
 }
 
@@ -231,20 +244,8 @@ static uint64_t mmio_read(void *opaque, uint64_t offset, unsigned size)
 static void register_write(struct virtio_device *v, unsigned offset, uint32_t value)
 {
     switch (offset) {
-    case DEVICE_FEATURES_SEL:
-        v->feature_select = value;
-        break;
     case DRIVER_FEATURES:
         virtio_features_write(v, v->driver_feature_select, value);
-        break;
-    case DRIVER_FEATURES_SEL:
-        v->driver_feature_select = value;
-        break;
-    case QUEUE_SEL:
-        v->queue_select = value;
-        break;
-    case QUEUE_NUM:
-        virtio_queue_set_size(v, value);
         break;
     case QUEUE_READY:
         virtio_queue_enable(v, value & 1);
@@ -265,7 +266,7 @@ static void register_write(struct virtio_device *v, unsigned offset, uint32_t va
         virtio_queue_set_address(v, VIRTIO_AREA_DEVICE, offset & 4, value);
         break;
     default:
-        unknown_write(offset, value);
+        shared_write(v, offset, value);
     }
 }
 
