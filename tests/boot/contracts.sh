@@ -14,7 +14,7 @@ guests=$PWD/tests/guests
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp" || exit 2
-aarch64-linux-gnu-as -o guest.o "$guests/contract.S" 2> err || { echo "skip contracts: the guest does not assemble: $(head -1 err)"; exit 0; }
+aarch64-linux-gnu-as -I "$guests" -o guest.o "$guests/contract.S" 2> err || { echo "skip contracts: the guest does not assemble: $(head -1 err)"; exit 0; }
 for at in 40000000 40080000 40100000 41000000; do
     aarch64-linux-gnu-ld -n -Ttext 0x$at -o guest-$at.elf guest.o
 done

@@ -40,6 +40,21 @@ must() {
     [ -z "${3:-}" ] || [[ $answer == $3 ]] || failed "$name" "'$2': $answer"
 }
 
+# gone ID: the machine has no such device, soon
+gone() {
+    for _ in 1 2 3 4 5; do
+        monitor 'info qtree' '*'
+        [[ $said == *"id \"$1\""* ]] || return
+        sleep 1
+    done
+    failed "$name" "the device $1 is still there"
+}
+
+# power 0|1: the guest has switched the slot off or on, soon
+power() {
+    must 60 "until [ \"\$(cat /sys/bus/pci/slots/1/power)\" = $1 ]; do sleep 1; done"
+}
+
 passed() {
     [ -z "$trouble" ] || failed "$name" complaint
     echo "ok $name"
@@ -65,12 +80,7 @@ monitor "device_add virtio-rng-pci,bus=rp1,addr=0" '*taken by virtio-blk-pci*'
 monitor "device_del v1"
 must 60 'while [ -e /dev/vda ]; do sleep 1; done'
 must 20 'while grep -q 1 /sys/bus/pci/slots/1/adapter; do sleep 1; done'
-for try in 1 2 3 4 5; do
-    monitor 'info qtree' '*'
-    [[ $said == *'id "v1"'* ]] || break
-    sleep 1
-done
-[[ $said != *'id "v1"'* ]] || failed $name "the device is still there"
+gone v1
 monitor "device_del v1" '*there is no device with id=v1*'
 monitor "device_add virtio-blk-pci,drive=d1,id=v2,bus=rp1,serial=again"
 must 60 'until [ -e /dev/vda ]; do sleep 1; done; cat /sys/block/vda/serial' again
@@ -81,11 +91,7 @@ name=what_failed_to_come_has_taken_nothing
 echo "# $name"
 monitor "device_del v2"
 must 60 'while [ -e /dev/vda ]; do sleep 1; done'
-for try in 1 2 3 4 5; do
-    monitor 'info qtree' '*'
-    [[ $said == *'id "v2"'* ]] || break
-    sleep 1
-done
+gone v2
 monitor "device_add virtio-blk-pci,drive=d1,id=v3,bus=rp1,queue-size=3" '*queue-size*'
 monitor "device_add virtio-blk-pci,drive=d1,id=v2,bus=rp1"
 must 60 'until [ -e /dev/vda ]; do sleep 1; done'
@@ -94,12 +100,7 @@ passed
 name=a_network_comes_and_works
 echo "# $name"
 must 20 'echo 0 > /sys/bus/pci/slots/1/power'
-for try in 1 2 3 4 5; do
-    monitor 'info qtree' '*'
-    [[ $said == *'id "v2"'* ]] || break
-    sleep 1
-done
-[[ $said != *'id "v2"'* ]] || failed $name "the guest's power switch has not let go of the disk"
+gone v2
 monitor "netdev_add user,id=n1"
 monitor "device_add virtio-net-pci,netdev=n1,id=nic,bus=rp1"
 must 60 'until [ -e /sys/class/net/eth0 ]; do sleep 1; done; ip link set eth0 up'
@@ -117,17 +118,12 @@ passed
 
 name=devices_behind_one_that_goes_go_with_it
 echo "# $name"
-must 20 'while [ "$(cat /sys/bus/pci/slots/1/power)" = 1 ]; do sleep 1; done'
+power 0
 monitor "device_add pcie-pci-bridge,id=bridge,bus=rp1"
-must 60 'until [ "$(cat /sys/bus/pci/slots/1/power)" = 1 ]; do sleep 1; done'
+power 1
 monitor "device_del bridge"
-must 60 'while [ "$(cat /sys/bus/pci/slots/1/power)" = 1 ]; do sleep 1; done'
-for try in 1 2 3 4 5; do
-    monitor 'info qtree' '*'
-    [[ $said == *'id "bridge"'* ]] || break
-    sleep 1
-done
-[[ $said != *'id "bridge"'* ]] || failed $name "the bridge is still there"
+power 0
+gone bridge
 passed
 
 name=what_cannot_come_says_why

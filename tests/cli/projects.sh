@@ -13,7 +13,7 @@ table=$PWD/tests/cli/projects
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp" || exit 2
-aarch64-linux-gnu-as -o guest.o "$guests/contract.S" 2> err || { echo "skip projects: the guest does not assemble: $(head -1 err)"; exit 0; }
+aarch64-linux-gnu-as -I "$guests" -o guest.o "$guests/contract.S" 2> err || { echo "skip projects: the guest does not assemble: $(head -1 err)"; exit 0; }
 aarch64-linux-gnu-ld -n -Ttext 0x40100000 -o elf guest.o
 aarch64-linux-gnu-objcopy -O binary elf raw
 perl "$guests/kernels.pl" image raw image offset=0 size=0x10000

@@ -11,13 +11,12 @@
 #include "cpu/arm/a64_decode.h"
 #include "cpu/arm/cpu.h"
 #include "cpu/arm/exception.h"
-#include "tcg/host.h"
+#include "tests/support/levels.h"
 #ifndef FUZZ_LIBFUZZER
 #include "tests/test.h"
 #endif
 
 #define PC UINT64_C(0xffff000012345000)
-#define LEVELS 3
 #define MODELS 4
 #define HEADER 16
 #define CODE_BYTES 4096
@@ -25,9 +24,7 @@
 /* Once for the process. */
 struct rig {
     struct vcpu *cpus[MODELS];
-    struct host *hosts[LEVELS]; /* NULL: this host does not offer the level */
-    struct compiler *compilers[LEVELS];
-    struct ir_builder builder;
+    struct levels levels;
 };
 
 static struct rig *rig_get(void)
@@ -44,16 +41,7 @@ static struct rig *rig_get(void)
         rig.cpus[i] = arm_cpu_class.create(models[i], 0, &e);
         arm_cpu_class.reset(rig.cpus[i]);
     }
-    for (unsigned i = 0; i < LEVELS; i++) {
-        const struct host_config c = {.layout = VCPU_LAYOUT,
-                                      .guest = arm_cpu_class.ir,
-                                      .cache_bytes = 1 << 20,
-                                      .level = 2 + (int)i,
-                                      .counted = i == 1};
-        rig.hosts[i] = host_create(&c, &e);
-        rig.compilers[i] = rig.hosts[i] ? host_compiler_create(rig.hosts[i]) : NULL;
-    }
-    ir_builder_init(&rig.builder, arm_cpu_class.ir);
+    levels_open(&rig.levels, &arm_cpu_class);
     return &rig;
 }
 
@@ -71,30 +59,13 @@ static uint64_t mode_of(uint64_t bits, uint64_t more)
     return el ? mode : mode | (more >> 16 & 0x7ffff) << MODE_TRAPS_SHIFT;
 }
 
-static bool compile(struct host *h, struct compiler *c, struct ir_builder *b)
-{
-    struct block blk = {
-        .pc = b->pc, .mode_key = b->mode_key, .bytes = b->guest_bytes, .valid = true};
-
-    if (host_compile(c, b, &blk)) {
-        return blk.entry && blk.code_bytes;
-    }
-    host_reset(h); /* it was full, or is the first */
-    host_compiler_renew(c);
-    blk = (struct block){
-        .pc = b->pc, .mode_key = b->mode_key, .bytes = b->guest_bytes, .valid = true};
-    return host_compile(c, b, &blk);
-}
-
 /* NULL: all is well. */
 static const char *run_input(const uint8_t *data, size_t n)
 {
-    static char why[300];
     struct rig *r = rig_get();
     static uint8_t code[CODE_BYTES];
     uint8_t header[HEADER + 1] = {0};
     char text[128];
-    struct error e = {""};
 
     memcpy(header, data, n < sizeof(header) ? n : sizeof(header));
     n = n > sizeof(header) ? n - sizeof(header) : 0;
@@ -109,22 +80,9 @@ static const char *run_input(const uint8_t *data, size_t n)
             return "the text of an instruction";
         }
     }
-    for (unsigned level = 0; level < LEVELS; level++) {
-        struct ir_builder *b = &r->builder;
-        ir_begin(b, PC, mode_of(load_le64(header), load_le64(header + 8)));
-        b->code = code;
-        b->code_bytes = (uint32_t)n;
-        b->max_guest_insns = UINT32_MAX;
-        arm_cpu_class.translate(r->cpus[header[HEADER] % MODELS], b);
-        if (!ir_verify(b, &e)) {
-            snprintf(why, sizeof(why), "%s", e.text);
-            return why;
-        }
-        if (r->hosts[level] && !compile(r->hosts[level], r->compilers[level], b)) {
-            return "a block that does not fit into an empty cache";
-        }
-    }
-    return NULL;
+    const struct levels_code c = {
+        .code = code, .n = n, .pc = PC, .mode = mode_of(load_le64(header), load_le64(header + 8))};
+    return levels_translate(&r->levels, r->cpus[header[HEADER] % MODELS], &c);
 }
 
 #ifdef FUZZ_LIBFUZZER

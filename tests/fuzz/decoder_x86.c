@@ -10,21 +10,18 @@
 #include "base/mem.h"
 #include "cpu/x86/cpu.h"
 #include "cpu/x86/x86_decode.h"
-#include "tcg/host.h"
+#include "tests/support/levels.h"
 #ifndef FUZZ_LIBFUZZER
 #include "tests/test.h"
 #endif
 
-#define LEVELS 3
 #define HEADER 8
 #define CODE_BYTES 4096
 
 /* Once for the process. */
 struct rig {
     struct vcpu *cpu;
-    struct host *hosts[LEVELS]; /* NULL: this host does not offer the level */
-    struct compiler *compilers[LEVELS];
-    struct ir_builder builder;
+    struct levels levels;
 };
 
 static struct rig *rig_get(void)
@@ -37,16 +34,7 @@ static struct rig *rig_get(void)
     }
     rig.cpu = x86_cpu_class.create("max", 0, &e);
     x86_cpu_class.reset(rig.cpu);
-    for (unsigned i = 0; i < LEVELS; i++) {
-        const struct host_config c = {.layout = VCPU_LAYOUT,
-                                      .guest = x86_cpu_class.ir,
-                                      .cache_bytes = 1 << 20,
-                                      .level = 2 + (int)i,
-                                      .counted = i == 1};
-        rig.hosts[i] = host_create(&c, &e);
-        rig.compilers[i] = rig.hosts[i] ? host_compiler_create(rig.hosts[i]) : NULL;
-    }
-    ir_builder_init(&rig.builder, x86_cpu_class.ir);
+    levels_open(&rig.levels, &x86_cpu_class);
     return &rig;
 }
 
@@ -63,30 +51,13 @@ static uint64_t mode_of(uint64_t bits)
     return key & X86_KEY_PROTECTED ? key & ~(uint64_t)X86_KEY_VM86 : key;
 }
 
-static bool compile(struct host *h, struct compiler *c, struct ir_builder *b)
-{
-    struct block blk = {
-        .pc = b->pc, .mode_key = b->mode_key, .bytes = b->guest_bytes, .valid = true};
-
-    if (host_compile(c, b, &blk)) {
-        return blk.entry && blk.code_bytes;
-    }
-    host_reset(h); /* it was full, or is the first */
-    host_compiler_renew(c);
-    blk = (struct block){
-        .pc = b->pc, .mode_key = b->mode_key, .bytes = b->guest_bytes, .valid = true};
-    return host_compile(c, b, &blk);
-}
-
 /* NULL: all is well. */
 static const char *run_input(const uint8_t *data, size_t n)
 {
-    static char why[300];
     static uint8_t code[CODE_BYTES];
     struct rig *r = rig_get();
     uint8_t header[HEADER] = {0};
     char text[128];
-    struct error e = {""};
 
     memcpy(header, data, n < HEADER ? n : HEADER);
     n = n > HEADER ? n - HEADER : 0;
@@ -106,23 +77,12 @@ static const char *run_input(const uint8_t *data, size_t n)
             return "the text of an instruction";
         }
     }
-    for (unsigned level = 0; level < LEVELS; level++) {
-        struct ir_builder *b = &r->builder;
-        ir_begin(b, pc, mode);
-        ir_set_aux(b, (mode & 3) == 2 ? 0 : UINT64_C(0x12340) << 32);
-        b->code = code;
-        b->code_bytes = (uint32_t)n;
-        b->max_guest_insns = UINT32_MAX;
-        x86_cpu_class.translate(r->cpu, b);
-        if (!ir_verify(b, &e)) {
-            snprintf(why, sizeof(why), "%s", e.text);
-            return why;
-        }
-        if (r->hosts[level] && !compile(r->hosts[level], r->compilers[level], b)) {
-            return "a block that does not fit into an empty cache";
-        }
-    }
-    return NULL;
+    const struct levels_code c = {.code = code,
+                                  .n = n,
+                                  .pc = pc,
+                                  .mode = mode,
+                                  .aux = (mode & 3) == 2 ? 0 : UINT64_C(0x12340) << 32};
+    return levels_translate(&r->levels, r->cpu, &c);
 }
 
 #ifdef FUZZ_LIBFUZZER

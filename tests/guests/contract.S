@@ -9,6 +9,8 @@
     .equ RAM_BYTES, 128 << 20
     .equ PSCI_SYSTEM_OFF, 0x84000008
 
+    .include "report.inc"
+
     .macro say name, value
     mov x21, \value
     adr x20, \name
@@ -52,25 +54,7 @@ scan:
     hvc #0
     b .
 
-/* Writes the string at x20, x21 in hexadecimal and a new line. */
-report:
-    ldrb w0, [x20], #1
-    cbz w0, 1f
-    str w0, [x19]
-    b report
-1:  mov w22, #16
-2:  ror x21, x21, #60
-    and w0, w21, #15
-    cmp w0, #10
-    add w1, w0, #'0'
-    add w0, w0, #('a' - 10)
-    csel w0, w1, w0, lo
-    str w0, [x19]
-    sub w22, w22, #1
-    cbnz w22, 2b
-    mov w0, #'\n'
-    str w0, [x19]
-    ret
+    report_routine 16
 
 x0_is:
     .asciz "x0 "

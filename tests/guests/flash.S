@@ -10,6 +10,8 @@
     .equ WORDS, 65536 /* of a block of 256 KiB */
     .equ PSCI_SYSTEM_OFF, 0x84000008
 
+    .include "report.inc"
+
     .macro say name, value
     mov w21, \value
     adr x20, \name
@@ -82,25 +84,7 @@ wait:
     bic w0, w0, w1
     ret
 
-/* Writes the string at x20, w21 in hexadecimal and a new line. */
-report:
-    ldrb w0, [x20], #1
-    cbz w0, 1f
-    str w0, [x19]
-    b report
-1:  mov w22, #8
-2:  ror w21, w21, #28
-    and w0, w21, #15
-    cmp w0, #10
-    add w1, w0, #'0'
-    add w0, w0, #('a' - 10)
-    csel w0, w1, w0, lo
-    str w0, [x19]
-    sub w22, w22, #1
-    cbnz w22, 2b
-    mov w0, #'\n'
-    str w0, [x19]
-    ret
+    report_routine 8
 
 found:
     .asciz "found "

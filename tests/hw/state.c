@@ -35,18 +35,6 @@ static struct stream *give_line(void *opaque, const char *id, struct error *e)
     return &line.stream;
 }
 
-static void open_disk(void)
-{
-    char path[] = "/var/tmp/dragoman-state.XXXXXX";
-    struct error e = {"no disk"};
-    const int fd = mkstemp(path);
-    CHECK(fd >= 0 && ftruncate(fd, 1 << 20) == 0);
-    close(fd);
-    disk = block_open(NULL, &(struct block_options){.file = path, .format = "raw"}, &e);
-    CHECK_MSG(disk, "%s", e.text);
-    unlink(path);
-}
-
 /* "CLASS,property=value": a device of each class that a board has not by itself. */
 static const char *const extras[] = {
     "virtio-blk-device,drive=d",
@@ -205,7 +193,7 @@ TEST(every_class_has_the_same_state_after_loading_into_another_machine)
     bool seen[CLASSES_MAX] = {false};
     log_set_mask(0);
     test_stream_init(&line);
-    open_disk();
+    disk = test_disk(1 << 20);
     run("2", seen);
     run("3", seen);
     for (unsigned i = 0; device_classes[i]; i++) {

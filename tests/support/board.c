@@ -3,6 +3,7 @@
 #include "tests/support/board.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -21,6 +22,29 @@ static void end(struct test_board *b, int status)
     b->status = status;
     os_cond_signal(&b->changed);
     os_mutex_unlock(&b->lock);
+}
+
+static uint64_t read_end(void *opaque, uint64_t offset, unsigned size)
+{
+    (void)opaque, (void)offset, (void)size;
+    return 0;
+}
+
+static void write_end(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    struct test_board *b = opaque;
+    (void)offset, (void)value, (void)size;
+    end(b, 0);
+    atomic_store(&b->vcpus[0]->powered_off, true);
+    vcpu_exit_soon(b->vcpus[0]);
+}
+
+void test_board_add_end(struct test_board *b, struct space *s, paddr a)
+{
+    static const struct mmio_ops ops = {.read = read_end, .write = write_end};
+    space_add(
+        s, &(struct mem_range){
+               .base = a, .size = 4, .kind = RANGE_MMIO, .name = "end", .ops = &ops, .opaque = b});
 }
 
 static void request(struct power *p, enum power_request r)

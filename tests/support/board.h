@@ -51,6 +51,9 @@ bool test_board_go(struct test_board *b, const struct accel_config *config, unsi
  */
 bool test_board_go_oracle(struct test_board *b, uint64_t insns);
 
+/* A write to the 4 bytes at a of the space, of memory or I/O ports, ends the guest of one vCPU. */
+void test_board_add_end(struct test_board *b, struct space *s, paddr a);
+
 /* All vCPUs stand at entry, each with its number as the argument. */
 void test_board_boot_all(struct test_board *b, uint64_t entry);
 

@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/mem.h"
+#include "block/block.h"
 
 static void must(bool good, const struct error *e)
 {
@@ -159,4 +161,21 @@ size_t test_stream_feed(struct test_stream *s, const void *bytes, size_t n)
         s->reader.read(s->reader.opaque, bytes, n);
     }
     return n;
+}
+
+struct block *test_disk(uint64_t bytes)
+{
+    char path[] = "/var/tmp/dragoman-disk.XXXXXX";
+    struct error e = {"no file"};
+    const int fd = mkstemp(path);
+    const bool made = fd >= 0 && ftruncate(fd, (off_t)bytes) == 0;
+    close(fd);
+    struct block *b =
+        made ? block_open(NULL, &(struct block_options){.file = path, .format = "raw"}, &e) : NULL;
+    unlink(path);
+    if (!b) {
+        fprintf(stderr, "%s: %s\n", path, e.text);
+        exit(2);
+    }
+    return b;
 }

@@ -34,6 +34,9 @@ static inline void test_store32(struct machine *m, paddr a, uint32_t value)
     test_store(m, a, 4, value);
 }
 
+/* A disk of that size, of zeros, that goes with the program. */
+struct block *test_disk(uint64_t bytes);
+
 /* Watches a line. */
 struct test_line {
     int level;

@@ -212,26 +212,6 @@ static void enter_long_mode(struct test_board *b)
     c->r[X86_RSP] = STACK_TOP;
 }
 
-static uint64_t read_port(void *opaque, uint64_t offset, unsigned size)
-{
-    (void)opaque, (void)offset, (void)size;
-    return 0;
-}
-
-static void write_port(void *opaque, uint64_t offset, uint64_t value, unsigned size)
-{
-    struct test_board *b = opaque;
-    (void)offset, (void)value, (void)size;
-    os_mutex_lock(&b->lock);
-    b->ended = true;
-    os_cond_signal(&b->changed);
-    os_mutex_unlock(&b->lock);
-    atomic_store(&b->vcpus[0]->powered_off, true);
-    vcpu_exit_soon(b->vcpus[0]);
-}
-
-static const struct mmio_ops ports = {.read = read_port, .write = write_port};
-
 bool x86_guest_run(const struct x86_batch *batch, const struct accel_config *config,
                    struct x86_results *out)
 {
@@ -240,12 +220,7 @@ bool x86_guest_run(const struct x86_batch *batch, const struct accel_config *con
     if (!b) {
         return false;
     }
-    space_add(b->spaces[1], &(struct mem_range){.base = PORT,
-                                                .size = 4,
-                                                .kind = RANGE_MMIO,
-                                                .name = "end",
-                                                .ops = &ports,
-                                                .opaque = b});
+    test_board_add_end(b, b->spaces[1], PORT);
     put_segments(b);
     put_vectors(b);
     put_pages(b);

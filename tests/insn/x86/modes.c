@@ -140,26 +140,6 @@ __asm__(".pushsection .rodata\n"
         ".popsection\n");
 extern const uint8_t x86_modes[], x86_modes_end[];
 
-static uint64_t read_port(void *opaque, uint64_t offset, unsigned size)
-{
-    (void)opaque, (void)offset, (void)size;
-    return 0;
-}
-
-static void write_port(void *opaque, uint64_t offset, uint64_t value, unsigned size)
-{
-    struct test_board *b = opaque;
-    (void)offset, (void)value, (void)size;
-    os_mutex_lock(&b->lock);
-    b->ended = true;
-    os_cond_signal(&b->changed);
-    os_mutex_unlock(&b->lock);
-    atomic_store(&b->vcpus[0]->powered_off, true);
-    vcpu_exit_soon(b->vcpus[0]);
-}
-
-static const struct mmio_ops ports = {.read = read_port, .write = write_port};
-
 /* Pages of 2 MiB at their own addresses, for the first GiB. */
 static void put_tables(struct test_board *b)
 {
@@ -178,12 +158,7 @@ static void go_through_modes(const struct accel_config *config)
     struct error e = {""};
     struct test_board *b = test_board_new(&x86_cpu_class, "max", 1, 0, 0x200000, &e);
     REQUIRE(b);
-    space_add(b->spaces[1], &(struct mem_range){.base = PORT,
-                                                .size = 4,
-                                                .kind = RANGE_MMIO,
-                                                .name = "end",
-                                                .ops = &ports,
-                                                .opaque = b});
+    test_board_add_end(b, b->spaces[1], PORT);
     memcpy(b->ram + START, x86_modes, (size_t)(x86_modes_end - x86_modes));
     put_tables(b);
     x86_segment_real(&x86_cpu(b->vcpus[0])->seg[X86_CS], 0);

@@ -34,10 +34,8 @@ _start:
     .global entry_registers
 entry_registers: .skip 80
 
-    .text
-    /* u64 peek_call(code, x0): the x0 that the code leaves, or what it ran into */
-    .global peek_call
-peek_call:
+    /* What a function keeps for its caller, on the stack, and where that is. */
+    .macro keep
     stp x29, x30, [sp, #-96]!
     stp x19, x20, [sp, #16]
     stp x21, x22, [sp, #32]
@@ -47,6 +45,13 @@ peek_call:
     adr x9, saved_sp
     mov x10, sp
     stp x10, xzr, [x9]
+    .endm
+
+    .text
+    /* u64 peek_call(code, x0): the x0 that the code leaves, or what it ran into */
+    .global peek_call
+peek_call:
+    keep
     mov x9, x0
     mov x0, x1
     blr x9
@@ -62,15 +67,7 @@ end_call:
     /* u64 peek_el0(code): the same at EL0; the code ends by SVC 0x7ee, its x0 is the result */
     .global peek_el0
 peek_el0:
-    stp x29, x30, [sp, #-96]!
-    stp x19, x20, [sp, #16]
-    stp x21, x22, [sp, #32]
-    stp x23, x24, [sp, #48]
-    stp x25, x26, [sp, #64]
-    stp x27, x28, [sp, #80]
-    adr x9, saved_sp
-    mov x10, sp
-    stp x10, xzr, [x9]
+    keep
     msr elr_el1, x0
     mov x9, #0x3c0
     msr spsr_el1, x9
