@@ -182,7 +182,7 @@ check:
 		$(foreach v,$(VARIANTS),$(VARIANT_TESTS:$(BUILD)/%=$(BUILD)-$(v)/%))
 
 check-all:
-	@+TEST_SCALE=$(or $(TEST_SCALE),20) $(SUBMAKE) check VARIANTS="asan tsan debug"
+	@+TEST_SCALE=$(or $(TEST_SCALE),20) TEST_FUZZ_SECONDS=$(or $(TEST_FUZZ_SECONDS),600) $(SUBMAKE) check VARIANTS="asan tsan debug"
 
 variant-tests: $(VARIANT_TESTS)
 variant-%: $(BUILD)-%/config.mk
@@ -241,7 +241,7 @@ define HELP
   make demo         fetches a Debian arm64 guest and boots it to a shell
   make check        all tests, as continuous integration runs them
   make check-quick  the tests that need no guest, for the inner loop
-  make check-all    all tests with 20 times the random cases, thread sanitizer and debug builds too
+  make check-all    all tests with 20 times the random cases, each fuzz target for ten minutes, other builds too
   make bench        speed beside QEMU 10: a table of ratios
   make docs         references derived from tables: build/docs/ir.md
   make lint         include graph, sizes, format, compiler warnings

@@ -50,6 +50,22 @@ verdict program_that_does_not_end_is_a_failure 1 'hang \(program\): no end withi
 verdict program_that_says_nothing_is_a_failure 1 'silent \(program\): exit status 0 and no result' silent
 verdict status_without_a_failed_test_is_a_failure 1 'dishonest \(program\): exit status 3' dishonest
 verdict program_may_ask_for_more_time 0 '^1 passed, 0 failed, 0 skipped$' patient
+program random <<'P'
+echo "# TEST_SEED=$TEST_SEED"; echo "ok first"; echo "not ok second: $TEST_SEED is wrong"; exit 1
+P
+program fuzz <<'P'
+echo "# TEST_SEED=$TEST_SEED"
+[ "$TEST_SEED" -lt 9 ] && echo "ok first" || { echo "not ok first"; exit 1; }
+P
+mkdir -p "$tmp/b-asan/tests/fuzz"
+mv "$tmp/fuzz" "$tmp/b-asan/tests/fuzz/one"
+verdict runs_have_seeds_that_are_said 1 '^random tests: TEST_SEED=0x[0-9a-f]{12} gives' random
+one=$(cd "$tmp" && BUILD=b tests/run random | sed -n 's/.* is wrong//p')
+two=$(cd "$tmp" && BUILD=b tests/run random | sed -n 's/.* is wrong//p')
+[[ -n $one && $one != "$two" ]] && echo "ok each_run_has_its_own" || echo "not ok each_run_has_its_own: $one, $two"
+TEST_SEED=0x7 verdict seed_of_the_environment_is_taken_and_said 1 ': 7 is wrong \(TEST_SEED=7\)$' random
+TEST_SEED=7 TEST_FUZZ_SECONDS=30 verdict fuzzing_goes_on_with_other_seeds 1 '^  asan:fuzz/one first: \(TEST_SEED=9\)$' \
+    b-asan/tests/fuzz/one
 verdict missing_program_is_a_failure 1 'nothere \(program\): exit status 127' nothere
 
 echo 'bad second the reason' > "$tmp/tests/known_failures"
