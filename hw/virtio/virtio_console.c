@@ -3,7 +3,7 @@
  * virtio console: VIRTIO 1.2, chapter 5.3, with several ports. The ports are devices of their own
  * (virtconsole, virtserialport) on the bus that this one has.
  *
- * Not modelled: window sizes (VIRTIO_CONSOLE_F_SIZE), plugging ports while the machine runs.
+ * Not modelled: window sizes (VIRTIO_CONSOLE_F_SIZE).
  */
 #include "hw/virtio/virtio_console.h"
 
@@ -296,6 +296,33 @@ static void bus_detach(struct bus *b, struct device *d)
     }
 }
 
+/* A driver that is not ready yet hears of all ports when it is. */
+static void tell_if_ready(struct virtio_serial *s, const struct virtio_port *p, uint16_t event)
+{
+    os_mutex_lock(&s->v.work_lock);
+    if (s->driver_ready) {
+        serial_tell(s, p->nr, event, 1);
+    }
+    os_mutex_unlock(&s->v.work_lock);
+}
+
+static void bus_plug(struct bus *b, struct device *d)
+{
+    tell_if_ready(b->impl, (const struct virtio_port *)d, SERIAL_PORT_ADD);
+}
+
+/* 5.3.6.2: the driver is told and not asked. */
+static bool bus_unplug(struct bus *b, struct device *d, struct error *e)
+{
+    struct virtio_serial *s = b->impl;
+    if (s->max_ports == 1) {
+        return error_set(e, "bus %s has one port, which stays: max_ports=1", b->name);
+    }
+    tell_if_ready(s, (const struct virtio_port *)d, SERIAL_PORT_REMOVE);
+    machine_release(d);
+    return true;
+}
+
 static void bus_place(const struct device *d, char *text, size_t size)
 {
     snprintf(text, size, "port-%u", ((const struct virtio_port *)d)->nr);
@@ -312,6 +339,8 @@ static void make_bus(struct virtio_serial *s)
         .impl = s,
         .attach = bus_attach,
         .detach = bus_detach,
+        .plug = bus_plug,
+        .unplug = bus_unplug,
         .place = bus_place,
     };
     if (d->id) {

@@ -11,7 +11,7 @@ need_guest hotplug_arm64
 PATH=$PATH:/usr/sbin:/sbin
 rm -rf "$work"
 mkdir -p "$work" || exit 2
-initrd_with "$work/initrd" "$work/tree" virtio_pci virtio_net virtio_blk virtio_rng || exit 2
+initrd_with "$work/initrd" "$work/tree" virtio_pci virtio_net virtio_blk virtio_rng virtio_console || exit 2
 truncate -s 16M "$work/disk.img"
 
 failed() { # NAME WHY
@@ -65,7 +65,7 @@ echo "# $name"
 guest_start hotplug -M virt -cpu max,pauth=off -m 512M -nographic -nic none -kernel "$kernel" -initrd "$work/initrd" \
     -append "console=ttyAMA0 rdinit=/test/init" -monitor "unix:$work/monitor,server=on,wait=off" \
     -device pcie-root-port,id=rp1,chassis=1,slot=1 -device pcie-root-port,id=rp2,chassis=2,slot=2,hotplug=off \
-    -drive "if=none,id=d1,format=raw,file=$work/disk.img"
+    -drive "if=none,id=d1,format=raw,file=$work/disk.img" -chardev "file,id=c1,path=$work/port"
 await 120 ' # ' || failed $name "no shell"
 must 20 'echo 1 > /proc/sys/kernel/printk; ls /sys/bus/pci/slots' '*1*'
 monitor "device_add virtio-blk-pci,drive=d1,id=v1,bus=rp1"
@@ -124,6 +124,24 @@ power 1
 monitor "device_del bridge"
 power 0
 gone bridge
+passed
+
+name=a_port_comes_carries_bytes_and_goes
+echo "# $name"
+monitor "device_add virtio-serial-pci,id=vs,bus=rp1"
+power 1
+monitor "device_add virtserialport,bus=vs.0,chardev=c1,id=port1,name=org.test.late"
+must 60 'until grep -q org.test.late /sys/class/virtio-ports/*/name; do sleep 1; done'
+must 20 'echo through the port > /dev/$(ls /sys/class/virtio-ports)'
+[ "$(cat "$work/port")" = 'through the port' ] || failed $name "not all came through the port"
+monitor "device_del port1"
+must 60 'while ls /sys/class/virtio-ports/* > /dev/null 2>&1; do sleep 1; done'
+gone port1
+monitor "device_add virtserialport,bus=vs.0,chardev=c1,id=port2"
+must 60 'until ls /sys/class/virtio-ports/* > /dev/null 2>&1; do sleep 1; done'
+monitor "device_del vs"
+power 0
+gone vs
 passed
 
 name=what_cannot_come_says_why

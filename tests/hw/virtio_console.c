@@ -288,6 +288,47 @@ TEST(emergency_write_needs_no_driver)
     rig_close(&s.r);
 }
 
+static void count_release(void *opaque, struct device *d)
+{
+    CHECK(d->released);
+    ++*(unsigned *)opaque;
+}
+
+TEST(ports_come_and_go_while_the_driver_runs)
+{
+    struct scene s;
+    struct error e = {{0}};
+    unsigned released = 0;
+    open_scene(&s, false);
+    s.r.m->release = count_release;
+    s.r.m->release_opaque = &released;
+    greet(&s);
+    for (unsigned i = 0; i < 2; i++) {
+        struct device *port = rig_device(&s.r, &virtserialport_class, "virtio-serial-bus.0", &e,
+                                         "name=org.test.2", NULL);
+        REQUIRE(port && port->bus->plug && port->bus->unplug);
+        port->bus->plug(port->bus, port);
+        expect(&s, 2, SERIAL_PORT_ADD, 1, NULL);
+        tell(&s, 2, SERIAL_PORT_READY, 1);
+        expect(&s, 2, SERIAL_PORT_NAME, 1, "org.test.2");
+        CHECK(port->bus->unplug(port->bus, port, &e));
+        expect(&s, 2, SERIAL_PORT_REMOVE, 1, NULL);
+        CHECK_EQ(released, i + 1);
+        device_free(port);
+        tell(&s, 2, SERIAL_PORT_OPEN, 1); /* too late */
+    }
+    rig_close(&s.r);
+}
+
+TEST(driver_that_is_not_ready_hears_of_ports_once)
+{
+    struct scene s;
+    open_scene(&s, true);
+    s.ports[1]->bus->plug(s.ports[1]->bus, s.ports[1]);
+    greet(&s);
+    rig_close(&s.r);
+}
+
 TEST(messages_wait_for_buffers_and_are_bounded)
 {
     struct scene s;
