@@ -6,52 +6,13 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "hw/firmware.h"
+#include "hw/nvram/fw_cfg.h"
 #include "system/vm.h"
 
 static bool was_running(const struct vm *vm)
 {
     return vm->accel && accel_running(vm->accel);
-}
-
-bool vm_device_add(struct control *c, const char *text, struct error *e)
-{
-    struct vm *vm = (struct vm *)c;
-    struct keyvals *k = keyvals_parse("device_add", text, "driver", e);
-    if (!k) {
-        return false;
-    }
-    const bool running = was_running(vm);
-    vm_halt(vm);
-    struct device *d = vm_make_device(vm, k, "device_add", true, e);
-    if (d) {
-        device_reset(d);
-        d->bus->plug(d->bus, d);
-    }
-    if (running) {
-        vm_go(vm);
-    }
-    keyvals_free(k);
-    return d != NULL;
-}
-
-bool vm_device_del(struct control *c, const char *id, struct error *e)
-{
-    struct vm *vm = (struct vm *)c;
-    struct device *d = machine_find_device(vm->machine, id);
-    if (!d) {
-        return error_set(e, "there is no device with id=%s", id);
-    }
-    if (!d->bus || !d->bus->unplug) {
-        return error_set(e, "bus '%s' does not support hot plug",
-                         d->bus ? d->bus->name : bus_kind_name(d->cls->bus));
-    }
-    const bool running = was_running(vm);
-    vm_halt(vm);
-    const bool good = d->bus->unplug(d->bus, d, e);
-    if (running) {
-        vm_go(vm);
-    }
-    return good;
 }
 
 /* ---- the end of a device */
@@ -137,6 +98,13 @@ static void free_device(struct vm *vm, struct device *d)
     vm_leave_backends(vm, d); /* which is only a name now */
 }
 
+/* Firmware looks for it after a reset. */
+static bool renew_boot_order(struct vm *vm, struct error *e)
+{
+    struct device *fw_cfg = fw_cfg_find(vm->machine);
+    return !fw_cfg || fw_cfg_update_boot_order(fw_cfg, vm->machine, e);
+}
+
 /* d may have gone meanwhile, with a bridge before it. */
 static bool is_there(const struct machine *m, const struct device *d)
 {
@@ -150,6 +118,7 @@ static bool is_there(const struct machine *m, const struct device *d)
 static void release(void *opaque)
 {
     struct release *r = opaque;
+    struct error e;
     if (r->vm->control.ending || !is_there(r->vm->machine, r->device)) {
         mem_free(r);
         return;
@@ -157,6 +126,7 @@ static void release(void *opaque)
     const bool running = was_running(r->vm);
     vm_halt(r->vm);
     free_device(r->vm, r->device);
+    renew_boot_order(r->vm, &e);
     if (running) {
         vm_go(r->vm);
     }
@@ -169,4 +139,51 @@ void vm_release_device(void *opaque, struct device *d)
     struct release *r = mem_alloc(sizeof(*r));
     *r = (struct release){vm, d};
     loop_post(vm->loop, release, r);
+}
+
+/* ---- the monitor's commands */
+
+bool vm_device_add(struct control *c, const char *text, struct error *e)
+{
+    struct vm *vm = (struct vm *)c;
+    struct keyvals *k = keyvals_parse("device_add", text, "driver", e);
+    if (!k) {
+        return false;
+    }
+    const bool running = was_running(vm);
+    vm_halt(vm);
+    struct device *d = vm_make_device(vm, k, "device_add", true, e);
+    if (d && !renew_boot_order(vm, e)) {
+        free_device(vm, d);
+        d = NULL;
+    }
+    if (d) {
+        device_reset(d);
+        d->bus->plug(d->bus, d);
+    }
+    if (running) {
+        vm_go(vm);
+    }
+    keyvals_free(k);
+    return d != NULL;
+}
+
+bool vm_device_del(struct control *c, const char *id, struct error *e)
+{
+    struct vm *vm = (struct vm *)c;
+    struct device *d = machine_find_device(vm->machine, id);
+    if (!d) {
+        return error_set(e, "there is no device with id=%s", id);
+    }
+    if (!d->bus || !d->bus->unplug) {
+        return error_set(e, "bus '%s' does not support hot plug",
+                         d->bus ? d->bus->name : bus_kind_name(d->cls->bus));
+    }
+    const bool running = was_running(vm);
+    vm_halt(vm);
+    const bool good = d->bus->unplug(d->bus, d, e);
+    if (running) {
+        vm_go(vm);
+    }
+    return good;
 }

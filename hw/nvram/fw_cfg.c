@@ -117,16 +117,17 @@ bool fw_cfg_add_file(struct device *d, const char *name, void *bytes, size_t n, 
 {
     struct fw_cfg *f = (struct fw_cfg *)d;
     struct item *first = &f->item[FW_CFG_FILE_FIRST];
-    if (strlen(name) >= FW_CFG_NAME_BYTES || f->files == FW_CFG_FILES || n > UINT32_MAX) {
-        mem_free(bytes);
-        return error_set(e, "fw_cfg file '%s': at most %u files with names of up to %u characters",
-                         name, FW_CFG_FILES, FW_CFG_NAME_BYTES - 1);
-    }
     uint32_t at = 0;
     while (at < f->files && strcmp(first[at].name, name) < 0) {
         at++;
     }
     bool there = at < f->files && strcmp(first[at].name, name) == 0;
+    if (strlen(name) >= FW_CFG_NAME_BYTES || (!there && f->files == FW_CFG_FILES) ||
+        n > UINT32_MAX) {
+        mem_free(bytes);
+        return error_set(e, "fw_cfg file '%s': at most %u files with names of up to %u characters",
+                         name, FW_CFG_FILES, FW_CFG_NAME_BYTES - 1);
+    }
     if (!there) {
         memmove(&first[at + 1], &first[at], (f->files - at) * sizeof(*first));
         memset(&first[at], 0, sizeof(*first));

@@ -11,7 +11,7 @@ need_guest hotplug_arm64
 PATH=$PATH:/usr/sbin:/sbin
 rm -rf "$work"
 mkdir -p "$work" || exit 2
-initrd_with "$work/initrd" "$work/tree" virtio_pci virtio_net virtio_blk virtio_rng virtio_console || exit 2
+initrd_with "$work/initrd" "$work/tree" virtio_pci virtio_net virtio_blk virtio_rng virtio_console qemu_fw_cfg || exit 2
 truncate -s 16M "$work/disk.img"
 
 failed() { # NAME WHY
@@ -142,6 +142,18 @@ must 60 'until ls /sys/class/virtio-ports/* > /dev/null 2>&1; do sleep 1; done'
 monitor "device_del vs"
 power 0
 gone vs
+passed
+
+name=firmware_is_told_in_which_order_to_boot_what_came
+echo "# $name"
+order='rmmod qemu_fw_cfg; insmod /test/qemu_fw_cfg.ko; tr -d "\0" < /sys/firmware/qemu_fw_cfg/by_name/bootorder/raw'
+monitor "device_add virtio-blk-pci,drive=d1,id=v4,bus=rp1,bootindex=3"
+power 1
+must 60 "$order" '*/pci-bridge@*/scsi@0/disk@0,0'
+monitor "device_del v4"
+power 0
+gone v4
+must 60 "$order" ''
 passed
 
 name=what_cannot_come_says_why

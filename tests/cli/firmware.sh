@@ -157,6 +157,11 @@ HALT|'
 holds uuid_is_zero_unless_given off/item_02 00000000000000000000000000000000
 holds boot_fails_for_ever_unless_told off/etc_boot-fail-wait ffffffff
 has bootorder_is_empty_unless_told off/bootorder ''
+printf '%s\n' 'device_add virtio-net-pci,bus=rp,bootindex=3' 'device_add virtio-net-pci,bus=rp,id=n,bootindex=4' 'device_del n' q |
+    timeout 60 "$program" -M virt -S -display none -monitor stdio -serial null -nodefaults -device pcie-root-port,id=rp \
+        -device virtio-net-device,bootindex=3 > hot 2> hot.errors
+verdict bootindex_of_what_comes_is_its_own "$(grep -q 'bootindex=3: virtio-net-.* have the same' hot || echo 'not refused:'
+    [ "$(grep -c bootindex hot)" = 3 ] && [ ! -s hot.errors ] || cat hot hot.errors)"
 
 # ---- SMBIOS: what QEMU 10 says, but for handles of types 8 and 11, and the machine's name
 smbios() { # NAME FOLDER LINE...
