@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# tests/run: timeout 900
+# tests/run: timeout 1500
 # Debian's arm64 kernel at work (disks with checksums, network, processes on 4 vCPUs, timers), saved at moments that
 # nobody chose and loaded in another process, time and again: its own checks find nothing, its file system is sound.
 # TEST_SEED chooses the moments.
@@ -8,9 +8,10 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/support/console.sh
 . tests/support/initrd.sh
+. tests/support/server.sh
 need_guest state_arm64
 PATH=$PATH:/usr/sbin:/sbin
-guest_limit=600
+guest_limit=1200
 rm -rf "$work"
 mkdir -p "$work/served" "$work/tree/test" || exit 2
 head -c 3000000 /dev/urandom > "$work/served/data"
@@ -77,23 +78,7 @@ LOAD
 initrd_with "$work/initrd" "$work/tree" virtio_mmio virtio_pci virtio_net virtio_blk virtio_rng virtio_console \
     virtio_balloon crc32c_generic ext4 || exit 2
 
-# serve: a server of $work/served on a free port of the loopback, $port, until this test ends
-serve() {
-    exec {served}< <(exec perl -MIO::Socket::INET -e '
-        $| = 1; $SIG{PIPE} = "IGNORE";
-        my $listen = IO::Socket::INET->new(Listen => 9, LocalAddr => "127.0.0.1:0") or die "listen: $!";
-        print $listen->sockport, "\n";
-        while (my $c = $listen->accept) {
-            my ($name) = <$c> =~ m{^GET /(\w+) } or next;
-            while (<$c> =~ /\S/) {}
-            open(my $f, "<:raw", "$ARGV[0]/$name") or next;
-            print $c "HTTP/1.0 200 OK\r\nContent-Length: ", -s $f, "\r\n\r\n", do { local $/; <$f> };
-            close $c;
-        }' "$work/served")
-    server_pid=$!
-    read -r port <&"$served"
-}
-serve
+serve "$work/served"
 trap 'kill $server_pid' EXIT
 
 failed() { # NAME WHY
@@ -109,7 +94,7 @@ key() { # ctrl-a and the key
 # monitor COMMAND: with the monitor in front
 monitor() {
     say "$1"
-    await 60 '(dragoman) ' && [[ $before != *"savevm: "* && $before != *"loadvm: "* ]]
+    await 300 '(dragoman) ' && [[ $before != *"savevm: "* && $before != *"loadvm: "* ]]
 }
 
 must() { # NAME SECONDS COMMAND [PATTERN]
@@ -165,7 +150,7 @@ works_on() {
     for ((i = 1; i <= rounds; i++)); do
         sleep "$((RANDOM % 3)).$((RANDOM % 10))$((RANDOM % 10))"
         key c
-        await 60 '(dragoman) ' && monitor stop && monitor "savevm $state" ||
+        await 300 '(dragoman) ' && monitor stop && monitor "savevm $state" ||
             { failed "$name" "round $i: no state: $before"; return 1; }
         if [ $((RANDOM % 3)) = 0 ]; then # once more, in this process
             monitor "savevm $state.again" && cmp "$state" "$state.again" && monitor "loadvm $state" ||
@@ -175,7 +160,7 @@ works_on() {
         guest_end 20
         [ "$status" = 0 ] || { echo "not ok $name: round $i: exit status $status after quit"; return 1; }
         guest_start "$name.$i" "${options[@]}" -S -loadvm "$state"
-        await 60 '(dragoman) ' && monitor "savevm $state.again" && cmp "$state" "$state.again" && monitor cont ||
+        await 300 '(dragoman) ' && monitor "savevm $state.again" && cmp "$state" "$state.again" && monitor cont ||
             { failed "$name" "round $i: not the same state after loading: $before"; return 1; }
         key c
         all_get_on "$name" || return

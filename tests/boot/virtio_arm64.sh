@@ -7,6 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 . tests/support/console.sh
 . tests/support/initrd.sh
+. tests/support/server.sh
 need_guest virtio_arm64
 PATH=$PATH:/usr/sbin:/sbin
 rm -rf "$work"
@@ -16,27 +17,8 @@ initrd_with "$work/initrd" "$work/tree" virtio_mmio virtio_pci virtio_net virtio
 head -c 8000000 /dev/urandom > "$work/served/data"
 sum=$(sha256sum < "$work/served/data" | cut -c1-64)
 
-# serve: a server of $work/served on a free port of the loopback, $port, until this test ends
-serve() {
-    exec {served}< <(exec perl -MIO::Socket::INET -e '
-        $| = 1; $SIG{PIPE} = "IGNORE";
-        my $listen = IO::Socket::INET->new(Listen => 9, LocalAddr => "127.0.0.1:0") or die "listen: $!";
-        print $listen->sockport, "\n";
-        while (my $c = $listen->accept) {
-            my ($name) = <$c> =~ m{^GET /(\w+) } or next;
-            while (<$c> =~ /\S/) {}
-            open(my $f, "<:raw", "$ARGV[0]/$name") or next;
-            print $c "HTTP/1.0 200 OK\r\nContent-Length: ", -s $f, "\r\n\r\n", do { local $/; <$f> };
-            close $c;
-        }' "$work/served")
-    server_pid=$!
-    read -r port <&"$served"
-}
-serve
+serve "$work/served"
 trap 'kill $server_pid' EXIT
-free_port() {
-    perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1:0")->sockport'
-}
 
 failed() { # NAME WHY
     echo "not ok $1: $2${trouble:+ ($trouble)}; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
