@@ -64,8 +64,10 @@ static memop width(const struct x86_block *c, unsigned as)
 
 memop x86_memop(const struct x86_block *c, unsigned bytes)
 {
-    return log2_floor(bytes) | MO_IDX(c->cpl == 3 ? X86_MMU_USER : X86_MMU_SYSTEM) |
-           (c->key & X86_KEY_ALIGN ? MO_ALIGN : 0);
+    const unsigned idx = c->cpl == 3             ? X86_MMU_USER
+                         : c->key & X86_KEY_OPEN ? X86_MMU_OPEN
+                                                 : X86_MMU_SYSTEM;
+    return log2_floor(bytes) | MO_IDX(idx) | (c->key & X86_KEY_ALIGN ? MO_ALIGN : 0);
 }
 
 /* Base, index and displacement apart, as a memory op has them. */

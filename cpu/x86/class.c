@@ -4,6 +4,7 @@
  * no machine for it.
  */
 #include "base/softfloat.h"
+#include "cpu/x86/fpu.h"
 #include "cpu/x86/models.h"
 #include "cpu/x86/translate.h"
 
@@ -12,6 +13,9 @@
 #include <string.h>
 
 #define ROW(n, name_, home_) [n] = {name_, T_I64, offsetof(struct x86_cpu, r[n]), home_}
+
+#define XMM(n, home_)                                                                              \
+    [X86_REG_XMM + (n)] = {"xmm" #n, T_V128, offsetof(struct x86_cpu, xmm[n]), home_}
 
 static const struct ir_reg rows[X86_REGS] = {
     ROW(X86_RAX, "rax", 0),
@@ -31,14 +35,32 @@ static const struct ir_reg rows[X86_REGS] = {
     ROW(14, "r14", -1),
     ROW(15, "r15", -1),
     [X86_REG_FLAGS] = {"flags", T_FLAGS, offsetof(struct x86_cpu, flags), -1},
+    XMM(0, 0),
+    XMM(1, 1),
+    XMM(2, 2),
+    XMM(3, 3),
+    XMM(4, 4),
+    XMM(5, 5),
+    XMM(6, 6),
+    XMM(7, 7),
+    XMM(8, 8),
+    XMM(9, 9),
+    XMM(10, 10),
+    XMM(11, 11),
+    XMM(12, -1),
+    XMM(13, -1),
+    XMM(14, -1),
+    XMM(15, -1),
 };
+#undef XMM
+#undef ROW
 
 static const struct ir_guest ir_guest = {
     .code_align = 0,
     .has_aux = true,
     .regs = rows,
     .reg_count = X86_REGS,
-    .fp_rules = &fp_rules_arm, /* no floating-point op is emitted yet */
+    .fp_rules = &fp_rules_x86,
 };
 
 /* ---- state */
@@ -61,8 +83,8 @@ void x86_set_rflags(struct x86_cpu *c, uint64_t value, uint64_t mask)
     if (changed) {
         tcg_mode_changed(&c->vcpu);
     }
-    if ((changed & c->rflags & X86_IF) && atomic_load(&c->vcpu.interrupt_lines)) {
-        vcpu_exit_soon(&c->vcpu);
+    if (changed & c->rflags & X86_IF) {
+        x86_look_for_interrupts(c);
     }
 }
 
@@ -131,6 +153,19 @@ static uint64_t segments_key(const struct x86_cpu *c)
     return key;
 }
 
+/* Volume 3, 4.6.1: with SMAP the system may access user pages while AC is set. */
+static bool is_open(const struct x86_cpu *c)
+{
+    return (c->cr4 & X86_CR4_SMAP) && (c->rflags & X86_AC) && x86_cpl(c) < 3;
+}
+
+static uint64_t sse_key(const struct x86_cpu *c)
+{
+    const bool flush = (c->mxcsr & X86_MXCSR_FTZ) && (c->mxcsr & X86_MXCSR_UM);
+    return (flush ? X86_KEY_FTZ : 0) | (c->mxcsr & X86_MXCSR_DAZ ? X86_KEY_DAZ : 0) |
+           ((c->mxcsr & X86_MXCSR_MASKS) != X86_MXCSR_MASKS ? X86_KEY_XM : 0);
+}
+
 static uint64_t mode_key(struct vcpu *v)
 {
     const struct x86_cpu *c = x86_cpu(v);
@@ -148,6 +183,13 @@ static uint64_t mode_key(struct vcpu *v)
     if ((c->cr0 & X86_CR0_AM) && (c->rflags & X86_AC) && cpl == 3) {
         key |= X86_KEY_ALIGN;
     }
+    key |= is_open(c) ? X86_KEY_OPEN : 0;
+    key |= c->rflags & X86_TF ? X86_KEY_TF : 0;
+    key |= c->cr0 & X86_CR0_TS ? X86_KEY_TS : 0;
+    key |= c->cr0 & X86_CR0_EM ? X86_KEY_EM : 0;
+    key |= c->cr4 & X86_CR4_OSFXSR ? 0 : X86_KEY_NO_SSE;
+    key |= c->cr4 & X86_CR4_OSXSAVE ? X86_KEY_XSAVE : 0;
+    key |= sse_key(c);
     /* What 64-bit code does not look at is no part of its mode. */
     return bytes == 8 ? key & ~(uint64_t)X86_KEY_BIG_STACK : key | segments_key(c);
 }
@@ -160,19 +202,35 @@ static void mode_name(uint64_t key, char *text, size_t size)
 
 static unsigned mmu_index(struct vcpu *v)
 {
-    return x86_cpl(x86_cpu(v)) == 3 ? X86_MMU_USER : X86_MMU_SYSTEM;
+    const struct x86_cpu *c = x86_cpu(v);
+    return x86_cpl(c) == 3 ? X86_MMU_USER : is_open(c) ? X86_MMU_OPEN : X86_MMU_SYSTEM;
 }
 
-/* One address space at a time: without PCIDs a load of CR3 drops all that is not global. */
+/* The PCID. Without PCIDs there is one address space at a time: a load of CR3 drops all that is not
+ * global. */
 static uint32_t space_tag(struct vcpu *v, vaddr va, unsigned idx)
 {
-    (void)v, (void)va, (void)idx;
-    return 0;
+    const struct x86_cpu *c = x86_cpu(v);
+    (void)va, (void)idx;
+    return c->cr4 & X86_CR4_PCIDE ? c->cr3 & 0xfff : 0;
 }
 
-static bool has_work(struct vcpu *v)
+/* ---- single steps: volume 3, 17.3.1.4 */
+
+static bool traces(uint64_t key)
 {
-    return atomic_load(&v->interrupt_lines);
+    return key & X86_KEY_TF;
+}
+
+/* Behind an instruction that began with TF set. */
+static void followed(struct vcpu *v, uint64_t pc, uint64_t key, uint32_t marks)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    (void)pc, (void)marks;
+    if (key & X86_KEY_TF) {
+        c->dr[6] |= X86_DR6_BS;
+        x86_raise_trap(c, X86_DB, 0, false);
+    }
 }
 
 /* ---- life */
@@ -187,6 +245,7 @@ static struct vcpu *create(const char *model, unsigned index, struct error *e)
     c->vcpu.cls = &x86_cpu_class;
     c->vcpu.index = index;
     c->vcpu.firmware_id = index;
+    c->cpu_count = 1;
     if (!x86_model_apply(c, *model ? model : "max", e)) {
         vcpu_free(c);
         return NULL;
@@ -200,10 +259,10 @@ static void destroy(struct vcpu *v)
 }
 
 /* Volume 3, table 9-1. */
-static void reset(struct vcpu *v)
+void x86_reset(struct vcpu *v)
 {
     struct x86_cpu *c = x86_cpu(v);
-    const size_t from = offsetof(struct x86_cpu, r), to = offsetof(struct x86_cpu, features);
+    const size_t from = offsetof(struct x86_cpu, r), to = offsetof(struct x86_cpu, model);
     memset((char *)c + from, 0, to - from);
     for (unsigned k = 0; k < X86_SEGMENTS; k++) {
         c->seg[k] = (struct x86_segment){.limit = 0xffff, .attr = 0x93};
@@ -218,7 +277,14 @@ static void reset(struct vcpu *v)
     c->cr0 = 0x60000010;
     c->dr[6] = 0xffff0ff0;
     c->dr[7] = 0x400;
-    c->r[X86_RDX] = 0xa00f11;
+    c->pat = UINT64_C(0x0007040600070406);
+    c->misc_enable = 1; /* fast strings */
+    c->r[X86_RDX] = x86_signature(c);
+    c->xcr0 = 1;
+    x86_fpu_init(&c->fpu);
+    c->fpu.control = 0x40;
+    c->fpu.used = 0xff;
+    x86_set_mxcsr(c, 0x1f80);
     c->rip = 0xfff0;
     c->aux = x86_code_base(c) << 32;
     rng_seed(&c->rng, 1 + v->index);
@@ -226,13 +292,61 @@ static void reset(struct vcpu *v)
     tcg_context_changed(v);
 }
 
-static void boot(struct vcpu *v, uint64_t entry, uint64_t arg)
+/* 32-bit code without paging, in flat segments whose descriptors are not in memory: the Linux/x86
+ * boot protocol, "32-bit boot protocol"; the x86/HVM direct boot ABI of Xen. */
+static void boot_flat(struct x86_cpu *c)
+{
+    const uint64_t data = UINT64_C(0x00cf93000000ffff), code = UINT64_C(0x00cf9b000000ffff);
+    for (unsigned k = 0; k < X86_SEGMENTS; k++) {
+        x86_segment_fill(&c->seg[k], k == X86_CS ? 0x10 : 0x18, k == X86_CS ? code : data);
+    }
+    x86_segment_fill(&c->tr, 0, UINT64_C(0x00008b0000000067));
+    c->cr0 = X86_CR0_PE | 0x10;
+}
+
+void x86_boot(struct vcpu *v, uint64_t entry, uint64_t arg)
 {
     struct x86_cpu *c = x86_cpu(v);
     c->rip = entry;
-    c->r[X86_RSI] = arg;
+    switch (c->boot) {
+    case X86_BOOT_STARTUP:
+        x86_segment_real(&c->seg[X86_CS], (uint16_t)(entry >> 4));
+        c->rip = 0;
+        break;
+    case X86_BOOT_PVH:
+        boot_flat(c);
+        c->r[X86_RBX] = arg;
+        break;
+    case X86_BOOT_LINUX:
+        boot_flat(c);
+        c->r[X86_RSI] = arg;
+        break;
+    default:
+        c->r[X86_RSI] = arg;
+        break;
+    }
     c->aux = x86_code_base(c) << 32;
+    tcg_context_changed(v);
 }
+
+/* ---- for boards */
+
+void x86_set_apic(struct vcpu *v, const struct x86_apic *apic)
+{
+    x86_cpu(v)->apic = apic;
+}
+
+void x86_set_cpu_count(struct vcpu *v, unsigned count)
+{
+    x86_cpu(v)->cpu_count = count;
+}
+
+void x86_set_boot(struct vcpu *v, enum x86_boot boot)
+{
+    x86_cpu(v)->boot = (uint8_t)boot;
+}
+
+/* ---- registers */
 
 static void registers(struct vcpu *v, struct strbuf *out)
 {
@@ -304,10 +418,10 @@ const struct cpu_class x86_cpu_class = {
     .gdb_arch = "i386:x86-64",
     .create = create,
     .destroy = destroy,
-    .reset = reset,
+    .reset = x86_reset,
     .describe_models = x86_models_describe,
     .registers = registers,
-    .boot = boot,
+    .boot = x86_boot,
     .ir = &ir_guest,
     .pc = get_pc,
     .set_pc = set_pc,
@@ -327,10 +441,12 @@ const struct cpu_class x86_cpu_class = {
     .take_exception = x86_take_exception,
     .raise_memory = x86_raise_memory,
     .watch_stops_behind = true,
+    .traces = traces,
+    .followed = followed,
     .spaces = spaces,
     .locks_anywhere = true,
     .coherent_code = true,
     .interrupt_ready = x86_interrupt_ready,
     .take_interrupt = x86_take_interrupt,
-    .has_work = has_work,
+    .has_work = x86_has_work,
 };

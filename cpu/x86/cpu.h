@@ -6,7 +6,8 @@
 #define CPU_X86_CPU_H
 
 #include "base/rng.h"
-#include "cpu/cpu.h"
+#include "cpu/x86.h"
+#include "cpu/x86/cpuid.h"
 #include "tcg/ir.h"
 
 enum {
@@ -20,10 +21,11 @@ enum {
     X86_RDI
 };
 
-/* Rows of the translator: general registers by their numbers, and the status flags. */
+/* Rows of the translator: general registers by their numbers, the status flags, XMM registers. */
 enum {
     X86_REG_FLAGS = 16,
-    X86_REGS
+    X86_REG_XMM, /* the first of 16 */
+    X86_REGS = X86_REG_XMM + 16
 };
 
 /* Segment registers by their numbers. */
@@ -58,6 +60,10 @@ enum {
 #define X86_STATUS (X86_CF | X86_PF | X86_AF | X86_ZF | X86_SF | X86_OF)
 
 #define X86_CR0_PE 0x1u
+#define X86_CR0_MP 0x2u
+#define X86_CR0_EM 0x4u
+#define X86_CR0_TS 0x8u
+#define X86_CR0_NE 0x20u
 #define X86_CR0_AM 0x40000u
 #define X86_CR0_WP 0x10000u
 #define X86_CR0_PG 0x80000000u
@@ -68,10 +74,17 @@ enum {
 #define X86_CR4_PAE 0x20u
 #define X86_CR4_PGE 0x80u
 #define X86_CR4_PCE 0x100u
+#define X86_CR4_OSFXSR 0x200u
+#define X86_CR4_OSXMMEXCPT 0x400u
 #define X86_CR4_UMIP 0x800u
 #define X86_CR4_LA57 0x1000u
 #define X86_CR4_FSGSBASE 0x10000u
+#define X86_CR4_PCIDE 0x20000u
+#define X86_CR4_OSXSAVE 0x40000u
 #define X86_CR4_SMEP 0x100000u
+#define X86_CR4_SMAP 0x200000u
+#define X86_CR4_PKE 0x400000u
+#define X86_DR6_BS 0x4000u
 #define X86_EFER_SCE 0x1u
 #define X86_EFER_LME 0x100u
 #define X86_EFER_LMA 0x400u
@@ -94,7 +107,8 @@ enum x86_vector {
     X86_GP,
     X86_PAGE,
     X86_MF = 16,
-    X86_AC_FAULT
+    X86_AC_FAULT,
+    X86_XM = 19
 };
 
 /* Attributes of a segment: bits 40 to 55 of its descriptor. */
@@ -123,6 +137,24 @@ struct x86_table {
     uint32_t limit;
 };
 
+/* A register of the x87 unit, whose low part is one of MMX. */
+struct x86_st {
+    uint64_t low;
+    uint16_t high; /* sign and exponent */
+    uint16_t unused[3];
+};
+
+/* Registers are R0 to R7; ST(n) is register (top + n) modulo 8. */
+struct x86_fpu {
+    struct x86_st st[8];
+    uint8_t top, used;           /* a bit for each register: it is not empty */
+    uint16_t control, status;    /* without TOP */
+    uint16_t opcode, code, data; /* of the last instruction: opcode, CS, DS */
+    uint64_t ip, dp;
+};
+
+struct x86_model;
+
 struct x86_cpu {
     struct vcpu vcpu;
     uint64_t r[16];
@@ -130,22 +162,39 @@ struct x86_cpu {
     uint32_t rflags;    /* IF, TF, IOPL, NT, RF, VM, AC, VIF, VIP, ID */
     uint64_t direction; /* of string instructions: 1, or all ones if DF is set */
     uint64_t rip, aux;
+    union ir_v128 xmm[16], ymm_high[16];
+    struct x86_fpu fpu;
+    uint32_t mxcsr; /* flags do not count: x86_mxcsr() */
     struct x86_segment seg[X86_SEGMENTS], ldt, tr;
     struct x86_table gdt, idt;
     uint64_t cr0, cr2, cr3, cr4, cr8, efer;
     uint64_t dr[8];
     uint64_t star, lstar, cstar, fmask, kernel_gs_base;
+    uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
     uint64_t tsc_offset, tsc_aux;
+    uint64_t pat, misc_enable, mtrr_default;
+    uint64_t mtrr_range[16], mtrr_fixed[11]; /* base and mask of each; 64K, 16K, 4K */
+    uint64_t xcr0, xss;
+    uint32_t pkru;
+    bool nmi_blocked; /* until IRET */
     /* Raised, and not taken yet. */
     uint8_t vector;
     uint8_t skip;  /* bytes of the instruction that it goes on behind: a trap */
     bool software; /* by INT n and its like */
     bool has_error;
+    bool trap;       /* it goes on there even so (skip is 0) */
     bool look_again; /* the instruction says which exception it is */
     uint32_t error;
     /* A reset keeps the rest. */
-    uint64_t features; /* enum x86_feat as bits */
-    struct rng rng;    /* of RDRAND */
+    const struct x86_model *model;
+    uint32_t cpuid[X86_CPUID_WORD_COUNT]; /* of the model, with what was chosen */
+    uint64_t features;                    /* enum x86_feat as bits; from these */
+    struct rng rng;                       /* of RDRAND */
+    const struct x86_apic *apic;
+    unsigned cpu_count; /* of the machine */
+    uint8_t boot;       /* enum x86_boot */
+    _Atomic uint32_t
+        startup; /* a start-up message that came before the INIT was done: 256 | vector */
 };
 
 static inline struct x86_cpu *x86_cpu(struct vcpu *v)
@@ -167,15 +216,26 @@ static inline struct x86_cpu *x86_cpu(struct vcpu *v)
 #define X86_KEY_ALIGN (1u << 19) /* #AC */
 #define X86_KEY_LONG (1u << 20)  /* EFER.LMA */
 #define X86_KEY_IOPL_SHIFT 21
+#define X86_KEY_OPEN (1u << 23) /* system code with SMAP and AC: accesses to user pages */
+#define X86_KEY_TF (1u << 24)   /* single steps */
+#define X86_KEY_TS (1u << 25)   /* CR0.TS, CR0.EM, CR4.OSFXSR clear */
+#define X86_KEY_EM (1u << 26)
+#define X86_KEY_NO_SSE (1u << 27)
+#define X86_KEY_FTZ (1u << 28) /* of MXCSR, and: not all exceptions are masked */
+#define X86_KEY_DAZ (1u << 29)
+#define X86_KEY_XM (1u << 30)
+#define X86_KEY_XSAVE (1u << 31) /* CR4.OSXSAVE */
+
+/* Bit of an instruction's `local` (struct ir_builder). */
+#define X86_LOCAL_SHADOW 1u /* behind STI or a load of SS: no interrupt comes before it is done */
 
 /* MMU indices. */
 enum {
     X86_MMU_SYSTEM,
     X86_MMU_USER,
-    X86_MMU_PORTS
+    X86_MMU_PORTS,
+    X86_MMU_OPEN /* the system's where SMAP lets it access user pages */
 };
-
-extern const struct cpu_class x86_cpu_class;
 
 static inline unsigned x86_cpl(const struct x86_cpu *c)
 {
@@ -187,7 +247,19 @@ static inline bool x86_is_long(const struct x86_cpu *c)
     return (c->efer & X86_EFER_LMA) && (c->seg[X86_CS].attr & X86_A_LONG);
 }
 
+/* models.c: X86_HAS_ bits */
+bool x86_has(const struct x86_cpu *c, unsigned bit);
+bool x86_is_intel(const struct x86_cpu *c); /* what the maker decides */
+
+/* xsave.c: CPUID's leaf of it. */
+void x86_cpuid_xsave(const struct x86_cpu *c, uint32_t subleaf, uint32_t r[4]);
+
+/* msr.c */
+uint64_t x86_tsc(struct x86_cpu *c);
+
 /* class.c */
+void x86_reset(struct vcpu *v);
+void x86_boot(struct vcpu *v, uint64_t entry, uint64_t arg);
 uint64_t x86_rflags(const struct x86_cpu *c);
 void x86_set_rflags(struct x86_cpu *c, uint64_t value, uint64_t mask);
 unsigned x86_code_bytes(const struct x86_cpu *c); /* 2, 4, 8: the code that runs */
@@ -203,9 +275,18 @@ void x86_raise(struct x86_cpu *c, enum x86_vector vector);
 void x86_raise_error(struct x86_cpu *c, enum x86_vector vector, uint32_t error);
 void x86_raise_trap(struct x86_cpu *c, unsigned vector, unsigned bytes, bool software);
 void x86_take_exception(struct vcpu *v);
-void x86_take_interrupt(struct vcpu *v);
 void x86_raise_memory(struct vcpu *v, vaddr va, enum access a, uint64_t fault);
+/* An external interrupt, or NMI. */
+void x86_deliver_interrupt(struct x86_cpu *c, unsigned vector);
+
+/* interrupt.c */
 bool x86_interrupt_ready(struct vcpu *v);
+void x86_take_interrupt(struct vcpu *v);
+bool x86_has_work(struct vcpu *v);
+/* Interrupts may have been unmasked: leaves generated code soon if one waits. */
+void x86_look_for_interrupts(struct x86_cpu *c);
+/* As x86_go, and no interrupt comes before the instruction at pc is done. */
+uint64_t x86_go_shadowed(struct x86_cpu *c, uint64_t pc);
 
 /* fault.c: the exception of an address that is not canonical or goes beyond 4 GiB. */
 void x86_refine_fault(struct x86_cpu *c);

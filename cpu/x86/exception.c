@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Exceptions and interrupts: raising and delivering them. Intel SDM, volume 3, chapter 6. Not here
- * yet: task gates, virtual-8086 mode, the interrupts of a local APIC.
+ * yet: task gates, virtual-8086 mode.
  */
 #include <string.h>
 
@@ -14,7 +14,7 @@ void x86_raise(struct x86_cpu *c, enum x86_vector vector)
 {
     c->vector = (uint8_t)vector;
     c->skip = 0;
-    c->software = c->has_error = c->look_again = false;
+    c->software = c->has_error = c->look_again = c->trap = false;
     vcpu_raise(&c->vcpu);
 }
 
@@ -29,6 +29,7 @@ void x86_raise_trap(struct x86_cpu *c, unsigned vector, unsigned bytes, bool sof
 {
     x86_raise(c, vector);
     c->skip = (uint8_t)bytes;
+    c->trap = true;
     c->software = software;
 }
 
@@ -343,19 +344,10 @@ void x86_take_exception(struct vcpu *v)
                                   .has_error = c->has_error && (c->cr0 & X86_CR0_PE),
                                   .error = c->error,
                                   .pc = c->rip + c->skip,
-                                  .fault = !c->skip});
+                                  .fault = !c->trap});
 }
 
-bool x86_interrupt_ready(struct vcpu *v)
+void x86_deliver_interrupt(struct x86_cpu *c, unsigned vector)
 {
-    return (x86_cpu(v)->rflags & X86_IF) && atomic_load(&v->interrupt_lines);
-}
-
-/* Line 0 is INTR; whoever raises it says which vector: until there is an interrupt controller, the
- * number of the line. */
-void x86_take_interrupt(struct vcpu *v)
-{
-    struct x86_cpu *c = x86_cpu(v);
-    const unsigned line = ctz32(atomic_load(&v->interrupt_lines));
-    deliver_all((struct delivery){.c = c, .vector = 32 + line, .pc = c->rip, .external = true});
+    deliver_all((struct delivery){.c = c, .vector = vector, .pc = c->rip, .external = true});
 }

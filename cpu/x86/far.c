@@ -327,6 +327,17 @@ static uint64_t iret_mask(const struct x86_cpu *c, unsigned bytes)
     return bytes == 2 ? mask & 0xffff : mask;
 }
 
+/* Behind the last access that may fault. */
+static uint64_t returned(struct x86_cpu *c, uint64_t pc, uint64_t flags, uint64_t mask)
+{
+    x86_set_rflags(c, flags, mask);
+    if (c->nmi_blocked) {
+        c->nmi_blocked = false;
+        x86_look_for_interrupts(c);
+    }
+    return x86_go(c, pc);
+}
+
 static uint64_t do_iret(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uint32_t bytes)
 {
     struct x86_cpu *c = x86_cpu(v);
@@ -343,19 +354,13 @@ static uint64_t do_iret(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, u
         return next;
     }
     if (!is_protected(c)) {
-        if (go_back_real(c, &b, &s, 0)) {
-            x86_set_rflags(c, flags, mask);
-        }
-        return x86_go(c, b.pc);
+        return go_back_real(c, &b, &s, 0) ? returned(c, b.pc, flags, mask) : next;
     }
     b.has_stack = x86_is_long(c) || (b.cs & 3) > x86_cpl(c);
     if (b.has_stack && (!pop(&s, &b.sp) || !pop(&s, &b.ss))) {
         return next;
     }
-    if (go_back(c, &b, &s, 0)) {
-        x86_set_rflags(c, flags, mask);
-    }
-    return x86_go(c, b.pc);
+    return go_back(c, &b, &s, 0) ? returned(c, b.pc, flags, mask) : next;
 }
 X86_CALL(iret, IR_CALL_FULL);
 

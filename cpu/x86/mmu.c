@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Paging. Intel SDM, volume 3, chapter 4: 32-bit, PAE, 4-level and 5-level paging. Not here yet:
- * SMAP, protection keys, PCIDs.
+ * Paging. Intel SDM, volume 3, chapter 4: 32-bit, PAE, 4-level and 5-level paging, protection keys
+ * of user pages.
  */
 #include "cpu/x86/mmu.h"
 
@@ -19,12 +19,15 @@
 #define P_GLOBAL 0x100u
 #define P_NX (UINT64_C(1) << 63)
 #define P_ADDRESS UINT64_C(0x000ffffffffff000)
+#define P_KEY_SHIFT 59
+#define ADDRESS_BITS 40 /* MAXPHYADDR, as CPUID says */
 
 #define E_PRESENT 1u
 #define E_WRITE 2u
 #define E_USER 4u
 #define E_RESERVED 8u
 #define E_FETCH 16u
+#define E_KEY 32u
 
 bool x86_is_canonical(const struct x86_cpu *c, uint64_t va)
 {
@@ -38,7 +41,7 @@ struct walk {
     unsigned bytes;     /* of an entry */
     uint64_t all;       /* P_WRITE and P_USER of all levels as AND, NX as OR */
     enum access access;
-    bool user;
+    bool user, open; /* user mode; a system access that SMAP does not keep from user pages */
 };
 
 static bool read_entry(struct walk *w, uint64_t at)
@@ -84,9 +87,40 @@ static void rights(const struct walk *w, struct translation *t)
 {
     const bool writable = w->all & P_WRITE, for_user = w->all & P_USER;
     const bool nx = (w->c->efer & X86_EFER_NXE) && (w->all & P_NX);
-    t->read = !w->user || for_user;
+    const bool closed = !w->user && for_user && !w->open && (w->c->cr4 & X86_CR4_SMAP);
+    t->exec = (!w->user || for_user) && !nx &&
+              !(!w->user && for_user && (w->c->cr4 & X86_CR4_SMEP));
+    t->read = w->user ? for_user : !closed;
     t->write = t->read && (writable || (!w->user && !(w->c->cr0 & X86_CR0_WP)));
-    t->exec = t->read && !nx && !(!w->user && for_user && (w->c->cr4 & X86_CR4_SMEP));
+}
+
+/* Volume 3, 4.6.2: the key of a user page says what data accesses PKRU allows; false: not this one.
+ */
+static bool key_allows(const struct walk *w, struct translation *t)
+{
+    const unsigned key = w->entry >> P_KEY_SHIFT & 15, deny = w->c->pkru >> 2 * key & 3;
+    const bool writes = !(deny & 2) || (!w->user && !(w->c->cr0 & X86_CR0_WP));
+    if (!(w->c->cr4 & X86_CR4_PKE) || !(w->all & P_USER) || !(w->c->efer & X86_EFER_LMA)) {
+        return true;
+    }
+    const bool had_write = t->write;
+    t->read = t->read && !(deny & 1);
+    t->write = t->write && !(deny & 1) && writes;
+    return w->access == ACCESS_FETCH ||
+           (!(deny & 1) && (w->access == ACCESS_READ || writes || !had_write));
+}
+
+/* Bits that must be 0: volume 3, table 4-14 and its like. */
+static bool is_reserved(const struct walk *w, unsigned shift, bool leaf)
+{
+    uint64_t bad = 0;
+    if (w->bytes == 8) {
+        bad = P_ADDRESS & ~mask64(ADDRESS_BITS);
+        bad |= w->c->efer & X86_EFER_NXE ? 0 : P_NX;
+        bad |= leaf && shift > 12 ? mask64(shift) & ~mask64(13) : 0;
+        bad |= !leaf && shift > 21 && shift != 30 ? P_LARGE : 0;
+    }
+    return w->entry & bad;
 }
 
 static bool allowed(const struct translation *t, enum access a)
@@ -108,9 +142,14 @@ static enum step step(struct walk *w, unsigned shift, bool may_be_leaf, uint64_t
         *fault = fault_word(w, 0);
         return STEP_FAULT;
     }
+    const bool leaf = shift == 12 || (may_be_leaf && (w->entry & P_LARGE));
+    if (is_reserved(w, shift, leaf)) {
+        *fault = fault_word(w, E_PRESENT | E_RESERVED);
+        return STEP_FAULT;
+    }
     w->all &= w->entry | ~(uint64_t)(P_WRITE | P_USER);
     w->all |= w->bytes == 8 ? w->entry & P_NX : 0;
-    if (shift == 12 || (may_be_leaf && (w->entry & P_LARGE))) {
+    if (leaf) {
         return STEP_LEAF;
     }
     return set_bits(w, P_ACCESSED) ? STEP_DOWN : STEP_AGAIN;
@@ -127,6 +166,11 @@ static enum step finish(struct walk *w, vaddr va, unsigned shift, struct transla
                               .global = (w->entry & P_GLOBAL) && (w->c->cr4 & X86_CR4_PGE)};
     t->pa = (frame & ~mask64(shift)) | (va & mask64(shift));
     rights(w, t);
+    if (!key_allows(w, t) &&
+        (w->access == ACCESS_WRITE || w->user || !(w->c->cr4 & X86_CR4_SMAP) || w->open)) {
+        *fault = fault_word(w, E_PRESENT | E_KEY);
+        return STEP_FAULT;
+    }
     if (!allowed(t, w->access)) {
         *fault = fault_word(w, E_PRESENT);
         return STEP_FAULT;
@@ -161,7 +205,8 @@ static enum step walk_once(struct walk *w, vaddr va, struct translation *t, uint
     w->all = P_WRITE | P_USER;
     for (unsigned shift = l.top;; shift -= l.bits) {
         const bool pointer = shift == 30 && !in_long; /* of PAE: no rights, no A */
-        const bool leaf = shift == 21 || (shift == 30 && in_long) ||
+        const bool leaf = shift == 21 ||
+                          (shift == 30 && in_long && x86_has(w->c, X86_HAS_pdpe1gb)) ||
                           (shift == 22 && (w->c->cr4 & X86_CR4_PSE));
         if (!read_entry(w, table + (va >> shift & mask64(pointer ? 2 : l.bits)) * w->bytes)) {
             *fault = FAULT_BUS;
@@ -197,7 +242,7 @@ bool x86_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct tran
               uint64_t *fault)
 {
     struct x86_cpu *c = x86_cpu(v);
-    struct walk w = {.c = c, .access = a, .user = idx == X86_MMU_USER};
+    struct walk w = {.c = c, .access = a, .user = idx == X86_MMU_USER, .open = idx == X86_MMU_OPEN};
     if (idx == X86_MMU_PORTS) {
         identity(vcpu_address_in(1, va & 0xffff), t);
         t->exec = false;

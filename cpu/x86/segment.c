@@ -148,7 +148,9 @@ static uint64_t do_load_segment(struct vcpu *v, uint64_t next, uint64_t selector
                                 uint32_t reg)
 {
     (void)z;
-    x86_load_segment(x86_cpu(v), reg, (uint16_t)selector);
+    if (x86_load_segment(x86_cpu(v), reg, (uint16_t)selector) && reg == X86_SS) {
+        return x86_go_shadowed(x86_cpu(v), next);
+    }
     return x86_go(x86_cpu(v), next);
 }
 X86_CALL(load_segment, IR_CALL_FULL);

@@ -33,6 +33,9 @@ static uint64_t do_pop_segment(struct vcpu *v, uint64_t next, uint64_t value, ui
         const unsigned bytes = aux >> 4;
         const uint64_t keep = bytes == 2 ? ~UINT64_C(0xffff) : 0;
         c->r[X86_RSP] = (c->r[X86_RSP] & keep) | sp;
+        if ((aux & 7) == X86_SS) {
+            return x86_go_shadowed(c, next);
+        }
     }
     return x86_go(c, next);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System instructions. Intel SDM, volume 2: CLI, CLTS, CPUID, HLT, IN, INVLPG, LGDT, LMSW, MOV of
- * control and debug registers, OUT, RDFSBASE, RDPID, RDRAND, SGDT, SMSW, STI, SWAPGS, WBINVD and
- * their like; volume 3, 19.5.2 (I/O permission bit map). Not here yet: SMM,
- * MONITOR, the shadow of STI.
+ * System instructions. Intel SDM, volume 2: CLTS, CPUID, IN, INVLPG, LGDT, LMSW, OUT, RDFSBASE,
+ * RDPID, RDRAND, SGDT, SMSW, SWAPGS, WBINVD and their like; volume 3, 19.5.2 (I/O permission bit
+ * map). Not here yet: SMM, MONITOR.
  */
 #include "cpu/x86/translate.h"
 
@@ -81,53 +80,6 @@ void x86_out_port(struct x86_block *c, const struct x86_instr *i, const struct x
 {
     x86_tail(c, &row_out, port_of(c, i, &a->dst), ir_zext(c->b, T_I64, x86_read(c, i, &a->src)),
              a->src.bytes);
-}
-
-/* ---- interrupts */
-
-static uint64_t do_interrupts(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uint32_t on)
-{
-    struct x86_cpu *c = x86_cpu(v);
-    (void)y, (void)z;
-    if ((c->cr0 & X86_CR0_PE) && x86_cpl(c) > (c->rflags >> 12 & 3)) {
-        gp(c);
-        return next;
-    }
-    c->rflags = on ? c->rflags | X86_IF : c->rflags & ~X86_IF;
-    if (on && atomic_load(&v->interrupt_lines)) {
-        vcpu_exit_soon(v);
-    }
-    return x86_go(c, next);
-}
-X86_CALL(interrupts, IR_CALL_FULL);
-
-void x86_cli(struct x86_block *c, const struct x86_instr *i, const struct x86_cli *a)
-{
-    (void)i, (void)a;
-    x86_tail(c, &row_interrupts, IR_NONE, IR_NONE, false);
-}
-
-void x86_sti(struct x86_block *c, const struct x86_instr *i, const struct x86_sti *a)
-{
-    (void)i, (void)a;
-    x86_tail(c, &row_interrupts, IR_NONE, IR_NONE, true);
-}
-
-static uint64_t do_hlt(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uint32_t aux)
-{
-    (void)y, (void)z, (void)aux;
-    atomic_store(&v->halted, true);
-    vcpu_exit_soon(v);
-    return x86_go(x86_cpu(v), next);
-}
-X86_CALL(hlt, IR_CALL_FULL);
-
-void x86_hlt(struct x86_block *c, const struct x86_instr *i, const struct x86_hlt *a)
-{
-    (void)i, (void)a;
-    if (!x86_privileged(c)) {
-        x86_tail(c, &row_hlt, IR_NONE, IR_NONE, 0);
-    }
 }
 
 /* ---- descriptor tables, machine status word */
@@ -259,6 +211,81 @@ void x86_invlpg(struct x86_block *c, const struct x86_instr *i, const struct x86
         at = ir_add(c->b, at, ir_env_load(c->b, T_I64, (uint32_t)base));
     }
     x86_tail(c, &row_invlpg, c->mode == 8 ? at : ir_ubfx(c->b, at, 0, 32), IR_NONE, 0);
+}
+
+/* Volume 2, INVPCID: one address, one PCID, all, all that is not global. The TLB may drop more. */
+static uint64_t do_invpcid(struct vcpu *v, uint64_t next, uint64_t type, uint64_t at, uint32_t seg)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    const memop m = MO_64 | MO_IDX(v->cls->mmu_index(v));
+    uint64_t pcid, va;
+    if (!x86_is_long(c) && !x86_segment_check(c, seg, at, 16, false)) {
+        return next;
+    }
+    at += x86_is_long(c) ? 0 : c->seg[seg].base;
+    if (!vcpu_load(v, at, m, &pcid) || !vcpu_load(v, at + 8, m, &va)) {
+        return next;
+    }
+    if (type > 3 || pcid >> 12 || (type < 2 && pcid && !(c->cr4 & X86_CR4_PCIDE)) ||
+        (type == 0 && !x86_is_canonical(c, va))) {
+        gp(c);
+        return next;
+    }
+    if (type == 0) {
+        tlb_flush_range(v, va, 1, (uint32_t)pcid, false);
+    } else if (type == 1) {
+        tlb_flush_tag(v, (uint32_t)pcid, false);
+    } else {
+        tlb_flush_all(v, false);
+    }
+    return x86_go(c, next);
+}
+X86_CALL(invpcid, IR_CALL_FULL);
+
+void x86_invpcid(struct x86_block *c, const struct x86_instr *i, const struct x86_invpcid *a)
+{
+    const unsigned seg = a->src.seg;
+    if (x86_privileged(c)) {
+        return;
+    }
+    ir_val at = x86_offset(c, i, &a->src);
+    if (c->mode == 8) {
+        at = x86_linear(c, seg, at, 16, false, i->as);
+    }
+    x86_tail(c, &row_invpcid, ir_zext(c->b, T_I64, x86_read(c, i, &a->dst)), at, seg);
+}
+
+/* ---- SMAP */
+
+static uint64_t do_set_ac(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uint32_t on)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    (void)y, (void)z;
+    c->rflags = on ? c->rflags | X86_AC : c->rflags & ~X86_AC;
+    tcg_mode_changed(v);
+    return x86_go(c, next);
+}
+X86_CALL(set_ac, IR_CALL_FULL);
+
+static void set_ac(struct x86_block *c, bool on)
+{
+    if (c->cpl) {
+        x86_undefined(c);
+    } else {
+        x86_tail(c, &row_set_ac, IR_NONE, IR_NONE, on);
+    }
+}
+
+void x86_clac(struct x86_block *c, const struct x86_instr *i, const struct x86_clac *a)
+{
+    (void)i, (void)a;
+    set_ac(c, false);
+}
+
+void x86_stac(struct x86_block *c, const struct x86_instr *i, const struct x86_stac *a)
+{
+    (void)i, (void)a;
+    set_ac(c, true);
 }
 
 /* ---- bases of FS and GS */

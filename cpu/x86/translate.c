@@ -3,8 +3,8 @@
  * From x86 code to blocks of IR. Intel SDM, volumes 2 and 3.
  *
  * A PC is RIP, EIP or IP: code is fetched at the base of CS behind it, which is the upper half of
- * `aux`; in 64-bit code that is 0. Of the lower half, which is another at each instruction, one bit
- * says that the block is a round of a string instruction.
+ * `aux`; in 64-bit code that is 0. Of the lower half, which is another at each instruction, a bit
+ * says that no interrupt comes before the instruction is done.
  */
 #include "cpu/x86/translate.h"
 
@@ -177,6 +177,10 @@ static bool translate_insn(struct x86_block *c)
     /* The length is needed before the meaning: what follows the instruction is part of it. */
     x86_decode(c->mode, b->code + at, n, &i);
     ir_insn_start(b, c->pc);
+    b->local = 0;
+    if (c->shadow) {
+        x86_leave_shadow(c);
+    }
     c->next = c->pc + i.bytes;
     if (c->mode != 8) {
         c->next &= 0xffffffff;
@@ -202,12 +206,11 @@ void x86_translate_block(struct vcpu *v, struct ir_builder *b)
                           .cpl = key >> X86_KEY_CPL_SHIFT & 3,
                           .pc = b->pc};
     c.stack = c.mode == 8 ? 8 : key & X86_KEY_BIG_STACK ? 4 : 2;
-    c.body = b->local & 1;
+    c.shadow = b->local & X86_LOCAL_SHADOW;
     b->movable = false;
     b->after = (uint32_t)(b->aux >> 32);
-    b->local = 0;
     while (translate_insn(&c)) {
-        const bool over = c.next < c.pc || c.body || ir_full(b) ||
+        const bool over = c.next < c.pc || c.shadow || ir_full(b) ||
                           b->guest_insns >= b->max_guest_insns;
         c.pc = c.next;
         if (!b->ended && over) {

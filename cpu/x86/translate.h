@@ -15,7 +15,7 @@ struct x86_block {
     unsigned mode;  /* 2, 4, 8: 16-, 32-, 64-bit code */
     unsigned stack; /* 2, 4, 8: of the stack pointer */
     unsigned cpl;
-    bool body; /* a round of a string instruction that repeats */
+    bool shadow; /* the block is an instruction that no interrupt comes before */
     uint64_t pc, next;
 };
 
@@ -116,6 +116,9 @@ uint64_t x86_pc(const struct x86_block *c, uint64_t pc, unsigned bytes);
 void x86_branch_to(struct x86_block *c, uint64_t pc);
 /* The block ends behind this instruction. */
 void x86_end_block(struct x86_block *c);
+
+/* ---- interrupt.c: emitted where an instruction in a shadow begins */
+void x86_leave_shadow(struct x86_block *c);
 
 /* ---- control.c */
 extern const struct ir_call x86_row_lmsw, x86_row_clts;

@@ -31,13 +31,15 @@ bool x86_case_is(unsigned row, const char *const *names)
 
 /*
  * System calls; INT1, whose PC is another one on virtual CPUs; what differs between CPUs by nature
- * (time, random numbers, identity); FS and GS, which the host's own code needs; and what Linux
- * emulates for programs (UMIP).
+ * (time, random numbers, identity, which state components there are); FS and GS, which the host's
+ * own code needs; and what Linux emulates for programs (UMIP).
  */
 static const char *const left_out[] = {
-    "syscall", "int1",     "rdtsc",    "rdtscp",   "rdpmc",    "cpuid", "rdrand", "rdseed",
-    "rdpid",   "rdfsbase", "rdgsbase", "wrfsbase", "wrgsbase", "lfs",   "lgs",    "pop_fs",
-    "pop_gs",  "sgdt",     "sidt",     "sldt",     "str",      "smsw",  NULL};
+    "sysenter", "sysexit", "sysret",   "xgetbv",   "xsetbv",   "fxsave",   "fxrstor", "xsave",
+    "xsavec",   "xsaves",  "xsaveopt", "xrstor",   "xrstors",  "rdpkru",   "wrpkru",  "clac",
+    "stac",     "syscall", "int1",     "rdtsc",    "rdtscp",   "rdpmc",    "cpuid",   "rdrand",
+    "rdseed",   "rdpid",   "rdfsbase", "rdgsbase", "wrfsbase", "wrgsbase", "lfs",     "lgs",
+    "pop_fs",   "pop_gs",  "sgdt",     "sidt",     "sldt",     "str",      "smsw",    NULL};
 
 static bool is_translated(unsigned row)
 {

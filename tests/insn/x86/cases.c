@@ -42,7 +42,16 @@ TEST(instructions_that_are_decoded_only_are_undefined)
     EXPECT(64, "\x0f\x58\xc1", 6, 0, 0);     /* addps */
     EXPECT(64, "\xd9\xe8", 6, 0, 0);         /* fld1 */
     EXPECT(64, "\xc5\xf4\x58\xc2", 6, 0, 0); /* vaddps */
-    EXPECT(32, "\x0f\x34", 6, 0, 0);         /* sysenter */
+}
+
+TEST(system_calls_that_are_not_set_up)
+{
+    EXPECT(64, "\x0f\x34", 6, 0, 0);              /* sysenter: AMD's have none in long mode */
+    EXPECT(64, "\x48\x0f\x07", 13, 0, 0);         /* sysret */
+    EXPECT(64, "\x0f\x01\xcb", 6, 0, 0);          /* stac */
+    EXPECT(64, "\x0f\x01\xd0", 6, 0, 0);          /* xgetbv, without CR4.OSXSAVE */
+    EXPECT(64, "\x0f\x01\xee", 6, 0, 0);          /* rdpkru, without CR4.PKE */
+    EXPECT(64, "\x66\x0f\x38\x82\x00", 13, 0, 0); /* invpcid */
 }
 
 TEST(longer_instructions_than_15_bytes_are_general_protection)

@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System calls. Intel SDM, volume 2: SYSCALL, SYSENTER, SYSEXIT, SYSRET; AMD APM, volume 3: the
+ * same outside 64-bit code.
+ */
+#include "cpu/x86/translate.h"
+
+static void flat(struct x86_segment *s, uint16_t selector, unsigned attr)
+{
+    *s = (struct x86_segment){.limit = UINT32_MAX, .attr = (uint16_t)attr, .selector = selector};
+    x86_segment_settle(s);
+}
+
+#define FLAT_CODE 0xa09bu /* 64 bits, present, accessed */
+#define FLAT_CODE_32 0xc09bu
+#define FLAT_DATA 0xc093u
+#define DPL3 0x60u
+
+static void raise_gp(struct x86_cpu *c)
+{
+    x86_raise_error(c, X86_GP, 0);
+}
+
+/* ---- SYSCALL, SYSRET */
+
+static uint64_t do_syscall(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uint32_t aux)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    const uint16_t selector = (uint16_t)(c->star >> 32);
+    const bool from_long = x86_is_long(c), is_long = c->efer & X86_EFER_LMA;
+    (void)y, (void)z, (void)aux;
+    if (!(c->efer & X86_EFER_SCE)) {
+        x86_raise(c, X86_UD);
+        return next;
+    }
+    c->r[X86_RCX] = next;
+    if (is_long) {
+        c->r[11] = x86_rflags(c) & ~(uint64_t)X86_RF;
+        x86_set_rflags(c, x86_rflags(c) & ~((c->fmask | X86_RF) & UINT32_MAX), UINT32_MAX);
+    } else {
+        x86_set_rflags(c, 0, X86_VM | X86_IF | X86_RF);
+    }
+    flat(&c->seg[X86_CS], selector & 0xfffc, is_long ? FLAT_CODE : FLAT_CODE_32);
+    flat(&c->seg[X86_SS], (uint16_t)((selector & 0xfffc) + 8), FLAT_DATA);
+    tcg_mode_changed(v);
+    return x86_go(c, !is_long ? (uint32_t)c->star : from_long ? c->lstar : c->cstar);
+}
+X86_CALL(syscall, IR_CALL_FULL);
+
+void x86_syscall(struct x86_block *c, const struct x86_instr *i, const struct x86_syscall *a)
+{
+    (void)i, (void)a;
+    if (c->mode != 8 && (x86_is_intel(c->cpu) || !(c->key & X86_KEY_PROTECTED))) {
+        x86_undefined(c);
+    } else {
+        x86_tail(c, &row_syscall, IR_NONE, IR_NONE, 0);
+    }
+}
+
+static uint64_t do_sysret(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uint32_t bytes)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    const uint16_t base = (uint16_t)(c->star >> 48);
+    const uint64_t pc = bytes == 8 ? c->r[X86_RCX] : (uint32_t)c->r[X86_RCX];
+    (void)y, (void)z;
+    if (!(c->efer & X86_EFER_SCE)) {
+        x86_raise(c, X86_UD);
+        return next;
+    }
+    if (!x86_is_canonical(c, pc)) {
+        raise_gp(c);
+        return next;
+    }
+    if (c->efer & X86_EFER_LMA) {
+        x86_set_rflags(c, c->r[11] & ~(uint64_t)(X86_RF | X86_VM), 0x3c7fd7);
+    } else {
+        x86_set_rflags(c, X86_IF, X86_IF);
+    }
+    flat(&c->seg[X86_CS], (uint16_t)((bytes == 8 ? base + 16 : base) | 3),
+         (bytes == 8 ? FLAT_CODE : FLAT_CODE_32) | DPL3);
+    flat(&c->seg[X86_SS], (uint16_t)((base + 8) | 3), FLAT_DATA | DPL3);
+    tcg_mode_changed(v);
+    return x86_go(c, pc);
+}
+X86_CALL(sysret, IR_CALL_FULL);
+
+void x86_sysret(struct x86_block *c, const struct x86_instr *i, const struct x86_sysret *a)
+{
+    (void)a;
+    if (c->mode != 8 && (x86_is_intel(c->cpu) || !(c->key & X86_KEY_PROTECTED))) {
+        x86_undefined(c);
+    } else if (!x86_privileged(c)) {
+        x86_tail(c, &row_sysret, IR_NONE, IR_NONE, i->os == 8 ? 8 : 4);
+    }
+}
+
+/* ---- SYSENTER, SYSEXIT: in long mode AMD's processors have none */
+
+static bool has_sysenter(struct x86_block *c)
+{
+    if ((c->key & X86_KEY_LONG) && !x86_is_intel(c->cpu)) {
+        x86_undefined(c);
+        return false;
+    }
+    if (!(c->key & (X86_KEY_PROTECTED | X86_KEY_VM86))) {
+        x86_raise_error_now(c, X86_GP, 0);
+        return false;
+    }
+    return true;
+}
+
+static uint64_t do_sysenter(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uint32_t aux)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    const bool is_long = c->efer & X86_EFER_LMA;
+    const uint16_t cs = (uint16_t)(c->sysenter_cs & 0xfffc);
+    const uint64_t mask = is_long ? UINT64_MAX : UINT32_MAX;
+    (void)y, (void)z, (void)aux;
+    if (!cs) {
+        raise_gp(c);
+        return next;
+    }
+    x86_set_rflags(c, 0, X86_VM | X86_IF | X86_RF);
+    flat(&c->seg[X86_CS], cs, is_long ? FLAT_CODE : FLAT_CODE_32);
+    flat(&c->seg[X86_SS], (uint16_t)(cs + 8), FLAT_DATA);
+    c->r[X86_RSP] = c->sysenter_esp & mask;
+    tcg_mode_changed(v);
+    return x86_go(c, c->sysenter_eip & mask);
+}
+X86_CALL(sysenter, IR_CALL_FULL);
+
+void x86_sysenter(struct x86_block *c, const struct x86_instr *i, const struct x86_sysenter *a)
+{
+    (void)i, (void)a;
+    if (has_sysenter(c)) {
+        x86_tail(c, &row_sysenter, IR_NONE, IR_NONE, 0);
+    }
+}
+
+static uint64_t do_sysexit(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uint32_t bytes)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    const uint16_t cs = (uint16_t)(c->sysenter_cs & 0xfffc), more = bytes == 8 ? 32 : 16;
+    const uint64_t mask = bytes == 8 ? UINT64_MAX : UINT32_MAX;
+    const uint64_t pc = c->r[X86_RDX] & mask, sp = c->r[X86_RCX] & mask;
+    (void)y, (void)z;
+    if (!cs || !x86_is_canonical(c, pc) || !x86_is_canonical(c, sp)) {
+        raise_gp(c);
+        return next;
+    }
+    flat(&c->seg[X86_CS], (uint16_t)((cs + more) | 3),
+         (bytes == 8 ? FLAT_CODE : FLAT_CODE_32) | DPL3);
+    flat(&c->seg[X86_SS], (uint16_t)((cs + more + 8) | 3), FLAT_DATA | DPL3);
+    c->r[X86_RSP] = sp;
+    tcg_mode_changed(v);
+    return x86_go(c, pc);
+}
+X86_CALL(sysexit, IR_CALL_FULL);
+
+void x86_sysexit(struct x86_block *c, const struct x86_instr *i, const struct x86_sysexit *a)
+{
+    (void)a;
+    if (has_sysenter(c) && !x86_privileged(c)) {
+        x86_tail(c, &row_sysexit, IR_NONE, IR_NONE, i->os == 8 ? 8 : 4);
+    }
+}
