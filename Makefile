@@ -59,9 +59,13 @@ GEN_TEST_SOURCES := $(DECODERS:%=$(BUILD)/gen/%_decode_random.c) $(foreach part,
 GEN_HEADERS := $(DECODERS:%=$(BUILD)/gen/%_decode.h) $(TEST_DECODERS:%=$(BUILD)/gen/%_decode.h)
 
 BASE_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter base/%,$(SOURCES)))
+BLOCK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter block/%,$(SOURCES)))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(GEN_SOURCES:.c=.o)
 LEAF_OBJECTS := $(filter %_leaf.o,$(OBJECTS))
 MAIN_OBJECT := $(MAIN:%.c=$(BUILD)/%.o)
+# Each folder tools/NAME is a program, dragoman-NAME.
+disk_tool_objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/$(1)/*.c))
+DISK_TOOLS := $(patsubst tools/%/main.c,$(BUILD)/dragoman-%,$(wildcard tools/*/main.c))
 
 # Each tests/KIND/NAME.c is a program; what several share is in tests/support/ and tests/invented/.
 TEST_SOURCES := $(filter-out tests/support/% tests/invented/% tests/bench/%,$(wildcard tests/*/*.c tests/insn/*/*.c))
@@ -89,9 +93,13 @@ COMPILE = $(CC) $(CPPFLAGS) $(CFLAGS) $(EXTRA_FLAGS) -MMD -MP -c -o $@ $<
 # ---- the program
 
 .PHONY: all
-all: $(BUILD)/libcore.a $(if $(MAIN),$(BUILD)/dragoman $(BUILD)/.names)
+all: $(BUILD)/libcore.a $(if $(MAIN),$(BUILD)/dragoman $(BUILD)/.names) $(DISK_TOOLS)
 
 $(BUILD)/dragoman: $(MAIN_OBJECT) $(BUILD)/libcore.a
+	$(call QUIET,LINK)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lm
+
+# The disk tools stand on block/ and base/ alone.
+$(DISK_TOOLS): $(BUILD)/dragoman-%: $$(call disk_tool_objects,$$*) $(BUILD)/libblock.a $(BUILD)/libbase.a
 	$(call QUIET,LINK)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lm
 
 # The program has a name for each architecture of its table (cpu/classes.c).
@@ -102,8 +110,9 @@ $(BUILD)/.names: $(BUILD)/dragoman
 
 $(BUILD)/libcore.a: $(OBJECTS)
 $(BUILD)/libbase.a: $(BASE_OBJECTS)
+$(BUILD)/libblock.a: $(BLOCK_OBJECTS)
 $(BUILD)/libsupport.a: $(SUPPORT_OBJECTS)
-$(BUILD)/libcore.a $(BUILD)/libbase.a $(BUILD)/libsupport.a:
+$(BUILD)/libcore.a $(BUILD)/libbase.a $(BUILD)/libblock.a $(BUILD)/libsupport.a:
 	$(call QUIET,AR)rm -f $@; $(AR) rcs $@ $^
 
 # configure leaves config.h alone if nothing that concerns compiling has changed.
@@ -218,16 +227,18 @@ bench: all $(BENCHES)
 # ---- installing and cleaning
 
 .PHONY: install clean distclean help
-# The manual page's list of options comes from the program's own table.
-$(BUILD)/dragoman.1: docs/user/dragoman.1 $(BUILD)/dragoman
-	$(BUILD)/dragoman -man > $@.options
+# A manual page's list of options comes from the program's own table.
+MANUALS := $(BUILD)/dragoman.1 $(DISK_TOOLS:=.1)
+$(MANUALS): $(BUILD)/%.1: docs/user/%.1 $(BUILD)/%
+	$(BUILD)/$* -man > $@.options
 	sed -e '/^\.\\" OPTIONS$$/r $@.options' $< > $@
 
-install: all $(BUILD)/dragoman.1
+install: all $(MANUALS)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install $(BUILD)/dragoman $(DESTDIR)$(PREFIX)/bin/
 	for name in $(call names,dragoman); do ln -sf dragoman $(DESTDIR)$(PREFIX)/bin/$$name; done
-	install -m 644 $(BUILD)/dragoman.1 $(DESTDIR)$(PREFIX)/share/man/man1/
+	install $(DISK_TOOLS) $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(MANUALS) $(DESTDIR)$(PREFIX)/share/man/man1/
 
 clean:
 	find $(BUILD) -mindepth 1 -maxdepth 1 ! -name cache ! -name 'config.*' -exec rm -rf {} +
@@ -237,7 +248,7 @@ distclean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-debug $(BUILD)-lint
 
 define HELP
-  make              the program, build/dragoman-system-NAME for each architecture
+  make              the program, build/dragoman-system-NAME for each architecture, and dragoman-img
   make demo         fetches a Debian arm64 guest and boots it to a shell
   make check        all tests, as continuous integration runs them
   make check-quick  the tests that need no guest, for the inner loop
@@ -256,4 +267,4 @@ help:
 	@echo "$$HELP"
 
 -include $(OBJECTS:.o=.d) $(MAIN_OBJECT:.o=.d) $(SUPPORT_OBJECTS:.o=.d) $(TESTS:=.d) $(BENCHES:=.d)
--include $(wildcard $(BUILD)/tools/*.d)
+-include $(wildcard $(BUILD)/tools/*.d $(BUILD)/tools/*/*.d)

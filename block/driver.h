@@ -64,6 +64,8 @@ struct block_option {
 
 /* What all nodes have. */
 extern const struct block_option block_common_options[];
+/* What all images are made with: size, and the backing file of formats that have one. */
+extern const struct block_option block_create_options[];
 
 /*
  * Fills the struct by rows, and takes the keys out of the object; defaults where a key is missing.
@@ -278,6 +280,7 @@ struct block_node *block_child_open(struct block_node *n, const char *name,
                                     struct error *e);
 /* A name in an image as seen from here: relative ones stand beside the image. mem_free. */
 char *block_name_beside(const struct block_node *n, const char *name);
+char *block_name_beside_path(const char *image, const char *name);
 /* Makes and opens a further file of an image that is being made ("disk-s001.vmdk"). */
 struct block_node *block_create_file(struct block_graph *g, const char *name, uint64_t bytes,
                                      struct error *e);

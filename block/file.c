@@ -269,6 +269,14 @@ static int64_t file_allocated(struct block_node *n)
     return fstat(n->fd_any, &st) == 0 ? (int64_t)st.st_blocks * 512 : -1;
 }
 
+static bool file_info(struct block_node *n, json_t *facts, struct error *e)
+{
+    (void)e;
+    json_object_set_new(facts, "format-specific",
+                        json_pack("{s:s,s:{}}", "type", n->driver->name, "data"));
+    return true;
+}
+
 /* ---- sizes */
 
 static bool write_all(int fd, uint64_t from, uint64_t to)
@@ -396,6 +404,7 @@ const struct block_driver block_file_driver = {
     .close = file_close,
     .reopen = file_reopen,
     .status = file_status,
+    .info = file_info,
     .resize = file_resize,
     .allocated = file_allocated,
     .permit = file_permit,
@@ -414,6 +423,7 @@ const struct block_driver block_host_device_driver = {
     .close = file_close,
     .reopen = file_reopen,
     .status = file_status,
+    .info = file_info,
     .resize = file_resize,
     .allocated = file_allocated,
     .permit = file_permit,

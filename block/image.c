@@ -178,7 +178,7 @@ struct common_create {
     char *backing_file, *backing_format;
 };
 
-static const struct block_option common_create_options[] = {
+const struct block_option block_create_options[] = {
     {"size", BLOCK_OPT_SIZE, offsetof(struct common_create, size), NULL, "of the disk", NULL,
      false},
     {"backing_file", BLOCK_OPT_TEXT, offsetof(struct common_create, backing_file), NULL,
@@ -217,10 +217,7 @@ static bool look_at_backing(struct block_graph *g, const char *name, struct comm
                             bool size_given, struct error *e)
 {
     const struct block_mode m = {.no_lock = true, .repair_none = true};
-    const char *slash = strrchr(name, '/');
-    char *path = c->backing_file[0] == '/' || !slash || strchr(c->backing_file, ':')
-                     ? mem_strdup(c->backing_file)
-                     : mem_printf("%.*s/%s", (int)(slash - name), name, c->backing_file);
+    char *path = block_name_beside_path(name, c->backing_file);
     struct block_node *n = block_node_open_name(g, path, c->backing_format, &m, e);
     mem_free(path);
     if (!n) {
@@ -243,7 +240,7 @@ static bool make(struct block_graph *g, const struct block_driver *d, const char
                               .backing_format = c->backing_format,
                               .options = options};
     bool good = block_options_take(d->create_options, left, options, d->name, e) &&
-                block_options_all_taken(left, d->create_options, common_create_options, d->name, e);
+                block_options_all_taken(left, d->create_options, block_create_options, d->name, e);
     if (good && d->kind != BLOCK_PROTOCOL) {
         bc.file = block_create_file(g, name, 0, e);
         good = bc.file != NULL;
@@ -284,6 +281,12 @@ static const struct block_driver *maker(const char *format, const char *name, st
 bool block_image_create(struct block_graph *g, const char *format, const char *name,
                         const json_t *options, struct error *e)
 {
+    return block_image_create_with(g, format, name, options, 0, e);
+}
+
+bool block_image_create_with(struct block_graph *g, const char *format, const char *name,
+                             const json_t *options, unsigned flags, struct error *e)
+{
     struct common_create c = {0};
     const struct block_driver *d = maker(format, name, e);
     if (!d) {
@@ -291,20 +294,20 @@ bool block_image_create(struct block_graph *g, const char *format, const char *n
     }
     const bool size_given = json_object_get(options, "size") != NULL;
     json_t *left = options ? json_deep_copy(options) : json_object();
-    bool good = block_options_take(common_create_options, left, &c, "create", e);
+    bool good = block_options_take(block_create_options, left, &c, "create", e);
     if (good && c.backing_file && d->kind == BLOCK_PROTOCOL) {
         good = error_set(e, "the format '%s' has no backing files", format);
     }
-    if (good && c.backing_file) {
+    if (good && c.backing_file && !(size_given && (flags & BLOCK_CREATE_UNSEEN_BACKING))) {
         good = look_at_backing(g, name, &c, size_given, e);
-    } else if (good && !size_given) {
+    } else if (good && !size_given) { /* nothing says it */
         good = error_set(e, "the size of the image is missing (size)");
     }
     if (good && c.size > INT64_MAX - BLOCK_SECTOR) {
         good = error_set(e, "size: %" PRIu64 " bytes are too many", c.size);
     }
     good = good && make(g, d, name, &c, left, e);
-    block_options_release(common_create_options, &c);
+    block_options_release(block_create_options, &c);
     json_decref(left);
     return good;
 }
@@ -322,15 +325,15 @@ bool block_image_measure(const char *format, const json_t *options, struct block
     }
     json_t *left = options ? json_deep_copy(options) : json_object();
     void *into = mem_alloc(d->create_bytes);
-    bool good = block_options_take(common_create_options, left, &c, "measure", e) &&
+    bool good = block_options_take(block_create_options, left, &c, "measure", e) &&
                 block_options_take(d->create_options, left, into, format, e) &&
-                block_options_all_taken(left, d->create_options, common_create_options, format, e);
+                block_options_all_taken(left, d->create_options, block_create_options, format, e);
     m->bitmaps = UINT64_MAX;
     good = good &&
            d->measure(into, align_up(source ? block_node_size(source) : c.size, BLOCK_SECTOR),
                       source, m, e);
     block_options_release(d->create_options, into);
-    block_options_release(common_create_options, &c);
+    block_options_release(block_create_options, &c);
     mem_free(into);
     json_decref(left);
     return good;
@@ -340,40 +343,46 @@ bool block_image_measure(const char *format, const json_t *options, struct block
 
 #define COMMIT_PIECE (UINT64_C(1) << 20)
 
-static int commit_piece(struct block_node *n, uint64_t at, uint64_t bytes, void *buffer)
+struct commit {
+    struct block_node *top, *base; /* base stands `depth` images below top */
+    unsigned depth;
+    bool (*progress)(void *, uint64_t, uint64_t);
+    void *opaque;
+};
+
+static int commit_piece(const struct commit *c, uint64_t at, const struct block_status *s,
+                        void *buffer)
 {
-    struct block_status s;
-    int status = block_node_status(n, at, bytes, false, &s);
-    if (status < 0 || s.where == BLOCK_UNALLOCATED) {
-        return status;
+    if (s->depth >= c->depth || (s->where == BLOCK_UNALLOCATED && c->depth == 1)) {
+        return 0;
     }
-    if (s.where == BLOCK_ZERO) {
-        return block_node_zero(n->backing, at, s.bytes, BLOCK_MAY_UNMAP);
+    if (s->where == BLOCK_ZERO || s->where == BLOCK_UNALLOCATED) {
+        return block_node_zero(c->base, at, s->bytes, BLOCK_MAY_UNMAP);
     }
-    status = block_node_read(n, at, buffer, (size_t)s.bytes);
-    return status < 0 ? status : block_node_write(n->backing, at, buffer, (size_t)s.bytes, 0);
+    int status = block_node_read(c->top, at, buffer, (size_t)s->bytes);
+    return status < 0 ? status : block_node_write(c->base, at, buffer, (size_t)s->bytes, 0);
 }
 
-static int commit_all(struct block_node *n, bool (*progress)(void *, uint64_t, uint64_t),
-                      void *opaque)
+static int commit_all(const struct commit *c)
 {
-    const uint64_t size = block_node_size(n);
+    const uint64_t size = block_node_size(c->top);
     void *buffer = mem_alloc(COMMIT_PIECE);
     int status = 0;
     for (uint64_t at = 0; at < size && status == 0;) {
         struct block_status s;
         uint64_t most = size - at < COMMIT_PIECE ? size - at : COMMIT_PIECE;
-        status = block_node_status(n, at, most, false, &s);
-        status = status < 0 ? status : commit_piece(n, at, s.bytes, buffer);
+        status = block_node_status(c->top, at, most, c->depth > 1, &s);
+        status = status < 0 ? status : commit_piece(c, at, &s, buffer);
         at += status < 0 ? 0 : s.bytes;
-        if (status == 0 && progress && !progress(opaque, at, size)) {
+        if (status == 0 && c->progress && !c->progress(c->opaque, at, size)) {
             status = -ECANCELED;
         }
     }
     mem_free(buffer);
-    return status < 0 ? status : block_node_flush(n->backing);
+    return status < 0 ? status : block_node_flush(c->base);
 }
 
+/* The use that the image above has of its backing file. */
 static struct block_use *backing_use(struct block_node *n)
 {
     for (size_t i = 0; i < n->child_count; i++) {
@@ -384,43 +393,64 @@ static struct block_use *backing_use(struct block_node *n)
     return NULL;
 }
 
-static bool commit_into(struct block_node *n, bool (*progress)(void *, uint64_t, uint64_t),
-                        void *opaque, struct error *e)
+static bool commit_into(const struct commit *c, struct error *e)
 {
-    if (block_node_size(n->backing) < block_node_size(n) &&
-        !block_node_resize(n->backing, block_node_size(n), BLOCK_PREALLOC_OFF, e)) {
+    struct block_node *top = c->top;
+    if (block_node_size(c->base) < block_node_size(top) &&
+        !block_node_resize(c->base, block_node_size(top), BLOCK_PREALLOC_OFF, e)) {
         return false;
     }
-    int status = commit_all(n, progress, opaque);
-    if (status == 0 && n->driver->make_empty && n->mode.write) {
-        status = n->driver->make_empty(n);
+    int status = commit_all(c);
+    if (status == 0 && c->depth == 1 && top->driver->make_empty && top->mode.write) {
+        status = top->driver->make_empty(top);
     }
-    return status == 0 || error_set(e, "%s: %s", block_node_file(n), strerror(-status));
+    return status == 0 || error_set(e, "%s: %s", block_node_file(top), strerror(-status));
+}
+
+/* base is written as long as this takes; above is the image that stands on it. */
+static bool commit_to(struct block_node *above, const struct commit *c, struct error *e)
+{
+    struct error ignored;
+    const bool was = c->base->mode.write;
+    if (!block_use_change(backing_use(above), BLOCK_PERM_READ, BLOCK_PERM_ALL, e)) {
+        return false;
+    }
+    struct block_use *use = NULL;
+    bool good = block_node_reopen(c->base, true, e);
+    if (good) {
+        use = block_use_begin(c->base, "commit", BLOCK_PERM_ALL, BLOCK_PERM_READ, e);
+        good = use && commit_into(c, e);
+    }
+    block_use_end(use);
+    if (!was) {
+        block_node_reopen(c->base, false, &ignored);
+    }
+    block_use_change(backing_use(above), BLOCK_PERM_READ, BLOCK_PERM_READ, &ignored);
+    return good;
+}
+
+bool block_node_commit_to(struct block_node *n, const struct block_commit *how, struct error *e)
+{
+    n = block_node_skip_filters(n);
+    struct commit c = {n, how->base ? how->base : n->backing, 1, how->progress, how->opaque};
+    struct block_node *above = n;
+    if (!n->backing) {
+        return error_set(e, "%s has no backing file", block_node_file(n));
+    }
+    while (above->backing != c.base) {
+        above = block_node_skip_filters(above->backing);
+        c.depth++;
+        if (!above->backing) {
+            return error_set(e, "%s is no backing file of %s", block_node_file(c.base),
+                             block_node_file(n));
+        }
+    }
+    return commit_to(above, &c, e);
 }
 
 bool block_node_commit(struct block_node *n, bool (*progress)(void *, uint64_t, uint64_t),
                        void *opaque, struct error *e)
 {
-    struct error ignored;
-    n = block_node_skip_filters(n);
-    if (!n->backing) {
-        return error_set(e, "%s has no backing file", block_node_file(n));
-    }
-    struct block_node *below = n->backing;
-    const bool was = below->mode.write;
-    if (!block_use_change(backing_use(n), BLOCK_PERM_READ, BLOCK_PERM_ALL, e)) {
-        return false;
-    }
-    struct block_use *use = NULL;
-    bool good = block_node_reopen(below, true, e);
-    if (good) {
-        use = block_use_begin(below, "commit", BLOCK_PERM_ALL, BLOCK_PERM_READ, e);
-        good = use && commit_into(n, progress, opaque, e);
-    }
-    block_use_end(use);
-    if (!was) {
-        block_node_reopen(below, false, &ignored);
-    }
-    block_use_change(backing_use(n), BLOCK_PERM_READ, BLOCK_PERM_READ, &ignored);
-    return good;
+    const struct block_commit how = {NULL, progress, opaque};
+    return block_node_commit_to(n, &how, e);
 }

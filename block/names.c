@@ -218,9 +218,8 @@ static bool is_absolute(const char *name)
     return name[0] == '/' || after(name, "json:") || driver_of_prefix(name, &rest);
 }
 
-char *block_name_beside(const struct block_node *n, const char *name)
+char *block_name_beside_path(const char *image, const char *name)
 {
-    const char *image = block_node_file(n);
     const char *slash = strrchr(image, '/');
     const char *rest = after(name, "file:");
     name = rest ? rest : name;
@@ -228,4 +227,9 @@ char *block_name_beside(const struct block_node *n, const char *name)
         return mem_strdup(name);
     }
     return mem_printf("%.*s/%s", (int)(slash - image), image, name);
+}
+
+char *block_name_beside(const struct block_node *n, const char *name)
+{
+    return block_name_beside_path(block_node_file(n), name);
 }

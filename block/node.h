@@ -113,6 +113,15 @@ void block_use_end(struct block_use *u); /* NULL is allowed */
 bool block_throttle_set(struct block_graph *g, const char *group, const char *key,
                         const char *value, bool *known, struct error *e);
 
+/*
+ * Opens, read-only, the content that a snapshot kept: id or name, "snapshot.id=I,snapshot.name=N"
+ * or one of the two. The image is not written; what the format does to show the snapshot goes to a
+ * temporary file.
+ */
+struct block_node *block_snapshot_open(struct block_graph *g, const json_t *options,
+                                       const char *which, const struct block_mode *mode,
+                                       struct error *e);
+
 /* ---- what is known of a node */
 
 const char *block_node_name(const struct block_node *n);   /* node-name; one is made up */
@@ -258,6 +267,13 @@ bool block_node_replace_backing(struct block_node *n, struct block_node *backing
 bool block_node_commit(struct block_node *n,
                        bool (*progress)(void *opaque, uint64_t done, uint64_t all), void *opaque,
                        struct error *e);
+struct block_commit {
+    struct block_node *base; /* an image further down, which then has all that stands above it, and
+                                nothing is emptied; NULL: the next */
+    bool (*progress)(void *opaque, uint64_t done, uint64_t all); /* or NULL */
+    void *opaque;
+};
+bool block_node_commit_to(struct block_node *n, const struct block_commit *how, struct error *e);
 
 /* ---- making images */
 
@@ -268,6 +284,11 @@ bool block_node_commit(struct block_node *n,
  */
 bool block_image_create(struct block_graph *g, const char *format, const char *name,
                         const json_t *options, struct error *e);
+enum {
+    BLOCK_CREATE_UNSEEN_BACKING = 1, /* the backing file need not be there, if there is a size */
+};
+bool block_image_create_with(struct block_graph *g, const char *format, const char *name,
+                             const json_t *options, unsigned flags, struct error *e);
 
 struct block_measure {
     uint64_t required, fully_allocated;

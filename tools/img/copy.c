@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Copying. Threads take pieces, in order, under a lock: runs of one kind, as the sources tell, cut
+ * at PIECE. Each reads its piece, and writes it when its turn has come; with in_order unset at
+ * once. A run that needs no work costs no piece.
+ */
+#include "tools/img/copy.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/os.h"
+#include "block/driver.h"
+
+#define PIECE (UINT64_C(1) << 21)
+#define PACKED_PIECE_MOST (UINT64_C(1) << 25)
+
+enum kind {
+    SKIP,
+    ZERO,
+    DATA,
+};
+
+struct piece {
+    enum kind kind;
+    uint64_t at, bytes; /* of the whole */
+};
+
+struct crew {
+    struct copy *c;
+    uint64_t all;
+    int64_t begun_ns;
+    struct os_mutex lock;
+    struct os_cond turn; /* written has moved, or it has failed */
+    uint64_t next;       /* pieces before it are taken */
+    uint64_t written;    /* in order: pieces before it are done */
+    uint64_t done;       /* bytes, in any order */
+    bool failed;
+    uint64_t piece;   /* bytes at most */
+    struct piece run; /* what is known of what comes next */
+};
+
+uint64_t copy_bytes(const struct copy *c)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < c->source_count; i++) {
+        sum += c->sources[i].bytes;
+    }
+    return sum;
+}
+
+/* The source that has the byte, and where in it. */
+static const struct copy_source *source_at(const struct copy *c, uint64_t at, uint64_t *within)
+{
+    const struct copy_source *s = c->sources;
+    while (at >= s->bytes) {
+        at -= s->bytes;
+        s++;
+    }
+    *within = at;
+    return s;
+}
+
+/* Says it once; the first that fails ends all. The lock is held. */
+static void fail(struct crew *w, const char *name, const char *what, uint64_t at, int status)
+{
+    if (!w->failed) {
+        w->failed = true;
+        img_progress_end(&w->c->progress);
+        img_failf("%s: it cannot be %s at byte %" PRIu64 ": %s", name, what, at, strerror(-status));
+    }
+    os_cond_broadcast(&w->turn);
+}
+
+/* ---- what comes next: the lock is held */
+
+static enum kind kind_of(const struct copy *c, const struct block_status *s, bool has_backing)
+{
+    if (s->where == BLOCK_DATA || s->where == BLOCK_PACKED) {
+        return DATA;
+    }
+    if (c->on_backing) {
+        return s->where == BLOCK_UNALLOCATED && has_backing ? SKIP : ZERO;
+    }
+    return c->sparse == 0 ? DATA : c->zero ? SKIP : ZERO;
+}
+
+static bool look(struct crew *w)
+{
+    struct copy *c = w->c;
+    uint64_t within;
+    struct block_status s;
+    const struct copy_source *from = source_at(c, w->next, &within);
+    uint64_t most = from->bytes - within;
+    int status = block_node_status(from->node, from->offset + within, most, !c->on_backing, &s);
+    if (status < 0 && c->salvage) {
+        s = (struct block_status){.where = BLOCK_DATA, .bytes = most < PIECE ? most : PIECE};
+    } else if (status < 0) {
+        fail(w, from->name, "read", from->offset + within, status);
+        return false;
+    }
+    const bool backed = block_node_child(block_node_skip_filters(from->node), "backing") != NULL;
+    w->run = (struct piece){kind_of(c, &s, backed), w->next, s.bytes};
+    return true;
+}
+
+/* Clusters to be compressed are whole, whatever they are made of. */
+static uint64_t whole_clusters(const struct crew *w)
+{
+    const uint64_t end = w->next + w->c->packed, left = w->all - w->next;
+    return w->run.kind == SKIP && w->run.bytes >= w->c->packed
+               ? w->run.bytes / w->c->packed * w->c->packed
+           : left < w->c->packed ? left
+                                 : end - w->next;
+}
+
+/* The next piece with work in it; false: there is none. */
+static bool take(struct crew *w, struct piece *p)
+{
+    while (w->next < w->all && !w->failed && !img_interrupted()) {
+        if (w->next >= w->run.at + w->run.bytes || w->run.bytes == 0) {
+            if (!look(w)) {
+                return false;
+            }
+        }
+        const uint64_t left = w->run.at + w->run.bytes - w->next;
+        *p = (struct piece){w->run.kind, w->next, left};
+        if (w->c->packed) {
+            w->run.bytes = left;
+            w->run.at = w->next;
+            p->bytes = whole_clusters(w);
+            p->kind = p->kind == SKIP && p->bytes <= left ? SKIP : DATA;
+        } else if (p->kind == DATA && left > w->piece) {
+            p->bytes = w->piece;
+        }
+        w->next += p->bytes;
+        if (p->kind != SKIP || !w->c->in_order || w->written != p->at) {
+            return true;
+        }
+        w->written = w->next;
+        w->done += p->bytes;
+    }
+    return false;
+}
+
+/* ---- reading and writing: without the lock */
+
+static int read_piece(const struct copy *c, const struct piece *p, uint8_t *bytes,
+                      const struct copy_source **who)
+{
+    int status = 0;
+    for (uint64_t done = 0; done < p->bytes && status == 0;) {
+        uint64_t within;
+        const struct copy_source *s = source_at(c, p->at + done, &within);
+        uint64_t some = s->bytes - within;
+        some = some < p->bytes - done ? some : p->bytes - done;
+        status = block_node_read(s->node, s->offset + within, bytes + done, (size_t)some);
+        if (status < 0 && c->salvage) {
+            if (!c->quiet) {
+                img_warn("%s: %" PRIu64 " bytes at %" PRIu64 " cannot be read, and become zeros: "
+                         "%s",
+                         s->name, some, s->offset + within, strerror(-status));
+            }
+            memset(bytes + done, 0, (size_t)some);
+            status = 0;
+        }
+        *who = s;
+        done += some;
+    }
+    return status;
+}
+
+static int write_zeros(const struct copy *c, uint64_t at, uint64_t bytes)
+{
+    return c->zero ? 0 : block_node_zero(c->to, at, bytes, 2 /* BLOCK_MAY_UNMAP */);
+}
+
+/* Runs of zeros are left out, if they are long enough. */
+static int write_sparse(const struct copy *c, const struct piece *p, const uint8_t *bytes)
+{
+    int status = 0;
+    const uint64_t unit = c->sparse;
+    for (uint64_t at = 0; at < p->bytes && status == 0;) {
+        uint64_t first = unit - (p->at + at) % unit, end = at;
+        bool zero = false;
+        for (uint64_t n = first; end < p->bytes; n = unit) {
+            n = n < p->bytes - end ? n : p->bytes - end;
+            const bool z = block_is_zero(bytes + end, (size_t)n);
+            if (end > at && z != zero) {
+                break;
+            }
+            zero = z;
+            end += n;
+        }
+        status = zero ? write_zeros(c, p->at + at, end - at)
+                      : block_node_write(c->to, p->at + at, bytes + at, (size_t)(end - at), 0);
+        at = end;
+    }
+    return status;
+}
+
+static int write_piece(const struct copy *c, const struct piece *p, const uint8_t *bytes)
+{
+    if (p->kind == SKIP) {
+        return 0;
+    }
+    if (p->kind == ZERO) {
+        return write_zeros(c, p->at, p->bytes);
+    }
+    if (c->packed && c->sparse && block_is_zero(bytes, (size_t)p->bytes)) {
+        return write_zeros(c, p->at, p->bytes);
+    }
+    if (c->packed) {
+        return block_node_write_packed(c->to, p->at, bytes, (size_t)p->bytes);
+    }
+    return c->sparse ? write_sparse(c, p, bytes)
+                     : block_node_write(c->to, p->at, bytes, (size_t)p->bytes, 0);
+}
+
+/* ---- threads */
+
+/* Waits for the rate, and in order for those before it. The lock is held. */
+static bool wait_turn(struct crew *w, const struct piece *p)
+{
+    while (w->c->in_order && w->written != p->at && !w->failed) {
+        os_cond_wait(&w->turn, &w->lock);
+    }
+    return !w->failed;
+}
+
+static void one_piece(struct crew *w, const struct piece *p, uint8_t *bytes)
+{
+    const struct copy_source *who = w->c->sources;
+    int status = p->kind == DATA ? read_piece(w->c, p, bytes, &who) : 0;
+    os_mutex_lock(&w->lock);
+    if (status < 0) {
+        fail(w, who->name, "read", p->at, status);
+    }
+    bool good = wait_turn(w, p);
+    os_mutex_unlock(&w->lock);
+    status = good ? write_piece(w->c, p, bytes) : 0;
+    os_mutex_lock(&w->lock);
+    if (status < 0) {
+        fail(w, w->c->to_name, "written", p->at, status);
+    }
+    w->written = w->c->in_order ? p->at + p->bytes : w->written;
+    w->done += p->bytes;
+    const uint64_t done = w->done;
+    if (!w->failed) {
+        img_progress_show(&w->c->progress, done, w->all);
+    }
+    os_cond_broadcast(&w->turn);
+    os_mutex_unlock(&w->lock);
+    if (w->c->rate) {
+        img_keep_rate(w->c->rate, w->begun_ns, done);
+    }
+}
+
+static void work(void *arg)
+{
+    struct crew *w = arg;
+    const uint64_t most = w->c->packed > PIECE ? w->c->packed : PIECE;
+    uint8_t *bytes = mem_alloc((size_t)most);
+    for (;;) {
+        struct piece p;
+        os_mutex_lock(&w->lock);
+        bool more = take(w, &p);
+        os_mutex_unlock(&w->lock);
+        if (!more) {
+            break;
+        }
+        one_piece(w, &p, bytes);
+    }
+    mem_free(bytes);
+}
+
+bool copy_run(struct copy *c)
+{
+    struct crew w = {.c = c, .all = copy_bytes(c), .begun_ns = os_now_ns(), .piece = PIECE};
+    struct os_thread threads[16];
+    struct error e;
+    unsigned n = 0;
+    if (c->packed > PACKED_PIECE_MOST) {
+        img_failf("%s: clusters of %" PRIu64 " bytes cannot be compressed", c->to_name, c->packed);
+        return false;
+    }
+    if (c->rate && c->rate / 8 < PIECE) {
+        w.piece = c->rate < 8 * 4096 ? 4096 : c->rate / 8 / 512 * 512;
+    }
+    os_mutex_init(&w.lock);
+    os_cond_init(&w.turn);
+    while (n + 1 < c->threads && n < 15 && os_thread_start(&threads[n], "copy", work, &w, &e)) {
+        n++;
+    }
+    work(&w);
+    for (unsigned i = 0; i < n; i++) {
+        os_thread_join(&threads[i]);
+    }
+    if (!w.failed && !img_interrupted()) {
+        img_progress_show(&c->progress, 1, 1);
+    }
+    os_cond_destroy(&w.turn);
+    os_mutex_destroy(&w.lock);
+    return !w.failed && !img_interrupted();
+}
+
+/* ---- the image that it goes to */
+
+bool copy_reads_zero(struct block_node *n)
+{
+    const uint64_t size = block_node_size(n);
+    for (uint64_t at = 0; at < size;) {
+        struct block_status s;
+        if (block_node_status(n, at, size - at, true, &s) < 0 ||
+            (s.where != BLOCK_ZERO && s.where != BLOCK_UNALLOCATED)) {
+            return false;
+        }
+        at += s.bytes;
+    }
+    return true;
+}
+
+bool copy_make(struct copy *c, struct block_graph *g, const struct copy_made *made,
+               struct img_image *m, struct error *e)
+{
+    if (!json_object_get(made->options, "size")) {
+        char *size = mem_printf("%" PRIu64, copy_bytes(c));
+        json_object_set_new(made->options, "size", json_string(size));
+        mem_free(size);
+    }
+    if (!block_image_create(g, made->format, made->how.name, made->options, e) ||
+        !img_open(m, g, &made->how, e)) {
+        return false;
+    }
+    c->to = m->node;
+    c->to_name = made->how.name;
+    c->zero = copy_reads_zero(m->node) && !block_node_child(m->node, "backing");
+    return true;
+}

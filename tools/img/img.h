@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dragoman-img: what its commands share. A command is a file, a struct img_command and a line in
+ * main.c; its options are rows, from which the command line is read and the help is printed.
+ */
+#ifndef TOOLS_IMG_IMG_H
+#define TOOLS_IMG_IMG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "base/strbuf.h"
+#include "block/node.h"
+
+/* ---- the command line: line.c */
+
+enum img_option_id {
+    IMG_END, /* ends a table */
+    IMG_HELP,
+    IMG_QUIET,
+    IMG_PROGRESS,
+    IMG_OBJECT,
+    IMG_FORMAT, /* of the image, the first or the source */
+    IMG_OTHER_FORMAT,
+    IMG_IMAGE_OPTS,
+    IMG_OUTPUT_OPTS,
+    IMG_CACHE,
+    IMG_SOURCE_CACHE,
+    IMG_OPTIONS, /* -o */
+    IMG_BACKING,
+    IMG_BACKING_FORMAT,
+    IMG_UNSAFE,
+    IMG_SHARE,
+    IMG_OUTPUT,
+    IMG_CHAIN,
+    IMG_REPAIR,
+    IMG_SHRINK,
+    IMG_PREALLOC,
+    IMG_STRICT,
+    IMG_START,
+    IMG_LENGTH,
+    IMG_SIZE,
+    IMG_COUNT,
+    IMG_DEPTH,
+    IMG_OFFSET,
+    IMG_STEP,
+    IMG_AIO,
+    IMG_NATIVE,
+    IMG_WRITE,
+    IMG_PATTERN,
+    IMG_FLUSH_INTERVAL,
+    IMG_NO_DRAIN,
+    IMG_LIST,
+    IMG_CREATE,
+    IMG_APPLY,
+    IMG_DELETE,
+    IMG_DROP,
+    IMG_RATE,
+    IMG_COMPRESS,
+    IMG_NO_CREATE,
+    IMG_IS_ZERO,
+    IMG_SPARSE,
+    IMG_SNAPSHOT,
+    IMG_BITMAPS,
+    IMG_SKIP_BROKEN,
+    IMG_PARALLEL,
+    IMG_OFFLOAD,
+    IMG_SALVAGE,
+    IMG_OUT_OF_ORDER,
+    IMG_FORCE,
+    IMG_ADD,
+    IMG_REMOVE,
+    IMG_CLEAR,
+    IMG_ENABLE,
+    IMG_DISABLE,
+    IMG_MERGE,
+    IMG_GRANULARITY,
+};
+
+struct img_option {
+    enum img_option_id id;
+    char letter; /* 0: it has none */
+    const char *name;
+    const char *arg; /* its name in the help; NULL: a switch */
+    const char *help;
+};
+
+/* Rows that many commands have. */
+#define IMG_ROW_HELP                                                                               \
+    {                                                                                              \
+        IMG_HELP, 'h', "help", NULL, "print this help and exit"                                    \
+    }
+#define IMG_ROW_QUIET                                                                              \
+    {                                                                                              \
+        IMG_QUIET, 'q', "quiet", NULL, "say nothing of what was done"                              \
+    }
+#define IMG_ROW_PROGRESS                                                                           \
+    {                                                                                              \
+        IMG_PROGRESS, 'p', "progress", NULL, "show how far it has come (SIGUSR1 shows it once)"    \
+    }
+#define IMG_ROW_OBJECT                                                                             \
+    {                                                                                              \
+        IMG_OBJECT, 0, "object", "OBJDEF", "an object; none has a use here"                        \
+    }
+#define IMG_ROW_FORMAT                                                                             \
+    {                                                                                              \
+        IMG_FORMAT, 'f', "format", "FMT", "format of the image (by looking at it)"                 \
+    }
+#define IMG_ROW_IMAGE_OPTS                                                                         \
+    {                                                                                              \
+        IMG_IMAGE_OPTS, 0, "image-opts", NULL, "FILENAME is driver=...,file.filename=..."          \
+    }
+#define IMG_ROW_SHARE                                                                              \
+    {                                                                                              \
+        IMG_SHARE, 'U', "force-share", NULL, "others may be writing to the image"                  \
+    }
+#define IMG_ROW_CACHE                                                                              \
+    {                                                                                              \
+        IMG_CACHE, 't', "cache", "CACHE",                                                          \
+            "none, writeback, writethrough, directsync or unsafe (writeback)"                      \
+    }
+#define IMG_ROW_OUTPUT                                                                             \
+    {                                                                                              \
+        IMG_OUTPUT, 0, "output", "human|json", "form of the output (human)"                        \
+    }
+#define IMG_ROW_END                                                                                \
+    {                                                                                              \
+        IMG_END, 0, NULL, NULL, NULL                                                               \
+    }
+
+struct img_item {
+    const struct img_option *option;
+    const char *value; /* NULL: a switch */
+};
+
+struct img_line;
+
+struct img_command {
+    const char *name, *summary;
+    const char *operands; /* behind the options, for the help */
+    const char *about;    /* more lines of help, or NULL */
+    const struct img_option *options;
+    int (*run)(const struct img_line *l); /* gives the exit status */
+};
+
+struct img_line {
+    const struct img_command *command;
+    struct img_item *items; /* in order */
+    size_t item_count;
+    char **names; /* what is no option */
+    size_t name_count;
+};
+
+extern const struct img_command img_amend, img_bench, img_bitmap, img_check, img_commit,
+    img_compare, img_convert, img_create, img_dd, img_info, img_map, img_measure, img_rebase,
+    img_resize, img_snapshot;
+
+bool img_line_read(struct img_line *l, const struct img_command *c, int argc, char **argv,
+                   struct error *e);
+void img_line_free(struct img_line *l);
+void img_help(const struct img_command *c);
+/* The same as a part of the manual page. */
+void img_manual(const struct img_command *c);
+bool img_given(const struct img_line *l, enum img_option_id id);
+/* The last value, or NULL. */
+const char *img_value(const struct img_line *l, enum img_option_id id);
+/* json: whether --output=json was given. False: another word was. */
+bool img_output(const struct img_line *l, bool *json, struct error *e);
+/* A number of bytes by the option, or `none` where it is not given. */
+bool img_bytes(const struct img_line *l, enum img_option_id id, uint64_t none, uint64_t *bytes,
+               struct error *e);
+/* A number from least to most. */
+bool img_number(const struct img_line *l, enum img_option_id id, uint64_t least, uint64_t most,
+                uint64_t *number, struct error *e);
+
+/* ---- saying things: line.c */
+
+/* "dragoman-img: TEXT" on standard error; returns 1. */
+int img_fail(const struct error *e);
+int img_failf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same, with the command whose --help says more. */
+int img_usage(const struct img_line *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void img_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Text that may be from outside, on standard output. */
+void img_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Takes over value. */
+void img_say_json(json_t *value);
+void img_size_text(uint64_t bytes, struct strbuf *out);
+
+/* ---- images: open.c */
+
+struct img_how {
+    const char *name, *format; /* format NULL: by looking */
+    bool opts;                 /* name is options */
+    const char *cache;         /* NULL: writeback */
+    const char *aio;
+    bool write;
+    bool share;           /* -U */
+    bool lets_write;      /* others may write to it meanwhile; they are ours */
+    bool no_backing;      /* its backing file is not looked at */
+    bool repair_none;     /* nothing is replayed */
+    const char *snapshot; /* its content at that time; it cannot be written then */
+};
+
+struct img_image {
+    struct block_node *node; /* NULL: not open */
+    struct block_use *use;
+};
+
+/* What the options of the line say of the image: --format, --image-opts, -U, --cache. */
+void img_how_of_line(struct img_how *h, const struct img_line *l, const char *name);
+bool img_open(struct img_image *m, struct block_graph *g, const struct img_how *h, struct error *e);
+/* Writes out what is held back; false: it could not be. */
+bool img_close(struct img_image *m, struct error *e);
+/* Closes what img_open made, whatever comes of it. */
+void img_drop(struct img_image *m);
+/* One open image of a line with one name; 1 and a message, or 0. */
+int img_open_line(struct img_image *m, struct block_graph *g, const struct img_line *l,
+                  const struct img_how *more);
+
+/* Adds KEY=VALUE,... of all -o to the object. *help: somebody asks what there is. */
+bool img_options(const struct img_line *l, json_t *into, bool *help, struct error *e);
+/* Prints what can be said with -o. name: also of the protocol that has this file, or NULL. */
+int img_options_help(const char *format, const char *name, bool amend);
+/* Refuses all --object, in words. */
+bool img_objects(const struct img_line *l, struct error *e);
+/* Facts of an image, qemu-img's; json_decref. */
+json_t *img_facts(struct block_node *n, struct error *e);
+/* Its snapshots under qemu-img's names; json_decref. And such a list as a table. */
+json_t *img_snapshots(struct block_node *n);
+void img_snapshot_table(struct strbuf *s, const json_t *list);
+/* Bytes of a cluster of an image, or 0. */
+uint64_t img_cluster_bytes(struct block_node *n);
+
+/* ---- progress and interrupts: progress.c */
+
+struct img_progress {
+    bool on;
+    uint64_t shown; /* in hundredths of a percent */
+};
+
+void img_progress_begin(struct img_progress *p, bool on);
+void img_progress_show(struct img_progress *p, uint64_t done, uint64_t all);
+/* The line is complete; the terminal stands at the begin of the next. */
+void img_progress_end(struct img_progress *p);
+
+/* Waits until so many bytes may be done, at `rate` a second since then, or an interrupt. */
+void img_keep_rate(uint64_t rate, int64_t begun_ns, uint64_t done);
+
+/* From now on SIGINT, SIGTERM and SIGHUP only make img_interrupted() true; what was begun is taken
+ * back, and img_interrupt_end() dies of the signal. */
+void img_interrupt_begin(void);
+bool img_interrupted(void);
+void img_interrupt_end(void);
+/* Removes a file that is not complete, if it is a file of the host. */
+void img_remove_half(const char *name);
+
+#endif
