@@ -75,6 +75,17 @@ EVALUATOR(eval_vzext)
     *d = (union ir_vec){.u64 = {a->u64[0], 0}};
 }
 
+EVALUATOR(eval_vsigns)
+{
+    const unsigned w = ir_lane_bits(e->in->src);
+    uint64_t r = 0;
+
+    for (unsigned i = 0; i < ir_lane_count(e->in->src); i++) {
+        r |= (eval_lane(a, w, i) >> (w - 1)) << i;
+    }
+    *d = (union ir_vec){.u64 = {r, 0}};
+}
+
 EVALUATOR(eval_vlow64)
 {
     *d = (union ir_vec){.u64 = {a->u64[0], 0}};

@@ -328,6 +328,12 @@ static bool verify_vector_move(struct verifier *c)
         return check(c, is_any_vector(in->type), "the type is not a vector's") &&
                check(c, is_scalar(in->src), "the operand is not a scalar") &&
                operand_is(c, in->a, in->src);
+    case IR_vsigns:
+        return check(c, in->type == T_I32, "the type is not i32") &&
+               check(c,
+                     ir_is_vector(in->src) && ir_type_bits(in->src) == 128 && !ir_is_float(in->src),
+                     "the operand is no vector of 128 bits") &&
+               operand_is(c, in->a, in->src);
     case IR_vext:
         return check(c, is_any_vector(in->type), "the type is not a vector's") &&
                operands_are(c, in->type) && check(c, in->aux <= 16, "more than 16 bytes");
@@ -367,6 +373,7 @@ static bool verify_vector(struct verifier *c)
     case IR_vget:
     case IR_vset:
     case IR_vzext:
+    case IR_vsigns:
     case IR_vext:
     case IR_vrev:
     case IR_vpart:

@@ -276,6 +276,20 @@ void x86_write(struct x86_block *c, const struct x86_instr *i, const struct x86_
     x86_write_as(c, i, o, o->bytes, v);
 }
 
+ir_val x86_read_memory(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *o,
+                       unsigned bytes, ir_type t, memop more)
+{
+    const struct ir_address a = place(c, i, o, bytes, false);
+    return ir_load_at(c->b, t, x86_memop(c, bytes) | width(c, i->as) | more, &a);
+}
+
+void x86_write_memory(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *o,
+                      unsigned bytes, memop more, ir_val v)
+{
+    const struct ir_address a = place(c, i, o, bytes, true);
+    ir_store_at(c->b, x86_memop(c, bytes) | width(c, i->as) | more, &a, v);
+}
+
 /* ---- the stack */
 
 static ir_val stack_offset(struct x86_block *c, int64_t by)

@@ -198,7 +198,7 @@ static bool translate_insn(struct x86_block *c)
 
 void x86_translate_block(struct vcpu *v, struct ir_builder *b)
 {
-    const uint32_t key = (uint32_t)b->mode_key;
+    const uint64_t key = b->mode_key;
     struct x86_block c = {.b = b,
                           .cpu = x86_cpu(v),
                           .key = key,

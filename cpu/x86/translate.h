@@ -11,7 +11,7 @@
 struct x86_block {
     struct ir_builder *b;
     const struct x86_cpu *cpu; /* its features */
-    uint32_t key;
+    uint64_t key;
     unsigned mode;  /* 2, 4, 8: 16-, 32-, 64-bit code */
     unsigned stack; /* 2, 4, 8: of the stack pointer */
     unsigned cpl;
@@ -45,6 +45,12 @@ void x86_write(struct x86_block *c, const struct x86_instr *i, const struct x86_
                ir_val v);
 void x86_write_as(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *o,
                   unsigned bytes, ir_val v);
+
+/* A memory operand as a value of type t, of so many bytes; more: bits for the memop. */
+ir_val x86_read_memory(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *o,
+                       unsigned bytes, ir_type t, memop more);
+void x86_write_memory(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *o,
+                      unsigned bytes, memop more, ir_val v);
 
 /* The offset of a memory operand within its segment, and its linear address, as values of 64 bits;
  * linear looks at the segment's limit for an access of so many bytes. */

@@ -28,14 +28,22 @@
 /* The upper half of ESP in 16-bit code: where an exception's stack lies in the guest. */
 #define X86_CASE_HIGH_SP 0x10010000u
 
+/* The state of x87, MMX and SSE, as FXSAVE has it: SDM, volume 1, table 10-2. */
+#define X86_FX_BYTES 512u
+#define X86_FX_MXCSR 24u
+#define X86_FX_ST 32u /* 16 bytes each, of which 10 count */
+#define X86_FX_XMM 160u
+
 struct x86_case {
     uint64_t r[16], rflags, rip;
     uint64_t unused[2];
+    uint8_t fx[X86_FX_BYTES];
 };
 
 struct x86_record {
     uint64_t r[16], rflags, rip, vector, error;
     uint8_t window[X86_CASE_WINDOW_BYTES];
+    uint8_t fx[X86_FX_BYTES];
 };
 
 struct x86_batch {
@@ -44,6 +52,7 @@ struct x86_batch {
     uint8_t code[X86_CASE_ROOM], data[X86_CASE_ROOM];
     /* What is not compared: flags, by the manual; and of what a case is, for the report. */
     uint32_t undefined[X86_CASE_COUNT];
+    bool estimate[X86_CASE_COUNT]; /* floats in registers are near each other, not equal */
     uint16_t row[X86_CASE_COUNT];
     uint8_t bytes[X86_CASE_COUNT];
 };
@@ -68,6 +77,18 @@ void x86_case_print(const struct x86_batch *b, unsigned n, struct strbuf *out);
 /* For x86_cases.c and x86_prelude.c: is the row's name one of these, up to the end or an underline?
  * The list ends with NULL. */
 bool x86_case_is(unsigned row, const char *const *names);
+/* x86_fx.c: a random state of these units. */
+void x86_case_fx(struct rng *rng, uint8_t *fx);
+/* Whether two are the same, but for the pointers to the last instruction, which CPUs may not save
+ * (SDM, volume 1, 8.1.8), and tags if the instruction faulted, which may have changed to MMX then
+ * (9.5.1). */
+struct x86_fx_how {
+    bool estimate, faulted;
+};
+bool x86_fx_same(const uint8_t *x, const uint8_t *y, struct x86_fx_how how);
+/* Registers of x, or those that differ in y (NULL: all). */
+void x86_fx_print(const uint8_t *x, const uint8_t *y, struct strbuf *out);
+
 /* x86_prelude.c: instructions before a case's own, which put into memory, and into registers of c,
  * what it needs there: pointers, selectors, flags. Returns their length. */
 unsigned x86_case_prelude(struct rng *rng, struct x86_case *c, const struct x86_instr *i,

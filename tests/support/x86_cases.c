@@ -190,7 +190,9 @@ static void aim(struct x86_case *c, struct rng *rng, const struct x86_instr *i,
         rest += c->r[o->index] << o->scale;
     }
     /* In 16-bit code with addresses of 32 bits these must stay below 64 KiB, too. */
-    set_register(c, o->base, i->as, in_window(rng, i->mode) - rest);
+    uint64_t at = in_window(rng, i->mode);
+    at &= o->bytes >= 16 && rng_below(rng, 4) ? ~UINT64_C(15) : UINT64_MAX;
+    set_register(c, o->base, i->as, at - rest);
 }
 
 /* Registers that an instruction needs to be small, or the loop would be long. */
@@ -217,6 +219,7 @@ static void aim_all(struct x86_case *c, struct rng *rng, const struct x86_instr 
 {
     static const char *const stack[] = {"leave", "enter", NULL};
     static const char *const xlat[] = {"xlat", NULL};
+    static const char *const masked[] = {"maskmovq", "maskmovdqu", NULL};
     static const char *const jumps[] = {"jmp", "call", NULL};
     if (x86_case_is(i->row, jumps) && i->op[0].kind == X86_REGISTER) {
         set_register(c, i->op[0].reg, i->os, c->rip + 100 + rng_below(rng, 20));
@@ -233,6 +236,9 @@ static void aim_all(struct x86_case *c, struct rng *rng, const struct x86_instr 
     }
     if (x86_case_is(i->row, stack)) {
         c->r[X86_RBP] = in_window(rng, i->mode);
+    }
+    if (x86_case_is(i->row, masked)) {
+        set_register(c, X86_RDI, i->as, in_window(rng, i->mode));
     }
     if (x86_case_is(i->row, xlat)) {
         set_register(c, X86_RBX, i->as, in_window(rng, i->mode) - (c->r[X86_RAX] & 0xff));
@@ -340,9 +346,12 @@ static void begin_case(struct x86_case *c, struct rng *rng, unsigned mode, unsig
     c->r[X86_RSP] = in_window(rng, mode);
     c->r[X86_RSP] &= rng_below(rng, 4) ? ~UINT64_C(7) : UINT64_MAX;
     c->r[X86_RSP] |= mode == 2 ? X86_CASE_HIGH_SP : 0;
+    x86_case_fx(rng, c->fx);
     c->rflags = 0x202 | (rng_u32(rng) & X86_STATUS) | (rng_below(rng, 4) ? 0 : X86_DF);
     c->rip = mode == 2 ? at : X86_CASE_CODE + at;
 }
+
+static const char *const estimates[] = {"rcpps", "rcpss", "rsqrtps", "rsqrtss", NULL};
 
 static void one_instruction(struct x86_batch *b, struct rng *rng, unsigned n, unsigned row)
 {
@@ -361,6 +370,7 @@ static void one_instruction(struct x86_batch *b, struct rng *rng, unsigned n, un
     memcpy(code + before, bytes, size);
     b->bytes[n] = (uint8_t)(before + size);
     b->undefined[n] = undefined_of(&i, c);
+    b->estimate[n] = x86_case_is(row, estimates);
 }
 
 /* CMP of two registers defines all flags. */
@@ -376,11 +386,12 @@ static unsigned define_flags(struct rng *rng, uint8_t *p)
 static bool goes_on(const struct x86_instr *i)
 {
     static const char *const names[] = {
-        "jcc",         "jmp",    "call",   "ret",    "ret_near", "loop", "loope", "loopne",
-        "jcxz",        "popf",   "int3",   "into",   "ud2",      "hlt",  "shld",  "shrd",
-        "mov_to_sreg", "pop_es", "pop_ss", "pop_ds", "les",      "lds",  "lss",   "call_far",
-        "jmp_far",     "retf",   "iret",   "lar",    "lsl",      "verr", "verw",  "int",
-        "int1",        "pusha",  "enter",  "popa",   NULL};
+        "jcc",    "jmp",   "call",        "ret",     "ret_near", "loop",   "loope",
+        "loopne", "jcxz",  "popf",        "int3",    "into",     "ud2",    "hlt",
+        "shld",   "shrd",  "mov_to_sreg", "pop_es",  "pop_ss",   "pop_ds", "les",
+        "lds",    "lss",   "call_far",    "jmp_far", "retf",     "iret",   "lar",
+        "lsl",    "verr",  "verw",        "int",     "int1",     "pusha",  "enter",
+        "popa",   "rcpps", "rcpss",       "rsqrtps", "rsqrtss",  NULL};
     if (x86_case_is(i->row, names) || (i->mode == 8 && i->op[0].base == X86_RIP)) {
         return false;
     }

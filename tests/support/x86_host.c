@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/bits.h"
 #include "tests/support/x86_case.h"
 
 #if defined(__x86_64__)
@@ -49,6 +50,15 @@ static void note(const greg_t *g, struct x86_record *r)
     memcpy(r->window, (void *)(uintptr_t)(X86_CASE_DATA + X86_CASE_WINDOW), X86_CASE_WINDOW_BYTES);
 }
 
+/* Behind the legacy area is a header that says which parts are not initial (XSTATE_BV). */
+static void begin_fx(uint8_t *fx, const struct x86_case *c)
+{
+    memcpy(fx, c->fx, 416);
+    if (load_le32(fx + 464) == 0x46505853) { /* FP_XSTATE_MAGIC1 */
+        fx[512] |= 3;
+    }
+}
+
 static void begin(greg_t *g, const struct x86_case *c)
 {
     const struct selectors *s = &selectors[run.batch->mode];
@@ -65,9 +75,11 @@ static void begin(greg_t *g, const struct x86_case *c)
 static void ended(int sig, siginfo_t *info, void *context)
 {
     greg_t *g = ((ucontext_t *)context)->uc_mcontext.gregs;
+    uint8_t *fx = (uint8_t *)((ucontext_t *)context)->uc_mcontext.fpregs;
     (void)sig, (void)info;
     if (run.current >= 0) {
         note(g, &run.out->record[run.current]);
+        memcpy(run.out->record[run.current].fx, fx, X86_FX_BYTES);
         run.out->count = (unsigned)run.current + 1;
     }
     if (++run.current == (int)run.batch->count) {
@@ -75,6 +87,7 @@ static void ended(int sig, siginfo_t *info, void *context)
         _exit(0);
     }
     begin(g, &run.batch->cases[run.current]);
+    begin_fx(fx, &run.batch->cases[run.current]);
 }
 
 static bool map_at(uint32_t at, const uint8_t *bytes, int more)

@@ -184,6 +184,7 @@ const emitter emitters[IR_OP_COUNT] = {
     [IR_vget] = emit_vector_move,
     [IR_vset] = emit_vector_move,
     [IR_vzext] = emit_vector_move,
+    [IR_vsigns] = emit_vector_move,
     [IR_vlow64] = emit_vector_move,
     [IR_fmov_to_int] = emit_vector_move,
     [IR_fmov_to_fp] = emit_vector_move,

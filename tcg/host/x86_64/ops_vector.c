@@ -382,6 +382,23 @@ static void emit_fmov(struct compiler *c, const struct ir_insn *in)
     emit_rr(as, SSE_MOVD_FROM_XMM | W(bits == 64), ra, dst);
 }
 
+/* Words are packed to bytes first; the other lanes have their instruction. */
+static void emit_vsigns(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned dst = def(c), ra = use(c, in->a, 0), bits = ir_lane_bits(in->src);
+
+    if (bits == 16) {
+        emit_rr(&c->as, OPC(PP_NONE, MAP_0F, 0xb6), dst, RAX); /* movzx: twice the same */
+        emit_rr(&c->as, B66(0xd7), RAX, X0);
+        emit_rr(&c->as, B66(0x63), X0, X0); /* packsswb */
+        copy(c, true, X0, ra);
+    } else if (bits == 8) {
+        emit_rr(&c->as, B66(0xd7), dst, ra);
+    } else {
+        emit_rr(&c->as, OPC(bits == 64 ? PP_66 : PP_NONE, MAP_0F, 0x50), dst, ra);
+    }
+}
+
 void emit_vector_move(struct compiler *c, const struct ir_insn *in)
 {
     if (ir_is_vector(in->type) && ir_type_bits(in->type) == 64) {
@@ -403,6 +420,9 @@ void emit_vector_move(struct compiler *c, const struct ir_insn *in)
         break;
     case IR_vdup:
         emit_vdup(c, in);
+        break;
+    case IR_vsigns:
+        emit_vsigns(c, in);
         break;
     case IR_vlow64: {
         const unsigned dst = def(c), ra = use(c, in->a, 0);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/run: timeout 300 */
 /*
- * Integer instructions of x86 against the host CPU, in 16-, 32- and 64-bit code: random cases of
+ * Instructions of x86 against the host CPU, in 16-, 32- and 64-bit code: random cases of
  * every row of the opcode map that has semantics and that user mode may execute without harm, and
- * sequences of them. Compared are registers, RFLAGS but for what the manual leaves undefined, the
- * exception that ends the case, and memory. By the reference interpreter and by host code of each
- * level.
+ * sequences of them. Compared are registers of all kinds, RFLAGS but for what the manual leaves
+ * undefined, MXCSR, the exception that ends the case, and memory. By the reference interpreter and
+ * by host code of each level.
  */
 #include "tests/test.h"
 
@@ -36,9 +36,11 @@ static bool same(const struct x86_batch *b, unsigned n, const struct x86_record 
         }
     }
     const bool faulted = x->vector != 3; /* by a fault that came before any flag was written */
+    const struct x86_fx_how fx = {b->estimate[n], faulted};
     const uint64_t undefined = faulted ? 0 : b->undefined[n];
     return ((x->rflags ^ y->rflags) & flags & ~undefined) == 0 && x->rip == y->rip &&
-           x->vector == y->vector && memcmp(x->window, y->window, sizeof(x->window)) == 0;
+           x->vector == y->vector && x86_fx_same(x->fx, y->fx, fx) &&
+           memcmp(x->window, y->window, sizeof(x->window)) == 0;
 }
 
 /* Registers that are not as in the other. */
@@ -50,6 +52,7 @@ static void describe(const struct x86_batch *b, const struct x86_record *r,
             strbuf_printf(out, " r%u=%llx", k, (unsigned long long)r->r[k]);
         }
     }
+    x86_fx_print(r->fx, r == other ? NULL : other->fx, out);
     strbuf_printf(out, ", flags %llx, rip %llx, vector %llu\n", (unsigned long long)r->rflags,
                   (unsigned long long)r->rip, (unsigned long long)r->vector);
 }
@@ -60,14 +63,15 @@ static void report(const struct x86_batch *b, unsigned n, const struct x86_recor
     struct strbuf text = {0};
     struct x86_record before = {.rflags = b->cases[n].rflags, .rip = b->cases[n].rip};
     memcpy(before.r, b->cases[n].r, sizeof(before.r));
+    memcpy(before.fx, b->cases[n].fx, sizeof(before.fx));
     strbuf_printf(&text, "%u-bit, %s: ", 8 * b->mode, engine);
-    x86_case_print(b, n, &text);
-    strbuf_printf(&text, "\n  before");
-    describe(b, &before, &before, &text);
-    strbuf_printf(&text, "  host  ");
+    strbuf_printf(&text, "\n  host  ");
     describe(b, host_, guest_, &text);
     strbuf_printf(&text, "  guest ");
     describe(b, guest_, host_, &text);
+    x86_case_print(b, n, &text);
+    strbuf_printf(&text, "\n  before");
+    describe(b, &before, &before, &text);
     for (unsigned k = 0; k < X86_CASE_WINDOW_BYTES; k++) {
         if (host_->window[k] != guest_->window[k]) {
             strbuf_printf(&text, "  memory at %x: %02x, not %02x\n",

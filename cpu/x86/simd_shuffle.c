@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Moving lanes of MMX and SSE2: packing, interleaving, shuffling. Intel SDM, volume 2: PACKSSWB,
+ * PACKUSWB, PSHUFD, PSHUFHW, PSHUFLW, PSHUFW, PUNPCKHBW, PUNPCKLBW, SHUFPS, UNPCKHPS, UNPCKLPS and
+ * their like.
+ */
+#include "cpu/x86/sse.h"
+
+/* ---- packing: two operands of wide lanes, saturated */
+
+static void pack(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
+{
+    struct ir_builder *b = c->b;
+    const struct x86_operand *dst = &i->op[0];
+    if (!x86_sse_begin(c, i)) {
+        return;
+    }
+    const ir_val x = x86_vector(c, i, dst), y = x86_vector(c, i, &i->op[1]);
+    if (x86_is_mmx(dst)) {
+        x86_put_vector(c, dst, ir_v1(b, op, t, x86_join(c, x, y), 0));
+    } else {
+        x86_put_vector(c, dst, x86_join(c, ir_v1(b, op, t, x, 0), ir_v1(b, op, t, y, 0)));
+    }
+}
+
+/* ---- interleaving lanes of the low or the high halves */
+
+static void unpack_low(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
+{
+    (void)op;
+    if (x86_sse_begin(c, i)) {
+        const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
+        x86_put_vector(c, &i->op[0], x86_v2(c, IR_vzip1, t, x, y));
+    }
+}
+
+/* Of MMX the high halves are the upper part of what the low ones of 128 bits give. */
+static void unpack_high(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
+{
+    const struct x86_operand *dst = &i->op[0];
+    (void)op;
+    if (!x86_sse_begin(c, i)) {
+        return;
+    }
+    const ir_val x = x86_vector(c, i, dst), y = x86_vector(c, i, &i->op[1]);
+    if (x86_is_mmx(dst)) {
+        const ir_val v = x86_v2(c, IR_vzip1, t, x, y);
+        x86_put_vector(c, dst, ir_v1(c->b, IR_vdup_lane, T_I64X2, v, 1));
+    } else {
+        x86_put_vector(c, dst, x86_v2(c, IR_vzip2, t, x, y));
+    }
+}
+
+#define OF(kind, name, op, t)                                                                      \
+    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
+    {                                                                                              \
+        (void)a;                                                                                   \
+        kind(c, i, op, t);                                                                         \
+    }
+OF(pack, packsswb, IR_vsqxtn, T_I8X16)
+OF(pack, packuswb, IR_vsqxtun, T_I8X16)
+OF(pack, packssdw, IR_vsqxtn, T_I16X8)
+OF(unpack_low, punpcklbw, IR_vzip1, T_I8X16)
+OF(unpack_low, punpcklwd, IR_vzip1, T_I16X8)
+OF(unpack_low, punpckldq, IR_vzip1, T_I32X4)
+OF(unpack_low, punpcklqdq, IR_vzip1, T_I64X2)
+OF(unpack_low, unpcklps, IR_vzip1, T_I32X4)
+OF(unpack_low, unpcklpd, IR_vzip1, T_I64X2)
+OF(unpack_high, punpckhbw, IR_vzip2, T_I8X16)
+OF(unpack_high, punpckhwd, IR_vzip2, T_I16X8)
+OF(unpack_high, punpckhdq, IR_vzip2, T_I32X4)
+OF(unpack_high, punpckhqdq, IR_vzip2, T_I64X2)
+OF(unpack_high, unpckhps, IR_vzip2, T_I32X4)
+OF(unpack_high, unpckhpd, IR_vzip2, T_I64X2)
+#undef OF
+
+/* ---- shuffles by a constant: lane n is lane lanes[n] of x */
+
+static ir_val pick(struct x86_block *c, ir_val x, unsigned lane_bytes, const uint8_t lanes[8])
+{
+    uint64_t half[2] = {0, 0};
+    for (unsigned k = 0; k < 16; k++) {
+        const uint64_t byte = lanes[k / lane_bytes] * lane_bytes + k % lane_bytes;
+        half[k / 8] |= byte << 8 * (k % 8);
+    }
+    return x86_v2(c, IR_vtbl, T_I8X16, x, x86_vconst(c, half[0], half[1]));
+}
+
+/* Four lanes by the pairs of bits of an immediate, from the first on. */
+static void take_pairs(uint8_t lanes[4], uint64_t imm, unsigned first)
+{
+    for (unsigned k = 0; k < 4; k++) {
+        lanes[k] = (uint8_t)(first + (imm >> 2 * k & 3));
+    }
+}
+
+/* What one op does. */
+static ir_val shuffle_words(struct x86_block *c, ir_val x, uint64_t imm)
+{
+    uint8_t lanes[8];
+    imm &= 0xff;
+    if (imm == 0xe4) {
+        return x;
+    }
+    if (imm == 0x4e) {
+        return ir_v2(c->b, IR_vext, T_I8X16, x, x, 8);
+    }
+    if (imm == 0x44 || imm == 0xee) {
+        return ir_v1(c->b, IR_vdup_lane, T_I64X2, x, imm == 0xee);
+    }
+    if (imm % 0x55 == 0) {
+        return ir_v1(c->b, IR_vdup_lane, T_I32X4, x, (unsigned)imm / 0x55);
+    }
+    take_pairs(lanes, imm, 0);
+    return pick(c, x, 4, lanes);
+}
+
+void x86_pshufd(struct x86_block *c, const struct x86_instr *i, const struct x86_pshufd *a)
+{
+    if (x86_sse_begin(c, i)) {
+        const ir_val x = x86_vector(c, i, &a->src);
+        x86_put_vector(c, &a->dst, shuffle_words(c, x, (uint64_t)a->src2.value));
+    }
+}
+
+/* Four of the eight words; the others stay. */
+static void shuffle_half(struct x86_block *c, const struct x86_instr *i, unsigned first)
+{
+    uint8_t lanes[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+    take_pairs(lanes + first, (uint64_t)i->imm, first);
+    if (x86_sse_begin(c, i)) {
+        x86_put_vector(c, &i->op[0], pick(c, x86_vector(c, i, &i->op[1]), 2, lanes));
+    }
+}
+
+void x86_pshuflw(struct x86_block *c, const struct x86_instr *i, const struct x86_pshuflw *a)
+{
+    (void)a;
+    shuffle_half(c, i, 0);
+}
+
+void x86_pshufhw(struct x86_block *c, const struct x86_instr *i, const struct x86_pshufhw *a)
+{
+    (void)a;
+    shuffle_half(c, i, 4);
+}
+
+void x86_pshufw(struct x86_block *c, const struct x86_instr *i, const struct x86_pshufw *a)
+{
+    (void)a;
+    shuffle_half(c, i, 0);
+}
+
+/* Two lanes of the first operand, two of the second. */
+void x86_shufps(struct x86_block *c, const struct x86_instr *i, const struct x86_shufps *a)
+{
+    const uint64_t imm = (uint64_t)a->src2.value, low = (imm & 15) * 0x11, high = (imm >> 4) * 0x11;
+    if (x86_sse_begin(c, i)) {
+        const ir_val x = x86_vector(c, i, &a->dst), y = x86_vector(c, i, &a->src);
+        x86_put_vector(c, &a->dst,
+                       x == y ? shuffle_words(c, x, imm)
+                              : x86_join(c, shuffle_words(c, x, low), shuffle_words(c, y, high)));
+    }
+}
+
+void x86_shufpd(struct x86_block *c, const struct x86_instr *i, const struct x86_shufpd *a)
+{
+    struct ir_builder *b = c->b;
+    if (!x86_sse_begin(c, i)) {
+        return;
+    }
+    const ir_val x = x86_vector(c, i, &a->dst), y = x86_vector(c, i, &a->src);
+    switch (a->src2.value & 3) {
+    case 0:
+        x86_put_vector(c, &a->dst, x86_join(c, x, y));
+        break;
+    case 1:
+        x86_put_vector(c, &a->dst, ir_v2(b, IR_vext, T_I8X16, x, y, 8));
+        break;
+    case 2:
+        x86_put_vector(c, &a->dst, ir_vset(b, T_F64X2, y, 0, ir_vget(b, T_F64, x, 0)));
+        break;
+    default:
+        x86_put_vector(c, &a->dst, x86_v2(c, IR_vzip2, T_I64X2, x, y));
+        break;
+    }
+}

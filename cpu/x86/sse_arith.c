@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Floating-point arithmetic and comparisons of SSE. Intel SDM, volume 1, 4.8 and 11.5; volume 2:
+ * ADDPS and its like, ADDSUBPS, CMPPS, COMISS, DIVPS, HADDPS, HSUBPS, MAXPS, MINPS, MULPS, RCPPS,
+ * RSQRTPS, SQRTPS, SUBPS, UCOMISS; logic: ANDNPS, ANDPS, ORPS, XORPS. What the guest's MXCSR says
+ * the host's says while code runs (tcg/host/x86_64/ops_fp_native.c).
+ */
+#include "cpu/x86/sse.h"
+
+#include "base/softfloat.h"
+
+/* ---- two operands */
+
+static void packed(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
+{
+    if (x86_sse_begin(c, i)) {
+        const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
+        x86_fp_begin(c);
+        const ir_val r = ir_fp2(c->b, op, t, x, y, x86_fp(c));
+        x86_fp_end(c);
+        x86_put_vector(c, &i->op[0], r);
+    }
+}
+
+static void scalar(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
+{
+    if (x86_sse_begin(c, i)) {
+        const ir_val y = x86_scalar(c, i, &i->op[1], t), x = x86_scalar(c, i, &i->op[0], t);
+        x86_fp_begin(c);
+        const ir_val r = ir_fp2(c->b, op, t, x, y, x86_fp(c));
+        x86_fp_end(c);
+        x86_put_vector(c, &i->op[0], x86_with_low(c, x86_vector(c, i, &i->op[0]), r));
+    }
+}
+
+#define OF(kind, name, op, t)                                                                      \
+    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
+    {                                                                                              \
+        (void)a;                                                                                   \
+        kind(c, i, op, t);                                                                         \
+    }
+#define FOUR(name, op)                                                                             \
+    OF(packed, name##ps, op, T_F32X4)                                                              \
+    OF(packed, name##pd, op, T_F64X2)                                                              \
+    OF(scalar, name##ss, op, T_F32)                                                                \
+    OF(scalar, name##sd, op, T_F64)
+FOUR(add, IR_fadd)
+FOUR(sub, IR_fsub)
+FOUR(mul, IR_fmul)
+FOUR(div, IR_fdiv)
+FOUR(min, IR_fmin)
+FOUR(max, IR_fmax)
+#undef FOUR
+
+/* ---- square roots */
+
+static void packed_root(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
+{
+    if (x86_sse_begin(c, i)) {
+        const ir_val y = x86_vector(c, i, &i->op[1]);
+        x86_fp_begin(c);
+        const ir_val r = ir_fp1(c->b, op, t, y, 0, x86_fp(c));
+        x86_fp_end(c);
+        x86_put_vector(c, &i->op[0], r);
+    }
+}
+
+static void scalar_root(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
+{
+    if (x86_sse_begin(c, i)) {
+        const ir_val y = x86_scalar(c, i, &i->op[1], t);
+        x86_fp_begin(c);
+        const ir_val r = ir_fp1(c->b, op, t, y, 0, x86_fp(c));
+        x86_fp_end(c);
+        x86_put_vector(c, &i->op[0], x86_with_low(c, x86_vector(c, i, &i->op[0]), r));
+    }
+}
+OF(packed_root, sqrtps, IR_fsqrt, T_F32X4)
+OF(packed_root, sqrtpd, IR_fsqrt, T_F64X2)
+OF(scalar_root, sqrtss, IR_fsqrt, T_F32)
+OF(scalar_root, sqrtsd, IR_fsqrt, T_F64)
+
+/* ---- estimates: by software, within the manual's 1.5 / 4096; they raise no flags */
+
+/* The 12 bits below the leading one that are kept. */
+static uint32_t cut(uint32_t x)
+{
+    return (x + 0x400) & ~UINT32_C(0x7ff);
+}
+
+/* 1 / x or 1 / sqrt(x). Denormals are zeros; what is too small becomes one. */
+static uint32_t estimate(uint32_t x, bool root)
+{
+    const uint32_t sign = x & 0x80000000, one = 0x3f800000;
+    struct fp_env env = {.rules = &fp_rules_x86, .flush_inputs = FP_FLUSH, .flush_outputs = true};
+    if (f32_is_nan(x)) {
+        return x | 0x400000;
+    }
+    if (!(x & 0x7f800000)) {
+        return sign | 0x7f800000;
+    }
+    if (root && sign) {
+        return 0xffc00000;
+    }
+    const uint32_t r = f32_div(one, root ? f32_sqrt(x, &env) : x, &env);
+    return (r & 0x7f800000) && (r & 0x7fffffff) < 0x7f7ff000 ? cut(r) : r;
+}
+
+static void do_estimate(struct vcpu *v, union ir_vec *d, const union ir_vec *a,
+                        const union ir_vec *b, const union ir_vec *c, uint32_t root)
+{
+    (void)v, (void)b, (void)c;
+    for (unsigned k = 0; k < 4; k++) {
+        d->u32[k] = estimate(a->u32[k], root);
+    }
+}
+static const struct ir_call row_estimate = {.name = "x86_estimate",
+                                            .fn = (void (*)(void))do_estimate,
+                                            .class = IR_CALL_FULL,
+                                            .vector = true,
+                                            .pure = true};
+
+static void estimates(struct x86_block *c, const struct x86_instr *i, bool is_scalar, bool root)
+{
+    if (!x86_sse_begin(c, i)) {
+        return;
+    }
+    const struct x86_operand *src = &i->op[1];
+    const ir_val y = is_scalar && src->kind == X86_MEMORY
+                         ? ir_vzext(c->b, x86_scalar(c, i, src, T_F32))
+                         : x86_vector(c, i, src);
+    ir_val r = ir_call(c->b, T_V128, &row_estimate, y, IR_NONE, IR_NONE, root);
+    if (is_scalar) {
+        r = x86_with_low(c, x86_vector(c, i, &i->op[0]), ir_vget(c->b, T_F32, r, 0));
+    }
+    x86_put_vector(c, &i->op[0], r);
+}
+OF(estimates, rcpps, false, false)
+OF(estimates, rcpss, true, false)
+OF(estimates, rsqrtps, false, true)
+OF(estimates, rsqrtss, true, true)
+
+/* ---- comparisons */
+
+/* Volume 2, CMPPD, table 3-1: the low three bits; the fourth and fifth are AVX's. */
+static unsigned relations(uint64_t imm)
+{
+    static const uint8_t r[8] = {IR_FEQ,
+                                 IR_FLT | IR_FCMP_SIGNALLING,
+                                 IR_FLT | IR_FEQ | IR_FCMP_SIGNALLING,
+                                 IR_FUN,
+                                 IR_FLT | IR_FGT | IR_FUN,
+                                 IR_FEQ | IR_FGT | IR_FUN | IR_FCMP_SIGNALLING,
+                                 IR_FGT | IR_FUN | IR_FCMP_SIGNALLING,
+                                 IR_FLT | IR_FEQ | IR_FGT};
+    return r[imm & 7];
+}
+
+static ir_val compare_lanes(struct x86_block *c, ir_type t, ir_val x, ir_val y, unsigned how)
+{
+    return ir_emit(c->b, (struct ir_insn){.op = IR_vfcmp,
+                                          .type = t,
+                                          .a = (uint16_t)x,
+                                          .b = (uint16_t)y,
+                                          .aux = how,
+                                          .imm = x86_fp(c)});
+}
+
+static void compare_packed(struct x86_block *c, const struct x86_instr *i, ir_type t)
+{
+    if (x86_sse_begin(c, i)) {
+        const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
+        x86_fp_begin(c);
+        const ir_val r = compare_lanes(c, t, x, y, relations((uint64_t)i->imm));
+        x86_fp_end(c);
+        x86_put_vector(c, &i->op[0], r);
+    }
+}
+
+static void compare_scalar(struct x86_block *c, const struct x86_instr *i, ir_type t)
+{
+    struct ir_builder *b = c->b;
+    const unsigned bytes = ir_type_bits(t) / 8;
+    if (x86_sse_begin(c, i)) {
+        const ir_val y = x86_scalar(c, i, &i->op[1], t), x = x86_scalar(c, i, &i->op[0], t);
+        x86_fp_begin(c);
+        const ir_val r = ir_fcmp(b, relations((uint64_t)i->imm), x, y, x86_fp(c));
+        x86_fp_end(c);
+        const ir_val mask = ir_neg(b, bytes == 8 ? ir_zext(b, T_I64, r) : r);
+        x86_put_vector(
+            c, &i->op[0],
+            ir_vset(b, bytes == 8 ? T_I64X2 : T_I32X4, x86_vector(c, i, &i->op[0]), 0, mask));
+    }
+}
+
+#define COMPARE(kind, name, t)                                                                     \
+    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
+    {                                                                                              \
+        (void)a;                                                                                   \
+        kind(c, i, t);                                                                             \
+    }
+COMPARE(compare_packed, cmpps, T_F32X4)
+COMPARE(compare_packed, cmppd, T_F64X2)
+COMPARE(compare_scalar, cmpss, T_F32)
+COMPARE(compare_scalar, cmpsd, T_F64)
+
+/* Z, P, C: unordered all, less C, equal Z. */
+static void compare_flags(struct x86_block *c, const struct x86_instr *i, ir_type t,
+                          bool signalling)
+{
+    struct ir_builder *b = c->b;
+    const unsigned more = signalling ? IR_FCMP_SIGNALLING : 0;
+    if (x86_sse_begin(c, i)) {
+        const ir_val y = x86_scalar(c, i, &i->op[1], t), x = x86_scalar(c, i, &i->op[0], t);
+        x86_fp_begin(c);
+        const ir_val un = ir_fcmp(b, IR_FUN | more, x, y, x86_fp(c));
+        const ir_val below = ir_fcmp(b, IR_FLT | IR_FUN | more, x, y, x86_fp(c));
+        const ir_val equal = ir_fcmp(b, IR_FEQ | IR_FUN | more, x, y, x86_fp(c));
+        x86_fp_end(c);
+        const ir_val none = ir_flags_from(b, ir_konst(b, T_I32, 0));
+        const ir_val f = x86_flags_set(c, none, X86_PACK_PF, un);
+        x86_put_flags(
+            c, x86_flags_set(c, x86_flags_set(c, f, X86_PACK_CF, below), X86_PACK_ZF, equal));
+    }
+}
+OF(compare_flags, ucomiss, T_F32, false)
+OF(compare_flags, ucomisd, T_F64, false)
+OF(compare_flags, comiss, T_F32, true)
+OF(compare_flags, comisd, T_F64, true)
+
+/* ---- logic */
+
+static void logic(struct x86_block *c, const struct x86_instr *i, enum ir_op op)
+{
+    if (x86_sse_begin(c, i)) {
+        const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
+        const bool not = op == IR_andn; /* of the first operand */
+        x86_put_vector(c, &i->op[0], x86_v2(c, op, T_V128, not ? y : x, not ? x : y));
+    }
+}
+COMPARE(logic, andps, IR_and)
+COMPARE(logic, andpd, IR_and)
+COMPARE(logic, andnps, IR_andn)
+COMPARE(logic, andnpd, IR_andn)
+COMPARE(logic, orps, IR_or)
+COMPARE(logic, orpd, IR_or)
+COMPARE(logic, xorps, IR_xor)
+COMPARE(logic, xorpd, IR_xor)
+COMPARE(logic, pand, IR_and)
+COMPARE(logic, pandn, IR_andn)
+COMPARE(logic, por, IR_or)
+COMPARE(logic, pxor, IR_xor)
+#undef COMPARE
+#undef OF

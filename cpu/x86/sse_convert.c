@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Conversions of SSE. Intel SDM, volume 2: CVTDQ2PD to CVTTSS2SI. What has no vector op is done
+ * lane by lane.
+ */
+#include "cpu/x86/sse.h"
+
+struct conversion {
+    struct x86_block *c;
+    const struct x86_instr *i;
+    ir_type from, to; /* of a lane */
+    unsigned rounding;
+};
+
+static ir_val convert(const struct conversion *v, ir_val x)
+{
+    struct ir_builder *b = v->c->b;
+    const unsigned fp = x86_fp(v->c);
+    if (!ir_is_float(v->from)) {
+        return ir_itof(b, v->to, x, IR_RDYN, fp);
+    }
+    return ir_is_float(v->to) ? ir_fcvt(b, v->to, x, fp) : ir_ftoi(b, v->to, x, v->rounding, fp);
+}
+
+/* ---- scalars */
+
+/* From a general register, or memory. */
+static void from_general(struct x86_block *c, const struct x86_instr *i, ir_type to)
+{
+    const struct x86_operand *dst = &i->op[0], *src = &i->op[1];
+    if (x86_sse_begin(c, i)) {
+        const struct conversion v = {c, i, x86_type_of(src->bytes), to, 0};
+        const ir_val x = x86_read(c, i, src);
+        x86_fp_begin(c);
+        const ir_val r = convert(&v, x);
+        x86_fp_end(c);
+        x86_put_vector(c, dst, x86_with_low(c, x86_vector(c, i, dst), r));
+    }
+}
+
+static void to_general(struct x86_block *c, const struct x86_instr *i, ir_type from,
+                       unsigned rounding)
+{
+    const struct x86_operand *dst = &i->op[0];
+    if (x86_sse_begin(c, i)) {
+        const struct conversion v = {c, i, from, x86_type_of(dst->bytes), rounding};
+        const ir_val x = x86_scalar(c, i, &i->op[1], from);
+        x86_fp_begin(c);
+        const ir_val r = convert(&v, x);
+        x86_fp_end(c);
+        x86_write(c, i, dst, r);
+    }
+}
+
+static void change_precision(struct x86_block *c, const struct x86_instr *i, ir_type from,
+                             ir_type to)
+{
+    const struct x86_operand *dst = &i->op[0];
+    if (x86_sse_begin(c, i)) {
+        const struct conversion v = {c, i, from, to, 0};
+        const ir_val x = x86_scalar(c, i, &i->op[1], from);
+        x86_fp_begin(c);
+        const ir_val r = convert(&v, x);
+        x86_fp_end(c);
+        x86_put_vector(c, dst, x86_with_low(c, x86_vector(c, i, dst), r));
+    }
+}
+
+#define OF(kind, name, ...)                                                                        \
+    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
+    {                                                                                              \
+        (void)a;                                                                                   \
+        kind(c, i, __VA_ARGS__);                                                                   \
+    }
+OF(from_general, cvtsi2ss, T_F32)
+OF(from_general, cvtsi2sd, T_F64)
+OF(to_general, cvtss2si, T_F32, IR_RDYN)
+OF(to_general, cvtsd2si, T_F64, IR_RDYN)
+OF(to_general, cvttss2si, T_F32, IR_RTZ)
+OF(to_general, cvttsd2si, T_F64, IR_RTZ)
+OF(change_precision, cvtss2sd, T_F32, T_F64)
+OF(change_precision, cvtsd2ss, T_F64, T_F32)
+
+/* ---- lanes of 32 bits */
+
+static void lanes_convert(struct x86_block *c, const struct x86_instr *i, enum ir_op op,
+                          unsigned rounding)
+{
+    if (x86_sse_begin(c, i)) {
+        const ir_val x = x86_vector(c, i, &i->op[1]);
+        x86_fp_begin(c);
+        const ir_val r = ir_fp1(c->b, op, T_F32X4, x, rounding, x86_fp(c));
+        x86_fp_end(c);
+        x86_put_vector(c, &i->op[0], r);
+    }
+}
+OF(lanes_convert, cvtdq2ps, IR_vitof, IR_RDYN)
+OF(lanes_convert, cvtps2dq, IR_vftoi, IR_RDYN)
+OF(lanes_convert, cvttps2dq, IR_vftoi, IR_RTZ)
+
+/* ---- two lanes, of which one side has 64 bits or both have 32; the upper half of the result is 0
+ * if it is not used. Into half of a register that keeps the other: CVTPI2PS. */
+
+static void two_lanes(struct x86_block *c, const struct x86_instr *i, ir_type from, ir_type to,
+                      unsigned rounding)
+{
+    struct ir_builder *b = c->b;
+    const struct x86_operand *dst = &i->op[0];
+    const struct conversion v = {c, i, from, to, rounding};
+    if (!x86_sse_begin(c, i)) {
+        return;
+    }
+    const ir_val x = x86_vector(c, i, &i->op[1]);
+    x86_fp_begin(c);
+    const ir_val low = convert(&v, ir_vget(b, from, x, 0));
+    const ir_val high = convert(&v, ir_vget(b, from, x, 1));
+    x86_fp_end(c);
+    if (x86_is_mmx(&i->op[1]) && i->op[1].kind == X86_REGISTER) {
+        x86_mmx_enter(c);
+    }
+    const bool keeps = !ir_is_float(from) && to == T_F32;
+    const ir_val under = keeps ? x86_vector(c, i, dst) : ir_vzext(b, low);
+    const ir_val r = keeps ? x86_with_low(c, under, low) : under;
+    x86_put_vector(c, dst, ir_vset(b, x86_lanes(to), r, 1, high));
+}
+OF(two_lanes, cvtps2pd, T_F32, T_F64, 0)
+OF(two_lanes, cvtpd2ps, T_F64, T_F32, 0)
+OF(two_lanes, cvtdq2pd, T_I32, T_F64, 0)
+OF(two_lanes, cvtpd2dq, T_F64, T_I32, IR_RDYN)
+OF(two_lanes, cvttpd2dq, T_F64, T_I32, IR_RTZ)
+OF(two_lanes, cvtpi2ps, T_I32, T_F32, 0)
+OF(two_lanes, cvtpi2pd, T_I32, T_F64, 0)
+OF(two_lanes, cvtps2pi, T_F32, T_I32, IR_RDYN)
+OF(two_lanes, cvttps2pi, T_F32, T_I32, IR_RTZ)
+OF(two_lanes, cvtpd2pi, T_F64, T_I32, IR_RDYN)
+OF(two_lanes, cvttpd2pi, T_F64, T_I32, IR_RTZ)
+#undef OF
