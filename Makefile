@@ -163,10 +163,10 @@ tests: $(TESTS) $(ORACLE) all
 $(BUILD)/dragoman-oracle: $(MAIN_OBJECT) $(BUILD)/tests/support/oracle_list.o $(BUILD)/libsupport.a $(BUILD)/libcore.a
 	$(call QUIET,LINK)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIB_LIBS) -lm
 
-$(TESTS) $(BENCHES): $(BUILD)/tests/%: tests/%.c $(BUILD)/libsupport.a $(BUILD)/libcore.a | $(GEN_HEADERS)
-	@mkdir -p $(@D)
-	$(call QUIET,TEST)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ \
-		$(filter %.c %.o %.a,$^) $(LIB_LIBS) $(TEST_LIBS) -lm
+TEST_OBJECTS := $(addsuffix .o,$(TESTS) $(BENCHES))
+$(TEST_OBJECTS): | $(GEN_HEADERS)
+$(TESTS) $(BENCHES): $(BUILD)/tests/%: $(BUILD)/tests/%.o $(BUILD)/libsupport.a $(BUILD)/libcore.a
+	$(call QUIET,TEST)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o %.a,$^) $(LIB_LIBS) $(TEST_LIBS) -lm
 
 RUN_TESTS = DRAGOMAN_CACHE=$(abspath $(CACHE)) BUILD=$(BUILD) tests/run
 
@@ -266,5 +266,5 @@ export HELP
 help:
 	@echo "$$HELP"
 
--include $(OBJECTS:.o=.d) $(MAIN_OBJECT:.o=.d) $(SUPPORT_OBJECTS:.o=.d) $(TESTS:=.d) $(BENCHES:=.d)
+-include $(OBJECTS:.o=.d) $(MAIN_OBJECT:.o=.d) $(SUPPORT_OBJECTS:.o=.d) $(TEST_OBJECTS:.o=.d)
 -include $(wildcard $(BUILD)/tools/*.d $(BUILD)/tools/*/*.d)
