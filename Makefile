@@ -63,8 +63,8 @@ BLOCK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter block/%,$(SOURCES)))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(GEN_SOURCES:.c=.o)
 LEAF_OBJECTS := $(filter %_leaf.o,$(OBJECTS))
 MAIN_OBJECT := $(MAIN:%.c=$(BUILD)/%.o)
-# Each folder tools/NAME is a program, dragoman-NAME.
-disk_tool_objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/$(1)/*.c))
+# Each folder tools/NAME with a main.c is a program, dragoman-NAME; what they share is in tools/command/.
+disk_tool_objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/$(1)/*.c tools/command/*.c))
 DISK_TOOLS := $(patsubst tools/%/main.c,$(BUILD)/dragoman-%,$(wildcard tools/*/main.c))
 
 # Each tests/KIND/NAME.c is a program; what several share is in tests/support/ and tests/invented/.

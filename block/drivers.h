@@ -10,6 +10,7 @@
 #define BLOCK_DRIVERS(X)                                                                           \
     X(block_raw_driver)                                                                            \
     X(block_file_driver)                                                                           \
+    X(block_nbd_driver)                                                                            \
     X(block_host_device_driver)                                                                    \
     X(block_null_co_driver)                                                                        \
     X(block_null_aio_driver)                                                                       \

@@ -157,9 +157,38 @@ static const struct block_driver *driver_of_prefix(const char *name, const char 
     return NULL;
 }
 
+/* Protocols that QEMU has and this build has not: refused, or their names would be taken for those
+ * of files. */
+static bool is_built(const char *name, struct error *e)
+{
+    static const char *const tls[] = {"nbds:", "nbds+tcp:", "nbds+unix:"};
+    static const char *const other[] = {
+        "ssh://",          "sftp://",         "ftp://", "ftps://",    "tftp://",
+        "iscsi://",        "iser://",         "nfs://", "gluster://", "gluster+tcp://",
+        "gluster+unix://", "gluster+rdma://", "rbd:"};
+    for (size_t i = 0; i < array_len(tls); i++) {
+        if (after(name, tls[i])) {
+            return error_set(e, "%s: NBD over TLS is not in this build; %.3s%s is accepted", name,
+                             tls[i], tls[i] + 4);
+        }
+    }
+    for (size_t i = 0; i < array_len(other); i++) {
+        if (after(name, other[i])) {
+            return error_set(e,
+                             "%s: the protocol %.*s is not in this build (file:%s is a file of "
+                             "that name)",
+                             name, (int)strcspn(other[i], ":"), other[i], name);
+        }
+    }
+    return true;
+}
+
 json_t *block_options_of_protocol(const char *name, struct error *e)
 {
     const char *rest = after(name, "file:");
+    if (!rest && !is_built(name, e)) {
+        return NULL;
+    }
     const struct block_driver *d = rest ? NULL : driver_of_prefix(name, &rest);
     json_t *o = json_object();
     if (!d) { /* file.c tells devices from files */

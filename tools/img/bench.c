@@ -98,9 +98,10 @@ static void step(struct bench *b)
 static int run_all(struct bench *b)
 {
     if (b->bytes > b->size || b->offset > b->size - b->bytes) {
-        return img_failf("a request of %" PRIu64 " bytes at %" PRIu64 " reaches beyond the disk, "
-                         "which has %" PRIu64,
-                         b->bytes, b->offset, b->size);
+        return command_failf("a request of %" PRIu64 " bytes at %" PRIu64
+                             " reaches beyond the disk, "
+                             "which has %" PRIu64,
+                             b->bytes, b->offset, b->size);
     }
     const int64_t begin_ns = os_now_ns();
     step(b);
@@ -111,7 +112,7 @@ static int run_all(struct bench *b)
     block_queue_drain(b->q);
     const int64_t ns = os_now_ns() - begin_ns;
     if (b->status < 0) {
-        return img_failf("a request failed: %s", strerror(-b->status));
+        return command_failf("a request failed: %s", strerror(-b->status));
     }
     printf("Run completed in %3.3f seconds.\n", (double)ns / 1e9);
     return 0;
@@ -126,8 +127,8 @@ static int with_buffers(struct bench *b)
                           : mem_try_alloc(each * (size_t)b->depth + page);
     int status = 1;
     if (!slots || !memory) {
-        img_failf("there is no memory for %" PRIu64 " requests of %" PRIu64 " bytes", b->depth,
-                  b->bytes);
+        command_failf("there is no memory for %" PRIu64 " requests of %" PRIu64 " bytes", b->depth,
+                      b->bytes);
     } else {
         uint8_t *at = (uint8_t *)align_up((uintptr_t)memory, page);
         memset(at, (int)b->pattern, each * (size_t)b->depth);
@@ -149,11 +150,11 @@ static int with_disk(struct bench *b, struct block_node *n)
     const unsigned does = BLOCK_PERM_READ | (b->write ? BLOCK_PERM_WRITE : 0);
     struct block *disk = block_open_node(n, "bench", does, BLOCK_PERM_READ, &e);
     if (!disk) {
-        return img_fail(&e);
+        return command_fail(&e);
     }
     b->size = block_size_bytes(disk);
     b->q = block_queue_create(disk, (unsigned)b->depth, &e);
-    int status = b->q ? 0 : img_fail(&e);
+    int status = b->q ? 0 : command_fail(&e);
     if (b->q) {
         block_queue_passive(b->q);
         status = with_buffers(b);
@@ -163,17 +164,17 @@ static int with_disk(struct bench *b, struct block_node *n)
     return status;
 }
 
-static bool bench_of_line(const struct img_line *l, struct bench *b, struct error *e)
+static bool bench_of_line(const struct command_line *l, struct bench *b, struct error *e)
 {
-    *b = (struct bench){.count = 75000, .depth = 64, .write = img_given(l, IMG_WRITE)};
-    b->drain = !img_given(l, IMG_NO_DRAIN);
-    return img_number(l, IMG_COUNT, 1, INT32_MAX, &b->count, e) &&
-           img_number(l, IMG_DEPTH, 1, 65536, &b->depth, e) &&
-           img_bytes(l, IMG_OFFSET, 0, &b->offset, e) &&
-           img_bytes(l, IMG_SIZE, 4096, &b->bytes, e) &&
-           img_bytes(l, IMG_STEP, b->bytes, &b->step, e) &&
-           img_number(l, IMG_PATTERN, 0, 255, &b->pattern, e) &&
-           img_number(l, IMG_FLUSH_INTERVAL, 1, INT32_MAX, &b->flush_interval, e);
+    *b = (struct bench){.count = 75000, .depth = 64, .write = command_given(l, IMG_WRITE)};
+    b->drain = !command_given(l, IMG_NO_DRAIN);
+    return command_number(l, IMG_COUNT, 1, INT32_MAX, &b->count, e) &&
+           command_number(l, IMG_DEPTH, 1, 65536, &b->depth, e) &&
+           command_bytes(l, IMG_OFFSET, 0, &b->offset, e) &&
+           command_bytes(l, IMG_SIZE, 4096, &b->bytes, e) &&
+           command_bytes(l, IMG_STEP, b->bytes, &b->step, e) &&
+           command_number(l, IMG_PATTERN, 0, 255, &b->pattern, e) &&
+           command_number(l, IMG_FLUSH_INTERVAL, 1, INT32_MAX, &b->flush_interval, e);
 }
 
 static void say_begin(const struct bench *b)
@@ -187,48 +188,48 @@ static void say_begin(const struct bench *b)
     fflush(stdout);
 }
 
-static int bench_run(const struct img_line *l)
+static int bench_run(const struct command_line *l)
 {
     struct error e;
     struct bench b;
     struct img_image m;
-    const char *aio = img_value(l, IMG_AIO);
+    const char *aio = command_value(l, IMG_AIO);
     if (!bench_of_line(l, &b, &e)) {
-        return img_fail(&e);
+        return command_fail(&e);
     }
     if (b.bytes == 0) {
-        return img_failf("--buffer-size=0: at least 1 is accepted");
+        return command_failf("--buffer-size=0: at least 1 is accepted");
     }
     if (!b.write && b.flush_interval) {
-        return img_usage(l, "--flush-interval is for writes (-w)");
+        return command_usage(l, "--flush-interval is for writes (-w)");
     }
     if (b.flush_interval && b.flush_interval < b.depth) {
-        return img_usage(l, "--flush-interval must be at least as large as --depth");
+        return command_usage(l, "--flush-interval must be at least as large as --depth");
     }
     struct block_graph *g = block_graph_create();
     const struct img_how h = {.write = b.write,
-                              .aio = aio                        ? aio
-                                     : img_given(l, IMG_NATIVE) ? "native"
-                                                                : NULL};
+                              .aio = aio                            ? aio
+                                     : command_given(l, IMG_NATIVE) ? "native"
+                                                                    : NULL};
     int status = img_open_line(&m, g, l, &h);
     if (status == 0) {
         block_use_end(m.use); /* the disk has its own */
         m.use = NULL;
-        if (!img_given(l, IMG_QUIET)) {
+        if (!command_given(l, IMG_QUIET)) {
             say_begin(&b);
         }
         img_interrupt_begin();
         status = with_disk(&b, m.node);
         if (!img_close(&m, &e)) {
-            status = img_fail(&e);
+            status = command_fail(&e);
         }
     }
     block_graph_destroy(g);
     return status;
 }
 
-static const struct img_option bench_options[] = {
-    IMG_ROW_HELP,
+static const struct command_option bench_options[] = {
+    COMMAND_ROW_HELP,
     IMG_ROW_QUIET,
     IMG_ROW_FORMAT,
     IMG_ROW_IMAGE_OPTS,
@@ -245,10 +246,10 @@ static const struct img_option bench_options[] = {
     {IMG_FLUSH_INTERVAL, 0, "flush-interval", "NUMBER", "flush after so many requests"},
     {IMG_NO_DRAIN, 0, "no-drain", NULL, "do not wait for the others before a flush"},
     IMG_ROW_SHARE,
-    IMG_ROW_END,
+    COMMAND_ROW_END,
 };
 
-const struct img_command img_bench = {
+const struct command img_bench = {
     .name = "bench",
     .summary = "Measure how fast an image is read or written",
     .operands = "FILENAME",

@@ -5,10 +5,10 @@
 
 #include "tools/img/img.h"
 
-static bool action_of(enum img_option_id id, enum block_bitmap_action *a)
+static bool action_of(int id, enum block_bitmap_action *a)
 {
     static const struct {
-        enum img_option_id id;
+        int id;
         enum block_bitmap_action action;
     } rows[] = {
         {IMG_ADD, BLOCK_BITMAP_ADD},         {IMG_REMOVE, BLOCK_BITMAP_REMOVE},
@@ -25,11 +25,11 @@ static bool action_of(enum img_option_id id, enum block_bitmap_action *a)
 }
 
 /* The actions of the line, in its order. */
-static bool act(const struct img_line *l, struct block_node *n, struct block_node *from,
+static bool act(const struct command_line *l, struct block_node *n, struct block_node *from,
                 uint32_t granularity, struct error *e)
 {
     for (size_t i = 0; i < l->item_count; i++) {
-        const struct img_item *item = &l->items[i];
+        const struct command_item *item = &l->items[i];
         struct block_bitmap_request r = {
             .name = l->names[1],
             .granularity = granularity,
@@ -44,7 +44,7 @@ static bool act(const struct img_line *l, struct block_node *n, struct block_nod
     return true;
 }
 
-static const char *misfit(const struct img_line *l)
+static const char *misfit(const struct command_line *l)
 {
     enum block_bitmap_action a;
     bool any = false;
@@ -57,39 +57,39 @@ static const char *misfit(const struct img_line *l)
     if (l->name_count != 2) {
         return "the names of an image and of a bitmap are expected";
     }
-    if (img_given(l, IMG_GRANULARITY) && !img_given(l, IMG_ADD)) {
+    if (command_given(l, IMG_GRANULARITY) && !command_given(l, IMG_ADD)) {
         return "-g is for --add";
     }
-    if (img_given(l, IMG_BACKING) && !img_given(l, IMG_MERGE)) {
+    if (command_given(l, IMG_BACKING) && !command_given(l, IMG_MERGE)) {
         return "-b is for --merge";
     }
-    if (img_given(l, IMG_BACKING_FORMAT) && !img_given(l, IMG_BACKING)) {
+    if (command_given(l, IMG_BACKING_FORMAT) && !command_given(l, IMG_BACKING)) {
         return "-F is for -b";
     }
     return NULL;
 }
 
-static int bitmap_run(const struct img_line *l)
+static int bitmap_run(const struct command_line *l)
 {
     struct error e;
     struct img_image m, from = {NULL, NULL};
-    struct img_line one = *l;
+    struct command_line one = *l;
     uint64_t granularity;
     if (misfit(l)) {
-        return img_usage(l, "%s", misfit(l));
+        return command_usage(l, "%s", misfit(l));
     }
-    if (!img_bytes(l, IMG_GRANULARITY, 0, &granularity, &e)) {
-        return img_fail(&e);
+    if (!command_bytes(l, IMG_GRANULARITY, 0, &granularity, &e)) {
+        return command_fail(&e);
     }
-    if (img_given(l, IMG_GRANULARITY) &&
+    if (command_given(l, IMG_GRANULARITY) &&
         (granularity < 512 || granularity > 1u << 31 || (granularity & (granularity - 1)))) {
-        return img_failf("-g %s: a power of two from 512 to 2G is accepted",
-                         img_value(l, IMG_GRANULARITY));
+        return command_failf("-g %s: a power of two from 512 to 2G is accepted",
+                             command_value(l, IMG_GRANULARITY));
     }
     struct block_graph *g = block_graph_create();
     one.name_count = 1;
-    const struct img_how h = {.name = img_value(l, IMG_BACKING),
-                              .format = img_value(l, IMG_BACKING_FORMAT),
+    const struct img_how h = {.name = command_value(l, IMG_BACKING),
+                              .format = command_value(l, IMG_BACKING_FORMAT),
                               .no_backing = true,
                               .repair_none = true};
     int status = img_open_line(&m, g, &one, &(struct img_how){.write = true, .no_backing = true});
@@ -98,14 +98,14 @@ static int bitmap_run(const struct img_line *l)
                     act(l, m.node, from.node, (uint32_t)granularity, &e);
         img_drop(&from);
         good = img_close(&m, good ? &e : NULL) && good;
-        status = good ? 0 : img_fail(&e);
+        status = good ? 0 : command_fail(&e);
     }
     block_graph_destroy(g);
     return status;
 }
 
-static const struct img_option bitmap_options[] = {
-    IMG_ROW_HELP,
+static const struct command_option bitmap_options[] = {
+    COMMAND_ROW_HELP,
     IMG_ROW_FORMAT,
     IMG_ROW_IMAGE_OPTS,
     {IMG_ADD, 0, "add", NULL, "make the bitmap; it records from now on"},
@@ -118,10 +118,10 @@ static const struct img_option bitmap_options[] = {
     {IMG_BACKING, 'b', "source-file", "FILE", "the image that has BITMAP2"},
     {IMG_BACKING_FORMAT, 'F', "source-format", "FMT", "its format"},
     IMG_ROW_OBJECT,
-    IMG_ROW_END,
+    COMMAND_ROW_END,
 };
 
-const struct img_command img_bitmap = {
+const struct command img_bitmap = {
     .name = "bitmap",
     .summary = "Make, change or remove an image's bitmaps",
     .operands = "FILENAME BITMAP",

@@ -110,17 +110,17 @@ static bool check_again(struct block_node *n, struct block_check *c, bool say, s
     return good;
 }
 
-static int check_it(const struct img_line *l, struct block_node *n, unsigned fix, bool json)
+static int check_it(const struct command_line *l, struct block_node *n, unsigned fix, bool json)
 {
     struct error e;
-    const bool say = !json && !img_given(l, IMG_QUIET);
+    const bool say = !json && !command_given(l, IMG_QUIET);
     struct block_check c = {.say = say ? on_finding : NULL};
     bool good = block_node_check(n, fix, &c, &e);
     if (good && (c.leaks_fixed || c.corruptions_fixed)) {
         good = check_again(n, &c, say, &e);
     }
     if (!good) {
-        img_fail(&e);
+        command_fail(&e);
         return CHECK_FAILED;
     }
     if (json) {
@@ -131,42 +131,42 @@ static int check_it(const struct img_line *l, struct block_node *n, unsigned fix
     return status_of(&c);
 }
 
-static int check_run(const struct img_line *l)
+static int check_run(const struct command_line *l)
 {
     struct error e;
     struct img_image m;
-    const char *repair = img_value(l, IMG_REPAIR);
+    const char *repair = command_value(l, IMG_REPAIR);
     const bool all = repair && strcmp(repair, "all") == 0;
     const unsigned fix = all ? BLOCK_FIX_LEAKS | BLOCK_FIX_ERRORS : repair ? BLOCK_FIX_LEAKS : 0;
     bool json;
     if (!img_output(l, &json, &e)) {
-        return img_usage(l, "%s", e.text);
+        return command_usage(l, "%s", e.text);
     }
     if (repair && !all && strcmp(repair, "leaks") != 0) {
-        return img_usage(l, "--repair=%s: leaks and all are accepted", repair);
+        return command_usage(l, "--repair=%s: leaks and all are accepted", repair);
     }
-    if (fix && img_given(l, IMG_SHARE)) {
-        return img_usage(l, "an image that others use (-U) cannot be mended (-r)");
+    if (fix && command_given(l, IMG_SHARE)) {
+        return command_usage(l, "an image that others use (-U) cannot be mended (-r)");
     }
     struct block_graph *g = block_graph_create();
     int status = img_open_line(
         &m, g, l, &(struct img_how){.write = fix != 0, .no_backing = true, .repair_none = true});
     if (status == 0 && !block_node_skip_filters(m.node)->driver->check) {
         status = CHECK_NOT_HAD;
-        img_failf("%s: the format '%s' has no check", l->names[0], block_node_driver(m.node));
+        command_failf("%s: the format '%s' has no check", l->names[0], block_node_driver(m.node));
         img_drop(&m);
     } else if (status == 0) {
         status = check_it(l, m.node, fix, json);
         if (!img_close(&m, &e)) {
-            status = img_fail(&e);
+            status = command_fail(&e);
         }
     }
     block_graph_destroy(g);
     return status;
 }
 
-static const struct img_option check_options[] = {
-    IMG_ROW_HELP,
+static const struct command_option check_options[] = {
+    COMMAND_ROW_HELP,
     IMG_ROW_QUIET,
     IMG_ROW_FORMAT,
     IMG_ROW_IMAGE_OPTS,
@@ -175,10 +175,10 @@ static const struct img_option check_options[] = {
     IMG_ROW_OUTPUT,
     {IMG_REPAIR, 'r', "repair", "leaks|all", "mend what is only waste, or all"},
     IMG_ROW_OBJECT,
-    IMG_ROW_END,
+    COMMAND_ROW_END,
 };
 
-const struct img_command img_check = {
+const struct command img_check = {
     .name = "check",
     .summary = "Look for errors in an image, and mend them",
     .operands = "FILENAME",

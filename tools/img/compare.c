@@ -60,7 +60,8 @@ static int fetch(const struct comparison *c, unsigned i, uint64_t at, uint64_t b
     int status = some ? block_node_read(c->n[i], at, c->bytes[i], some) : 0;
     memset(c->bytes[i] + some, 0, (size_t)bytes - some);
     if (status < 0) {
-        img_failf("%s: it cannot be read at %" PRIu64 ": %s", c->name[i], at, strerror(-status));
+        command_failf("%s: it cannot be read at %" PRIu64 ": %s", c->name[i], at,
+                      strerror(-status));
     }
     return status;
 }
@@ -76,8 +77,8 @@ static int look(const struct comparison *c, uint64_t at, uint64_t *bytes, bool *
             int status = block_node_status(c->n[i], at, there < *bytes ? there : *bytes, true,
                                            &s[i]);
             if (status < 0) {
-                img_failf("%s: what is at %" PRIu64 " cannot be told: %s", c->name[i], at,
-                          strerror(-status));
+                command_failf("%s: what is at %" PRIu64 " cannot be told: %s", c->name[i], at,
+                              strerror(-status));
                 return status;
             }
         }
@@ -148,23 +149,24 @@ static int compare_sizes(struct comparison *c, struct img_progress *p)
     return status;
 }
 
-static int compare_run(const struct img_line *l)
+static int compare_run(const struct command_line *l)
 {
     struct error e;
     struct img_image m[2] = {{NULL, NULL}, {NULL, NULL}};
     struct img_progress p;
-    struct comparison c = {.strict = img_given(l, IMG_STRICT), .quiet = img_given(l, IMG_QUIET)};
+    struct comparison c = {.strict = command_given(l, IMG_STRICT),
+                           .quiet = command_given(l, IMG_QUIET)};
     int status = SAME;
     if (l->name_count != 2) {
-        return img_usage(l, "the names of two images are expected");
+        return command_usage(l, "the names of two images are expected");
     }
     struct block_graph *g = block_graph_create();
     for (unsigned i = 0; i < 2 && status == SAME; i++) {
         struct img_how h;
         img_how_of_line(&h, l, l->names[i]);
-        h.format = i ? img_value(l, IMG_OTHER_FORMAT) : h.format;
+        h.format = i ? command_value(l, IMG_OTHER_FORMAT) : h.format;
         if (!img_open(&m[i], g, &h, &e)) {
-            img_fail(&e);
+            command_fail(&e);
             status = NOT_OPENED;
         } else {
             c.n[i] = m[i].node;
@@ -174,7 +176,7 @@ static int compare_run(const struct img_line *l)
     }
     if (status == SAME) {
         img_interrupt_begin();
-        img_progress_begin(&p, img_given(l, IMG_PROGRESS) && !c.quiet);
+        img_progress_begin(&p, command_given(l, IMG_PROGRESS) && !c.quiet);
         status = compare_sizes(&c, &p);
         img_progress_end(&p);
     }
@@ -184,8 +186,8 @@ static int compare_run(const struct img_line *l)
     return status;
 }
 
-static const struct img_option compare_options[] = {
-    IMG_ROW_HELP,
+static const struct command_option compare_options[] = {
+    COMMAND_ROW_HELP,
     IMG_ROW_QUIET,
     IMG_ROW_PROGRESS,
     {IMG_FORMAT, 'f', "a-format", "FMT", "format of the first image"},
@@ -195,10 +197,10 @@ static const struct img_option compare_options[] = {
     {IMG_CACHE, 'T', "cache", "CACHE", "none, writeback, writethrough, directsync or unsafe"},
     IMG_ROW_SHARE,
     IMG_ROW_OBJECT,
-    IMG_ROW_END,
+    COMMAND_ROW_END,
 };
 
-const struct img_command img_compare = {
+const struct command img_compare = {
     .name = "compare",
     .summary = "Tell whether two images have the same content",
     .operands = "FILENAME1 FILENAME2",

@@ -12,14 +12,14 @@
 
 /* ---- sources */
 
-static bool open_sources(const struct img_line *l, struct block_graph *g, struct img_image *m,
+static bool open_sources(const struct command_line *l, struct block_graph *g, struct img_image *m,
                          struct copy *c, struct error *e)
 {
     for (size_t i = 0; i < c->source_count; i++) {
         struct img_how h;
         img_how_of_line(&h, l, l->names[i]);
-        h.cache = img_value(l, IMG_SOURCE_CACHE);
-        h.snapshot = img_value(l, IMG_SNAPSHOT);
+        h.cache = command_value(l, IMG_SOURCE_CACHE);
+        h.snapshot = command_value(l, IMG_SNAPSHOT);
         if (!img_open(&m[i], g, &h, e)) {
             return false;
         }
@@ -47,8 +47,8 @@ static bool copy_bitmap(struct block_node *from, struct block_node *to, const js
     return block_node_bitmap(to, &r, e);
 }
 
-static bool copy_bitmaps(const struct img_line *l, struct block_node *from, struct block_node *to,
-                         struct error *e)
+static bool copy_bitmaps(const struct command_line *l, struct block_node *from,
+                         struct block_node *to, struct error *e)
 {
     json_t *facts = img_facts(from, e), *b, *flag;
     const json_t *list = json_object_get(
@@ -63,8 +63,8 @@ static bool copy_bitmaps(const struct img_line *l, struct block_node *from, stru
             broken = broken || strcmp(json_string_value(flag), "in-use") == 0;
         }
         const char *name = json_string_value(json_object_get(b, "name"));
-        if (good && broken && img_given(l, IMG_SKIP_BROKEN)) {
-            img_warn("the bitmap '%s' is not up to date, and left out", name);
+        if (good && broken && command_given(l, IMG_SKIP_BROKEN)) {
+            command_warn("the bitmap '%s' is not up to date, and left out", name);
         } else if (good && broken) {
             good = error_set(e, "the bitmap '%s' is not up to date (--skip-broken-bitmaps)", name);
         } else {
@@ -77,20 +77,20 @@ static bool copy_bitmaps(const struct img_line *l, struct block_node *from, stru
 
 /* ---- the image to be */
 
-static bool open_old(const struct img_line *l, struct block_graph *g, const struct img_how *h,
+static bool open_old(const struct command_line *l, struct block_graph *g, const struct img_how *h,
                      struct copy *c, struct img_image *m)
 {
     struct error e;
     if (!img_open(m, g, h, &e)) {
-        img_fail(&e);
+        command_fail(&e);
         return false;
     }
     c->to = m->node;
     c->to_name = h->name;
-    c->zero = img_given(l, IMG_IS_ZERO);
+    c->zero = command_given(l, IMG_IS_ZERO);
     if (block_node_size(m->node) < copy_bytes(c)) {
-        img_failf("%s: it has %" PRIu64 " bytes, and what is copied %" PRIu64, h->name,
-                  block_node_size(m->node), copy_bytes(c));
+        command_failf("%s: it has %" PRIu64 " bytes, and what is copied %" PRIu64, h->name,
+                      block_node_size(m->node), copy_bytes(c));
         return false;
     }
     return true;
@@ -101,7 +101,7 @@ static bool no_packing(const char *name, const char *format, struct error *e)
     return error_set(e, "%s: the format '%s' has no compression", name, format);
 }
 
-static bool open_new(const struct img_line *l, struct block_graph *g, const struct img_how *h,
+static bool open_new(const struct command_line *l, struct block_graph *g, const struct img_how *h,
                      struct copy *c, struct img_image *m)
 {
     struct error e;
@@ -111,10 +111,11 @@ static bool open_new(const struct img_line *l, struct block_graph *g, const stru
     bool good = img_options(l, o, &ignored, &e);
     const struct block_driver *d = good ? block_driver_named(h->format, h->name, &e) : NULL;
     good = d != NULL;
-    if (good && img_given(l, IMG_COMPRESS) && !d->write_packed) {
+    if (good && command_given(l, IMG_COMPRESS) && !d->write_packed) {
         good = no_packing(h->name, h->format, &e);
     }
-    const char *backing = img_value(l, IMG_BACKING), *format = img_value(l, IMG_BACKING_FORMAT);
+    const char *backing = command_value(l, IMG_BACKING),
+               *format = command_value(l, IMG_BACKING_FORMAT);
     if (good && backing) {
         json_object_set_new(o, "backing_file", json_string(backing));
     }
@@ -130,7 +131,7 @@ static bool open_new(const struct img_line *l, struct block_graph *g, const stru
     }
     good = good && copy_make(c, g, &made, m, &e);
     json_decref(o);
-    return good || img_fail(&e) == 0;
+    return good || command_fail(&e) == 0;
 }
 
 static bool set_packed(struct copy *c, struct error *e)
@@ -141,18 +142,18 @@ static bool set_packed(struct copy *c, struct error *e)
 }
 
 /* Everything is open. */
-static bool copy_all(const struct img_line *l, struct copy *c)
+static bool copy_all(const struct command_line *l, struct copy *c)
 {
     struct error e;
-    if (img_given(l, IMG_COMPRESS) && !set_packed(c, &e)) {
-        img_fail(&e);
+    if (command_given(l, IMG_COMPRESS) && !set_packed(c, &e)) {
+        command_fail(&e);
         return false;
     }
-    img_progress_begin(&c->progress, img_given(l, IMG_PROGRESS) && !c->quiet);
+    img_progress_begin(&c->progress, command_given(l, IMG_PROGRESS) && !c->quiet);
     bool good = copy_run(c);
     img_progress_end(&c->progress);
-    if (good && img_given(l, IMG_BITMAPS) && !copy_bitmaps(l, c->sources[0].node, c->to, &e)) {
-        img_fail(&e);
+    if (good && command_given(l, IMG_BITMAPS) && !copy_bitmaps(l, c->sources[0].node, c->to, &e)) {
+        command_fail(&e);
         good = false;
     }
     return good;
@@ -163,7 +164,7 @@ static int finish(struct img_image *m, const struct copy *c, bool good, bool mad
 {
     struct error e;
     if (!img_close(m, &e) && good) {
-        img_fail(&e);
+        command_fail(&e);
         good = false;
     }
     if (!good && made) {
@@ -174,72 +175,73 @@ static int finish(struct img_image *m, const struct copy *c, bool good, bool mad
 
 /* ---- convert */
 
-static bool copy_of_line(const struct img_line *l, struct copy *c, struct error *e)
+static bool copy_of_line(const struct command_line *l, struct copy *c, struct error *e)
 {
     uint64_t threads = 8;
-    c->quiet = img_given(l, IMG_QUIET);
-    c->in_order = !img_given(l, IMG_OUT_OF_ORDER);
-    c->salvage = img_given(l, IMG_SALVAGE);
-    if (!img_number(l, IMG_PARALLEL, 1, 16, &threads, e) ||
-        !img_bytes(l, IMG_RATE, 0, &c->rate, e) || !img_bytes(l, IMG_SPARSE, 4096, &c->sparse, e)) {
+    c->quiet = command_given(l, IMG_QUIET);
+    c->in_order = !command_given(l, IMG_OUT_OF_ORDER);
+    c->salvage = command_given(l, IMG_SALVAGE);
+    if (!command_number(l, IMG_PARALLEL, 1, 16, &threads, e) ||
+        !command_bytes(l, IMG_RATE, 0, &c->rate, e) ||
+        !command_bytes(l, IMG_SPARSE, 4096, &c->sparse, e)) {
         return false;
     }
     c->threads = (unsigned)threads;
     return (c->sparse % 512 == 0 && c->sparse <= 16u << 20) ||
            error_set(e, "--sparse-size=%s: multiples of 512 up to 16M are accepted, and 0 for none",
-                     img_value(l, IMG_SPARSE));
+                     command_value(l, IMG_SPARSE));
 }
 
-static const char *misfit(const struct img_line *l)
+static const char *misfit(const struct command_line *l)
 {
-    const bool old = img_given(l, IMG_NO_CREATE);
+    const bool old = command_given(l, IMG_NO_CREATE);
     if (l->name_count < 2) {
         return "the name of an image and of the one to be are expected";
     }
-    if (img_given(l, IMG_OUTPUT_OPTS) && !old) {
+    if (command_given(l, IMG_OUTPUT_OPTS) && !old) {
         return "--target-image-opts is for images that are there (-n)";
     }
-    if (img_given(l, IMG_IS_ZERO) && !old) {
+    if (command_given(l, IMG_IS_ZERO) && !old) {
         return "--target-is-zero is for images that are there (-n)";
     }
-    if (old && (img_given(l, IMG_OPTIONS) || img_given(l, IMG_BACKING))) {
+    if (old && (command_given(l, IMG_OPTIONS) || command_given(l, IMG_BACKING))) {
         return "-o and -B are for images that are made, not with -n";
     }
-    if (img_given(l, IMG_OFFLOAD) && img_given(l, IMG_SPARSE)) {
+    if (command_given(l, IMG_OFFLOAD) && command_given(l, IMG_SPARSE)) {
         return "-C leaves the copying to the host, which looks for no zeros (-S)";
     }
-    if (img_given(l, IMG_SKIP_BROKEN) && !img_given(l, IMG_BITMAPS)) {
+    if (command_given(l, IMG_SKIP_BROKEN) && !command_given(l, IMG_BITMAPS)) {
         return "--skip-broken-bitmaps is for --bitmaps";
     }
-    if (l->name_count > 2 && (img_given(l, IMG_BITMAPS) || img_given(l, IMG_SNAPSHOT))) {
+    if (l->name_count > 2 && (command_given(l, IMG_BITMAPS) || command_given(l, IMG_SNAPSHOT))) {
         return "--bitmaps and -l are for one image";
     }
     return NULL;
 }
 
-static int convert_open(const struct img_line *l, struct block_graph *g, struct copy *c,
+static int convert_open(const struct command_line *l, struct block_graph *g, struct copy *c,
                         struct img_image *from)
 {
     struct error e;
     struct img_image to = {NULL, NULL};
-    const char *cache = img_value(l, IMG_CACHE), *format = img_value(l, IMG_OTHER_FORMAT);
+    const char *cache = command_value(l, IMG_CACHE), *format = command_value(l, IMG_OTHER_FORMAT);
     const struct img_how h = {
         .name = l->names[c->source_count],
-        .format = img_given(l, IMG_OUTPUT_OPTS) ? NULL
-                  : format                      ? format
-                                                : "raw",
-        .opts = img_given(l, IMG_OUTPUT_OPTS),
+        .format = command_given(l, IMG_OUTPUT_OPTS) ? NULL
+                  : format                          ? format
+                                                    : "raw",
+        .opts = command_given(l, IMG_OUTPUT_OPTS),
         .cache = cache ? cache : "unsafe",
         .write = true,
     };
     if (!open_sources(l, g, from, c, &e)) {
-        return img_fail(&e);
+        return command_fail(&e);
     }
-    if (img_given(l, IMG_BITMAPS) && !block_node_skip_filters(from[0].node)->driver->bitmap) {
-        return img_failf("%s: the format '%s' has no bitmaps", l->names[0],
-                         block_node_driver(from[0].node));
+    if (command_given(l, IMG_BITMAPS) && !block_node_skip_filters(from[0].node)->driver->bitmap) {
+        return command_failf("%s: the format '%s' has no bitmaps", l->names[0],
+                             block_node_driver(from[0].node));
     }
-    const bool made = !img_given(l, IMG_NO_CREATE);
+    const bool made = !command_given(l, IMG_NO_CREATE);
     img_interrupt_begin();
     bool good = made ? open_new(l, g, &h, c, &to) : open_old(l, g, &h, c, &to);
     const bool begun = made && to.node; /* what the file was before is lost */
@@ -247,7 +249,7 @@ static int convert_open(const struct img_line *l, struct block_graph *g, struct 
     return finish(&to, c, good, begun);
 }
 
-static int convert_run(const struct img_line *l)
+static int convert_run(const struct command_line *l)
 {
     struct error e;
     struct copy c = {.source_count = 0};
@@ -256,15 +258,15 @@ static int convert_run(const struct img_line *l)
     bool good = img_options(l, ignored, &help, &e);
     json_decref(ignored);
     if (!good || !copy_of_line(l, &c, &e)) {
-        return img_fail(&e);
+        return command_fail(&e);
     }
     if (help) {
-        const char *format = img_value(l, IMG_OTHER_FORMAT);
+        const char *format = command_value(l, IMG_OTHER_FORMAT);
         return img_options_help(format ? format : "raw",
                                 l->name_count ? l->names[l->name_count - 1] : NULL, false);
     }
     if (misfit(l)) {
-        return img_usage(l, "%s", misfit(l));
+        return command_usage(l, "%s", misfit(l));
     }
     c.source_count = l->name_count - 1;
     c.sources = mem_array(c.source_count, sizeof(*c.sources));
@@ -280,8 +282,8 @@ static int convert_run(const struct img_line *l)
     return status;
 }
 
-static const struct img_option convert_options[] = {
-    IMG_ROW_HELP,
+static const struct command_option convert_options[] = {
+    COMMAND_ROW_HELP,
     IMG_ROW_QUIET,
     IMG_ROW_PROGRESS,
     {IMG_FORMAT, 'f', "source-format", "FMT", "format of the images to copy (by looking at them)"},
@@ -308,10 +310,10 @@ static const struct img_option convert_options[] = {
     {IMG_SALVAGE, 0, "salvage", NULL, "what cannot be read becomes zeros"},
     {IMG_OUT_OF_ORDER, 'W', "oob-writes", NULL, "write as it comes, not from begin to end"},
     IMG_ROW_OBJECT,
-    IMG_ROW_END,
+    COMMAND_ROW_END,
 };
 
-const struct img_command img_convert = {
+const struct command img_convert = {
     .name = "convert",
     .summary = "Copy images into a new one, of another format if you like",
     .operands = "FILENAME... OUTPUT",
@@ -355,22 +357,22 @@ static bool dd_operand(struct dd *d, const char *text, struct error *e)
     return true;
 }
 
-static int dd_copy(const struct img_line *l, struct block_graph *g, const struct dd *d)
+static int dd_copy(const struct command_line *l, struct block_graph *g, const struct dd *d)
 {
     struct error e;
     struct img_image from, to = {NULL, NULL};
     struct copy_source s;
     struct copy c = {.sources = &s, .source_count = 1, .sparse = 4096, .threads = 1};
-    const char *format = img_value(l, IMG_OTHER_FORMAT);
+    const char *format = command_value(l, IMG_OTHER_FORMAT);
     struct img_how h;
     img_how_of_line(&h, l, d->in);
     if (!img_open(&from, g, &h, &e)) {
-        return img_fail(&e);
+        return command_fail(&e);
     }
     const uint64_t size = block_node_size(from.node), skip = d->bs * d->skip;
     const uint64_t most = d->count == UINT64_MAX ? size : d->bs * d->count;
     if (skip > size) {
-        img_warn("%s: it ends before what is to be copied begins", d->in);
+        command_warn("%s: it ends before what is to be copied begins", d->in);
     }
     s = (struct copy_source){from.node, d->in, skip < size ? skip : size, 0};
     s.bytes = most < size - s.offset ? most : size - s.offset;
@@ -384,24 +386,24 @@ static int dd_copy(const struct img_line *l, struct block_graph *g, const struct
     json_decref(made.options);
     const bool begun = to.node != NULL;
     if (!good) {
-        img_fail(&e);
+        command_fail(&e);
     }
     int status = finish(&to, &c, good && (s.bytes == 0 || copy_run(&c)), begun);
     img_drop(&from);
     return status;
 }
 
-static int dd_run(const struct img_line *l)
+static int dd_run(const struct command_line *l)
 {
     struct error e;
     struct dd d = {.bs = 512, .count = UINT64_MAX};
     for (size_t i = 0; i < l->name_count; i++) {
         if (!dd_operand(&d, l->names[i], &e)) {
-            return img_usage(l, "%s", e.text);
+            return command_usage(l, "%s", e.text);
         }
     }
     if (!d.in || !d.out) {
-        return img_usage(l, "if= and of= are expected");
+        return command_usage(l, "if= and of= are expected");
     }
     struct block_graph *g = block_graph_create();
     int status = dd_copy(l, g, &d);
@@ -409,17 +411,17 @@ static int dd_run(const struct img_line *l)
     return status;
 }
 
-static const struct img_option dd_options[] = {
-    IMG_ROW_HELP,
+static const struct command_option dd_options[] = {
+    COMMAND_ROW_HELP,
     IMG_ROW_FORMAT,
     IMG_ROW_IMAGE_OPTS,
     {IMG_OTHER_FORMAT, 'O', "output-format", "FMT", "format of the output (raw)"},
     IMG_ROW_SHARE,
     IMG_ROW_OBJECT,
-    IMG_ROW_END,
+    COMMAND_ROW_END,
 };
 
-const struct img_command img_dd = {
+const struct command img_dd = {
     .name = "dd",
     .summary = "Copy a part of an image into a new one",
     .operands = "[bs=SIZE] [count=BLOCKS] [skip=BLOCKS] if=INPUT of=OUTPUT",

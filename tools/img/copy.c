@@ -70,7 +70,8 @@ static void fail(struct crew *w, const char *name, const char *what, uint64_t at
     if (!w->failed) {
         w->failed = true;
         img_progress_end(&w->c->progress);
-        img_failf("%s: it cannot be %s at byte %" PRIu64 ": %s", name, what, at, strerror(-status));
+        command_failf("%s: it cannot be %s at byte %" PRIu64 ": %s", name, what, at,
+                      strerror(-status));
     }
     os_cond_broadcast(&w->turn);
 }
@@ -160,9 +161,10 @@ static int read_piece(const struct copy *c, const struct piece *p, uint8_t *byte
         status = block_node_read(s->node, s->offset + within, bytes + done, (size_t)some);
         if (status < 0 && c->salvage) {
             if (!c->quiet) {
-                img_warn("%s: %" PRIu64 " bytes at %" PRIu64 " cannot be read, and become zeros: "
-                         "%s",
-                         s->name, some, s->offset + within, strerror(-status));
+                command_warn("%s: %" PRIu64 " bytes at %" PRIu64
+                             " cannot be read, and become zeros: "
+                             "%s",
+                             s->name, some, s->offset + within, strerror(-status));
             }
             memset(bytes + done, 0, (size_t)some);
             status = 0;
@@ -284,7 +286,8 @@ bool copy_run(struct copy *c)
     struct error e;
     unsigned n = 0;
     if (c->packed > PACKED_PIECE_MOST) {
-        img_failf("%s: clusters of %" PRIu64 " bytes cannot be compressed", c->to_name, c->packed);
+        command_failf("%s: clusters of %" PRIu64 " bytes cannot be compressed", c->to_name,
+                      c->packed);
         return false;
     }
     if (c->rate && c->rate / 8 < PIECE) {

@@ -16,26 +16,26 @@ static void say_made(const char *format, const char *name, const json_t *given, 
     const struct block_driver *d = block_driver_find(format);
     const char *key;
     json_t *v;
-    img_say("Formatting '%s', fmt=%s", name, format);
+    command_say("Formatting '%s', fmt=%s", name, format);
     for (const struct block_option *o = d->create_options; o && o->name; o++) {
         if (o->initial && !json_object_get(given, o->name)) {
-            img_say(" %s=%s", o->name, o->initial);
+            command_say(" %s=%s", o->name, o->initial);
         }
     }
-    img_say(" size=%" PRIu64, size);
+    command_say(" size=%" PRIu64, size);
     json_object_foreach((json_t *)(uintptr_t)given, key, v)
     {
         if (strcmp(key, "size") != 0 && json_is_string(v)) {
             uint64_t bytes;
             const char *text = json_string_value(v);
             if (strcmp(key, "cluster_size") == 0 && block_size_parse(text, 1, &bytes)) {
-                img_say(" %s=%" PRIu64, key, bytes);
+                command_say(" %s=%" PRIu64, key, bytes);
             } else {
-                img_say(" %s=%s", key, text);
+                command_say(" %s=%s", key, text);
             }
         }
     }
-    img_say("\n");
+    command_say("\n");
 }
 
 /* A backing file without its format might be taken for another one some day. */
@@ -77,7 +77,7 @@ static bool size_of(struct block_graph *g, const json_t *o, const char *name, co
     return n != NULL;
 }
 
-static int create_it(const struct img_line *l, const char *format, json_t *o)
+static int create_it(const struct command_line *l, const char *format, json_t *o)
 {
     struct error e;
     uint64_t size = 0;
@@ -85,24 +85,24 @@ static int create_it(const struct img_line *l, const char *format, json_t *o)
     struct block_graph *g = block_graph_create();
     const struct block_driver *d = block_driver_find(format);
     const bool sized = json_object_get(o, "size") != NULL;
-    const unsigned flags = img_given(l, IMG_UNSAFE) ? BLOCK_CREATE_UNSEEN_BACKING : 0;
+    const unsigned flags = command_given(l, IMG_UNSAFE) ? BLOCK_CREATE_UNSEEN_BACKING : 0;
     bool good = !sized || size_of(g, o, name, format, &size, &e);
     good = good && (flags || backing_has_format(g, o, name, d && d->set_backing, &e)) &&
            block_image_create_with(g, format, name, o, flags, &e) &&
            (sized || size_of(g, o, name, format, &size, &e));
     block_graph_destroy(g);
     if (!good) {
-        return img_fail(&e);
+        return command_fail(&e);
     }
-    if (!img_given(l, IMG_QUIET)) {
+    if (!command_given(l, IMG_QUIET)) {
         say_made(format, name, o, size);
     }
     return 0;
 }
 
-static const char *format_of(const struct img_line *l, enum img_option_id id)
+static const char *format_of(const struct command_line *l, int id)
 {
-    const char *v = img_value(l, id);
+    const char *v = command_value(l, id);
     return v ? v : "raw";
 }
 
@@ -114,7 +114,7 @@ static void add_text(json_t *o, const char *key, const char *value)
     }
 }
 
-static int create_run(const struct img_line *l)
+static int create_run(const struct command_line *l)
 {
     struct error e;
     bool help;
@@ -122,25 +122,25 @@ static int create_run(const struct img_line *l)
     json_t *o = json_object();
     int status;
     if (!img_options(l, o, &help, &e)) {
-        status = img_fail(&e);
+        status = command_fail(&e);
     } else if (help) {
         status = img_options_help(format, l->name_count ? l->names[0] : NULL, false);
     } else if (l->name_count < 1 || l->name_count > 2) {
-        status = img_usage(l, "the name of an image is expected, and its size");
+        status = command_usage(l, "the name of an image is expected, and its size");
     } else if (l->name_count == 2 && json_object_get(o, "size")) {
-        status = img_failf("the size is given twice");
+        status = command_failf("the size is given twice");
     } else {
         add_text(o, "size", l->name_count == 2 ? l->names[1] : NULL);
-        add_text(o, "backing_file", img_value(l, IMG_BACKING));
-        add_text(o, "backing_fmt", img_value(l, IMG_BACKING_FORMAT));
+        add_text(o, "backing_file", command_value(l, IMG_BACKING));
+        add_text(o, "backing_fmt", command_value(l, IMG_BACKING_FORMAT));
         status = create_it(l, format, o);
     }
     json_decref(o);
     return status;
 }
 
-static const struct img_option create_options[] = {
-    IMG_ROW_HELP,
+static const struct command_option create_options[] = {
+    COMMAND_ROW_HELP,
     IMG_ROW_QUIET,
     {IMG_FORMAT, 'f', "format", "FMT", "format of the image (raw)"},
     {IMG_OPTIONS, 'o', "options", "KEY=VALUE,...", "options of the format; '-o help' lists them"},
@@ -148,10 +148,10 @@ static const struct img_option create_options[] = {
     {IMG_BACKING_FORMAT, 'F', "backing-format", "FMT", "its format"},
     {IMG_UNSAFE, 'u', "backing-unsafe", NULL, "do not look at the backing file"},
     IMG_ROW_OBJECT,
-    IMG_ROW_END,
+    COMMAND_ROW_END,
 };
 
-const struct img_command img_create = {
+const struct command img_create = {
     .name = "create",
     .summary = "Make an image",
     .operands = "FILENAME [SIZE]",
@@ -183,40 +183,40 @@ static void say_measure(const struct block_measure *m, bool json)
     }
 }
 
-static int measure_it(const struct img_line *l, const json_t *o, struct img_image *source,
+static int measure_it(const struct command_line *l, const json_t *o, struct img_image *source,
                       bool json)
 {
     struct error e;
     struct block_measure m;
     if (!block_image_measure(format_of(l, IMG_OTHER_FORMAT), o, source->node, &m, &e)) {
-        return img_fail(&e);
+        return command_fail(&e);
     }
     say_measure(&m, json);
     return 0;
 }
 
-static int measure_run(const struct img_line *l)
+static int measure_run(const struct command_line *l)
 {
     struct error e;
     struct img_image source = {NULL, NULL};
     struct block_graph *g = block_graph_create();
     json_t *o = json_object();
-    const char *size = img_value(l, IMG_SIZE);
+    const char *size = command_value(l, IMG_SIZE);
     bool json, help;
     int status = 1;
     if (!img_output(l, &json, &e) || !img_options(l, o, &help, &e)) {
-        img_fail(&e);
+        command_fail(&e);
     } else if (help) {
         status = img_options_help(format_of(l, IMG_OTHER_FORMAT), NULL, false);
     } else if ((size != NULL) == (l->name_count > 0) || l->name_count > 1) {
-        img_usage(l, "either --size or the name of one image is expected");
+        command_usage(l, "either --size or the name of one image is expected");
     } else {
         struct img_how h;
         img_how_of_line(&h, l, size ? NULL : l->names[0]);
-        h.snapshot = img_value(l, IMG_SNAPSHOT);
+        h.snapshot = command_value(l, IMG_SNAPSHOT);
         add_text(o, "size", size);
         bool good = size || img_open(&source, g, &h, &e);
-        status = good ? measure_it(l, o, &source, json) : img_fail(&e);
+        status = good ? measure_it(l, o, &source, json) : command_fail(&e);
         img_drop(&source);
     }
     json_decref(o);
@@ -224,8 +224,8 @@ static int measure_run(const struct img_line *l)
     return status;
 }
 
-static const struct img_option measure_options[] = {
-    IMG_ROW_HELP,
+static const struct command_option measure_options[] = {
+    COMMAND_ROW_HELP,
     {IMG_OTHER_FORMAT, 'O', "target-format", "FMT", "format of the image to be (raw)"},
     {IMG_OPTIONS, 'o', "options", "KEY=VALUE,...", "its options"},
     {IMG_SIZE, 's', "size", "SIZE", "size of a disk that has nothing on it"},
@@ -235,10 +235,10 @@ static const struct img_option measure_options[] = {
     IMG_ROW_SHARE,
     IMG_ROW_OUTPUT,
     IMG_ROW_OBJECT,
-    IMG_ROW_END,
+    COMMAND_ROW_END,
 };
 
-const struct img_command img_measure = {
+const struct command img_measure = {
     .name = "measure",
     .summary = "Tell how large the file of an image would be",
     .operands = "(--size SIZE | FILENAME)",
@@ -248,7 +248,7 @@ const struct img_command img_measure = {
 
 /* ---- amend */
 
-static int amend_it(const struct img_line *l, const json_t *o)
+static int amend_it(const struct command_line *l, const json_t *o)
 {
     struct error e;
     struct img_image m;
@@ -256,29 +256,29 @@ static int amend_it(const struct img_line *l, const json_t *o)
     struct block_graph *g = block_graph_create();
     int status = img_open_line(&m, g, l, &(struct img_how){.write = true, .no_backing = true});
     if (status == 0) {
-        img_progress_begin(&p, img_given(l, IMG_PROGRESS));
+        img_progress_begin(&p, command_given(l, IMG_PROGRESS));
         bool good = block_node_amend(m.node, o, &e);
         if (good) {
             img_progress_show(&p, 1, 1);
         }
         img_progress_end(&p);
         good = img_close(&m, good ? &e : NULL) && good;
-        status = good ? 0 : img_fail(&e);
+        status = good ? 0 : command_fail(&e);
     }
     block_graph_destroy(g);
     return status;
 }
 
-static int amend_run(const struct img_line *l)
+static int amend_run(const struct command_line *l)
 {
     struct error e;
     bool help;
     json_t *o = json_object();
     int status;
     if (!img_options(l, o, &help, &e)) {
-        status = img_fail(&e);
-    } else if (help && img_value(l, IMG_FORMAT)) {
-        status = img_options_help(img_value(l, IMG_FORMAT), NULL, true);
+        status = command_fail(&e);
+    } else if (help && command_value(l, IMG_FORMAT)) {
+        status = img_options_help(command_value(l, IMG_FORMAT), NULL, true);
     } else if (help) {
         struct img_image m;
         struct block_graph *g = block_graph_create();
@@ -289,7 +289,7 @@ static int amend_run(const struct img_line *l)
         }
         block_graph_destroy(g);
     } else if (json_object_size(o) == 0) {
-        status = img_usage(l, "what is to be changed is missing (-o KEY=VALUE)");
+        status = command_usage(l, "what is to be changed is missing (-o KEY=VALUE)");
     } else {
         status = amend_it(l, o);
     }
@@ -297,8 +297,8 @@ static int amend_run(const struct img_line *l)
     return status;
 }
 
-static const struct img_option amend_options[] = {
-    IMG_ROW_HELP,
+static const struct command_option amend_options[] = {
+    COMMAND_ROW_HELP,
     IMG_ROW_QUIET,
     IMG_ROW_PROGRESS,
     IMG_ROW_FORMAT,
@@ -307,10 +307,10 @@ static const struct img_option amend_options[] = {
     {IMG_OPTIONS, 'o', "options", "KEY=VALUE,...", "what is changed; '-o help' lists what can be"},
     {IMG_FORCE, 0, "force", NULL, "taken; it is for encrypted images, which this build has not"},
     IMG_ROW_OBJECT,
-    IMG_ROW_END,
+    COMMAND_ROW_END,
 };
 
-const struct img_command img_amend = {
+const struct command img_amend = {
     .name = "amend",
     .summary = "Change the options of an image",
     .operands = "FILENAME",

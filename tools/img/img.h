@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dragoman-img: what its commands share. A command is a file, a struct img_command and a line in
+ * dragoman-img: what its commands share. A command is a file, a struct command and a line in
  * main.c; its options are rows, from which the command line is read and the help is printed.
  */
 #ifndef TOOLS_IMG_IMG_H
@@ -14,13 +14,12 @@
 #include "base/error.h"
 #include "base/strbuf.h"
 #include "block/node.h"
+#include "tools/command/command.h"
 
-/* ---- the command line: line.c */
+/* ---- options of all commands */
 
-enum img_option_id {
-    IMG_END, /* ends a table */
-    IMG_HELP,
-    IMG_QUIET,
+enum {
+    IMG_QUIET = COMMAND_HELP + 1,
     IMG_PROGRESS,
     IMG_OBJECT,
     IMG_FORMAT, /* of the image, the first or the source */
@@ -80,19 +79,7 @@ enum img_option_id {
     IMG_GRANULARITY,
 };
 
-struct img_option {
-    enum img_option_id id;
-    char letter; /* 0: it has none */
-    const char *name;
-    const char *arg; /* its name in the help; NULL: a switch */
-    const char *help;
-};
-
 /* Rows that many commands have. */
-#define IMG_ROW_HELP                                                                               \
-    {                                                                                              \
-        IMG_HELP, 'h', "help", NULL, "print this help and exit"                                    \
-    }
 #define IMG_ROW_QUIET                                                                              \
     {                                                                                              \
         IMG_QUIET, 'q', "quiet", NULL, "say nothing of what was done"                              \
@@ -126,66 +113,12 @@ struct img_option {
     {                                                                                              \
         IMG_OUTPUT, 0, "output", "human|json", "form of the output (human)"                        \
     }
-#define IMG_ROW_END                                                                                \
-    {                                                                                              \
-        IMG_END, 0, NULL, NULL, NULL                                                               \
-    }
+extern const struct command img_amend, img_bench, img_bitmap, img_check, img_commit, img_compare,
+    img_convert, img_create, img_dd, img_info, img_map, img_measure, img_rebase, img_resize,
+    img_snapshot;
 
-struct img_item {
-    const struct img_option *option;
-    const char *value; /* NULL: a switch */
-};
-
-struct img_line;
-
-struct img_command {
-    const char *name, *summary;
-    const char *operands; /* behind the options, for the help */
-    const char *about;    /* more lines of help, or NULL */
-    const struct img_option *options;
-    int (*run)(const struct img_line *l); /* gives the exit status */
-};
-
-struct img_line {
-    const struct img_command *command;
-    struct img_item *items; /* in order */
-    size_t item_count;
-    char **names; /* what is no option */
-    size_t name_count;
-};
-
-extern const struct img_command img_amend, img_bench, img_bitmap, img_check, img_commit,
-    img_compare, img_convert, img_create, img_dd, img_info, img_map, img_measure, img_rebase,
-    img_resize, img_snapshot;
-
-bool img_line_read(struct img_line *l, const struct img_command *c, int argc, char **argv,
-                   struct error *e);
-void img_line_free(struct img_line *l);
-void img_help(const struct img_command *c);
-/* The same as a part of the manual page. */
-void img_manual(const struct img_command *c);
-bool img_given(const struct img_line *l, enum img_option_id id);
-/* The last value, or NULL. */
-const char *img_value(const struct img_line *l, enum img_option_id id);
 /* json: whether --output=json was given. False: another word was. */
-bool img_output(const struct img_line *l, bool *json, struct error *e);
-/* A number of bytes by the option, or `none` where it is not given. */
-bool img_bytes(const struct img_line *l, enum img_option_id id, uint64_t none, uint64_t *bytes,
-               struct error *e);
-/* A number from least to most. */
-bool img_number(const struct img_line *l, enum img_option_id id, uint64_t least, uint64_t most,
-                uint64_t *number, struct error *e);
-
-/* ---- saying things: line.c */
-
-/* "dragoman-img: TEXT" on standard error; returns 1. */
-int img_fail(const struct error *e);
-int img_failf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* The same, with the command whose --help says more. */
-int img_usage(const struct img_line *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void img_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Text that may be from outside, on standard output. */
-void img_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+bool img_output(const struct command_line *l, bool *json, struct error *e);
 /* Takes over value. */
 void img_say_json(json_t *value);
 void img_size_text(uint64_t bytes, struct strbuf *out);
@@ -211,22 +144,22 @@ struct img_image {
 };
 
 /* What the options of the line say of the image: --format, --image-opts, -U, --cache. */
-void img_how_of_line(struct img_how *h, const struct img_line *l, const char *name);
+void img_how_of_line(struct img_how *h, const struct command_line *l, const char *name);
 bool img_open(struct img_image *m, struct block_graph *g, const struct img_how *h, struct error *e);
 /* Writes out what is held back; false: it could not be. */
 bool img_close(struct img_image *m, struct error *e);
 /* Closes what img_open made, whatever comes of it. */
 void img_drop(struct img_image *m);
 /* One open image of a line with one name; 1 and a message, or 0. */
-int img_open_line(struct img_image *m, struct block_graph *g, const struct img_line *l,
+int img_open_line(struct img_image *m, struct block_graph *g, const struct command_line *l,
                   const struct img_how *more);
 
 /* Adds KEY=VALUE,... of all -o to the object. *help: somebody asks what there is. */
-bool img_options(const struct img_line *l, json_t *into, bool *help, struct error *e);
+bool img_options(const struct command_line *l, json_t *into, bool *help, struct error *e);
 /* Prints what can be said with -o. name: also of the protocol that has this file, or NULL. */
 int img_options_help(const char *format, const char *name, bool amend);
 /* Refuses all --object, in words. */
-bool img_objects(const struct img_line *l, struct error *e);
+bool img_objects(const struct command_line *l, struct error *e);
 /* Facts of an image, qemu-img's; json_decref. */
 json_t *img_facts(struct block_node *n, struct error *e);
 /* Its snapshots under qemu-img's names; json_decref. And such a list as a table. */

@@ -259,7 +259,7 @@ static bool one_image(struct img_how *h, bool chain, json_t *all, char **next, s
     return facts != NULL;
 }
 
-static bool all_images(const struct img_line *l, json_t *all, struct error *e)
+static bool all_images(const struct command_line *l, json_t *all, struct error *e)
 {
     struct img_how h;
     char *name = mem_strdup(l->names[0]), *next = NULL;
@@ -273,7 +273,7 @@ static bool all_images(const struct img_line *l, json_t *all, struct error *e)
             h.opts = false;
         }
         good = json_array_size(all) < CHAIN_MAX
-                   ? one_image(&h, img_given(l, IMG_CHAIN), all, &next, e)
+                   ? one_image(&h, command_given(l, IMG_CHAIN), all, &next, e)
                    : error_set(e, "%s: more than %d images stand on each other", name, CHAIN_MAX);
         mem_free(name);
         name = good ? next : NULL;
@@ -281,23 +281,23 @@ static bool all_images(const struct img_line *l, json_t *all, struct error *e)
     return good;
 }
 
-static int info_run(const struct img_line *l)
+static int info_run(const struct command_line *l)
 {
     struct error e;
     bool json;
     if (!img_output(l, &json, &e)) {
-        return img_usage(l, "%s", e.text);
+        return command_usage(l, "%s", e.text);
     }
     if (l->name_count != 1) {
-        return img_usage(l, "the name of one image is expected");
+        return command_usage(l, "the name of one image is expected");
     }
     json_t *all = json_array();
     if (!all_images(l, all, &e)) {
         json_decref(all);
-        return img_fail(&e);
+        return command_fail(&e);
     }
     if (json) {
-        img_say_json(json_incref(img_given(l, IMG_CHAIN) ? all : json_array_get(all, 0)));
+        img_say_json(json_incref(command_given(l, IMG_CHAIN) ? all : json_array_get(all, 0)));
     }
     for (size_t i = 0; !json && i < json_array_size(all); i++) {
         printf("%s", i ? "\n" : "");
@@ -307,14 +307,14 @@ static int info_run(const struct img_line *l)
     return 0;
 }
 
-static const struct img_option info_options[] = {
-    IMG_ROW_HELP,       IMG_ROW_FORMAT,
+static const struct command_option info_options[] = {
+    COMMAND_ROW_HELP,   IMG_ROW_FORMAT,
     IMG_ROW_IMAGE_OPTS, {IMG_CHAIN, 'b', "backing-chain", NULL, "the backing files as well"},
     IMG_ROW_SHARE,      IMG_ROW_OUTPUT,
-    IMG_ROW_OBJECT,     IMG_ROW_END,
+    IMG_ROW_OBJECT,     COMMAND_ROW_END,
 };
 
-const struct img_command img_info = {
+const struct command img_info = {
     .name = "info",
     .summary = "Tell what an image is",
     .operands = "FILENAME",

@@ -10,7 +10,9 @@
 #include "config.h"
 #include "tools/img/img.h"
 
-static const struct img_command *const commands[] = {
+const char command_program[] = "dragoman-img";
+
+static const struct command *const commands[] = {
     &img_amend,   &img_bench,   &img_bitmap, &img_check,  &img_commit,
     &img_compare, &img_convert, &img_create, &img_dd,     &img_info,
     &img_map,     &img_measure, &img_rebase, &img_resize, &img_snapshot,
@@ -33,24 +35,24 @@ static void help(void)
     printf("\n");
 }
 
-static int run(const struct img_command *c, int argc, char **argv)
+static int run(const struct command *c, int argc, char **argv)
 {
-    struct img_line l;
+    struct command_line l;
     struct error e;
     int status;
-    if (!img_line_read(&l, c, argc, argv, &e)) {
-        status = img_usage(&l, "%s: %s", c->name, e.text);
-    } else if (img_given(&l, IMG_HELP)) {
-        img_help(c);
+    if (!command_line_read(&l, c, argc, argv, &e)) {
+        status = command_usage(&l, "%s: %s", c->name, e.text);
+    } else if (command_given(&l, COMMAND_HELP)) {
+        command_help(c);
         status = 0;
     } else if (!img_objects(&l, &e)) {
-        status = img_fail(&e);
+        status = command_fail(&e);
     } else {
         status = c->run(&l);
     }
-    img_line_free(&l);
+    command_line_free(&l);
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        status = status ? status : img_failf("standard output cannot be written");
+        status = status ? status : command_failf("standard output cannot be written");
     }
     img_interrupt_end();
     return status;
@@ -62,7 +64,7 @@ int main(int argc, char **argv)
     const char *names[array_len(commands)];
     signal(SIGPIPE, SIG_IGN);
     if (!word) {
-        return img_failf("a command is missing; 'dragoman-img --help' lists them");
+        return command_failf("a command is missing; 'dragoman-img --help' lists them");
     }
     if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "help") == 0) {
         help();
@@ -74,7 +76,7 @@ int main(int argc, char **argv)
     }
     if (strcmp(word, "-man") == 0) {
         for (size_t i = 0; i < array_len(commands); i++) {
-            img_manual(commands[i]);
+            command_manual(commands[i]);
         }
         return 0;
     }
@@ -85,6 +87,6 @@ int main(int argc, char **argv)
         }
     }
     const char *near = error_nearest_name(word, names, array_len(names));
-    return near ? img_failf("there is no command '%s'; did you mean '%s'?", word, near)
-                : img_failf("there is no command '%s'; 'dragoman-img --help' lists them", word);
+    return near ? command_failf("there is no command '%s'; did you mean '%s'?", word, near)
+                : command_failf("there is no command '%s'; 'dragoman-img --help' lists them", word);
 }

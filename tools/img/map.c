@@ -59,8 +59,8 @@ static void say_row(struct map *m)
     } else if (is_data(e) && (!e->s.has_place || e->s.where == BLOCK_PACKED)) {
         m->failed = true;
     } else if (is_data(e)) {
-        img_say("%#-16" PRIx64 "%#-16" PRIx64 "%#-16" PRIx64 "%s\n", e->start, e->bytes, e->s.place,
-                file_of(e));
+        command_say("%#-16" PRIx64 "%#-16" PRIx64 "%#-16" PRIx64 "%s\n", e->start, e->bytes,
+                    e->s.place, file_of(e));
     }
 }
 
@@ -102,14 +102,15 @@ static int walk(struct map *m, struct block_node *n, uint64_t at, uint64_t end)
     return status;
 }
 
-static int map_it(const struct img_line *l, struct block_node *n, bool json)
+static int map_it(const struct command_line *l, struct block_node *n, bool json)
 {
     struct error e;
     struct map m = {.json = json};
     uint64_t from, most;
     const uint64_t size = block_node_size(n);
-    if (!img_bytes(l, IMG_START, 0, &from, &e) || !img_bytes(l, IMG_LENGTH, INT64_MAX, &most, &e)) {
-        return img_fail(&e);
+    if (!command_bytes(l, IMG_START, 0, &from, &e) ||
+        !command_bytes(l, IMG_LENGTH, INT64_MAX, &most, &e)) {
+        return command_fail(&e);
     }
     from = from < size ? from : size;
     most = most < size - from ? most : size - from;
@@ -124,22 +125,23 @@ static int map_it(const struct img_line *l, struct block_node *n, bool json)
         printf("%s]\n", m.said ? "" : "[");
     }
     if (status < 0) {
-        return img_failf("%s: where its data is cannot be told: %s", l->names[0],
-                         strerror(-status));
+        return command_failf("%s: where its data is cannot be told: %s", l->names[0],
+                             strerror(-status));
     }
-    return m.failed ? img_failf("%s has data that is compressed or in no place that can be named; "
-                                "--output=json shows it",
-                                l->names[0])
-                    : 0;
+    return m.failed
+               ? command_failf("%s has data that is compressed or in no place that can be named; "
+                               "--output=json shows it",
+                               l->names[0])
+               : 0;
 }
 
-static int map_run(const struct img_line *l)
+static int map_run(const struct command_line *l)
 {
     struct error e;
     struct img_image m;
     bool json;
     if (!img_output(l, &json, &e)) {
-        return img_usage(l, "%s", e.text);
+        return command_usage(l, "%s", e.text);
     }
     struct block_graph *g = block_graph_create();
     int status = img_open_line(&m, g, l, &(struct img_how){.write = false});
@@ -151,8 +153,8 @@ static int map_run(const struct img_line *l)
     return status;
 }
 
-static const struct img_option map_options[] = {
-    IMG_ROW_HELP,
+static const struct command_option map_options[] = {
+    COMMAND_ROW_HELP,
     IMG_ROW_FORMAT,
     IMG_ROW_IMAGE_OPTS,
     {IMG_START, 's', "start-offset", "OFFSET", "from this byte of the disk on"},
@@ -160,10 +162,10 @@ static const struct img_option map_options[] = {
     IMG_ROW_OUTPUT,
     IMG_ROW_SHARE,
     IMG_ROW_OBJECT,
-    IMG_ROW_END,
+    COMMAND_ROW_END,
 };
 
-const struct img_command img_map = {
+const struct command img_map = {
     .name = "map",
     .summary = "Tell where an image's data is",
     .operands = "FILENAME",

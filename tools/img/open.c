@@ -12,14 +12,14 @@
 
 /* ---- opening */
 
-void img_how_of_line(struct img_how *h, const struct img_line *l, const char *name)
+void img_how_of_line(struct img_how *h, const struct command_line *l, const char *name)
 {
     *h = (struct img_how){
         .name = name,
-        .format = img_value(l, IMG_FORMAT),
-        .opts = img_given(l, IMG_IMAGE_OPTS),
-        .cache = img_value(l, IMG_CACHE),
-        .share = img_given(l, IMG_SHARE),
+        .format = command_value(l, IMG_FORMAT),
+        .opts = command_given(l, IMG_IMAGE_OPTS),
+        .cache = command_value(l, IMG_CACHE),
+        .share = command_given(l, IMG_SHARE),
     };
 }
 
@@ -40,7 +40,7 @@ static bool mode_of(const struct img_how *h, struct block_mode *m, struct error 
 static void warn_of_guess(const struct img_how *h, const struct block_node *n)
 {
     if (h->write && !h->format && !h->opts && strcmp(block_node_driver(n), "raw") == 0) {
-        img_warn("%s: no format was given, and it was taken for raw (-f raw says so)", h->name);
+        command_warn("%s: no format was given, and it was taken for raw (-f raw says so)", h->name);
     }
 }
 
@@ -99,20 +99,20 @@ void img_drop(struct img_image *m)
     *m = (struct img_image){NULL, NULL};
 }
 
-int img_open_line(struct img_image *m, struct block_graph *g, const struct img_line *l,
+int img_open_line(struct img_image *m, struct block_graph *g, const struct command_line *l,
                   const struct img_how *more)
 {
     struct img_how h;
     struct error e;
     if (l->name_count != 1) {
-        return img_usage(l, "the name of one image is expected");
+        return command_usage(l, "the name of one image is expected");
     }
     img_how_of_line(&h, l, l->names[0]);
     h.write = more->write;
     h.no_backing = more->no_backing;
     h.repair_none = more->repair_none;
     h.aio = more->aio;
-    return img_open(m, g, &h, &e) ? 0 : img_fail(&e);
+    return img_open(m, g, &h, &e) ? 0 : command_fail(&e);
 }
 
 /* ---- -o */
@@ -122,11 +122,11 @@ static bool wants_help(const char *text)
     return strcmp(text, "help") == 0 || strcmp(text, "?") == 0 || strcmp(text, "list") == 0;
 }
 
-bool img_options(const struct img_line *l, json_t *into, bool *help, struct error *e)
+bool img_options(const struct command_line *l, json_t *into, bool *help, struct error *e)
 {
     *help = false;
     for (size_t i = 0; i < l->item_count; i++) {
-        const struct img_item *item = &l->items[i];
+        const struct command_item *item = &l->items[i];
         if (item->option->id != IMG_OPTIONS) {
             continue;
         }
@@ -213,10 +213,10 @@ int img_options_help(const char *format, const char *name, bool amend)
     struct error e;
     const struct block_driver *d = block_driver_named(format, amend ? "amend" : "create", &e);
     if (!d) {
-        return img_fail(&e);
+        return command_fail(&e);
     }
     if (amend && !d->amend) {
-        return img_failf("the format '%s' has no options that can be changed", format);
+        return command_failf("the format '%s' has no options that can be changed", format);
     }
     if (amend) {
         for (const struct block_option *o = d->create_options; o && o->name; o++) {
@@ -245,7 +245,7 @@ int img_options_help(const char *format, const char *name, bool amend)
     return 0;
 }
 
-bool img_objects(const struct img_line *l, struct error *e)
+bool img_objects(const struct command_line *l, struct error *e)
 {
     for (size_t i = 0; i < l->item_count; i++) {
         if (l->items[i].option->id == IMG_OBJECT) {

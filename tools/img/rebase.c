@@ -74,21 +74,21 @@ static int rebase_all(struct rebase *r)
 }
 
 /* The content stays what it is: safe mode. */
-static bool keep_content(const struct img_line *l, struct block_node *n, struct block_node *onto,
-                         struct error *e)
+static bool keep_content(const struct command_line *l, struct block_node *n,
+                         struct block_node *onto, struct error *e)
 {
     const uint64_t cluster = img_cluster_bytes(n);
     struct rebase r = {.n = n,
                        .onto = onto,
                        .unit = cluster > 4096 && cluster <= 1u << 22 ? cluster : 4096,
-                       .packed = img_given(l, IMG_COMPRESS)};
+                       .packed = command_given(l, IMG_COMPRESS)};
     if (r.packed && (!block_node_skip_filters(n)->driver->write_packed || r.unit != cluster)) {
         return error_set(e, "%s: it cannot be compressed", block_node_file(n));
     }
     r.old = mem_alloc((size_t)(r.unit * PIECE_UNITS));
     r.new = mem_alloc((size_t)(r.unit * PIECE_UNITS));
     img_interrupt_begin();
-    img_progress_begin(&r.p, img_given(l, IMG_PROGRESS));
+    img_progress_begin(&r.p, command_given(l, IMG_PROGRESS));
     int status = rebase_all(&r);
     img_progress_end(&r.p);
     mem_free(r.old);
@@ -97,17 +97,17 @@ static bool keep_content(const struct img_line *l, struct block_node *n, struct 
                                     strerror(-status));
 }
 
-static bool rebase_safe(const struct img_line *l, struct block_graph *g, struct block_node *n,
+static bool rebase_safe(const struct command_line *l, struct block_graph *g, struct block_node *n,
                         const char *name, struct error *e)
 {
     struct img_image onto = {NULL, NULL};
     char *full = *name ? block_name_beside(n, name) : NULL;
     const struct img_how h = {.name = full,
-                              .format = img_value(l, IMG_BACKING_FORMAT),
-                              .cache = img_value(l, IMG_SOURCE_CACHE),
-                              .share = img_given(l, IMG_SHARE)};
+                              .format = command_value(l, IMG_BACKING_FORMAT),
+                              .cache = command_value(l, IMG_SOURCE_CACHE),
+                              .share = command_given(l, IMG_SHARE)};
     bool good = (!full || img_open(&onto, g, &h, e)) && keep_content(l, n, onto.node, e);
-    const char *format = img_value(l, IMG_BACKING_FORMAT);
+    const char *format = command_value(l, IMG_BACKING_FORMAT);
     if (good && full) {
         good = block_node_set_backing(n, name, format ? format : block_node_driver(onto.node), e);
     } else if (good) {
@@ -118,15 +118,16 @@ static bool rebase_safe(const struct img_line *l, struct block_graph *g, struct 
     return good;
 }
 
-static bool rebase_it(const struct img_line *l, struct block_graph *g, struct block_node *n,
+static bool rebase_it(const struct command_line *l, struct block_graph *g, struct block_node *n,
                       struct error *e)
 {
-    const char *name = img_value(l, IMG_BACKING), *format = img_value(l, IMG_BACKING_FORMAT);
+    const char *name = command_value(l, IMG_BACKING),
+               *format = command_value(l, IMG_BACKING_FORMAT);
     if (!block_node_skip_filters(n)->driver->set_backing) {
         return error_set(e, "%s: the format '%s' has no backing files", block_node_file(n),
                          block_node_driver(n));
     }
-    if (!img_given(l, IMG_UNSAFE)) {
+    if (!command_given(l, IMG_UNSAFE)) {
         return rebase_safe(l, g, n, name, e);
     }
     if (name && *name && !format) {
@@ -136,27 +137,27 @@ static bool rebase_it(const struct img_line *l, struct block_graph *g, struct bl
                          : block_node_set_backing(n, NULL, NULL, e);
 }
 
-static int rebase_run(const struct img_line *l)
+static int rebase_run(const struct command_line *l)
 {
     struct error e;
     struct img_image m;
-    const bool unsafe = img_given(l, IMG_UNSAFE);
-    if (!unsafe && !img_value(l, IMG_BACKING)) {
-        return img_usage(l, "-b FILE is expected (\"\" for none), or -u");
+    const bool unsafe = command_given(l, IMG_UNSAFE);
+    if (!unsafe && !command_value(l, IMG_BACKING)) {
+        return command_usage(l, "-b FILE is expected (\"\" for none), or -u");
     }
     struct block_graph *g = block_graph_create();
     int status = img_open_line(&m, g, l, &(struct img_how){.write = true, .no_backing = unsafe});
     if (status == 0) {
         bool good = rebase_it(l, g, m.node, &e);
         good = img_close(&m, good ? &e : NULL) && good;
-        status = good ? 0 : img_fail(&e);
+        status = good ? 0 : command_fail(&e);
     }
     block_graph_destroy(g);
     return status;
 }
 
-static const struct img_option rebase_options[] = {
-    IMG_ROW_HELP,
+static const struct command_option rebase_options[] = {
+    COMMAND_ROW_HELP,
     IMG_ROW_QUIET,
     IMG_ROW_PROGRESS,
     IMG_ROW_FORMAT,
@@ -169,10 +170,10 @@ static const struct img_option rebase_options[] = {
     {IMG_COMPRESS, 'c', "compress", NULL, "what has to be copied is compressed"},
     IMG_ROW_SHARE,
     IMG_ROW_OBJECT,
-    IMG_ROW_END,
+    COMMAND_ROW_END,
 };
 
-const struct img_command img_rebase = {
+const struct command img_rebase = {
     .name = "rebase",
     .summary = "Give an image another backing file",
     .operands = "FILENAME",
@@ -216,39 +217,39 @@ static struct block_node *find_below(struct block_node *n, const char *name)
     return found;
 }
 
-static bool commit_it(const struct img_line *l, struct block_node *n, uint64_t rate,
+static bool commit_it(const struct command_line *l, struct block_node *n, uint64_t rate,
                       struct error *e)
 {
-    const char *name = img_value(l, IMG_BACKING);
+    const char *name = command_value(l, IMG_BACKING);
     struct block_node *base = name ? find_below(n, name) : NULL;
     struct commit c = {.rate = rate, .begun_ns = os_now_ns()};
     if (name && !base) {
         return error_set(e, "%s does not stand on '%s'", block_node_file(n), name);
     }
     img_interrupt_begin();
-    img_progress_begin(&c.p, img_given(l, IMG_PROGRESS) && !img_given(l, IMG_QUIET));
+    img_progress_begin(&c.p, command_given(l, IMG_PROGRESS) && !command_given(l, IMG_QUIET));
     bool good = block_node_commit_to(n, &(struct block_commit){base, on_progress, &c}, e);
     img_progress_end(&c.p);
     return good;
 }
 
-static int commit_run(const struct img_line *l)
+static int commit_run(const struct command_line *l)
 {
     struct error e;
     struct img_image m;
     uint64_t rate;
     /* An image that is not emptied need not be written. */
-    const bool keeps = img_given(l, IMG_DROP) || img_given(l, IMG_BACKING);
-    if (!img_bytes(l, IMG_RATE, 0, &rate, &e)) {
-        return img_fail(&e);
+    const bool keeps = command_given(l, IMG_DROP) || command_given(l, IMG_BACKING);
+    if (!command_bytes(l, IMG_RATE, 0, &rate, &e)) {
+        return command_fail(&e);
     }
     struct block_graph *g = block_graph_create();
     int status = img_open_line(&m, g, l, &(struct img_how){.write = !keeps});
     if (status == 0) {
         bool good = commit_it(l, m.node, rate, &e);
         good = img_close(&m, good ? &e : NULL) && good;
-        status = good ? 0 : img_fail(&e);
-        if (good && !img_given(l, IMG_QUIET)) {
+        status = good ? 0 : command_fail(&e);
+        if (good && !command_given(l, IMG_QUIET)) {
             printf("Image committed.\n");
         }
     }
@@ -256,8 +257,8 @@ static int commit_run(const struct img_line *l)
     return status;
 }
 
-static const struct img_option commit_options[] = {
-    IMG_ROW_HELP,
+static const struct command_option commit_options[] = {
+    COMMAND_ROW_HELP,
     IMG_ROW_QUIET,
     IMG_ROW_PROGRESS,
     IMG_ROW_FORMAT,
@@ -267,10 +268,10 @@ static const struct img_option commit_options[] = {
     {IMG_BACKING, 'b', "base", "FILE", "commit to this one of the images below; as with -d"},
     {IMG_RATE, 'r', "rate", "RATE", "bytes a second at most"},
     IMG_ROW_OBJECT,
-    IMG_ROW_END,
+    COMMAND_ROW_END,
 };
 
-const struct img_command img_commit = {
+const struct command img_commit = {
     .name = "commit",
     .summary = "Write what an image has into its backing file",
     .operands = "FILENAME",

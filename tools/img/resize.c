@@ -23,10 +23,10 @@ static bool new_size(const char *text, uint64_t old, uint64_t *bytes, struct err
     return *bytes > 0 || error_set(e, "size %s: at least 1 is accepted", text);
 }
 
-static bool resize_it(const struct img_line *l, struct block_node *n, const char *text,
+static bool resize_it(const struct command_line *l, struct block_node *n, const char *text,
                       struct error *e)
 {
-    const char *word = img_value(l, IMG_PREALLOC);
+    const char *word = command_value(l, IMG_PREALLOC);
     const uint64_t old = block_node_size(n);
     uint64_t bytes = 0;
     unsigned how = 0;
@@ -40,7 +40,7 @@ static bool resize_it(const struct img_line *l, struct block_node *n, const char
     if (!new_size(text, old, &bytes, e)) {
         return false;
     }
-    if (bytes < old && !img_given(l, IMG_SHRINK)) {
+    if (bytes < old && !command_given(l, IMG_SHRINK)) {
         return error_set(e,
                          "what is behind byte %" PRIu64 " of %s would be lost (--shrink says that "
                          "this is meant)",
@@ -52,13 +52,13 @@ static bool resize_it(const struct img_line *l, struct block_node *n, const char
     return block_node_resize(n, bytes, (enum block_prealloc)how, e);
 }
 
-static int resize_run(const struct img_line *l)
+static int resize_run(const struct command_line *l)
 {
     struct error e;
     struct img_image m;
-    struct img_line one = *l;
+    struct command_line one = *l;
     if (l->name_count != 2) {
-        return img_usage(l, "the name of an image and its new size are expected");
+        return command_usage(l, "the name of an image and its new size are expected");
     }
     one.name_count = 1;
     struct block_graph *g = block_graph_create();
@@ -66,8 +66,8 @@ static int resize_run(const struct img_line *l)
     if (status == 0) {
         bool good = resize_it(l, m.node, l->names[1], &e);
         good = img_close(&m, good ? &e : NULL) && good;
-        status = good ? 0 : img_fail(&e);
-        if (good && !img_given(l, IMG_QUIET)) {
+        status = good ? 0 : command_fail(&e);
+        if (good && !command_given(l, IMG_QUIET)) {
             printf("Image resized.\n");
         }
     }
@@ -75,18 +75,18 @@ static int resize_run(const struct img_line *l)
     return status;
 }
 
-static const struct img_option resize_options[] = {
-    IMG_ROW_HELP,
+static const struct command_option resize_options[] = {
+    COMMAND_ROW_HELP,
     IMG_ROW_QUIET,
     IMG_ROW_FORMAT,
     IMG_ROW_IMAGE_OPTS,
     {IMG_SHRINK, 0, "shrink", NULL, "the disk may become smaller; what is behind the end is lost"},
     {IMG_PREALLOC, 0, "preallocation", "HOW", "off, metadata, falloc or full, of what is added"},
     IMG_ROW_OBJECT,
-    IMG_ROW_END,
+    COMMAND_ROW_END,
 };
 
-const struct img_command img_resize = {
+const struct command img_resize = {
     .name = "resize",
     .summary = "Make a disk larger or smaller",
     .operands = "FILENAME [+-]SIZE",

@@ -65,7 +65,7 @@ static int list(struct block_node *n)
 
 /* ---- the command */
 
-static bool change(struct block_node *n, const struct img_item *what, struct error *e)
+static bool change(struct block_node *n, const struct command_item *what, struct error *e)
 {
     const char *name = what->value;
     const int64_t now = os_wall_ns();
@@ -86,21 +86,21 @@ static bool change(struct block_node *n, const struct img_item *what, struct err
     }
 }
 
-static bool is_action(const struct img_item *i)
+static bool is_action(const struct command_item *i)
 {
     return i->option->id == IMG_LIST || i->option->id == IMG_CREATE || i->option->id == IMG_APPLY ||
            i->option->id == IMG_DELETE;
 }
 
-static int snapshot_run(const struct img_line *l)
+static int snapshot_run(const struct command_line *l)
 {
     struct error e;
     struct img_image m;
-    const struct img_item *what = NULL;
+    const struct command_item *what = NULL;
     for (size_t i = 0; i < l->item_count; i++) {
         if (is_action(&l->items[i])) {
             if (what) {
-                return img_usage(l, "one of -l, -c, -a and -d is expected");
+                return command_usage(l, "one of -l, -c, -a and -d is expected");
             }
             what = &l->items[i];
         }
@@ -118,14 +118,14 @@ static int snapshot_run(const struct img_line *l)
             error_prefix(&e, "snapshot '%s': ", what->value);
         }
         good = img_close(&m, good ? &e : NULL) && good;
-        status = good ? 0 : img_fail(&e);
+        status = good ? 0 : command_fail(&e);
     }
     block_graph_destroy(g);
     return status;
 }
 
-static const struct img_option snapshot_options[] = {
-    IMG_ROW_HELP,
+static const struct command_option snapshot_options[] = {
+    COMMAND_ROW_HELP,
     IMG_ROW_QUIET,
     IMG_ROW_FORMAT,
     IMG_ROW_IMAGE_OPTS,
@@ -135,10 +135,10 @@ static const struct img_option snapshot_options[] = {
     {IMG_APPLY, 'a', "apply", "SNAPSHOT", "make the disk what it was"},
     {IMG_DELETE, 'd', "delete", "SNAPSHOT", "delete it"},
     IMG_ROW_OBJECT,
-    IMG_ROW_END,
+    COMMAND_ROW_END,
 };
 
-const struct img_command img_snapshot = {
+const struct command img_snapshot = {
     .name = "snapshot",
     .summary = "List, make, apply or delete an image's snapshots",
     .operands = "FILENAME",

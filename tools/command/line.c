@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line of a command, by its rows; its help; and what is said. */
+/* A command line by its rows; its help; and what is said. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,26 +7,27 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/visible.h"
-#include "tools/img/img.h"
+#include "base/strbuf.h"
+#include "block/node.h"
+#include "tools/command/command.h"
 
 /* ---- reading */
 
-static const struct img_option *by_letter(const struct img_command *c, char letter)
+static const struct command_option *by_letter(const struct command *c, char letter)
 {
-    const struct img_option *o = c->options;
-    while (o->id != IMG_END && o->letter != letter) {
+    const struct command_option *o = c->options;
+    while (o->id != COMMAND_END && o->letter != letter) {
         o++;
     }
-    return o->id == IMG_END ? NULL : o;
+    return o->id == COMMAND_END ? NULL : o;
 }
 
 /* A name may be cut off where that leaves one. */
-static const struct img_option *by_name(const struct img_command *c, const char *name, size_t n,
-                                        struct error *e)
+static const struct command_option *by_name(const struct command *c, const char *name, size_t n,
+                                            struct error *e)
 {
-    const struct img_option *found = NULL;
-    for (const struct img_option *o = c->options; o->id != IMG_END; o++) {
+    const struct command_option *found = NULL;
+    for (const struct command_option *o = c->options; o->id != COMMAND_END; o++) {
         if (strncmp(o->name, name, n) != 0) {
             continue;
         }
@@ -42,7 +43,7 @@ static const struct img_option *by_name(const struct img_command *c, const char 
     if (!found) {
         const char *names[64];
         size_t count = 0;
-        for (const struct img_option *o = c->options; o->id != IMG_END && count < 64; o++) {
+        for (const struct command_option *o = c->options; o->id != COMMAND_END && count < 64; o++) {
             names[count++] = o->name;
         }
         char *word = mem_printf("%.*s", (int)n, name);
@@ -56,18 +57,18 @@ static const struct img_option *by_name(const struct img_command *c, const char 
     return found;
 }
 
-static void add_item(struct img_line *l, const struct img_option *o, const char *value)
+static void add_item(struct command_line *l, const struct command_option *o, const char *value)
 {
     l->items = mem_resize_array(l->items, l->item_count + 1, sizeof(*l->items));
-    l->items[l->item_count++] = (struct img_item){o, value};
+    l->items[l->item_count++] = (struct command_item){o, value};
 }
 
 /* --NAME, --NAME=VALUE, --NAME VALUE. *i: of argv. */
-static bool read_long(struct img_line *l, int argc, char **argv, int *i, struct error *e)
+static bool read_long(struct command_line *l, int argc, char **argv, int *i, struct error *e)
 {
     const char *text = argv[*i] + 2, *equal = strchr(text, '=');
-    const struct img_option *o = by_name(l->command, text,
-                                         equal ? (size_t)(equal - text) : strlen(text), e);
+    const struct command_option *o = by_name(l->command, text,
+                                             equal ? (size_t)(equal - text) : strlen(text), e);
     if (!o) {
         return false;
     }
@@ -82,10 +83,10 @@ static bool read_long(struct img_line *l, int argc, char **argv, int *i, struct 
 }
 
 /* -abVALUE or -ab VALUE. */
-static bool read_short(struct img_line *l, int argc, char **argv, int *i, struct error *e)
+static bool read_short(struct command_line *l, int argc, char **argv, int *i, struct error *e)
 {
     for (const char *p = argv[*i] + 1; *p; p++) {
-        const struct img_option *o = by_letter(l->command, *p);
+        const struct command_option *o = by_letter(l->command, *p);
         if (!o) {
             return error_set(e, "unknown option '-%c'", *p);
         }
@@ -102,11 +103,11 @@ static bool read_short(struct img_line *l, int argc, char **argv, int *i, struct
     return true;
 }
 
-bool img_line_read(struct img_line *l, const struct img_command *c, int argc, char **argv,
-                   struct error *e)
+bool command_line_read(struct command_line *l, const struct command *c, int argc, char **argv,
+                       struct error *e)
 {
     bool options = true;
-    *l = (struct img_line){.command = c, .names = mem_array((size_t)argc + 1, sizeof(char *))};
+    *l = (struct command_line){.command = c, .names = mem_array((size_t)argc + 1, sizeof(char *))};
     for (int i = 0; i < argc; i++) {
         const char *a = argv[i];
         if (options && strcmp(a, "--") == 0) {
@@ -126,13 +127,13 @@ bool img_line_read(struct img_line *l, const struct img_command *c, int argc, ch
     return true;
 }
 
-void img_line_free(struct img_line *l)
+void command_line_free(struct command_line *l)
 {
     mem_free(l->items);
     mem_free(l->names);
 }
 
-bool img_given(const struct img_line *l, enum img_option_id id)
+bool command_given(const struct command_line *l, int id)
 {
     for (size_t i = 0; i < l->item_count; i++) {
         if (l->items[i].option->id == id) {
@@ -142,7 +143,7 @@ bool img_given(const struct img_line *l, enum img_option_id id)
     return false;
 }
 
-const char *img_value(const struct img_line *l, enum img_option_id id)
+const char *command_value(const struct command_line *l, int id)
 {
     const char *value = NULL;
     for (size_t i = 0; i < l->item_count; i++) {
@@ -151,37 +152,29 @@ const char *img_value(const struct img_line *l, enum img_option_id id)
     return value;
 }
 
-static const struct img_option *row_of(const struct img_line *l, enum img_option_id id)
+static const struct command_option *row_of(const struct command_line *l, int id)
 {
-    const struct img_option *o = l->command->options;
+    const struct command_option *o = l->command->options;
     while (o->id != id) {
         o++;
     }
     return o;
 }
 
-bool img_output(const struct img_line *l, bool *json, struct error *e)
+bool command_bytes(const struct command_line *l, int id, uint64_t none, uint64_t *bytes,
+                   struct error *e)
 {
-    const char *v = img_value(l, IMG_OUTPUT);
-    *json = v && strcmp(v, "json") == 0;
-    return !v || *json || strcmp(v, "human") == 0 ||
-           error_set(e, "--output=%s: human and json are accepted", v);
-}
-
-bool img_bytes(const struct img_line *l, enum img_option_id id, uint64_t none, uint64_t *bytes,
-               struct error *e)
-{
-    const char *v = img_value(l, id);
+    const char *v = command_value(l, id);
     *bytes = none;
     return !v || (block_size_parse(v, 1, bytes) && *bytes <= INT64_MAX) ||
            error_set(e, "--%s=%s: a number of bytes is accepted, perhaps with k, M, G, T, P or E",
                      row_of(l, id)->name, v);
 }
 
-bool img_number(const struct img_line *l, enum img_option_id id, uint64_t least, uint64_t most,
-                uint64_t *number, struct error *e)
+bool command_number(const struct command_line *l, int id, uint64_t least, uint64_t most,
+                    uint64_t *number, struct error *e)
 {
-    const char *v = img_value(l, id);
+    const char *v = command_value(l, id);
     char *end;
     if (!v) {
         return true;
@@ -194,11 +187,11 @@ bool img_number(const struct img_line *l, enum img_option_id id, uint64_t least,
 
 /* ---- help */
 
-void img_help(const struct img_command *c)
+void command_help(const struct command *c)
 {
-    printf("%s.\n\nusage: dragoman-img %s [OPTION...] %s\n\noptions:\n", c->summary, c->name,
-           c->operands);
-    for (const struct img_option *o = c->options; o->id != IMG_END; o++) {
+    printf("%s.\n\nusage: %s %s%s[OPTION...] %s\n\noptions:\n", c->summary, command_program,
+           c->name, *c->name ? " " : "", c->operands);
+    for (const struct command_option *o = c->options; o->id != COMMAND_END; o++) {
         if (o->letter) {
             printf("  -%c, ", o->letter);
         }
@@ -221,13 +214,15 @@ static void put_roff(const char *text)
     }
 }
 
-void img_manual(const struct img_command *c)
+void command_manual(const struct command *c)
 {
-    printf(".SS %s [\\fIOPTION\\fR...] ", c->name);
-    put_roff(c->operands);
-    printf("\n%s.\n", c->summary);
+    if (*c->name) {
+        printf(".SS %s [\\fIOPTION\\fR...] ", c->name);
+        put_roff(c->operands);
+        printf("\n%s.\n", c->summary);
+    }
     put_roff(c->about ? c->about : "");
-    for (const struct img_option *o = c->options; o->id != IMG_END; o++) {
+    for (const struct command_option *o = c->options; o->id != COMMAND_END; o++) {
         printf(".TP\n");
         if (o->letter) {
             printf("\\fB\\-%c\\fR, ", o->letter);
@@ -254,11 +249,11 @@ static void complain(const char *fmt, va_list ap)
     char *text = mem_vprintf(fmt, ap);
     error_set(&e, "%s", text); /* makes it one line that a terminal can show */
     fflush(stdout);
-    fprintf(stderr, "dragoman-img: %s\n", e.text);
+    fprintf(stderr, "%s: %s\n", command_program, e.text);
     mem_free(text);
 }
 
-int img_failf(const char *fmt, ...)
+int command_failf(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -267,12 +262,12 @@ int img_failf(const char *fmt, ...)
     return 1;
 }
 
-int img_fail(const struct error *e)
+int command_fail(const struct error *e)
 {
-    return img_failf("%s", e->text);
+    return command_failf("%s", e->text);
 }
 
-void img_warn(const char *fmt, ...)
+void command_warn(const char *fmt, ...)
 {
     char *with = mem_printf("warning: %s", fmt);
     va_list ap;
@@ -282,10 +277,10 @@ void img_warn(const char *fmt, ...)
     mem_free(with);
 }
 
-int img_usage(const struct img_line *l, const char *fmt, ...)
+int command_usage(const struct command_line *l, const char *fmt, ...)
 {
-    char *with = mem_printf("%s; 'dragoman-img %s --help' says what is accepted", fmt,
-                            l->command->name);
+    char *with = mem_printf("%s; '%s%s%s --help' says what is accepted", fmt, command_program,
+                            *l->command->name ? " " : "", l->command->name);
     va_list ap;
     va_start(ap, fmt);
     complain(with, ap);
@@ -294,7 +289,7 @@ int img_usage(const struct img_line *l, const char *fmt, ...)
     return 1;
 }
 
-void img_say(const char *fmt, ...)
+void command_say(const char *fmt, ...)
 {
     struct strbuf s = {0};
     va_list ap;
@@ -304,25 +299,4 @@ void img_say(const char *fmt, ...)
     strbuf_make_visible(&s);
     fputs(strbuf_text(&s), stdout);
     strbuf_free(&s);
-}
-
-void img_say_json(json_t *value)
-{
-    char *text = json_dumps(value, JSON_INDENT(4));
-    printf("%s\n", text ? text : "null");
-    free(text);
-    json_decref(value);
-}
-
-/* "1.5 MiB": three digits, without zeros behind the point. */
-void img_size_text(uint64_t bytes, struct strbuf *out)
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    unsigned unit = 0;
-    double value = (double)bytes;
-    while (value >= 999.5 && unit < 6) {
-        value /= 1024;
-        unit++;
-    }
-    strbuf_printf(out, "%0.3g %s", value, units[unit]);
 }
