@@ -9,6 +9,7 @@
 /* X(variable): a const struct device_class of that name. */
 #define DEVICE_CLASSES(X)                                                                          \
     X(ged_class)                                                                                   \
+    X(lapic_class)                                                                                 \
     X(arm_gicv2m_class)                                                                            \
     X(arm_gicv3_class)                                                                             \
     X(arm_gicv3_its_class)                                                                         \
@@ -20,7 +21,14 @@
     X(gpio_key_class)                                                                              \
     X(guest_loader_class)                                                                          \
     X(i6300esb_class)                                                                              \
+    X(ioapic_class)                                                                                \
+    X(debug_exit_class)                                                                            \
+    X(debugcon_class)                                                                              \
+    X(i8259_class)                                                                                 \
+    X(i8254_class)                                                                                 \
+    X(serial16550_class)                                                                           \
     X(loader_class)                                                                                \
+    X(mc146818_class)                                                                              \
     X(pci_bridge_class)                                                                            \
     X(pcie_pci_bridge_class)                                                                       \
     X(pcie_root_port_class)                                                                        \

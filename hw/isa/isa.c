@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* The ISA bus. Who is where follows from the devices' own properties. */
+#include "hw/isa/isa.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static bool attach(struct bus *b, struct device *d, struct error *e)
+{
+    (void)b, (void)d, (void)e;
+    return true;
+}
+
+static void detach(struct bus *b, struct device *d)
+{
+    (void)b, (void)d;
+}
+
+void isa_bus_init(struct isa_bus *b, struct machine *m, struct space *ports)
+{
+    b->bus = (struct bus){
+        .kind = BUS_ISA, .machine = m, .impl = b, .attach = attach, .detach = detach};
+    snprintf(b->bus.name, sizeof(b->bus.name), "isa.0");
+    b->ports = ports;
+    machine_add_bus(m, &b->bus);
+}
+
+static struct isa_bus *bus_of(const struct device *d)
+{
+    return d->bus->impl;
+}
+
+bool isa_map(struct device *d, uint64_t base, uint64_t ports, const struct mmio_ops *ops,
+             const struct mem_range **range, struct error *e)
+{
+    struct space *s = bus_of(d)->ports;
+    struct mem_view v;
+    if (base > 0xffff || ports > 0x10000 - base) {
+        return error_set(e, "iobase=0x%" PRIx64 ": ports go up to 0xffff", base);
+    }
+    if (space_find(s, base, &v) || (space_find_next(s, base, &v) && v.base < base + ports)) {
+        return error_set(e, "iobase=0x%" PRIx64 ": '%s' is at port 0x%" PRIx64, base, v.range->name,
+                         v.base);
+    }
+    *range = space_add(s, &(struct mem_range){.base = base,
+                                              .size = ports,
+                                              .kind = RANGE_MMIO,
+                                              .name = d->cls->name,
+                                              .ops = ops,
+                                              .opaque = d,
+                                              .lock = d->lock});
+    return true;
+}
+
+void isa_unmap(struct device *d, const struct mem_range *range)
+{
+    if (range) {
+        space_remove(bus_of(d)->ports, range);
+    }
+}
+
+bool isa_connect(struct device *d, uint32_t n, struct error *e)
+{
+    if (n >= 16) {
+        return error_set(e, "irq=%" PRIu32 ": lines have the numbers 0 to 15", n);
+    }
+    d->irq[0] = bus_of(d)->irq[n];
+    return true;
+}
