@@ -248,7 +248,7 @@ distclean:
 	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-tsan $(BUILD)-debug $(BUILD)-lint
 
 define HELP
-  make              the program, build/dragoman-system-NAME for each architecture, and dragoman-img
+  make              the program, build/dragoman-system-NAME for each architecture, dragoman-img, dragoman-nbd
   make demo         fetches a Debian arm64 guest and boots it to a shell
   make check        all tests, as continuous integration runs them
   make check-quick  the tests that need no guest, for the inner loop

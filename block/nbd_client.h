@@ -30,6 +30,17 @@ int nbd_connect(const struct nbd_address *a, struct error *e);
 /* Asks for the export of that name. */
 bool nbd_negotiate(int fd, const char *name, struct nbd_export *x, struct error *e);
 
+/* By hand: the begin, then options and their replies. */
+#define NBD_REPLY_MAX 65536u /* bytes of a reply that are taken */
+struct nbd_option_reply_data {
+    uint32_t type, bytes; /* bytes: of data, which ends with a 0 beside */
+    uint8_t *data;        /* of NBD_REPLY_MAX + 1 */
+};
+bool nbd_greet(int fd, struct error *e);
+bool nbd_option_send(int fd, enum nbd_option option, const void *data, uint32_t n, struct error *e);
+bool nbd_option_receive(int fd, enum nbd_option option, struct nbd_option_reply_data *r,
+                        struct error *e);
+
 /*
  * Many threads send requests over one connection. Whoever waits for a reply while nobody reads
  * becomes the reader: it takes replies, its own and others', until its own has come.

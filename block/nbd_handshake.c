@@ -18,7 +18,6 @@
 #include "base/mem.h"
 #include "block/nbd_client.h"
 
-#define REPLY_MAX 65536u /* bytes of an option's reply that are looked at */
 #define REPLIES_MAX 1000 /* to one option */
 
 /* ---- sockets */
@@ -80,8 +79,7 @@ static bool lost(int status, struct error *e)
     return error_set(e, "the server ended the connection while it was made: %s", strerror(-status));
 }
 
-static bool send_option(int fd, enum nbd_option option, const void *data, uint32_t n,
-                        struct error *e)
+bool nbd_option_send(int fd, enum nbd_option option, const void *data, uint32_t n, struct error *e)
 {
     uint8_t head[16];
     store_be64(head, NBD_OPTION_MAGIC);
@@ -92,12 +90,8 @@ static bool send_option(int fd, enum nbd_option option, const void *data, uint32
     return status == 0 || lost(status, e);
 }
 
-struct reply {
-    uint32_t type, bytes; /* bytes: of data, which ends with a 0 beside */
-    uint8_t *data;        /* of REPLY_MAX + 1 */
-};
-
-static bool receive_reply(int fd, enum nbd_option option, struct reply *r, struct error *e)
+bool nbd_option_receive(int fd, enum nbd_option option, struct nbd_option_reply_data *r,
+                        struct error *e)
 {
     uint8_t head[20];
     int status = nbd_receive(fd, head, sizeof(head));
@@ -109,7 +103,7 @@ static bool receive_reply(int fd, enum nbd_option option, struct reply *r, struc
     }
     r->type = load_be32(head + 12);
     r->bytes = load_be32(head + 16);
-    if (r->bytes > REPLY_MAX) {
+    if (r->bytes > NBD_REPLY_MAX) {
         return error_set(e, "the server's answer to option %u has %" PRIu32 " bytes", option,
                          r->bytes);
     }
@@ -118,7 +112,7 @@ static bool receive_reply(int fd, enum nbd_option option, struct reply *r, struc
     return status == 0 || lost(status, e);
 }
 
-static bool refused(const struct reply *r, const char *what, struct error *e)
+static bool refused(const struct nbd_option_reply_data *r, const char *what, struct error *e)
 {
     const uint32_t why = r->type & ~NBD_REP_ERROR;
     error_set(e, "the server refuses %s", what);
@@ -136,10 +130,10 @@ static bool refused(const struct reply *r, const char *what, struct error *e)
 }
 
 /* *taken: the server can do that. */
-static bool ask_structured(int fd, struct reply *r, bool *taken, struct error *e)
+static bool ask_structured(int fd, struct nbd_option_reply_data *r, bool *taken, struct error *e)
 {
-    bool good = send_option(fd, NBD_OPT_STRUCTURED_REPLY, NULL, 0, e) &&
-                receive_reply(fd, NBD_OPT_STRUCTURED_REPLY, r, e);
+    bool good = nbd_option_send(fd, NBD_OPT_STRUCTURED_REPLY, NULL, 0, e) &&
+                nbd_option_receive(fd, NBD_OPT_STRUCTURED_REPLY, r, e);
     *taken = good && r->type == NBD_REP_ACK;
     if (good && r->type == (NBD_REP_ERROR | NBD_REP_TLS)) {
         return refused(r, "a connection", e);
@@ -149,8 +143,8 @@ static bool ask_structured(int fd, struct reply *r, bool *taken, struct error *e
 
 static const char context[] = "base:allocation";
 
-static bool ask_allocation(int fd, const char *name, struct nbd_export *x, struct reply *r,
-                           struct error *e)
+static bool ask_allocation(int fd, const char *name, struct nbd_export *x,
+                           struct nbd_option_reply_data *r, struct error *e)
 {
     const uint32_t n = (uint32_t)strlen(name), k = sizeof(context) - 1;
     uint8_t *data = mem_alloc(n + k + 12);
@@ -159,10 +153,10 @@ static bool ask_allocation(int fd, const char *name, struct nbd_export *x, struc
     store_be32(data + 4 + n, 1);
     store_be32(data + 8 + n, k);
     memcpy(data + 12 + n, context, k);
-    bool good = send_option(fd, NBD_OPT_SET_META, data, n + k + 12, e);
+    bool good = nbd_option_send(fd, NBD_OPT_SET_META, data, n + k + 12, e);
     mem_free(data);
     for (unsigned i = 0; good && i < REPLIES_MAX; i++) {
-        good = receive_reply(fd, NBD_OPT_SET_META, r, e);
+        good = nbd_option_receive(fd, NBD_OPT_SET_META, r, e);
         if (good && r->type == NBD_REP_META && r->bytes == 4 + k &&
             memcmp(r->data + 4, context, k) == 0) {
             x->allocation = true;
@@ -174,7 +168,7 @@ static bool ask_allocation(int fd, const char *name, struct nbd_export *x, struc
     return good && error_set(e, "the server does not come to an end");
 }
 
-static void take_info(struct nbd_export *x, const struct reply *r, bool *known)
+static void take_info(struct nbd_export *x, const struct nbd_option_reply_data *r, bool *known)
 {
     if (r->bytes < 2) {
         return;
@@ -191,7 +185,7 @@ static void take_info(struct nbd_export *x, const struct reply *r, bool *known)
 }
 
 /* *unsupported: it is an older server. */
-static bool ask_go(int fd, const char *name, struct nbd_export *x, struct reply *r,
+static bool ask_go(int fd, const char *name, struct nbd_export *x, struct nbd_option_reply_data *r,
                    bool *unsupported, struct error *e)
 {
     const uint32_t n = (uint32_t)strlen(name);
@@ -201,11 +195,11 @@ static bool ask_go(int fd, const char *name, struct nbd_export *x, struct reply 
     memcpy(data + 4, name, n);
     store_be16(data + 4 + n, 1);
     store_be16(data + 6 + n, NBD_INFO_BLOCK_SIZE);
-    bool good = send_option(fd, NBD_OPT_GO, data, n + 8, e);
+    bool good = nbd_option_send(fd, NBD_OPT_GO, data, n + 8, e);
     mem_free(data);
     *unsupported = false;
     for (unsigned i = 0; good && i < REPLIES_MAX; i++) {
-        good = receive_reply(fd, NBD_OPT_GO, r, e);
+        good = nbd_option_receive(fd, NBD_OPT_GO, r, e);
         if (good && r->type == NBD_REP_INFO) {
             take_info(x, r, &known);
         } else if (good && r->type == NBD_REP_ACK) {
@@ -225,7 +219,7 @@ static bool ask_go(int fd, const char *name, struct nbd_export *x, struct reply 
 static bool ask_export(int fd, const char *name, bool zeroes, struct nbd_export *x, struct error *e)
 {
     uint8_t data[10];
-    if (!send_option(fd, NBD_OPT_EXPORT_NAME, name, (uint32_t)strlen(name), e)) {
+    if (!nbd_option_send(fd, NBD_OPT_EXPORT_NAME, name, (uint32_t)strlen(name), e)) {
         return false;
     }
     int status = nbd_receive(fd, data, sizeof(data));
@@ -238,20 +232,27 @@ static bool ask_export(int fd, const char *name, bool zeroes, struct nbd_export 
     return true;
 }
 
-static bool new_style(int fd, const char *name, struct nbd_export *x, struct error *e)
+/* Behind the magic numbers: what both sides know. */
+static bool exchange_flags(int fd, unsigned *flags, struct error *e)
 {
     uint8_t word[4];
     int status = nbd_receive(fd, word, 2);
     if (status < 0) {
         return lost(status, e);
     }
-    const unsigned flags = load_be16(word) & (NBD_FIXED_NEWSTYLE | NBD_NO_ZEROES);
-    store_be32(word, flags);
+    *flags = load_be16(word) & (NBD_FIXED_NEWSTYLE | NBD_NO_ZEROES);
+    store_be32(word, *flags);
     status = nbd_send(fd, word, 4, false);
-    if (status < 0) {
-        return lost(status, e);
+    return status == 0 || lost(status, e);
+}
+
+static bool new_style(int fd, const char *name, struct nbd_export *x, struct error *e)
+{
+    unsigned flags;
+    if (!exchange_flags(fd, &flags, e)) {
+        return false;
     }
-    struct reply r = {.data = mem_alloc(REPLY_MAX + 1)};
+    struct nbd_option_reply_data r = {.data = mem_alloc(NBD_REPLY_MAX + 1)};
     bool old = !(flags & NBD_FIXED_NEWSTYLE), good = true;
     if (!old) {
         good = ask_structured(fd, &r, &x->structured, e) &&
@@ -260,7 +261,7 @@ static bool new_style(int fd, const char *name, struct nbd_export *x, struct err
     }
     if (!good) { /* says that it is meant */
         struct error ignored;
-        send_option(fd, NBD_OPT_ABORT, NULL, 0, &ignored);
+        nbd_option_send(fd, NBD_OPT_ABORT, NULL, 0, &ignored);
     }
     mem_free(r.data);
     return good && (!old || ask_export(fd, name, !(flags & NBD_NO_ZEROES), x, e));
@@ -276,6 +277,21 @@ static bool old_style(int fd, const char *name, struct nbd_export *x, struct err
     x->size = load_be64(data);
     x->flags = load_be32(data + 8) & 0xffff;
     return status == 0 || lost(status, e);
+}
+
+bool nbd_greet(int fd, struct error *e)
+{
+    uint8_t head[16];
+    unsigned flags;
+    int status = nbd_receive(fd, head, sizeof(head));
+    if (status < 0) {
+        return lost(status, e);
+    }
+    if (load_be64(head) != NBD_MAGIC || load_be64(head + 8) != NBD_OPTION_MAGIC) {
+        return error_set(e, "there is no NBD server of the newstyle protocol");
+    }
+    return exchange_flags(fd, &flags, e) &&
+           ((flags & NBD_FIXED_NEWSTYLE) || error_set(e, "the server cannot list its exports"));
 }
 
 bool nbd_negotiate(int fd, const char *name, struct nbd_export *x, struct error *e)

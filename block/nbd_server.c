@@ -313,7 +313,7 @@ static void set_limit(int fd, uint32_t seconds)
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
 }
 
-void nbd_server_client(int fd, const struct nbd_server_export *x)
+bool nbd_server_client(int fd, const struct nbd_server_export *x)
 {
     struct crew w = {.fd = fd, .x = x};
     struct os_thread threads[CREW - 1];
@@ -321,7 +321,7 @@ void nbd_server_client(int fd, const struct nbd_server_export *x)
     unsigned n = 0;
     set_limit(fd, x->silence_s);
     if (!nbd_server_agree(fd, x, &w.agreed)) {
-        return;
+        return false;
     }
     set_limit(fd, 0);
     os_mutex_init(&w.receiving);
@@ -338,4 +338,5 @@ void nbd_server_client(int fd, const struct nbd_server_export *x)
     }
     os_mutex_destroy(&w.receiving);
     os_mutex_destroy(&w.sending);
+    return true;
 }

@@ -19,7 +19,8 @@ struct nbd_server_export {
  * Serves the client on that socket until it goes, breaks the protocol, or the socket is shut down;
  * on this thread and some that it starts. The socket stays open. What is exported is used by
  * several such calls at a time; the caller has a use of the node that allows it.
+ * False: the client never came as far as to use the node.
  */
-void nbd_server_client(int fd, const struct nbd_server_export *x);
+bool nbd_server_client(int fd, const struct nbd_server_export *x);
 
 #endif

@@ -192,7 +192,7 @@ static int bench_run(const struct command_line *l)
 {
     struct error e;
     struct bench b;
-    struct img_image m;
+    struct image m;
     const char *aio = command_value(l, IMG_AIO);
     if (!bench_of_line(l, &b, &e)) {
         return command_fail(&e);
@@ -207,10 +207,10 @@ static int bench_run(const struct command_line *l)
         return command_usage(l, "--flush-interval must be at least as large as --depth");
     }
     struct block_graph *g = block_graph_create();
-    const struct img_how h = {.write = b.write,
-                              .aio = aio                            ? aio
-                                     : command_given(l, IMG_NATIVE) ? "native"
-                                                                    : NULL};
+    const struct image_how h = {.write = b.write,
+                                .aio = aio                            ? aio
+                                       : command_given(l, IMG_NATIVE) ? "native"
+                                                                      : NULL};
     int status = img_open_line(&m, g, l, &h);
     if (status == 0) {
         block_use_end(m.use); /* the disk has its own */
@@ -220,7 +220,7 @@ static int bench_run(const struct command_line *l)
         }
         img_interrupt_begin();
         status = with_disk(&b, m.node);
-        if (!img_close(&m, &e)) {
+        if (!image_close(&m, &e)) {
             status = command_fail(&e);
         }
     }

@@ -72,7 +72,7 @@ static const char *misfit(const struct command_line *l)
 static int bitmap_run(const struct command_line *l)
 {
     struct error e;
-    struct img_image m, from = {NULL, NULL};
+    struct image m, from = {NULL, NULL};
     struct command_line one = *l;
     uint64_t granularity;
     if (misfit(l)) {
@@ -88,16 +88,16 @@ static int bitmap_run(const struct command_line *l)
     }
     struct block_graph *g = block_graph_create();
     one.name_count = 1;
-    const struct img_how h = {.name = command_value(l, IMG_BACKING),
-                              .format = command_value(l, IMG_BACKING_FORMAT),
-                              .no_backing = true,
-                              .repair_none = true};
-    int status = img_open_line(&m, g, &one, &(struct img_how){.write = true, .no_backing = true});
+    const struct image_how h = {.name = command_value(l, IMG_BACKING),
+                                .format = command_value(l, IMG_BACKING_FORMAT),
+                                .no_backing = true,
+                                .repair_none = true};
+    int status = img_open_line(&m, g, &one, &(struct image_how){.write = true, .no_backing = true});
     if (status == 0) {
-        bool good = (!h.name || img_open(&from, g, &h, &e)) &&
+        bool good = (!h.name || image_open(&from, g, &h, &e)) &&
                     act(l, m.node, from.node, (uint32_t)granularity, &e);
-        img_drop(&from);
-        good = img_close(&m, good ? &e : NULL) && good;
+        image_drop(&from);
+        good = image_close(&m, good ? &e : NULL) && good;
         status = good ? 0 : command_fail(&e);
     }
     block_graph_destroy(g);

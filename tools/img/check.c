@@ -134,7 +134,7 @@ static int check_it(const struct command_line *l, struct block_node *n, unsigned
 static int check_run(const struct command_line *l)
 {
     struct error e;
-    struct img_image m;
+    struct image m;
     const char *repair = command_value(l, IMG_REPAIR);
     const bool all = repair && strcmp(repair, "all") == 0;
     const unsigned fix = all ? BLOCK_FIX_LEAKS | BLOCK_FIX_ERRORS : repair ? BLOCK_FIX_LEAKS : 0;
@@ -150,14 +150,14 @@ static int check_run(const struct command_line *l)
     }
     struct block_graph *g = block_graph_create();
     int status = img_open_line(
-        &m, g, l, &(struct img_how){.write = fix != 0, .no_backing = true, .repair_none = true});
+        &m, g, l, &(struct image_how){.write = fix != 0, .no_backing = true, .repair_none = true});
     if (status == 0 && !block_node_skip_filters(m.node)->driver->check) {
         status = CHECK_NOT_HAD;
         command_failf("%s: the format '%s' has no check", l->names[0], block_node_driver(m.node));
-        img_drop(&m);
+        image_drop(&m);
     } else if (status == 0) {
         status = check_it(l, m.node, fix, json);
-        if (!img_close(&m, &e)) {
+        if (!image_close(&m, &e)) {
             status = command_fail(&e);
         }
     }

@@ -152,7 +152,7 @@ static int compare_sizes(struct comparison *c, struct img_progress *p)
 static int compare_run(const struct command_line *l)
 {
     struct error e;
-    struct img_image m[2] = {{NULL, NULL}, {NULL, NULL}};
+    struct image m[2] = {{NULL, NULL}, {NULL, NULL}};
     struct img_progress p;
     struct comparison c = {.strict = command_given(l, IMG_STRICT),
                            .quiet = command_given(l, IMG_QUIET)};
@@ -162,10 +162,10 @@ static int compare_run(const struct command_line *l)
     }
     struct block_graph *g = block_graph_create();
     for (unsigned i = 0; i < 2 && status == SAME; i++) {
-        struct img_how h;
+        struct image_how h;
         img_how_of_line(&h, l, l->names[i]);
         h.format = i ? command_value(l, IMG_OTHER_FORMAT) : h.format;
-        if (!img_open(&m[i], g, &h, &e)) {
+        if (!image_open(&m[i], g, &h, &e)) {
             command_fail(&e);
             status = NOT_OPENED;
         } else {
@@ -180,8 +180,8 @@ static int compare_run(const struct command_line *l)
         status = compare_sizes(&c, &p);
         img_progress_end(&p);
     }
-    img_drop(&m[0]);
-    img_drop(&m[1]);
+    image_drop(&m[0]);
+    image_drop(&m[1]);
     block_graph_destroy(g);
     return status;
 }

@@ -12,15 +12,15 @@
 
 /* ---- sources */
 
-static bool open_sources(const struct command_line *l, struct block_graph *g, struct img_image *m,
+static bool open_sources(const struct command_line *l, struct block_graph *g, struct image *m,
                          struct copy *c, struct error *e)
 {
     for (size_t i = 0; i < c->source_count; i++) {
-        struct img_how h;
+        struct image_how h;
         img_how_of_line(&h, l, l->names[i]);
         h.cache = command_value(l, IMG_SOURCE_CACHE);
         h.snapshot = command_value(l, IMG_SNAPSHOT);
-        if (!img_open(&m[i], g, &h, e)) {
+        if (!image_open(&m[i], g, &h, e)) {
             return false;
         }
         c->sources[i] = (struct copy_source){m[i].node, l->names[i], 0, block_node_size(m[i].node)};
@@ -77,11 +77,11 @@ static bool copy_bitmaps(const struct command_line *l, struct block_node *from,
 
 /* ---- the image to be */
 
-static bool open_old(const struct command_line *l, struct block_graph *g, const struct img_how *h,
-                     struct copy *c, struct img_image *m)
+static bool open_old(const struct command_line *l, struct block_graph *g, const struct image_how *h,
+                     struct copy *c, struct image *m)
 {
     struct error e;
-    if (!img_open(m, g, h, &e)) {
+    if (!image_open(m, g, h, &e)) {
         command_fail(&e);
         return false;
     }
@@ -101,8 +101,8 @@ static bool no_packing(const char *name, const char *format, struct error *e)
     return error_set(e, "%s: the format '%s' has no compression", name, format);
 }
 
-static bool open_new(const struct command_line *l, struct block_graph *g, const struct img_how *h,
-                     struct copy *c, struct img_image *m)
+static bool open_new(const struct command_line *l, struct block_graph *g, const struct image_how *h,
+                     struct copy *c, struct image *m)
 {
     struct error e;
     bool ignored;
@@ -160,10 +160,10 @@ static bool copy_all(const struct command_line *l, struct copy *c)
 }
 
 /* What was begun is complete, or gone. */
-static int finish(struct img_image *m, const struct copy *c, bool good, bool made)
+static int finish(struct image *m, const struct copy *c, bool good, bool made)
 {
     struct error e;
-    if (!img_close(m, &e) && good) {
+    if (!image_close(m, &e) && good) {
         command_fail(&e);
         good = false;
     }
@@ -220,12 +220,12 @@ static const char *misfit(const struct command_line *l)
 }
 
 static int convert_open(const struct command_line *l, struct block_graph *g, struct copy *c,
-                        struct img_image *from)
+                        struct image *from)
 {
     struct error e;
-    struct img_image to = {NULL, NULL};
+    struct image to = {NULL, NULL};
     const char *cache = command_value(l, IMG_CACHE), *format = command_value(l, IMG_OTHER_FORMAT);
-    const struct img_how h = {
+    const struct image_how h = {
         .name = l->names[c->source_count],
         .format = command_given(l, IMG_OUTPUT_OPTS) ? NULL
                   : format                          ? format
@@ -270,11 +270,11 @@ static int convert_run(const struct command_line *l)
     }
     c.source_count = l->name_count - 1;
     c.sources = mem_array(c.source_count, sizeof(*c.sources));
-    struct img_image *from = mem_array(c.source_count, sizeof(*from));
+    struct image *from = mem_array(c.source_count, sizeof(*from));
     struct block_graph *g = block_graph_create();
     int status = convert_open(l, g, &c, from);
     for (size_t i = 0; i < c.source_count; i++) {
-        img_drop(&from[i]);
+        image_drop(&from[i]);
     }
     block_graph_destroy(g);
     mem_free(from);
@@ -360,13 +360,13 @@ static bool dd_operand(struct dd *d, const char *text, struct error *e)
 static int dd_copy(const struct command_line *l, struct block_graph *g, const struct dd *d)
 {
     struct error e;
-    struct img_image from, to = {NULL, NULL};
+    struct image from, to = {NULL, NULL};
     struct copy_source s;
     struct copy c = {.sources = &s, .source_count = 1, .sparse = 4096, .threads = 1};
     const char *format = command_value(l, IMG_OTHER_FORMAT);
-    struct img_how h;
+    struct image_how h;
     img_how_of_line(&h, l, d->in);
-    if (!img_open(&from, g, &h, &e)) {
+    if (!image_open(&from, g, &h, &e)) {
         return command_fail(&e);
     }
     const uint64_t size = block_node_size(from.node), skip = d->bs * d->skip;
@@ -389,7 +389,7 @@ static int dd_copy(const struct command_line *l, struct block_graph *g, const st
         command_fail(&e);
     }
     int status = finish(&to, &c, good && (s.bytes == 0 || copy_run(&c)), begun);
-    img_drop(&from);
+    image_drop(&from);
     return status;
 }
 

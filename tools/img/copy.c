@@ -326,8 +326,8 @@ bool copy_reads_zero(struct block_node *n)
     return true;
 }
 
-bool copy_make(struct copy *c, struct block_graph *g, const struct copy_made *made,
-               struct img_image *m, struct error *e)
+bool copy_make(struct copy *c, struct block_graph *g, const struct copy_made *made, struct image *m,
+               struct error *e)
 {
     if (!json_object_get(made->options, "size")) {
         char *size = mem_printf("%" PRIu64, copy_bytes(c));
@@ -335,7 +335,7 @@ bool copy_make(struct copy *c, struct block_graph *g, const struct copy_made *ma
         mem_free(size);
     }
     if (!block_image_create(g, made->format, made->how.name, made->options, e) ||
-        !img_open(m, g, &made->how, e)) {
+        !image_open(m, g, &made->how, e)) {
         return false;
     }
     c->to = m->node;

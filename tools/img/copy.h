@@ -38,12 +38,12 @@ bool copy_run(struct copy *c);
 struct copy_made {
     const char *format;
     json_t *options; /* taken over */
-    struct img_how how;
+    struct image_how how;
 };
 /* The size is what the sources have, unless options say it. *m is open; c gets to, to_name, zero.
  */
-bool copy_make(struct copy *c, struct block_graph *g, const struct copy_made *made,
-               struct img_image *m, struct error *e);
+bool copy_make(struct copy *c, struct block_graph *g, const struct copy_made *made, struct image *m,
+               struct error *e);
 /* Bytes of all sources. */
 uint64_t copy_bytes(const struct copy *c);
 /* Whether the image reads as zeros all over, as it says itself. */

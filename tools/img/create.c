@@ -183,7 +183,7 @@ static void say_measure(const struct block_measure *m, bool json)
     }
 }
 
-static int measure_it(const struct command_line *l, const json_t *o, struct img_image *source,
+static int measure_it(const struct command_line *l, const json_t *o, struct image *source,
                       bool json)
 {
     struct error e;
@@ -198,7 +198,7 @@ static int measure_it(const struct command_line *l, const json_t *o, struct img_
 static int measure_run(const struct command_line *l)
 {
     struct error e;
-    struct img_image source = {NULL, NULL};
+    struct image source = {NULL, NULL};
     struct block_graph *g = block_graph_create();
     json_t *o = json_object();
     const char *size = command_value(l, IMG_SIZE);
@@ -211,13 +211,13 @@ static int measure_run(const struct command_line *l)
     } else if ((size != NULL) == (l->name_count > 0) || l->name_count > 1) {
         command_usage(l, "either --size or the name of one image is expected");
     } else {
-        struct img_how h;
+        struct image_how h;
         img_how_of_line(&h, l, size ? NULL : l->names[0]);
         h.snapshot = command_value(l, IMG_SNAPSHOT);
         add_text(o, "size", size);
-        bool good = size || img_open(&source, g, &h, &e);
+        bool good = size || image_open(&source, g, &h, &e);
         status = good ? measure_it(l, o, &source, json) : command_fail(&e);
-        img_drop(&source);
+        image_drop(&source);
     }
     json_decref(o);
     block_graph_destroy(g);
@@ -251,10 +251,10 @@ const struct command img_measure = {
 static int amend_it(const struct command_line *l, const json_t *o)
 {
     struct error e;
-    struct img_image m;
+    struct image m;
     struct img_progress p;
     struct block_graph *g = block_graph_create();
-    int status = img_open_line(&m, g, l, &(struct img_how){.write = true, .no_backing = true});
+    int status = img_open_line(&m, g, l, &(struct image_how){.write = true, .no_backing = true});
     if (status == 0) {
         img_progress_begin(&p, command_given(l, IMG_PROGRESS));
         bool good = block_node_amend(m.node, o, &e);
@@ -262,7 +262,7 @@ static int amend_it(const struct command_line *l, const json_t *o)
             img_progress_show(&p, 1, 1);
         }
         img_progress_end(&p);
-        good = img_close(&m, good ? &e : NULL) && good;
+        good = image_close(&m, good ? &e : NULL) && good;
         status = good ? 0 : command_fail(&e);
     }
     block_graph_destroy(g);
@@ -280,12 +280,12 @@ static int amend_run(const struct command_line *l)
     } else if (help && command_value(l, IMG_FORMAT)) {
         status = img_options_help(command_value(l, IMG_FORMAT), NULL, true);
     } else if (help) {
-        struct img_image m;
+        struct image m;
         struct block_graph *g = block_graph_create();
-        status = img_open_line(&m, g, l, &(struct img_how){.no_backing = true});
+        status = img_open_line(&m, g, l, &(struct image_how){.no_backing = true});
         if (status == 0) {
             status = img_options_help(block_node_driver(m.node), NULL, true);
-            img_drop(&m);
+            image_drop(&m);
         }
         block_graph_destroy(g);
     } else if (json_object_size(o) == 0) {

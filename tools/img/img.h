@@ -15,6 +15,7 @@
 #include "base/strbuf.h"
 #include "block/node.h"
 #include "tools/command/command.h"
+#include "tools/command/image.h"
 
 /* ---- options of all commands */
 
@@ -125,34 +126,11 @@ void img_size_text(uint64_t bytes, struct strbuf *out);
 
 /* ---- images: open.c */
 
-struct img_how {
-    const char *name, *format; /* format NULL: by looking */
-    bool opts;                 /* name is options */
-    const char *cache;         /* NULL: writeback */
-    const char *aio;
-    bool write;
-    bool share;           /* -U */
-    bool lets_write;      /* others may write to it meanwhile; they are ours */
-    bool no_backing;      /* its backing file is not looked at */
-    bool repair_none;     /* nothing is replayed */
-    const char *snapshot; /* its content at that time; it cannot be written then */
-};
-
-struct img_image {
-    struct block_node *node; /* NULL: not open */
-    struct block_use *use;
-};
-
 /* What the options of the line say of the image: --format, --image-opts, -U, --cache. */
-void img_how_of_line(struct img_how *h, const struct command_line *l, const char *name);
-bool img_open(struct img_image *m, struct block_graph *g, const struct img_how *h, struct error *e);
-/* Writes out what is held back; false: it could not be. */
-bool img_close(struct img_image *m, struct error *e);
-/* Closes what img_open made, whatever comes of it. */
-void img_drop(struct img_image *m);
+void img_how_of_line(struct image_how *h, const struct command_line *l, const char *name);
 /* One open image of a line with one name; 1 and a message, or 0. */
-int img_open_line(struct img_image *m, struct block_graph *g, const struct command_line *l,
-                  const struct img_how *more);
+int img_open_line(struct image *m, struct block_graph *g, const struct command_line *l,
+                  const struct image_how *more);
 
 /* Adds KEY=VALUE,... of all -o to the object. *help: somebody asks what there is. */
 bool img_options(const struct command_line *l, json_t *into, bool *help, struct error *e);

@@ -242,26 +242,26 @@ static void say_one(const json_t *facts)
 /* One image after the other; a circle of backing files has an end. */
 #define CHAIN_MAX 200
 
-static bool one_image(struct img_how *h, bool chain, json_t *all, char **next, struct error *e)
+static bool one_image(struct image_how *h, bool chain, json_t *all, char **next, struct error *e)
 {
-    struct img_image m;
+    struct image m;
     struct block_graph *g = block_graph_create();
     h->no_backing = h->repair_none = h->lets_write = true;
-    json_t *facts = img_open(&m, g, h, e) ? tree_of(m.node, e) : NULL;
+    json_t *facts = image_open(&m, g, h, e) ? tree_of(m.node, e) : NULL;
     *next = NULL;
     if (facts) {
         const char *full = text_of(facts, "full-backing-filename");
         json_array_append_new(all, facts);
         *next = chain && full ? mem_strdup(full) : NULL;
     }
-    img_drop(&m);
+    image_drop(&m);
     block_graph_destroy(g);
     return facts != NULL;
 }
 
 static bool all_images(const struct command_line *l, json_t *all, struct error *e)
 {
-    struct img_how h;
+    struct image_how h;
     char *name = mem_strdup(l->names[0]), *next = NULL;
     bool good = true;
     img_how_of_line(&h, l, name);

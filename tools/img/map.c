@@ -138,16 +138,16 @@ static int map_it(const struct command_line *l, struct block_node *n, bool json)
 static int map_run(const struct command_line *l)
 {
     struct error e;
-    struct img_image m;
+    struct image m;
     bool json;
     if (!img_output(l, &json, &e)) {
         return command_usage(l, "%s", e.text);
     }
     struct block_graph *g = block_graph_create();
-    int status = img_open_line(&m, g, l, &(struct img_how){.write = false});
+    int status = img_open_line(&m, g, l, &(struct image_how){.write = false});
     if (status == 0) {
         status = map_it(l, m.node, json);
-        img_drop(&m);
+        image_drop(&m);
     }
     block_graph_destroy(g);
     return status;

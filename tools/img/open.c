@@ -12,9 +12,9 @@
 
 /* ---- opening */
 
-void img_how_of_line(struct img_how *h, const struct command_line *l, const char *name)
+void img_how_of_line(struct image_how *h, const struct command_line *l, const char *name)
 {
-    *h = (struct img_how){
+    *h = (struct image_how){
         .name = name,
         .format = command_value(l, IMG_FORMAT),
         .opts = command_given(l, IMG_IMAGE_OPTS),
@@ -23,86 +23,10 @@ void img_how_of_line(struct img_how *h, const struct command_line *l, const char
     };
 }
 
-static bool mode_of(const struct img_how *h, struct block_mode *m, struct error *e)
+int img_open_line(struct image *m, struct block_graph *g, const struct command_line *l,
+                  const struct image_how *more)
 {
-    struct block_options o = {.read_only = !h->write, .no_lock = h->share};
-    bool known, ignored;
-    bool good = (!h->cache || block_options_set(&o, "cache", h->cache, &known, e)) &&
-                (!h->aio || block_options_set(&o, "aio", h->aio, &known, e));
-    block_options_mode(&o, m, &ignored);
-    block_options_free(&o);
-    m->no_backing = h->no_backing;
-    m->repair_none = h->repair_none;
-    return good;
-}
-
-/* qemu-img's warning: what is written to the begin of such an image may make it another format. */
-static void warn_of_guess(const struct img_how *h, const struct block_node *n)
-{
-    if (h->write && !h->format && !h->opts && strcmp(block_node_driver(n), "raw") == 0) {
-        command_warn("%s: no format was given, and it was taken for raw (-f raw says so)", h->name);
-    }
-}
-
-static json_t *options_of(const struct img_how *h, struct error *e)
-{
-    return h->opts ? block_options_parse(h->name, "--image-opts", e)
-                   : block_options_of_name(h->name, h->format, e);
-}
-
-bool img_open(struct img_image *m, struct block_graph *g, const struct img_how *h, struct error *e)
-{
-    struct block_mode mode;
-    *m = (struct img_image){NULL, NULL};
-    if (h->opts && h->format) {
-        return error_set(e, "--image-opts names the format, too: not with a format of its own");
-    }
-    json_t *o = mode_of(h, &mode, e) ? options_of(h, e) : NULL;
-    if (!o) {
-        return false;
-    }
-    m->node = h->snapshot ? block_snapshot_open(g, o, h->snapshot, &mode, e)
-                          : block_node_open(g, o, &mode, e);
-    json_decref(o);
-    if (!m->node) {
-        return false;
-    }
-    const unsigned does = h->write ? BLOCK_PERM_ALL : BLOCK_PERM_READ;
-    const unsigned lets = h->share || h->lets_write ? BLOCK_PERM_ALL : BLOCK_PERM_READ;
-    m->use = block_use_begin(m->node, "dragoman-img", does, lets, e);
-    if (!m->use) {
-        img_drop(m);
-        return false;
-    }
-    warn_of_guess(h, m->node);
-    return true;
-}
-
-bool img_close(struct img_image *m, struct error *e)
-{
-    int status = 0;
-    if (m->node && block_node_writable(m->node)) {
-        status = block_node_flush(m->node);
-        if (status < 0) {
-            error_set(e, "%s: it cannot be written: %s", block_node_file(m->node),
-                      strerror(-status));
-        }
-    }
-    img_drop(m);
-    return status == 0;
-}
-
-void img_drop(struct img_image *m)
-{
-    block_use_end(m->use);
-    block_node_close(m->node);
-    *m = (struct img_image){NULL, NULL};
-}
-
-int img_open_line(struct img_image *m, struct block_graph *g, const struct command_line *l,
-                  const struct img_how *more)
-{
-    struct img_how h;
+    struct image_how h;
     struct error e;
     if (l->name_count != 1) {
         return command_usage(l, "the name of one image is expected");
@@ -112,7 +36,7 @@ int img_open_line(struct img_image *m, struct block_graph *g, const struct comma
     h.no_backing = more->no_backing;
     h.repair_none = more->repair_none;
     h.aio = more->aio;
-    return img_open(m, g, &h, &e) ? 0 : command_fail(&e);
+    return image_open(m, g, &h, &e) ? 0 : command_fail(&e);
 }
 
 /* ---- -o */

@@ -100,20 +100,20 @@ static bool keep_content(const struct command_line *l, struct block_node *n,
 static bool rebase_safe(const struct command_line *l, struct block_graph *g, struct block_node *n,
                         const char *name, struct error *e)
 {
-    struct img_image onto = {NULL, NULL};
+    struct image onto = {NULL, NULL};
     char *full = *name ? block_name_beside(n, name) : NULL;
-    const struct img_how h = {.name = full,
-                              .format = command_value(l, IMG_BACKING_FORMAT),
-                              .cache = command_value(l, IMG_SOURCE_CACHE),
-                              .share = command_given(l, IMG_SHARE)};
-    bool good = (!full || img_open(&onto, g, &h, e)) && keep_content(l, n, onto.node, e);
+    const struct image_how h = {.name = full,
+                                .format = command_value(l, IMG_BACKING_FORMAT),
+                                .cache = command_value(l, IMG_SOURCE_CACHE),
+                                .share = command_given(l, IMG_SHARE)};
+    bool good = (!full || image_open(&onto, g, &h, e)) && keep_content(l, n, onto.node, e);
     const char *format = command_value(l, IMG_BACKING_FORMAT);
     if (good && full) {
         good = block_node_set_backing(n, name, format ? format : block_node_driver(onto.node), e);
     } else if (good) {
         good = block_node_set_backing(n, NULL, NULL, e);
     }
-    img_drop(&onto);
+    image_drop(&onto);
     mem_free(full);
     return good;
 }
@@ -140,16 +140,16 @@ static bool rebase_it(const struct command_line *l, struct block_graph *g, struc
 static int rebase_run(const struct command_line *l)
 {
     struct error e;
-    struct img_image m;
+    struct image m;
     const bool unsafe = command_given(l, IMG_UNSAFE);
     if (!unsafe && !command_value(l, IMG_BACKING)) {
         return command_usage(l, "-b FILE is expected (\"\" for none), or -u");
     }
     struct block_graph *g = block_graph_create();
-    int status = img_open_line(&m, g, l, &(struct img_how){.write = true, .no_backing = unsafe});
+    int status = img_open_line(&m, g, l, &(struct image_how){.write = true, .no_backing = unsafe});
     if (status == 0) {
         bool good = rebase_it(l, g, m.node, &e);
-        good = img_close(&m, good ? &e : NULL) && good;
+        good = image_close(&m, good ? &e : NULL) && good;
         status = good ? 0 : command_fail(&e);
     }
     block_graph_destroy(g);
@@ -236,7 +236,7 @@ static bool commit_it(const struct command_line *l, struct block_node *n, uint64
 static int commit_run(const struct command_line *l)
 {
     struct error e;
-    struct img_image m;
+    struct image m;
     uint64_t rate;
     /* An image that is not emptied need not be written. */
     const bool keeps = command_given(l, IMG_DROP) || command_given(l, IMG_BACKING);
@@ -244,10 +244,10 @@ static int commit_run(const struct command_line *l)
         return command_fail(&e);
     }
     struct block_graph *g = block_graph_create();
-    int status = img_open_line(&m, g, l, &(struct img_how){.write = !keeps});
+    int status = img_open_line(&m, g, l, &(struct image_how){.write = !keeps});
     if (status == 0) {
         bool good = commit_it(l, m.node, rate, &e);
-        good = img_close(&m, good ? &e : NULL) && good;
+        good = image_close(&m, good ? &e : NULL) && good;
         status = good ? 0 : command_fail(&e);
         if (good && !command_given(l, IMG_QUIET)) {
             printf("Image committed.\n");

@@ -55,17 +55,17 @@ static bool resize_it(const struct command_line *l, struct block_node *n, const 
 static int resize_run(const struct command_line *l)
 {
     struct error e;
-    struct img_image m;
+    struct image m;
     struct command_line one = *l;
     if (l->name_count != 2) {
         return command_usage(l, "the name of an image and its new size are expected");
     }
     one.name_count = 1;
     struct block_graph *g = block_graph_create();
-    int status = img_open_line(&m, g, &one, &(struct img_how){.write = true, .no_backing = true});
+    int status = img_open_line(&m, g, &one, &(struct image_how){.write = true, .no_backing = true});
     if (status == 0) {
         bool good = resize_it(l, m.node, l->names[1], &e);
-        good = img_close(&m, good ? &e : NULL) && good;
+        good = image_close(&m, good ? &e : NULL) && good;
         status = good ? 0 : command_fail(&e);
         if (good && !command_given(l, IMG_QUIET)) {
             printf("Image resized.\n");

@@ -95,7 +95,7 @@ static bool is_action(const struct command_item *i)
 static int snapshot_run(const struct command_line *l)
 {
     struct error e;
-    struct img_image m;
+    struct image m;
     const struct command_item *what = NULL;
     for (size_t i = 0; i < l->item_count; i++) {
         if (is_action(&l->items[i])) {
@@ -108,16 +108,16 @@ static int snapshot_run(const struct command_line *l)
     const bool lists = !what || what->option->id == IMG_LIST;
     struct block_graph *g = block_graph_create();
     int status = img_open_line(
-        &m, g, l, &(struct img_how){.write = !lists, .no_backing = true, .repair_none = lists});
+        &m, g, l, &(struct image_how){.write = !lists, .no_backing = true, .repair_none = lists});
     if (status == 0 && lists) {
         status = list(m.node);
-        img_drop(&m);
+        image_drop(&m);
     } else if (status == 0) {
         bool good = change(m.node, what, &e);
         if (!good) {
             error_prefix(&e, "snapshot '%s': ", what->value);
         }
-        good = img_close(&m, good ? &e : NULL) && good;
+        good = image_close(&m, good ? &e : NULL) && good;
         status = good ? 0 : command_fail(&e);
     }
     block_graph_destroy(g);
