@@ -77,10 +77,10 @@ EVALUATOR(eval_vzext)
 
 EVALUATOR(eval_vsigns)
 {
-    const unsigned w = ir_lane_bits(e->in->src);
+    const unsigned w = 8u << e->in->aux;
     uint64_t r = 0;
 
-    for (unsigned i = 0; i < ir_lane_count(e->in->src); i++) {
+    for (unsigned i = 0; i < 128 / w; i++) {
         r |= (eval_lane(a, w, i) >> (w - 1)) << i;
     }
     *d = (union ir_vec){.u64 = {r, 0}};

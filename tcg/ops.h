@@ -180,7 +180,8 @@ OP(vdup_lane, UNI, PURE, EV(eval_vdup_lane))
 OP(vget, UNI, PURE, EV(eval_vget))    /* lane aux as a scalar; type is the lane's */
 OP(vset, BINI, PURE, EV(eval_vset))   /* a with lane aux replaced by the scalar b */
 OP(vzext, CVT, PURE, EV(eval_vzext))  /* a scalar in lane 0 (of src), the rest 0 */
-OP(vsigns, CVT, PURE, EV(eval_vsigns)) /* I32: bit n is the sign bit of lane n of src, 128 bits */
+/* I32: bit n is the sign bit of lane n of 128 bits; lanes have 1 << aux bytes */
+OP(vsigns, UNI, PURE, EV(eval_vsigns))
 OP(vlow64, UN, PURE, EV(eval_vlow64)) /* upper 64 bits cleared */
 OP(vext, BINI, PURE, EV(eval_vext))   /* bytes [aux, aux + 16) of b:a (a is lower) */
 OP(vzip1, BIN, PURE, EV(eval_vzip1))  /* a0 b0 a1 b1 … of the low halves */

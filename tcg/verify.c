@@ -330,10 +330,9 @@ static bool verify_vector_move(struct verifier *c)
                operand_is(c, in->a, in->src);
     case IR_vsigns:
         return check(c, in->type == T_I32, "the type is not i32") &&
-               check(c,
-                     ir_is_vector(in->src) && ir_type_bits(in->src) == 128 && !ir_is_float(in->src),
+               check(c, ir_is_vector(type_at(c, in->a)) && !ir_is_wide(type_at(c, in->a)),
                      "the operand is no vector of 128 bits") &&
-               operand_is(c, in->a, in->src);
+               check(c, in->aux <= 3, "no such lanes");
     case IR_vext:
         return check(c, is_any_vector(in->type), "the type is not a vector's") &&
                operands_are(c, in->type) && check(c, in->aux <= 16, "more than 16 bytes");

@@ -181,16 +181,14 @@ void x86_movdq2q(struct x86_block *c, const struct x86_instr *i, const struct x8
     }
 }
 
-/* The sign bits of the lanes of t, of which there are so many, as a number. */
+/* The sign bits of the lanes, which have 1 << log2_bytes bytes, as a number. */
 static void move_mask(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *dst,
-                      const struct x86_operand *src, ir_type t)
+                      const struct x86_operand *src, unsigned log2_bytes)
 {
     if (!x86_sse_begin(c, i)) {
         return;
     }
-    const ir_val v = x86_vector(c, i, src);
-    const ir_val mask = ir_emit(
-        c->b, (struct ir_insn){.op = IR_vsigns, .type = T_I32, .src = t, .a = (uint16_t)v});
+    const ir_val mask = ir_v1(c->b, IR_vsigns, T_I32, x86_vector(c, i, src), log2_bytes);
     if (x86_is_mmx(src)) {
         x86_mmx_enter(c); /* whose upper half is 0 */
     }
@@ -199,17 +197,17 @@ static void move_mask(struct x86_block *c, const struct x86_instr *i, const stru
 
 void x86_movmskps(struct x86_block *c, const struct x86_instr *i, const struct x86_movmskps *a)
 {
-    move_mask(c, i, &a->dst, &a->src, T_I32X4);
+    move_mask(c, i, &a->dst, &a->src, 2);
 }
 
 void x86_movmskpd(struct x86_block *c, const struct x86_instr *i, const struct x86_movmskpd *a)
 {
-    move_mask(c, i, &a->dst, &a->src, T_I64X2);
+    move_mask(c, i, &a->dst, &a->src, 3);
 }
 
 void x86_pmovmskb(struct x86_block *c, const struct x86_instr *i, const struct x86_pmovmskb *a)
 {
-    move_mask(c, i, &a->dst, &a->src, T_I8X16);
+    move_mask(c, i, &a->dst, &a->src, 0);
 }
 
 static unsigned word_of(const struct x86_operand *vector, const struct x86_operand *number)

@@ -385,7 +385,7 @@ static void emit_fmov(struct compiler *c, const struct ir_insn *in)
 /* Words are packed to bytes first; the other lanes have their instruction. */
 static void emit_vsigns(struct compiler *c, const struct ir_insn *in)
 {
-    const unsigned dst = def(c), ra = use(c, in->a, 0), bits = ir_lane_bits(in->src);
+    const unsigned dst = def(c), ra = use(c, in->a, 0), bits = 8u << in->aux;
 
     if (bits == 16) {
         emit_rr(&c->as, OPC(PP_NONE, MAP_0F, 0xb6), dst, RAX); /* movzx: twice the same */
