@@ -36,6 +36,8 @@
     X(pl031_class)                                                                                 \
     X(pl061_class)                                                                                 \
     X(pvpanic_pci_class)                                                                           \
+    X(scsi_cd_class)                                                                               \
+    X(scsi_hd_class)                                                                               \
     X(virtconsole_class)                                                                           \
     X(virtio_balloon_device_class)                                                                 \
     X(virtio_balloon_pci_class)                                                                    \
@@ -46,6 +48,8 @@
     X(virtio_net_pci_class)                                                                        \
     X(virtio_rng_device_class)                                                                     \
     X(virtio_rng_pci_class)                                                                        \
+    X(virtio_scsi_device_class)                                                                    \
+    X(virtio_scsi_pci_class)                                                                       \
     X(virtio_serial_device_class)                                                                  \
     X(virtio_serial_pci_class)                                                                     \
     X(virtserialport_class)                                                                        \

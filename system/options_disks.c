@@ -149,10 +149,30 @@ static void fill_drive(const struct config *c, const struct keyvals *k, const st
     d->image.snapshot |= c->snapshot && !d->image.read_only;
 }
 
+/* Kinds of disks that QEMU's other machines have controllers for. */
+static bool is_for_other_machines(const struct keyvals *k, struct error *e)
+{
+    static const char *const kinds[] = {"ide", "scsi", "sd", "mtd", "floppy", "xen"};
+    const char *wanted = keyvals_get(k, "if");
+    for (size_t i = 0; wanted && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(kinds[i], wanted) == 0) {
+            error_set(e,
+                      "%s: machine type does not support if=%s; use if=none and a -device with "
+                      "drive=ID: virtio-blk-pci, scsi-hd on a virtio-scsi-pci",
+                      k->where, wanted);
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool check_drive(struct config *c, struct keyvals *k, struct error *e)
 {
     if (options_want_help(k)) {
         return options_give_help(c, drive_help());
+    }
+    if (is_for_other_machines(k, e)) {
+        return false;
     }
     struct drive *d = mem_alloc(sizeof(*d));
     struct drive **end = &c->drive_list;

@@ -171,6 +171,15 @@ static bool no_such_bus(const struct machine *m, const struct device_class *cls,
     return false;
 }
 
+static bool no_bus(const struct device_class *cls, struct error *e)
+{
+    error_set(e, "the machine has no bus for %s", cls->name);
+    if (cls->bus == BUS_SCSI) {
+        error_append(e, "; -device virtio-scsi-pci before it brings one");
+    }
+    return false;
+}
+
 static bool choose_bus(struct vm *vm, struct device *d, const struct request *r, struct error *e)
 {
     struct machine *m = vm->machine;
@@ -195,7 +204,7 @@ static bool choose_bus(struct vm *vm, struct device *d, const struct request *r,
             return error_set(e, "no free transport for %s: all %u have a device", d->cls->name,
                              full);
         }
-        return d->bus || error_set(e, "the machine has no bus for %s", d->cls->name);
+        return d->bus || no_bus(d->cls, e);
     }
     return true;
 }

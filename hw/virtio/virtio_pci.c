@@ -587,11 +587,9 @@ static void add_bar(struct virtio_device *v)
 /* The PCI device ids of those that were there before version 1 of the specification (4.1.2.1). */
 static uint16_t legacy_device_id(unsigned virtio_id)
 {
-    static const uint16_t ids[] = {[VIRTIO_ID_NET] = 0x1000,
-                                   [VIRTIO_ID_BLOCK] = 0x1001,
-                                   [VIRTIO_ID_BALLOON] = 0x1002,
-                                   [VIRTIO_ID_CONSOLE] = 0x1003,
-                                   [VIRTIO_ID_RNG] = 0x1005};
+    static const uint16_t ids[] = {
+        [VIRTIO_ID_NET] = 0x1000,     [VIRTIO_ID_BLOCK] = 0x1001, [VIRTIO_ID_BALLOON] = 0x1002,
+        [VIRTIO_ID_CONSOLE] = 0x1003, [VIRTIO_ID_SCSI] = 0x1004,  [VIRTIO_ID_RNG] = 0x1005};
     return virtio_id < array_len(ids) ? ids[virtio_id] : 0;
 }
 

@@ -69,6 +69,10 @@ wrong device_without_a_disk 'there is no -drive with id=b, and no -blockdev with
 wrong two_devices_on_a_node "is used by the disk 'a'" -blockdev null-co,node-name=a -device $B,drive=a -device $B,drive=a
 wrong drive_with_a_bad_key "unknown key 'ofset'" -drive file=disk.img,format=raw,ofset=512
 wrong drive_without_a_file 'file= is missing' -drive format=raw
+disk scsi_disk_by_its_drive '^a: disk.img \(raw\)' -device virtio-scsi-pci -device scsi-hd,drive=a -drive if=none,id=a,file=disk.img,format=raw
+disk cdrom_option_is_a_virtio_disk '^virtio2: disk.img \(raw\), 1048576 bytes, read-only' -cdrom disk.img
+wrong controllers_of_other_machines 'machine type does not support if=scsi; use if=none' -drive if=scsi,file=disk.img
+wrong scsi_disk_without_a_bus 'the machine has no bus for scsi-hd; -device virtio-scsi-pci' -device scsi-hd,drive=a -drive if=none,id=a,file=disk.img
 wrong empty_drive_of_a_device_without_media 'Device needs media, but drive is empty' -drive if=none,id=a,media=cdrom -device $B,drive=a
 disk empty_drive '^a: \[not inserted\]' -drive if=none,id=a,media=cdrom
 wrong bad_limit 'a number of bytes' -drive file=disk.img,format=raw,bps=fast

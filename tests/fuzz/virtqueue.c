@@ -26,7 +26,8 @@
 #define QUEUES 4
 
 extern const struct device_class virtio_balloon_pci_class, virtio_blk_pci_class,
-    virtio_net_pci_class, virtio_rng_pci_class, virtio_serial_pci_class, virtconsole_class;
+    virtio_net_pci_class, virtio_rng_pci_class, virtio_serial_pci_class, virtconsole_class,
+    virtio_scsi_pci_class, scsi_hd_class;
 
 /* ---- back ends: once for the process */
 
@@ -211,6 +212,11 @@ static void put_header(struct hostile *h)
     store_le32(p, (uint32_t)take(h, 1) % 20);
     store_le32(p + 4, (uint32_t)take(h, 4));
     store_le64(p + 8, take(h, 1) % 4 ? take(h, 1) : take(h, 8));
+    if (take(h, 1) % 4 == 0) { /* a SCSI command to the first unit, or task management of it */
+        store_le64(p, 1);
+        store_le64(p + 16, take(h, 8));
+        p[19] = (uint8_t)(take(h, 1) % 2 ? 0x28 : take(h, 1));
+    }
 }
 
 static void negotiate(struct hostile *h)
@@ -282,6 +288,7 @@ static bool run_input(const uint8_t *data, size_t n)
         {&virtio_serial_pci_class, "max_ports=2"},
         {&virtio_rng_pci_class, "max-bytes=100000"},
         {&virtio_balloon_pci_class, "free-page-reporting=on"},
+        {&virtio_scsi_pci_class, "num_queues=2"},
     };
     struct hostile *h = mem_alloc(sizeof(*h));
     struct error e = {{0}};
@@ -298,6 +305,9 @@ static bool run_input(const uint8_t *data, size_t n)
         must(rig_device(&h->r, &virtconsole_class, "virtio-serial-bus.0", &e, "chardev=c", NULL) !=
                  NULL,
              &e);
+    }
+    if (rows[which].class == &virtio_scsi_pci_class) {
+        must(rig_device(&h->r, &scsi_hd_class, "scsi.0", &e, "drive=d", NULL) != NULL, &e);
     }
     drv_open_pci(&h->d, &h->r, 0x20);
     h->buffers = rig_alloc(&h->r, 0x10000);

@@ -31,6 +31,12 @@ static const struct {
      "TEST(ports_greet_and_carry_bytes_both_ways)"},
     {"virtio-blk", "rerror", "tests/block/errors.c",
      "TEST(the_device_stands_above_the_drive_and_passive_queues_report)"},
+    {"scsi-", "bootindex", "tests/hw/virtio_scsi.c", "TEST(firmware_knows_a_unit_by_its_path)"},
+    {"scsi-", "scsi-id", "tests/hw/virtio_scsi.c", "TEST(places_are_given_and_checked)"},
+    {"scsi-", "lun", "tests/hw/virtio_scsi.c", "TEST(units_and_ids_that_are_not_there)"},
+    {"scsi-", "rerror", "tests/block/errors.c",
+     "TEST(the_device_stands_above_the_drive_and_passive_queues_report)"},
+    {"scsi-", "werror", "tests/block/errors.c", "TEST(a_write_without_room_waits_for_a_retry)"},
     {"virtio-", "bootindex", "tests/cli/firmware.sh", "bootindex_orders_devices"},
     {"machine", "x-oem-id", "tests/cli/firmware.sh", "x-oem-id=OURS"},
     {"machine", "x-oem-table-id", "tests/cli/firmware.sh", "x-oem-table-id=VIRT"},
@@ -103,7 +109,7 @@ static const char *given(const struct device_class *cls)
     if (strcmp(cls->name, "pci-bridge") == 0) {
         return "chassis_nr=1";
     }
-    if (strncmp(cls->name, "virtio-blk", 10) == 0) {
+    if (strncmp(cls->name, "virtio-blk", 10) == 0 || strncmp(cls->name, "scsi-", 5) == 0) {
         return "drive=d";
     }
     if (strcmp(cls->name, "virtconsole") == 0 || strcmp(cls->name, "virtserialport") == 0) {
@@ -183,6 +189,9 @@ static struct machine *build(const struct form *f, const struct setting *s,
     }
     if (good && !there && cls->bus == BUS_VIRTIO_SERIAL) {
         good = plug(m, device_class_find("virtio-serial-device"), NULL, e);
+    }
+    if (good && !there && cls->bus == BUS_SCSI) {
+        good = plug(m, device_class_find("virtio-scsi-device"), NULL, e);
     }
     if (good && cls == &virtio_mmio_class) { /* what it is shows with a device */
         good = plug(m, device_class_find("virtio-rng-device"), NULL, e);

@@ -48,6 +48,11 @@ static const char *const extras[] = {
     "virtio-net-pci,mq=on",
     "virtio-rng-pci,packed=on",
 
+    "virtio-scsi-pci",
+    "scsi-hd,drive=d",
+    "scsi-cd",
+    "virtio-scsi-device",
+
     "virtio-serial-pci",
     "pcie-root-port",
     "guest-loader,addr=0x40380000,kernel=/proc/version",
