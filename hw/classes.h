@@ -29,6 +29,8 @@
     X(serial16550_class)                                                                           \
     X(loader_class)                                                                                \
     X(mc146818_class)                                                                              \
+    X(nvme_class)                                                                                  \
+    X(nvme_ns_class)                                                                               \
     X(pci_bridge_class)                                                                            \
     X(pcie_pci_bridge_class)                                                                       \
     X(pcie_root_port_class)                                                                        \

@@ -37,7 +37,8 @@ enum bus_kind {
     BUS_I2C,
     BUS_SPI,
     BUS_SCSI,
-    BUS_VIRTIO_SERIAL
+    BUS_VIRTIO_SERIAL,
+    BUS_NVME
 };
 
 enum prop_type {

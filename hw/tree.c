@@ -48,7 +48,8 @@ const char *bus_kind_name(enum bus_kind k)
                                         [BUS_PCI] = "PCI",   [BUS_VIRTIO] = "virtio",
                                         [BUS_USB] = "USB",   [BUS_ISA] = "ISA",
                                         [BUS_I2C] = "I2C",   [BUS_SPI] = "SPI",
-                                        [BUS_SCSI] = "SCSI", [BUS_VIRTIO_SERIAL] = "virtio-serial"};
+                                        [BUS_SCSI] = "SCSI", [BUS_VIRTIO_SERIAL] = "virtio-serial",
+                                        [BUS_NVME] = "NVMe"};
 
     return names[k];
 }

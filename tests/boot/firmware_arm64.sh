@@ -111,10 +111,9 @@ truncate -s 68M "$disk" && printf 'label: gpt\nstart=2048, size=131072, type=U\n
     mformat -i "$disk@@1M" -F -T 131072 -h 255 -s 63 && mmd -i "$disk@@1M" ::/EFI ::/EFI/BOOT &&
     mcopy -i "$disk@@1M" "$folder/grubaa64.efi" ::/EFI/BOOT/BOOTAA64.EFI || echo "not ok gpt_disk: it cannot be made"
 
-# boots_disk NAME FIRMWARE
+# boots_disk NAME FIRMWARE DEVICE...
 boots_disk() {
-    guest_start "$1" -M virt -m 512M -cpu max -nographic -nic none -bios "$2" -drive "if=none,id=d,file=$disk,format=raw" \
-        -device virtio-blk-pci,drive=d,bootindex=1
+    guest_start "$1" -M virt -m 512M -cpu max -nographic -nic none -bios "$2" -drive "if=none,id=d,file=$disk,format=raw" "${@:3}"
     if ! await 240 'GRUB'; then
         failed "$1" "no GRUB"
     elif ! await 60 'grub> '; then
@@ -125,5 +124,9 @@ boots_disk() {
         echo "ok $1"
     fi
 }
-boots_disk firmware_boots_grub_from_a_gpt_disk "$uefi"
-boots_disk u_boot_boots_grub_from_a_gpt_disk "$cache/firmware/u-boot-qemu/usr/lib/u-boot/qemu_arm64/u-boot.bin"
+uboot=$cache/firmware/u-boot-qemu/usr/lib/u-boot/qemu_arm64/u-boot.bin
+boots_disk firmware_boots_grub_from_a_gpt_disk "$uefi" -device virtio-blk-pci,drive=d,bootindex=1
+boots_disk firmware_boots_grub_by_scsi "$uefi" -device virtio-scsi-pci -device scsi-hd,drive=d,bootindex=1,scsi-id=3,lun=2
+boots_disk firmware_boots_grub_by_nvme "$uefi" -device nvme,drive=d,serial=1,bootindex=1
+boots_disk u_boot_boots_grub_from_a_gpt_disk "$uboot" -device virtio-blk-pci,drive=d,bootindex=1
+boots_disk u_boot_boots_grub_by_nvme "$uboot" -device nvme,drive=d,serial=1,bootindex=1

@@ -31,6 +31,12 @@ static const struct {
      "TEST(ports_greet_and_carry_bytes_both_ways)"},
     {"virtio-blk", "rerror", "tests/block/errors.c",
      "TEST(the_device_stands_above_the_drive_and_passive_queues_report)"},
+    {"nvme", "serial", "tests/hw/nvme.c", "TEST(identify_tells_of_controller_and_namespaces)"},
+    {"nvme", "mdts", "tests/hw/nvme.c", "TEST(what_cannot_be_has_a_status)"},
+    {"nvme", "mqes", "tests/hw/nvme.c", "TEST(registers_tell_what_the_controller_can)"},
+    {"nvme", "aerl", "tests/hw/nvme.c", "TEST(events_are_told_to_who_asks)"},
+    {"nvme", "nsid", "tests/hw/nvme.c", "TEST(identify_tells_of_controller_and_namespaces)"},
+    {"nvme", "bootindex", "tests/hw/nvme.c", "TEST(firmware_knows_namespaces_by_their_paths)"},
     {"scsi-", "bootindex", "tests/hw/virtio_scsi.c", "TEST(firmware_knows_a_unit_by_its_path)"},
     {"scsi-", "scsi-id", "tests/hw/virtio_scsi.c", "TEST(places_are_given_and_checked)"},
     {"scsi-", "lun", "tests/hw/virtio_scsi.c", "TEST(units_and_ids_that_are_not_there)"},
@@ -112,6 +118,12 @@ static const char *given(const struct device_class *cls)
     if (strncmp(cls->name, "virtio-blk", 10) == 0 || strncmp(cls->name, "scsi-", 5) == 0) {
         return "drive=d";
     }
+    if (strcmp(cls->name, "nvme-ns") == 0) {
+        return "drive=d";
+    }
+    if (strcmp(cls->name, "nvme") == 0) {
+        return "serial=1,drive=d";
+    }
     if (strcmp(cls->name, "virtconsole") == 0 || strcmp(cls->name, "virtserialport") == 0) {
         return "chardev=c";
     }
@@ -189,6 +201,9 @@ static struct machine *build(const struct form *f, const struct setting *s,
     }
     if (good && !there && cls->bus == BUS_VIRTIO_SERIAL) {
         good = plug(m, device_class_find("virtio-serial-device"), NULL, e);
+    }
+    if (good && !there && cls->bus == BUS_NVME) {
+        good = plug(m, device_class_find("nvme"), NULL, e);
     }
     if (good && !there && cls->bus == BUS_SCSI) {
         good = plug(m, device_class_find("virtio-scsi-device"), NULL, e);
