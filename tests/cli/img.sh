@@ -26,7 +26,7 @@ keys() {
         sub walk { my ($w, $v) = @_;
             if (ref $v eq "HASH") { walk("$w.$_", $v->{$_}) for sort keys %$v }
             elsif (ref $v eq "ARRAY") { walk("$w\[$_\]", $v->[$_]) for 0 .. $#$v; print "$w []\n" unless @$v }
-            else { print $w, ($w =~ /actual-size|date-|image-end-offset|file.*virtual-size/ ? "" : " $v"), "\n" } }
+            else { print $w, ($w =~ /actual-size|date-|image-end-offset|children.*virtual-size/ ? "" : " $v"), "\n" } }
         local $/; walk("", decode_json(<STDIN>))'
 }
 
@@ -206,6 +206,102 @@ for bad in 'snapshot -l -f raw a.img' 'snapshot -c s -f raw a.img' 'snapshot -l 
     'create bad.img 8E' 'create --some' 'create -f' 'some'; do
     same "refused_${bad// /_}" $bad
 done
+
+# ---- qcow2: what raw images have not
+
+# The same bytes in both folders, by qemu-io.
+io() { both "${theirs%img}io" "$@" > /dev/null 2>&1; }
+
+# What is allocated where is each program's own matter: JSON without places, clusters counted alike.
+if [ -x "$theirs" ] && "$img" --help | grep -q '^Supported formats:.* qcow2'; then
+    both truncate -s 0 base.img
+    both truncate -s 4M base.img
+    io -f raw -c 'write -P 1 1M 64k' -c 'write -P 3 3M 64k' base.img
+    same qcow2_create create -f qcow2 -b base.img -F raw o.qcow2
+    io -f qcow2 -c 'write -z 0 64k' -c 'write -P 9 128k 64k' -c 'write -c -P 9 512k 64k' o.qcow2
+    same qcow2_create_with_options create -f qcow2 -o cluster_size=4k,lazy_refcounts=on c.qcow2 1000
+    same qcow2_info info --output=json c.qcow2
+    same qcow2_info_of_a_chain info --backing-chain --output=json o.qcow2
+    same qcow2_compressed_is_in_no_place map o.qcow2
+    same qcow2_compare compare base.img o.qcow2
+    same qcow2_check check o.qcow2
+    same qcow2_check_quietly check -q o.qcow2
+    same qcow2_resize resize o.qcow2 5M
+    same qcow2_convert_to_raw convert o.qcow2 o.raw
+    equal qcow2_converted o.raw
+    same qcow2_compress convert -O qcow2 -c o.qcow2 oc.qcow2
+    same qcow2_compressed compare o.raw oc.qcow2
+    same qcow2_convert_on_a_backing_file convert -O qcow2 -B base.img -F raw o.qcow2 ob.qcow2
+    same qcow2_converted_on_a_backing_file compare o.raw ob.qcow2
+    same qcow2_snapshot snapshot -c foo o.qcow2
+    io -c 'write -P 77 2M 128k' -c 'write -P 78 128k 64k' o.qcow2
+    same qcow2_second_snapshot snapshot -c bar o.qcow2
+    same qcow2_list snapshot o.qcow2
+    same qcow2_convert_a_snapshot convert -l foo o.qcow2 foo.raw
+    equal qcow2_snapshot_by_name foo.raw
+    same qcow2_convert_a_snapshot_by_id convert -l snapshot.id=2 o.qcow2 bar.raw
+    equal qcow2_snapshot_by_id bar.raw
+    same qcow2_convert_no_snapshot convert -l none o.qcow2 none.raw
+    same qcow2_apply snapshot -a foo o.qcow2
+    same qcow2_applied compare o.qcow2 foo.raw
+    same qcow2_apply_nothing snapshot -a none o.qcow2
+    same qcow2_delete snapshot -d foo o.qcow2
+    same qcow2_delete_nothing snapshot -d 9 o.qcow2
+    same qcow2_list_of_one snapshot -l o.qcow2
+    both "$theirs" create -q -f qcow2 -b o.qcow2 -F qcow2 t.qcow2
+    io -c 'write -P 55 0 64k' -c 'write -z 128k 64k' -c 'write -P 56 4M 64k' t.qcow2
+    both "$theirs" convert t.qcow2 t.raw
+    both cp o.qcow2 o2.qcow2
+    both cp t.qcow2 t2.qcow2
+    same qcow2_commit commit t.qcow2
+    same qcow2_committed compare o.qcow2 t.raw
+    same qcow2_shows_the_same_after_a_commit compare t.qcow2 t.raw
+    both cp o2.qcow2 o.qcow2
+    both cp t2.qcow2 t.qcow2
+    both cp base.img base2.img
+    same qcow2_commit_further_down commit -b base.img t.qcow2
+    same qcow2_committed_further_down compare base.img t.raw
+    both cp base2.img base.img
+    same qcow2_commit_to_nothing commit -b none t.qcow2
+    same qcow2_commit_and_keep commit -d t.qcow2
+    same qcow2_kept compare t.qcow2 o.qcow2
+    both cp o2.qcow2 o.qcow2
+    both cp base.img other.img
+    both truncate -s 3M other.img
+    io -f raw -c 'write -P 4 64k 8k' other.img
+    same qcow2_rebase rebase -b other.img -F raw o.qcow2
+    same qcow2_rebased compare t.qcow2 t.raw
+    same qcow2_rebase_on_nothing rebase -b '' o.qcow2
+    same qcow2_on_nothing compare t.qcow2 t.raw
+    same qcow2_has_no_backing_file info --output=json o.qcow2
+    same qcow2_rebase_unsafely rebase -u -b none -F raw o.qcow2
+    same qcow2_rebase_from_what_is_not_there rebase -b base.img -F raw o.qcow2
+    same qcow2_rebase_without_a_format rebase -u -b none o.qcow2
+    same qcow2_rebase_unsafely_back rebase -u -b '' o.qcow2
+    same qcow2_amend amend -o lazy_refcounts=on o.qcow2
+    same qcow2_amended info --output=json o.qcow2
+    same qcow2_amend_what_cannot_be amend -o cluster_size=4k o.qcow2
+    same qcow2_bitmap bitmap --add -g 32k --disable o.qcow2 b0
+    same qcow2_bitmap_twice bitmap --add o.qcow2 b0
+    same qcow2_bitmap_of_nothing bitmap --remove o.qcow2 none
+    same qcow2_merge bitmap --add --merge b0 o.qcow2 b1
+    same qcow2_bitmaps info --output=json o.qcow2
+    same qcow2_convert_with_bitmaps convert --bitmaps -O qcow2 o.qcow2 bm.qcow2
+    same qcow2_converted_with_bitmaps info --output=json bm.qcow2
+    same qcow2_remove_a_bitmap bitmap --remove o.qcow2 b0
+    same qcow2_measure measure --size 1G -O qcow2
+    same qcow2_measure_clusters measure -o cluster_size=4k -O qcow2 --size 1G
+    same qcow2_measure_an_image measure --output=json -O qcow2 base.img
+    same qcow2_dd dd -O qcow2 if=base.img of=dd.qcow2
+    same qcow2_dd_is_the_same compare base.img dd.qcow2
+    for bad in '-b none -F raw' '-u -b none -F raw' '-b base.img' '-o some=1' '-o cluster_size=3'; do
+        same "qcow2_create_with_${bad// /_}" create -f qcow2 $bad z.qcow2
+    done
+    same qcow2_create_without_looking create -f qcow2 -u -b none -F raw z.qcow2 1M
+    sound=
+    for f in *.qcow2; do [ $f = z.qcow2 ] || "$theirs" check -q $f > out 2>&1 || sound="$sound $f: $(head -1 out)"; done
+    [ -z "$sound" ] && echo "ok qcow2_images_are_sound" || echo "not ok qcow2_images_are_sound:$sound"
+fi
 
 # ---- where ours is not qemu-img's
 

@@ -4,11 +4,38 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/mem.h"
 #include "block/block_internal.h"
 #include "tools/img/img.h"
 
 /* ---- create */
+
+/* Values as qemu-img shows them: sizes in bytes. */
+static void say_option(const struct block_option *rows, const char *name, const char *value)
+{
+    uint64_t bytes;
+    while (rows && rows->name && strcmp(rows->name, name) != 0) {
+        rows++;
+    }
+    if (rows && rows->name && rows->type == BLOCK_OPT_SIZE && block_size_parse(value, 1, &bytes)) {
+        command_say(" %s=%" PRIu64, name, bytes);
+    } else {
+        command_say(" %s=%s", name, value);
+    }
+}
+
+/* What qemu-img does not tell of unless it was given. */
+static bool is_tacit(const char *name)
+{
+    static const char *const names[] = {"compat", "data_file_raw", "preallocation"};
+    for (size_t i = 0; i < array_len(names); i++) {
+        if (strcmp(names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 /* "Formatting ..." with what the format was told and what it takes by itself. */
 static void say_made(const char *format, const char *name, const json_t *given, uint64_t size)
@@ -18,21 +45,15 @@ static void say_made(const char *format, const char *name, const json_t *given, 
     json_t *v;
     command_say("Formatting '%s', fmt=%s", name, format);
     for (const struct block_option *o = d->create_options; o && o->name; o++) {
-        if (o->initial && !json_object_get(given, o->name)) {
-            command_say(" %s=%s", o->name, o->initial);
+        if (o->initial && !json_object_get(given, o->name) && !is_tacit(o->name)) {
+            say_option(d->create_options, o->name, o->initial);
         }
     }
     command_say(" size=%" PRIu64, size);
     json_object_foreach((json_t *)(uintptr_t)given, key, v)
     {
         if (strcmp(key, "size") != 0 && json_is_string(v)) {
-            uint64_t bytes;
-            const char *text = json_string_value(v);
-            if (strcmp(key, "cluster_size") == 0 && block_size_parse(text, 1, &bytes)) {
-                command_say(" %s=%" PRIu64, key, bytes);
-            } else {
-                command_say(" %s=%s", key, text);
-            }
+            say_option(d->create_options, key, json_string_value(v));
         }
     }
     command_say("\n");
@@ -190,6 +211,9 @@ static int measure_it(const struct command_line *l, const json_t *o, struct imag
     struct block_measure m;
     if (!block_image_measure(format_of(l, IMG_OTHER_FORMAT), o, source->node, &m, &e)) {
         return command_fail(&e);
+    }
+    if (!source->node || !block_node_skip_filters(source->node)->driver->bitmap) {
+        m.bitmaps = UINT64_MAX; /* there are none to be kept */
     }
     say_measure(&m, json);
     return 0;

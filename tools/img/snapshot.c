@@ -31,7 +31,7 @@ static void put_row(struct strbuf *s, const json_t *o)
         snprintf(count, sizeof(count), "%" JSON_INTEGER_FORMAT, number(o, "icount"));
     }
     img_size_text((uint64_t)number(o, "vm-state-size"), &size);
-    strbuf_printf(s, "%-7s %-16s %8s %20s %14s %10s\n", json_string_value(json_object_get(o, "id")),
+    strbuf_printf(s, "%-7s %-16s %8s %19s %15s %10s\n", json_string_value(json_object_get(o, "id")),
                   json_string_value(json_object_get(o, "name")), strbuf_text(&size), date, clock,
                   count);
     strbuf_free(&size);
@@ -41,7 +41,7 @@ void img_snapshot_table(struct strbuf *s, const json_t *list)
 {
     size_t i;
     json_t *o;
-    strbuf_printf(s, "Snapshot list:\n%-7s %-16s %8s %20s %14s %10s\n", "ID", "TAG", "VM_SIZE",
+    strbuf_printf(s, "Snapshot list:\n%-7s %-16s %8s %19s %15s %10s\n", "ID", "TAG", "VM_SIZE",
                   "DATE", "VM_CLOCK", "ICOUNT");
     json_array_foreach(list, i, o)
     {
