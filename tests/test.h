@@ -32,7 +32,7 @@ struct test_case {
 /* The state of the test that runs; a test program is single-threaded where it checks. */
 struct test_state {
     int failures;
-    char why[400];  /* of the first failure */
+    char why[2000]; /* of the first failure */
     char skip[200]; /* reason */
 };
 
@@ -53,7 +53,7 @@ extern const struct test_case *const __stop_test_cases[];
 __attribute__((format(printf, 3, 4), unused)) static void test_fail(const char *file, int line,
                                                                     const char *fmt, ...)
 {
-    char text[300];
+    char text[1900];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
