@@ -382,16 +382,17 @@ static unsigned define_flags(struct rng *rng, uint8_t *p)
 }
 
 /* Rows whose instructions may stand in a sequence: they go on behind themselves. PUSHA, POPA and
- * ENTER that fault half-way have done half of it on some CPUs. */
+ * ENTER that fault half-way have done half of it on some CPUs; whether a masked store of no byte
+ * faults is each CPU's own (SDM, MASKMOVDQU). */
 static bool goes_on(const struct x86_instr *i)
 {
     static const char *const names[] = {
-        "jcc",    "jmp",   "call",        "ret",     "ret_near", "loop",   "loope",
-        "loopne", "jcxz",  "popf",        "int3",    "into",     "ud2",    "hlt",
-        "shld",   "shrd",  "mov_to_sreg", "pop_es",  "pop_ss",   "pop_ds", "les",
-        "lds",    "lss",   "call_far",    "jmp_far", "retf",     "iret",   "lar",
-        "lsl",    "verr",  "verw",        "int",     "int1",     "pusha",  "enter",
-        "popa",   "rcpps", "rcpss",       "rsqrtps", "rsqrtss",  NULL};
+        "jcc",         "jmp",        "call",   "ret",    "ret_near", "loop",  "loope",   "loopne",
+        "jcxz",        "popf",       "int3",   "into",   "ud2",      "hlt",   "shld",    "shrd",
+        "mov_to_sreg", "pop_es",     "pop_ss", "pop_ds", "les",      "lds",   "lss",     "call_far",
+        "jmp_far",     "retf",       "iret",   "lar",    "lsl",      "verr",  "verw",    "int",
+        "int1",        "pusha",      "enter",  "popa",   "rcpps",    "rcpss", "rsqrtps", "rsqrtss",
+        "maskmovq",    "maskmovdqu", NULL};
     if (x86_case_is(i->row, names) || (i->mode == 8 && i->op[0].base == X86_RIP)) {
         return false;
     }
