@@ -97,6 +97,20 @@ static int sync_data(int fd)
     return n < 0 ? -errno : 0;
 }
 
+/* Zeros behind the end make a file longer, as all writes do. The last byte is ours alone. */
+static int reach_end(const struct block_request *r)
+{
+    const uint64_t end = r->place + r->bytes;
+    if (!r->leaf || !r->leaf->grows || r->bytes == 0 || end <= block_node_size(r->leaf)) {
+        return 0;
+    }
+    ssize_t n;
+    do {
+        n = pwrite(r->leaf->fd_any, "", 1, (off_t)(end - 1));
+    } while (n < 0 && errno == EINTR);
+    return n == 1 ? 0 : n < 0 ? -errno : -ENOSPC;
+}
+
 static int zero(struct block_request *r)
 {
     int status = -EOPNOTSUPP;
@@ -108,6 +122,9 @@ static int zero(struct block_request *r)
     }
     if (unsupported(status)) {
         status = write_zeros(r);
+    }
+    if (status == 0) {
+        status = reach_end(r);
     }
     return status == 0 && (r->flags & BLOCK_FUA) ? sync_data(r->fd) : status;
 }

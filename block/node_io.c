@@ -37,7 +37,7 @@ static int host(struct block_node *n, struct block_request *r)
     r->progress = 0;
     block_choose_fd(r);
     int status = block_host_sync(r);
-    if (status == 0 && r->op != BLOCK_READ && n->grows) {
+    if (status == 0 && (r->op == BLOCK_WRITE || r->op == BLOCK_WRITE_ZEROES) && n->grows) {
         block_node_grown(n, r->offset + r->bytes);
     }
     return status;

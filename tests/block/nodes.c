@@ -46,6 +46,28 @@ static struct block_node *open_json(struct block_graph *g, const char *text,
     return n;
 }
 
+/* ---- files */
+
+TEST(zeros_behind_the_end_make_a_file_longer_and_discards_do_not)
+{
+    for (unsigned unmap = 0; unmap < 2; unmap++) {
+        struct error e = {{0}};
+        struct stat st;
+        make_file(4096);
+        struct block_graph *g = block_graph_create();
+        struct block_node *n = open_json(g, "{\"driver\":\"file\",\"filename\":\"%\"}", &rw, &e);
+        REQUIRE(n != NULL);
+        CHECK_EQ(block_node_discard(n, MIB, 4096), 0);
+        CHECK_EQ(block_node_size(n), 4096);
+        CHECK_EQ(block_node_zero(n, MIB - 100, 100, unmap ? BLOCK_MAY_UNMAP : 0), 0);
+        CHECK_EQ(block_node_size(n), MIB);
+        CHECK(stat(path, &st) == 0 && st.st_size == MIB);
+        block_node_close(n);
+        block_graph_destroy(g);
+        unlink(path);
+    }
+}
+
 /* ---- opening */
 
 TEST(options_make_a_node_of_its_children)
