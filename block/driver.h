@@ -103,6 +103,7 @@ struct block_extent {
     struct block_node *node; /* DATA, NEW; a child */
     uint64_t offset;         /* in node */
     uint64_t bytes;          /* from the offset asked for; the core cuts what is too long */
+    uint32_t packed_bytes;   /* PACKED: how many decode() needs; the driver's own */
 };
 
 /* ---- a driver */

@@ -8,6 +8,7 @@
 
 /* X(variable): a const struct block_driver of that name. raw takes every image. */
 #define BLOCK_DRIVERS(X)                                                                           \
+    X(block_qcow2_driver)                                                                          \
     X(block_raw_driver)                                                                            \
     X(block_file_driver)                                                                           \
     X(block_nbd_driver)                                                                            \

@@ -235,7 +235,9 @@ static bool open_backing(struct block_node *n, const json_t *given, struct error
                                       (struct perms){BLOCK_PERM_READ, BLOCK_PERM_READ}, e);
     json_decref(spec);
     if (!good) {
-        error_prefix(e, "the backing file of %s: ", block_node_file(n));
+        if (strncmp(e->text, "the backing file of ", 20) != 0) { /* of a long chain the last one */
+            error_prefix(e, "the backing file of %s: ", block_node_file(n));
+        }
         return false;
     }
     n->backing = n->children[n->child_count - 1].node;

@@ -30,6 +30,72 @@ TEST(raw_survives_power_cuts)
     survive(&(struct power_cut_plan){.format = "raw", .disk_bytes = MIB, .operations = 300});
 }
 
+TEST(qcow2_survives_power_cuts)
+{
+    survive(&(struct power_cut_plan){.format = "qcow2", .disk_bytes = MIB, .operations = 300});
+}
+
+/* Tables of both kinds grow on the way, and leave memory. */
+TEST(qcow2_with_small_clusters_and_caches_survives_power_cuts)
+{
+    survive(
+        &(struct power_cut_plan){.format = "qcow2",
+                                 .options = "{\"cluster_size\": 512, \"refcount_bits\": 64}",
+                                 .open = "{\"l2-cache-size\": 2048, \"refcount-cache-size\": 2048}",
+                                 .disk_bytes = MIB,
+                                 .operations = 300});
+}
+
+TEST(qcow2_with_extended_l2_survives_power_cuts)
+{
+    survive(
+        &(struct power_cut_plan){.format = "qcow2",
+                                 .options = "{\"cluster_size\": \"16K\", \"extended_l2\": true}",
+                                 .disk_bytes = MIB,
+                                 .operations = 300});
+}
+
+/* The refcounts that were held back are made anew when the image is opened. */
+TEST(qcow2_with_lazy_refcounts_survives_power_cuts)
+{
+    survive(
+        &(struct power_cut_plan){.format = "qcow2",
+                                 .options = "{\"cluster_size\": \"4K\", \"lazy_refcounts\": true}",
+                                 .disk_bytes = MIB,
+                                 .operations = 300});
+}
+
+TEST(qcow2_of_version_2_survives_power_cuts)
+{
+    survive(&(struct power_cut_plan){.format = "qcow2",
+                                     .options = "{\"cluster_size\": \"4K\", \"compat\": \"0.10\"}",
+                                     .disk_bytes = MIB,
+                                     .operations = 300});
+}
+
+/* Snapshots come and go; none is gone back to, so that the disk is what was written. */
+static bool some_snapshots(struct block_node *n, unsigned operation, struct error *e)
+{
+    char name[16], old[16];
+    if (operation % 20) {
+        return true;
+    }
+    snprintf(name, sizeof(name), "s%u", operation);
+    snprintf(old, sizeof(old), "s%u", operation - 40);
+    return block_node_snapshot_create(n, &(struct block_snapshot){.name = name}, e) &&
+           (operation <= 40 || block_node_snapshot_delete(n, old, e));
+}
+
+TEST(qcow2_survives_power_cuts_while_snapshots_are_made)
+{
+    survive(&(struct power_cut_plan){.format = "qcow2",
+                                     .options = "{\"cluster_size\": \"4K\"}",
+                                     .disk_bytes = MIB,
+                                     .operations = 200,
+                                     .repair = true,
+                                     .extra = some_snapshots});
+}
+
 /* ---- the harness itself notices */
 
 /* A driver that says that a flush is done, and does none. */

@@ -538,8 +538,8 @@ TEST(what_cannot_be_opened_says_why)
     CHECK(strstr(e.text, "is empty") != NULL);
     drop_image();
     make_image(512);
-    CHECK(!open_with(&e, "format=qcow2", NULL));
-    CHECK(strstr(e.text, "'qcow2' is not supported") != NULL);
+    CHECK(!open_with(&e, "format=qed", NULL));
+    CHECK(strstr(e.text, "'qed' is not supported") != NULL);
     CHECK(!open_with(&e, "cache=writebakc", NULL));
     CHECK(strstr(e.text, "did you mean 'writeback'") != NULL);
     CHECK(!open_with(&e, "aio=posix", NULL));

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Compressed clusters of qcow2: raw deflate with a window of 4 KiB, or a zstd frame. They are
+ * packed one behind the other, a host cluster has parts of several.
+ */
+#include <errno.h>
+#include <string.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include "base/bits.h"
+#include "base/mem.h"
+#include "block/qcow2.h"
+
+/* ---- one cluster: bytes written, or 0: it did not become smaller, or is damaged */
+
+static size_t deflate_all(const void *from, size_t bytes, void *to, size_t room)
+{
+    z_stream s = {0};
+    if (deflateInit2(&s, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -12, 9, Z_DEFAULT_STRATEGY) != Z_OK) {
+        return 0;
+    }
+    s.next_in = (Bytef *)(uintptr_t)from;
+    s.avail_in = (uInt)bytes;
+    s.next_out = to;
+    s.avail_out = (uInt)room;
+    const int result = deflate(&s, Z_FINISH);
+    const size_t made = room - s.avail_out;
+    deflateEnd(&s);
+    return result == Z_STREAM_END ? made : 0;
+}
+
+/* Writers with a larger window than they should have are read, too. */
+static size_t inflate_all(const void *from, size_t bytes, void *to, size_t room)
+{
+    z_stream s = {0};
+    if (inflateInit2(&s, -15) != Z_OK) {
+        return 0;
+    }
+    s.next_in = (Bytef *)(uintptr_t)from;
+    s.avail_in = (uInt)bytes;
+    s.next_out = to;
+    s.avail_out = (uInt)room;
+    const int result = inflate(&s, Z_FINISH);
+    const size_t made = room - s.avail_out;
+    inflateEnd(&s);
+    return result == Z_STREAM_END || (result == Z_BUF_ERROR && made == room) ? made : 0;
+}
+
+static size_t zstd_all(const void *from, size_t bytes, void *to, size_t room)
+{
+    const size_t made = ZSTD_compress(to, room, from, bytes, ZSTD_CLEVEL_DEFAULT);
+    return ZSTD_isError(made) ? 0 : made;
+}
+
+/* Behind the frame are bytes of others. */
+static size_t unzstd_all(const void *from, size_t bytes, void *to, size_t room)
+{
+    ZSTD_DCtx *d = ZSTD_createDCtx();
+    ZSTD_inBuffer in = {from, bytes, 0};
+    ZSTD_outBuffer out = {to, room, 0};
+    while (d && out.pos < room) {
+        const size_t before = in.pos + out.pos;
+        if (ZSTD_isError(ZSTD_decompressStream(d, &out, &in)) || in.pos + out.pos == before) {
+            break;
+        }
+    }
+    ZSTD_freeDCtx(d);
+    return out.pos;
+}
+
+static bool unpack(const struct qcow2 *q, const void *from, size_t bytes, void *to)
+{
+    const size_t room = q->cluster_bytes;
+    return (q->h.compression == QCOW2_ZSTD ? unzstd_all(from, bytes, to, room)
+                                           : inflate_all(from, bytes, to, room)) == room;
+}
+
+int qcow2_decode(struct block_node *n, uint64_t offset, const struct block_extent *x, void *bytes,
+                 size_t length)
+{
+    const struct qcow2 *q = n->state;
+    const size_t in = (size_t)(offset & (q->cluster_bytes - 1));
+    const bool whole = length == q->cluster_bytes;
+    uint8_t *packed = mem_try_alloc(x->packed_bytes);
+    uint8_t *cluster = whole ? bytes : mem_try_alloc(q->cluster_bytes);
+    int status = packed && cluster && in + length <= q->cluster_bytes ? 0 : -ENOMEM;
+    block_debug_event(n, "read_compressed");
+    status = status < 0 ? status : block_node_read(n->file, x->offset, packed, x->packed_bytes);
+    if (status == 0 && !unpack(q, packed, x->packed_bytes, cluster)) {
+        status = -EIO;
+    }
+    if (status == 0 && !whole) {
+        memcpy(bytes, cluster + in, length);
+    }
+    mem_free(packed);
+    if (!whole) {
+        mem_free(cluster);
+    }
+    return status;
+}
+
+/* ---- writing */
+
+static int link_packed(struct block_node *n, uint64_t offset, uint64_t place, size_t packed)
+{
+    struct qcow2 *q = n->state;
+    const struct qcow2_entry e = {.packed = true, .place = place, .packed_bytes = (uint32_t)packed};
+    struct qcow2_table *t;
+    struct qcow2_entry old;
+    int status = qcow2_slice_get(n, offset, true, &t);
+    os_mutex_lock(&n->tables);
+    if (status == 0) {
+        const uint64_t index = qcow2_slice_index(q, offset);
+        qcow2_entry_get(q, t->bytes, index, &old);
+        qcow2_free_entry(n, &old, false);
+        qcow2_entry_put(q, t->bytes, index, &e);
+        qcow2_table_touch(n, &q->l2, t, (uint32_t)(index * q->entry_bytes), q->entry_bytes);
+        qcow2_bitmaps_mark(q, offset, q->cluster_bytes);
+    } else {
+        qcow2_free_entry(n, &e, false);
+    }
+    os_mutex_unlock(&n->tables);
+    return status;
+}
+
+static int write_cluster(struct block_node *n, uint64_t offset, const uint8_t *bytes, uint8_t *room,
+                         size_t length)
+{
+    const struct qcow2 *q = n->state;
+    const struct iovec iov = {(void *)(uintptr_t)bytes, length};
+    uint64_t place;
+    block_slow_leave(n); /* others pack meanwhile */
+    const size_t packed = q->h.compression == QCOW2_ZSTD
+                              ? zstd_all(bytes, q->cluster_bytes, room, q->cluster_bytes - 1)
+                              : deflate_all(bytes, q->cluster_bytes, room, q->cluster_bytes - 1);
+    block_slow_enter(n);
+    if (packed == 0) {
+        return qcow2_write(n, offset, &iov, 1, length, 0);
+    }
+    int status = qcow2_alloc_packed(n, (uint32_t)packed, &place);
+    if (status < 0) {
+        return status;
+    }
+    block_debug_event(n, "write_compressed");
+    status = block_node_write(n->file, place, room, packed, 0);
+    if (status < 0) {
+        os_mutex_lock(&n->tables);
+        qcow2_free_entry(
+            n,
+            &(struct qcow2_entry){.packed = true, .place = place, .packed_bytes = (uint32_t)packed},
+            false);
+        os_mutex_unlock(&n->tables);
+        return status;
+    }
+    return link_packed(n, offset, place, packed);
+}
+
+int qcow2_write_packed(struct block_node *n, uint64_t offset, const void *bytes, size_t length)
+{
+    const struct qcow2 *q = n->state;
+    uint8_t *room = mem_try_alloc(q->cluster_bytes), *last = NULL;
+    int status = q->has_data_file ? -ENOTSUP : room ? 0 : -ENOMEM;
+    status = status < 0 ? status : qcow2_bitmaps_begin(n);
+    for (size_t done = 0; done < length && status == 0; done += q->cluster_bytes) {
+        const uint8_t *from = (const uint8_t *)bytes + done;
+        size_t some = length - done < q->cluster_bytes ? length - done : q->cluster_bytes;
+        if (some < q->cluster_bytes) {
+            last = mem_try_alloc(q->cluster_bytes);
+            if (last) {
+                memcpy(last, from, some);
+            }
+            from = last;
+        }
+        if (!is_aligned(offset + done, q->cluster_bytes) ||
+            (some < q->cluster_bytes && offset + length != n->size_bytes)) {
+            status = -EINVAL;
+        }
+        status = status < 0 ? status : !from ? -ENOMEM : qcow2_make_room(n);
+        status = status < 0 ? status : write_cluster(n, offset + done, from, room, some);
+    }
+    mem_free(last);
+    mem_free(room);
+    return status;
+}
