@@ -40,8 +40,12 @@ static void note(struct recorder *r, struct record what)
     }
 }
 
-static int fails(struct recorder *r)
+/* The write of [.., end). */
+static int fails(struct recorder *r, uint64_t end)
 {
+    if (r->most && end > r->most) {
+        return -EFBIG;
+    }
     return r->fail_after && --r->fail_after == 0 ? r->fail_with : 0;
 }
 
@@ -66,7 +70,7 @@ static int recorder_write(struct block_node *n, uint64_t offset, const struct io
 {
     struct recorder *r = n->state;
     os_mutex_lock(&r->lock);
-    int status = fails(r);
+    int status = fails(r, offset + bytes);
     if (status == 0) {
         make_room(n, offset + bytes);
         block_iov_get(iov, count, 0, r->file + offset, (size_t)bytes);
@@ -82,7 +86,7 @@ static int recorder_zero(struct block_node *n, uint64_t offset, uint64_t bytes, 
     struct recorder *r = n->state;
     (void)flags;
     os_mutex_lock(&r->lock);
-    int status = fails(r);
+    int status = fails(r, offset + bytes);
     if (status == 0) {
         make_room(n, offset + bytes);
         memset(r->file + offset, 0, (size_t)bytes);
@@ -105,7 +109,7 @@ static int recorder_flush(struct block_node *n)
 {
     struct recorder *r = n->state;
     os_mutex_lock(&r->lock);
-    int status = fails(r);
+    int status = fails(r, 0);
     if (status == 0 && !r->lose_flushes) {
         note(r, (struct record){.kind = RECORD_FLUSH});
     }
@@ -117,7 +121,10 @@ static bool recorder_resize(struct block_node *n, uint64_t bytes, enum block_pre
                             struct error *e)
 {
     struct recorder *r = n->state;
-    (void)how, (void)e;
+    (void)how;
+    if (r->most && bytes > r->most) {
+        return error_set(e, "the file would be too long");
+    }
     os_mutex_lock(&r->lock);
     if (bytes < n->size_bytes) {
         memset(r->file + bytes, 0, (size_t)(n->size_bytes - bytes));
