@@ -12,7 +12,7 @@ need_guest hotplug_arm64
 PATH=$PATH:/usr/sbin:/sbin
 rm -rf "$work"
 mkdir -p "$work" || exit 2
-initrd_with "$work/initrd" "$work/tree" virtio_pci virtio_net virtio_blk virtio_rng virtio_console qemu_fw_cfg || exit 2
+initrd_with "$work/initrd" "$work/tree" virtio_pci virtio_net virtio_blk virtio_rng virtio_console qemu_fw_cfg gpio_keys evdev || exit 2
 truncate -s 16M "$work/disk.img"
 
 # gone ID: the machine has no such device, soon
@@ -124,6 +124,14 @@ monitor "device_del v4"
 power 0
 gone v4
 must 60 "$order" ''
+passed
+
+name=the_power_button_is_a_key_of_the_device_tree
+echo "# $name"
+must 20 '(head -c 24 /dev/input/event0 > /tmp/key) & cat /sys/class/input/event0/device/name' gpio-keys
+monitor system_powerdown
+must 60 'until [ -s /tmp/key ]; do sleep 1; done; tail -c 8 /tmp/key > /tmp/event'
+must 20 'printf "\001\000\164\000\001\000\000\000" | cmp - /tmp/event' # EV_KEY, KEY_POWER, pressed
 passed
 
 name=what_cannot_come_says_why
