@@ -200,8 +200,8 @@ variant-%: $(BUILD)-%/config.mk
 $(BUILD)-%/config.mk: configure
 	./configure --build-dir=$(BUILD)-$* $(FLAGS_$*)
 
-guests:
-	@tests/guests/fetch.sh $(CACHE) $(shell sed -n 's/^[a-z0-9_]* //p' tests/guests/wanted)
+guests: all
+	@BUILD=$(BUILD) tests/guests/fetch.sh $(CACHE) $(shell sed -n 's/^[a-z0-9_]* //p' tests/guests/wanted)
 oracle:
 	@tests/guests/fetch.sh $(CACHE) qemu10
 

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 # fetch.sh CACHE WHAT...
 # Fetches into CACHE, by Debian package name, what tests and measurements run: arm64 (kernel and installer of that
-# architecture), firmware (UEFI and U-Boot for arm64), userland (an arm64 initramfs with Python and its tests), picolibc (a C library for bare metal), qemu10 (QEMU 10 and qemu-user, to compare with),
-# bench, wide, languages (arm64 initramfs of the sets of workloads).
+# architecture), firmware (UEFI and U-Boot for arm64), userland (an arm64 initramfs with Python and its tests), disk (Debian
+# for arm64, set up by the dragoman of $BUILD), picolibc (a C library for bare metal), qemu10 (QEMU 10 and qemu-user, to
+# compare with), bench, wide, languages (arm64 initramfs of the sets of workloads).
 # What is there already is kept and needs no network.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -ge 2 ] || { sed -n '3,7s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 2 ] || { sed -n '3,8s/^# //p' "$0" >&2; exit 2; }
 mkdir -p "$1"
 cache=$(cd "$1" && pwd)
 shift
@@ -41,6 +42,12 @@ for what; do
         echo "fetching picolibc for arm64 into $cache"
         quietly "$cache/picolibc.log" "$here/mkpicolibc.sh" "$cache"
         ;;
+    disk)
+        [ -e "$cache/arm64/disk.raw" ] && continue
+        "$0" "$cache" arm64
+        echo "building a disk with Debian for arm64 in $cache; its packages are set up by the guest itself"
+        quietly "$cache/disk.log" "$here/mkdisk.sh" "$cache" "${BUILD:-build}/dragoman-system-aarch64"
+        ;;
     userland)
         [ -e "$cache/arm64/userland.cpio" ] && continue
         echo "fetching Python for arm64 and its tests into $cache"
@@ -53,6 +60,6 @@ for what; do
         echo "building the workloads' initramfs ($set_) from Debian's arm64 packages in $cache"
         quietly "$cache/bench.log" "$here/../bench/mkbench.sh" "$cache" arm64 "$here/../bench/$set_"
         ;;
-    *) echo "fetch.sh: no guest $what; there are arm64, firmware, userland, picolibc, qemu10, bench, wide and languages" >&2; exit 2 ;;
+    *) echo "fetch.sh: no guest $what; there are arm64, firmware, userland, disk, picolibc, qemu10, bench, wide and languages" >&2; exit 2 ;;
     esac
 done

@@ -3,7 +3,7 @@
 #
 # module_order DIR MODULE...   prints the files of these modules below DIR, each after those that it needs
 # initrd_with OUT TREE MODULE...  OUT: the installer's initrd, then TREE/ with /test/init, which loads the modules and
-#                              starts a shell. Boot with rdinit=/test/init.
+#                              starts a shell, or what TREE/test/then has for one. Boot with rdinit=/test/init.
 
 module_order() {
     local dir=$1 name file
@@ -35,7 +35,7 @@ initrd_with() {
 	for module in $(cat /test/order); do
 	    insmod $module || echo "insmod $module failed"
 	done
-	exec sh
+	exec sh $(ls /test/then 2> /dev/null)
 	INIT
     chmod 755 "$tree/test/init"
     (cd "$tree" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) | gzip -1 | cat "$initrd" - > "$out"
