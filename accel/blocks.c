@@ -737,8 +737,13 @@ struct block *block_short(struct vcpu *v, uint64_t pc, uint32_t limit)
     return b;
 }
 
+/* Rounds end on all threads, and only where there is one are there any to forget: without them
+ * nothing may be written here. */
 void block_forget_short(struct tcg *a)
 {
+    if (!a->short_count) {
+        return;
+    }
     const unsigned count = shorts_are_last(a) ? a->short_count : 0;
 
     for (struct block *b = a->short_block; b < a->short_block + count; b++) {

@@ -7,6 +7,7 @@
 
 #include "accel/blocks.h"
 #include "accel/context.h"
+#include "accel/round.h"
 #include "accel/tcg.h"
 #include "base/atomic.h"
 #include "base/bits.h"
@@ -180,6 +181,42 @@ TEST(vcpus_translate_different_pages_at_once)
 TEST(vcpus_translate_the_same_pages_at_once)
 {
     compare(true);
+}
+
+/* The first vCPU has nothing to do, and ends one round after the other meanwhile. */
+static void translate_or_end_rounds(void *opaque)
+{
+    struct vcpu *v = opaque;
+
+    if (v->index) {
+        translate_part(v);
+        atomic_fetch_add(&t.ended, 1);
+        return;
+    }
+    while (atomic_load(&t.ended) < VCPUS - 1) {
+        tcg_run(v);
+    }
+}
+
+/* Two blocks that are kept in the same place are one that cannot be dropped. */
+static void end_rounds(bool interpreter)
+{
+    set_up(64u << 20, interpreter);
+    atomic_store(&t.board->vcpus[0]->halted, true);
+    on_all(translate_or_end_rounds);
+    CHECK_EQ(t.full, 0);
+    CHECK_EQ(t.a->block_count, t.a->translated_blocks);
+    tear_down();
+}
+
+TEST(rounds_that_end_take_no_block_from_those_who_translate)
+{
+    end_rounds(false);
+}
+
+TEST(rounds_that_end_take_no_block_from_those_who_interpret)
+{
+    end_rounds(true);
 }
 
 /* A cache with room for one compiler, and then for nothing: each finds out, and begins anew. */
