@@ -202,7 +202,7 @@ void accel_forget(struct accel *a)
     for (unsigned i = 0; i < a->count; i++) {
         accel_forget_vcpu(a->vcpus[i]);
     }
-    a->slice_of = NULL;
+    atomic_set(&a->slice_of, (struct vcpu *)NULL);
     if (a->config.counted) {
         counted_forget(a);
     }

@@ -61,7 +61,7 @@ static uint64_t granules_of(const struct code_page *p)
 static void release(struct tcg *a, const uint8_t *host)
 {
     dirty_code_release(dirty_of(a), a->guests_slot, host);
-    a->releases++;
+    atomic_add(&a->releases, 1);
 }
 
 /* Looks at what is left in the page at host. */
