@@ -36,7 +36,8 @@ static const struct {
     {SLEEP + 4, 0x91000463}, /* add x3, x3, #1 */
     {SLEEP + 8, 0x17fffffe}, /* b SLEEP */
     {CALL, 0xd4000002},      /* hvc #0 */
-    {CALL + 4, 0x17fffff9},  /* b LOOP */
+    {CALL + 4, 0xaa0003e4},  /* mov x4, x0 */
+    {CALL + 8, 0x17fffff8},  /* b LOOP */
     {IRQ, 0x91000442},       /* add x2, x2, #1 */
     {IRQ + 4, 0x14000000},   /* b . */
 };
@@ -235,10 +236,11 @@ static void second(void)
     cpu(0)->x[1] = 1;
     cpu(0)->x[2] = BASE + LOOP;
     cpu(0)->x[3] = 0;
+    cpu(0)->x[4] = 1;
     t.board->vcpus[0]->cls->set_pc(t.board->vcpus[0], BASE + CALL);
     CHECK(reaches(&cpu(1)->x[0], 100));
     CHECK(reaches(&cpu(0)->x[0], 100));
-    CHECK(cpu(0)->x[0] < 0xc4000003); /* success, and from there on */
+    CHECK_EQ(cpu(0)->x[4], 0); /* success */
 }
 
 TEST(guest_starts_its_second_vcpu)
