@@ -473,6 +473,16 @@ static bool is_stale(const struct tcg *a, const struct block *blk, const struct 
             (blk->second_bytes && dropped_since(a, m->drops, blk->second_pa, blk->second_bytes)));
 }
 
+static bool is_rewritten(struct vcpu *v, const struct place *p, const struct block *blk)
+{
+    for (unsigned n = 0; n < p->pages && tcg_of(v)->accel->tracks_code; n++) {
+        if (!track_is_fresh(v, &p->hit[n], blk)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Publishes blk, which was made from p; or gives what another vCPU has published meanwhile. */
 static struct block *publish(struct vcpu *v, struct block *blk, const struct place *p,
                              const struct making *m)
@@ -489,7 +499,7 @@ static struct block *publish(struct vcpu *v, struct block *blk, const struct pla
         const struct host_mark behind = host_mark(m->lent->c);
         perf_block(a->perf, v, blk, &m->before, &behind);
     }
-    const bool stale = is_stale(a, blk, m);
+    const bool stale = is_stale(a, blk, m) || is_rewritten(v, p, blk);
     blk->valid = note_code(v, p) && !stale;
     if (blk->valid) {
         insert(a, blk);
@@ -506,12 +516,11 @@ static struct block *translate(struct vcpu *v, const struct place *p)
     struct tcg *a = tcg_of(v)->accel;
     const bool kept = is_kept(tcg_of(v)) && can_be_kept(v, p), tracked = a->tracks_code && kept;
     struct making m = {.apart = kept && a->parallel};
-    uint64_t granules[2];
     bool begun[2] = {false, false}, all = true;
 
     m.lent = a->host ? compilers_borrow(a, v->index) : NULL;
     for (unsigned n = 0; n < p->pages && tracked; n++) {
-        begun[n] = track_begin(v, &p->hit[n], &granules[n]);
+        begun[n] = track_begin(v, &p->hit[n]);
         all = all && begun[n];
     }
     struct block *b = make_block(v, p, &m);
@@ -522,7 +531,7 @@ static struct block *translate(struct vcpu *v, const struct place *p)
     }
     for (unsigned n = 0; n < 2; n++) {
         if (begun[n]) {
-            track_end(v, &p->hit[n], granules[n], b);
+            track_end(v, &p->hit[n], b);
         }
     }
     if (m.lent) {

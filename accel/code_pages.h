@@ -19,11 +19,10 @@ struct tcg;
 struct code_page {
     struct block *first; /* by block_on_page */
     uint64_t pa;
-    const uint8_t *host;         /* writes are tracked: where its blocks' bytes are */
-    struct code_page *next_same; /* another physical page that shows the same memory */
-    unsigned hits;               /* stores to its code since something was translated */
-    uint32_t id;                 /* in the words of code_slots.moved */
-    unsigned modes;              /* known; of more than there is room for all code is movable */
+    struct tracked_page *tracked; /* writes are tracked: where its blocks' bytes are */
+    struct code_page *next_same;  /* another physical page that shows the same memory */
+    uint32_t id;                  /* in the words of code_slots.moved */
+    unsigned modes;               /* known; of more than there is room for all code is movable */
     struct {
         uint64_t mode, page;
     } met[CODE_PAGE_MODES];

@@ -5,7 +5,8 @@
  * A block is built and compiled without the translate lock: the builder is the vCPU's, the compiler
  * is borrowed, its segment of the cache is its own, and the guest's bytes are read once. What
  * others do meanwhile is looked at when the block is published, under the lock again: the same
- * block may have been made, the map of memory changed, or the bytes declared stale (`dropped`).
+ * block may have been made, the map of memory changed, or the bytes declared stale (`dropped`) or
+ * written (track.c).
  * There is a compiler for each thread, or as many as the cache has room for.
  */
 #include "accel/compilers.h"

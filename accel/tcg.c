@@ -171,8 +171,7 @@ static void init(struct tcg *a)
     os_cond_init(&a->compiler_free);
     space_tags_create(a);
     a->tracks_code = choose_tracking(a);
-    /* Where writes are tracked the lock keeps whoever writes to a page from what is made of it. */
-    a->parallel = accel_thread_count(&a->base) > 1 && !a->tracks_code;
+    a->parallel = accel_thread_count(&a->base) > 1;
     a->code_align = a->base.vcpus[0]->cls->ir->code_align;
     os_random(&a->spoiled_key, sizeof(a->spoiled_key));
     a->spoiled_key = (a->spoiled_key & mask64(52)) | (uint64_t)0x7ff << 52;

@@ -84,7 +84,7 @@ struct tcg {
     bool tracks_code;                     /* writes to code are seen (track.c): */
     unsigned guests_slot;                 /* of dirty_add_guests */
     bool attached;                        /* it has one */
-    struct hash *tracked;                 /* page of host memory → first struct code_page */
+    struct hash *tracked;                 /* page of host memory → struct tracked_page */
     uint32_t releases;                    /* pages of the host's that have no code any longer */
     uint32_t next_code_page;
     struct code_region regions[CODE_REGIONS];

@@ -11,8 +11,10 @@
  * and when there is none the page may be opened again.
  *
  * Before a block is made from a page that was not protected, the page is closed, and all vCPUs that
- * may have had it open have answered. While its bytes are read all granules count as code. So
- * whoever writes then waits for the translate lock, and drops the new block.
+ * may have had it open have answered. While its bytes are read, by however many vCPUs without the
+ * translate lock, all granules count as code. So whoever writes then comes for the lock, and notes
+ * where; a block that is to be published looks whether its own granules are among them. What is
+ * written once it is published finds it as any other.
  *
  * A store into the block that runs is refused: the block is left at that instruction, which is
  * executed alone (round.c), as one that meets a watchpoint is. What follows is then looked up anew.
@@ -22,6 +24,7 @@
 #include "accel/context.h"
 #include "accel/tcg.h"
 #include "base/atomic.h"
+#include "base/mem.h"
 
 #define PAGE_MASK (~(uint64_t)(GUEST_PAGE_SIZE - 1))
 #define HITS_AT_MOST 4 /* stores to a page's code before all of it goes */
@@ -44,6 +47,28 @@ static uint64_t key_of(const uint8_t *host)
 
 /* ---- what is in a page */
 
+/* A page of host memory with blocks, or from which some are made. */
+struct tracked_page {
+    const uint8_t *host;
+    struct code_page *first; /* the physical pages that show it */
+    uint64_t granules;       /* with code */
+    uint64_t written;        /* since somebody reads it */
+    unsigned readers;        /* vCPUs that make a block */
+    unsigned hits;           /* stores to its code since something was translated */
+};
+
+static struct tracked_page *page_at(struct tcg *a, const uint8_t *host)
+{
+    struct tracked_page *t = hash_get(a->tracked, key_of(host));
+
+    if (!t) {
+        t = mem_alloc(sizeof(*t));
+        t->host = host;
+        hash_put(a->tracked, key_of(host), t);
+    }
+    return t;
+}
+
 static uint64_t granules_of(const struct code_page *p)
 {
     uint64_t all = 0;
@@ -64,37 +89,41 @@ static void release(struct tcg *a, const uint8_t *host)
     atomic_add(&a->releases, 1);
 }
 
-/* Looks at what is left in the page at host. */
-static void update(struct tcg *a, const uint8_t *host)
+/* Writers learn what is left in a page, unless all of it counts. */
+static void settle(struct tcg *a, const struct tracked_page *t)
 {
-    const uint64_t granules = granules_of(hash_get(a->tracked, key_of(host)));
-
-    if (granules) {
-        dirty_code_end(dirty_of(a), a->guests_slot, host, granules);
+    if (t->readers) {
+        return;
+    }
+    if (t->granules) {
+        dirty_code_end(dirty_of(a), a->guests_slot, t->host, t->granules);
     } else {
-        release(a, host);
+        release(a, t->host);
     }
 }
 
-/* p's memory is another, or none. */
-static void move_page(struct tcg *a, struct code_page *p, const uint8_t *host)
+static void look_again(struct tcg *a, struct tracked_page *t)
 {
-    if (p->host) {
-        struct code_page *first = hash_get(a->tracked, key_of(p->host)), **at = &first;
-        while (*at && *at != p) {
+    t->granules = granules_of(t->first);
+    settle(a, t);
+}
+
+/* p's memory was another, or none. */
+static void move_page(struct tcg *a, struct code_page *p, struct tracked_page *to)
+{
+    struct tracked_page *from = p->tracked;
+
+    if (from) {
+        struct code_page **at = &from->first;
+        while (*at != p) {
             at = &(*at)->next_same;
         }
         *at = p->next_same;
-        if (first) {
-            hash_put(a->tracked, key_of(p->host), first);
-        } else {
-            hash_remove(a->tracked, key_of(p->host));
-        }
-        update(a, p->host);
+        look_again(a, from);
     }
-    p->host = host;
-    p->next_same = hash_get(a->tracked, key_of(host));
-    hash_put(a->tracked, key_of(host), p);
+    p->tracked = to;
+    p->next_same = to->first;
+    to->first = p;
 }
 
 void track_insert(struct tcg *a, struct code_page *p, const uint8_t *host)
@@ -102,16 +131,16 @@ void track_insert(struct tcg *a, struct code_page *p, const uint8_t *host)
     if (!a->tracks_code) {
         return;
     }
-    if (p->host != host) {
-        move_page(a, p, host);
+    if (!p->tracked || p->tracked->host != host) {
+        move_page(a, p, page_at(a, host));
     }
-    p->hits = 0;
+    p->tracked->hits = 0;
 }
 
 void track_dropped(struct tcg *a, struct code_page *p)
 {
-    if (p->host) {
-        update(a, p->host);
+    if (p->tracked) {
+        look_again(a, p->tracked);
     }
 }
 
@@ -119,10 +148,12 @@ void track_forget(struct tcg *a)
 {
     size_t at = 0;
     uint64_t host;
-    void *p;
+    void *t;
 
-    while (hash_next(a->tracked, &at, &host, &p)) {
+    while (hash_next(a->tracked, &at, &host, &t)) {
+        assert(!((struct tracked_page *)t)->readers);
         release(a, (const uint8_t *)(uintptr_t)host);
+        mem_free(t);
     }
     hash_clear(a->tracked);
 }
@@ -155,23 +186,43 @@ bool track_protected(struct vcpu *v, const struct tlb_hit *hit)
            (dirty_flags(d, hit->host) & (bit | DIRTY_OPEN)) == bit;
 }
 
-bool track_begin(struct vcpu *v, const struct tlb_hit *hit, uint64_t *granules)
+bool track_begin(struct vcpu *v, const struct tlb_hit *hit)
 {
-    const struct tcg *a = tcg_of(v)->accel;
+    struct tcg *a = tcg_of(v)->accel;
 
-    return hit->whole && dirty_code_begin(dirty_of(a), a->guests_slot, page_of(hit), granules);
+    if (!hit->whole || !dirty_code_begin(dirty_of(a), a->guests_slot, page_of(hit))) {
+        return false;
+    }
+    struct tracked_page *t = page_at(a, page_of(hit));
+    if (!t->readers++) {
+        t->written = 0;
+    }
+    return true;
 }
 
-void track_end(struct vcpu *v, const struct tlb_hit *hit, uint64_t granules, const struct block *b)
+static uint64_t granules_at(const struct block *b, const struct tlb_hit *hit)
 {
-    const struct tcg *a = tcg_of(v)->accel;
+    const struct block_part part = block_on_page((struct block *)(uintptr_t)b, hit->pa & PAGE_MASK);
+    return dirty_granules(part.at, part.bytes);
+}
 
+bool track_is_fresh(struct vcpu *v, const struct tlb_hit *hit, const struct block *b)
+{
+    const struct tracked_page *t = page_at(tcg_of(v)->accel, page_of(hit));
+
+    return !(t->written & granules_at(b, hit));
+}
+
+void track_end(struct vcpu *v, const struct tlb_hit *hit, const struct block *b)
+{
+    struct tcg *a = tcg_of(v)->accel;
+    struct tracked_page *t = page_at(a, page_of(hit));
+
+    t->readers--;
     if (b && b->valid) {
-        const struct block_part part = block_on_page((struct block *)(uintptr_t)b,
-                                                     hit->pa & PAGE_MASK);
-        granules |= dirty_granules(part.at, part.bytes);
+        t->granules |= granules_at(b, hit);
     }
-    dirty_code_end(dirty_of(a), a->guests_slot, page_of(hit), granules);
+    settle(a, t);
 }
 
 /* ---- writing */
@@ -194,14 +245,28 @@ bool track_may_store(struct vcpu *v, const struct tlb_hit *hit, uint64_t n)
     return false;
 }
 
-/* n bytes from at on in the memory that p shows. */
-static void drop(struct tcg *a, struct code_page *p, uint64_t at, uint64_t n)
+/* What n bytes from at on in t's memory have held. */
+static void drop(struct tcg *a, struct tracked_page *t, uint64_t at, uint64_t n)
 {
-    if (++p->hits > HITS_AT_MOST) {
+    if (++t->hits > HITS_AT_MOST) {
         at = 0;
         n = GUEST_PAGE_SIZE;
     }
-    block_drop_range(a, p->pa + at, n);
+    for (const struct code_page *p = t->first; p; p = p->next_same) {
+        block_drop_range(a, p->pa + at, n);
+    }
+}
+
+static void page_written(struct tcg *a, struct tracked_page *t, uint64_t at, uint64_t n)
+{
+    const uint64_t granules = dirty_granules(at, n);
+
+    t->written |= granules;
+    if (t->granules & granules) {
+        drop(a, t, at, n);
+    } else {
+        settle(a, t);
+    }
 }
 
 /* Within a page, by dirty.h. */
@@ -215,12 +280,11 @@ void track_code_written(void *opaque, const uint8_t *host, uint64_t n)
     if (!held) {
         os_mutex_lock(&a->translate);
     }
-    struct code_page *p = hash_get(a->tracked, key_of(host - at));
-    if (!p) {
+    struct tracked_page *t = hash_get(a->tracked, key_of(host - at));
+    if (t) {
+        page_written(a, t, at, n);
+    } else {
         release(a, host - at);
-    }
-    for (; p; p = p->next_same) {
-        drop(a, p, at, n);
     }
     if (!held) {
         os_mutex_unlock(&a->translate);

@@ -427,14 +427,14 @@ void dirty_code_closed(struct dirty *d, const uint8_t *host)
     atomic_and(&m->flags[dirty_page(m, host)], (uint8_t)~DIRTY_OPEN);
 }
 
-bool dirty_code_begin(struct dirty *d, unsigned slot, const uint8_t *host, uint64_t *granules)
+bool dirty_code_begin(struct dirty *d, unsigned slot, const uint8_t *host)
 {
     struct dirty_memory *m = dirty_find(d, host);
 
     if (!m || !(atomic_get(&m->flags[dirty_page(m, host)]) & dirty_code_bit(slot))) {
         return false;
     }
-    *granules = atomic_swap(&m->code[dirty_page(m, host)][slot], UINT64_MAX);
+    atomic_set_seq(&m->code[dirty_page(m, host)][slot], UINT64_MAX);
     return true;
 }
 

@@ -186,7 +186,7 @@ static inline unsigned dirty_code_bit(unsigned slot)
 bool dirty_code_protect(struct dirty *d, unsigned slot, const uint8_t *host);
 void dirty_code_closed(struct dirty *d, const uint8_t *host);
 /* Code is read from the page: any write is told of. false: it is not protected. */
-bool dirty_code_begin(struct dirty *d, unsigned slot, const uint8_t *host, uint64_t *granules);
+bool dirty_code_begin(struct dirty *d, unsigned slot, const uint8_t *host);
 void dirty_code_end(struct dirty *d, unsigned slot, const uint8_t *host, uint64_t granules);
 void dirty_code_release(struct dirty *d, unsigned slot, const uint8_t *host); /* it has none */
 

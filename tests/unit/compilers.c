@@ -47,6 +47,8 @@ static const uint32_t words[] = {
     0xd65f03c0, /* ret */
 };
 
+static enum accel_track track = ACCEL_TRACK_OFF;
+
 static void set_up(uint64_t cache_bytes, bool interpreter)
 {
     struct error e = {""};
@@ -54,7 +56,7 @@ static void set_up(uint64_t cache_bytes, bool interpreter)
 
     memset(&t, 0, sizeof(t));
     t.config = (struct accel_config){
-        .cache_bytes = cache_bytes, .interpreter = interpreter, .track_code = ACCEL_TRACK_OFF};
+        .cache_bytes = cache_bytes, .interpreter = interpreter, .track_code = track};
     t.board = test_board_new(&arm_cpu_class, "max", VCPUS, BASE, RAM_BYTES, &e);
     assert(t.board);
     rng_seed(&r, test_seed());
@@ -183,6 +185,14 @@ TEST(vcpus_translate_the_same_pages_at_once)
     compare(true);
 }
 
+TEST(vcpus_translate_at_once_where_writes_are_tracked)
+{
+    track = ACCEL_TRACK_ON;
+    compare(false);
+    compare(true);
+    track = ACCEL_TRACK_OFF;
+}
+
 /* The first vCPU has nothing to do, and ends one round after the other meanwhile. */
 static void translate_or_end_rounds(void *opaque)
 {
@@ -258,8 +268,8 @@ static uint32_t stamp_of(const struct block *b)
     return 0;
 }
 
-/* The first vCPU writes code and says so; the others look for blocks. A block that is still valid
- * when it is found is not older than what its finder knew before. */
+/* The first vCPU writes code and says so, or what it writes is tracked; the others look for blocks.
+ * A block that is still valid when it is found is not older than what its finder knew before. */
 static void change_or_look(void *opaque)
 {
     struct vcpu *v = opaque;
@@ -269,8 +279,13 @@ static void change_or_look(void *opaque)
     if (v->index == 0) {
         for (uint32_t n = 1; n <= CHANGES; n++) {
             const unsigned page = (unsigned)rng_below(&r, array_len(t.known));
-            atomic_set((uint32_t *)(void *)(t.board->ram + page * GUEST_PAGE_SIZE), stamp(n));
-            tcg_flush_code(v, BASE + page * GUEST_PAGE_SIZE, 4);
+            uint32_t *word = (uint32_t *)(void *)(t.board->ram + page * GUEST_PAGE_SIZE);
+            atomic_set(word, stamp(n));
+            if (track == ACCEL_TRACK_ON) {
+                dirty_written(v->memory, word, sizeof(*word));
+            } else {
+                tcg_flush_code(v, BASE + page * GUEST_PAGE_SIZE, 4);
+            }
             atomic_set_seq(&t.known[page], n);
             const unsigned before = atomic_load(&t.looks), wanted = (unsigned)rng_below(&r, 3);
             while (atomic_load(&t.looks) - before < wanted && !atomic_load(&t.full)) {
@@ -295,7 +310,7 @@ static void change_or_look(void *opaque)
     }
 }
 
-TEST(block_is_no_older_than_what_its_finder_knows)
+static void change_code(void)
 {
     set_up(64u << 20, true);
     for (unsigned page = 0; page < array_len(t.known); page++) {
@@ -310,4 +325,16 @@ TEST(block_is_no_older_than_what_its_finder_knows)
     CHECK_EQ(t.full, 0);
     CHECK_EQ(t.stale, 0);
     tear_down();
+}
+
+TEST(block_is_no_older_than_what_its_finder_knows)
+{
+    change_code();
+}
+
+TEST(block_is_no_older_than_the_writes_its_finder_knows)
+{
+    track = ACCEL_TRACK_ON;
+    change_code();
+    track = ACCEL_TRACK_OFF;
 }
