@@ -11,6 +11,8 @@
     X(block_qcow2_driver)                                                                          \
     X(block_raw_driver)                                                                            \
     X(block_file_driver)                                                                           \
+    X(block_http_driver)                                                                           \
+    X(block_https_driver)                                                                          \
     X(block_nbd_driver)                                                                            \
     X(block_host_device_driver)                                                                    \
     X(block_null_co_driver)                                                                        \

@@ -30,6 +30,19 @@ static bool open_sources(const struct command_line *l, struct block_graph *g, st
 
 /* ---- bitmaps */
 
+static bool has_flag(const json_t *bitmap, const char *flag)
+{
+    size_t i;
+    json_t *v;
+    json_array_foreach(json_object_get(bitmap, "flags"), i, v)
+    {
+        if (strcmp(json_string_value(v), flag) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool copy_bitmap(struct block_node *from, struct block_node *to, const json_t *b,
                         struct error *e)
 {
@@ -44,24 +57,24 @@ static bool copy_bitmap(struct block_node *from, struct block_node *to, const js
     r.action = BLOCK_BITMAP_MERGE;
     r.from = from;
     r.from_name = r.name;
-    return block_node_bitmap(to, &r, e);
+    if (!block_node_bitmap(to, &r, e)) {
+        return false;
+    }
+    r.action = BLOCK_BITMAP_DISABLE;
+    return has_flag(b, "auto") || block_node_bitmap(to, &r, e);
 }
 
 static bool copy_bitmaps(const struct command_line *l, struct block_node *from,
                          struct block_node *to, struct error *e)
 {
-    json_t *facts = img_facts(from, e), *b, *flag;
+    json_t *facts = img_facts(from, e), *b;
     const json_t *list = json_object_get(
         json_object_get(json_object_get(facts, "format-specific"), "data"), "bitmaps");
-    size_t i, k;
+    size_t i;
     bool good = facts != NULL;
     json_array_foreach(list, i, b)
     {
-        bool broken = false;
-        json_array_foreach(json_object_get(b, "flags"), k, flag)
-        {
-            broken = broken || strcmp(json_string_value(flag), "in-use") == 0;
-        }
+        const bool broken = has_flag(b, "in-use");
         const char *name = json_string_value(json_object_get(b, "name"));
         if (good && broken && command_given(l, IMG_SKIP_BROKEN)) {
             command_warn("the bitmap '%s' is not up to date, and left out", name);
