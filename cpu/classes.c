@@ -7,7 +7,8 @@
 /* X(variable): a const struct arch. */
 /* clang-format off */
 #define ARCHS(X) \
-    X(aarch64_arch)
+    X(aarch64_arch) \
+    X(x86_64_arch)
 /* clang-format on */
 
 #define DECLARE(variable) extern const struct arch variable;

@@ -6,6 +6,7 @@
 #include "cpu/arch.h"
 #include "cpu/cpu.h"
 
+extern const struct arch x86_64_arch;
 extern const struct cpu_class x86_cpu_class;
 
 /* Input lines of vcpu.interrupt_lines. INTR follows its level; the others are the functions' below,

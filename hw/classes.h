@@ -9,12 +9,14 @@
 /* X(variable): a const struct device_class of that name. */
 #define DEVICE_CLASSES(X)                                                                          \
     X(ged_class)                                                                                   \
+    X(acpi_sleep_class)                                                                            \
     X(lapic_class)                                                                                 \
     X(arm_gicv2m_class)                                                                            \
     X(arm_gicv3_class)                                                                             \
     X(arm_gicv3_its_class)                                                                         \
     X(arm_gic_class)                                                                               \
     X(pflash_cfi01_class)                                                                          \
+    X(fw_cfg_io_class)                                                                             \
     X(fw_cfg_class)                                                                                \
     X(gpex_pcihost_class)                                                                          \
     X(gpex_root_class)                                                                             \
@@ -58,7 +60,7 @@
     X(vmcoreinfo_class)
 
 /* X(variable): a const struct machine_class of that name. */
-#define MACHINE_CLASSES(X) X(virt_machine_class)
+#define MACHINE_CLASSES(X) X(virt_machine_class) X(microvm_machine_class)
 
 #define DECLARE_CLASS(variable) extern const struct device_class variable;
 DEVICE_CLASSES(DECLARE_CLASS)

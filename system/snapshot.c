@@ -88,8 +88,23 @@ static void save_memories(const struct snapshot *s, struct state_writer *w)
     snapshot_memories_free(list, count);
 }
 
+/* Some kinds of CPUs have no state that can be written yet. */
+static bool can_be_saved(const struct machine *m, struct error *e)
+{
+    for (unsigned i = 0; i < m->vcpu_count; i++) {
+        if (!m->vcpus[i]->cls->save) {
+            return error_set(e, "the state of vCPUs of kind '%s' cannot be saved",
+                             m->vcpus[i]->cls->name);
+        }
+    }
+    return true;
+}
+
 bool snapshot_save(const struct snapshot *s, const char *path, struct error *e)
 {
+    if (!can_be_saved(s->machine, e)) {
+        return false;
+    }
     struct state_writer *w = state_writer_open(path, e);
     if (!w) {
         return false;
@@ -394,7 +409,7 @@ bool snapshot_load_from(const struct snapshot *s, const struct state_file *f, bo
                         struct error *e)
 {
     *changed = false;
-    if (load(s, f, changed, e)) {
+    if (can_be_saved(s->machine, e) && load(s, f, changed, e)) {
         return true;
     }
     error_prefix(e, "%s: ", f->path);

@@ -296,6 +296,17 @@ void aml_memory32(struct aml *a, uint32_t base, uint32_t size)
     put_le(a, size, 4);
 }
 
+/* A small resource: its length is in its first byte. */
+void aml_ports(struct aml *a, uint16_t base, uint8_t count)
+{
+    put(a, 0x47);
+    put(a, 1); /* all 16 bits are decoded */
+    put_le(a, base, 2);
+    put_le(a, base, 2);
+    put(a, 1); /* alignment */
+    put(a, count);
+}
+
 void aml_interrupt(struct aml *a, unsigned trigger, uint32_t gsi)
 {
     descriptor(a, 0x89, 6);

@@ -83,6 +83,7 @@ enum {
 };
 void aml_memory32(struct aml *a, uint32_t base, uint32_t size);
 void aml_interrupt(struct aml *a, unsigned trigger, uint32_t gsi);
+void aml_ports(struct aml *a, uint16_t base, uint8_t count);
 /* An edge on that pin of a controller, pulled up. */
 void aml_gpio_int(struct aml *a, unsigned pin, const char *controller);
 /* Windows of a host bridge. translation is from the bus to the CPU. */

@@ -227,3 +227,51 @@ bool acpi_finish(struct acpi_tables *t, struct device *fw_cfg, struct error *e)
     acpi_free(t);
     return good;
 }
+
+/* ---- without firmware */
+
+/* Does what the firmware would for one command; the files are at those places of bytes, which are
+ * at base. */
+static void obey(const uint8_t *c, uint8_t *bytes, const size_t place[2], uint64_t base)
+{
+    const char *in = (const char *)c + 4, *to = in + FW_CFG_NAME_BYTES;
+    uint8_t *file = bytes + place[strcmp(in, TABLES) == 0];
+    const uint8_t *number = c + 4 + FW_CFG_NAME_BYTES;
+    if (load_le32(c) == ADD_POINTER) {
+        number += FW_CFG_NAME_BYTES;
+        uint8_t *at = file + load_le32(number);
+        assert(number[4] == 8);
+        store_le64(at, load_le64(at) + base + place[strcmp(to, TABLES) == 0]);
+    } else if (load_le32(c) == ADD_CHECKSUM) {
+        const uint8_t *from = file + load_le32(number + 4);
+        uint8_t *sum = file + load_le32(number);
+        *sum = 0;
+        unsigned all = 0;
+        for (uint32_t i = 0; i < load_le32(number + 8); i++) {
+            all += from[i];
+        }
+        *sum = (uint8_t)-all;
+    }
+}
+
+/* Checksums are made when all addresses are there. */
+uint8_t *acpi_finish_at(struct acpi_tables *t, uint64_t base, size_t *n)
+{
+    uint8_t *rsdp = make_rsdp(t, add_xsdt(t));
+    const size_t place[2] = {0, 64};
+    *n = place[1] + t->blob.len;
+    uint8_t *bytes = mem_alloc(*n);
+    memcpy(bytes, rsdp, RSDP_BYTES);
+    memcpy(bytes + place[1], t->blob.text, t->blob.len);
+    for (unsigned pass = ADD_POINTER; pass <= ADD_CHECKSUM; pass++) {
+        for (size_t at = 0; at < t->commands.len; at += COMMAND) {
+            const uint8_t *c = (const uint8_t *)t->commands.text + at;
+            if (load_le32(c) == pass) {
+                obey(c, bytes, place, base);
+            }
+        }
+    }
+    mem_free(rsdp);
+    acpi_free(t);
+    return bytes;
+}

@@ -54,14 +54,22 @@ void acpi_command_pointer(struct acpi_tables *t, size_t offset, unsigned bytes, 
 
 /* XSDT and RSDP, and all as files of that fw_cfg device. t is empty then. */
 bool acpi_finish(struct acpi_tables *t, struct device *fw_cfg, struct error *e);
+/* The same without firmware: RSDP, and the tables behind it, as they are in memory at base, which
+ * is aligned to 64. mem_free. */
+uint8_t *acpi_finish_at(struct acpi_tables *t, uint64_t base, size_t *n);
 
 /* ---- tables (tables_platform.c, tables_topology.c) */
 
 /* A definition block: "DSDT" or "SSDT". The code is freed. */
 uint32_t acpi_add_code(struct acpi_tables *t, const char *signature, unsigned revision,
                        struct aml *code);
-/* Hardware-reduced; arm_boot are the flags of 5.2.9.4, 0 where there is no Arm. */
-void acpi_add_fadt(struct acpi_tables *t, uint32_t dsdt, unsigned arm_boot);
+/* Hardware-reduced. */
+struct acpi_platform {
+    unsigned arm_boot;   /* flags of 5.2.9.4; 0 where there is no Arm */
+    unsigned intel_boot; /* of 5.2.9.3 */
+    uint64_t sleep;      /* registers of a device acpi-sleep; 0: none */
+};
+void acpi_add_fadt(struct acpi_tables *t, uint32_t dsdt, const struct acpi_platform *p);
 void acpi_add_mcfg(struct acpi_tables *t, uint64_t ecam, unsigned last_bus);
 
 /* A serial port for consoles: SPCR and DBG2. */

@@ -6,29 +6,43 @@
  */
 #include <string.h>
 
+#include "hw/acpi/sleep.h"
 #include "hw/acpi/tables.h"
 
 enum {
     FADT_BYTES = 276,
+    FADT_INTEL_BOOT = 109,
     FADT_FLAGS = 112,
     FADT_ARM_BOOT = 129,
     FADT_X_DSDT = 140,
+    FADT_SLEEP = 244,
     FADT_HYPERVISOR = 268
 };
 
 #define HARDWARE_REDUCED (1u << 20)
+#define HAS_RESET (1u << 10)
 
 /* All registers of fixed hardware are absent: those fields are zero. */
-void acpi_add_fadt(struct acpi_tables *t, uint32_t dsdt, unsigned arm_boot)
+void acpi_add_fadt(struct acpi_tables *t, uint32_t dsdt, const struct acpi_platform *p)
 {
     acpi_begin(t, "FACP", 6);
-    acpi_zeros(t, FADT_FLAGS - acpi_here(t));
-    acpi_put(t, HARDWARE_REDUCED, 4);
+    acpi_zeros(t, FADT_INTEL_BOOT - acpi_here(t));
+    acpi_put(t, p->intel_boot, 2 + 1);
+    acpi_put(t, HARDWARE_REDUCED | (p->sleep ? HAS_RESET : 0), 4);
+    if (p->sleep) {
+        acpi_put_address(t, 8, p->sleep + ACPI_RESET);
+        acpi_put(t, ACPI_RESET_VALUE, 1);
+    }
     acpi_zeros(t, FADT_ARM_BOOT - acpi_here(t));
-    acpi_put(t, arm_boot, 2);
+    acpi_put(t, p->arm_boot, 2);
     acpi_put(t, 3, 1); /* version 6.3 */
     acpi_zeros(t, FADT_X_DSDT - acpi_here(t));
     acpi_put_pointer(t, dsdt);
+    acpi_zeros(t, FADT_SLEEP - acpi_here(t));
+    if (p->sleep) {
+        acpi_put_address(t, 8, p->sleep + ACPI_SLEEP_CONTROL);
+        acpi_put_address(t, 8, p->sleep + ACPI_SLEEP_STATUS);
+    }
     acpi_zeros(t, FADT_HYPERVISOR - acpi_here(t));
     acpi_put_bytes(t, "QEMU\0\0\0", 8); /* by which guests know the platform */
     acpi_end_listed(t);

@@ -354,7 +354,8 @@ bool virt_acpi_add(struct machine *m, struct error *e)
     const struct virt *v = virt_of(m);
     struct acpi_tables t;
     acpi_init(&t, v->oem_id, v->oem_table_id);
-    acpi_add_fadt(&t, add_dsdt(&t, m), PSCI_COMPLIANT | PSCI_BY_HVC);
+    acpi_add_fadt(&t, add_dsdt(&t, m),
+                  &(struct acpi_platform){.arm_boot = PSCI_COMPLIANT | PSCI_BY_HVC});
     add_madt(&t, m);
     add_platform(&t, m);
     for (const struct firmware_blob *b = m->config.firmware ? m->config.firmware->tables : NULL; b;

@@ -300,7 +300,12 @@ static void elcr_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
     struct i8259 *p = opaque;
     (void)size;
     os_mutex_lock(&p->mutex);
-    p->chip[offset].elcr = (uint8_t)value & elcr_bits[offset];
+    struct chip *c = &p->chip[offset];
+    c->elcr = (uint8_t)value & elcr_bits[offset];
+    /* An edge that waits is nothing for an input that goes by its level. */
+    const unsigned levels = level_inputs(c);
+    c->irr = (uint8_t)((c->irr & ~levels) | (c->line & levels));
+    update(p);
     os_mutex_unlock(&p->mutex);
 }
 

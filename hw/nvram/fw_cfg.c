@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Firmware configuration device with memory-mapped registers and DMA ("QEMU Firmware Configuration
- * (fw_cfg) Device", docs/specs/fw_cfg). Items are read-only for the guest, but for files that say
- * otherwise, which it writes by DMA. Not modelled: architecture-local items.
+ * Firmware configuration device with DMA, whose registers are in memory or I/O ports ("QEMU
+ * Firmware Configuration (fw_cfg) Device", docs/specs/fw_cfg). Items are read-only for the guest,
+ * but for files that say otherwise, which it writes by DMA. Not modelled: architecture-local items.
  *
- * Registers: 8 bytes of data at 0 (a stream: the first byte is the lowest), the 16-bit selector at
- * 8 and the 64-bit DMA address at 16, both big-endian.
+ * Registers in memory: 8 bytes of data at 0 (a stream: the first byte is the lowest), the 16-bit
+ * selector at 8 and the 64-bit DMA address at 16, both big-endian. Ports: the selector, which is
+ * little-endian, at 0, a byte of data at 1, the DMA address at 4.
  */
 #include "hw/nvram/fw_cfg.h"
 
@@ -157,7 +158,7 @@ bool fw_cfg_add_writable(struct device *d, const char *name, void *bytes, size_t
 struct device *fw_cfg_find(struct machine *m)
 {
     struct device *d = m->devices;
-    while (d && d->cls != &fw_cfg_class) {
+    while (d && d->cls != &fw_cfg_class && d->cls != &fw_cfg_io_class) {
         d = d->next;
     }
     return d;
@@ -304,6 +305,33 @@ static void fw_cfg_write(void *opaque, uint64_t offset, uint64_t value, unsigned
 
 static const struct mmio_ops fw_cfg_ops = {.read = fw_cfg_read, .write = fw_cfg_write};
 
+/* ---- ports */
+
+enum {
+    PORT_SELECT = 0,
+    PORT_DATA = 1,
+    PORT_DMA = 4
+};
+
+static uint64_t ports_read(void *opaque, uint64_t offset, unsigned size)
+{
+    if (offset >= PORT_DMA) {
+        return fw_cfg_read(opaque, offset - PORT_DMA + REG_DMA, size);
+    }
+    return offset == PORT_DATA && size == 1 ? data_read(opaque, 1) : 0;
+}
+
+static void ports_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    if (offset >= PORT_DMA) {
+        dma_register_written(opaque, offset - PORT_DMA + REG_DMA, value, size);
+    } else if (offset == PORT_SELECT && size == 2) {
+        select_item(opaque, (uint32_t)value);
+    }
+}
+
+static const struct mmio_ops ports_ops = {.read = ports_read, .write = ports_write};
+
 /* ---- life */
 
 static bool fw_cfg_create(struct device *d, struct error *e)
@@ -341,6 +369,18 @@ const struct device_class fw_cfg_class = {
     .fields = fw_cfg_fields,
     .window_size = 0x18,
     .ops = &fw_cfg_ops,
+    .create = fw_cfg_create,
+    .destroy = fw_cfg_destroy,
+};
+
+const struct device_class fw_cfg_io_class = {
+    .name = "fw_cfg_io",
+    .desc = "firmware configuration device at I/O ports",
+    .bus = BUS_SYSTEM,
+    .size = sizeof(struct fw_cfg),
+    .fields = fw_cfg_fields,
+    .window_size = 0xc,
+    .ops = &ports_ops,
     .create = fw_cfg_create,
     .destroy = fw_cfg_destroy,
 };

@@ -6,7 +6,7 @@
 
 #include "hw/device.h"
 
-extern const struct device_class fw_cfg_class;
+extern const struct device_class fw_cfg_class, fw_cfg_io_class; /* in memory, at ports */
 
 /* Numbered items (keys). */
 enum fw_cfg_key {

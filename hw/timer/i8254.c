@@ -137,6 +137,7 @@ static uint64_t next_change(const struct counter *c, uint64_t now_ns)
     return c->start_ns + ticks_to_ns(next);
 }
 
+/* The low tick of mode 2 is a pulse of no length at its end. */
 static void drive(struct i8254 *p, bool edge)
 {
     const struct counter *c = &p->counter[0];
@@ -144,7 +145,7 @@ static void drive(struct i8254 *p, bool edge)
     if (edge && c->mode == 2) {
         irq_set(&p->dev.irq[0], 0);
     }
-    irq_set(&p->dev.irq[0], output(c, now));
+    irq_set(&p->dev.irq[0], c->mode == 2 || output(c, now));
     clock_timer_set(p->timer, next_change(c, now));
 }
 

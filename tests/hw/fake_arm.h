@@ -122,13 +122,18 @@ struct vcpu *vcpu_current(void)
     return fake_current;
 }
 
-/* A virt machine of which nothing is built yet. Ends with fake_virt_free. */
-static inline struct machine *fake_virt_new(void)
+/* A machine of which nothing is built yet. Ends with fake_virt_free. */
+static inline struct machine *fake_machine_new(const struct machine_class *cls)
 {
-    struct machine *m = machine_new(&virt_machine_class);
+    struct machine *m = machine_new(cls);
     m->clock = clock_manual_create();
     rng_seed(&m->rng, 1);
     return m;
+}
+
+static inline struct machine *fake_virt_new(void)
+{
+    return fake_machine_new(&virt_machine_class);
 }
 
 static inline void fake_virt_cpus(struct machine *m, unsigned cpus)
@@ -136,6 +141,7 @@ static inline void fake_virt_cpus(struct machine *m, unsigned cpus)
     m->config.cpus = m->config.max_cpus = m->config.cores = cpus;
 }
 
+/* Of any board. */
 static inline bool fake_virt_finish(struct machine *m, struct error *e)
 {
     if (!machine_build(m, e) || !machine_finish(m, e)) {
@@ -151,5 +157,7 @@ static inline void fake_virt_free(struct machine *m)
     machine_free(m);
     clock_destroy(c);
 }
+
+#include "tests/hw/fake_x86.h"
 
 #endif

@@ -152,6 +152,18 @@ TEST(level_inputs_interrupt_for_as_long_as_they_are_up)
     end(&b);
 }
 
+TEST(an_edge_that_waits_is_forgotten_by_an_input_that_goes_by_its_level)
+{
+    struct bench b;
+    begin(&b);
+    set(&b, 5, 1);
+    set(&b, 5, 0);
+    CHECK_EQ(b.out.level, 1);
+    put(&b, ELCR, 0x20);
+    CHECK_EQ(b.out.level, 0);
+    end(&b);
+}
+
 TEST(priorities_rotate)
 {
     struct bench b;

@@ -66,6 +66,9 @@ static const char *const extras[] = {
     "loader,addr=0x40300000,data=1,data-len=4",
 };
 
+static const char *const pc_extras[] = {"isa-debugcon,chardev=c", "isa-debug-exit",
+                                        "virtio-blk-device,drive=d"};
+
 static void plug(struct machine *m, const char *text)
 {
     char copy[100], *save = NULL;
@@ -87,48 +90,81 @@ static void plug(struct machine *m, const char *text)
     CHECK_MSG(device_create(d, &e), "%s: %s", name, e.text);
 }
 
-static struct machine *board(const char *gic)
+static void power_request(struct power *p, enum power_request r)
 {
-    struct machine *m = fake_virt_new();
+    (void)p, (void)r;
+}
+
+static void power_exit(struct power *p, int status)
+{
+    (void)p, (void)status;
+}
+
+static struct power power = {.request = power_request, .exit_status = power_exit};
+
+static void plug_all(struct machine *m, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        plug(m, list[i]);
+    }
+}
+
+/* "microvm", or virt with a GIC of that version. */
+static struct machine *board(const char *which)
+{
+    const bool pc = which[0] == 'm';
+    struct machine *m = pc ? fake_machine_new(&microvm_machine_class) : fake_virt_new();
     struct error e = {""};
     fake_virt_cpus(m, 3);
     m->config.ram_bytes = 4 << 20;
-    m->config.bios = __FILE__; /* some contents: with firmware there is an event device */
+    m->config.bios = pc ? NULL : __FILE__; /* with firmware virt has an event device */
     m->backends = (struct machine_backends){.drive = give_disk, .chardev = give_line};
-    CHECK(machine_set(m, "gic-version", gic, &e));
+    m->power = &power;
+    CHECK(pc || machine_set(m, "gic-version", which, &e));
     CHECK_MSG(machine_build(m, &e), "%s", e.text);
-    for (unsigned i = 0; i < array_len(extras); i++) {
-        plug(m, extras[i]);
+    if (pc) {
+        plug_all(m, pc_extras, array_len(pc_extras));
+    } else {
+        plug_all(m, extras, array_len(extras));
+        plug(m, which[0] == '2' ? "virtio-balloon-pci" : "virtio-balloon-device"); /* one each */
     }
-    plug(m, gic[0] == '2' ? "virtio-balloon-pci" : "virtio-balloon-device"); /* one in a machine */
     CHECK_MSG(machine_finish(m, &e), "%s", e.text);
     machine_reset(m);
     return m;
 }
 
+/* The register windows of memory, or of another space. */
+static unsigned find_windows(struct space *s, struct mem_view *views, unsigned n)
+{
+    struct mem_view v;
+    for (paddr a = 0; n < WINDOWS_MAX && space_find_next(s, a, &v); a = v.base + v.size) {
+        if (v.range->kind != RANGE_RAM) {
+            views[n++] = v;
+        }
+    }
+    return n;
+}
+
 static void hammer(struct machine *m, struct rng *g)
 {
     struct mem_view views[WINDOWS_MAX];
-    unsigned n = 0;
-    for (paddr a = 0; a < UINT64_C(0x5000000000) && n < WINDOWS_MAX;) {
-        struct mem_view v;
-        const bool found = space_find(m->memory, a, &v);
-        if (found && v.range->kind != RANGE_RAM) {
-            views[n++] = v;
-        }
-        a = found ? v.base + v.size : a + (a < 0x40000000 ? 0x200 : 0x1000000);
-    }
+    const unsigned first = find_windows(m->memory, views, 0);
+    struct space *others = m->vcpus[0]->spaces[1];
+    const unsigned n = others ? find_windows(others, views, first) : first;
     for (unsigned i = 0; i < 60000; i++) {
-        const struct mem_view *v = &views[rng_below(g, n)];
+        const unsigned which = (unsigned)rng_below(g, n);
+        const struct mem_view *v = &views[which];
+        struct space *s = which < first ? m->memory : others;
         const unsigned size = 1u << rng_below(g, 4);
         const uint64_t near = rng_below(g, 2) ? 0x200 : 0x10000;
         const paddr at = v->base + align_down(rng_below(g, near < v->size ? near : v->size), size);
+        const struct requester by = {.id = (uint32_t)rng_below(g, m->vcpu_count)};
         uint64_t value = rng_below(g, 2) ? rng_below(g, 256) : rng_u64(g);
-        fake_current = m->vcpus[rng_below(g, m->vcpu_count)];
+        fake_current = m->vcpus[by.id];
         if (rng_below(g, 3)) {
-            space_store(m->memory, at, size, value);
+            space_store_by(s, &by, at, size, value);
         } else {
-            space_load(m->memory, at, size, &value);
+            space_load_by(s, &by, at, size, &value);
         }
         if (i % 1000 == 0) {
             clock_manual_advance(m->clock, 1000000);
@@ -203,6 +239,7 @@ TEST(every_class_has_the_same_state_after_loading_into_another_machine)
     disk = test_disk(1 << 20);
     run("2", seen);
     run("3", seen);
+    run("microvm", seen);
     for (unsigned i = 0; device_classes[i]; i++) {
         CHECK_MSG(seen[i], "no %s was tested", device_classes[i]->name);
     }
