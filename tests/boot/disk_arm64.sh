@@ -46,6 +46,7 @@ xorriso -as mkisofs -quiet -V cidata -J -r -o "$work/seed.iso" "$work/iso" 2> "$
 serve "$work/served"
 trap 'kill $server_pid' EXIT
 forwarded=$(free_port)
+from_server=(-smbios "type=1,serial=ds=nocloud-net;s=http://10.0.2.2:$port/")
 
 # boot NAME HOSTNAME OPTION...: until the seed was done (unless there is no HOSTNAME) and there is a login
 boot() {
@@ -90,7 +91,7 @@ if boot $name first -cdrom "$work/seed.iso" &&
 fi
 
 name=seed_from_a_server_with_a_device_tree
-if boot $name second -M acpi=off -smbios "type=1,serial=ds=nocloud-net;s=http://10.0.2.2:$port/" &&
+if boot $name second -M acpi=off "${from_server[@]}" &&
     says $name 600 "hostname; hello; ls -d /sys/firmware/devicetree/base; $running" \
         $'second\nHello, world!\n/sys/firmware/devicetree/base\nrunning'; then
     in_guest 60 'systemctl poweroff' # this kernel has no driver for keys on GPIO
@@ -103,10 +104,10 @@ name=power_cut_while_apt_unpacks
 begun='tail -n 0 -F /var/log/dpkg.log | grep -m 1 -q " half-installed " &
     systemd-run -q apt-get install -y git; wait; echo begun'
 mended='dpkg --configure -a && apt-get -qq install -f -y && apt-get -qq install -y git'
-if boot $name '' && says $name 900 "$begun" begun; then
+if boot $name '' "${from_server[@]}" && says $name 900 "$begun" begun; then
     guest_kill
     guest_end 5
-    if boot ${name}_again '' &&
+    if boot ${name}_again '' "${from_server[@]}" &&
         says $name 900 "{ $mended; } > /dev/null 2>&1; git --version | cut -d' ' -f1,2; hello; $running" \
             $'git version\nHello, world!\nrunning'; then
         button
