@@ -189,7 +189,6 @@ static uint64_t mode_key(struct vcpu *v)
     key |= c->cr0 & X86_CR0_EM ? X86_KEY_EM : 0;
     key |= c->cr4 & X86_CR4_OSFXSR ? 0 : X86_KEY_NO_SSE;
     key |= c->cr4 & X86_CR4_OSXSAVE ? X86_KEY_XSAVE : 0;
-    key |= c->fpu.status & X86_FSW_ES ? X86_KEY_MF : 0;
     key |= sse_key(c);
     /* What 64-bit code does not look at is no part of its mode. */
     return bytes == 8 ? key & ~(uint64_t)X86_KEY_BIG_STACK : key | segments_key(c);

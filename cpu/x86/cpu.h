@@ -216,17 +216,17 @@ static inline struct x86_cpu *x86_cpu(struct vcpu *v)
 #define X86_KEY_ALIGN (UINT64_C(1) << 19) /* #AC */
 #define X86_KEY_LONG (UINT64_C(1) << 20)  /* EFER.LMA */
 #define X86_KEY_IOPL_SHIFT 21
-#define X86_KEY_OPEN (UINT64_C(1) << 23) /* system code with SMAP and AC: accesses to user pages   \
-                                          */
-#define X86_KEY_TF (UINT64_C(1) << 24)   /* single steps */
-#define X86_KEY_TS (UINT64_C(1) << 25)   /* CR0.TS, CR0.EM, CR4.OSFXSR clear */
+#define X86_KEY_OPEN                                                                               \
+    (UINT64_C(1) << 23)                /* system code with SMAP and AC: accesses to user pages     \
+                                        */
+#define X86_KEY_TF (UINT64_C(1) << 24) /* single steps */
+#define X86_KEY_TS (UINT64_C(1) << 25) /* CR0.TS, CR0.EM, CR4.OSFXSR clear */
 #define X86_KEY_EM (UINT64_C(1) << 26)
 #define X86_KEY_NO_SSE (UINT64_C(1) << 27)
 #define X86_KEY_FTZ (UINT64_C(1) << 28) /* of MXCSR, and: not all exceptions are masked */
 #define X86_KEY_DAZ (UINT64_C(1) << 29)
 #define X86_KEY_XM (UINT64_C(1) << 30)
 #define X86_KEY_XSAVE (UINT64_C(1) << 31) /* CR4.OSXSAVE */
-#define X86_KEY_MF (UINT64_C(1) << 32)    /* an exception of x87 is pending that is not masked */
 
 /* Bit of an instruction's `local` (struct ir_builder). */
 #define X86_LOCAL_SHADOW 1u /* behind STI or a load of SS: no interrupt comes before it is done */

@@ -9,6 +9,7 @@
 
 #include "base/softfloat.h"
 #include "cpu/x86/fpu.h"
+#include "cpu/x86/x87.h"
 
 static bool uses_mmx(const struct x86_instr *i)
 {
@@ -41,9 +42,8 @@ bool x86_sse_begin(struct x86_block *c, const struct x86_instr *i)
         x86_raise_now(c, X86_NM);
         return false;
     }
-    if (mmx && (c->key & X86_KEY_MF)) {
-        x86_raise_now(c, X86_MF);
-        return false;
+    if (mmx) {
+        x86_x87_check(c);
     }
     return true;
 }

@@ -52,6 +52,48 @@ FOUR(min, IR_fmin)
 FOUR(max, IR_fmax)
 #undef FOUR
 
+/* ---- neighbours: the lanes with even numbers of both operands, and with odd ones */
+
+static void horizontal(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
+{
+    const ir_type lanes = ir_lane_bits(t) == 32 ? T_I32X4 : T_I64X2;
+    if (x86_sse_begin(c, i)) {
+        const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
+        const ir_val even = x86_v2(c, IR_vuzp1, lanes, x, y);
+        const ir_val odd = x86_v2(c, IR_vuzp2, lanes, x, y);
+        x86_fp_begin(c);
+        const ir_val r = ir_fp2(c->b, op, t, even, odd, x86_fp(c));
+        x86_fp_end(c);
+        x86_put_vector(c, &i->op[0], r);
+    }
+}
+OF(horizontal, haddps, IR_fadd, T_F32X4)
+OF(horizontal, haddpd, IR_fadd, T_F64X2)
+OF(horizontal, hsubps, IR_fsub, T_F32X4)
+OF(horizontal, hsubpd, IR_fsub, T_F64X2)
+
+/* Lanes with even numbers are subtracted, others added: one by one, or flags would be raised by
+ * what is not a result. */
+static void alternate(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
+{
+    struct ir_builder *b = c->b;
+    const ir_type lane = (ir_type)ir_lane(t);
+    (void)op;
+    if (x86_sse_begin(c, i)) {
+        const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
+        ir_val r = x;
+        x86_fp_begin(c);
+        for (unsigned k = 0; k < ir_lane_count(t); k++) {
+            const ir_val lx = ir_vget(b, lane, x, k), ly = ir_vget(b, lane, y, k);
+            r = ir_vset(b, t, r, k, ir_fp2(b, k & 1 ? IR_fadd : IR_fsub, lane, lx, ly, x86_fp(c)));
+        }
+        x86_fp_end(c);
+        x86_put_vector(c, &i->op[0], r);
+    }
+}
+OF(alternate, addsubps, IR_fadd, T_F32X4)
+OF(alternate, addsubpd, IR_fadd, T_F64X2)
+
 /* ---- square roots */
 
 static void packed_root(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)

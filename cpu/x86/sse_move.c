@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "cpu/x86/fpu.h"
+#include "cpu/x86/x87.h"
 
 /* ---- whole registers */
 
@@ -45,6 +46,7 @@ MOVE(movntps, MO_ALIGN)
 MOVE(movntpd, MO_ALIGN)
 MOVE(movntdq, MO_ALIGN)
 MOVE(movntq, 0)
+MOVE(lddqu, 0)
 #undef MOVE
 
 /* ---- parts */
@@ -119,6 +121,26 @@ void x86_movlhps(struct x86_block *c, const struct x86_instr *i, const struct x8
         x86_put_vector(c, &a->dst, x86_join(c, x, x86_vector(c, i, &a->src)));
     }
 }
+
+/* Each lane twice: the low half, even lanes, odd lanes. */
+static void duplicate(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
+{
+    if (x86_sse_begin(c, i)) {
+        const ir_val x = x86_vector(c, i, &i->op[1]);
+        x86_put_vector(c, &i->op[0], x86_v2(c, op, t, x, x));
+    }
+}
+
+#define DUPLICATE(name, op, t)                                                                     \
+    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
+    {                                                                                              \
+        (void)a;                                                                                   \
+        duplicate(c, i, op, t);                                                                    \
+    }
+DUPLICATE(movddup, IR_vzip1, T_I64X2)
+DUPLICATE(movsldup, IR_vtrn1, T_I32X4)
+DUPLICATE(movshdup, IR_vtrn2, T_I32X4)
+#undef DUPLICATE
 
 /* ---- general registers */
 
@@ -295,7 +317,7 @@ void x86_maskmovdqu(struct x86_block *c, const struct x86_instr *i, const struct
 
 /* ---- state */
 
-/* All x87 registers are empty. */
+/* All x87 registers are empty, TOP is 0. */
 void x86_emms(struct x86_block *c, const struct x86_instr *i, const struct x86_emms *a)
 {
     (void)i, (void)a;
@@ -303,10 +325,9 @@ void x86_emms(struct x86_block *c, const struct x86_instr *i, const struct x86_e
         x86_undefined(c);
     } else if (c->key & X86_KEY_TS) {
         x86_raise_now(c, X86_NM);
-    } else if (c->key & X86_KEY_MF) {
-        x86_raise_now(c, X86_MF);
     } else {
-        ir_env_store(c->b, offsetof(struct x86_cpu, fpu.used), ir_konst(c->b, T_I8, 0));
+        x86_x87_check(c);
+        ir_env_store(c->b, offsetof(struct x86_cpu, fpu.top), ir_konst(c->b, T_I16, 0));
     }
 }
 

@@ -52,7 +52,8 @@ struct x86_batch {
     uint8_t code[X86_CASE_ROOM], data[X86_CASE_ROOM];
     /* What is not compared: flags, by the manual; and of what a case is, for the report. */
     uint32_t undefined[X86_CASE_COUNT];
-    bool estimate[X86_CASE_COUNT]; /* floats in registers are near each other, not equal */
+    bool estimate[X86_CASE_COUNT];  /* floats in registers are near each other, not equal */
+    uint16_t codes[X86_CASE_COUNT]; /* of the x87 status word, undefined */
     uint16_t row[X86_CASE_COUNT];
     uint8_t bytes[X86_CASE_COUNT];
 };
@@ -79,11 +80,14 @@ void x86_case_print(const struct x86_batch *b, unsigned n, struct strbuf *out);
 bool x86_case_is(unsigned row, const char *const *names);
 /* x86_fx.c: a random state of these units. */
 void x86_case_fx(struct rng *rng, uint8_t *fx);
+/* Makes ST(n) one with an exponent in [from, to), unless it is no normal number. */
+void x86_case_st(struct rng *rng, uint8_t *fx, unsigned n, const unsigned from_to[2]);
 /* Whether two are the same, but for the pointers to the last instruction, which CPUs may not save
- * (SDM, volume 1, 8.1.8), and tags if the instruction faulted, which may have changed to MMX then
+ * (SDM, volume 1, 8.1.8), and tags and TOP if the instruction faulted, which may be MMX's then
  * (9.5.1). */
 struct x86_fx_how {
     bool estimate, faulted;
+    uint16_t codes; /* of the status word that do not count */
 };
 bool x86_fx_same(const uint8_t *x, const uint8_t *y, struct x86_fx_how how);
 /* Registers of x, or those that differ in y (NULL: all). */

@@ -351,7 +351,53 @@ static void begin_case(struct x86_case *c, struct rng *rng, unsigned mode, unsig
     c->rip = mode == 2 ? at : X86_CASE_CODE + at;
 }
 
-static const char *const estimates[] = {"rcpps", "rcpss", "rsqrtps", "rsqrtss", NULL};
+static const char *const estimates[] = {"rcpps", "rcpss",   "rsqrtps", "rsqrtss", "f2xm1",
+                                        "fyl2x", "fyl2xp1", "fpatan",  "fptan",   "fsin",
+                                        "fcos",  "fsincos", NULL};
+
+/* x87: makers differ in what an invalid one that is not masked writes. */
+static const char *const comparisons[] = {"fcom",    "fcomp",   "fcompp", "fucom", "fucomp",
+                                          "fucompp", "ficom",   "ficomp", "fcomi", "fcomip",
+                                          "fucomi",  "fucomip", "ftst",   NULL};
+
+/* What leaves condition codes undefined, or remainders that are not complete, or stores the place
+ * of the last instruction; and what may fault at an address whose bytes are all masked (volume 2,
+ * MASKMOVDQU). */
+static const char *const odd_ones[] = {"ffree",  "ffreep",  "fprem",    "fprem1",
+                                       "fnsave", "fnstenv", "maskmovq", "maskmovdqu",
+                                       "fldenv", "frstor",  NULL};
+
+/* Of the status word: which way an estimate was rounded (C1), that it was (PE), that it is
+ * small (UE), of which operand (DE);
+ * volume 2, FFREE; C1, which AMD's processors keep (APM, volume 5, FCOMI). */
+static uint16_t undefined_codes(unsigned row)
+{
+    static const char *const all[] = {"ffree", "ffreep", NULL};
+    static const char *const c1[] = {"fcomi", "fcomip", "fucomi", "fucomip", NULL};
+    if (x86_case_is(row, all)) {
+        return 0x4700;
+    }
+    return x86_case_is(row, estimates) ? 0x232 : x86_case_is(row, c1) ? 0x200 : 0;
+}
+
+/* Arguments within what the functions are defined for, and that remainders are complete of. */
+static void tame_x87(struct x86_case *c, struct rng *rng, unsigned row)
+{
+    static const char *const small[] = {"f2xm1", "fyl2xp1", NULL};
+    static const char *const angles[] = {"fptan", "fsin", "fcos", "fsincos", NULL};
+    static const char *const remainders[] = {"fprem", "fprem1", NULL};
+    if (x86_case_is(row, comparisons) || x86_case_is(row, estimates)) {
+        c->fx[0] |= 3;
+    }
+    if (x86_case_is(row, small)) {
+        x86_case_st(rng, c->fx, 0, (const unsigned[]){0x3fb0, 0x3ffd});
+    } else if (x86_case_is(row, angles)) {
+        x86_case_st(rng, c->fx, 0, (const unsigned[]){0x3fc0, 0x4003});
+    } else if (x86_case_is(row, remainders)) {
+        x86_case_st(rng, c->fx, 0, (const unsigned[]){0x3ff0, 0x4010});
+        x86_case_st(rng, c->fx, 1, (const unsigned[]){0x3ff0, 0x4010});
+    }
+}
 
 static void one_instruction(struct x86_batch *b, struct rng *rng, unsigned n, unsigned row)
 {
@@ -365,12 +411,14 @@ static void one_instruction(struct x86_batch *b, struct rng *rng, unsigned n, un
         return;
     }
     tame(c, rng, &i);
+    tame_x87(c, rng, row);
     aim_all(c, rng, &i);
     const unsigned before = x86_case_prelude(rng, c, &i, code);
     memcpy(code + before, bytes, size);
     b->bytes[n] = (uint8_t)(before + size);
     b->undefined[n] = undefined_of(&i, c);
     b->estimate[n] = x86_case_is(row, estimates);
+    b->codes[n] = undefined_codes(row);
 }
 
 /* CMP of two registers defines all flags. */
@@ -387,13 +435,14 @@ static unsigned define_flags(struct rng *rng, uint8_t *p)
 static bool goes_on(const struct x86_instr *i)
 {
     static const char *const names[] = {
-        "jcc",         "jmp",        "call",   "ret",    "ret_near", "loop",  "loope",   "loopne",
-        "jcxz",        "popf",       "int3",   "into",   "ud2",      "hlt",   "shld",    "shrd",
-        "mov_to_sreg", "pop_es",     "pop_ss", "pop_ds", "les",      "lds",   "lss",     "call_far",
-        "jmp_far",     "retf",       "iret",   "lar",    "lsl",      "verr",  "verw",    "int",
-        "int1",        "pusha",      "enter",  "popa",   "rcpps",    "rcpss", "rsqrtps", "rsqrtss",
-        "maskmovq",    "maskmovdqu", NULL};
-    if (x86_case_is(i->row, names) || (i->mode == 8 && i->op[0].base == X86_RIP)) {
+        "jcc",         "jmp",    "call",   "ret",    "ret_near", "loop",       "loope", "loopne",
+        "jcxz",        "popf",   "int3",   "into",   "ud2",      "hlt",        "shld",  "shrd",
+        "mov_to_sreg", "pop_es", "pop_ss", "pop_ds", "les",      "lds",        "lss",   "call_far",
+        "jmp_far",     "retf",   "iret",   "lar",    "lsl",      "verr",       "verw",  "int",
+        "int1",        "pusha",  "enter",  "popa",   "maskmovq", "maskmovdqu", NULL};
+    if (x86_case_is(i->row, names) || x86_case_is(i->row, estimates) ||
+        x86_case_is(i->row, comparisons) || x86_case_is(i->row, odd_ones) ||
+        (i->mode == 8 && i->op[0].base == X86_RIP)) {
         return false;
     }
     return !(x86_rows[i->row].flags & (X86_F_REP | X86_F_REPZ));

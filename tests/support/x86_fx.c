@@ -69,6 +69,66 @@ static void vector(struct rng *rng, uint8_t *p)
     }
 }
 
+/* A number of 80 bits: of any kind, near 1, an integer. */
+static void extended(struct rng *rng, uint8_t *p)
+{
+    static const uint16_t exponents[] = {0, 0, 1, 0x7ffe, 0x7fff, 0x7fff, 0x3fff, 0x3ffe};
+    static const uint64_t significands[] = {0,
+                                            UINT64_C(1) << 63,
+                                            UINT64_C(3) << 62,
+                                            UINT64_C(0xa000000000000000),
+                                            UINT64_MAX,
+                                            1,
+                                            UINT64_C(0x7fffffffffffffff),
+                                            UINT64_C(0xfffffffffffff800),
+                                            UINT64_C(0xffffff8000000000)};
+    uint64_t m = rng_u64(rng) | UINT64_C(1) << 63;
+    uint16_t e = (uint16_t)rng_u32(rng);
+    switch (rng_below(rng, 4)) {
+    case 0:
+        e = (uint16_t)(exponents[rng_below(rng, array_len(exponents))] | (e & 0x8000));
+        m = significands[rng_below(rng, array_len(significands))];
+        break;
+    case 1:
+        e = (uint16_t)((e & 0x8000) | (0x3fff + rng_below(rng, 70)));
+        m &= rng_below(rng, 2) ? UINT64_MAX : ~UINT64_C(0) << rng_below(rng, 64);
+        break;
+    default:
+        e = (uint16_t)((e & 0x8000) | (0x3ff0 + rng_below(rng, 32)));
+        break;
+    }
+    store_le64(p, m);
+    store_le16(p + 8, e);
+}
+
+/* Most registers are in use; flags are set of exceptions that are masked. */
+static void x87(struct rng *rng, uint8_t *fx)
+{
+    uint16_t control = (uint16_t)(0x7f | (rng_u32(rng) & 0xc00));
+    control |= rng_below(rng, 3) ? 0x300 : rng_below(rng, 2) ? 0x200 : 0;
+    control ^= rng_below(rng, 6) ? 0 : rng_u32(rng) & 0x27;
+    const unsigned flags = rng_below(rng, 2) ? 0 : rng_u32(rng) & control & 0x3f;
+    store_le16(fx, control);
+    store_le16(fx + 2, (uint16_t)(rng_below(rng, 8) << 11 | (rng_u32(rng) & 0x4700) | flags));
+    fx[4] = (uint8_t)(rng_u32(rng) | rng_u32(rng));
+    for (unsigned k = 0; k < 8; k++) {
+        extended(rng, fx + X86_FX_ST + 16 * k);
+    }
+}
+
+/* ST(n) between 2^(from - 0x3fff) and 2^(to - 0x3fff), unless it is something special. */
+void x86_case_st(struct rng *rng, uint8_t *fx, unsigned n, const unsigned from_to[2])
+{
+    uint8_t *p = fx + X86_FX_ST + 16 * n;
+    const unsigned e = load_le16(p + 8) & 0x7fff;
+    const uint64_t m = load_le64(p);
+    if (m == 0 || e == 0x7fff || !(m >> 63)) {
+        return;
+    }
+    store_le16(p + 8, (uint16_t)((load_le16(p + 8) & 0x8000) |
+                                 (from_to[0] + rng_below(rng, from_to[1] - from_to[0]))));
+}
+
 void x86_case_fx(struct rng *rng, uint8_t *fx)
 {
     uint32_t mxcsr = 0x1f80 | (rng_u32(rng) & 0x6000);
@@ -76,13 +136,9 @@ void x86_case_fx(struct rng *rng, uint8_t *fx)
     mxcsr |= rng_below(rng, 3) ? 0 : rng_u32(rng) & 0x8040;
     mxcsr ^= rng_below(rng, 6) ? 0 : rng_u32(rng) & 0x1380;
     memset(fx, 0, X86_FX_BYTES);
-    store_le16(fx, 0x37f);
+    x87(rng, fx);
     store_le32(fx + X86_FX_MXCSR, mxcsr);
     store_le32(fx + X86_FX_MXCSR + 4, 0xffff);
-    for (unsigned k = 0; k < 8; k++) {
-        store_le64(fx + X86_FX_ST + 16 * k, rng_u64(rng));
-        store_le16(fx + X86_FX_ST + 16 * k + 8, (uint16_t)rng_u32(rng));
-    }
     for (unsigned k = 0; k < 16; k++) {
         vector(rng, fx + X86_FX_XMM + 16 * k);
     }
@@ -110,17 +166,34 @@ static bool same_xmm(const uint8_t *x, const uint8_t *y, bool estimate)
     return memcmp(x, y, 16) == 0 || (estimate && are_near(x, y));
 }
 
-/* Control, status, tags; MXCSR. */
-static bool same_words(const uint8_t *x, const uint8_t *y, bool faulted)
+/* The same, or so near as functions of less than one unit of error must be; of two, both. */
+static bool same_st(const uint8_t *x, const uint8_t *y, bool estimate)
 {
-    return memcmp(x, y, faulted ? 4 : 5) == 0 && memcmp(x + X86_FX_MXCSR, y + X86_FX_MXCSR, 4) == 0;
+    const u128 a = (u128)load_le16(x + 8) << 63 | load_le64(x) << 1 >> 1;
+    const u128 b = (u128)load_le16(y + 8) << 63 | load_le64(y) << 1 >> 1;
+    return memcmp(x, y, 10) == 0 || (estimate && a - b + 2 <= 4);
+}
+
+/* Control, status, tags; MXCSR. */
+static bool same_words(const uint8_t *x, const uint8_t *y, struct x86_fx_how how)
+{
+    const uint16_t status = load_le16(x + 2) ^ load_le16(y + 2);
+    return memcmp(x, y, 2) == 0 && !(status & ~how.codes) && (how.faulted || x[4] == y[4]) &&
+           memcmp(x + X86_FX_MXCSR, y + X86_FX_MXCSR, 4) == 0;
+}
+
+/* Register k of the eight, not of the stack. */
+static const uint8_t *physical(const uint8_t *fx, unsigned k)
+{
+    return fx + X86_FX_ST + 16 * ((k - (load_le16(fx + 2) >> 11)) & 7);
 }
 
 bool x86_fx_same(const uint8_t *x, const uint8_t *y, struct x86_fx_how how)
 {
-    bool same = same_words(x, y, how.faulted);
+    how.codes |= how.faulted ? 0x3800 : 0; /* TOP */
+    bool same = same_words(x, y, how);
     for (unsigned k = 0; k < 8; k++) {
-        same &= memcmp(x + X86_FX_ST + 16 * k, y + X86_FX_ST + 16 * k, 10) == 0;
+        same &= same_st(physical(x, k), physical(y, k), how.estimate);
     }
     for (unsigned k = 0; k < 16; k++) {
         same &= same_xmm(x + X86_FX_XMM + 16 * k, y + X86_FX_XMM + 16 * k, how.estimate);
@@ -130,7 +203,7 @@ bool x86_fx_same(const uint8_t *x, const uint8_t *y, struct x86_fx_how how)
 
 void x86_fx_print(const uint8_t *x, const uint8_t *y, struct strbuf *out)
 {
-    if (!y || !same_words(x, y, false)) {
+    if (!y || !same_words(x, y, (struct x86_fx_how){0})) {
         strbuf_printf(out, " fcw=%x fsw=%x ftw=%x mxcsr=%x", load_le16(x), load_le16(x + 2), x[4],
                       load_le32(x + X86_FX_MXCSR));
     }

@@ -36,7 +36,7 @@ static bool same(const struct x86_batch *b, unsigned n, const struct x86_record 
         }
     }
     const bool faulted = x->vector != 3; /* by a fault that came before any flag was written */
-    const struct x86_fx_how fx = {b->estimate[n], faulted};
+    const struct x86_fx_how fx = {b->estimate[n], faulted, b->codes[n]};
     const uint64_t undefined = faulted ? 0 : b->undefined[n];
     return ((x->rflags ^ y->rflags) & flags & ~undefined) == 0 && x->rip == y->rip &&
            x->vector == y->vector && x86_fx_same(x->fx, y->fx, fx) &&

@@ -1,0 +1,786 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * x87 arithmetic, comparisons, and what changes one register. Intel SDM, volume 1, 8.3 and 8.5;
+ * volume 2: F2XM1 to FXTRACT but for loads, stores and control. Of overflow and underflow that are
+ * not masked the result is the masked one.
+ */
+#include "cpu/x86/x87.h"
+
+#include <stddef.h>
+
+/* ---- exceptions */
+
+struct fp_env x87_env(const struct x86_fpu *f)
+{
+    static const uint8_t rounding[] = {FP_RNE, FP_RDN, FP_RUP, FP_RTZ};
+    static const uint8_t precision[] = {24, 0, 53, 0};
+    return (struct fp_env){.rules = &fp_rules_x87,
+                           .rounding = rounding[f->control >> 10 & 3],
+                           .x87_precision = precision[f->control >> 8 & 3]};
+}
+
+fp_bits x87_indefinite(void)
+{
+    return fp_default_nan(X87, &fp_rules_x87);
+}
+
+bool x87_raise(struct x86_fpu *f, uint32_t flags)
+{
+    static const struct {
+        uint8_t bit, flag;
+    } rows[] = {{0x01, FP_INVALID},  {0x02, FP_DENORMAL},  {0x04, FP_DIVZERO},
+                {0x08, FP_OVERFLOW}, {0x10, FP_UNDERFLOW}, {0x20, FP_INEXACT}};
+    unsigned bits = 0;
+    for (unsigned k = 0; k < array_len(rows); k++) {
+        bits |= flags & rows[k].flag ? rows[k].bit : 0u;
+    }
+    const bool early = bits & ~f->control & 7;
+    f->status |= (uint16_t)(early ? bits & 7 : bits);
+    if (early) {
+        x87_set_c1(f, false);
+    }
+    x86_fpu_settle(f);
+    return !early;
+}
+
+bool x87_stack_fault(struct x86_fpu *f, bool overflow)
+{
+    const bool good = x87_raise(f, FP_INVALID);
+    f->status |= X86_FSW_SF;
+    x87_set_c1(f, overflow);
+    return good;
+}
+
+bool x87_begin(struct x86_cpu *c)
+{
+    if ((c->fpu.status & X86_FSW_ES) && (c->cr0 & X86_CR0_NE)) {
+        x86_raise(c, X86_MF);
+        return false;
+    }
+    return true;
+}
+
+bool x86_x87_available(struct x86_block *c)
+{
+    if (c->key & (X86_KEY_EM | X86_KEY_TS)) {
+        x86_raise_now(c, X86_NM);
+        return false;
+    }
+    return true;
+}
+
+static uint64_t do_pending(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t aux)
+{
+    (void)x, (void)y, (void)z, (void)aux;
+    x87_begin(x86_cpu(v));
+    return 0;
+}
+X87_CALL(pending);
+
+void x86_x87_check(struct x86_block *c)
+{
+    struct ir_builder *b = c->b;
+    const ir_val status = ir_env_load(b, T_I16, offsetof(struct x86_cpu, fpu.status));
+    ir_guard(b, ir_tst(b, IR_NE, status, ir_konst(b, T_I16, X86_FSW_ES)), &row_pending, IR_NONE,
+             IR_NONE, 0);
+}
+
+bool x86_x87_begin(struct x86_block *c)
+{
+    if (!x86_x87_available(c)) {
+        return false;
+    }
+    x86_x87_check(c);
+    return true;
+}
+
+fp_bits x87_compute(struct x86_fpu *f, x87_fn fn, const fp_bits operands[2], struct fp_env *env)
+{
+    const fp_bits r = fn(operands[0], operands[1], env);
+    bool up = false;
+    if (env->flags & FP_INEXACT) {
+        struct fp_env cut = *env;
+        cut.rounding = FP_RTZ;
+        up = fn(operands[0], operands[1], &cut) != r;
+    }
+    x87_set_c1(f, up);
+    return r;
+}
+
+/* ---- two operands */
+
+static fp_bits do_add(fp_bits a, fp_bits b, struct fp_env *e)
+{
+    return fp_add(X87, a, b, e);
+}
+
+static fp_bits do_mul(fp_bits a, fp_bits b, struct fp_env *e)
+{
+    return fp_mul(X87, a, b, e);
+}
+
+static fp_bits do_sub(fp_bits a, fp_bits b, struct fp_env *e)
+{
+    return fp_sub(X87, a, b, e);
+}
+
+static fp_bits do_subr(fp_bits a, fp_bits b, struct fp_env *e)
+{
+    return fp_sub(X87, b, a, e);
+}
+
+static fp_bits do_div(fp_bits a, fp_bits b, struct fp_env *e)
+{
+    return fp_div(X87, a, b, e);
+}
+
+static fp_bits do_divr(fp_bits a, fp_bits b, struct fp_env *e)
+{
+    return fp_div(X87, b, a, e);
+}
+
+/* By bits 5 to 3 of the ModRM byte; 2 and 3 compare. */
+static const x87_fn arithmetic[8] = {do_add, do_mul, NULL, NULL, do_sub, do_subr, do_div, do_divr};
+
+/* What the other operand is, and how the operation ends: fields of aux. */
+enum {
+    S_REGISTER, /* ST(i) */
+    S_F32,
+    S_F64,
+    S_I16,
+    S_I32
+};
+#define A_OP 7u
+#define A_SOURCE_SHIFT 3 /* 3 bits */
+#define A_REG_SHIFT 6    /* 3 bits: ST(i), an operand */
+#define A_TO (1u << 9)   /* the result goes to ST(i), whose value is the first operand */
+#define A_POP_SHIFT 10   /* 2 bits: so many times */
+#define A_QUIET (1u << 12)
+#define A_EFLAGS (1u << 13) /* a comparison that sets flags */
+
+static unsigned source_of(uint32_t aux)
+{
+    return aux >> A_SOURCE_SHIFT & 7;
+}
+
+static unsigned reg_of(uint32_t aux)
+{
+    return aux >> A_REG_SHIFT & 7;
+}
+
+static fp_bits operand(const struct x86_fpu *f, uint64_t x, uint32_t aux, struct fp_env *env)
+{
+    switch (source_of(aux)) {
+    case S_REGISTER:
+        return x87_get(f, reg_of(aux));
+    case S_F32:
+        return f32_to_f80((uint32_t)x, env);
+    case S_F64:
+        return f64_to_f80(x, env);
+    default:
+        return fp_from_fixed(X87, x, (struct fp_fixed){source_of(aux) == S_I16 ? 16 : 32, 0, true},
+                             env);
+    }
+}
+
+/* The flags of reading an operand and of computing: a NaN goes before a denormal number. */
+static uint32_t both_flags(uint32_t read, uint32_t computed, bool is_nan)
+{
+    return computed | (is_nan ? read & ~(uint32_t)FP_DENORMAL : read);
+}
+
+static void pop_times(struct x86_fpu *f, uint32_t aux)
+{
+    for (unsigned k = aux >> A_POP_SHIFT & 3; k; k--) {
+        x87_pop(f);
+    }
+}
+
+static bool is_empty(const struct x86_fpu *f, uint32_t aux)
+{
+    return x87_is_empty(f, 0) || (source_of(aux) == S_REGISTER && x87_is_empty(f, reg_of(aux)));
+}
+
+static uint64_t do_arithmetic(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t aux)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    struct x86_fpu *f = &c->fpu;
+    const unsigned to = aux & A_TO ? reg_of(aux) : 0;
+    (void)y, (void)z;
+    if (!x87_begin(c)) {
+        return 0;
+    }
+    if (is_empty(f, aux)) {
+        if (x87_stack_fault(f, false)) {
+            x87_put(f, to, x87_indefinite());
+            pop_times(f, aux);
+        }
+        return 0;
+    }
+    struct fp_env env = x87_env(f), reading = env;
+    const fp_bits other = operand(f, x, aux, &reading), top = x87_get(f, 0);
+    const fp_bits operands[2] = {aux & A_TO ? other : top, aux & A_TO ? top : other};
+    const fp_bits r = x87_compute(f, arithmetic[aux & A_OP], operands, &env);
+    if (x87_raise(f, both_flags(reading.flags, env.flags, fp_is_nan(X87, r)))) {
+        x87_put(f, to, r);
+        pop_times(f, aux);
+    }
+    return 0;
+}
+X87_CALL(arithmetic);
+
+/* ---- comparisons */
+
+static uint16_t codes_of(enum fp_order o)
+{
+    return o == FP_UNORDERED ? X86_FSW_C3 | X86_FSW_C2 | X86_FSW_C0
+           : o == FP_EQUAL   ? X86_FSW_C3
+           : o == FP_LESS    ? X86_FSW_C0
+                             : 0;
+}
+
+/* The order as condition codes, or as EFLAGS, which are the result. */
+static uint64_t put_order(struct x86_fpu *f, uint32_t aux, enum fp_order o, uint64_t flags)
+{
+    const uint16_t codes = codes_of(o);
+    pop_times(f, aux);
+    if (!(aux & A_EFLAGS)) {
+        x87_set_codes(f, codes);
+        return flags;
+    }
+    return (codes & X86_FSW_C3 ? X86_PACK_ZF : 0u) | (codes & X86_FSW_C2 ? X86_PACK_PF : 0u) |
+           (codes & X86_FSW_C0 ? X86_PACK_CF : 0u);
+}
+
+static uint64_t do_compare(struct vcpu *v, uint64_t x, uint64_t flags, uint64_t z, uint32_t aux)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    struct x86_fpu *f = &c->fpu;
+    (void)z;
+    if (!x87_begin(c)) {
+        return flags;
+    }
+    x87_set_c1(f, false);
+    if (is_empty(f, aux)) {
+        return x87_stack_fault(f, false) ? put_order(f, aux, FP_UNORDERED, flags) : flags;
+    }
+    struct fp_env env = x87_env(f), reading = env;
+    const fp_bits other = operand(f, x, aux, &reading);
+    const enum fp_order o = fp_compare(X87, x87_get(f, 0), other, !(aux & A_QUIET), &env);
+    return x87_raise(f, both_flags(reading.flags, env.flags, o == FP_UNORDERED))
+               ? put_order(f, aux, o, flags)
+               : flags;
+}
+X87_CALL(compare);
+
+/* ---- one operand */
+
+enum {
+    U_CHS,
+    U_ABS,
+    U_TST,
+    U_XAM,
+    U_SQRT,
+    U_RNDINT,
+    U_2XM1,
+    U_SIN,
+    U_COS,
+    U_TAN,
+    U_SINCOS,
+    U_XTRACT
+};
+
+static fp_bits round_to_int(fp_bits a, fp_bits b, struct fp_env *e)
+{
+    (void)b;
+    return fp_round_to_int(X87, a, e->rounding, true, e);
+}
+
+static fp_bits square_root(fp_bits a, fp_bits b, struct fp_env *e)
+{
+    (void)b;
+    return fp_sqrt(X87, a, e);
+}
+
+/* Volume 2, FXAM: unsupported, NaN, normal, infinity, zero, empty, denormal. */
+static void examine(struct x86_fpu *f)
+{
+    const fp_bits v = x87_get(f, 0);
+    const unsigned exponent = (unsigned)(v >> 64) & 0x7fff;
+    const uint64_t m = (uint64_t)v;
+    uint16_t codes;
+    if (x87_is_empty(f, 0)) {
+        codes = X86_FSW_C3 | X86_FSW_C0;
+    } else if (exponent && !(m >> 63)) {
+        codes = 0;
+    } else if (exponent == 0x7fff) {
+        codes = m << 1 ? X86_FSW_C0 : X86_FSW_C2 | X86_FSW_C0;
+    } else if (exponent) {
+        codes = X86_FSW_C2;
+    } else {
+        codes = m ? X86_FSW_C3 | X86_FSW_C2 : X86_FSW_C3;
+    }
+    x87_set_codes(f, codes);
+    x87_set_c1(f, v >> 79 & 1);
+}
+
+/* FCHS and FABS take what is there, whatever it is. */
+static void change_sign(struct x86_fpu *f, bool clear)
+{
+    struct x86_st *st = &f->st[x87_reg(f, 0)];
+    x87_set_c1(f, false);
+    if (!x87_is_empty(f, 0)) {
+        st->high = clear ? st->high & 0x7fff : st->high ^ 0x8000;
+    } else if (x87_stack_fault(f, false)) {
+        x87_put(f, 0, x87_indefinite());
+    }
+}
+
+static void test(struct x86_fpu *f)
+{
+    struct fp_env env = x87_env(f);
+    x87_set_c1(f, false);
+    if (x87_is_empty(f, 0)) {
+        if (x87_stack_fault(f, false)) {
+            x87_set_codes(f, codes_of(FP_UNORDERED));
+        }
+        return;
+    }
+    const enum fp_order o = fp_compare(X87, x87_get(f, 0), 0, true, &env);
+    if (x87_raise(f, env.flags)) {
+        x87_set_codes(f, codes_of(o));
+    }
+}
+
+static void replace(struct x86_fpu *f, x87_fn fn)
+{
+    struct fp_env env = x87_env(f);
+    const fp_bits operands[2] = {x87_get(f, 0), 0};
+    if (x87_is_empty(f, 0)) {
+        if (x87_stack_fault(f, false)) {
+            x87_put(f, 0, x87_indefinite());
+        }
+        return;
+    }
+    const fp_bits r = x87_compute(f, fn, operands, &env);
+    if (x87_raise(f, env.flags)) {
+        x87_put(f, 0, r);
+    }
+}
+
+/* FSIN, FCOS; with a second result that is pushed FSINCOS and FPTAN (which pushes 1). C2: the
+ * argument is out of range, and nothing happens. */
+static void trigonometry(struct x86_fpu *f, unsigned op)
+{
+    static const x87_fn first[] = {
+        [U_SIN] = x87_fsin, [U_COS] = x87_fcos, [U_TAN] = x87_ftan, [U_SINCOS] = x87_fsin};
+    const bool pushes = op == U_TAN || op == U_SINCOS;
+    const bool no_room = pushes && !x87_is_empty(f, 7);
+    const fp_bits x = x87_get(f, 0), operands[2] = {x, 0};
+    f->status &= (uint16_t)~X86_FSW_C2;
+    if (x87_is_empty(f, 0) || no_room) {
+        if (x87_stack_fault(f, !x87_is_empty(f, 0))) {
+            x87_put(f, 0, x87_indefinite());
+            if (pushes) {
+                x87_push(f, x87_indefinite());
+            }
+        }
+        return;
+    }
+    if (!x87_in_range(x)) {
+        x87_set_c1(f, false);
+        f->status |= X86_FSW_C2;
+        return;
+    }
+    struct fp_env env = x87_env(f);
+    env.x87_precision = 0;
+    const fp_bits r = x87_compute(f, first[op], operands, &env);
+    fp_bits second = (fp_bits)0x3fff << 64 | UINT64_C(1) << 63;
+    if (op == U_SINCOS) {
+        second = x87_fcos(x, 0, &env);
+    } else if (op == U_TAN && fp_is_nan(X87, r)) {
+        second = r;
+    }
+    if (x87_raise(f, env.flags)) {
+        x87_put(f, 0, r);
+        if (pushes) {
+            x87_push(f, second);
+        }
+    }
+}
+
+/* The exponent as a number, and the significand with the exponent of 1. */
+static void extract(struct x86_fpu *f)
+{
+    struct fp_env env = x87_env(f);
+    const fp_bits x = x87_get(f, 0);
+    if (x87_is_empty(f, 0) || !x87_is_empty(f, 7)) {
+        if (x87_stack_fault(f, !x87_is_empty(f, 0))) {
+            x87_put(f, 0, x87_indefinite());
+            x87_push(f, x87_indefinite());
+        }
+        return;
+    }
+    x87_set_c1(f, false);
+    const fp_bits sign = x >> 79 << 79, infinity = fp_infinity(X87, false);
+    const unsigned biased = (unsigned)(x >> 64) & 0x7fff;
+    const uint64_t m = (uint64_t)x;
+    fp_bits exponent, significand = x;
+    const bool supported = !biased || m >> 63;
+    if (!supported || (biased == 0x7fff && m << 1)) {
+        exponent = significand = fp_add(X87, x, x, &env); /* a NaN, quiet */
+    } else if (biased == 0x7fff) {
+        exponent = infinity;
+    } else if (!m) {
+        exponent = infinity | (fp_bits)1 << 79;
+        env.flags |= FP_DIVZERO;
+    } else {
+        const unsigned shift = clz64(m);
+        const int e = (biased ? (int)biased : 1) - 0x3fff - (int)shift;
+        env.flags |= biased ? 0 : FP_DENORMAL;
+        exponent = fp_from_fixed(X87, (uint64_t)e, (struct fp_fixed){64, 0, true}, &env);
+        significand = sign | (fp_bits)0x3fff << 64 | m << shift;
+    }
+    if (x87_raise(f, env.flags)) {
+        x87_put(f, 0, exponent);
+        x87_push(f, significand);
+    }
+}
+
+static uint64_t do_unary(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t op)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    struct x86_fpu *f = &c->fpu;
+    (void)x, (void)y, (void)z;
+    if (!x87_begin(c)) {
+        return 0;
+    }
+    switch (op) {
+    case U_CHS:
+    case U_ABS:
+        change_sign(f, op == U_ABS);
+        break;
+    case U_TST:
+        test(f);
+        break;
+    case U_XAM:
+        examine(f);
+        break;
+    case U_SQRT:
+        replace(f, square_root);
+        break;
+    case U_RNDINT:
+        replace(f, round_to_int);
+        break;
+    case U_2XM1:
+        replace(f, x87_f2xm1);
+        break;
+    case U_XTRACT:
+        extract(f);
+        break;
+    default:
+        trigonometry(f, op);
+        break;
+    }
+    return 0;
+}
+X87_CALL(unary);
+
+/* ---- two registers, ST(0) and ST(1) */
+
+enum {
+    B_YL2X,
+    B_YL2XP1,
+    B_PATAN,
+    B_SCALE,
+    B_PREM,
+    B_PREM1
+};
+
+/* ST(0) by 2 to the power of ST(1), which is cut to an integer. */
+static fp_bits scale(fp_bits x, fp_bits y, struct fp_env *e)
+{
+    const bool odd = fp_is_nan(X87, x) || fp_is_nan(X87, y);
+    const unsigned biased = (unsigned)(y >> 64) & 0x7fff, xe = (unsigned)(x >> 64) & 0x7fff;
+    const bool minus = y >> 79,
+               unsupported = (biased && !((uint64_t)y >> 63)) || (xe && !((uint64_t)x >> 63));
+    const bool x_infinite = xe == 0x7fff, x_zero = !xe && !(uint64_t)x;
+    if (odd || unsupported) {
+        return fp_add(X87, x, y, e);
+    }
+    if (biased == 0x7fff) {
+        if (minus ? x_infinite : x_zero) {
+            e->flags |= FP_INVALID;
+            return x87_indefinite();
+        }
+        e->flags |= !xe && !x_zero ? FP_DENORMAL : 0;
+        return minus ? x >> 79 << 79 : fp_infinity(X87, x >> 79);
+    }
+    struct fp_env cut = {.rules = &fp_rules_x87};
+    int64_t n = biased > 0x3fff + 17
+                    ? (minus ? -50000 : 50000)
+                    : (int64_t)fp_to_fixed(X87, y, (struct fp_fixed){64, 0, true}, FP_RTZ, &cut);
+    const uint32_t denormal = (!xe && !x_zero) || (!biased && (uint64_t)y) ? FP_DENORMAL : 0;
+    /* By powers of 2 that are numbers; the first steps are exact, or all are lost alike. */
+    fp_bits r = x;
+    const uint8_t precision = e->x87_precision;
+    e->x87_precision = 0;
+    while (n > 16383 || n < -16382) {
+        const int64_t by = n > 0 ? 16383 : -16382;
+        r = fp_mul(X87, r, (fp_bits)(uint64_t)(0x3fff + by) << 64 | UINT64_C(1) << 63, e);
+        n -= by;
+    }
+    r = fp_mul(X87, r, (fp_bits)(uint64_t)(0x3fff + n) << 64 | UINT64_C(1) << 63, e);
+    e->x87_precision = precision;
+    e->flags = (e->flags & ~(uint32_t)FP_DENORMAL) | denormal;
+    return r;
+}
+
+/* The remainder of finite numbers, C2 if it is not complete; the quotient's low bits to C0, C3, C1:
+ * volume 2, FPREM. */
+static fp_bits remainder_of(struct x86_fpu *f, fp_bits x, fp_bits y, bool nearest)
+{
+    const int ex = (int)(x >> 64 & 0x7fff), ey = (int)(y >> 64 & 0x7fff);
+    uint64_t mx = (uint64_t)x, my = (uint64_t)y;
+    const unsigned sx = clz64(mx), sy = clz64(my);
+    int d = ((ex ? ex : 1) - (int)sx) - ((ey ? ey : 1) - (int)sy);
+    const int scale_y = (ey ? ey : 1) - (int)sy;
+    u128 r = mx << sx;
+    const u128 b = (u128)(my << sy);
+    uint64_t q = 0;
+    const bool partial = d >= 64;
+    const int steps = partial ? 32 + (d & 31) : d;
+    f->status &= (uint16_t) ~(X86_FSW_C2 | X86_FSW_C3 | X86_FSW_C1 | X86_FSW_C0);
+    for (int k = 0; d >= 0 && k <= steps; k++) {
+        q <<= 1;
+        if (r >= b) {
+            r -= b;
+            q |= 1;
+        }
+        r <<= k < steps ? 1 : 0;
+    }
+    int exponent = scale_y + (partial ? d - steps : 0); /* of r, as of b */
+    bool minus = x >> 79;
+    if (d < 0) {
+        exponent = scale_y + d;
+    }
+    if (nearest && !partial && d >= -1) {
+        /* Twice the rest against the divisor; below it by one place if d is -1. */
+        const u128 twice = d < 0 ? r : r << 1;
+        if (twice > b || (twice == b && (q & 1))) {
+            r = (d < 0 ? b << 1 : b) - r;
+            q++;
+            minus = !minus;
+        }
+    }
+    if (partial) {
+        f->status |= X86_FSW_C2;
+    } else {
+        f->status |= (uint16_t)((q & 4 ? X86_FSW_C0 : 0) | (q & 2 ? X86_FSW_C3 : 0) |
+                                (q & 1 ? X86_FSW_C1 : 0));
+    }
+    const fp_bits sign = (fp_bits)(minus && r) << 79 | (r ? 0 : x >> 79 << 79);
+    if (!r) {
+        return sign;
+    }
+    /* r may have 65 bits where it was taken from twice the divisor. */
+    while (r >> 64) {
+        r >>= 1;
+        exponent++;
+    }
+    uint64_t m = (uint64_t)r;
+    const unsigned shift = clz64(m);
+    if (exponent - (int)shift >= 1) {
+        return sign | (fp_bits)(uint64_t)(exponent - (int)shift) << 64 | m << shift;
+    }
+    return sign | (exponent > 1 ? m << (exponent - 1) : m >> (1 - exponent));
+}
+
+static fp_bits partial_remainder(struct x86_fpu *f, fp_bits x, fp_bits y, struct fp_env *e,
+                                 bool nearest)
+{
+    const unsigned ex = (unsigned)(x >> 64) & 0x7fff, ey = (unsigned)(y >> 64) & 0x7fff;
+    const uint64_t mx = (uint64_t)x, my = (uint64_t)y;
+    x87_set_c1(f, false);
+    f->status &= (uint16_t)~X86_FSW_C2;
+    if (ex == 0x7fff || ey == 0x7fff || (ex && !(mx >> 63)) || (ey && !(my >> 63)) || !(ey || my)) {
+        const bool y_infinite = ey == 0x7fff && my == UINT64_C(1) << 63;
+        const bool x_finite = ex != 0x7fff && (!ex || mx >> 63);
+        if (y_infinite && x_finite) {
+            e->flags |= !ex && mx ? FP_DENORMAL : 0;
+            f->status &= (uint16_t) ~(X86_FSW_C2 | X86_FSW_C3 | X86_FSW_C0);
+            return x;
+        }
+        return fp_rem(X87, x, y, e);
+    }
+    e->flags |= (!ex && mx) || (!ey && my) ? FP_DENORMAL : 0;
+    if (!mx) {
+        f->status &= (uint16_t) ~(X86_FSW_C2 | X86_FSW_C3 | X86_FSW_C0);
+        return x;
+    }
+    return remainder_of(f, x, y, nearest);
+}
+
+static uint64_t do_binary(struct vcpu *v, uint64_t a, uint64_t b, uint64_t z, uint32_t op)
+{
+    static const x87_fn fns[] = {x87_fyl2x, x87_fyl2xp1, x87_fpatan, scale};
+    struct x86_cpu *c = x86_cpu(v);
+    struct x86_fpu *f = &c->fpu;
+    const bool pops = op <= B_PATAN;
+    fp_bits r;
+    (void)a, (void)b, (void)z;
+    if (!x87_begin(c)) {
+        return 0;
+    }
+    if (x87_is_empty(f, 0) || x87_is_empty(f, 1)) {
+        f->status &= op >= B_PREM ? (uint16_t)~X86_FSW_C2 : UINT16_MAX;
+        if (x87_stack_fault(f, false)) {
+            x87_put(f, pops, x87_indefinite());
+            pop_times(f, pops ? 1u << A_POP_SHIFT : 0);
+        }
+        return 0;
+    }
+    struct fp_env env = x87_env(f);
+    const fp_bits operands[2] = {x87_get(f, 0), x87_get(f, 1)};
+    if (op >= B_PREM) {
+        const uint16_t before = f->status;
+        r = partial_remainder(f, operands[0], operands[1], &env, op == B_PREM1);
+        if (env.flags & FP_INVALID) {
+            f->status = before & (uint16_t) ~(X86_FSW_C1 | X86_FSW_C2);
+        }
+    } else {
+        env.x87_precision = op == B_SCALE ? env.x87_precision : 0;
+        r = x87_compute(f, fns[op], operands, &env);
+    }
+    if (x87_raise(f, env.flags)) {
+        x87_put(f, pops, r);
+        pop_times(f, pops ? 1u << A_POP_SHIFT : 0);
+    }
+    return 0;
+}
+X87_CALL(binary);
+
+/* ---- instructions */
+
+static ir_val value_of(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *o,
+                       uint32_t *aux, bool integer)
+{
+    if (o->kind != X86_MEMORY) {
+        *aux |= (uint32_t)o->reg << A_REG_SHIFT;
+        return IR_NONE;
+    }
+    *aux |= (uint32_t)(integer         ? (o->bytes == 2 ? S_I16 : S_I32)
+                       : o->bytes == 4 ? S_F32
+                                       : S_F64)
+            << A_SOURCE_SHIFT;
+    return ir_zext(c->b, T_I64, x86_read(c, i, o));
+}
+
+static void call(struct x86_block *c, const struct ir_call *row, ir_val x, uint32_t aux)
+{
+    ir_call(c->b, T_VOID, row, x, IR_NONE, IR_NONE, aux);
+}
+
+/* Arithmetic with memory or a register, which comes last. */
+static void by_source(struct x86_block *c, const struct x86_instr *i, uint32_t op, bool integer)
+{
+    uint32_t aux = op;
+    if (x86_x87_begin(c)) {
+        const ir_val x = value_of(c, i, &i->op[i->ops - 1], &aux, integer);
+        call(c, &row_arithmetic, x, aux);
+    }
+}
+
+/* To ST(i); with pops behind. */
+static void to_register(struct x86_block *c, const struct x86_instr *i, uint32_t op, unsigned pops)
+{
+    if (x86_x87_begin(c)) {
+        call(c, &row_arithmetic, IR_NONE,
+             op | A_TO | (uint32_t)i->op[0].reg << A_REG_SHIFT | pops << A_POP_SHIFT);
+    }
+}
+
+#define OF(kind, name, ...)                                                                        \
+    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
+    {                                                                                              \
+        (void)a;                                                                                   \
+        kind(c, i, __VA_ARGS__);                                                                   \
+    }
+#define ARITH(name, op, to)                                                                        \
+    OF(by_source, name, op, false)                                                                 \
+    OF(by_source, name##_st, op, false)                                                            \
+    OF(to_register, name##_to, to, 0)                                                              \
+    OF(to_register, name##p, to, 1)
+ARITH(fadd, 0, 0)
+ARITH(fmul, 1, 1)
+ARITH(fsub, 4, 4)
+ARITH(fsubr, 5, 5)
+ARITH(fdiv, 6, 6)
+ARITH(fdivr, 7, 7)
+OF(by_source, fiadd, 0, true)
+OF(by_source, fimul, 1, true)
+OF(by_source, fisub, 4, true)
+OF(by_source, fisubr, 5, true)
+OF(by_source, fidiv, 6, true)
+OF(by_source, fidivr, 7, true)
+
+static void compare(struct x86_block *c, const struct x86_instr *i, uint32_t how, bool integer)
+{
+    struct ir_builder *b = c->b;
+    uint32_t aux = how;
+    if (!x86_x87_begin(c)) {
+        return;
+    }
+    const ir_val x = i->ops ? value_of(c, i, &i->op[i->ops - 1], &aux, integer) : IR_NONE;
+    if (!i->ops) {
+        aux |= 1u << A_REG_SHIFT; /* FCOMPP */
+    }
+    if (!(how & A_EFLAGS)) {
+        call(c, &row_compare, x, aux);
+        return;
+    }
+    const ir_val old = ir_zext(b, T_I64, ir_flags_bits(b, x86_flags(c)));
+    const ir_val f = ir_call(b, T_I64, &row_compare, x, old, IR_NONE, aux);
+    x86_put_flags(c, ir_flags_from(b, ir_trunc(b, T_I32, f)));
+}
+#define POPS(n) ((n) << A_POP_SHIFT)
+OF(compare, fcom, 0, false)
+OF(compare, fcomp, POPS(1u), false)
+OF(compare, fcompp, POPS(2u), false)
+OF(compare, fucom, A_QUIET, false)
+OF(compare, fucomp, A_QUIET | POPS(1u), false)
+OF(compare, fucompp, A_QUIET | POPS(2u), false)
+OF(compare, ficom, 0, true)
+OF(compare, ficomp, POPS(1u), true)
+OF(compare, fcomi, A_EFLAGS, false)
+OF(compare, fcomip, A_EFLAGS | POPS(1u), false)
+OF(compare, fucomi, A_EFLAGS | A_QUIET, false)
+OF(compare, fucomip, A_EFLAGS | A_QUIET | POPS(1u), false)
+
+static void by_function(struct x86_block *c, const struct x86_instr *i, const struct ir_call *row,
+                        uint32_t op)
+{
+    (void)i;
+    if (x86_x87_begin(c)) {
+        call(c, row, IR_NONE, op);
+    }
+}
+OF(by_function, fchs, &row_unary, U_CHS)
+OF(by_function, fabs, &row_unary, U_ABS)
+OF(by_function, ftst, &row_unary, U_TST)
+OF(by_function, fxam, &row_unary, U_XAM)
+OF(by_function, fsqrt, &row_unary, U_SQRT)
+OF(by_function, frndint, &row_unary, U_RNDINT)
+OF(by_function, f2xm1, &row_unary, U_2XM1)
+OF(by_function, fsin, &row_unary, U_SIN)
+OF(by_function, fcos, &row_unary, U_COS)
+OF(by_function, fptan, &row_unary, U_TAN)
+OF(by_function, fsincos, &row_unary, U_SINCOS)
+OF(by_function, fxtract, &row_unary, U_XTRACT)
+OF(by_function, fyl2x, &row_binary, B_YL2X)
+OF(by_function, fyl2xp1, &row_binary, B_YL2XP1)
+OF(by_function, fpatan, &row_binary, B_PATAN)
+OF(by_function, fscale, &row_binary, B_SCALE)
+OF(by_function, fprem, &row_binary, B_PREM)
+OF(by_function, fprem1, &row_binary, B_PREM1)
+#undef OF
