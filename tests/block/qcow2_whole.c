@@ -5,10 +5,13 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/atomic.h"
 #include "base/bits.h"
 #include "base/mem.h"
+#include "base/os.h"
 #include "block/block.h"
 #include "block/driver.h"
+#include "block/job.h"
 #include "tests/support/images.h"
 #include "tests/test.h"
 
@@ -253,11 +256,11 @@ TEST(commit_moves_all_down_and_empties_the_image)
     work(n, 50);
     block_node_close(n);
     CHECK_EQ(images_run(&i, "mv x.qcow2 base.qcow2"), 0);
-    CHECK_MSG(block_image_create(i.graph, "qcow2", images_path(&i, "x.qcow2"),
-                                 json_pack("{s:s,s:s,s:i}", "backing_file", "base.qcow2",
-                                           "backing_fmt", "qcow2", "size", (int)(3 * MIB)),
-                                 &e),
-              "%s", e.text);
+    json_t *o = json_pack("{s:s,s:s,s:i}", "backing_file", "base.qcow2", "backing_fmt", "qcow2",
+                          "size", (int)(3 * MIB));
+    CHECK_MSG(block_image_create(i.graph, "qcow2", images_path(&i, "x.qcow2"), o, &e), "%s",
+              e.text);
+    json_decref(o);
     images_model_size(&i, 3 * MIB);
     n = images_open(&i, "qcow2", "x.qcow2", true, NULL, &e);
     REQUIRE(n != NULL);
@@ -266,6 +269,39 @@ TEST(commit_moves_all_down_and_empties_the_image)
     struct block_status s;
     CHECK_EQ(block_node_status(n, 0, 3 * MIB, false, &s), 0);
     CHECK(s.where == BLOCK_UNALLOCATED && s.bytes == 3 * MIB);
+    end(n);
+}
+
+static void note_end(void *opaque)
+{
+    atomic_set_seq((uint32_t *)opaque, 1);
+}
+
+TEST(a_streamed_image_stands_alone)
+{
+    struct block_node *n = made(2 * MIB, NULL);
+    uint32_t over = 0;
+    work(n, 50);
+    block_node_close(n);
+    CHECK_EQ(images_run(&i, "mv x.qcow2 base.qcow2 && qemu-img create -q -f qcow2 -F qcow2 -b "
+                            "base.qcow2 x.qcow2"),
+             0);
+    n = images_open(&i, "qcow2", "x.qcow2", true, NULL, &e);
+    REQUIRE(n != NULL);
+    work(n, 20);
+    struct block *d = block_open_node(n, "d", BLOCK_PERM_READ | BLOCK_PERM_WRITE, BLOCK_PERM_READ,
+                                      &e);
+    struct block_job *j = block_stream_start(d, note_end, &over, &e);
+    CHECK_MSG(j != NULL, "%s", e.text);
+    while (j && !atomic_get_seq(&over)) {
+        os_sleep_until_ns(os_now_ns() + 1000000);
+    }
+    CHECK_MSG(j && block_job_end(j, &e), "%s", e.text);
+    block_close(d);
+    CHECK_EQ(images_run(&i, "rm base.qcow2"), 0);
+    n = reopened(n, true);
+    CHECK(n && !block_node_child(n, "backing"));
+    work(n, 20);
     end(n);
 }
 

@@ -8,6 +8,7 @@
 #include "base/os.h"
 #include "base/rng.h"
 #include "block/block_internal.h"
+#include "tests/support/images.h"
 #include "tests/support/recorder.h"
 #include "tests/test.h"
 
@@ -94,12 +95,12 @@ static void write_and_read(void *arg)
     block_queue_destroy(q);
 }
 
-static void start_over(struct block_node *below, unsigned rounds)
+/* n stands on below, whose bytes are all 0x11; it is closed. */
+static void start_over(struct block_node *n, unsigned rounds)
 {
     struct error e = {{0}};
     struct writer w[THREADS];
     struct os_thread t[THREADS];
-    struct block_node *n = block_overlay_open(below, &e);
     REQUIRE(n != NULL);
     for (unsigned i = 0; i < THREADS; i++) {
         w[i] = (struct writer){.node = n, .mine = i, .rounds = rounds, .seed = test_seed() + i};
@@ -125,18 +126,78 @@ static void start_over(struct block_node *below, unsigned rounds)
     block_node_close(n);
 }
 
-TEST(writers_of_one_cluster_lose_nothing)
+static struct block_node *open_below(struct block_graph *g)
 {
-    struct block_graph *g = block_graph_create();
     uint8_t *bytes = mem_alloc(SECTORS * BLOCK_SECTOR);
     memset(bytes, 0x11, SECTORS * BLOCK_SECTOR);
     struct block_node *below = recorder_open(g, "below", bytes, SECTORS * BLOCK_SECTOR);
     recorder_of(below)->yields = true; /* in the middle of each copy */
+    mem_free(bytes);
+    return below;
+}
+
+TEST(writers_of_one_cluster_lose_nothing)
+{
+    struct block_graph *g = block_graph_create();
+    struct block_node *below = open_below(g);
+    struct error e;
     /* Often anew: clusters are copied up but once. */
     for (unsigned i = 0; i < 60 * test_scale(); i++) {
-        start_over(below, 60);
+        start_over(block_overlay_open(below, &e), 60);
     }
     block_node_close(below);
     block_graph_destroy(g);
-    mem_free(bytes);
+}
+
+/* ---- qcow2: clusters of eight sectors, tables of which hardly any stay in memory */
+
+static const char *const qcow2_kinds[] = {
+    "{\"cluster_size\": 4096}",
+    "{\"cluster_size\": 512}",
+    "{\"cluster_size\": 16384, \"extended_l2\": true}",
+};
+
+static struct block_node *open_qcow2(struct block_graph *g, const uint8_t *image, size_t bytes,
+                                     struct block_node **memory, struct error *e)
+{
+    const struct block_mode m = {.write = true, .discard = true};
+    json_t *o = json_pack("{s:s,s:s,s:s,s:i,s:i}", "driver", "qcow2", "file", "memory", "backing",
+                          "below", "l2-cache-size", 512, "l2-cache-entry-size", 512);
+    *memory = recorder_open(g, "memory", image, bytes);
+    struct block_node *n = block_node_open(g, o, &m, e);
+    json_decref(o);
+    return n;
+}
+
+static void share_qcow2(const char *kind)
+{
+    struct images i;
+    struct error e = {{0}};
+    images_begin(&i, test_seed());
+    CHECK_MSG(images_make(&i, "qcow2", "x", SECTORS * BLOCK_SECTOR, kind, &e), "%s", e.text);
+    size_t bytes;
+    uint8_t *image = images_bytes(&i, "x", &bytes);
+    struct block_node *below = open_below(i.graph), *memory;
+    for (unsigned k = 0; k < 30 * test_scale(); k++) {
+        struct block_node *n = open_qcow2(i.graph, image, bytes, &memory, &e);
+        CHECK_MSG(n != NULL, "%s", e.text);
+        start_over(n, 60);
+        json_t *o = json_pack("{s:s,s:s,s:s}", "driver", "qcow2", "file", "memory", "backing",
+                              "below");
+        n = block_node_open(i.graph, o, &(struct block_mode){.write = true}, &e);
+        json_decref(o);
+        CHECK_MSG(n && images_are_clean(n, &e), "%s: %s", kind, e.text);
+        block_node_close(n);
+        block_node_close(memory);
+    }
+    block_node_close(below);
+    mem_free(image);
+    images_end(&i);
+}
+
+TEST(writers_of_one_cluster_of_qcow2_lose_nothing)
+{
+    for (unsigned k = 0; k < array_len(qcow2_kinds); k++) {
+        share_qcow2(qcow2_kinds[k]);
+    }
 }

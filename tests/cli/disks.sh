@@ -51,6 +51,15 @@ disk group_of_limits '^top: disk.img \(throttle\)' -object throttle-group,id=g,x
     -device $B,drive=top
 disk node_name_of_a_drive '^a: disk.img \(raw\)' -drive if=none,id=a,file=disk.img,format=raw,node-name=n
 
+# Images of a format are known by looking at them; what stands below is found beside them.
+qemu-img create -q -f qcow2 base.qcow2 3M && mkdir -p sub && qemu-img create -q -f qcow2 -F qcow2 -b ../base.qcow2 sub/top.qcow2
+disk qcow2_without_a_format '^virtio0: sub/top.qcow2 \(qcow2\), 3145728 bytes' -drive file=sub/top.qcow2
+disk qcow2_with_keys '^virtio0: base.qcow2 \(qcow2\), 3145728 bytes' \
+    -drive file=base.qcow2,format=qcow2,l2-cache-size=1M,lazy-refcounts=on,cache-clean-interval=0
+disk qcow2_as_a_snapshot '^virtio0: base.qcow2 \(qcow2\), 3145728 bytes, snapshot' -drive file=base.qcow2,snapshot=on
+disk qcow2_by_blockdev '^top: sub/top.qcow2 \(qcow2\), 3145728 bytes' -device $B,drive=top \
+    -blockdev qcow2,node-name=top,file.driver=file,file.filename=sub/top.qcow2,backing.file.filename=base.qcow2,backing.driver=qcow2
+
 out=$("$program" -blockdev help 2>&1)
 if [ $? = 0 ] && grep -q '^  raw  *format: ' <<< "$out" && grep -q '^    throttle-group=TEXT ' <<< "$out"; then
     echo "ok drivers_are_listed"
@@ -75,6 +84,9 @@ wrong controllers_of_other_machines 'machine type does not support if=scsi; use 
 wrong scsi_disk_without_a_bus 'the machine has no bus for scsi-hd; -device virtio-scsi-pci' -device scsi-hd,drive=a -drive if=none,id=a,file=disk.img
 wrong empty_drive_of_a_device_without_media 'Device needs media, but drive is empty' -drive if=none,id=a,media=cdrom -device $B,drive=a
 disk empty_drive '^a: \[not inserted\]' -drive if=none,id=a,media=cdrom
+wrong qcow2_that_is_none 'is not a qcow2 image' -drive file=disk.img,format=qcow2
+wrong qcow2_with_a_bad_key "unknown key 'l2-cache-sice'" -drive file=base.qcow2,l2-cache-sice=1M
+wrong qcow2_with_a_bad_value 'a power of two' -drive file=base.qcow2,l2-cache-entry-size=1000
 wrong bad_limit 'a number of bytes' -drive file=disk.img,format=raw,bps=fast
 wrong no_such_group "there is no throttle group 'g'" -blockdev throttle,node-name=a,throttle-group=g,file.driver=null-co
 wrong bad_key_of_a_group "'x-bps' is not a key" -object throttle-group,id=g,x-bps=1

@@ -39,17 +39,6 @@ static struct rng rng;
 
 /* ---- good images */
 
-static void read_image(struct images *i, struct image *m)
-{
-    FILE *f = fopen(images_path(i, "x.qcow2"), "rb");
-    fseek(f, 0, SEEK_END);
-    m->length = (size_t)ftell(f);
-    m->bytes = mem_alloc(m->length);
-    rewind(f);
-    CHECK_EQ(fread(m->bytes, 1, m->length, f), m->length);
-    fclose(f);
-}
-
 static bool make_good(const char *kind, struct image *m, struct error *e)
 {
     struct images i;
@@ -65,7 +54,7 @@ static bool make_good(const char *kind, struct image *m, struct error *e)
         block_node_bitmap(n, &r, &ignored);
         good = good && images_random(&i, n, 10, true, e);
         block_node_close(n);
-        read_image(&i, m);
+        m->bytes = images_bytes(&i, "x.qcow2", &m->length);
     }
     images_end(&i);
     return good && n;

@@ -84,6 +84,24 @@ struct block_node *images_open(struct images *i, const char *format, const char 
     return n;
 }
 
+uint8_t *images_bytes(const struct images *i, const char *name, size_t *length)
+{
+    FILE *f = fopen(images_path(i, name), "rb");
+    if (!f || fseek(f, 0, SEEK_END) != 0) {
+        perror(name);
+        abort();
+    }
+    *length = (size_t)ftell(f);
+    uint8_t *bytes = mem_alloc(*length);
+    rewind(f);
+    if (fread(bytes, 1, *length, f) != *length) {
+        perror(name);
+        abort();
+    }
+    fclose(f);
+    return bytes;
+}
+
 /* ---- random requests */
 
 static bool failed(const char *what, uint64_t at, uint64_t bytes, int status, struct error *e)

@@ -34,6 +34,8 @@ bool images_make(struct images *i, const char *format, const char *name, uint64_
 /* options: JSON with further options of opening, or NULL. */
 struct block_node *images_open(struct images *i, const char *format, const char *name, bool write,
                                const char *options, struct error *e);
+/* All of a file; mem_free. */
+uint8_t *images_bytes(const struct images *i, const char *name, size_t *length);
 /* Makes the model longer (by zeros) or shorter. */
 void images_model_size(struct images *i, uint64_t size);
 
