@@ -13,6 +13,7 @@
     X(block_file_driver)                                                                           \
     X(block_http_driver)                                                                           \
     X(block_https_driver)                                                                          \
+    X(block_vvfat_driver)                                                                          \
     X(block_nbd_driver)                                                                            \
     X(block_host_device_driver)                                                                    \
     X(block_null_co_driver)                                                                        \
