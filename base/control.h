@@ -7,6 +7,7 @@
 #define BASE_CONTROL_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/strbuf.h"
@@ -63,6 +64,9 @@ struct control {
     /* As -netdev says it: "user,id=n1". */
     bool (*netdev_add)(struct control *c, const char *text, struct error *e);
     bool (*netdev_del)(struct control *c, const char *id, struct error *e);
+    /* As -object says it: "memory-backend-ram,id=m1,size=1M". */
+    bool (*object_add)(struct control *c, const char *text, struct error *e);
+    bool (*object_del)(struct control *c, const char *id, struct error *e);
     /* A device comes, as -device says it, or is asked to go. */
     bool (*device_add)(struct control *c, const char *text, struct error *e);
     bool (*device_del)(struct control *c, const char *id, struct error *e);
@@ -85,8 +89,10 @@ struct control {
     /* Waits for gdb at that back end from now on, as -gdb does, and no longer at another; "none":
      * nowhere. */
     bool (*gdbserver)(struct control *c, const char *where, struct error *e);
-    /* Text of what system/ owns: "chardev", "block", "block-jobs", "network",
-     * "version". false: no such topic. */
+    /* As -watchdog-action says it. */
+    bool (*watchdog_action)(struct control *c, const char *action, struct error *e);
+    /* Text of what system/ owns: "chardev", "block", "block-jobs", "memdev",
+     * "network", "version". false: no such topic. */
     bool (*describe)(struct control *c, const char *topic, struct strbuf *out);
 };
 

@@ -23,12 +23,13 @@ void *os_map_ram(size_t size, struct error *e);
 /* Asks for transparent huge pages behind [p, p + size); a hint that may be refused. */
 void os_advise_huge(void *p, size_t size);
 
-/* Gives the pages of [p, p + size) back to the host: they read as zero afterwards. */
+/* Gives the pages of [p, p + size), which are of one mapping, back to the host: they read as zero
+ * afterwards. */
 void os_discard(void *p, size_t size);
 
 /* Makes the pages of [p, p + size) resident at once, which costs a fraction of faults one by one
  * (write: for stores; else for loads and code). A host that cannot is none the worse. */
-void os_populate(const void *p, size_t size, bool write);
+bool os_populate(const void *p, size_t size, bool write);
 
 /*
  * Maps size bytes of memory twice: at *rw to write code and at *rx to run it, so that no page is

@@ -76,7 +76,12 @@ void os_advise_huge(void *p, size_t size)
 
 void os_discard(void *p, size_t size)
 {
-    if (madvise(p, size, MADV_DONTNEED) != 0) {
+    /* Of shared files the host takes the bytes themselves; of others it refuses in two ways. */
+    if (madvise(p, size, MADV_REMOVE) == 0) {
+        return;
+    }
+    const bool anonymous = errno == EINVAL;
+    if (!anonymous || madvise(p, size, MADV_DONTNEED) != 0) {
         memset(p, 0, size);
     }
 }
@@ -86,12 +91,12 @@ void os_discard(void *p, size_t size)
 #define MADV_POPULATE_WRITE 23
 #endif
 
-void os_populate(const void *p, size_t size, bool write)
+bool os_populate(const void *p, size_t size, bool write)
 {
     const uintptr_t page = os_page_size(), first = (uintptr_t)p & ~(page - 1);
 
-    madvise((void *)first, align_up((uintptr_t)p + size, page) - first,
-            write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ);
+    return madvise((void *)first, align_up((uintptr_t)p + size, page) - first,
+                   write ? MADV_POPULATE_WRITE : MADV_POPULATE_READ) == 0;
 }
 
 /* By a file in memory: for hosts without mremap of 0 bytes (valgrind, some sandboxes). */

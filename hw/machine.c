@@ -68,7 +68,7 @@ bool machine_build(struct machine *m, struct error *e)
     m->memory = space_create("memory");
     m->lock = mem_alloc(sizeof(*m->lock));
     os_mutex_init(m->lock);
-    m->ram = os_map_ram(m->config.ram_bytes, e);
+    m->ram = m->config.ram_host ? m->config.ram_host : os_map_ram(m->config.ram_bytes, e);
     if (!m->ram) {
         error_prefix(e, "-m: ");
         return false;
@@ -222,7 +222,7 @@ void machine_free(struct machine *m)
     if (m->memory) {
         space_destroy(m->memory);
     }
-    if (m->ram) {
+    if (m->ram && !m->config.ram_host) {
         os_unmap(m->ram, m->config.ram_bytes);
     }
     if (m->lock) {

@@ -25,6 +25,8 @@ struct netdev;          /* net/net.h: a packet back end */
  * configuration. */
 struct machine_config {
     uint64_t ram_bytes;
+    uint8_t *ram_host; /* NULL: the machine makes its own; else it is whoever's who made it */
+    bool ram_of_files; /* some of it at least: given back to the host it may not be zeros */
     unsigned cpus;     /* present at start */
     unsigned max_cpus; /* as many as the topology has; those beyond cpus are absent */
     unsigned sockets, clusters, cores, threads; /* clusters in a socket, and so on */
@@ -50,6 +52,9 @@ struct machine_backends {
     struct block *(*pflash)(void *opaque, unsigned index);  /* NULL: none given */
     /* The file behind an -object rng-random; *path is NULL for an rng-builtin. */
     bool (*entropy)(void *opaque, const char *id, const char **path, struct error *e);
+    /* There is an -object iothread of that id, of which a device has the name. NULL: nobody looks.
+     */
+    bool (*iothread)(void *opaque, const char *id, struct error *e);
     void *opaque;
 };
 

@@ -9,6 +9,8 @@
 #include "block/block.h"
 #include "net/net.h"
 #include "system/keyval.h"
+#include "system/memory_backend.h"
+#include "system/secret.h"
 
 /* Where a disk goes: the machine's usual place, nowhere but to a -device, a virtio-blk of its own,
  * a flash bank. */
@@ -64,7 +66,12 @@ enum object_kind {
     OBJECT_RNG_RANDOM,
     OBJECT_RNG_BUILTIN,
     OBJECT_FILTER_DUMP,
-    OBJECT_THROTTLE_GROUP
+    OBJECT_THROTTLE_GROUP,
+    OBJECT_SECRET,
+    OBJECT_IOTHREAD,
+    OBJECT_MEMORY_RAM,
+    OBJECT_MEMORY_FILE,
+    OBJECT_MEMORY_MEMFD
 };
 
 struct object {
@@ -72,8 +79,17 @@ struct object {
     const char *where, *id;
     enum object_kind kind;
     const char *filename;      /* rng-random */
-    const char *netdev, *file; /* filter-dump */
+    const char *netdev, *file; /* filter-dump; file: secret too */
     uint32_t maxlen;
+    const char *data; /* secret */
+    bool base64;
+    struct memory_options memory;
+
+    /* While open. */
+    struct memory_backend *backend;
+    struct secret *secret;
+    unsigned users;      /* devices that name it */
+    struct keyvals *own; /* of object_add */
 };
 
 #endif

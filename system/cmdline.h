@@ -75,6 +75,9 @@ struct config {
     struct card *card_list;
     struct object *object_list;
 
+    const char *memory_backend; /* -machine memory-backend=; NULL: anonymous memory */
+    bool prealloc;              /* -mem-prealloc */
+
     struct text_list serials, monitors, firmware_dirs, blockdevs;
     const char *gdb; /* NULL: none; else a short back end */
     const char *display, *vga, *parallel;

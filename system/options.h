@@ -96,6 +96,16 @@ bool options_take_harmless(struct config *c, const struct option *o, const char 
 extern const struct key_row options_throttle_rows[]; /* for help; keys are block_throttle_set's */
 bool options_check_throttle_group(const struct keyvals *k, struct error *e);
 
+/* options_objects.c: -object; lists the one that k says, unopened, at the end, and k outlives it;
+ * takes the closed one at *at off; bytes of a memory back end. */
+bool options_check_objects(struct config *c, struct error *e);
+struct object *options_add_object(struct config *c, const struct keyvals *k, struct error *e);
+void options_drop_object(struct object **at);
+void options_free_objects(struct config *c);
+bool options_memory_bytes(const struct config *c, const char *id, uint64_t *bytes, struct error *e);
+/* Rows under a title; allocated. */
+char *options_rows_help(const char *title, const struct key_row *rows);
+
 /* Free what options_check_backends and options_check_disks made. */
 void options_free_backends(struct config *c);
 void options_free_disks(struct config *c);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* -netdev, -nic, -net, -object, -chardev: the groups, checked as far as nothing needs to be
+/* -netdev, -nic, -net, -chardev: the groups, checked as far as nothing needs to be
  * opened. */
 #include <stddef.h>
 #include <string.h>
@@ -8,8 +8,7 @@
 #include "system/chardev.h"
 #include "system/options.h"
 
-/* Rows' help under a title. */
-static char *rows_help(const char *title, const struct key_row *rows)
+char *options_rows_help(const char *title, const struct key_row *rows)
 {
     struct strbuf s = {0};
     strbuf_printf(&s, "%s:\n", title);
@@ -182,120 +181,6 @@ static bool check_nets(struct config *c, struct error *e)
     return true;
 }
 
-/* ---- -object */
-
-struct object_group {
-    const char *kind, *id, *filename, *netdev, *file;
-    uint32_t maxlen;
-};
-
-static const struct key_row object_common[] = {
-    {"qom-type", KEY_TEXT, offsetof(struct object_group, kind), "the kind", NULL},
-    {"id", KEY_TEXT, offsetof(struct object_group, id), "its name", NULL},
-    {0}};
-static const struct key_row rng_random_rows[] = {{"filename", KEY_TEXT,
-                                                  offsetof(struct object_group, filename),
-                                                  "file of random bytes (/dev/urandom)", NULL},
-                                                 {0}};
-static const struct key_row no_rows[] = {{0}};
-static const struct key_row filter_dump_rows[] = {
-    {"netdev", KEY_TEXT, offsetof(struct object_group, netdev), "back end to listen at", NULL},
-    {"file", KEY_TEXT, offsetof(struct object_group, file), "pcap file to write", NULL},
-    {"maxlen", KEY_U32, offsetof(struct object_group, maxlen), "bytes of a packet to keep (65536)",
-     NULL},
-    {0}};
-
-static const struct object_row {
-    const char *name, *help;
-    const struct key_row *rows;
-} object_kinds[] = {
-    [OBJECT_RNG_RANDOM] = {"rng-random", "entropy out of a file", rng_random_rows},
-    [OBJECT_RNG_BUILTIN] = {"rng-builtin", "entropy of the emulator, of -seed if given", no_rows},
-    [OBJECT_FILTER_DUMP] = {"filter-dump", "writes a network's packets into a pcap file",
-                            filter_dump_rows},
-    [OBJECT_THROTTLE_GROUP] = {"throttle-group", "limits that several disks share",
-                               options_throttle_rows},
-};
-
-enum {
-    OBJECT_KINDS = sizeof(object_kinds) / sizeof(object_kinds[0])
-};
-
-static char *objects_help(void)
-{
-    struct strbuf s = {0};
-    strbuf_puts(&s, "Objects:\n");
-    for (size_t i = 0; i < OBJECT_KINDS; i++) {
-        strbuf_printf(&s, "  %-14s %s\n", object_kinds[i].name, object_kinds[i].help);
-    }
-    return strbuf_take(&s);
-}
-
-static bool find_object_kind(const struct keyvals *k, enum object_kind *kind, struct error *e)
-{
-    const char *names[OBJECT_KINDS + 1] = {NULL};
-    const char *wanted = keyvals_get(k, "qom-type");
-    if (!wanted) {
-        return error_set(e, "%s: the kind is missing: -object KIND,id=ID,...", k->where);
-    }
-    for (size_t i = 0; i < OBJECT_KINDS; i++) {
-        names[i] = object_kinds[i].name;
-        if (strcmp(names[i], wanted) == 0) {
-            *kind = (enum object_kind)i;
-            return true;
-        }
-    }
-    error_set(e, "%s: there is no object '%s' in this build", k->where, wanted);
-    keyval_choices(e, wanted, names);
-    return false;
-}
-
-static bool check_object(struct config *c, struct keyvals *k, struct error *e)
-{
-    const char *first = keyvals_get(k, "qom-type");
-    enum object_kind kind = OBJECT_RNG_RANDOM;
-    if (first && options_is_help(first)) {
-        return options_give_help(c, objects_help());
-    }
-    if (!find_object_kind(k, &kind, e)) {
-        return false;
-    }
-    if (options_want_help(k)) {
-        return options_give_help(c, rows_help(object_kinds[kind].name, object_kinds[kind].rows));
-    }
-    struct object_group g = {.filename = "/dev/urandom", .maxlen = 65536};
-    if (kind == OBJECT_THROTTLE_GROUP) {
-        g.id = keyvals_get(k, "id");
-        if (!options_check_throttle_group(k, e)) {
-            return false;
-        }
-    } else if (!keyvals_apply(k, object_kinds[kind].rows, object_common, &g, e) ||
-               !keyvals_apply(k, object_common, object_kinds[kind].rows, &g, e)) {
-        return false;
-    }
-    if (!g.id) {
-        return error_set(e, "%s: id= is missing", k->where);
-    }
-    if (kind == OBJECT_FILTER_DUMP && (!g.netdev || !g.file)) {
-        return error_set(e, "%s: %s= is missing", k->where, g.netdev ? "file" : "netdev");
-    }
-    struct object **end = &c->object_list;
-    for (; *end; end = &(*end)->next) {
-        if (strcmp((*end)->id, g.id) == 0) {
-            return error_set(e, "%s: the id '%s' is taken by %s", k->where, g.id, (*end)->where);
-        }
-    }
-    *end = mem_alloc(sizeof(**end));
-    **end = (struct object){.where = k->where,
-                            .id = g.id,
-                            .kind = kind,
-                            .filename = g.filename,
-                            .netdev = g.netdev,
-                            .file = g.file,
-                            .maxlen = g.maxlen};
-    return true;
-}
-
 /* ---- -chardev, -mon: opened later, in order; here only their help and what needs no open back end
  */
 
@@ -317,7 +202,7 @@ static bool check_chardev(struct config *c, const struct keyvals *k, struct erro
     }
     for (size_t i = 0; kind && options_want_help(k) && chardev_kinds[i]; i++) {
         if (strcmp(chardev_kinds[i]->name, kind) == 0) {
-            return options_give_help(c, rows_help(kind, chardev_kinds[i]->rows));
+            return options_give_help(c, options_rows_help(kind, chardev_kinds[i]->rows));
         }
     }
     return chardevs_check(k, e);
@@ -381,10 +266,8 @@ bool options_check_backends(struct config *c, struct error *e)
             return false;
         }
     }
-    for (struct keyvals *k = c->objects; k; k = k->next) {
-        if (!check_object(c, k, e)) {
-            return false;
-        }
+    if (!options_check_objects(c, e)) {
+        return false;
     }
     for (struct keyvals *k = c->chardevs; k; k = k->next) {
         if (!check_chardev(c, k, e)) {
@@ -420,9 +303,5 @@ void options_free_backends(struct config *c)
         mem_free(c->card_list);
         c->card_list = next;
     }
-    while (c->object_list) {
-        struct object *next = c->object_list->next;
-        mem_free(c->object_list);
-        c->object_list = next;
-    }
+    options_free_objects(c);
 }

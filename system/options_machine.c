@@ -37,6 +37,8 @@ static const struct key_row shared_rows[] = {
     {"firmware", KEY_TEXT, CONFIG(machine.bios), "as -bios", NULL},
     {"hmat", KEY_BOOL, CONFIG(hmat), "ACPI tells of latencies and bandwidths (-numa hmat-lb)",
      NULL},
+    {"memory-backend", KEY_TEXT, CONFIG(memory_backend),
+     "id of the -object memory-backend-... that is the memory", NULL},
     {"dumpdtb", KEY_TEXT, CONFIG(machine.dump_dtb), "write the device tree into that file and end",
      NULL},
     {0}};
@@ -57,7 +59,6 @@ static const struct key_row machine_rows[] = {
     {"aux-ram-share", KEY_BOOL, offsetof(struct machine_group, ignored), "accepted", NULL},
     {"memory-encryption", KEY_REFUSED, 0, "not in this build; leave it out", NULL},
     {"confidential-guest-support", KEY_REFUSED, 0, "not in this build; leave it out", NULL},
-    {"memory-backend", KEY_REFUSED, 0, "not in this build; -m sets the size", NULL},
     {0}};
 
 /* The oldest and the newest, since they are versions. */
@@ -224,6 +225,18 @@ static const struct key_row memory_rows[] = {
     {"maxmem", KEY_MEGABYTES, offsetof(struct memory_group, maxmem), "the same as size", NULL},
     {0}};
 
+/* The back end has the size that -m says, or says it. */
+static bool size_by_backend(const struct config *c, uint64_t said, uint64_t *size, struct error *e)
+{
+    if (!options_memory_bytes(c, c->memory_backend, size, e)) {
+        error_prefix(e, "%s: memory-backend: ", c->machine_group->where);
+        return false;
+    }
+    return !said || said == *size ||
+           error_set(e, "-m says %llu bytes, and memory-backend=%s has %llu",
+                     (unsigned long long)said, c->memory_backend, (unsigned long long)*size);
+}
+
 static bool check_memory(struct config *c, struct error *e)
 {
     struct memory_group g = {0};
@@ -236,6 +249,9 @@ static bool check_memory(struct config *c, struct error *e)
     }
     uint64_t size = g.size ? g.size : c->machine_class->default_ram_bytes;
     size = size ? size : UINT64_C(128) << 20;
+    if (c->memory_backend && !size_by_backend(c, g.size, &size, e)) {
+        return false;
+    }
     if (g.slots || (g.maxmem && g.maxmem != size)) {
         return error_set(e,
                          "%s: memory cannot be added while the machine runs; slots=0 and maxmem as "

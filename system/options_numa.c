@@ -73,24 +73,6 @@ static bool take_cpus(struct config *c, const struct keyvals *k, const char *tex
     return true;
 }
 
-/* How large the -object of that id is. */
-static bool size_of_memdev(const struct config *c, const struct keyvals *k, const char *id,
-                           uint64_t *bytes, struct error *e)
-{
-    for (const struct keyvals *o = c->objects; o; o = o->next) {
-        const char *kind = keyvals_get(o, "qom-type"), *name = keyvals_get(o, "id");
-        const char *size = keyvals_get(o, "size");
-        if (kind && name && size && strncmp(kind, "memory-backend-", 15) == 0 &&
-            strcmp(name, id) == 0) {
-            return keyval_parse_size(size, 1, bytes, e);
-        }
-    }
-    return error_set(e,
-                     "%s: memdev: there is no -object memory-backend-ram with id=%s; mem= gives "
-                     "a node memory without one",
-                     k->where, id);
-}
-
 static bool take_node(struct config *c, const struct keyvals *k, struct error *e)
 {
     struct numa *n = c->numa;
@@ -108,7 +90,13 @@ static bool take_node(struct config *c, const struct keyvals *k, struct error *e
     if (g.memdev && g.mem) {
         return error_set(e, "%s: one of mem and memdev", k->where);
     }
-    if (g.memdev && !size_of_memdev(c, k, g.memdev, &g.mem, e)) {
+    if (g.memdev && c->memory_backend) {
+        return error_set(e, "%s: memdev: -machine memory-backend= is all of the memory already",
+                         k->where);
+    }
+    if (g.memdev && !options_memory_bytes(c, g.memdev, &g.mem, e)) {
+        error_prefix(e, "%s: memdev: ", k->where);
+        error_append(e, "; mem= gives a node memory without one");
         return false;
     }
     *node = (struct numa_node){.present = true,

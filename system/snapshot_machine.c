@@ -34,7 +34,7 @@ static size_t device_memories(const struct device *d, struct state_memory *to)
             to[n++] = (struct state_memory){
                 mem_printf("%s/%s", path, f->name),
                 *(uint8_t **)(void *)((char *)(uintptr_t)d + f->offset),
-                *(const size_t *)(const void *)((const char *)d + f->size)};
+                *(const size_t *)(const void *)((const char *)d + f->size), false};
             mem_free(path);
         }
     }
@@ -48,7 +48,8 @@ struct state_memory *snapshot_memories(const struct machine *m, size_t *count)
         n += memory_rows(d);
     }
     struct state_memory *list = mem_array(n, sizeof(*list));
-    list[0] = (struct state_memory){mem_strdup("ram"), m->ram, m->config.ram_bytes};
+    list[0] = (struct state_memory){mem_strdup("ram"), m->ram, m->config.ram_bytes,
+                                    m->config.ram_of_files};
     *count = 1;
     for (const struct device *d = m->devices; d; d = d->next) {
         *count += device_memories(d, list + *count);

@@ -198,7 +198,9 @@ bool state_pages_load(const struct state_file *f, const struct state_memory *m, 
 {
     struct unpacker k = {ZSTD_createDCtx(), mem_alloc(CONTENTS_MAX), mem_alloc(PIECE_BYTES), 0};
     bool good = true;
-    if (store) {
+    if (store && m->of_files) {
+        memset(m->bytes, 0, m->size);
+    } else if (store) {
         os_discard(m->bytes, m->size); /* it reads as zeros */
     }
     for (size_t i = 0; i < f->count && good; i++) {

@@ -19,6 +19,7 @@ struct state_memory {
     char *name; /* of its sections */
     uint8_t *bytes;
     uint64_t size; /* whole pages */
+    bool of_files; /* some of it is mapped from files */
 };
 
 /* Ends early if the writer fails. */

@@ -12,6 +12,7 @@
 #include "cpu/cpu.h"
 #include "hw/state.h"
 #include "system/loop.h"
+#include "system/options.h"
 #include "system/say.h"
 #include "system/version.h"
 
@@ -132,6 +133,13 @@ static void vm_quit(struct control *c, int status)
     loop_stop(vm->loop);
 }
 
+static bool vm_watchdog_action(struct control *c, const char *action, struct error *e)
+{
+    const bool asks = options_is_help(action);
+    return !asks ? options_take_watchdog(vm_of(c)->config, action, e)
+                 : error_set(e, "reset, shutdown, poweroff, pause, debug or none is accepted");
+}
+
 static bool vm_describe(struct control *c, const char *topic, struct strbuf *out)
 {
     struct vm *vm = vm_of(c);
@@ -141,6 +149,8 @@ static bool vm_describe(struct control *c, const char *topic, struct strbuf *out
         vm_describe_drives(vm, out);
     } else if (strcmp(topic, "block-jobs") == 0) {
         vm_describe_jobs(vm, out);
+    } else if (strcmp(topic, "memdev") == 0) {
+        vm_describe_memory(vm, out);
     } else if (strcmp(topic, "network") == 0) {
         vm_describe_networks(vm, out);
     } else if (strcmp(topic, "version") == 0) {
@@ -233,6 +243,9 @@ static void init_control(struct vm *vm)
                                    .block_job_cancel = vm_block_job_cancel,
                                    .netdev_add = vm_netdev_add,
                                    .netdev_del = vm_netdev_del,
+                                   .watchdog_action = vm_watchdog_action,
+                                   .object_add = vm_object_add,
+                                   .object_del = vm_object_del,
                                    .device_add = vm_device_add,
                                    .device_del = vm_device_del,
                                    .ringbuf_read = vm_ringbuf_read,

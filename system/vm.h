@@ -59,6 +59,7 @@ struct vm {
     struct node_disk *node_disks; /* list */
     struct vm_job *jobs;          /* list */
 
+    uint8_t *ram;           /* of -object memory-backend-...; NULL: the machine's own */
     unsigned macs;          /* network cards that were given an address */
     struct device *making;  /* NULL: the board takes what is taken */
     struct vm_taken *taken; /* who of the devices has which back end */
@@ -117,6 +118,17 @@ bool vm_block_change(struct control *c, const char *id, const char *file, const 
                      struct error *e);
 void vm_describe_drives(struct vm *vm, struct strbuf *out);
 void vm_describe_networks(struct vm *vm, struct strbuf *out);
+
+/* vm_objects.c: -object; guest memory out of back ends, before the board; struct machine_backends'
+ * .iothread; control.object_add and object_del. */
+bool vm_open_objects(struct vm *vm, struct error *e);
+void vm_close_objects(struct vm *vm);
+bool vm_make_ram(struct vm *vm, struct error *e);
+bool vm_use_iothread(void *opaque, const char *id, struct error *e);
+void vm_leave_object(struct vm *vm, const char *id);
+bool vm_object_add(struct control *c, const char *text, struct error *e);
+bool vm_object_del(struct control *c, const char *id, struct error *e);
+void vm_describe_memory(const struct vm *vm, struct strbuf *out);
 
 /* vm_jobs.c: what the monitor does to the images behind disks. */
 bool vm_block_commit(struct control *c, const char *id, struct error *e);

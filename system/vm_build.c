@@ -30,33 +30,17 @@ static bool open_networks(struct vm *vm, struct error *e)
     return true;
 }
 
-static bool open_objects(struct vm *vm, struct error *e)
-{
-    for (struct object *o = vm->config->object_list; o; o = o->next) {
-        if (o->kind != OBJECT_FILTER_DUMP) {
-            continue;
-        }
-        struct network *n = vm_find_network(vm, o->netdev);
-        if (!n) {
-            return error_set(e, "%s: netdev: there is no -netdev with id=%s", o->where, o->netdev);
-        }
-        if (!netdev_dump(n->netdev, o->file, o->maxlen, e)) {
-            error_prefix(e, "%s: ", o->where);
-            return false;
-        }
-    }
-    return true;
-}
-
 bool vm_open_backends(struct vm *vm, struct error *e)
 {
-    return vm_open_disks(vm, e) && open_networks(vm, e) && open_objects(vm, e);
+    return vm_open_disks(vm, e) && open_networks(vm, e) && vm_open_objects(vm, e) &&
+           vm_make_ram(vm, e);
 }
 
 void vm_close_backends(struct vm *vm)
 {
     struct config *c = vm->config;
     vm_close_disks(vm);
+    vm_close_objects(vm);
     for (struct network *n = c->network_list; n; n = n->next) {
         if (n->netdev) {
             netdev_close(n->netdev);
@@ -478,6 +462,7 @@ bool vm_build(struct vm *vm, struct error *e)
                                             .serial = serial,
                                             .pflash = vm_use_pflash,
                                             .entropy = use_entropy,
+                                            .iothread = vm_use_iothread,
                                             .opaque = vm};
     m->release = vm_release_device;
     m->release_opaque = vm;

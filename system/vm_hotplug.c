@@ -53,6 +53,8 @@ static void leave(struct vm *vm, const struct vm_taken *t)
         vm_leave_disk(vm, t->id);
     } else if (t->type == PROP_CHARDEV) {
         chardevs_leave(vm->chardevs, t->id, false);
+    } else if (t->type == PROP_OBJECT) {
+        vm_leave_object(vm, t->id);
     } else {
         vm_leave_network(vm, t->id);
     }

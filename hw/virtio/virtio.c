@@ -96,6 +96,12 @@ void virtio_reset(struct virtio_device *v)
     }
 }
 
+bool virtio_check_iothread(struct virtio_device *v, const char *id, struct error *e)
+{
+    const struct machine_backends *b = &v->pci.dev.machine->backends;
+    return !id || !b->iothread || b->iothread(b->opaque, id, e);
+}
+
 /* ---- status and features */
 
 uint32_t virtio_features_read(const struct virtio_device *v, uint32_t select)

@@ -254,6 +254,9 @@ void virtio_pci_config_written(struct device *d, unsigned offset, unsigned size)
 
 /* ---- for device classes */
 
+/* iothread= names an object that is there, or is NULL. In create. */
+bool virtio_check_iothread(struct virtio_device *v, const char *id, struct error *e);
+
 /* Appends a queue of at most size entries; returns its number. In create only. */
 unsigned virtio_queue_add(struct virtio_device *v, unsigned size);
 

@@ -152,7 +152,8 @@ static bool check_properties(struct virtio_blk *d, struct error *e)
     }
     d->block = d->v.pci.dev.machine->backends.drive(d->v.pci.dev.machine->backends.opaque, d->drive,
                                                     e);
-    if (!d->block || !check_sizes(d, e) || !check_queues(d, e)) {
+    if (!d->block || !check_sizes(d, e) || !check_queues(d, e) ||
+        !virtio_check_iothread(&d->v, d->iothread, e)) {
         return false;
     }
     block_set_errors(d->block, (enum block_on_error)d->rerror, (enum block_on_error)d->werror);
@@ -243,7 +244,8 @@ static const struct virtio_class blk_class = {
                  block_on_error_names),                                                            \
         P_CHOICE("werror", werror, "auto", "what a write error does; auto: what the drive says",   \
                  block_on_error_names),                                                            \
-        P("iothread", PROP_STRING, iothread, NULL, "accepted; each disk has a thread of its own"), \
+        P("iothread", PROP_OBJECT, iothread, NULL,                                                 \
+          "id of an -object iothread; each disk has a thread of its own"),                         \
         P("bootindex", PROP_BOOTINDEX, bootindex, "none", "place in the order of booting")
 
 static const struct prop blk_pci_props[] = {BLK_PROPS, VIRTIO_PROPS(virtio_blk, v),

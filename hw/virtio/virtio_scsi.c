@@ -187,7 +187,7 @@ static bool check_properties(struct virtio_scsi *s, struct error *e)
         return error_set(e, "virtqueue_size=%u: a power of two from 4 to %u is accepted",
                          s->virtqueue_size, VIRTQ_SIZE_MAX);
     }
-    return true;
+    return virtio_check_iothread(&s->v, s->iothread, e);
 }
 
 static void put_config(struct virtio_scsi *s)
@@ -277,11 +277,12 @@ static const struct virtio_class scsi_class = {
         P("virtqueue_size", PROP_U32, virtqueue_size, "256", "entries of a queue"),                \
         P("seg_max_adjust", PROP_BOOL, seg_max_adjust, "on",                                       \
           "pieces of a request by virtqueue_size"),                                                \
-        P("max_sectors", PROP_U32, max_sectors, "65535", "of a request, as the driver is told"),   \
+        P("max_sectors", PROP_U32, max_sectors, "0xffff", "of a request, as the driver is told"),   \
         P("cmd_per_lun", PROP_U32, cmd_per_lun, "128", "commands of a unit at the same time"),     \
         P("hotplug", PROP_BOOL, hotplug, "on", "units may come and go"),                           \
         P("param_change", PROP_BOOL, param_change, "on", "tell of units that change"),             \
-        P("iothread", PROP_STRING, iothread, NULL, "accepted; each disk has a thread of its own")
+        P("iothread", PROP_OBJECT, iothread, NULL,                                                 \
+          "id of an -object iothread; each disk has a thread of its own")
 
 static const struct prop scsi_pci_props[] = {SCSI_PROPS, VIRTIO_PROPS(virtio_scsi, v),
                                              VIRTIO_PCI_PROPS(virtio_scsi, v), PROP_END};

@@ -147,7 +147,8 @@ wrong disk_is_missing 'nothing: No such file' $V -drive file=nothing
 wrong disk_without_file 'file= is missing' $V -drive if=none
 wrong unknown_drive_key "did you mean 'format'?" $V -drive file=disk.img,fromat=raw
 wrong unknown_format 'qcow9' $V -drive file=disk.img,format=qcow9
-wrong unknown_interface 'accepted: default, none, virtio, pflash' $V -drive file=disk.img,if=ide
+wrong unknown_interface 'accepted: default, none, virtio, pflash' $V -drive file=disk.img,if=ieee
+wrong interface_of_other_machines 'machine type does not support if=ide' $V -drive file=disk.img,if=ide
 wrong bad_cache_mode 'cache=foo: accepted are writeback' $V -drive file=disk.img,cache=foo,if=none
 wrong bad_switch_of_a_drive "'on' or 'off'" $V -drive if=none,readonly=maybe,file=disk.img,id=a
 wrong no_such_flash_bank 'no such flash bank' $V -drive if=pflash,unit=2,file=disk.img,format=raw

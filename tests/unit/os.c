@@ -4,7 +4,9 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/atomic.h"
 #include "tests/test.h"
@@ -35,6 +37,23 @@ TEST(discarded_pages_read_as_zero)
     CHECK_EQ(p[4096] | p[4096 + 8191], 0);
     CHECK_EQ(p[4096 + 8192], 0xff);
     os_unmap(p, 2 * MIB);
+}
+
+TEST(discarded_pages_of_files_read_as_zero)
+{
+    for (unsigned shared = 0; shared < 2; shared++) {
+        const int fd = memfd_create("discarded", MFD_CLOEXEC);
+        REQUIRE(fd >= 0 && ftruncate(fd, 16384) == 0);
+        CHECK(pwrite(fd, "full", 4, 4096) == 4);
+        uint8_t *p = mmap(NULL, 16384, PROT_READ | PROT_WRITE, shared ? MAP_SHARED : MAP_PRIVATE,
+                          fd, 0);
+        REQUIRE(p != MAP_FAILED);
+        p[8192] = 7;
+        os_discard(p + 4096, 8192);
+        CHECK_EQ(p[4096] | p[8192], 0);
+        munmap(p, 16384);
+        close(fd);
+    }
 }
 
 TEST(more_memory_than_addresses_is_an_error)
