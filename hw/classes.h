@@ -17,6 +17,7 @@
     X(arm_gic_class)                                                                               \
     X(pflash_cfi01_class)                                                                          \
     X(fw_cfg_io_class)                                                                             \
+    X(edu_class)                                                                                   \
     X(fw_cfg_class)                                                                                \
     X(gpex_pcihost_class)                                                                          \
     X(gpex_root_class)                                                                             \
@@ -34,6 +35,7 @@
     X(nvme_class)                                                                                  \
     X(nvme_ns_class)                                                                               \
     X(pci_bridge_class)                                                                            \
+    X(pci_testdev_class)                                                                           \
     X(pcie_pci_bridge_class)                                                                       \
     X(pcie_root_port_class)                                                                        \
     X(pl011_class)                                                                                 \

@@ -292,7 +292,8 @@ void pci_config_write(struct pci_device *p, unsigned offset, uint32_t value, uns
         touches(offset, size, PCI_BAR0, PCI_BAR0 + 4 * (p->cls->bridge ? 2 : PCI_BARS))) {
         pci_bars_update(p);
     }
-    if (command || (p->msix_cap && touches(offset, size, p->msix_cap, p->msix_cap + 4))) {
+    if (command || (p->msix_cap && touches(offset, size, p->msix_cap, p->msix_cap + 4)) ||
+        (p->msi_cap && touches(offset, size, p->msi_cap, p->msi_cap + 4u))) {
         pci_irq_update(p);
     }
     if (p->cls->config_written) {

@@ -96,8 +96,9 @@ struct pci_device {
     unsigned express_cap, msix_cap; /* offsets, or 0 */
     unsigned msix_vectors;
     uint8_t devfn;
-    bool intx_seen; /* as the bus sees it: level and not disabled */
-    uint8_t pad[6];
+    bool intx_seen;  /* as the bus sees it: level and not disabled */
+    uint8_t msi_cap; /* offset, or 0 */
+    uint8_t pad[5];
     struct os_mutex irq_lock;  /* a leaf, but for the interrupt sinks */
     struct pci_bus *bus;       /* NULL until attached */
     struct pci_bus *secondary; /* of a bridge: the bus behind it */
@@ -136,9 +137,10 @@ extern const struct field pci_msix_fields[]; /* of a struct pci_msix_entry */
         FIELD_SKIP(type, pci.initial), FIELD_SKIP(type, pci.cls), FIELD_SKIP(type, pci.bar),       \
         FIELD_SKIP(type, pci.cap_end), FIELD_SKIP(type, pci.express_cap),                          \
         FIELD_SKIP(type, pci.msix_cap), FIELD_SKIP(type, pci.msix_vectors),                        \
-        FIELD_SKIP(type, pci.devfn), FIELD_SKIP(type, pci.intx_seen), FIELD_SKIP(type, pci.pad),   \
-        FIELD_SKIP(type, pci.irq_lock), FIELD_SKIP(type, pci.bus),                                 \
-        FIELD_SKIP(type, pci.secondary), FIELD_SKIP(type, pci.state_pad)
+        FIELD_SKIP(type, pci.devfn), FIELD_SKIP(type, pci.intx_seen),                              \
+        FIELD_SKIP(type, pci.msi_cap), FIELD_SKIP(type, pci.pad), FIELD_SKIP(type, pci.irq_lock),  \
+        FIELD_SKIP(type, pci.bus), FIELD_SKIP(type, pci.secondary),                                \
+        FIELD_SKIP(type, pci.state_pad)
 
 /* ---- for functions */
 
@@ -165,6 +167,11 @@ void pci_cap_add_express(struct pci_device *p, unsigned port_type);
 void pci_cap_add_power(struct pci_device *p);
 /* MSI-X with n vectors; its table and pending bits are the 4 KiB (or more) BAR number bar. */
 void pci_msix_init(struct pci_device *p, unsigned bar, unsigned n);
+
+/* One message without a table, MSI. */
+void pci_msi_init(struct pci_device *p);
+bool pci_msi_enabled(const struct pci_device *p);
+void pci_msi_notify(struct pci_device *p); /* any thread */
 
 /* The driver has chosen MSI-X. */
 bool pci_msix_enabled(const struct pci_device *p);

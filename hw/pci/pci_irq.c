@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Interrupts of a PCI function: MSI-X (PCI 3.0, 6.8.2) and the INTx pin (6.2.4, 2.2.6).
+ * Interrupts of a PCI function: MSI-X (PCI 3.0, 6.8.2), MSI (6.8.1) and the INTx pin
+ * (6.2.4, 2.2.6).
  *
  * Both may be raised from any thread while a vCPU changes masks; the function's irq_lock orders
  * the two, so that nothing is lost between a look at a mask and the pending bit.
@@ -32,16 +33,15 @@ static bool msix_masked(const struct pci_device *p, unsigned v)
            (p->msix[v].control & PCI_MSIX_ENTRY_MASKED);
 }
 
-static void msix_send(struct pci_device *p, unsigned v)
+static void send_message(struct pci_device *p, uint64_t address, uint32_t data)
 {
     struct pci_host *h = p->bus->host;
-    const struct pci_msix_entry *m = &p->msix[v];
     const struct requester by = {.id = pci_requester_id(p), .device = true};
     if (h->msi.send) {
-        h->msi.send(h->msi.opaque, m->address, m->data, by.id);
-    } else if (!space_store_by(h->memory, &by, m->address, 4, m->data)) {
-        log_guest(p->dev.cls->name, "MSI-X vector %u to 0x%llx, where nothing is", v,
-                  (unsigned long long)m->address);
+        h->msi.send(h->msi.opaque, address, data, by.id);
+    } else if (!space_store_by(h->memory, &by, address, 4, data)) {
+        log_guest(p->dev.cls->name, "a message 0x%x to 0x%llx, where nothing is", data,
+                  (unsigned long long)address);
     }
 }
 
@@ -52,7 +52,7 @@ static void msix_send_pending(struct pci_device *p, unsigned v)
     if ((p->msix_pending[v / 64] & b) && pci_msix_enabled(p) && pci_bus_master(p) &&
         !msix_masked(p, v)) {
         p->msix_pending[v / 64] &= ~b;
-        msix_send(p, v);
+        send_message(p, p->msix[v].address, p->msix[v].data);
     }
 }
 
@@ -167,11 +167,47 @@ void pci_msix_reset(struct pci_device *p)
     os_mutex_unlock(&p->irq_lock);
 }
 
+/* ---- MSI (6.8.1): one message, of 64 bits of address */
+
+enum {
+    MSI_CONTROL = 2,
+    MSI_ADDRESS = 4,
+    MSI_DATA = 12,
+    MSI_CAP_BYTES = 16,
+    MSI_ENABLE = 1 << 0,
+    MSI_64 = 1 << 7,
+};
+
+void pci_msi_init(struct pci_device *p)
+{
+    const unsigned at = pci_cap_add(p, PCI_CAP_MSI, MSI_CAP_BYTES);
+    p->msi_cap = (uint8_t)at;
+    pci_config_set16(p, at + MSI_CONTROL, MSI_64);
+    store_le16(p->writable + at + MSI_CONTROL, MSI_ENABLE);
+    store_le64(p->writable + at + MSI_ADDRESS, ~UINT64_C(3));
+    store_le16(p->writable + at + MSI_DATA, 0xffff);
+}
+
+bool pci_msi_enabled(const struct pci_device *p)
+{
+    return p->msi_cap && (load_le16(p->config + p->msi_cap + MSI_CONTROL) & MSI_ENABLE);
+}
+
+void pci_msi_notify(struct pci_device *p)
+{
+    os_mutex_lock(&p->irq_lock);
+    if (p->bus && pci_msi_enabled(p) && pci_bus_master(p)) {
+        send_message(p, load_le64(p->config + p->msi_cap + MSI_ADDRESS),
+                     load_le16(p->config + p->msi_cap + MSI_DATA));
+    }
+    os_mutex_unlock(&p->irq_lock);
+}
+
 /* ---- INTx */
 
 /*
  * Brings what the bus sees in line with the function's level: nothing while the driver disabled
- * the pin or uses MSI-X.
+ * the pin or uses messages.
  */
 static void intx_update(struct pci_device *p)
 {
@@ -182,7 +218,7 @@ static void intx_update(struct pci_device *p)
     struct pci_host *h = p->bus->host;
     os_mutex_lock(&p->irq_lock);
     bool off = load_le16(p->config + PCI_COMMAND) & PCI_COMMAND_INTX_DISABLE;
-    bool seen = p->intx_level && !off && !pci_msix_enabled(p);
+    bool seen = p->intx_level && !off && !pci_msix_enabled(p) && !pci_msi_enabled(p);
     if (seen != p->intx_seen) {
         unsigned line = pci_bus_line(p->bus, p->devfn, pin);
         p->intx_seen = seen;

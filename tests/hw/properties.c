@@ -31,6 +31,7 @@ static const struct {
      "TEST(ports_greet_and_carry_bytes_both_ways)"},
     {"virtio-blk", "rerror", "tests/block/errors.c",
      "TEST(the_device_stands_above_the_drive_and_passive_queues_report)"},
+    {"edu", "dma_mask", "tests/hw/edu.c", "TEST(dma_reaches_what_its_mask_says)"},
     {"nvme", "serial", "tests/hw/nvme.c", "TEST(identify_tells_of_controller_and_namespaces)"},
     {"nvme", "mdts", "tests/hw/nvme.c", "TEST(what_cannot_be_has_a_status)"},
     {"nvme", "mqes", "tests/hw/nvme.c", "TEST(registers_tell_what_the_controller_can)"},

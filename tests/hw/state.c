@@ -48,6 +48,8 @@ static const char *const extras[] = {
     "virtio-net-pci,mq=on",
     "virtio-rng-pci,packed=on",
 
+    "edu",
+    "pci-testdev",
     "nvme,serial=1,drive=d",
     "nvme-ns,drive=d,nsid=9",
     "virtio-scsi-pci",
