@@ -47,14 +47,20 @@ static const struct {
     {"virtio-", "bootindex", "tests/cli/firmware.sh", "bootindex_orders_devices"},
     {"machine", "x-oem-id", "tests/cli/firmware.sh", "x-oem-id=OURS"},
     {"machine", "x-oem-table-id", "tests/cli/firmware.sh", "x-oem-table-id=VIRT"},
+    {"machine", "auto-kernel-cmdline", "tests/hw/microvm.c",
+     "TEST(a_kernel_without_acpi_is_told_of_virtio_devices)"},
+    {"isa-debugcon", "readback", "tests/hw/isa_debug.c",
+     "TEST(the_console_is_at_the_port_that_was_said_and_shows_another_byte)"},
+    {"isa-serial", "irq", "tests/hw/serial16550.c",
+     "TEST(ports_and_lines_that_cannot_be_are_refused)"},
     {"virtconsole", "name", "tests/hw/virtio_console.c",
      "TEST(ports_greet_and_carry_bytes_both_ways)"},
 };
 
 /* Taken for the sake of command lines; each stands in the manual page. */
-static const char *const exceptions[] = {"ioeventfd",       "iothread", "request-merging",
-                                         "rombar",          "share-rw", "tx",
-                                         "compact-highmem", "chassis",  "chassis_nr"};
+static const char *const exceptions[] = {"ioeventfd",  "iothread",     "request-merging", "rombar",
+                                         "share-rw",   "tx",           "compact-highmem", "chassis",
+                                         "chassis_nr", "x-option-roms"};
 
 static bool is_exception(const char *prop)
 {
@@ -125,7 +131,8 @@ static const char *given(const struct device_class *cls)
     if (strcmp(cls->name, "nvme") == 0) {
         return "serial=1,drive=d";
     }
-    if (strcmp(cls->name, "virtconsole") == 0 || strcmp(cls->name, "virtserialport") == 0) {
+    if (strcmp(cls->name, "virtconsole") == 0 || strcmp(cls->name, "virtserialport") == 0 ||
+        strcmp(cls->name, "isa-debugcon") == 0) {
         return "chardev=c";
     }
     if (strcmp(cls->name, "pci-bridge") == 0) {
@@ -157,6 +164,9 @@ static bool plug(struct machine *m, const struct device_class *cls, const char *
         good = (prop && strcmp(pair, prop) == 0) || device_set(d, pair, value, e);
     }
     d->bus = cls->bus == BUS_NONE ? NULL : free_bus(m, cls->bus);
+    if (cls->bus == BUS_ISA && !d->bus) {
+        good = error_set(e, "the board has no ISA");
+    }
     if (!good || !device_create(d, e)) {
         device_free(d);
         return false;
@@ -172,19 +182,40 @@ struct setting {
 
 /* Boards on which some properties of theirs say something, and others do not. */
 static const struct form {
+    const struct machine_class *board;
     const char *gic;
     unsigned cpus;
-} forms[] = {{"2", 3}, {"3", 3}, {"3", 200}, {NULL, 3}};
+} forms[] = {{&virt_machine_class, "2", 3},
+             {&virt_machine_class, "3", 3},
+             {&virt_machine_class, "3", 200},
+             {&virt_machine_class, NULL, 3},
+             {&microvm_machine_class, NULL, 3}};
+
+static const struct prop *board_props; /* those that are being tried */
+
+static void power_request(struct power *p, enum power_request r)
+{
+    (void)p, (void)r;
+}
+
+static void power_exit(struct power *p, int status)
+{
+    (void)p, (void)status;
+}
+
+static struct power power = {.request = power_request, .exit_status = power_exit};
 
 /* A board with that setting and with a device of the class, if it has none; NULL: refused. */
 static struct machine *build(const struct form *f, const struct setting *s,
                              const struct device_class *cls, struct error *e)
 {
-    struct machine *m = fake_virt_new();
+    struct machine *m = fake_machine_new(f->board);
     bool known, good = true;
     fake_virt_cpus(m, f->cpus);
     m->config.ram_bytes = 4 << 20;
-    m->config.bios = __FILE__; /* some contents: firmware is told of more */
+    /* Some contents: firmware is told of more. */
+    m->config.bios = f->board == &virt_machine_class ? __FILE__ : NULL;
+    m->power = &power;
     m->backends = (struct machine_backends){
         .drive = give_disk, .netdev = give_net, .chardev = give_line, .entropy = give_entropy};
     if (s) {
@@ -286,21 +317,24 @@ static bool memory_differs(const struct machine *a, const struct machine *b)
     return p || q || !a->starts != !b->starts;
 }
 
-/* Windows of the physical map. */
-static bool map_differs(const struct machine *a, const struct machine *b)
+static bool space_differs(struct space *a, struct space *b)
 {
-    for (paddr at = 0; at < UINT64_C(0x8000000000);) {
-        struct mem_view v, w;
-        const bool found = space_find(a->memory, at, &v), same = space_find(b->memory, at, &w);
-        if (found != same || v.base != w.base || v.size != w.size) {
+    struct mem_view v = {0}, w = {0};
+    bool more = true;
+    for (paddr at = 0; more && at < UINT64_C(0x8000000000); at = v.base + v.size) {
+        more = space_find_next(a, at, &v);
+        if (more != space_find_next(b, at, &w) || v.base != w.base || v.size != w.size) {
             return true;
         }
-        if (v.base + v.size <= at) {
-            break;
-        }
-        at = v.base + v.size;
     }
     return false;
+}
+
+/* Windows of memory and ports. */
+static bool map_differs(const struct machine *a, const struct machine *b)
+{
+    struct space *ports = a->vcpus[0]->spaces[1], *others = b->vcpus[0]->spaces[1];
+    return space_differs(a->memory, b->memory) || (ports && space_differs(ports, others));
 }
 
 /* ---- values */
@@ -413,12 +447,15 @@ static enum outcome try_value(const struct form *f, const struct device_class *c
     return outcome;
 }
 
+/* Of a device on all boards, of a board on itself. */
 static enum outcome try_forms(const struct device_class *cls, const struct prop *p,
                               const char *value)
 {
     enum outcome outcome = SAME;
     for (size_t i = 0; i < array_len(forms) && outcome == SAME; i++) {
-        outcome = try_value(&forms[i], cls, p, value);
+        if (cls || forms[i].board->props == board_props) {
+            outcome = try_value(&forms[i], cls, p, value);
+        }
     }
     settings++;
     refused += outcome == REFUSED;
@@ -466,8 +503,13 @@ TEST(every_value_of_every_property_of_a_device_has_an_effect_or_is_refused)
 
 TEST(every_value_of_every_property_of_the_board_has_an_effect_or_is_refused)
 {
+    static const struct machine_class *const boards[] = {&virt_machine_class,
+                                                         &microvm_machine_class};
     log_set_mask(0);
-    try_all(NULL, virt_machine_class.props);
+    for (size_t i = 0; i < array_len(boards); i++) {
+        board_props = boards[i]->props;
+        try_all(NULL, board_props);
+    }
 }
 
 static bool file_has(const char *path, const char *text)
