@@ -127,7 +127,7 @@ static void log_block(struct vcpu *v, const struct ir_builder *b, const struct b
 {
     struct tcg *a = tcg_of(v)->accel;
 
-    if (!log_filter_match(b->pc)) {
+    if (!log_enabled(LOG_IN_ASM | LOG_IR | LOG_OPT | LOG_OUT_ASM) || !log_filter_match(b->pc)) {
         return;
     }
     if (log_enabled(LOG_IN_ASM)) {
@@ -175,7 +175,8 @@ struct making {
     struct lent_compiler *lent; /* NULL: the interpreter */
     bool apart;                 /* without the translate lock */
     struct host_mark before;
-    uint64_t drops; /* a->drop_count when the guest's bytes began to be read */
+    uint64_t drops;               /* a->drop_count when the guest's bytes began to be read */
+    struct tracked_page *page[2]; /* which they are on; NULL: writes to it are not tracked */
 };
 
 static void leave_lock(struct tcg *a, const struct making *m)
@@ -241,11 +242,10 @@ static void insert(struct tcg *a, struct block *blk)
     __atomic_store_n(head, blk, __ATOMIC_RELEASE);
 }
 
-/* blk rests on the page at hit. */
-static void insert_on_page(struct tcg *a, struct block *blk, const struct tlb_hit *hit)
+/* blk rests on the page p at hit. */
+static void insert_on_page(struct tcg *a, struct block *blk, struct code_page *p,
+                           const struct tlb_hit *hit)
 {
-    struct code_page *p = code_page_at(a, hit->pa);
-
     *block_on_page(blk, hit->pa & PAGE_MASK).next = p->first;
     p->first = blk;
     track_insert(a, p, hit->host - (hit->pa & ~PAGE_MASK));
@@ -255,8 +255,9 @@ static void insert_on_page(struct tcg *a, struct block *blk, const struct tlb_hi
 struct place {
     uint64_t pc, va;
     struct cpu_fetch fetch;
-    unsigned pages;        /* 0: it has none */
-    struct tlb_hit hit[2]; /* from pc on; from the second page's start on */
+    unsigned pages;            /* 0: it has none */
+    struct tlb_hit hit[2];     /* from pc on; from the second page's start on */
+    struct code_page *code[2]; /* with the translate lock: theirs */
 };
 
 /* The address behind the bytes that the first page, or its part, has. */
@@ -330,6 +331,9 @@ static uint32_t insn_limit(struct vcpu *v, const struct place *p)
     if (tcg_of(v)->step || p->pages != 1 || tcg_of(v)->context->traced) {
         return 1;
     }
+    if (!tcg_of(v)->accel->breakpoint_count) {
+        return limit;
+    }
     const uint32_t free = tcg_insns_to_breakpoint(v, p->pc, p->hit[0].host, p->hit[0].bytes);
     return free < limit ? free : limit;
 }
@@ -384,12 +388,12 @@ static void set_up(struct vcpu *v, const struct place *p, const uint8_t *code)
     b->flags_dead = false;
     b->look_bytes = 0;
     b->movable = is_kept(tcg_of(v)) && p->pages == 1 && !p->hit[0].part && !p->fetch.base &&
-                 code_page_moves(v, p->pc, p->hit[0].pa);
+                 code_page_moves(v, p->pc, p->code[0]);
     set_extent(tcg_of(v), b);
 }
 
 /* blk is complete, and nobody knows of it yet. */
-static void account(struct vcpu *v, const struct block *blk, int64_t start)
+static void account(struct vcpu *v, const struct block *blk)
 {
     struct tcg *a = tcg_of(v)->accel;
     const struct ir_builder *b = &tcg_of(v)->builder;
@@ -397,7 +401,6 @@ static void account(struct vcpu *v, const struct block *blk, int64_t start)
     a->translated_blocks++;
     a->translated_insns += b->guest_insns;
     a->cached_insns += b->guest_insns;
-    a->translate_ns += (uint64_t)(os_now_ns() - start);
     log_block(v, b, blk);
 }
 
@@ -407,6 +410,9 @@ static bool is_uncached(const struct vcpu *v, uint64_t mode)
     return !tcg_of(v)->accel->tracks_code && v->cls->fetches_uncached &&
            v->cls->fetches_uncached(mode);
 }
+
+/* One block in so many stands for all: to ask for the time costs as much as a guest instruction. */
+#define TIMED_BLOCKS 16
 
 /* NULL: the cache is full, everybody must leave. */
 static struct block *make_block(struct vcpu *v, const struct place *p, struct making *m)
@@ -418,7 +424,8 @@ static struct block *make_block(struct vcpu *v, const struct place *p, struct ma
     if (a->block_count == a->block_capacity) {
         return NULL;
     }
-    const int64_t start = os_now_ns();
+    const bool timed = a->translated_blocks % TIMED_BLOCKS == 0;
+    const int64_t start = timed ? os_now_ns() : 0;
     ir_begin(b, p->pc, v->cls->mode_key(v));
     ir_set_aux(b, vcpu_env(v)->aux);
     if (p->pages && is_uncached(v, b->mode_key)) {
@@ -450,7 +457,10 @@ static struct block *make_block(struct vcpu *v, const struct place *p, struct ma
         take_back(a, blk, m);
         return NULL;
     }
-    account(v, blk, start);
+    account(v, blk);
+    if (timed) {
+        a->translate_ns += (uint64_t)(os_now_ns() - start) * TIMED_BLOCKS;
+    }
     return blk;
 }
 
@@ -458,7 +468,7 @@ static struct block *make_block(struct vcpu *v, const struct place *p, struct ma
 static bool note_code(struct vcpu *v, const struct place *p)
 {
     for (unsigned n = 0; n < p->pages; n++) {
-        if (!remap_note_code(v, &p->hit[n])) {
+        if (!remap_note_code(v, &p->hit[n], p->code[n])) {
             return false;
         }
     }
@@ -473,10 +483,10 @@ static bool is_stale(const struct tcg *a, const struct block *blk, const struct 
             (blk->second_bytes && dropped_since(a, m->drops, blk->second_pa, blk->second_bytes)));
 }
 
-static bool is_rewritten(struct vcpu *v, const struct place *p, const struct block *blk)
+static bool is_rewritten(const struct place *p, const struct block *blk, const struct making *m)
 {
-    for (unsigned n = 0; n < p->pages && tcg_of(v)->accel->tracks_code; n++) {
-        if (!track_is_fresh(v, &p->hit[n], blk)) {
+    for (unsigned n = 0; n < p->pages; n++) {
+        if (m->page[n] && !track_is_fresh(m->page[n], &p->hit[n], blk)) {
             return true;
         }
     }
@@ -499,12 +509,12 @@ static struct block *publish(struct vcpu *v, struct block *blk, const struct pla
         const struct host_mark behind = host_mark(m->lent->c);
         perf_block(a->perf, v, blk, &m->before, &behind);
     }
-    const bool stale = is_stale(a, blk, m) || is_rewritten(v, p, blk);
+    const bool stale = is_stale(a, blk, m) || is_rewritten(p, blk, m);
     blk->valid = note_code(v, p) && !stale;
     if (blk->valid) {
         insert(a, blk);
         for (unsigned n = 0; n < p->pages; n++) {
-            insert_on_page(a, blk, &p->hit[n]);
+            insert_on_page(a, blk, p->code[n], &p->hit[n]);
         }
     }
     return blk;
@@ -516,12 +526,12 @@ static struct block *translate(struct vcpu *v, const struct place *p)
     struct tcg *a = tcg_of(v)->accel;
     const bool kept = is_kept(tcg_of(v)) && can_be_kept(v, p), tracked = a->tracks_code && kept;
     struct making m = {.apart = kept && a->parallel};
-    bool begun[2] = {false, false}, all = true;
+    bool all = true;
 
     m.lent = a->host ? compilers_borrow(a, v->index) : NULL;
     for (unsigned n = 0; n < p->pages && tracked; n++) {
-        begun[n] = track_begin(v, &p->hit[n]);
-        all = all && begun[n];
+        m.page[n] = track_begin(v, &p->hit[n], p->code[n]);
+        all = all && m.page[n];
     }
     struct block *b = make_block(v, p, &m);
 
@@ -530,8 +540,8 @@ static struct block *translate(struct vcpu *v, const struct place *p)
         b = publish(v, b, p, &m);
     }
     for (unsigned n = 0; n < 2; n++) {
-        if (begun[n]) {
-            track_end(v, &p->hit[n], b);
+        if (m.page[n]) {
+            track_end(a, m.page[n], &p->hit[n], b);
         }
     }
     if (m.lent) {
@@ -540,11 +550,32 @@ static struct block *translate(struct vcpu *v, const struct place *p)
     return b;
 }
 
+/* They are where they were found before in this context. */
+static bool is_fetched(const struct vcpu *v, uint64_t va, struct tlb_hit *hit)
+{
+    const struct fetched *f = context_fetched(v, va);
+    const uint32_t at = (uint32_t)(va & ~PAGE_MASK);
+
+    if (!f || !f->host) {
+        return false;
+    }
+    *hit = (struct tlb_hit){.pa = f->pa | at,
+                            .host = f->host + at,
+                            .bytes = GUEST_PAGE_SIZE - at,
+                            .left = GUEST_PAGE_SIZE - at,
+                            .whole = true,
+                            .global = f->global};
+    return true;
+}
+
 /* The bytes at va, of the code at pc, or (false) an exception taken. */
 static bool fetch(struct vcpu *v, uint64_t pc, uint64_t va, struct tlb_hit *hit)
 {
     uint64_t fault;
 
+    if (is_fetched(v, va, hit)) {
+        return true;
+    }
     if (!tlb_lookup(v, va, ACCESS_FETCH, v->cls->mmu_index(v), hit, &fault)) {
         tcg_store_place(v, pc);
         v->cls->raise_memory(v, va, ACCESS_FETCH, fault);
@@ -632,8 +663,17 @@ static struct block *find_again(struct vcpu *v, const struct place *p)
     return b && context_has_page(f, b->movable) ? b : NULL;
 }
 
+static void find_code_pages(struct vcpu *v, struct place *p)
+{
+    for (unsigned n = 0; n < p->pages; n++) {
+        const struct fetched *f = context_fetched(v, n ? second_va(p) : p->va);
+        const bool same = f && f->pa == (p->hit[n].pa & PAGE_MASK);
+        p->code[n] = same ? f->code : code_page_at(tcg_of(v)->accel, p->hit[n].pa);
+    }
+}
+
 /* Under the translate lock. */
-static struct block *find_or_translate(struct vcpu *v, const struct place *p)
+static struct block *find_or_translate(struct vcpu *v, struct place *p)
 {
     const int before = tcg_of(v)->stats.doing;
     struct block *blk = NULL;
@@ -645,6 +685,7 @@ static struct block *find_or_translate(struct vcpu *v, const struct place *p)
     if (!blk) {
         tcg_count(v, COUNT_TRANSLATE);
         tcg_doing(v, DOING_TRANSLATE);
+        find_code_pages(v, p);
         blk = translate(v, p);
         tcg_doing(v, before);
     }
@@ -660,10 +701,10 @@ static void enter_pages(struct vcpu *v, const struct place *p, const struct bloc
         return;
     }
     if (p->pages) {
-        context_enter_page(v, p->va, p->hit[0].pa, p->hit[0].global, b->movable);
+        context_enter_page(v, p->va, &p->hit[0], b->movable);
     }
     if (p->pages > 1) {
-        context_enter_page(v, second_va(p), p->hit[1].pa, p->hit[1].global, false);
+        context_enter_page(v, second_va(p), &p->hit[1], false);
     }
 }
 

@@ -86,11 +86,10 @@ static uint64_t first_met(struct code_region *r, uint64_t page)
     return page;
 }
 
-bool code_page_moves(struct vcpu *v, uint64_t pc, uint64_t pa)
+bool code_page_moves(struct vcpu *v, uint64_t pc, struct code_page *p)
 {
     struct tcg *a = tcg_of(v)->accel;
     const uint64_t page = pc & PAGE_MASK, mode = tcg_of(v)->builder.mode_key;
-    struct code_page *p = code_page_at(a, pa);
 
     /* A breakpoint is at an address, and changes the blocks before it. */
     if (a->base.config.movable == ACCEL_MOVABLE_OFF || a->breakpoint_count ||

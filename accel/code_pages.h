@@ -19,6 +19,7 @@ struct tcg;
 struct code_page {
     struct block *first; /* by block_on_page */
     uint64_t pa;
+    const void *noted;            /* remap.c: the host address that its blocks were made from */
     struct tracked_page *tracked; /* writes are tracked: where its blocks' bytes are */
     struct code_page *next_same;  /* another physical page that shows the same memory */
     uint32_t id;                  /* in the words of code_slots.moved */
@@ -36,8 +37,8 @@ struct code_region {
 #define CODE_REGIONS 64u
 
 struct code_page *code_page_at(struct tcg *a, uint64_t pa); /* made if need be */
-/* The block at pc, on pa, is about to be translated by v, to be kept: is it to be movable? */
-bool code_page_moves(struct vcpu *v, uint64_t pc, uint64_t pa);
+/* The block at pc, on p, is about to be translated by v, to be kept: is it to be movable? */
+bool code_page_moves(struct vcpu *v, uint64_t pc, struct code_page *p);
 void code_page_emptied(struct code_page *p); /* no block of it is left */
 void code_pages_emptied(struct tcg *a);      /* nor of any other */
 void code_pages_free(struct tcg *a);

@@ -102,17 +102,23 @@ static struct code_mapping *map_add(struct tcg *a, struct context *c, uint64_t p
 }
 
 /* Where code slots lead generated code, they say so last. */
-static void enter_slot(struct vcpu *v, uint64_t pc, uint64_t pa, bool movable)
+static void enter_slot(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit, bool movable)
 {
     struct tcg *a = tcg_of(v)->accel;
     struct context *c = tcg_of(v)->context;
+    const uint64_t pa = hit->pa;
     struct fetched *f = &tcg_of(v)->fetched[pc >> GUEST_PAGE_BITS & (FETCHED_PAGES - 1)];
 
     if (f->context != c || f->page != (pc & PAGE_MASK) || f->pa != (pa & PAGE_MASK)) {
-        *f = (struct fetched){.context = c, .page = pc & PAGE_MASK, .pa = pa & PAGE_MASK};
+        *f = (struct fetched){.context = c,
+                              .page = pc & PAGE_MASK,
+                              .pa = pa & PAGE_MASK,
+                              .global = hit->global,
+                              .host = hit->whole ? hit->host - (pa & ~PAGE_MASK) : NULL,
+                              .code = code_page_at(a, pa)};
     }
     if (movable) {
-        f->word = layout_moved_word(pc, code_page_at(a, pa)->id);
+        f->word = layout_moved_word(pc, f->code->id);
         atomic_set_release(&c->slots.moved[layout_moved_slot(pc)], f->word);
     } else {
         f->id = context_page_id(a, pc, pa);
@@ -136,11 +142,12 @@ bool context_has_page(const struct fetched *f, bool movable)
                    : f->id && atomic_get(&s->fixed[layout_code_slot(f->page)]) == f->id;
 }
 
-void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa, bool global, bool movable)
+void context_enter_page(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit, bool movable)
 {
     struct tcg *a = tcg_of(v)->accel;
     struct context *c = tcg_of(v)->context;
-    const uint64_t page = pc & PAGE_MASK;
+    const uint64_t page = pc & PAGE_MASK, pa = hit->pa;
+    const bool global = hit->global;
     const struct fetched *f = context_fetched(v, pc);
 
     if (f && f->pa == (pa & PAGE_MASK) && context_has_page(f, movable)) {
@@ -160,7 +167,7 @@ void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa, bool global, b
     }
     const unsigned h = filter_hash(page);
     atomic_or(&a->code_filter[h >> 3], (uint8_t)(1u << (h & 7)));
-    enter_slot(v, pc, pa, movable);
+    enter_slot(v, pc, hit, movable);
 }
 
 uint32_t context_page_id(struct tcg *a, uint64_t va, uint64_t pa)
@@ -525,12 +532,17 @@ void context_free_spare(struct tcg *a)
     }
 }
 
+void context_forget_fetched(struct tcg_vcpu *t)
+{
+    memset(t->fetched, 0, sizeof(t->fetched));
+}
+
 void context_forget(struct tcg_vcpu *t)
 {
     t->context = NULL;
     t->context_dirty = t->space_dirty = true;
     memset(t->recent, 0, sizeof(t->recent));
-    memset(t->fetched, 0, sizeof(t->fetched));
+    context_forget_fetched(t);
     memset(t->jumps, 0, JUMP_TABLE_ENTRIES * sizeof(*t->jumps));
 }
 

@@ -58,6 +58,9 @@ struct context {
 struct fetched {
     const struct context *context;
     uint64_t page, pa;
+    bool global;
+    uint8_t *host; /* of the page; NULL: it is looked for each time */
+    struct code_page *code;
     uint32_t id;   /* in slots.fixed, or 0: not entered there */
     uint64_t word; /* in slots.moved, or 0 */
 };
@@ -67,14 +70,14 @@ void context_select(
     struct vcpu *v,
     uint64_t pc); /* makes the context of pc current; refreshes TLB tables if dirty */
 /* In what follows pc is where the code of a PC is fetched from.
- * pc's page maps to pa (global: in all address spaces): found just now. Links may lead to code
- * there that is movable, or fixed to it. */
-void context_enter_page(struct vcpu *v, uint64_t pc, uint64_t pa, bool global, bool movable);
+ * pc is at hit: found just now. Links may lead to code there that is movable, or fixed to it. */
+void context_enter_page(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit, bool movable);
 /* The calling thread looks a context up, and walks pages, with the translate lock held. */
 bool context_walking(void);
 /* What was entered for pc's page in the current context, or NULL; and if it is where links look. */
 const struct fetched *context_fetched(const struct vcpu *v, uint64_t pc);
 bool context_has_page(const struct fetched *f, bool movable);
+void context_forget_fetched(struct tcg_vcpu *t); /* on its thread, or while it is out */
 /* pc, of the upper half, is on a page that not all address spaces have: selects again. */
 void context_note_nonglobal(struct vcpu *v, uint64_t pc);
 uint32_t context_page_id(struct tcg *a, uint64_t va, uint64_t pa); /* of their pages */

@@ -38,6 +38,9 @@ static void apply(struct vcpu *v, const struct flush_request *r)
         break;
     case FLUSH_MAP:
         tlb_drop_map(v);
+        if (tcg_of(v)) {
+            context_forget_fetched(tcg_of(v));
+        }
         break;
     case FLUSH_WRITES:
         tlb_drop_writes(v, (const uint8_t *)(uintptr_t)r->va);

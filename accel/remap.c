@@ -30,14 +30,14 @@ static const uint8_t *host_of(const struct vcpu *v, uint64_t pa, bool *whole)
     return m.range->host + m.offset + (a - m.base);
 }
 
-bool remap_note_code(struct vcpu *v, const struct tlb_hit *hit)
+bool remap_note_code(struct vcpu *v, const struct tlb_hit *hit, struct code_page *p)
 {
     struct hash *hosts = tcg_of(v)->accel->code_hosts;
     const uint64_t page = hit->pa & PAGE_MASK;
     void *host = hit->whole ? hit->host - (hit->pa - page) : IN_PARTS;
     bool whole;
 
-    if (hash_get(hosts, page) == host && host != IN_PARTS) {
+    if (p->noted == host && host != IN_PARTS) {
         return true;
     }
     if (host_of(v, hit->pa, &whole) != hit->host || whole != hit->whole) {
@@ -49,6 +49,7 @@ bool remap_note_code(struct vcpu *v, const struct tlb_hit *hit)
         block_drop_range(tcg_of(v)->accel, page, GUEST_PAGE_SIZE);
     }
     hash_put(hosts, page, host);
+    p->noted = host;
     return true;
 }
 
@@ -130,6 +131,7 @@ void remap_drop_code(struct tcg *a)
     for (size_t i = 0; i < moved.count; i++) {
         block_drop_range(a, moved.page[i], GUEST_PAGE_SIZE);
         hash_remove(a->code_hosts, moved.page[i]);
+        code_page_at(a, moved.page[i])->noted = NULL;
     }
     os_mutex_unlock(&a->translate);
     mem_free(moved.page);

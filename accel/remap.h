@@ -7,9 +7,11 @@
 
 struct tcg;
 
-/* Under the translate lock: a block was made from what hit says. false: that is no longer what is
- * mapped there, so the block serves once. */
-bool remap_note_code(struct vcpu *v, const struct tlb_hit *hit);
+struct code_page;
+
+/* Under the translate lock: a block was made from what hit says, on p. false: that is no longer
+ * what is mapped there, so the block serves once. */
+bool remap_note_code(struct vcpu *v, const struct tlb_hit *hit, struct code_page *p);
 /* Behind a change of the map, without the lock: code whose memory is no longer at its address is
  * gone. */
 void remap_drop_code(struct tcg *a);

@@ -186,18 +186,22 @@ bool track_protected(struct vcpu *v, const struct tlb_hit *hit)
            (dirty_flags(d, hit->host) & (bit | DIRTY_OPEN)) == bit;
 }
 
-bool track_begin(struct vcpu *v, const struct tlb_hit *hit)
+struct tracked_page *track_begin(struct vcpu *v, const struct tlb_hit *hit,
+                                 const struct code_page *p)
 {
     struct tcg *a = tcg_of(v)->accel;
 
     if (!hit->whole || !dirty_code_begin(dirty_of(a), a->guests_slot, page_of(hit))) {
-        return false;
+        return NULL;
     }
-    struct tracked_page *t = page_at(a, page_of(hit));
+    struct tracked_page *t = p->tracked;
+    if (!t || t->host != page_of(hit)) {
+        t = page_at(a, page_of(hit));
+    }
     if (!t->readers++) {
         t->written = 0;
     }
-    return true;
+    return t;
 }
 
 static uint64_t granules_at(const struct block *b, const struct tlb_hit *hit)
@@ -206,18 +210,14 @@ static uint64_t granules_at(const struct block *b, const struct tlb_hit *hit)
     return dirty_granules(part.at, part.bytes);
 }
 
-bool track_is_fresh(struct vcpu *v, const struct tlb_hit *hit, const struct block *b)
+bool track_is_fresh(const struct tracked_page *t, const struct tlb_hit *hit, const struct block *b)
 {
-    const struct tracked_page *t = page_at(tcg_of(v)->accel, page_of(hit));
-
     return !(t->written & granules_at(b, hit));
 }
 
-void track_end(struct vcpu *v, const struct tlb_hit *hit, const struct block *b)
+void track_end(struct tcg *a, struct tracked_page *t, const struct tlb_hit *hit,
+               const struct block *b)
 {
-    struct tcg *a = tcg_of(v)->accel;
-    struct tracked_page *t = page_at(a, page_of(hit));
-
     t->readers--;
     if (b && b->valid) {
         t->granules |= granules_at(b, hit);

@@ -10,17 +10,21 @@
 struct block;
 struct code_page;
 struct tcg;
+struct tracked_page;
 
 /* The page at hit is about to be translated from; without the translate lock. true: that took a
  * while, and what v knows of contexts and pages may have changed. The next seven with the lock: */
 bool track_protect(struct vcpu *v, const struct tlb_hit *hit);
 bool track_protected(struct vcpu *v, const struct tlb_hit *hit); /* it is, or cannot be */
-/* Reading the code at hit begins, and v may leave the lock; false: the block serves once. */
-bool track_begin(struct vcpu *v, const struct tlb_hit *hit);
+/* Reading the code at hit, which is on p, begins, and v may leave the lock; NULL: the block serves
+ * once. */
+struct tracked_page *track_begin(struct vcpu *v, const struct tlb_hit *hit,
+                                 const struct code_page *p);
 /* b, which was made meanwhile, is what is in memory at hit. */
-bool track_is_fresh(struct vcpu *v, const struct tlb_hit *hit, const struct block *b);
+bool track_is_fresh(const struct tracked_page *t, const struct tlb_hit *hit, const struct block *b);
 /* Behind all that: with the block or NULL. */
-void track_end(struct vcpu *v, const struct tlb_hit *hit, const struct block *b);
+void track_end(struct tcg *a, struct tracked_page *t, const struct tlb_hit *hit,
+               const struct block *b);
 void track_insert(struct tcg *a, struct code_page *p, const uint8_t *host); /* it has one more */
 void track_dropped(struct tcg *a, struct code_page *p); /* p has fewer blocks, or none */
 void track_forget(struct tcg *a);                       /* no page has any */

@@ -307,12 +307,6 @@ void ir_guard(struct ir_builder *b, ir_val condition, const struct ir_call *row,
 
 /* ---- control */
 
-void ir_insn_start(struct ir_builder *b, uint64_t pc)
-{
-    ir_emit(b, (struct ir_insn){.op = IR_insn, .aux = b->local, .imm = pc});
-    b->guest_insns++;
-}
-
 void ir_brcond(struct ir_builder *b, ir_val condition, uint64_t pc)
 {
     uint64_t k;

@@ -66,11 +66,10 @@ static inline void store_words(struct ir_insn *in, uint64_t w0, uint64_t w1, uin
     in->imm = imm;
 }
 
-static ir_val append(struct ir_builder *b, uint64_t w0, uint64_t w1, uint64_t imm)
+static ir_val append(struct ir_builder *b, uint64_t w0, uint64_t w1, uint64_t imm, unsigned effects)
 {
     assert(b->count < IR_MAX_INSNS);
     const ir_val v = b->count++;
-    const unsigned op = (uint16_t)w0;
     store_words(&b->insns[v], w0, w1, imm);
     const unsigned a = w0 >> 32 & 0xffff, second = (unsigned)(w0 >> 48), c = (uint16_t)w1;
     if (a != IR_NONE) {
@@ -82,18 +81,25 @@ static ir_val append(struct ir_builder *b, uint64_t w0, uint64_t w1, uint64_t im
     if (c != IR_NONE) {
         b->insns[c].uses++;
     }
-    if (unlikely(op == IR_call)) {
+    if (unlikely((uint16_t)w0 == IR_call)) {
         const struct ir_call *row = (const struct ir_call *)(uintptr_t)imm;
         b->fp_mark = row->class == IR_CALL_LEAF ? b->fp_mark : v;
     }
-    b->ended = ir_ops[op].effects & IR_ENDS;
+    b->ended = effects & IR_ENDS;
     return v;
+}
+
+/* The most frequent ops, which nothing is known of but that they go on. */
+static ir_val append_row_op(struct ir_builder *b, uint64_t w0, uint64_t aux, uint64_t imm)
+{
+    return unlikely(b->ended) ? IR_NONE : append(b, w0, aux << 32, imm, 0);
 }
 
 /* Chains go from the latest to the earliest: no instruction before first is looked at. */
 static ir_val find_or_append(struct ir_builder *b, uint64_t w0, uint64_t w1, uint64_t imm,
-                             ir_val first)
+                             unsigned effects)
 {
+    const ir_val first = effects & IR_PURE ? IR_NONE : b->fp_mark;
     const uint64_t h = w0 * UINT64_C(0x9e3779b97f4a7c15) ^
                        (w1 ^ imm) * UINT64_C(0xc2b2ae3d27d4eb4f);
     uint16_t *head = &b->cse_heads[h >> 58];
@@ -104,10 +110,32 @@ static ir_val find_or_append(struct ir_builder *b, uint64_t w0, uint64_t w1, uin
             return v;
         }
     }
-    const ir_val v = append(b, w0, w1, imm);
+    const ir_val v = append(b, w0, w1, imm, effects);
     b->cse_next[v] = *head;
     *head = (uint16_t)v;
     return v;
+}
+
+static ir_val emit_folded(struct ir_builder *b, uint64_t w0, uint64_t w1, uint64_t imm,
+                          unsigned effects)
+{
+    return effects & (IR_PURE | IR_STICKY) ? find_or_append(b, w0, w1, imm, effects)
+                                           : append(b, w0, w1, imm, effects);
+}
+
+/* Apart, since it needs a frame and most others do not. */
+__attribute__((noinline)) static ir_val fold(struct ir_builder *b, uint64_t w0, uint64_t w1,
+                                             uint64_t imm)
+{
+    struct ir_insn in;
+
+    store_words(&in, w0, w1, imm);
+    const ir_val known = ir_fold(b, &in);
+    if (known != IR_NONE) {
+        return known;
+    }
+    return emit_folded(b, load_le64(&in), load_le64((const uint8_t *)&in + 8), in.imm,
+                       ir_ops[w0 & 0xffff].effects);
 }
 
 ir_val ir_emit_words(struct ir_builder *b, uint64_t w0, uint64_t w1, uint64_t imm)
@@ -118,23 +146,9 @@ ir_val ir_emit_words(struct ir_builder *b, uint64_t w0, uint64_t w1, uint64_t im
         return IR_NONE; /* a branch that is always taken has ended the block early */
     }
     if (unlikely(b->no_fold)) {
-        return append(b, w0, w1, imm);
+        return append(b, w0, w1, imm, effects);
     }
-    if (effects & IR_FOLDS) {
-        struct ir_insn in;
-        store_words(&in, w0, w1, imm);
-        const ir_val known = ir_fold(b, &in);
-        if (known != IR_NONE) {
-            return known;
-        }
-        w0 = load_le64(&in);
-        w1 = load_le64((const uint8_t *)&in + 8);
-        imm = in.imm;
-    }
-    if (effects & (IR_PURE | IR_STICKY)) {
-        return find_or_append(b, w0, w1, imm, effects & IR_PURE ? IR_NONE : b->fp_mark);
-    }
-    return append(b, w0, w1, imm);
+    return effects & IR_FOLDS ? fold(b, w0, w1, imm) : emit_folded(b, w0, w1, imm, effects);
 }
 
 bool ir_const_value(const struct ir_builder *b, ir_val v, uint64_t *k)
@@ -152,8 +166,7 @@ ir_val ir_get(struct ir_builder *b, unsigned reg)
     if (b->reg_value[reg] != IR_NONE && !b->no_fold) {
         return b->reg_value[reg];
     }
-    const ir_val v = ir_emit(
-        b, (struct ir_insn){.op = IR_get, .type = b->guest->regs[reg].type, .aux = reg});
+    const ir_val v = append_row_op(b, IR_get | (uint64_t)b->guest->regs[reg].type << 16, reg, 0);
     b->reg_value[reg] = (uint16_t)v;
     return v;
 }
@@ -164,7 +177,13 @@ void ir_put(struct ir_builder *b, unsigned reg, ir_val v)
     if (b->reg_value[reg] == v && !b->no_fold) {
         return;
     }
-    ir_emit(b,
-            (struct ir_insn){.op = IR_put, .src = ir_type_of(b, v), .a = (uint16_t)v, .aux = reg});
+    append_row_op(b, IR_put | (uint64_t)ir_type_of(b, v) << 24 | (uint64_t)(uint16_t)v << 32, reg,
+                  0);
     b->reg_value[reg] = (uint16_t)v;
+}
+
+void ir_insn_start(struct ir_builder *b, uint64_t pc)
+{
+    append_row_op(b, IR_insn, b->local, pc);
+    b->guest_insns++;
 }

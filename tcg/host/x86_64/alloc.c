@@ -669,17 +669,22 @@ void prepare(struct compiler *c)
     c->group_count = 0;
     for (uint32_t i = 1; i < c->count; i++) {
         const struct ir_insn *in = &c->insns[i];
-        c->alias[i] = alias_of(c, i);
+        c->alias[i] = (uint16_t)i;
+        c->insn_of[i] = offset;
         if (class_of(in->type)) {
+            c->alias[i] = alias_of(c, i);
             upper_track(c, i);
         }
-        c->insn_of[i] = offset;
         switch (in->op) {
         case IR_insn:
             offset = (uint32_t)(in->imm - c->b->pc);
             break;
         case IR_get:
             prepare_get(c, i);
+            break;
+        case IR_trunc:
+        case IR_zext:
+            c->alias[i] = alias_of(c, i);
             break;
         case IR_put:
             prepare_put(c, i, last_site);

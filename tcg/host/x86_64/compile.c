@@ -344,9 +344,9 @@ bool host_compile(struct compiler *c, struct ir_builder *b, struct block *blk)
         const struct ir_insn *in = &c->insns[c->i];
         if (in->op == IR_insn) {
             c->insns_left++;
+            c->full |= c->as.hot - c->as.cold < ROOM;
         } else if (c->alias[c->i] == c->i) {
             compile_op(c, in);
-            c->full |= c->as.hot - c->as.cold < ROOM;
         }
     }
     if (c->full) {

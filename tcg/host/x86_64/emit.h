@@ -120,7 +120,8 @@ static inline void encode_tail(struct encoding *e, uint64_t bytes, unsigned n)
 }
 
 /* Writes 16 bytes: what is too much lies in the free space between hot and cold code. */
-static inline void emit_encoding(struct assembler *as, const struct encoding *e)
+__attribute__((always_inline)) static inline void emit_encoding(struct assembler *as,
+                                                                const struct encoding *e)
 {
     const unsigned n = e->head_bytes + e->tail_bytes;
 
@@ -137,7 +138,8 @@ static inline void emit_encoding(struct assembler *as, const struct encoding *e)
 }
 
 /* ModRM, SIB and displacement for reg and o. */
-static inline void encode_modrm(struct encoding *e, unsigned reg, struct operand o)
+__attribute__((always_inline)) static inline void encode_modrm(struct encoding *e, unsigned reg,
+                                                               struct operand o)
 {
     const unsigned base = o.base & 7;
 
@@ -177,7 +179,7 @@ static inline uint64_t low_bytes(uint64_t x, unsigned n)
 }
 
 /* The opcode's map and byte. */
-static inline void encode_opcode(struct encoding *e, opcode op)
+__attribute__((always_inline)) static inline void encode_opcode(struct encoding *e, opcode op)
 {
     const unsigned map = op >> 8 & 3, byte = op & 0xff;
 
@@ -191,7 +193,8 @@ static inline void encode_opcode(struct encoding *e, opcode op)
 }
 
 /* The bits of REX that op, reg and o ask for, with 0x40 if any. */
-static inline unsigned rex_of(opcode op, unsigned reg, struct operand o)
+__attribute__((always_inline)) static inline unsigned rex_of(opcode op, unsigned reg,
+                                                             struct operand o)
 {
     unsigned rex = op & OP_W ? 0x48 : 0;
 
