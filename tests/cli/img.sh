@@ -303,6 +303,21 @@ if [ -x "$theirs" ] && "$img" --help | grep -q '^Supported formats:.* qcow2'; th
     [ -z "$sound" ] && echo "ok qcow2_images_are_sound" || echo "not ok qcow2_images_are_sound:$sound"
 fi
 
+# ---- every format that can be made: what one writes the other reads
+
+if [ -x "$theirs" ]; then
+    perl -e 'srand 5; open F, ">", "some.img"; for (1 .. 40) { seek F, int(rand(20 << 20)) & ~511, 0; print F pack("N*", map { rand(2**32) } 1 .. 3000) }
+        truncate F, 20 << 20'
+    for f in $("$img" --help | sed -n 's/^Supported formats://p'); do
+        case $f in qcow2 | raw | vmdk | vdi | vpc | vhdx | parallels) ;; *) continue ;; esac
+        "$img" convert -f raw -O $f some.img ours.$f 2> err && "$theirs" compare -f raw -F $f some.img ours.$f > out 2>&1
+        [ $? = 0 ] && echo "ok ${f}_is_read_by_qemu_img" || echo "not ok ${f}_is_read_by_qemu_img: $(cat err out | head -c 200)"
+        "$theirs" convert -f raw -O $f some.img theirs.$f && "$img" compare -f raw -F $f some.img theirs.$f > out 2>&1 &&
+            "$img" convert -f $f -O raw theirs.$f back.img 2> err && cmp -s back.img some.img
+        [ $? = 0 ] && echo "ok ${f}_of_qemu_img_is_read" || echo "not ok ${f}_of_qemu_img_is_read: $(cat out err | head -c 200)"
+    done
+fi
+
 # ---- where ours is not qemu-img's
 
 # count= is of what is copied, as in dd; there it is of what is skipped, too
@@ -361,6 +376,12 @@ for signal in INT TERM; do
         echo "not ok interrupt_leaves_nothing_half_$signal: status $rc, $(ls half.img 2>&1), '$rest'"
     fi
 done
+
+# Who has read enough of the output gets no message about it; who cannot be written to does.
+out=$({ "$img" map --output=json slow.img 2>&1 >&3 | cat; } 3> >(exec head -c 0))
+[ -z "$out" ] && echo "ok reader_that_has_gone" || echo "not ok reader_that_has_gone: $out"
+"$img" map slow.img > /dev/full 2> err
+[ $? = 1 ] && grep -q 'standard output cannot be written: No space' err && echo "ok full_output" || echo "not ok full_output: $(cat err)"
 
 # The device is full: no image that looks whole.
 "$img" convert slow.img /dev/full > /dev/null 2> err && echo "not ok full_device: it ended well" || echo "ok full_device"

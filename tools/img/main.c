@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* dragoman-img: disk images from the command line, with qemu-img's commands. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,8 +52,11 @@ static int run(const struct command *c, int argc, char **argv)
         status = c->run(&l);
     }
     command_line_free(&l);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        status = status ? status : command_failf("standard output cannot be written");
+    const bool written = fflush(stdout) == 0 && !ferror(stdout);
+    if (!written && status == 0) { /* who has read enough, and gone, wants no message */
+        status = errno == EPIPE
+                     ? 1
+                     : command_failf("standard output cannot be written: %s", strerror(errno));
     }
     img_interrupt_end();
     return status;
