@@ -152,6 +152,31 @@ grep -q '^virtual size: 4 MiB' second && ! grep -q 'there are 2' serve.err && [ 
 result one_client_after_the_other $? "$(head -c 200 second) $(head -c 200 serve.err)"
 stop
 
+# ---- the emulator
+
+program=$build/dragoman-system-aarch64
+if [ -x "$program" ]; then
+    serve "$nbd" -t -e 0 -f raw -x d disk.img
+    # disk NAME PATTERN ARGUMENT...: a line of `info block` matches
+    disk() {
+        local name=$1 pattern=$2 out
+        shift 2
+        out=$(printf 'info block\nquit\n' | timeout -s KILL 60 "$program" -M virt -display none -monitor stdio -S "$@" 2>&1)
+        grep -qE -- "$pattern" <<< "$out"
+        result "$name" $? "${out:0:300}"
+    }
+    disk drive_by_a_name '^virtio0: nbd.unix:///d.socket=.* \(raw\), 4194304 bytes' \
+        -drive "file=nbd:unix:$tmp/socket:exportname=d,format=raw"
+    disk drive_by_keys '^virtio0: .* \(raw\), 4194304 bytes' \
+        -drive "format=raw,file.driver=nbd,file.server.type=unix,file.server.path=$tmp/socket,file.export=d"
+    disk blockdev '^top: .* \(raw\), 4194304 bytes' -device virtio-blk-device,drive=top \
+        -blockdev "driver=nbd,node-name=n,server.type=unix,server.path=$tmp/socket,export=d,reconnect-delay=1" \
+        -blockdev driver=raw,node-name=top,file=n
+    disk blockdev_as_json '^top: .* \(raw\), 4194304 bytes' -device virtio-blk-device,drive=top -blockdev \
+        "{\"driver\":\"raw\",\"node-name\":\"top\",\"file\":{\"driver\":\"nbd\",\"server\":{\"type\":\"unix\",\"path\":\"$tmp/socket\"},\"export\":\"d\"}}"
+    stop
+fi
+
 # ---- the background
 
 port=$(perl -MIO::Socket::INET -e 'print IO::Socket::INET->new(Listen => 1, LocalAddr => "127.0.0.1")->sockport')
