@@ -352,6 +352,9 @@ void x86_cpuid_leaf(const struct x86_cpu *c, uint32_t leaf, uint32_t subleaf, ui
     if (leaf >> 31 ? leaf > c->model->extended : leaf > c->model->level) {
         leaf = c->model->level;
     }
+    if (leaf != 4 && leaf != 7 && leaf != 0xb && leaf != 0xd) {
+        subleaf = 0; /* ECX does not count */
+    }
     if (leaf >> 31) {
         put_extended(c, leaf, r);
     } else {

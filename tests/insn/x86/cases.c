@@ -113,6 +113,11 @@ TEST(cpuid_names_its_features)
         CHECK(r->r[X86_RDX] >> 15 & 1); /* CMOV */
         CHECK(r->r[X86_RCX] >> 23 & 1); /* POPCNT */
         CHECK(r->r[X86_RDX] >> 25 & 1); /* SSE */
+        /* The same with another ECX, which counts for a few leaves only. */
+        const uint64_t features = r->r[X86_RDX];
+        const struct x86_record *again = RUN(64, "\xb8\1\0\0\0\xb9\x63\x41\x4d\x44\x0f\xa2", e);
+        REQUIRE(again);
+        CHECK_EQ(again->r[X86_RDX], features);
     }
 }
 
