@@ -33,7 +33,8 @@ static const struct bit {
 /* Features of the opcode map that come with a bit of another one. */
 static const struct {
     uint8_t bit, feat;
-} implied[] = {{X86_HAS_sse, X86_FEAT_sfence},
+} implied[] = {{X86_HAS_lm, X86_FEAT_prefetchw},
+               {X86_HAS_sse, X86_FEAT_sfence},
                {X86_HAS_sse2, X86_FEAT_fence},
                {X86_HAS_sse4_2, X86_FEAT_crc32}};
 
