@@ -236,7 +236,7 @@ static void put_features(const struct x86_cpu *c, uint32_t leaf, uint32_t sublea
 {
     const bool intel = x86_is_intel(c);
     for (unsigned w = 0; w < X86_CPUID_WORD_COUNT; w++) {
-        if (words[w].leaf == leaf && ((leaf != 7 && leaf != 0xd) || words[w].subleaf == subleaf)) {
+        if (words[w].leaf == leaf && words[w].subleaf == subleaf) {
             r[words[w].reg] |= c->cpuid[w];
         }
     }
@@ -249,7 +249,6 @@ static void put_features(const struct x86_cpu *c, uint32_t leaf, uint32_t sublea
         r[2] &= ~(apic ? 0 : 1u << 21 | 1u << 24);
         r[3] &= ~(apic && (base >> 11 & 1) ? 0 : 1u << 9);
         r[3] |= c->cpu_count > 1 ? 1u << 28 : 0;
-        r[3] |= 1; /* HACK */
     } else if (leaf == 7 && subleaf == 0) {
         r[2] |= r[2] & 8 && (c->cr4 & X86_CR4_PKE) ? 16u : 0;
     } else if (leaf == 0x80000001 && !intel) {
