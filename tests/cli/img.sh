@@ -377,6 +377,21 @@ for signal in INT TERM; do
     fi
 done
 
+# ---- a disk with a sector that cannot be read
+
+bad=driver=raw,file.driver=blkdebug,file.inject-error.0.event=read_aio,file.inject-error.0.sector=100
+bad=$bad,file.image.driver=file,file.image.filename=slow.img
+"$img" convert --image-opts "$bad" saved.img 2> err
+[ $? = 1 ] && grep -q 'cannot be read' err && [ ! -e saved.img ] && echo "ok bad_sector_ends_a_copy" || echo "not ok bad_sector_ends_a_copy: $(cat err)"
+"$img" convert --salvage --image-opts "$bad" saved.img 2> err
+rc=$?
+cp slow.img expected && dd if=/dev/zero of=expected bs=512 seek=100 count=1 conv=notrunc status=none
+if [ $rc = 0 ] && cmp -s saved.img expected && grep -q '512 bytes at 51200 cannot be read' err; then
+    echo "ok salvage_loses_the_sector_alone"
+else
+    echo "not ok salvage_loses_the_sector_alone: $rc $(cmp saved.img expected) $(head -3 err)"
+fi
+
 # Who has read enough of the output gets no message about it; who cannot be written to does.
 out=$({ "$img" map --output=json slow.img 2>&1 >&3 | cat; } 3> >(exec head -c 0))
 [ -z "$out" ] && echo "ok reader_that_has_gone" || echo "not ok reader_that_has_gone: $out"

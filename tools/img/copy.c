@@ -149,6 +149,29 @@ static bool take(struct crew *w, struct piece *p)
 
 /* ---- reading and writing: without the lock */
 
+/* What cannot be read is zeros, sector by sector. */
+static void read_salvaging(const struct copy *c, const struct copy_source *s, uint64_t at,
+                           uint8_t *bytes, uint64_t n)
+{
+    uint64_t bad = 0;
+    int why = 0;
+    for (uint64_t done = 0; done < n || bad; done += 512) {
+        const uint64_t left = done < n ? n - done : 0;
+        const size_t some = left < 512 ? (size_t)left : 512;
+        const int status = some ? block_node_read(s->node, at + done, bytes + done, some) : 0;
+        if (status < 0) {
+            memset(bytes + done, 0, some);
+            bad += some;
+            why = status;
+        } else if (bad && !c->quiet) {
+            command_warn("%s: %" PRIu64 " bytes at %" PRIu64
+                         " cannot be read, and become zeros: %s",
+                         s->name, bad, at + done - bad, strerror(-why));
+        }
+        bad = status < 0 ? bad : 0;
+    }
+}
+
 static int read_piece(const struct copy *c, const struct piece *p, uint8_t *bytes,
                       const struct copy_source **who)
 {
@@ -160,13 +183,7 @@ static int read_piece(const struct copy *c, const struct piece *p, uint8_t *byte
         some = some < p->bytes - done ? some : p->bytes - done;
         status = block_node_read(s->node, s->offset + within, bytes + done, (size_t)some);
         if (status < 0 && c->salvage) {
-            if (!c->quiet) {
-                command_warn("%s: %" PRIu64 " bytes at %" PRIu64
-                             " cannot be read, and become zeros: "
-                             "%s",
-                             s->name, some, s->offset + within, strerror(-status));
-            }
-            memset(bytes + done, 0, (size_t)some);
+            read_salvaging(c, s, s->offset + within, bytes + done, some);
             status = 0;
         }
         *who = s;
