@@ -228,6 +228,8 @@ int qcow2_block_get(struct block_node *n, uint64_t index, struct qcow2_table **t
 /* Contiguous clusters, each with a refcount of 1; or at least one and at most that many. */
 int qcow2_alloc(struct block_node *n, uint64_t clusters, uint64_t *offset);
 int qcow2_alloc_some(struct block_node *n, uint64_t most, uint64_t *offset, uint64_t *clusters);
+/* One, for a table or for data, where the next data would be. */
+int qcow2_alloc_one(struct block_node *n, uint64_t *offset);
 int qcow2_alloc_packed(struct block_node *n, uint32_t bytes, uint64_t *offset);
 /* Clusters from the pool: 0: there are none. tables is held. */
 uint64_t qcow2_pool_take(struct block_node *n, uint64_t most, uint64_t *offset);

@@ -155,7 +155,7 @@ static int make_table(struct block_node *n, uint64_t l1_index, uint64_t old)
     struct qcow2 *q = n->state;
     uint64_t at;
     block_debug_event(n, "l2_alloc_cow_read");
-    int status = qcow2_alloc(n, 1, &at);
+    int status = qcow2_alloc_one(n, &at);
     if (status < 0) {
         return status;
     }

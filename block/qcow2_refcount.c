@@ -476,31 +476,53 @@ int qcow2_alloc_some(struct block_node *n, uint64_t most, uint64_t *offset, uint
 
 /* ---- packed data: several in a cluster, each of which counts */
 
+/* Makes the cluster behind a packed one its neighbour; *took: it is free, or was the pool's. */
+static int take_next(struct block_node *n, uint64_t cluster, bool *took)
+{
+    const struct qcow2 *q = n->state;
+    const uint64_t index = cluster >> q->block_bits;
+    uint64_t count = 1, at;
+    os_mutex_lock(&n->tables);
+    const bool pooled = cluster >= q->pool.next && cluster < q->pool.end;
+    *took = pooled && cluster == q->pool.next && qcow2_pool_take(n, 1, &at);
+    os_mutex_unlock(&n->tables);
+    if (pooled || index >= q->reftable_size || !q->reftable[index] ||
+        qcow2_is_metadata(q, cluster << q->cluster_bits, 1)) {
+        return 0;
+    }
+    int status = qcow2_refcount_get(n, cluster, &count);
+    *took = status == 0 && count == 0;
+    return *took ? qcow2_refcount_add(n, cluster, 1, 1) : status;
+}
+
 static int add_to_packed(struct block_node *n, uint32_t bytes, bool *fits)
 {
     const struct qcow2 *q = n->state;
     const uint64_t cluster = q->packed_at >> q->cluster_bits;
     const uint32_t room = q->cluster_bytes - (uint32_t)(q->packed_at & (q->cluster_bytes - 1));
-    uint64_t count = 0, next = 1;
+    uint64_t count = 0;
     *fits = false;
     int status = qcow2_refcount_get(n, cluster, &count);
     if (status < 0 || count == 0 || count >= qcow2_refcount_max(q)) {
         return status;
     }
-    if (bytes > room) {
-        status = qcow2_refcount_get(n, cluster + 1, &next);
-        os_mutex_lock(&n->tables);
-        bool pooled = cluster + 1 >= q->pool.next && cluster + 1 < q->pool.end;
-        os_mutex_unlock(&n->tables);
-        if (status < 0 || next != 0 || pooled ||
-            qcow2_is_metadata(q, (cluster + 1) << q->cluster_bits, 1) ||
-            (cluster + 1) >> q->block_bits >= q->reftable_size ||
-            !q->reftable[(cluster + 1) >> q->block_bits]) {
-            return status;
-        }
+    bool next = bytes <= room;
+    if (!next) {
+        status = take_next(n, cluster + 1, &next);
+    }
+    if (status < 0 || !next) {
+        return status;
     }
     *fits = true;
-    return qcow2_refcount_add(n, cluster, bytes > room ? 2 : 1, 1);
+    return qcow2_refcount_add(n, cluster, 1, 1);
+}
+
+/* As data does, so that no hole is left behind the last cluster. */
+int qcow2_alloc_one(struct block_node *n, uint64_t *offset)
+{
+    const struct qcow2 *q = n->state;
+    uint64_t got;
+    return q->has_data_file ? qcow2_alloc(n, 1, offset) : qcow2_alloc_some(n, 1, offset, &got);
 }
 
 int qcow2_alloc_packed(struct block_node *n, uint32_t bytes, uint64_t *offset)
@@ -512,7 +534,7 @@ int qcow2_alloc_packed(struct block_node *n, uint32_t bytes, uint64_t *offset)
         status = add_to_packed(n, bytes, &fits);
     }
     if (status == 0 && !fits) {
-        status = qcow2_alloc(n, 1, &q->packed_at);
+        status = qcow2_alloc_one(n, &q->packed_at);
     }
     *offset = q->packed_at;
     q->packed_at = status < 0 ? 0 : q->packed_at + bytes;

@@ -31,7 +31,7 @@ struct recorder {
     /* The fail_after-th write or flush from now on fails with fail_with; 0: none does. */
     unsigned fail_after;
     int fail_with;
-    uint64_t most; /* bytes: the file cannot become longer; 0: it can */
+    uint64_t most;     /* bytes: the file cannot become longer; 0: it can */
     bool lose_flushes; /* they are not written down */
     bool yields;       /* reads let other threads run */
 };
