@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # tests/run itself: what it makes of programs that pass, fail, crash, hang or say nothing.
 set -u
+unset TEST_SEED TEST_SCALE TEST_FUZZ_SECONDS
 cd "$(dirname "$0")/../.." || exit 2
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # gdb itself, with breakpoints and watchpoints of all kinds: what it prints is what it prints with QEMU 10, which is
-# the reference of how a machine is debugged. tests/run: timeout 300
+# the reference of how a machine is debugged. tests/run: timeout 900
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 program=${BUILD:-build}/dragoman-system-aarch64
@@ -22,7 +22,7 @@ debug() {
         -kernel "$tmp/points.elf" -S -gdb "unix:$tmp/socket,server=on,wait=off" "$@" > "$tmp/emulator.log" 2>&1 &
     pid=$!
     for _ in $(seq 200); do [ -S "$tmp/socket" ] && break; sleep 0.05; done
-    timeout 60 gdb-multiarch -nx -q -batch -ex 'set pagination off' -ex 'set confirm off' -ex "file $tmp/points.elf" \
+    timeout 200 gdb-multiarch -nx -q -batch -ex 'set pagination off' -ex 'set confirm off' -ex "file $tmp/points.elf" \
         -ex "target remote $tmp/socket" -x "$script" 2>&1 < /dev/null
     kill "$pid" 2> /dev/null
     wait "$pid" 2> /dev/null
