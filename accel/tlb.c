@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 
-#define TABLE_BYTES (GUEST_PAGE_SIZE + 2 * TLB_WRITE_OFFSET)
+#define TABLE_BYTES (GUEST_PAGE_SIZE + 2 * TLB_WRITE_OFFSET + TLB_OPEN_COUNTS)
 
 static void set_lines(struct tlb_table *t, uint32_t lines)
 {
@@ -20,6 +20,7 @@ static void set_lines(struct tlb_table *t, uint32_t lines)
     t->mask = (uint64_t)(lines - 1) << TLB_LINE_LOG2;
     memset(tlb_lines(t, false), 0xff, bytes);
     memset(tlb_lines(t, true), 0xff, bytes);
+    memset(tlb_open_counts(t), 0, TLB_OPEN_COUNTS);
     t->filled = 0;
     t->own_count = 0;
 }

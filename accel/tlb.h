@@ -37,6 +37,8 @@
 #define TLB_PAGE_GENS 2048u
 #define TLB_LARGE_SET 2048u /* slots of the set of large pages; half of them are used */
 #define TLB_NO_TAG UINT64_MAX
+#define TLB_OPEN_COUNTS 16384u /* by host page, which is not always another: 64 MiB further */
+#define TLB_OPEN_MANY 255u     /* so many or more, for good */
 
 struct tlb_line {
     uint64_t tag;    /* page address, or TLB_NO_TAG */
@@ -79,7 +81,8 @@ struct tlb_large {
 /*
  * The header of an inline table; it lies directly before the lines, which begin on a page. A shared
  * table serves all address spaces in turn: what belongs to one of them, all but its common regions,
- * is dropped when the space changes. Any other belongs to just its spaces.
+ * is dropped when the space changes. Any other belongs to just its spaces. Behind the lines is how
+ * many of those for writes lead to a page, so that few are looked for where there is none.
  */
 struct tlb_table {
     void *map;                /* start of the host mapping */
@@ -143,6 +146,27 @@ static inline struct tlb_line *tlb_line(struct tlb_table *t, uint64_t va, bool w
 {
     return (struct tlb_line *)((char *)tlb_lines(t, write) +
                                ((va >> (GUEST_PAGE_BITS - TLB_LINE_LOG2)) & t->mask));
+}
+
+static inline uint8_t *tlb_open_counts(struct tlb_table *t)
+{
+    return (uint8_t *)(t + 1) + 2 * TLB_WRITE_OFFSET;
+}
+
+/* How many lines for writes of t lead to the page at host, or to one that is counted with it. */
+static inline uint8_t *tlb_open_count(struct tlb_table *t, uint64_t host)
+{
+    return &tlb_open_counts(t)[host >> GUEST_PAGE_BITS & (TLB_OPEN_COUNTS - 1)];
+}
+
+/* The line for writes becomes free. */
+static inline void tlb_close_line(struct tlb_table *t, struct tlb_line *line)
+{
+    if (line->tag != TLB_NO_TAG) {
+        uint8_t *count = tlb_open_count(t, line->tag + line->addend);
+        *count -= *count != TLB_OPEN_MANY;
+        line->tag = TLB_NO_TAG;
+    }
 }
 
 /* The address that the second level knows va by. */

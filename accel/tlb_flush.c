@@ -84,6 +84,15 @@ static void clear_tables(struct tlb *t)
     }
 }
 
+static void drop(struct tlb_table *table, struct tlb_line *line, bool write)
+{
+    if (write) {
+        tlb_close_line(table, line);
+    } else {
+        line->tag = TLB_NO_TAG;
+    }
+}
+
 void tlb_drop_own(struct tlb_table *table)
 {
     if (table->own_count > TLB_OWN_LIST) {
@@ -91,7 +100,8 @@ void tlb_drop_own(struct tlb_table *table)
         return;
     }
     for (uint32_t i = 0; i < table->own_count; i++) {
-        ((struct tlb_line *)((char *)(table + 1) + table->own_lines[i]))->tag = TLB_NO_TAG;
+        drop(table, (struct tlb_line *)((char *)(table + 1) + table->own_lines[i]),
+             table->own_lines[i] >= TLB_WRITE_OFFSET);
     }
     table->own_count = 0;
 }
@@ -101,7 +111,7 @@ static void drop_line(const struct tlb *t, struct tlb_table *table, uint64_t pag
     for (unsigned write = 0; write < 2; write++) {
         struct tlb_line *line = tlb_line(table, page, write);
         if (tlb_canonical(t, line->tag) == page) {
-            line->tag = TLB_NO_TAG;
+            drop(table, line, write);
         }
     }
 }
@@ -146,10 +156,11 @@ void tlb_drop_all(struct vcpu *v)
 static void drop_writes_of(struct tlb_table *table, const uint8_t *host)
 {
     struct tlb_line *line = tlb_lines(table, true);
+    const uint8_t *count = tlb_open_count(table, (uint64_t)(uintptr_t)host);
 
-    for (uint32_t i = 0; i < table->lines; i++) {
+    for (uint32_t i = 0; *count && i < table->lines; i++) {
         if (line[i].tag + line[i].addend == (uint64_t)(uintptr_t)host) {
-            line[i].tag = TLB_NO_TAG;
+            tlb_close_line(table, &line[i]);
         }
     }
 }
@@ -167,6 +178,7 @@ void tlb_drop_writes(struct vcpu *v, const uint8_t *host)
             drop_writes_of(table, host);
         } else {
             memset(tlb_lines(table, true), 0xff, (size_t)table->lines << TLB_LINE_LOG2);
+            memset(tlb_open_counts(table), 0, TLB_OPEN_COUNTS);
         }
     }
     if (!host) {

@@ -94,6 +94,11 @@ bool tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_
         }
         table->own_count++;
     }
+    if (write) {
+        uint8_t *count = tlb_open_count(table, host_page);
+        tlb_close_line(table, line);
+        *count += *count != TLB_OPEN_MANY;
+    }
     line->tag = page;
     line->addend = host_page - page;
     table->filled++;
