@@ -10,7 +10,7 @@ command -v mcopy > /dev/null || { echo "skip fat: mtools are not installed"; exi
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp" || exit 2
-export MTOOLS_SKIP_CHECK=1
+export MTOOLS_SKIP_CHECK=1 LC_ALL=C.UTF-8 # of names
 
 result() { # NAME STATUS WORDS
     if [ "$2" = 0 ]; then echo "ok $1"; else echo "not ok $1: ${3:-status $2}"; fi
