@@ -177,6 +177,10 @@ static void set_register(struct x86_case *c, unsigned reg, unsigned bytes, uint6
     c->r[reg] = bytes == 8 ? v : deposit64(c->r[reg], 8 * bytes - 1, 0, v);
 }
 
+/* Which on some processors need not be aligned. */
+static const char *const sha[] = {"sha1rnds4",   "sha1nexte",  "sha1msg1",   "sha1msg2",
+                                  "sha256rnds2", "sha256msg1", "sha256msg2", NULL};
+
 /* Makes base + index * scale + displacement hit the window. */
 static void aim(struct x86_case *c, struct rng *rng, const struct x86_instr *i,
                 const struct x86_operand *o)
@@ -191,7 +195,8 @@ static void aim(struct x86_case *c, struct rng *rng, const struct x86_instr *i,
     }
     /* In 16-bit code with addresses of 32 bits these must stay below 64 KiB, too. */
     uint64_t at = in_window(rng, i->mode);
-    at &= o->bytes >= 16 && rng_below(rng, 4) ? ~UINT64_C(15) : UINT64_MAX;
+    const bool aligned = x86_case_is(i->row, sha) || (o->bytes >= 16 && rng_below(rng, 4));
+    at &= aligned ? ~UINT64_C(15) : UINT64_MAX;
     set_register(c, o->base, i->as, at - rest);
 }
 
@@ -442,7 +447,7 @@ static bool goes_on(const struct x86_instr *i)
         "int1",        "pusha",  "enter",  "popa",   "maskmovq", "maskmovdqu", NULL};
     if (x86_case_is(i->row, names) || x86_case_is(i->row, estimates) ||
         x86_case_is(i->row, comparisons) || x86_case_is(i->row, odd_ones) ||
-        (i->mode == 8 && i->op[0].base == X86_RIP)) {
+        x86_case_is(i->row, sha) || (i->mode == 8 && i->op[0].base == X86_RIP)) {
         return false;
     }
     return !(x86_rows[i->row].flags & (X86_F_REP | X86_F_REPZ));

@@ -128,7 +128,8 @@ static unsigned make(struct rng *rng, unsigned row, unsigned mode, uint8_t *byte
 
 /*
  * Where host and map need not agree: EVEX, XOP, 3DNow!, system instructions, and what the host may
- * have beyond the map: VAES, VPCLMULQDQ, GFNI, masks of AVX-512.
+ * have beyond the map: VAES, VPCLMULQDQ, GFNI, masks of AVX-512; and VEX.W of VPERMQ and VPERMPD,
+ * which some processors ignore outside 64-bit code.
  */
 static bool is_beyond(const uint8_t *bytes, const struct x86_instr *begun)
 {
@@ -141,6 +142,7 @@ static bool is_beyond(const uint8_t *bytes, const struct x86_instr *begun)
         (begun->vex && begun->map == 3 && begun->opcode == 0x44) ||
         (begun->vex && begun->map == 3 && begun->opcode >= 0x30 && begun->opcode <= 0x33) ||
         (begun->vex && begun->map == 1 && (begun->opcode >> 4 == 4 || begun->opcode >> 4 == 9)) ||
+        (begun->vex && begun->map == 3 && begun->opcode <= 1 && begun->mode != 8) ||
         (begun->map >= 2 && (begun->opcode | 1) == 0xcf)) {
         return true;
     }
