@@ -16,8 +16,8 @@
     X(arm_gicv3_its_class)                                                                         \
     X(arm_gic_class)                                                                               \
     X(pflash_cfi01_class)                                                                          \
-    X(fw_cfg_io_class)                                                                             \
     X(edu_class)                                                                                   \
+    X(fw_cfg_io_class)                                                                             \
     X(fw_cfg_class)                                                                                \
     X(gpex_pcihost_class)                                                                          \
     X(gpex_root_class)                                                                             \
