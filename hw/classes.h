@@ -45,6 +45,8 @@
     X(scsi_cd_class)                                                                               \
     X(scsi_hd_class)                                                                               \
     X(virtconsole_class)                                                                           \
+    X(virtio_9p_device_class)                                                                      \
+    X(virtio_9p_pci_class)                                                                         \
     X(virtio_balloon_device_class)                                                                 \
     X(virtio_balloon_pci_class)                                                                    \
     X(virtio_blk_device_class)                                                                     \

@@ -20,6 +20,7 @@ struct balloon;         /* hw/balloon.h: a memory balloon */
 struct numa;            /* hw/numa.h */
 struct firmware_config; /* hw/firmware.h */
 struct netdev;          /* net/net.h: a packet back end */
+struct p9_share;        /* hw/p9/p9.h: a folder of the host */
 
 /* The options of one machine as the command line gave them; strings are owned by the machine's
  * configuration. */
@@ -52,6 +53,8 @@ struct machine_backends {
     struct block *(*pflash)(void *opaque, unsigned index);  /* NULL: none given */
     /* The file behind an -object rng-random; *path is NULL for an rng-builtin. */
     bool (*entropy)(void *opaque, const char *id, const char **path, struct error *e);
+    /* The folder of an -fsdev; NULL: there is none. */
+    struct p9_share *(*fsdev)(void *opaque, const char *id, struct error *e);
     /* There is an -object iothread of that id, of which a device has the name. NULL: nobody looks.
      */
     bool (*iothread)(void *opaque, const char *id, struct error *e);

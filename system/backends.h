@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "block/block.h"
+#include "hw/p9/p9.h"
 #include "net/net.h"
 #include "system/keyval.h"
 #include "system/memory_backend.h"
@@ -90,6 +91,15 @@ struct object {
     struct secret *secret;
     unsigned users;      /* devices that name it */
     struct keyvals *own; /* of object_add */
+};
+
+/* One -fsdev, or that of a -virtfs. */
+struct share {
+    struct share *next;
+    const char *where, *id;
+    struct p9_options options;
+
+    struct p9_share *share; /* while open */
 };
 
 #endif

@@ -61,6 +61,7 @@ struct config {
         *machine_group; /* all -machine, merged; after the check: properties of the board */
     struct keyvals *memory_group, *smp_group, *rtc_group, *icount_group, *semihosting_group,
         *action_group, *name_group, *accel_groups, *boot_group;
+    struct keyvals *fsdevs, *virtfs;
     struct keyvals *drives, *devices, *netdevs, *nics, *nets, *chardevs, *objects, *mons, *fw_cfgs,
         *acpi_tables, *smbios, *numas;
     struct keyvals *globals; /* keys driver, property, value */
@@ -74,6 +75,7 @@ struct config {
     struct network *network_list;
     struct card *card_list;
     struct object *object_list;
+    struct share *share_list;
 
     const char *memory_backend; /* -machine memory-backend=; NULL: anonymous memory */
     bool prealloc;              /* -mem-prealloc */

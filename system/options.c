@@ -405,12 +405,15 @@ bool options_take_man(struct config *c, const char *arg, struct error *e)
 
 void config_free(struct config *c)
 {
-    struct keyvals **groups[] = {
-        &c->machine_group,     &c->memory_group, &c->smp_group,  &c->rtc_group,    &c->icount_group,
-        &c->semihosting_group, &c->action_group, &c->name_group, &c->accel_groups, &c->drives,
-        &c->devices,           &c->netdevs,      &c->nics,       &c->nets,         &c->chardevs,
-        &c->objects,           &c->mons,         &c->globals,    &c->boot_group,   &c->fw_cfgs,
-        &c->acpi_tables,       &c->smbios,       &c->numas};
+    struct keyvals **groups[] = {&c->machine_group, &c->memory_group, &c->smp_group,
+                                 &c->rtc_group,     &c->icount_group, &c->semihosting_group,
+                                 &c->action_group,  &c->name_group,   &c->accel_groups,
+                                 &c->drives,        &c->devices,      &c->netdevs,
+                                 &c->nics,          &c->nets,         &c->chardevs,
+                                 &c->fsdevs,        &c->virtfs,       &c->objects,
+                                 &c->mons,          &c->globals,      &c->boot_group,
+                                 &c->fw_cfgs,       &c->acpi_tables,  &c->smbios,
+                                 &c->numas};
     for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
         while (*groups[i]) {
             struct keyvals *next = (*groups[i])->next;

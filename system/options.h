@@ -103,6 +103,9 @@ struct object *options_add_object(struct config *c, const struct keyvals *k, str
 void options_drop_object(struct object **at);
 void options_free_objects(struct config *c);
 bool options_memory_bytes(const struct config *c, const char *id, uint64_t *bytes, struct error *e);
+/* options_shares.c: -fsdev, -virtfs; before -device is checked */
+bool options_check_shares(struct config *c, struct error *e);
+void options_free_shares(struct config *c);
 /* Rows under a title; allocated. */
 char *options_rows_help(const char *title, const struct key_row *rows);
 

@@ -266,7 +266,7 @@ bool options_check_backends(struct config *c, struct error *e)
             return false;
         }
     }
-    if (!options_check_objects(c, e)) {
+    if (!options_check_objects(c, e) || !options_check_shares(c, e)) {
         return false;
     }
     for (struct keyvals *k = c->chardevs; k; k = k->next) {
@@ -304,4 +304,5 @@ void options_free_backends(struct config *c)
         c->card_list = next;
     }
     options_free_objects(c);
+    options_free_shares(c);
 }

@@ -117,6 +117,11 @@ const struct option options[] = {
     DRIVE("cdrom", "index=2,media=cdrom", "disk 2, read-only"),
     DRIVE("pflash", "if=pflash", "contents of the next flash bank"),
 
+    GROUPS("fsdev", "local,id=ID,path=FOLDER,security_model=MODEL[,KEY=VALUE...]", D, fsdevs,
+           "type", "folder of the host for -device virtio-9p-pci,fsdev=ID,mount_tag=TAG"),
+    GROUPS("virtfs", "local,path=FOLDER,mount_tag=TAG,security_model=MODEL[,KEY=VALUE...]", D,
+           virtfs, "type", "the same with its device"),
+
     GROUPS("netdev", "KIND,id=ID[,KEY=VALUE...]", N, netdevs, "type",
            "network back end; -netdev help lists the kinds"),
     GROUPS("nic", "KIND[,model=DEVICE][,mac=MAC][,KEY=VALUE...]", N, nics, "type",
@@ -208,7 +213,6 @@ const struct option options[] = {
             "-accel tcg,stats=on measures, the monitor's info jit tells"),
     REFUSED("fda", "FILE", "there is no floppy drive; use -drive"),
     REFUSED("fdb", "FILE", "there is no floppy drive; use -drive"),
-    REFUSED("fsdev", "GROUP", "there are no shared folders yet; use a disk, or the network"),
     REFUSED("incoming", "URI", "there is no migration yet; -loadvm begins with a saved state"),
     REFUSED("iscsi", "GROUP", "have the host attach the disk, and name its device with -drive"),
     REFUSED(
@@ -230,7 +234,6 @@ const struct option options[] = {
     REFUSED("trace", "GROUP", "use -d; -d help lists what is logged"),
     REFUSED("usb", NULL, "there is no USB yet; use virtio devices"),
     REFUSED("usbdevice", "DEVICE", "there is no USB yet; use virtio devices"),
-    REFUSED("virtfs", "GROUP", "there are no shared folders yet; use a disk, or the network"),
     REFUSED("xen-attach", NULL, "there is no Xen here; use -accel tcg"),
     REFUSED("xen-domid", "ID", "there is no Xen here; use -accel tcg"),
     REFUSED("xen-domid-restrict", NULL, "there is no Xen here; use -accel tcg"),

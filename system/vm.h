@@ -130,6 +130,11 @@ bool vm_object_add(struct control *c, const char *text, struct error *e);
 bool vm_object_del(struct control *c, const char *id, struct error *e);
 void vm_describe_memory(const struct vm *vm, struct strbuf *out);
 
+/* vm_shares.c: -fsdev; struct machine_backends' .fsdev. */
+bool vm_open_shares(struct vm *vm, struct error *e);
+void vm_close_shares(struct vm *vm);
+struct p9_share *vm_use_share(void *opaque, const char *id, struct error *e);
+
 /* vm_jobs.c: what the monitor does to the images behind disks. */
 bool vm_block_commit(struct control *c, const char *id, struct error *e);
 bool vm_block_stream(struct control *c, const char *id, struct error *e);

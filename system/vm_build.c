@@ -33,7 +33,7 @@ static bool open_networks(struct vm *vm, struct error *e)
 bool vm_open_backends(struct vm *vm, struct error *e)
 {
     return vm_open_disks(vm, e) && open_networks(vm, e) && vm_open_objects(vm, e) &&
-           vm_make_ram(vm, e);
+           vm_open_shares(vm, e) && vm_make_ram(vm, e);
 }
 
 void vm_close_backends(struct vm *vm)
@@ -41,6 +41,7 @@ void vm_close_backends(struct vm *vm)
     struct config *c = vm->config;
     vm_close_disks(vm);
     vm_close_objects(vm);
+    vm_close_shares(vm);
     for (struct network *n = c->network_list; n; n = n->next) {
         if (n->netdev) {
             netdev_close(n->netdev);
@@ -463,6 +464,7 @@ bool vm_build(struct vm *vm, struct error *e)
                                             .pflash = vm_use_pflash,
                                             .entropy = use_entropy,
                                             .iothread = vm_use_iothread,
+                                            .fsdev = vm_use_share,
                                             .opaque = vm};
     m->release = vm_release_device;
     m->release_opaque = vm;

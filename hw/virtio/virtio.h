@@ -28,6 +28,7 @@ enum {
     VIRTIO_ID_RNG = 4,
     VIRTIO_ID_BALLOON = 5,
     VIRTIO_ID_SCSI = 8,
+    VIRTIO_ID_9P = 9,
 };
 
 /* Device status bits (2.1). */

@@ -277,7 +277,7 @@ static const struct virtio_class scsi_class = {
         P("virtqueue_size", PROP_U32, virtqueue_size, "256", "entries of a queue"),                \
         P("seg_max_adjust", PROP_BOOL, seg_max_adjust, "on",                                       \
           "pieces of a request by virtqueue_size"),                                                \
-        P("max_sectors", PROP_U32, max_sectors, "0xffff", "of a request, as the driver is told"),   \
+        P("max_sectors", PROP_U32, max_sectors, "0xffff", "of a request, as the driver is told"),  \
         P("cmd_per_lun", PROP_U32, cmd_per_lun, "128", "commands of a unit at the same time"),     \
         P("hotplug", PROP_BOOL, hotplug, "on", "units may come and go"),                           \
         P("param_change", PROP_BOOL, param_change, "on", "tell of units that change"),             \

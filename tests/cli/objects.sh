@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# -object on the command line and in the monitor: guest memory out of back ends, secrets, threads by name; what the
-# monitor says of the machine's memory and CPUs; and one line for each thing that can be wrong.
+# -object and -fsdev on the command line and in the monitor: guest memory out of back ends, secrets, threads by name,
+# folders; what the monitor says of the machine's memory and CPUs; and one line for each thing that can be wrong.
 set -u
 program=${BUILD:-build}/dragoman-system-aarch64
 [ -x "$program" ] || { echo "skip objects: $program is not built"; exit 0; }
@@ -107,3 +107,18 @@ wrong secret_file_is_not_there 'nothing: ' -object secret,id=s,file=nothing
 wrong secrets_are_not_encrypted 'keyid' -object secret,id=s,data=x,keyid=k
 wrong threads_do_not_poll 'poll-max-ns' -object iothread,id=t,poll-max-ns=5
 wrong thread_that_is_not_there 'no -object iothread with id=t' -device virtio-scsi-pci,iothread=t
+
+F='local,id=f,security_model=none'
+says folders_come_with_a_device 'info qtree' 'mount_tag = "?t' -M virt -virtfs "local,path=$tmp,mount_tag=t,security_model=mapped"
+says folders_for_two_devices 'info qtree' 'mount_tag = "?u' -M virt -fsdev "$F,path=$tmp" -device virtio-9p-pci,fsdev=f,mount_tag=t \
+    -device virtio-9p-device,fsdev=f,mount_tag=u
+wrong folder_that_is_not_there 'path: nothing: ' -fsdev "$F,path=nothing"
+wrong folder_that_is_a_file 'path: disk.img: ' -fsdev "$F,path=disk.img"
+wrong folder_without_a_model 'security_model= is missing' -fsdev "local,id=f,path=$tmp"
+wrong folder_without_a_path 'path= is missing' -fsdev "$F"
+wrong folder_without_an_id 'id= is missing' -fsdev "local,path=$tmp,security_model=none"
+wrong folder_of_another_kind "'proxy' is no kind of folder" -fsdev proxy,id=f,path=x,security_model=none
+wrong folder_with_odd_rights "fmode: '888' is no octal number" -fsdev "$F,path=$tmp,fmode=888"
+wrong device_without_a_folder 'no -fsdev with id=g' -fsdev "$F,path=$tmp" -device virtio-9p-pci,fsdev=g,mount_tag=t
+wrong device_without_a_tag 'mount_tag= is missing' -fsdev "$F,path=$tmp" -device virtio-9p-pci,fsdev=f
+wrong virtfs_without_a_tag 'mount_tag= is missing' -virtfs "local,path=$tmp,security_model=none"

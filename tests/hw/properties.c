@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "block/block.h"
 #include "hw/arm/virt.h"
+#include "hw/p9/p9.h"
 #include "tests/hw/fake_arm.h"
 #include "tests/support/machine.h"
 #include "tests/test.h"
@@ -104,6 +105,18 @@ static struct netdev *give_net(void *opaque, const char *id, struct error *e)
     return NULL;
 }
 
+static struct p9_share *give_share(void *opaque, const char *id, struct error *e)
+{
+    static struct p9_share *share; /* for the process */
+    (void)opaque;
+    if (strcmp(id, "f") != 0) {
+        error_set(e, "there is no -fsdev with id=%s", id);
+        return NULL;
+    }
+    share = share ? share : p9_share_open(&(struct p9_options){.path = ".", .readonly = true}, e);
+    return share;
+}
+
 static bool give_entropy(void *opaque, const char *id, const char **path, struct error *e)
 {
     (void)opaque, (void)path;
@@ -124,6 +137,9 @@ static const char *given(const struct device_class *cls)
     }
     if (strncmp(cls->name, "virtio-blk", 10) == 0 || strncmp(cls->name, "scsi-", 5) == 0) {
         return "drive=d";
+    }
+    if (strncmp(cls->name, "virtio-9p", 9) == 0) {
+        return "fsdev=f,mount_tag=t";
     }
     if (strcmp(cls->name, "nvme-ns") == 0) {
         return "drive=d";
@@ -216,8 +232,11 @@ static struct machine *build(const struct form *f, const struct setting *s,
     /* Some contents: firmware is told of more. */
     m->config.bios = f->board == &virt_machine_class ? __FILE__ : NULL;
     m->power = &power;
-    m->backends = (struct machine_backends){
-        .drive = give_disk, .netdev = give_net, .chardev = give_line, .entropy = give_entropy};
+    m->backends = (struct machine_backends){.drive = give_disk,
+                                            .netdev = give_net,
+                                            .chardev = give_line,
+                                            .entropy = give_entropy,
+                                            .fsdev = give_share};
     if (s) {
         const struct machine_global g = {
             .driver = cls ? cls->name : NULL, .property = s->prop, .value = s->value};

@@ -11,6 +11,7 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "block/block.h"
+#include "hw/p9/p9.h"
 #include "tests/hw/fake_arm.h"
 #include "tests/support/machine.h"
 #include "tests/test.h"
@@ -21,12 +22,19 @@ enum {
 };
 
 static struct block *disk;
+static struct p9_share *share;
 static struct test_stream line;
 
 static struct block *give_disk(void *opaque, const char *id, struct error *e)
 {
     (void)opaque, (void)id, (void)e;
     return disk;
+}
+
+static struct p9_share *give_share(void *opaque, const char *id, struct error *e)
+{
+    (void)opaque, (void)id, (void)e;
+    return share;
 }
 
 static struct stream *give_line(void *opaque, const char *id, struct error *e)
@@ -49,6 +57,8 @@ static const char *const extras[] = {
     "virtio-rng-pci,packed=on",
 
     "edu",
+    "virtio-9p-pci,fsdev=f,mount_tag=t",
+    "virtio-9p-device,fsdev=f,mount_tag=t",
     "pci-testdev",
     "nvme,serial=1,drive=d",
     "nvme-ns,drive=d,nsid=9",
@@ -120,7 +130,8 @@ static struct machine *board(const char *which)
     fake_virt_cpus(m, 3);
     m->config.ram_bytes = 4 << 20;
     m->config.bios = pc ? NULL : __FILE__; /* with firmware virt has an event device */
-    m->backends = (struct machine_backends){.drive = give_disk, .chardev = give_line};
+    m->backends = (struct machine_backends){
+        .drive = give_disk, .chardev = give_line, .fsdev = give_share};
     m->power = &power;
     CHECK(pc || machine_set(m, "gic-version", which, &e));
     CHECK_MSG(machine_build(m, &e), "%s", e.text);
@@ -235,10 +246,13 @@ static void run(const char *gic, bool *seen)
 
 TEST(every_class_has_the_same_state_after_loading_into_another_machine)
 {
+    struct error e = {""};
     bool seen[CLASSES_MAX] = {false};
     log_set_mask(0);
     test_stream_init(&line);
     disk = test_disk(1 << 20);
+    share = p9_share_open(&(struct p9_options){.path = ".", .readonly = true}, &e);
+    REQUIRE(share);
     run("2", seen);
     run("3", seen);
     run("microvm", seen);
@@ -246,5 +260,6 @@ TEST(every_class_has_the_same_state_after_loading_into_another_machine)
         CHECK_MSG(seen[i], "no %s was tested", device_classes[i]->name);
     }
     block_close(disk);
+    p9_share_close(share);
     strbuf_free(&line.written);
 }
