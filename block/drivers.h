@@ -10,6 +10,11 @@
 #define BLOCK_DRIVERS(X)                                                                           \
     X(block_qcow2_driver)                                                                          \
     X(block_raw_driver)                                                                            \
+    X(block_vdi_driver)                                                                            \
+    X(block_vpc_driver)                                                                            \
+    X(block_parallels_driver)                                                                      \
+    X(block_vmdk_driver)                                                                           \
+    X(block_vhdx_driver)                                                                           \
     X(block_file_driver)                                                                           \
     X(block_http_driver)                                                                           \
     X(block_https_driver)                                                                          \

@@ -96,6 +96,46 @@ TEST(qcow2_survives_power_cuts_while_snapshots_are_made)
                                      .extra = some_snapshots});
 }
 
+TEST(vdi_survives_power_cuts)
+{
+    survive(&(struct power_cut_plan){
+        .format = "vdi", .disk_bytes = 4 * MIB - 1024, .operations = 300, .repair = true});
+}
+
+TEST(vpc_survives_power_cuts)
+{
+    survive(&(struct power_cut_plan){.format = "vpc",
+                                     .options = "{\"force_size\":true}",
+                                     .disk_bytes = 8 * MIB - 1024,
+                                     .operations = 200});
+    survive(&(struct power_cut_plan){.format = "vpc",
+                                     .options = "{\"force_size\":true,\"subformat\":\"fixed\"}",
+                                     .disk_bytes = MIB,
+                                     .operations = 200});
+}
+
+TEST(parallels_survives_power_cuts)
+{
+    survive(&(struct power_cut_plan){.format = "parallels",
+                                     .options = "{\"cluster_size\":65536}",
+                                     .disk_bytes = 2 * MIB - 512,
+                                     .operations = 300});
+}
+
+TEST(vmdk_survives_power_cuts)
+{
+    survive(
+        &(struct power_cut_plan){.format = "vmdk", .disk_bytes = 2 * MIB - 512, .operations = 300});
+}
+
+TEST(vhdx_survives_power_cuts)
+{
+    survive(&(struct power_cut_plan){.format = "vhdx",
+                                     .options = "{\"block_size\":1048576}",
+                                     .disk_bytes = 6 * MIB - 512,
+                                     .operations = 200});
+}
+
 /* ---- the harness itself notices */
 
 /* A driver that says that a flush is done, and does none. */
