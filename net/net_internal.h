@@ -34,7 +34,8 @@ struct netdev_kind {
     void (*describe)(struct netdev *n, struct strbuf *out);
     void (*client_offloads)(struct netdev *n); /* n->client_offloads changed; may be NULL */
 };
-extern const struct netdev_kind net_user_kind, net_tap_kind, net_socket_kind;
+extern const struct netdev_kind net_user_kind, net_tap_kind, net_socket_kind, net_stream_kind,
+    net_dgram_kind;
 
 /* A packet that the client had no room for. */
 struct net_held;

@@ -10,34 +10,24 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/bits.h"
 #include "base/mem.h"
-#include "net/net_internal.h"
+#include "net/socket.h"
 
 #define LENGTH_BYTES 4u
 #define OUT_MAX (1u << 20) /* kept for a peer that does not read; more is dropped */
 
-struct socket_net {
-    int listener; /* -1: none */
-    int fd;       /* the peer, or the datagram socket; -1: nobody */
-    bool stream;
-    struct sockaddr_storage to; /* datagrams */
-    socklen_t to_len;
-
-    uint8_t *in; /* a frame with its length, or a datagram */
-    size_t in_bytes;
-    uint8_t *out; /* what the peer did not take yet */
-    size_t out_bytes;
-
+/* -netdev socket. */
+struct plain_net {
+    struct socket_net s; /* first */
     char *listen, *connect, *mcast, *udp, *localaddr;
 };
 
 #define ROW(name_, member)                                                                         \
     {                                                                                              \
-        name_, NET_TEXT, offsetof(struct socket_net, member), NULL                                 \
+        name_, NET_TEXT, offsetof(struct plain_net, member), NULL                                  \
     }
 static const struct net_option_row socket_rows[] = {
     ROW("listen", listen),
@@ -51,9 +41,8 @@ static const struct net_option_row socket_rows[] = {
 
 /* ---- addresses */
 
-/* "HOST:PORT" (or ":PORT", any address) as the first IPv4 address of that name. */
-static bool resolve(const char *what, const char *text, struct sockaddr_storage *a, socklen_t *len,
-                    struct error *e)
+bool net_socket_resolve(const char *what, const char *text, struct sockaddr_storage *a,
+                        socklen_t *len, struct error *e)
 {
     char host[256];
     const char *colon = strrchr(text, ':');
@@ -72,9 +61,9 @@ static bool resolve(const char *what, const char *text, struct sockaddr_storage 
     return true;
 }
 
-static int new_socket(int type, struct error *e)
+int net_socket_new(int family, int type, struct error *e)
 {
-    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    int fd = socket(family, type | SOCK_CLOEXEC, 0);
     int one = 1;
     if (fd < 0) {
         error_set(e, "no socket to be had from the host: %s", strerror(errno));
@@ -91,114 +80,129 @@ static void set_nonblocking(int fd)
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
-/* ---- the four ways */
+/* ---- the ways to a peer */
 
-static bool open_listen(struct socket_net *s, struct error *e)
+bool net_socket_listen(struct socket_net *s, const struct sockaddr_storage *a, socklen_t len,
+                       const char *what, struct error *e)
 {
-    struct sockaddr_storage a;
-    socklen_t len;
-    if (!resolve("listen", s->listen, &a, &len, e)) {
-        return false;
-    }
     s->stream = true;
-    s->listener = new_socket(SOCK_STREAM, e);
+    s->listener = net_socket_new(a->ss_family, SOCK_STREAM, e);
     if (s->listener < 0) {
         return false;
     }
-    if (bind(s->listener, (struct sockaddr *)&a, len) < 0 || listen(s->listener, 1) < 0) {
-        return error_set(e, "listen=%s: %s", s->listen, strerror(errno));
+    if (bind(s->listener, (const struct sockaddr *)a, len) < 0 || listen(s->listener, 1) < 0) {
+        return error_set(e, "%s: %s", what, strerror(errno));
     }
     set_nonblocking(s->listener);
     return true;
 }
 
-static bool open_connect(struct socket_net *s, struct error *e)
+bool net_socket_connect(struct socket_net *s, const struct sockaddr_storage *a, socklen_t len,
+                        const char *what, struct error *e)
 {
-    struct sockaddr_storage a;
-    socklen_t len;
-    if (!resolve("connect", s->connect, &a, &len, e)) {
-        return false;
-    }
     s->stream = true;
-    s->fd = new_socket(SOCK_STREAM, e);
+    s->fd = net_socket_new(a->ss_family, SOCK_STREAM, e);
     if (s->fd < 0) {
         return false;
     }
-    if (connect(s->fd, (struct sockaddr *)&a, len) < 0) {
-        return error_set(e, "connect=%s: %s", s->connect, strerror(errno));
+    if (connect(s->fd, (const struct sockaddr *)a, len) < 0) {
+        return error_set(e, "%s: %s", what, strerror(errno));
     }
     set_nonblocking(s->fd);
     return true;
 }
 
-static bool open_udp(struct socket_net *s, struct error *e)
+bool net_socket_bind(struct socket_net *s, const struct sockaddr_storage *a, socklen_t len,
+                     const char *what, struct error *e)
+{
+    s->fd = net_socket_new(a->ss_family, SOCK_DGRAM, e);
+    if (s->fd < 0) {
+        return false;
+    }
+    if (bind(s->fd, (const struct sockaddr *)a, len) < 0) {
+        return error_set(e, "%s: %s", what, strerror(errno));
+    }
+    set_nonblocking(s->fd);
+    return true;
+}
+
+bool net_socket_join(struct socket_net *s, const char *local, const char *what, struct error *e)
+{
+    struct sockaddr_in *group = (struct sockaddr_in *)&s->to;
+    struct ip_mreq join = {.imr_multiaddr = group->sin_addr};
+    const uint8_t loop = 1;
+    if (group->sin_family != AF_INET || !IN_MULTICAST(ntohl(group->sin_addr.s_addr))) {
+        return error_set(e, "%s: an address of 224.0.0.0/4 is accepted", what);
+    }
+    if (local && inet_pton(AF_INET, local, &join.imr_interface) != 1) {
+        return error_set(e, "localaddr=%s: an IPv4 address is accepted", local);
+    }
+    if (!net_socket_bind(s, &s->to, s->to_len, what, e)) {
+        return false;
+    }
+    if (setsockopt(s->fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &join, sizeof(join)) < 0 ||
+        setsockopt(s->fd, IPPROTO_IP, IP_MULTICAST_LOOP, &loop, sizeof(loop)) < 0 ||
+        (local && setsockopt(s->fd, IPPROTO_IP, IP_MULTICAST_IF, &join.imr_interface,
+                             sizeof(join.imr_interface)) < 0)) {
+        return error_set(e, "%s: %s", what, strerror(errno));
+    }
+    return true;
+}
+
+/* ---- -netdev socket */
+
+static bool open_udp(struct plain_net *p, struct error *e)
 {
     struct sockaddr_storage local;
     socklen_t len;
-    if (!s->localaddr) {
-        return error_set(e, "udp=%s: localaddr=HOST:PORT is missing", s->udp);
+    char what[300];
+    if (!p->localaddr) {
+        return error_set(e, "udp=%s: localaddr=HOST:PORT is missing", p->udp);
     }
-    if (!resolve("udp", s->udp, &s->to, &s->to_len, e) ||
-        !resolve("localaddr", s->localaddr, &local, &len, e)) {
-        return false;
-    }
-    s->fd = new_socket(SOCK_DGRAM, e);
-    if (s->fd < 0) {
-        return false;
-    }
-    if (bind(s->fd, (struct sockaddr *)&local, len) < 0) {
-        return error_set(e, "localaddr=%s: %s", s->localaddr, strerror(errno));
-    }
-    set_nonblocking(s->fd);
-    return true;
+    snprintf(what, sizeof(what), "localaddr=%s", p->localaddr);
+    return net_socket_resolve("udp", p->udp, &p->s.to, &p->s.to_len, e) &&
+           net_socket_resolve("localaddr", p->localaddr, &local, &len, e) &&
+           net_socket_bind(&p->s, &local, len, what, e);
 }
 
-static bool open_mcast(struct socket_net *s, struct error *e)
+static bool open_way(struct plain_net *p, struct error *e)
 {
-    if (!resolve("mcast", s->mcast, &s->to, &s->to_len, e)) {
-        return false;
+    struct sockaddr_storage a;
+    socklen_t len;
+    char what[300];
+    if (p->udp) {
+        return open_udp(p, e);
     }
-    struct sockaddr_in *group = (struct sockaddr_in *)&s->to;
-    struct ip_mreq join = {.imr_multiaddr = group->sin_addr};
-    if (!IN_MULTICAST(ntohl(group->sin_addr.s_addr))) {
-        return error_set(e, "mcast=%s: an address of 224.0.0.0/4 is accepted", s->mcast);
+    if (p->mcast) {
+        snprintf(what, sizeof(what), "mcast=%s", p->mcast);
+        return net_socket_resolve("mcast", p->mcast, &p->s.to, &p->s.to_len, e) &&
+               net_socket_join(&p->s, p->localaddr, what, e);
     }
-    if (s->localaddr && inet_pton(AF_INET, s->localaddr, &join.imr_interface) != 1) {
-        return error_set(e, "localaddr=%s: an IPv4 address is accepted", s->localaddr);
-    }
-    s->fd = new_socket(SOCK_DGRAM, e);
-    if (s->fd < 0) {
-        return false;
-    }
-    uint8_t loop = 1;
-    if (bind(s->fd, (struct sockaddr *)&s->to, s->to_len) < 0 ||
-        setsockopt(s->fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &join, sizeof(join)) < 0 ||
-        setsockopt(s->fd, IPPROTO_IP, IP_MULTICAST_LOOP, &loop, sizeof(loop)) < 0 ||
-        (s->localaddr && setsockopt(s->fd, IPPROTO_IP, IP_MULTICAST_IF, &join.imr_interface,
-                                    sizeof(join.imr_interface)) < 0)) {
-        return error_set(e, "mcast=%s: %s", s->mcast, strerror(errno));
-    }
-    set_nonblocking(s->fd);
-    return true;
+    const char *key = p->listen ? "listen" : "connect", *text = p->listen ? p->listen : p->connect;
+    snprintf(what, sizeof(what), "%s=%s", key, text);
+    return net_socket_resolve(key, text, &a, &len, e) &&
+           (p->listen ? net_socket_listen : net_socket_connect)(&p->s, &a, len, what, e);
+}
+
+void net_socket_init(struct socket_net *s)
+{
+    s->listener = s->fd = -1;
+    s->in = mem_alloc(LENGTH_BYTES + NET_PACKET_MAX);
+    s->out = mem_alloc(OUT_MAX);
 }
 
 static bool socket_open(struct netdev *n, const struct net_option *o, size_t count, struct error *e)
 {
-    struct socket_net *s = mem_alloc(sizeof(*s));
-    n->impl = s;
-    s->listener = s->fd = -1;
-    s->in = mem_alloc(LENGTH_BYTES + NET_PACKET_MAX);
-    s->out = mem_alloc(OUT_MAX);
-    if (!net_options_take(socket_rows, s, "socket", o, count, e)) {
+    struct plain_net *p = mem_alloc(sizeof(*p));
+    n->impl = p;
+    net_socket_init(&p->s);
+    if (!net_options_take(socket_rows, p, "socket", o, count, e)) {
         return false;
     }
-    if (!!s->listen + !!s->connect + !!s->mcast + !!s->udp != 1) {
+    if (!!p->listen + !!p->connect + !!p->mcast + !!p->udp != 1) {
         return error_set(e, "one of listen=, connect=, mcast=, udp= is needed");
     }
-    return s->listen    ? open_listen(s, e)
-           : s->connect ? open_connect(s, e)
-           : s->mcast   ? open_mcast(s, e)
-                        : open_udp(s, e);
+    return open_way(p, e);
 }
 
 static void hang_up(struct socket_net *s)
@@ -210,17 +214,22 @@ static void hang_up(struct socket_net *s)
     s->in_bytes = s->out_bytes = 0;
 }
 
-static void socket_close(struct netdev *n)
+void net_socket_fini(struct socket_net *s)
 {
-    struct socket_net *s = n->impl;
     hang_up(s);
     if (s->listener >= 0) {
         close(s->listener);
     }
-    net_options_free(socket_rows, s);
     mem_free(s->in);
     mem_free(s->out);
-    mem_free(s);
+}
+
+static void socket_close(struct netdev *n)
+{
+    struct plain_net *p = n->impl;
+    net_socket_fini(&p->s);
+    net_options_free(socket_rows, p);
+    mem_free(p);
 }
 
 /* ---- out */
@@ -236,11 +245,11 @@ static void flush_out(struct socket_net *s)
     }
 }
 
-static void socket_send(struct netdev *n, unsigned queue, const struct net_packet *p)
+void net_socket_send(struct netdev *n, unsigned queue, const struct net_packet *p)
 {
     struct socket_net *s = n->impl;
     (void)queue;
-    if (s->fd < 0) {
+    if (s->fd < 0 || (!s->stream && !s->to_len)) {
         n->dropped++;
     } else if (!s->stream) {
         struct msghdr m = {.msg_name = &s->to,
@@ -303,7 +312,7 @@ static void read_datagrams(struct netdev *n, struct socket_net *s)
     }
 }
 
-static void socket_fill(struct netdev *n, struct net_poll *p)
+void net_socket_fill(struct netdev *n, struct net_poll *p)
 {
     struct socket_net *s = n->impl;
     net_poll_add(p, s->fd < 0 ? s->listener : -1, POLLIN);
@@ -311,7 +320,7 @@ static void socket_fill(struct netdev *n, struct net_poll *p)
                  (short)((net_may_deliver(n) ? POLLIN : 0) | (s->out_bytes ? POLLOUT : 0)));
 }
 
-static void socket_dispatch(struct netdev *n, const struct net_poll *p)
+void net_socket_dispatch(struct netdev *n, const struct net_poll *p)
 {
     struct socket_net *s = n->impl;
     if (p->fd[1].revents && s->fd < 0) {
@@ -338,13 +347,13 @@ static void socket_dispatch(struct netdev *n, const struct net_poll *p)
 
 static void socket_describe(struct netdev *n, struct strbuf *out)
 {
-    const struct socket_net *s = n->impl;
+    const struct plain_net *s = n->impl;
     const char *way = s->listen ? "listen" : s->connect ? "connect" : s->mcast ? "mcast" : "udp";
     const char *where = s->listen    ? s->listen
                         : s->connect ? s->connect
                         : s->mcast   ? s->mcast
                                      : s->udp;
-    strbuf_printf(out, "  %s=%s%s\n", way, where, s->fd < 0 ? ", no peer" : "");
+    strbuf_printf(out, "  %s=%s%s\n", way, where, s->s.fd < 0 ? ", no peer" : "");
 }
 
 const struct netdev_kind net_socket_kind = {
@@ -353,8 +362,8 @@ const struct netdev_kind net_socket_kind = {
     .options = socket_rows,
     .open = socket_open,
     .close = socket_close,
-    .send = socket_send,
-    .fill = socket_fill,
-    .dispatch = socket_dispatch,
+    .send = net_socket_send,
+    .fill = net_socket_fill,
+    .dispatch = net_socket_dispatch,
     .describe = socket_describe,
 };

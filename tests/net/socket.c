@@ -249,7 +249,7 @@ TEST(bad_options_are_refused_with_what_is_accepted)
     char where[32];
     struct card a;
     struct error e = {{0}};
-    refused("usr", NULL, NULL, "accepted are socket, tap, user");
+    refused("usr", NULL, NULL, "accepted are dgram, socket, stream, tap, user");
     refused("socket", NULL, NULL, "one of listen=");
     refused("socket", "lisen", "x", "did you mean 'listen'");
     refused("socket", "listen", "1234", "HOST:PORT is accepted");
