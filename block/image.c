@@ -228,10 +228,32 @@ static bool look_at_backing(struct block_graph *g, const char *name, struct comm
     return true;
 }
 
+/* raw where nothing can be made (what a server has): what is there has to be large enough. */
+static bool take_existing(struct block_graph *g, const char *name, uint64_t bytes,
+                          const json_t *left, struct error *e)
+{
+    if (!block_options_all_taken(left, block_create_options, NULL, name, e)) {
+        return false;
+    }
+    const struct block_mode m = {.write = true};
+    struct block_node *n = block_node_open_name(g, name, "raw", &m, e);
+    bool good = n != NULL;
+    if (n && block_node_size(n) < bytes) {
+        good = error_set(e,
+                         "%s: it has %" PRIu64 " bytes, not %" PRIu64 ", and cannot be made larger",
+                         name, block_node_size(n), bytes);
+    }
+    block_node_close(n);
+    return good;
+}
+
 /* The options for d, which may be shared with the protocol below (raw). */
 static bool make(struct block_graph *g, const struct block_driver *d, const char *name,
                  struct common_create *c, json_t *left, struct error *e)
 {
+    if (!d->create) {
+        return take_existing(g, name, c->size, left, e);
+    }
     void *options = mem_alloc(d->create_bytes);
     struct block_create bc = {.graph = g,
                               .name = name,
@@ -271,7 +293,7 @@ static const struct block_driver *maker(const char *format, const char *name, st
         d = where ? block_driver_find(json_string_value(json_object_get(where, "driver"))) : NULL;
         json_decref(where);
     }
-    if (d && !d->create) {
+    if (d && !d->create && (d->kind != BLOCK_PROTOCOL || !d->write)) {
         error_set(e, "%s: images of '%s' cannot be made", name, d->name);
         return NULL;
     }

@@ -152,6 +152,21 @@ grep -q '^virtual size: 4 MiB' second && ! grep -q 'there are 2' serve.err && [ 
 result one_client_after_the_other $? "$(head -c 200 second) $(head -c 200 serve.err)"
 stop
 
+# ---- images made on a server's disk, which is there already
+
+rm served.img
+truncate -s 8M served.img
+serve "$nbd" -t -e 0 -f raw served.img
+"$img" convert -f raw -O raw disk.img "$uri" 2> err && "$img" compare -q -f raw -F raw disk.img "$uri" 2>> err
+result raw_on_a_server $? "$(head -c 200 err)"
+"$img" create -f raw "$uri" 9M 2> err
+[ $? = 1 ] && grep -q 'it has 8388608 bytes, not 9437184' err
+result raw_that_is_too_large $? "$(head -c 200 err)"
+stop
+"$img" create -f raw http://127.0.0.1:1/x 1M 2> err
+[ $? = 1 ] && grep -q "images of 'http' cannot be made" err
+result nothing_is_made_on_a_web_server $? "$(head -c 200 err)"
+
 # ---- the emulator
 
 program=$build/dragoman-system-aarch64
