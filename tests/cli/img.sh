@@ -313,7 +313,7 @@ if [ -x "$theirs" ]; then
         "$img" convert -f raw -O $f some.img ours.$f 2> err && "$theirs" compare -f raw -F $f some.img ours.$f > out 2>&1
         [ $? = 0 ] && echo "ok ${f}_is_read_by_qemu_img" || echo "not ok ${f}_is_read_by_qemu_img: $(cat err out | head -c 200)"
         "$theirs" convert -f raw -O $f some.img theirs.$f && "$img" compare -f raw -F $f some.img theirs.$f > out 2>&1 &&
-            "$img" convert -f $f -O raw theirs.$f back.img 2> err && cmp -s back.img some.img
+            "$img" convert -f $f -O raw theirs.$f back.img 2> err && cmp -s -n $((20 << 20)) back.img some.img # vpc rounds up
         [ $? = 0 ] && echo "ok ${f}_of_qemu_img_is_read" || echo "not ok ${f}_of_qemu_img_is_read: $(cat out err | head -c 200)"
     done
 fi
