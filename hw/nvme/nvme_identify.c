@@ -5,6 +5,7 @@
  */
 #include <stdio.h>
 
+#include "hw/block/disk_identity.h"
 #include "hw/nvme/nvme.h"
 
 enum {
@@ -24,22 +25,15 @@ enum {
     EVENT_NOTICE = 2,
 };
 
-static void put_text(uint8_t *at, const char *text, size_t n)
-{
-    const size_t have = strlen(text);
-    memset(at, ' ', n);
-    memcpy(at, text, have < n ? have : n);
-}
-
 /* ---- IDENTIFY */
 
 static void put_controller(const struct nvme *n, uint8_t *p)
 {
     store_le16(p, load_le16(n->pci.config));
     store_le16(p + 2, 0x1af4);
-    put_text(p + 4, n->serial, 20);
-    put_text(p + 24, "QEMU NVMe Ctrl", 40);
-    put_text(p + 64, "1.0", 8);
+    disk_put_text(p + 4, n->serial, 20);
+    disk_put_text(p + 24, "QEMU NVMe Ctrl", 40);
+    disk_put_text(p + 64, "1.0", 8);
     p[72] = 6; /* arbitration burst */
     memcpy(p + 73, "\x00\x54\x52", 3);
     p[77] = n->mdts;
@@ -157,7 +151,7 @@ static unsigned put_firmware(const struct nvme *n, uint8_t *p)
 {
     (void)n;
     p[0] = 1; /* slot 1 runs */
-    put_text(p + 8, "1.0", 8);
+    disk_put_text(p + 8, "1.0", 8);
     return 512;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/mem.h"
+#include "hw/block/disk_identity.h"
 #include "hw/nvme/nvme.h"
 #include "hw/virtio/virtio.h" /* on, off, auto */
 
@@ -84,22 +85,6 @@ void nvme_settle_disks(struct nvme *n)
 
 /* ---- life of a namespace */
 
-static bool check_sizes(const struct nvme_namespace *s, struct error *e)
-{
-    if (!is_pow2(s->logical_block_size) || s->logical_block_size < BLOCK_SECTOR ||
-        s->logical_block_size > NVME_PAGE_MIN) {
-        return error_set(e, "logical_block_size=%u: a power of two from 512 to 4096 is accepted",
-                         s->logical_block_size);
-    }
-    if (!is_pow2(s->physical_block_size) || s->physical_block_size < s->logical_block_size) {
-        return error_set(e,
-                         "physical_block_size=%u: a power of two, at least logical_block_size=%u, "
-                         "is accepted",
-                         s->physical_block_size, s->logical_block_size);
-    }
-    return true;
-}
-
 /* Names that are the same whenever the machine is made: of the controller's serial number. */
 static void make_names(struct nvme_namespace *s)
 {
@@ -144,7 +129,8 @@ bool nvme_namespace_create(struct nvme_namespace *s, struct nvme *n, uint32_t ns
     }
     s->disk.round_over = nvme_round_over;
     s->disk.opaque = n;
-    if (!check_sizes(s, e) || !disk_thread_open(&s->disk, s->block, 256, nvme_counted(n), e)) {
+    if (!disk_check_blocks(s->logical_block_size, s->physical_block_size, NVME_PAGE_MIN, e) ||
+        !disk_thread_open(&s->disk, s->block, 256, nvme_counted(n), e)) {
         return false;
     }
     s->nsid = nsid;

@@ -7,6 +7,7 @@
 
 #include "base/bits.h"
 #include "base/list.h"
+#include "hw/block/disk_identity.h"
 #include "hw/virtio/virtio.h" /* on, off, auto */
 
 enum {
@@ -149,21 +150,9 @@ static void medium_changed(void *opaque)
 
 static bool check_sizes(const struct scsi_disk *d, struct error *e)
 {
-    if (!is_pow2(d->logical_block_size) || d->logical_block_size < BLOCK_SECTOR ||
-        d->logical_block_size > 32768) {
-        return error_set(e, "logical_block_size=%u: a power of two from 512 to 32768 is accepted",
-                         d->logical_block_size);
-    }
-    if (!is_pow2(d->physical_block_size) || d->physical_block_size < d->logical_block_size) {
-        return error_set(e,
-                         "physical_block_size=%u: a power of two, at least logical_block_size=%u, "
-                         "is accepted",
-                         d->physical_block_size, d->logical_block_size);
-    }
-    if (d->min_io_size % d->logical_block_size || d->opt_io_size % d->logical_block_size) {
-        return error_set(e,
-                         "min_io_size and opt_io_size must be multiples of logical_block_size=%u",
-                         d->logical_block_size);
+    if (!disk_check_blocks(d->logical_block_size, d->physical_block_size, 32768, e) ||
+        !disk_check_transfers(d->min_io_size, d->opt_io_size, d->logical_block_size, e)) {
+        return false;
     }
     if (d->serial && strlen(d->serial) > 36) {
         return error_set(e, "serial=%s: at most 36 characters are accepted", d->serial);

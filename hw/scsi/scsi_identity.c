@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/bits.h"
+#include "hw/block/disk_identity.h"
 #include "hw/scsi/scsi_disk.h"
 
 enum {
@@ -20,13 +21,6 @@ enum {
     UNMAP_DESCRIPTORS = 255,
 };
 
-static void put_text(uint8_t *at, const char *text, size_t n)
-{
-    const size_t have = strlen(text);
-    memset(at, ' ', n);
-    memcpy(at, text, have < n ? have : n);
-}
-
 static void put_standard(struct scsi_disk *d)
 {
     uint8_t *p = d->identity.data;
@@ -37,9 +31,9 @@ static void put_standard(struct scsi_disk *d)
     p[3] = 0x12; /* hierarchical LUNs, format 2 */
     p[4] = 36 - 5;
     p[7] = 0x12; /* synchronous transfers, command queuing */
-    put_text(p + 8, d->vendor ? d->vendor : "QEMU", 8);
-    put_text(p + 16, d->product ? d->product : cd ? "QEMU CD-ROM" : "QEMU HARDDISK", 16);
-    put_text(p + 32, d->ver ? d->ver : "2.5+", 4);
+    disk_put_text(p + 8, d->vendor ? d->vendor : "QEMU", 8);
+    disk_put_text(p + 16, d->product ? d->product : cd ? "QEMU CD-ROM" : "QEMU HARDDISK", 16);
+    disk_put_text(p + 32, d->ver ? d->ver : "2.5+", 4);
     d->identity.bytes = 36;
 }
 

@@ -5,6 +5,7 @@
  */
 #include "hw/virtio/virtio_blk.h"
 #include "base/bits.h"
+#include "hw/block/disk_identity.h"
 
 #define QUEUES_AUTO UINT16_MAX
 #define GRANULARITY_AUTO UINT32_MAX
@@ -101,22 +102,9 @@ static bool check_sizes(struct virtio_blk *d, struct error *e)
     if (block_is_empty(d->block)) {
         return error_set(e, "Device needs media, but drive is empty");
     }
-    if (!is_pow2(d->logical_block_size) || d->logical_block_size < BLOCK_SECTOR ||
-        d->logical_block_size > 32768) {
-        return error_set(e, "logical_block_size=%u: a power of two from 512 to 32768 is accepted",
-                         d->logical_block_size);
-    }
-    if (!is_pow2(d->physical_block_size) || d->physical_block_size < d->logical_block_size) {
-        return error_set(e,
-                         "physical_block_size=%u: a power of two, at least logical_block_size=%u, "
-                         "is accepted",
-                         d->physical_block_size, d->logical_block_size);
-    }
-    if (d->min_io_size % d->logical_block_size || d->opt_io_size % d->logical_block_size) {
-        return error_set(e,
-                         "min_io_size and opt_io_size must be multiples of "
-                         "logical_block_size=%u",
-                         d->logical_block_size);
+    if (!disk_check_blocks(d->logical_block_size, d->physical_block_size, 32768, e) ||
+        !disk_check_transfers(d->min_io_size, d->opt_io_size, d->logical_block_size, e)) {
+        return false;
     }
     if (block_size_bytes(d->block) < d->logical_block_size) {
         return error_set(e, "%s is shorter than one block of %u bytes", block_file(d->block),

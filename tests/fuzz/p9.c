@@ -3,7 +3,6 @@
  * Hostile guests of a shared folder: messages of any bytes, and of good forms with any names and
  * numbers. Each has an answer of its length, and nothing beside the folder changes.
  */
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -12,6 +11,7 @@
 #include "base/mem.h"
 #include "base/rng.h"
 #include "hw/p9/p9_session.h"
+#include "tests/support/folder.h"
 #include "tests/test.h"
 
 enum {
@@ -129,23 +129,6 @@ static void run(struct p9_session *s, struct rng *g, unsigned count)
     strbuf_free(&out);
 }
 
-static void remove_tree(int at, const char *name)
-{
-    const int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-            unlinkat(fd, e->d_name, 0) != 0) {
-            fchmodat(fd, e->d_name, 0700, 0);
-            remove_tree(fd, e->d_name);
-        }
-    }
-    if (d) {
-        closedir(d);
-    }
-    unlinkat(at, name, AT_REMOVEDIR);
-}
-
 /* The folder lies in another one, where a guard lies too. */
 static void try_model(int model, struct rng *g)
 {
@@ -173,7 +156,7 @@ static void try_model(int model, struct rng *g)
           (st.st_mode & 0777) == 0644);
     close(fd);
     close(inner);
-    remove_tree(AT_FDCWD, outer);
+    folder_remove(AT_FDCWD, outer);
 }
 
 TEST(random_messages_stay_in_the_folder)

@@ -2,12 +2,12 @@
 /* 9P2000.L by its messages: what a guest may reach, and what it may not. */
 #include "hw/p9/p9.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include "base/bits.h"
 #include "base/mem.h"
+#include "tests/support/folder.h"
 #include "tests/test.h"
 
 enum {
@@ -191,30 +191,14 @@ static void open_scene(struct scene *s, int model, bool readonly)
     attach(s);
 }
 
-static void remove_tree(int at, const char *name)
-{
-    const int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    for (struct dirent *e; d && (e = readdir(d));) {
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-            unlinkat(fd, e->d_name, 0) != 0) {
-            remove_tree(fd, e->d_name);
-        }
-    }
-    if (d) {
-        closedir(d);
-    }
-    unlinkat(at, name, AT_REMOVEDIR);
-}
-
 static void close_scene(struct scene *s)
 {
     p9_session_free(s->session);
     p9_share_close(s->share);
     strbuf_free(&s->in);
     strbuf_free(&s->out);
-    remove_tree(AT_FDCWD, s->dir);
-    remove_tree(AT_FDCWD, s->outside);
+    folder_remove(AT_FDCWD, s->dir);
+    folder_remove(AT_FDCWD, s->outside);
 }
 
 /* ---- the tests */
