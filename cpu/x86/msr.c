@@ -56,14 +56,15 @@ static const struct {
     bool writable;
     uint64_t value;
 } constants[] = {
-    {0x17, false, 0},             /* PLATFORM_ID */
-    {0x8b, true, 0x100000000},    /* BIOS_SIGN_ID */
-    {0xfe, false, 0x508},         /* MTRRCAP: eight ranges, fixed ones, write-combining */
-    {0x179, false, 0},            /* MCG_CAP: no banks */
-    {0x17a, true, 0},             /* MCG_STATUS */
-    {0x1d9, true, 0},             /* DEBUGCTL */
-    {0xc0010010, true, 0},        /* SYSCFG of AMD */
-    {0xc0010015, true, 0x1000000} /* HWCR of AMD: the TSC is invariant */
+    {0x17, false, 0},              /* PLATFORM_ID */
+    {0x8b, true, 0x100000000},     /* BIOS_SIGN_ID */
+    {0xfe, false, 0x508},          /* MTRRCAP: eight ranges, fixed ones, write-combining */
+    {0x179, false, 0},             /* MCG_CAP: no banks */
+    {0x17a, true, 0},              /* MCG_STATUS */
+    {0x1d9, true, 0},              /* DEBUGCTL */
+    {0xc0010010, true, 0},         /* SYSCFG of AMD */
+    {0xc0010015, true, 0x1000000}, /* HWCR of AMD: the TSC is invariant */
+    {0xc0010055, true, 0}          /* interrupt pending messages of AMD */
 };
 #define MSR_TSC 0x10u
 #define MSR_TSC_ADJUST 0x3bu
