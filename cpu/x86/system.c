@@ -71,13 +71,35 @@ static ir_val port_of(struct x86_block *c, const struct x86_instr *i, const stru
     return ir_zext(c->b, T_I64, x86_read_as(c, i, o, o->kind == X86_IMMEDIATE ? 1 : 2));
 }
 
+/* Nothing is to be looked at: an access is a memory op. */
+static bool ports_are_open(const struct x86_block *c)
+{
+    return !(c->key & X86_KEY_VM86) && c->cpl <= (c->key >> X86_KEY_IOPL_SHIFT & 3);
+}
+
+static memop port_memop(unsigned bytes)
+{
+    return log2_floor(bytes) | MO_IDX(X86_MMU_PORTS);
+}
+
 void x86_in(struct x86_block *c, const struct x86_instr *i, const struct x86_in *a)
 {
+    if (ports_are_open(c)) {
+        const unsigned bytes = a->dst.bytes;
+        const ir_val port = port_of(c, i, &a->src);
+        x86_write(c, i, &a->dst, ir_load(c->b, x86_type_of(bytes), port_memop(bytes), port, 0));
+        return;
+    }
     x86_tail(c, &row_in, port_of(c, i, &a->src), IR_NONE, a->dst.bytes);
 }
 
 void x86_out_port(struct x86_block *c, const struct x86_instr *i, const struct x86_out_port *a)
 {
+    if (ports_are_open(c)) {
+        ir_store(c->b, port_memop(a->src.bytes), port_of(c, i, &a->dst), 0,
+                 x86_read(c, i, &a->src));
+        return;
+    }
     x86_tail(c, &row_out, port_of(c, i, &a->dst), ir_zext(c->b, T_I64, x86_read(c, i, &a->src)),
              a->src.bytes);
 }
