@@ -307,9 +307,26 @@ bool pc_load(struct pc *pc, const char *append, paddr rsdp, struct error *e)
     return pc_boot_load(&pc->boot, c, e);
 }
 
+/* As firmware leaves the 8259s, for a kernel that does without it, and may do without them: with
+ * the vectors of DOS, and all inputs masked. */
+static void mask_pic(struct pc *pc)
+{
+    static const uint8_t icw[2][4] = {{0x11, 0x08, 4, 1}, {0x11, 0x70, 2, 1}};
+    for (unsigned n = 0; n < 2; n++) {
+        const paddr port = n ? 0xa0 : 0x20;
+        for (unsigned k = 0; k < 4; k++) {
+            space_store(pc->ports, port + (k > 0), 1, icw[n][k]);
+        }
+        space_store(pc->ports, port + 1, 1, 0xff);
+    }
+}
+
 void pc_reset(struct pc *pc)
 {
     struct machine *m = pc->machine;
+    if (m->config.kernel) {
+        mask_pic(pc);
+    }
     for (unsigned i = 0; i < m->vcpu_count; i++) {
         m->vcpus[i]->powered_off = i > 0;
     }

@@ -362,6 +362,9 @@ TEST(a_bzimage_begins_at_1_mib_with_its_parameters)
         ram += load_le32(row + 16) == PC_RAM ? load_le64(row + 8) : 0;
     }
     CHECK_EQ(ram, 31 * MIB + 0x9fc00);
+    CHECK_EQ(in(m, 0x21, 1), 0xff); /* no firmware has masked the 8259s */
+    CHECK_EQ(in(m, 0xa1, 1), 0xff);
+    CHECK_EQ(fake_arm(m, 0)->line[X86_LINE_INTR], 0);
     fake_virt_free(m);
     unlink(kernel);
     unlink(initrd);

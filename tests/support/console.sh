@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# A guest's console, driven by a script. Sourced by tests/boot/*.sh, not run.
+# A guest's console, driven by a script. Sourced by tests/boot/*.sh, not run; $guest_arch is set before if it is not aarch64.
 #
 # guest_start NAME OPTION...  starts the emulator; its console is kept in $work/NAME.console
 # await SECONDS TEXT          reads the console until TEXT shows (in one line); status 1 if it does not
@@ -11,7 +11,7 @@
 # What was awaited, and all before it, is not looked at again.
 
 dragoman=${DRAGOMAN:-${BUILD:-build}/dragoman}
-case ${dragoman##*/} in dragoman) dragoman=$dragoman-system-aarch64 ;; esac
+case ${dragoman##*/} in dragoman) dragoman=$dragoman-system-${guest_arch:-aarch64} ;; esac
 cache=${DRAGOMAN_CACHE:-${BUILD:-build}/cache}
 work=${BUILD:-build}/tests/boot/$(basename "$0" .sh)
 kernel=$cache/arm64/vmlinuz-arm64
@@ -22,7 +22,7 @@ line='' before='' # of the console: the line being read, the lines since the las
 # need_guest NAME: ends the test if the guest was not fetched
 need_guest() {
     [ -e "$kernel" ] && [ -e "$initrd" ] && return
-    echo "skip $1: no Debian arm64 guest in $cache (make guests)"
+    echo "skip $1: no ${kernel##*/} and its installer in $cache (make guests)"
     exit 0
 }
 
