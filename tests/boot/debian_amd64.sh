@@ -13,7 +13,7 @@ initrd=$cache/amd64/di/usr/lib/debian-installer/images/12/amd64/text/debian-inst
 need_guest debian_amd64
 
 base=(-M microvm -m 512M -nographic -nic none -no-reboot -kernel "$kernel" -initrd "$initrd")
-append="console=ttyS0 rdinit=/bin/sh tsc_early_khz=1000000"
+append="console=ttyS0 rdinit=/bin/sh panic=-1 tsc_early_khz=1000000"
 
 failed() { # NAME WHY
     echo "not ok $1: $2; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"

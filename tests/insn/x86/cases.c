@@ -120,6 +120,19 @@ TEST(cpuid_names_its_features)
     }
 }
 
+TEST(cpuid_looks_at_ecx_only_for_leaves_that_have_more)
+{
+    for (unsigned e = 0; e < 2; e++) {
+        /* mov eax, 1; mov ecx, "ABCD"; cpuid */
+        const struct x86_record *r = RUN(64, "\xb8\1\0\0\0\xb9\x41\x42\x43\x44\x0f\xa2", e);
+        REQUIRE(r);
+        CHECK(r->r[X86_RDX] >> 15 & 1); /* CMOV */
+        r = RUN(64, "\xb8\7\0\0\0\xb9\1\0\0\0\x0f\xa2", e);
+        REQUIRE(r);
+        CHECK_EQ(r->r[X86_RBX] & 1, 0); /* FSGSBASE is of subleaf 0 */
+    }
+}
+
 TEST(instructions_are_disassembled_by_their_mode)
 {
     static const struct {
