@@ -154,6 +154,8 @@ struct device_class {
     bool (*check)(struct device *d, struct error *e);
     void (*loaded)(struct device *d);
     void (*resume)(struct device *d);
+    /* Of an interrupt controller: lines for `info pic`, or NULL. Any thread, without a lock. */
+    void (*info)(struct device *d, struct strbuf *out);
     unsigned flags;
     const char *boot_node; /* what firmware calls the thing on it to boot from: "disk@0,0" */
     const void *kind;      /* class data of its bus: struct pci_class, struct virtio_class … */

@@ -48,8 +48,17 @@ void info_irq(struct call *c)
 
 void info_pic(struct call *c)
 {
-    strbuf_puts(c->out, "the machine's interrupt controllers have registers in memory; xp reads "
-                        "them, info qtree says where they are\n");
+    bool any = false;
+    for (struct device *d = machine(c)->devices; d; d = d->next) {
+        if (d->cls->info) {
+            d->cls->info(d, c->out);
+            any = true;
+        }
+    }
+    if (!any) {
+        strbuf_puts(c->out, "the machine's interrupt controllers have registers in memory; xp "
+                            "reads them, info qtree says where they are\n");
+    }
 }
 
 void info_memdev(struct call *c)

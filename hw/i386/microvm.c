@@ -128,24 +128,28 @@ static void make_append(struct machine *m)
     v->append = strbuf_take(&s);
 }
 
+/* Systems look for an MP table in the last 64 KiB below 1 MiB. */
+#define MP_TABLE UINT64_C(0xf0000)
+
 static bool add_tables(struct machine *m, struct error *e)
 {
     const struct microvm *v = microvm_of(m);
+    struct placement p = {.what = "the ACPI tables", .base = PC_TABLES};
     size_t n;
-    uint8_t *bytes = has_acpi(v) ? microvm_acpi(m, &n)
-                                 : mptable_make(m, v->pc.ioapic[1] ? 2 : 1, PC_TABLES, &n);
-    if (n > PC_TABLES_END - PC_TABLES) {
-        mem_free(bytes);
-        return error_set(e, "the tables for the guest have %zu bytes; there is room for %u", n,
-                         (unsigned)(PC_TABLES_END - PC_TABLES));
+    if (has_acpi(v)) {
+        p.bytes = microvm_acpi(m, &n);
+    } else {
+        p.what = "the MP configuration table";
+        p.base = MP_TABLE;
+        p.bytes = mptable_make(m, v->pc.ioapic[1] ? 2 : 1, MP_TABLE, &n);
     }
-    return placements_add(
-        &m->placements,
-        &(struct placement){.what = has_acpi(v) ? "the ACPI tables" : "the MP configuration table",
-                            .base = PC_TABLES,
-                            .size = n,
-                            .bytes = bytes},
-        e);
+    p.size = n;
+    if (n > PC_TABLES_END - p.base) {
+        mem_free(p.bytes);
+        return error_set(e, "%s have %zu bytes; there is room for %u", p.what, n,
+                         (unsigned)(PC_TABLES_END - p.base));
+    }
+    return placements_add(&m->placements, &p, e);
 }
 
 static bool microvm_finish(struct machine *m, struct error *e)

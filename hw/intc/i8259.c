@@ -358,6 +358,21 @@ static void i8259_reset(struct device *d)
     os_mutex_unlock(&p->mutex);
 }
 
+static void i8259_info(struct device *d, struct strbuf *out)
+{
+    struct i8259 *p = (struct i8259 *)d;
+    os_mutex_lock(&p->mutex);
+    for (unsigned n = 2; n-- > 0;) {
+        const struct chip *c = &p->chip[n];
+        strbuf_printf(
+            out,
+            "pic%u: irr=%02x imr=%02x isr=%02x hprio=%u irq_base=%02x rr_sel=%u elcr=%02x "
+            "fnm=%u\n",
+            n, c->irr, c->imr, c->isr, c->first, c->base, c->read_isr, c->elcr, c->fully_nested);
+    }
+    os_mutex_unlock(&p->mutex);
+}
+
 static bool i8259_check(struct device *d, struct error *e)
 {
     const struct i8259 *p = (const struct i8259 *)d;
@@ -409,5 +424,6 @@ const struct device_class i8259_class = {
     .destroy = i8259_destroy,
     .check = i8259_check,
     .loaded = i8259_reset,
+    .info = i8259_info,
     .flags = DEVICE_THREAD_SAFE,
 };

@@ -8,6 +8,8 @@
  */
 #include "hw/intc/ioapic.h"
 
+#include <inttypes.h>
+
 #include "base/bits.h"
 #include "hw/classes.h"
 
@@ -200,6 +202,31 @@ void ioapic_map(struct device *d, struct space *s, paddr base)
                                      .opaque = d});
 }
 
+/* ---- for people */
+
+static void describe_pin(const struct ioapic *a, unsigned n, struct strbuf *out)
+{
+    static const char *const modes[] = {"fixed", "lowest", "SMI", "?",
+                                        "NMI",   "INIT",   "?",   "ExtINT"};
+    const uint64_t e = a->entry[n];
+    strbuf_printf(out, "  pin %-2u 0x%016" PRIx64 " dest=%x vec=%-3u %s %s %-6s %s%s%s\n", n, e,
+                  (unsigned)(e >> 56), (unsigned)(e & E_VECTOR), e & E_LEVEL ? "level" : "edge ",
+                  e & E_MASKED ? "masked" : "      ", modes[e >> E_MODE_SHIFT & 7],
+                  e & E_LOGICAL ? "logical" : "physical", a->lines >> n & 1 ? " active" : "",
+                  e & E_REMOTE ? " accepted" : "");
+}
+
+static void ioapic_info(struct device *d, struct strbuf *out)
+{
+    struct ioapic *a = (struct ioapic *)d;
+    os_mutex_lock(&a->mutex);
+    strbuf_printf(out, "ioapic: id=%u sel=0x%02x\n", a->id, a->select);
+    for (unsigned n = 0; n < IOAPIC_PINS; n++) {
+        describe_pin(a, n, out);
+    }
+    os_mutex_unlock(&a->mutex);
+}
+
 /* ---- life */
 
 static bool ioapic_create(struct device *d, struct error *e)
@@ -239,6 +266,7 @@ const struct device_class ioapic_class = {
     .fields = ioapic_fields,
     .create = ioapic_create,
     .reset = ioapic_reset,
+    .info = ioapic_info,
     .destroy = ioapic_destroy,
     .flags = DEVICE_THREAD_SAFE,
 };

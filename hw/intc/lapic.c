@@ -633,5 +633,6 @@ const struct device_class lapic_class = {
     .destroy = lapic_destroy,
     .check = lapic_check,
     .loaded = lapic_loaded,
+    .info = lapic_info,
     .flags = DEVICE_THREAD_SAFE,
 };

@@ -111,6 +111,8 @@ void lapic_error(struct lapic *l, unsigned cpu, unsigned bit);
 void lapic_command(struct lapic *l, unsigned cpu);
 /* Does LINT0 lead the 8259's interrupts to that CPU, and is there one? */
 bool lapic_has_extint(const struct lapic *l, unsigned cpu);
+/* Without the mutex: the class's info. */
+void lapic_info(struct device *d, struct strbuf *out);
 /* lapic.c: all but the identity, as INIT has it. */
 void lapic_init_cpu(struct lapic *l, unsigned cpu);
 

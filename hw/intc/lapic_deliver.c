@@ -268,3 +268,42 @@ void lapic_command(struct lapic *l, unsigned cpu)
         }
     }
 }
+
+/* ---- for people */
+
+static void describe_set(const char *name, const uint32_t set[8], struct strbuf *out)
+{
+    strbuf_printf(out, "  %s", name);
+    for (unsigned v = 0; v < 256; v++) {
+        if (has(set, v)) {
+            strbuf_printf(out, " %02x", v);
+        }
+    }
+    strbuf_puts(out, highest(set) < 0 ? " (none)\n" : "\n");
+}
+
+static void describe_cpu(const struct lapic_cpu *c, unsigned cpu, struct strbuf *out)
+{
+    static const char *const rows[LVTS] = {"timer", "thermal", "counters",
+                                           "lint0", "lint1",   "error"};
+    strbuf_printf(out, "lapic of CPU %u: id=%u base=%x%s tpr=%02x ppr=%02x svr=%x esr=%x\n", cpu,
+                  c->id, c->base, lapic_is_extended(c) ? " (x2APIC)" : "", c->tpr,
+                  lapic_processor_priority(c), c->svr, c->esr);
+    for (unsigned k = 0; k < LVTS; k++) {
+        strbuf_printf(out, "  %s=%05x", rows[k], c->lvt[k]);
+    }
+    strbuf_printf(out, "\n  initial=%u divide=%x icr=%08x%08x\n", c->initial, c->divide,
+                  c->icr_high, c->icr_low);
+    describe_set("isr", c->isr, out);
+    describe_set("irr", c->irr, out);
+}
+
+void lapic_info(struct device *d, struct strbuf *out)
+{
+    struct lapic *l = (struct lapic *)d;
+    os_mutex_lock(&l->mutex);
+    for (unsigned cpu = 0; cpu < l->num_cpu; cpu++) {
+        describe_cpu(&l->cpu[cpu], cpu, out);
+    }
+    os_mutex_unlock(&l->mutex);
+}

@@ -46,6 +46,6 @@ boots() {
 }
 
 boots microvm_boots_to_a_shell_and_powers_off 1 'poweroff -f' -append "$append"
-boots microvm_with_4_vcpus_and_reset 4 'reboot -f' -append "$append"
-boots microvm_without_acpi 2 'reboot -f' -M microvm,acpi=off -append "$append reboot=t"
+boots microvm_with_4_vcpus_powers_off 4 'poweroff -f' -append "$append"
+boots microvm_without_acpi_resets_by_a_triple_fault 2 'reboot -f' -M microvm,acpi=off -append "$append reboot=t"
 boots cpu_max_boots 1 'poweroff -f' -cpu max -append "$append"

@@ -224,10 +224,10 @@ TEST(without_acpi_there_is_an_mp_table)
     struct error e = {""};
     CHECK(machine_set(m, "acpi", "off", &e));
     CHECK_MSG(fake_virt_finish(m, &e), "%s", e.text);
-    const uint8_t *p = m->ram + PC_TABLES, *t = p + 16;
+    const uint8_t *p = m->ram + 0xf0000, *t = p + 16; /* where systems look for it */
     CHECK(memcmp(p, "_MP_", 4) == 0);
     CHECK_EQ(sum(p, 16), 0);
-    CHECK_EQ(load_le32(p + 4), PC_TABLES + 16);
+    CHECK_EQ(load_le32(p + 4), 0xf0000 + 16);
     CHECK(memcmp(t, "PCMP", 4) == 0);
     const unsigned length = load_le16(t + 4);
     CHECK_EQ(sum(t, length), 0);
@@ -621,5 +621,35 @@ TEST(parts_can_be_left_out)
     CHECK(machine_set(m, "pcie", "on", &e));
     CHECK(!fake_virt_finish(m, &e));
     CHECK_MSG(strstr(e.text, "only pcie=off is possible"), "%s", e.text);
+    fake_virt_free(m);
+}
+
+/* ---- for people */
+
+TEST(interrupt_controllers_say_what_is_pending)
+{
+    struct machine *m = board(2);
+    struct strbuf s = {0};
+    lapic_write(m, 0, 0xf0, 0x1ff);
+    redirect(m, 0, 4, 0x41);
+    redirect(m, 1, 3, 0x8752 | 1u << 16);
+    out(m, 0x3f9, 1, 2);
+    for (struct device *d = m->devices; d; d = d->next) {
+        if (d->cls->info) {
+            d->cls->info(d, &s);
+        }
+    }
+    static const char *const lines[] = {
+        "lapic of CPU 0: id=0 base=900 tpr=00 ppr=00 svr=1ff esr=0\n",
+        "  isr (none)\n  irr 41\n",
+        "lapic of CPU 1: id=1 base=800 ",
+        "  pin 4  0x0000000000000041 dest=0 vec=65  edge         fixed  physical active\n",
+        "  pin 3  0x0000000000018752 dest=0 vec=82  level masked ExtINT physical\n",
+        "pic0: irr=11 imr=00 isr=00 hprio=0 irq_base=00 rr_sel=0 elcr=00 fnm=0\n",
+    };
+    for (size_t i = 0; i < array_len(lines); i++) {
+        CHECK_MSG(strstr(strbuf_text(&s), lines[i]), "no \"%s\" in: %s", lines[i], strbuf_text(&s));
+    }
+    strbuf_free(&s);
     fake_virt_free(m);
 }
