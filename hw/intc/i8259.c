@@ -79,7 +79,9 @@ static void set_input(struct chip *c, unsigned input, bool level)
     const uint8_t bit = (uint8_t)(1u << input);
     if (level_inputs(c) & bit) {
         c->irr = level ? c->irr | bit : c->irr & (uint8_t)~bit;
-    } else if (level && !(c->line & bit)) {
+    } else if (!level) {
+        c->irr &= (uint8_t)~bit; /* it has to stay until it is acknowledged */
+    } else if (!(c->line & bit)) {
         c->irr |= bit;
     }
     c->line = level ? c->line | bit : c->line & (uint8_t)~bit;

@@ -34,8 +34,8 @@ boots() {
         failed "$name" "$cpus vCPUs were asked for, the guest has '$answer'"
     elif ! ask 30 'grep -c ttyS0 /proc/interrupts' || [ "$answer" != 1 ]; then
         failed "$name" "no interrupt of the serial port: '$answer'"
-    elif ! ask 60 'sleep 1; grep LOC: /proc/interrupts' || [[ ! $answer =~ LOC:\ +[1-9] ]]; then
-        failed "$name" "the local timer does not interrupt: '$answer'"
+    elif ! ask 60 'sleep 1; echo slept' || [ "$answer" != slept ]; then
+        failed "$name" "no timer wakes it up: '$answer'"
     elif [ -n "$trouble" ]; then
         failed "$name" "$trouble"
     else

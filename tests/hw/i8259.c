@@ -152,15 +152,31 @@ TEST(level_inputs_interrupt_for_as_long_as_they_are_up)
     end(&b);
 }
 
-TEST(an_edge_that_waits_is_forgotten_by_an_input_that_goes_by_its_level)
+/* A data sheet's "default IR7"; systems count on it that have INT interrupt as a message. */
+TEST(an_edge_that_ends_before_it_is_acknowledged_is_forgotten)
 {
     struct bench b;
     begin(&b);
     set(&b, 5, 1);
-    set(&b, 5, 0);
     CHECK_EQ(b.out.level, 1);
-    put(&b, ELCR, 0x20);
+    set(&b, 5, 0);
     CHECK_EQ(b.out.level, 0);
+    CHECK_EQ(i8259_acknowledge(b.pic), 0x27);
+    set(&b, 5, 1);
+    CHECK_EQ(b.out.rises, 2);
+    end(&b);
+}
+
+TEST(an_input_that_comes_to_go_by_its_level_asks_for_as_long_as_that)
+{
+    struct bench b;
+    begin(&b);
+    set(&b, 5, 1);
+    CHECK_EQ(i8259_acknowledge(b.pic), 0x25);
+    put(&b, FIRST, EOI);
+    CHECK_EQ(b.out.level, 0);
+    put(&b, ELCR, 0x20);
+    CHECK_EQ(b.out.level, 1);
     end(&b);
 }
 
