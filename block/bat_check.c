@@ -248,12 +248,14 @@ static bool check_all(struct look *l, uint64_t tail, struct error *e)
     end = bat_round_up(end, b->align);
     check_tail(l, end, tail);
     if (status == 0 && l->fix) {
-        b->end = end;
-        b->clean_from = block_node_size(b->file);
+        if (tail != BAT_ANY_TAIL) { /* else new blocks go on where they would have gone */
+            b->end = end;
+            b->clean_from = block_node_size(b->file);
+        }
         status = block_node_flush(b->file);
     }
     l->c->check_errors += status < 0;
-    l->c->end_offset = end + (tail == BAT_ANY_TAIL ? 0 : tail);
+    l->c->end_offset = tail == BAT_ANY_TAIL ? 0 : end + tail;
     return true;
 }
 

@@ -406,7 +406,9 @@ static int write_packed_part(struct block_node *n, struct vmdk_extent *t, uint64
 {
     const uint64_t in = (offset - t->disk_offset) % t->bat.block_bytes;
     uint8_t *grain = mem_try_alloc(t->bat.block_bytes);
-    int status = grain ? read_grain(n, t, offset - in, grain) : -ENOMEM;
+    const uint64_t left = t->disk_offset + t->disk_bytes - offset;
+    const bool all = in == 0 && bytes >= (left < t->bat.block_bytes ? left : t->bat.block_bytes);
+    int status = !grain ? -ENOMEM : all ? 0 : read_grain(n, t, offset - in, grain);
     if (status == 0) {
         block_iov_get(iov, count, 0, grain + in, (size_t)bytes);
         status = vmdk_pack(t, offset - in, grain);
@@ -575,6 +577,39 @@ static bool vmdk_info(struct block_node *n, json_t *facts, struct error *e)
     return true;
 }
 
+/* Compressed grains: each is unpacked. */
+struct packed_look {
+    struct vmdk_extent *x;
+    struct block_check *c;
+    uint8_t *grain; /* NULL: there is no memory */
+};
+
+static void look_at_packed(void *opaque, uint64_t block, enum bat_kind kind, uint64_t place)
+{
+    struct packed_look *l = opaque;
+    const uint64_t at = block * l->x->bat.block_bytes, left = l->x->disk_bytes - at;
+    const uint32_t all = l->x->bat.block_bytes;
+    if (kind != BAT_PACKED || !l->grain ||
+        vmdk_unpack(l->x, place, l->grain, left < all ? (size_t)left : all) == 0) {
+        return;
+    }
+    l->c->corruptions++;
+    if (l->c->say) {
+        char *text = mem_printf("the compressed grain at %" PRIu64 " of the disk is damaged",
+                                l->x->disk_offset + at);
+        l->c->say(l->c->opaque, true, text);
+        mem_free(text);
+    }
+}
+
+static bool check_packed(struct vmdk_extent *x, struct block_check *c, struct error *e)
+{
+    struct packed_look l = {x, c, mem_try_alloc(x->bat.block_bytes)};
+    int status = l.grain ? bat_each(&x->bat, look_at_packed, &l) : -ENOMEM;
+    mem_free(l.grain);
+    return status == 0 || error_set(e, "%s: %s", block_node_file(x->file), strerror(-status));
+}
+
 static bool vmdk_check(struct block_node *n, unsigned fix, struct block_check *c, struct error *e)
 {
     struct vmdk *v = n->state;
@@ -583,7 +618,8 @@ static bool vmdk_check(struct block_node *n, unsigned fix, struct block_check *c
         struct vmdk_extent *t = &v->extents[i];
         if (t->kind == VMDK_SPARSE) {
             /* What lies behind compressed grains is not known before they are unpacked. */
-            good = bat_check(&t->bat, fix, t->bat.packed ? BAT_ANY_TAIL : 0, c, e);
+            good = bat_check(&t->bat, fix, t->bat.packed ? BAT_ANY_TAIL : 0, c, e) &&
+                   (!t->bat.packed || check_packed(t, c, e));
         }
     }
     return good;

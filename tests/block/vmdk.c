@@ -23,6 +23,14 @@ static void put_file(const char *name, const void *bytes, size_t n)
     mem_free(path);
 }
 
+/* A fresh image, under another name in the folder. */
+static void make_named(const char *format, uint64_t bytes, const char *name)
+{
+    char *path = mem_printf("%s/%s", formats_folder(), name);
+    CHECK(rename(formats_make(format, NULL, bytes), path) == 0);
+    mem_free(path);
+}
+
 static const char *text_image(const char *extents)
 {
     static char path[100];
@@ -140,8 +148,8 @@ TEST(extents_of_several_kinds_are_one_disk)
     char *flat = mem_printf("%s/flat", formats_folder());
     put_file("flat", "", 0);
     CHECK(truncate(flat, 2 * MIB + 512) == 0);
-    CHECK(rename(formats_make("vmdk", NULL, 3 * MIB), mem_printf("%s/one", formats_folder())) == 0);
-    CHECK(rename(formats_make("vmdk", NULL, 2 * MIB), mem_printf("%s/two", formats_folder())) == 0);
+    make_named("vmdk", 3 * MIB, "one");
+    make_named("vmdk", 2 * MIB, "two");
     const char *path = text_image(
         "RW 6144 SPARSE \"one\"\nRW 4096 FLAT \"flat\" 1\nRW 4096 SPARSE \"two\"\n");
     struct block_node *n = formats_open("vmdk", path, true, &e);
@@ -296,6 +304,36 @@ TEST(compressed_grains_are_written_again_and_read_by_both)
     formats_folder_drop();
 }
 
+TEST(a_check_unpacks_grains_and_leaves_the_end_alone)
+{
+    static uint8_t model[MIB];
+    struct error e = {{0}};
+    struct block_check c = {0};
+    const char *path = formats_make("vmdk", stream, sizeof(model));
+    struct block_node *n = formats_open("vmdk", path, true, &e);
+    REQUIRE(n != NULL);
+    write_random(n, model, sizeof(model), 10);
+    CHECK(block_node_check(n, BLOCK_FIX_ERRORS | BLOCK_FIX_LEAKS, &c, &e) && c.corruptions == 0);
+    CHECK(c.packed_clusters > 0);
+    write_random(n, model, sizeof(model), 20);
+    block_node_close(n);
+    CHECK_MSG(formats_ours_is("vmdk", path, model, sizeof(model), &e), "%s", e.text);
+    CHECK_MSG(formats_clean("vmdk", path, &e), "%s", e.text);
+    formats_patch_le32(path, 65536 + 12, 0xffffffff); /* the first grain that was packed */
+    n = formats_open("vmdk", path, true, &e);
+    REQUIRE(n != NULL);
+    CHECK_EQ(block_node_zero(n, 0, MIB, 0), 0); /* new grains instead of all */
+    CHECK(block_node_check(n, 0, &c, &e) && c.corruptions == 0);
+    enum bat_kind kind;
+    uint64_t place;
+    CHECK_EQ(bat_look(&((struct vmdk *)n->state)->extents[0].bat, 0, &kind, &place), 0);
+    CHECK_EQ(block_node_write(block_node_child(n, "file"), place + 12, "damaged", 7, 0), 0);
+    CHECK(block_node_check(n, 0, &c, &e) && c.corruptions == 1);
+    CHECK(block_node_read(n, 0, model, 512) < 0);
+    block_node_close(n);
+    formats_folder_drop();
+}
+
 /* As VMware's tools write streams: where the directory is, only the end of the file says. */
 TEST(a_stream_with_its_directory_at_the_end_is_read)
 {
@@ -405,7 +443,7 @@ TEST(other_formats_below_are_refused)
 {
     struct error e = {{0}};
     char options[200];
-    CHECK(rename(formats_make("vdi", NULL, MIB), mem_printf("%s/base", formats_folder())) == 0);
+    make_named("vdi", MIB, "base");
     snprintf(options, sizeof(options), "{\"backing_file\":\"%s/base\",\"backing_fmt\":\"vdi\"}",
              formats_folder());
     CHECK_MSG(formats_makes_not("vmdk", options, "is vdi, and backing files of vmdk", &e), "%s",
