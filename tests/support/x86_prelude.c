@@ -69,7 +69,8 @@ static uint16_t any_selector(struct prelude *f)
                                                          : selectors[n];
 }
 
-/* A code segment and a PC in it: mostly this one, or that of another mode. */
+/* A code segment and a PC in it: mostly this one, or that of another mode; of 16-bit code not 64-bit
+ * code, from which this host does not always come back. */
 static uint16_t code_selector(struct prelude *f, uint64_t *pc)
 {
     static const uint16_t own[9] = {[2] = 0x07, [4] = 0x23, [8] = 0x33};
@@ -80,10 +81,12 @@ static uint16_t code_selector(struct prelude *f, uint64_t *pc)
         return own[mode];
     }
     if (rng_below(f->rng, 3) == 0) {
-        return any_selector(f) | 3; /* of level 3, or CPUs differ in what they look at first */
+        /* Of level 3, or CPUs differ in what they look at first. */
+        const uint16_t any = any_selector(f) | 3;
+        return mode == 2 && any == 0x33 ? 0x23 : any;
     }
     *pc += mode == 2 ? X86_CASE_CODE : 0;
-    return rng_below(f->rng, 2) ? 0x23 : 0x33;
+    return mode == 2 || rng_below(f->rng, 2) ? 0x23 : 0x33;
 }
 
 /* ---- groups of instructions */

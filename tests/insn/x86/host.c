@@ -115,6 +115,14 @@ static void compare(const struct x86_batch *b, const struct engine *e)
     CHECK(bad || !all || memcmp(host.data, guest.data, sizeof(host.data)) == 0);
 }
 
+static void report_end(const struct x86_batch *b, unsigned n)
+{
+    struct strbuf text = {0};
+    x86_case_print(b, n, &text);
+    CHECK_MSG(false, "%u-bit: the child ended at case %u: %s", 8 * b->mode, n, strbuf_text(&text));
+    strbuf_free(&text);
+}
+
 static void run_batches(const struct engine *e, unsigned count, bool sequences)
 {
     for (unsigned m = 0; m < 3; m++) {
@@ -128,7 +136,9 @@ static void run_batches(const struct engine *e, unsigned count, bool sequences)
             if (!good && why) {
                 SKIP("%s", why);
             }
-            CHECK_MSG(good, "%u-bit: the child ended at case %u", 8 * modes[m], host.count);
+            if (!good) {
+                report_end(&batch, host.count);
+            }
             for (unsigned n = 0; n < host.count && !sequences; n++) {
                 x86_cover(&covered[modes[m]], batch.row[n]);
             }
