@@ -15,7 +15,6 @@
 
 #define L2_CACHE_MAX (UINT64_C(32) << 20)
 #define ENTRY_BYTES_MAX 65536u
-#define BLOCKS_LEAST 4u
 
 /* ---- options */
 
@@ -80,11 +79,19 @@ static bool check_caches(const struct block_node *n, struct error *e)
     return true;
 }
 
+void qcow2_fit_cache(struct block_node *n)
+{
+    struct qcow2 *q = n->state;
+    const uint64_t needed = qcow2_l1_entries(q, n->size_bytes) << q->cluster_bits;
+    const uint64_t bytes = q->l2_most < needed ? q->l2_most : needed;
+    const uint64_t tables = bytes / q->l2.table_bytes;
+    q->l2.limit = tables < QCOW2_CACHE_LEAST ? QCOW2_CACHE_LEAST : (size_t)tables;
+    q->l2.whole = q->l2_most >= needed;
+}
+
 static void init_caches(struct block_node *n, uint32_t entry_bytes)
 {
     struct qcow2 *q = n->state;
-    const uint64_t needed = align_up(qcow2_l1_entries(q, q->h.size) << q->cluster_bits,
-                                     entry_bytes);
     uint64_t l2 = given(n, "l2-cache-size") ? q->l2_cache_bytes
                   : given(n, "cache-size")  ? q->cache_bytes
                                             : L2_CACHE_MAX;
@@ -93,9 +100,11 @@ static void init_caches(struct block_node *n, uint32_t entry_bytes)
         blocks = given(n, "l2-cache-size") ? q->cache_bytes - l2 : blocks;
         l2 = given(n, "l2-cache-size") ? l2 : q->cache_bytes - blocks;
     }
-    l2 = l2 < needed ? l2 : needed;
-    blocks = blocks > BLOCKS_LEAST * q->cluster_bytes ? blocks : BLOCKS_LEAST * q->cluster_bytes;
+    blocks = blocks > QCOW2_CACHE_LEAST * q->cluster_bytes ? blocks
+                                                           : QCOW2_CACHE_LEAST * q->cluster_bytes;
     qcow2_cache_init(&q->l2, entry_bytes, l2);
+    q->l2_most = l2;
+    qcow2_fit_cache(n);
     qcow2_cache_init(&q->blocks, q->cluster_bytes, blocks);
 }
 

@@ -28,6 +28,7 @@
 #define QCOW2_REFTABLE_MAX (UINT64_C(8) << 20)
 #define QCOW2_SNAPSHOTS_MAX 65536u
 #define QCOW2_SNAPSHOT_EXTRA_MAX 1024u
+#define QCOW2_CACHE_LEAST 4u /* tables */
 #define QCOW2_HEADER_V2 72u
 #define QCOW2_HEADER_V3 112u /* as we write it */
 
@@ -81,6 +82,7 @@ struct qcow2_cache {
     size_t count, limit, dirty;
     uint32_t table_bytes;
     uint64_t clock;
+    bool whole; /* there are no more than it has room for */
 };
 
 /* ---- what is to be freed when the flush has come so far */
@@ -136,6 +138,7 @@ struct qcow2 {
     uint8_t *l1_fresh; /* an entry that the disk does not have */
     size_t l1_fresh_count;
     struct qcow2_cache l2, blocks;
+    uint64_t l2_most; /* bytes that the first may take, for a disk of any size */
     uint64_t *reftable;
     size_t reftable_size;               /* entries */
     unsigned refcount_bits, block_bits; /* of a cluster number: which entry of its block */
@@ -342,6 +345,8 @@ bool qcow2_bitmaps_resize(struct block_node *n, uint64_t bytes, struct error *e)
 
 /* ---- qcow2.c */
 
+/* The disk has another size: so has the cache of its L2 tables. tables is held, or alone. */
+void qcow2_fit_cache(struct block_node *n);
 /* What is done before the first write, and after the last one. */
 bool qcow2_begin_writing(struct block_node *n, struct error *e);
 int qcow2_end_writing(struct block_node *n);

@@ -9,7 +9,7 @@ void qcow2_cache_init(struct qcow2_cache *c, uint32_t table_bytes, uint64_t byte
 {
     const uint64_t limit = bytes / table_bytes;
     *c = (struct qcow2_cache){.table_bytes = table_bytes};
-    c->limit = limit < 4 ? 4 : (size_t)limit;
+    c->limit = limit < QCOW2_CACHE_LEAST ? QCOW2_CACHE_LEAST : (size_t)limit;
     c->buckets = (size_t)pow2_ceil(c->limit < 65536 ? c->limit : 65536);
     c->bucket = mem_array(c->buckets, sizeof(struct qcow2_table *));
     list_init(&c->by_age);

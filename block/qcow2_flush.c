@@ -53,8 +53,12 @@ static void add_free(struct qcow2_frees *f, const struct qcow2_free *x)
 void qcow2_free_later(struct block_node *n, uint64_t offset, uint64_t clusters, bool discard)
 {
     struct qcow2 *q = n->state;
-    if (clusters) {
-        discard |= q->pass_discard_other;
+    struct qcow2_free *last = q->frees.count ? &q->frees.list[q->frees.count - 1] : NULL;
+    discard |= q->pass_discard_other;
+    if (last && clusters && last->discard == discard &&
+        last->offset + (last->clusters << q->cluster_bits) == offset) {
+        last->clusters += clusters;
+    } else if (clusters) {
         add_free(&q->frees, &(struct qcow2_free){offset, clusters, discard});
         atomic_set_release(&n->dirty, true);
     }
@@ -369,7 +373,8 @@ int qcow2_make_room(struct block_node *n)
 {
     struct qcow2 *q = n->state;
     os_mutex_lock(&n->tables);
-    const bool flush = q->l2.dirty * 2 > q->l2.limit || q->frees.count > FREES_MANY;
+    const bool full = !q->l2.whole && q->l2.count >= q->l2.limit;
+    const bool flush = (full && q->l2.dirty * 4 > q->l2.limit * 3) || q->frees.count > FREES_MANY;
     const bool blocks = q->blocks.dirty * 2 > q->blocks.limit;
     os_mutex_unlock(&n->tables);
     if (flush) {

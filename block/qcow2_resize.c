@@ -31,6 +31,7 @@ static void set_size(struct block_node *n, uint64_t bytes)
     os_mutex_lock(&n->tables);
     atomic_set(&n->size_bytes, bytes);
     q->state_base = qcow2_l1_entries(q, bytes) << q->l1_bits;
+    qcow2_fit_cache(n);
     os_mutex_unlock(&n->tables);
 }
 

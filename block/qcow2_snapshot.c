@@ -506,6 +506,7 @@ static int apply(struct block_node *n, const struct qcow2_snapshot *s)
                      ((uint64_t)old_size * 8 + q->cluster_bytes - 1) >> q->cluster_bits, false);
     os_mutex_unlock(&n->tables);
     atomic_set(&n->size_bytes, align_up(q->h.size, BLOCK_SECTOR));
+    qcow2_fit_cache(n);
     status = count_down(n, old, old_size, false);
     mem_free(old);
     return status;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/run: timeout 300 */
+/* tests/run: timeout 900 */
 /* Every writable format survives power cuts (tests/support/power_cut.h). A new one is a row. */
 #include "tests/support/power_cut.h"
 #include "base/bits.h"
@@ -134,6 +134,93 @@ TEST(vhdx_survives_power_cuts)
                                      .options = "{\"block_size\":1048576}",
                                      .disk_bytes = 6 * MIB - 512,
                                      .operations = 200});
+}
+
+/* A backing file of data, though it is zeros: parts of clusters are copied, discards leave marks.
+ */
+TEST(qcow2_on_a_backing_file_survives_power_cuts)
+{
+    static const char open[] =
+        "{\"backing\": {\"driver\": \"null-co\", \"size\": 700416, \"read-zeroes\": true}}";
+    survive(&(struct power_cut_plan){.format = "qcow2",
+                                     .options = "{\"cluster_size\": \"16K\"}",
+                                     .open = open,
+                                     .disk_bytes = MIB,
+                                     .operations = 300});
+    survive(
+        &(struct power_cut_plan){.format = "qcow2",
+                                 .options = "{\"cluster_size\": \"16K\", \"extended_l2\": true}",
+                                 .open = open,
+                                 .disk_bytes = MIB,
+                                 .operations = 300});
+}
+
+/* What a cluster has is written again, packed. */
+static bool pack_again(struct block_node *n, unsigned operation, struct error *e)
+{
+    static uint8_t cluster[16384];
+    const uint64_t at = operation * 7 % (MIB / sizeof(cluster)) * sizeof(cluster);
+    int status = block_node_read(n, at, cluster, sizeof(cluster));
+    status = status < 0 || operation % 2 ? status
+                                         : block_node_write_packed(n, at, cluster, sizeof(cluster));
+    return status == 0 || error_set(e, "a packed write: %s", strerror(-status));
+}
+
+TEST(qcow2_survives_power_cuts_while_clusters_are_packed)
+{
+    survive(&(struct power_cut_plan){.format = "qcow2",
+                                     .options = "{\"cluster_size\": \"16K\"}",
+                                     .disk_bytes = MIB,
+                                     .operations = 300,
+                                     .extra = pack_again});
+}
+
+static bool change_options(struct block_node *n, const char *text, struct error *e)
+{
+    json_t *o = json_loads(text, 0, NULL);
+    bool good = block_node_amend(n, o, e);
+    json_decref(o);
+    return good;
+}
+
+/* The image as a whole is changed, and its disk is not. */
+static bool change_image(struct block_node *n, unsigned operation, struct error *e)
+{
+    const struct block_bitmap_request add = {.action = BLOCK_BITMAP_ADD, .name = "b"};
+    const struct block_bitmap_request drop = {.action = BLOCK_BITMAP_REMOVE, .name = "b"};
+    struct block_snapshot s = {.name = (char *)(uintptr_t) "s"};
+    uint8_t state[5000] = {1};
+    switch (operation % 50) {
+    case 5:
+        s.vm_state_bytes = sizeof(state);
+        return block_node_state_write(n, 0, state, sizeof(state)) == 0 &&
+               block_node_snapshot_create(n, &s, e) && block_node_snapshot_apply(n, "s", e);
+    case 12:
+        return block_node_snapshot_delete(n, "s", e);
+    case 20:
+        return block_node_resize(n, 3 * MIB, BLOCK_PREALLOC_OFF, e) &&
+               block_node_resize(n, MIB, BLOCK_PREALLOC_OFF, e);
+    case 25:
+        return change_options(n, "{\"refcount_bits\": 64}", e);
+    case 30:
+        return change_options(n, "{\"refcount_bits\": 8}", e);
+    case 35:
+        return block_node_bitmap(n, &add, e);
+    case 45:
+        return block_node_bitmap(n, &drop, e);
+    default:
+        return true;
+    }
+}
+
+TEST(qcow2_survives_power_cuts_while_it_is_changed_as_a_whole)
+{
+    survive(&(struct power_cut_plan){.format = "qcow2",
+                                     .options = "{\"cluster_size\": \"4K\"}",
+                                     .disk_bytes = MIB,
+                                     .operations = 200,
+                                     .repair = true,
+                                     .extra = change_image});
 }
 
 /* ---- the harness itself notices */
