@@ -50,6 +50,15 @@ static bool can_replace(const char *path, struct error *e)
            error_set(e, "%s: this is there already, and no file", path);
 }
 
+/* Who may read the file that is replaced may read the new one. */
+static void keep_mode(const struct new_file *f)
+{
+    struct stat st;
+    if (lstat(f->path, &st) == 0 && S_ISREG(st.st_mode) && fchmod(f->fd, st.st_mode & 0777) < 0) {
+        return; /* a file system without modes */
+    }
+}
+
 struct new_file *new_file_open(const char *path, struct error *e)
 {
     if (!can_replace(path, e)) {
@@ -66,6 +75,7 @@ struct new_file *new_file_open(const char *path, struct error *e)
         mem_free(f);
         return NULL;
     }
+    keep_mode(f);
     f->buffer = mem_alloc(BUFFER_BYTES);
     return f;
 }

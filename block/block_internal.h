@@ -235,6 +235,9 @@ const char *block_probe_foreign(const uint8_t *head, size_t n);
 
 /* overlay.c: a node that takes writes for below into a temporary file. NULL with an error. */
 struct block_node *block_overlay_open(struct block_node *below, struct error *e);
+/* The same with so many bytes more, whole sectors, which read as zeros. */
+struct block_node *block_overlay_open_longer(struct block_node *below, uint64_t by,
+                                             struct error *e);
 /* file.c: a node of a file that is open; takes over fd. */
 struct block_node *block_file_of_fd(struct block_graph *g, int fd, const struct block_mode *m,
                                     uint64_t bytes);

@@ -24,6 +24,7 @@ struct nbd_call {
     struct list_node link;
     struct nbd_request *r;
     uint64_t cookie;
+    uint64_t got;    /* bytes of a read that chunks have brought */
     bool over, lost; /* lost: without an answer */
     int status;
 };
@@ -183,8 +184,9 @@ static int receive_data(int fd, const struct nbd_request *r, uint64_t skip, uint
 }
 
 /* -EPROTO: the server says what it must not. */
-static int data_chunk(int fd, const struct nbd_request *r, uint32_t n)
+static int data_chunk(int fd, struct nbd_call *c, uint32_t n)
 {
+    const struct nbd_request *r = c->r;
     uint8_t at[8];
     if (r->command != NBD_CMD_READ || n <= 8) {
         return -EPROTO;
@@ -194,11 +196,13 @@ static int data_chunk(int fd, const struct nbd_request *r, uint32_t n)
     if (status == 0 && (load_be64(at) < r->offset || skip > r->bytes || n - 8 > r->bytes - skip)) {
         status = -EPROTO;
     }
+    c->got += n - 8;
     return status < 0 ? status : receive_data(fd, r, skip, n - 8);
 }
 
-static int hole_chunk(int fd, const struct nbd_request *r, uint32_t n)
+static int hole_chunk(int fd, struct nbd_call *c, uint32_t n)
 {
+    const struct nbd_request *r = c->r;
     uint8_t at[12];
     if (r->command != NBD_CMD_READ || n != sizeof(at)) {
         return -EPROTO;
@@ -210,6 +214,7 @@ static int hole_chunk(int fd, const struct nbd_request *r, uint32_t n)
         status = -EPROTO;
     }
     if (status == 0) {
+        c->got += bytes;
         block_iov_fill_zero(r->iov, r->count, skip, bytes);
     }
     return status;
@@ -273,16 +278,20 @@ static int chunk(struct nbd_link *l, int fd, bool *last)
         status = n == 0 && *last ? 0 : -EPROTO;
         break;
     case NBD_CHUNK_DATA:
-        status = data_chunk(fd, c->r, n);
+        status = data_chunk(fd, c, n);
         break;
     case NBD_CHUNK_HOLE:
-        status = hole_chunk(fd, c->r, n);
+        status = hole_chunk(fd, c, n);
         break;
     case NBD_CHUNK_STATUS:
         status = status_chunk(l, fd, c->r, n);
         break;
     default:
         status = type & 0x8000 ? error_chunk(fd, c, type, n) : -EPROTO;
+    }
+    if (status == 0 && *last && c->r->command == NBD_CMD_READ && !c->status &&
+        c->got != c->r->bytes) {
+        return -EPROTO; /* what is not there would be what the memory held before */
     }
     if (status == 0 && *last) {
         answer(l, c);

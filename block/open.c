@@ -182,6 +182,17 @@ static bool open_file(struct block_node *n, const json_t *spec, struct error *e)
     return true;
 }
 
+/* An image may be anybody's: it has no word in which servers and folders of the host are opened. */
+static bool is_file_name(const char *name)
+{
+    struct error ignored;
+    json_t *spec = block_options_of_protocol(name, &ignored);
+    const char *driver = json_string_value(json_object_get(spec, "driver"));
+    const bool is_file = driver && strcmp(driver, "file") == 0;
+    json_decref(spec);
+    return is_file;
+}
+
 struct block_node *block_child_open(struct block_node *n, const char *name,
                                     const char *default_name, unsigned does, unsigned lets,
                                     struct error *e)
@@ -189,7 +200,13 @@ struct block_node *block_child_open(struct block_node *n, const char *name,
     json_t *spec = json_incref(json_object_get(n->options, name));
     struct block_mode m = n->mode;
     m.discard = true;
-    if (!spec && default_name) {
+    if (!spec && default_name && !is_file_name(default_name)) {
+        error_set(
+            e,
+            "the image names '%s', which is no file: where that is meant, %s.driver= and what "
+            "else it needs say so",
+            default_name, name);
+    } else if (!spec && default_name) {
         char *beside = block_name_beside(n, default_name);
         spec = block_options_of_protocol(beside, e);
         mem_free(beside);

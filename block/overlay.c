@@ -219,9 +219,14 @@ static bool add_children(struct block_node *n, struct block_node *below, int fd,
 
 struct block_node *block_overlay_open(struct block_node *below, struct error *e)
 {
+    return block_overlay_open_longer(below, 0, e);
+}
+
+struct block_node *block_overlay_open_longer(struct block_node *below, uint64_t by, struct error *e)
+{
     struct block_node *n = block_node_new(below->graph, &overlay_driver);
     struct overlay *o = n->state;
-    const uint64_t size = align_up(block_node_size(below), BLOCK_SECTOR);
+    const uint64_t size = align_up(block_node_size(below), BLOCK_SECTOR) + by;
     const uint64_t granules = align_up(size, GRANULE) / GRANULE;
     n->name = mem_printf("#block%u", atomic_add(&below->graph->names, 1));
     n->file_name = mem_strdup(block_node_file(below));

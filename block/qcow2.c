@@ -251,8 +251,9 @@ int qcow2_end_writing(struct block_node *n)
     qcow2_pool_drop(q);
     os_mutex_unlock(&n->tables);
     q->writing = false;
-    if (status == 0 && atomic_get(&n->dirty)) {
-        status = qcow2_flush(n);
+    if (!atomic_get(&q->corrupt) && atomic_get(&n->dirty)) { /* whatever became of bitmaps */
+        const int flushed = qcow2_flush(n);
+        status = status < 0 ? status : flushed;
     }
     return status < 0 || !q->lazy ? status : qcow2_end_lazy(n);
 }

@@ -298,7 +298,8 @@ struct qcow2_checking {
     unsigned fix;
     uint32_t *count; /* references that were found, a cluster */
     uint64_t clusters;
-    bool rebuild; /* the refcounts are to be made anew */
+    bool rebuild;     /* the refcounts are to be made anew */
+    uint64_t outside; /* clusters: the end of what is referred to behind the file's end, or 0 */
 };
 /* Each reference: clusters that [offset, offset + bytes) touches. */
 void qcow2_check_count(struct qcow2_checking *k, uint64_t offset, uint64_t bytes, const char *what);

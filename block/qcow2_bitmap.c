@@ -89,7 +89,7 @@ static bool take_one(const struct block_node *n, const uint8_t *p, uint64_t left
     b->extra = mem_dup(p + FIXED_BYTES, extra);
     b->extra_bytes = extra;
     b->name = mem_printf("%.*s", (int)name, (const char *)p + FIXED_BYTES + extra);
-    if (b->granularity < 9 || b->granularity > 31) {
+    if (b->granularity < 9 || b->granularity > 31 || b->table_size > BITS_MAX / 512) {
         return false;
     }
     b->broken = (b->flags & (IN_USE | ~7u)) || b->type != 1 ||
@@ -349,10 +349,17 @@ int qcow2_bitmaps_store(struct block_node *n)
         struct qcow2_bitmap *b = &q->bitmap[i];
         if (is_tracked(b) && b->bits) {
             status = store_bits(n, b);
-            b->flags &= ~(uint32_t)IN_USE;
+            b->broken = status < 0; /* the image goes on saying that it is in use */
+            b->flags &= ~(uint32_t)(status < 0 ? 0 : IN_USE);
             mem_free(b->bits);
             b->bits = NULL;
         }
+    }
+    for (size_t i = 0; i < q->bitmap_count && status < 0; i++) { /* those behind it */
+        struct qcow2_bitmap *b = &q->bitmap[i];
+        b->broken |= b->bits != NULL;
+        mem_free(b->bits);
+        b->bits = NULL;
     }
     os_mutex_lock(&n->tables);
     q->bitmaps_begun = false;

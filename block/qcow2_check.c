@@ -35,6 +35,8 @@ void qcow2_check_count(struct qcow2_checking *k, uint64_t offset, uint64_t bytes
     }
     if (offset + bytes < offset || last >= k->clusters) {
         k->c->corruptions++;
+        const uint64_t end = offset + bytes < offset ? UINT64_MAX : last + 1;
+        k->outside = end > k->outside ? end : k->outside;
         qcow2_check_say(k, true, "%s at 0x%" PRIx64 " lies outside of the file", what, offset);
         return;
     }
@@ -194,8 +196,8 @@ static int compare_one(struct qcow2_checking *k, uint64_t cluster, uint64_t coun
     if (found && (cluster + 1) << q->cluster_bits > k->c->end_offset) {
         k->c->end_offset = (cluster + 1) << q->cluster_bits;
     }
-    if (count == found) {
-        return 0;
+    if (count == found || (cluster >= k->clusters && k->outside)) {
+        return 0; /* or somebody may refer to it, and it would be given to another */
     }
     qcow2_check_say(k, !leak, "%s cluster %" PRIu64 " refcount=%" PRIu64 " reference=%" PRIu64,
                     fix    ? "Repairing"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Refcounts of a qcow2 image made anew from the references that were found, when their own tables
- * are broken. The new ones are written behind the file's end; the header's one sector switches.
+ * are broken. The new ones are written behind the file's end, and behind what is referred to there;
+ * the header's one sector switches.
  */
 #include <errno.h>
 
@@ -16,8 +17,9 @@ struct layout {
 static void lay_out(const struct qcow2_checking *k, struct layout *l)
 {
     const struct qcow2 *q = k->node->state;
+    const uint64_t area = k->outside > k->clusters ? k->outside : k->clusters;
     uint64_t before;
-    *l = (struct layout){.area = k->clusters, .table = 1, .per = UINT64_C(1) << q->block_bits};
+    *l = (struct layout){.area = area, .table = 1, .per = UINT64_C(1) << q->block_bits};
     do {
         before = l->table + l->blocks;
         l->blocks = (l->area + l->table + l->blocks + l->per - 1) / l->per;
@@ -50,6 +52,9 @@ int qcow2_rebuild(struct qcow2_checking *k)
     struct block_node *n = k->node;
     struct qcow2 *q = n->state;
     struct layout l;
+    if (k->outside > 2 * k->clusters + (1u << 16)) { /* the file would become far too long */
+        return -EFBIG;
+    }
     lay_out(k, &l);
     if (l.table << q->cluster_bits > QCOW2_REFTABLE_MAX) {
         return -EFBIG;

@@ -512,13 +512,28 @@ static int apply(struct block_node *n, const struct qcow2_snapshot *s)
     return status;
 }
 
+/* For the bitmaps that record, all of the disk changes. */
+static int mark_all(struct block_node *n)
+{
+    struct qcow2 *q = n->state;
+    int status = qcow2_bitmaps_begin(n);
+    os_mutex_lock(&n->tables);
+    if (status == 0 && n->size_bytes) {
+        qcow2_bitmaps_mark(q, 0, n->size_bytes);
+    }
+    os_mutex_unlock(&n->tables);
+    return status;
+}
+
 bool qcow2_snapshot_apply(struct block_node *n, const char *which, struct error *e)
 {
     const struct qcow2_snapshot *s = find(n, which, e);
-    if (!s || !begin(n, e)) {
+    if (!s || !qcow2_bitmaps_resize(n, align_up(s->s.disk_bytes, BLOCK_SECTOR), e) ||
+        !begin(n, e)) {
         return false;
     }
-    int status = apply(n, s);
+    int status = mark_all(n);
+    status = status < 0 ? status : apply(n, s);
     forget_cached(n);
     return failed(n, "the snapshot cannot be applied", status, e);
 }

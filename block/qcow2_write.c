@@ -356,7 +356,8 @@ int qcow2_zero(struct block_node *n, uint64_t offset, uint64_t bytes, unsigned f
         return -ENOTSUP;
     }
     if (q->h.autoclear & QCOW2_RAW_DATA) { /* whose readers do not know of the tables */
-        int status = block_node_zero(q->data, offset, bytes, flags);
+        int status = prepare(n);
+        status = status < 0 ? status : block_node_zero(q->data, offset, bytes, flags);
         if (status < 0) {
             return status;
         }
@@ -368,7 +369,11 @@ int qcow2_discard(struct block_node *n, uint64_t offset, uint64_t bytes)
 {
     struct qcow2 *q = n->state;
     if (q->h.autoclear & QCOW2_RAW_DATA) {
-        return block_node_discard(q->data, offset, bytes);
+        int status = prepare(n);
+        os_mutex_lock(&n->tables);
+        qcow2_bitmaps_mark(q, offset, bytes);
+        os_mutex_unlock(&n->tables);
+        return status < 0 ? status : block_node_discard(q->data, offset, bytes);
     }
     return forget(n, offset, bytes, DISCARD);
 }

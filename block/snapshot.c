@@ -9,6 +9,9 @@
 #include "base/mem.h"
 #include "block/block_internal.h"
 
+/* Behind the file's end, for tables that going back makes: an image may have no cluster free. */
+#define ROOM_BYTES (UINT64_C(1) << 30)
+
 /* The image alone, to look at: its format, its file, its snapshots. */
 static struct block_node *open_plain(struct block_graph *g, const json_t *options,
                                      const struct block_mode *mode, struct error *e)
@@ -83,7 +86,7 @@ struct block_node *block_snapshot_open(struct block_graph *g, const json_t *opti
     struct block_node *over = NULL, *n = NULL;
     char *id = plain ? find(plain, which, e) : NULL;
     if (id && plain->file) {
-        over = block_overlay_open(plain->file, e);
+        over = block_overlay_open_longer(plain->file, ROOM_BYTES, e);
         n = over ? open_over(g, options, plain, over, e) : NULL;
     }
     if (n && !(block_node_snapshot_apply(n, id, e) && block_node_reopen(n, false, e))) {

@@ -107,8 +107,8 @@ static bool chain_changed(const struct walk *w, uint32_t first)
 /* ---- names */
 
 struct name {
-    uint16_t wide[260];
-    unsigned parts; /* that are still to come; 0 and has: it is complete */
+    uint16_t wide[261]; /* 20 parts, and a 0 */
+    unsigned parts;     /* that are still to come; 0 and has: it is complete */
     bool has;
     uint8_t sum;
 };
@@ -379,9 +379,22 @@ static void remove_path(struct walk *w, const struct vvfat_file *f)
     char *path = host_path(w->d, f->path);
     if (f->is_dir ? rmdir(path) < 0 && errno != ENOTEMPTY && errno != EEXIST
                   : let_go(w, f->path) && unlink(path) < 0) {
-        failed(w, errno == ENOENT ? 0 : -errno);
+        failed(w, errno == ENOENT || errno == ENOTDIR ? 0 : -errno); /* it is gone already */
     }
     mem_free(path);
+}
+
+/* A folder goes after what we know in it; d->known is sorted by paths. */
+static void remove_tree(struct walk *w, const struct vvfat_file *f)
+{
+    const size_t n = strlen(f->path);
+    for (size_t i = f->is_dir ? w->d->known_count : 0; i-- > 0;) {
+        const struct vvfat_file *in = &w->d->known[i];
+        if (strncmp(in->path, f->path, n) == 0 && in->path[n] == '/') {
+            remove_path(w, in);
+        }
+    }
+    remove_path(w, f);
 }
 
 /* A folder that is one on the host, too; made if need be. */
@@ -450,7 +463,7 @@ static void bring_up(struct walk *w)
             continue;
         }
         if (was && was->is_dir != f->is_dir && !w->broken) {
-            remove_path(w, was);
+            remove_tree(w, was);
         }
         if (f->is_dir) {
             there[i] = have_folder(w, f->path);
@@ -495,7 +508,9 @@ static void set_known(struct walk *w)
     d->known_count = w->count;
     w->files = NULL;
     w->count = 0;
-    memset(d->changed, 0, (d->layout.sectors + 63) / 64 * sizeof(uint64_t));
+    if (!w->broken) { /* else a file that made no sense has not been written yet */
+        memset(d->changed, 0, (d->layout.sectors + 63) / 64 * sizeof(uint64_t));
+    }
 }
 
 static bool has_changed(const struct vvfat_disk *d)

@@ -400,3 +400,52 @@ out=$({ "$img" map --output=json slow.img 2>&1 >&3 | cat; } 3> >(exec head -c 0)
 
 # The device is full: no image that looks whole.
 "$img" convert slow.img /dev/full > /dev/null 2> err && echo "not ok full_device: it ended well" || echo "ok full_device"
+
+# ---- what stands behind an image shows through only where it did before
+
+# reads NAME FORMAT FILE BYTES: an image that reads as that file, and as zeros to the end
+reads() {
+    rm -f whole
+    cp "$3" want && truncate -s "$4" want
+    "$img" convert -f "$2" -O raw image whole 2> err
+    if cmp -s whole want; then echo "ok $1"; else echo "not ok $1: $(cmp whole want 2>&1) $(head -c 200 err)"; fi
+}
+: > nothing
+truncate -s 1M short.raw
+truncate -s 8M long.raw
+yes five | head -c 4M > full.raw
+yes seven | dd of=long.raw bs=1M seek=4 count=1 iflag=fullblock conv=notrunc status=none
+for options in cluster_size=64k extended_l2=on; do
+    "$img" create -q -f qcow2 -o $options -b short.raw -F raw image 8M
+    "$img" rebase -q -b long.raw -F raw image
+    reads rebase_keeps_zeros_behind_the_old_backing_file_$options qcow2 nothing 8M
+    "$img" create -q -f qcow2 -o $options image 8M
+    "$img" rebase -q -b long.raw -F raw image
+    reads rebase_keeps_zeros_without_an_old_backing_file_$options qcow2 nothing 8M
+done
+head -c 1M full.raw > first
+for compat in 0.10 1.1; do
+    "$img" create -q -f qcow2 -o compat=$compat -b full.raw -F raw image 1M
+    "$img" resize -q image 4M
+    reads longer_disk_has_zeros_in_place_of_a_backing_file_$compat qcow2 first 4M
+    "$img" resize -q --shrink image 1M && "$img" resize -q image 4M
+    reads disk_that_shrank_and_grew_$compat qcow2 first 4M
+done
+"$img" create -q -f qcow2 -b full.raw -F raw image 1M
+"$img" resize -q image 4M && "$img" amend -o compat=0.10 image
+reads older_version_keeps_zeros qcow2 first 4M
+
+# ---- an image that is full, cut short, or somebody else's
+
+head -c 1M /dev/urandom > first
+"$img" convert -O qcow2 first image && "$img" snapshot -c s1 image
+"$img" convert -l s1 -f qcow2 -O raw image whole && cmp -s whole first && echo "ok snapshot_of_a_full_image" || echo "not ok snapshot_of_a_full_image"
+head -c 192k first > three
+"$img" convert -O qcow2 three image && truncate -s -65536 image
+"$img" check -q -r leaks image > out 2>&1
+"$img" check image > out 2>&1
+grep -q 'refcount=0' out && echo "not ok counts_behind_the_end_are_kept: $(head -2 out)" || echo "ok counts_behind_the_end_are_kept"
+mkdir -p folder
+"$img" create -q -f qcow2 -o data_file=data.raw image 1M
+perl -pi -e 's/data\.raw/fat:dir\//' image # as long
+wrong image_names_no_folder_of_the_host "which is no file" 1 convert -f qcow2 -O raw image whole

@@ -22,6 +22,7 @@ static bool mode_of(const struct image_how *h, struct block_mode *m, struct erro
     block_options_free(&o);
     m->no_backing = h->no_backing;
     m->repair_none = h->repair_none;
+    m->no_io = h->no_io;
     return good;
 }
 

@@ -17,6 +17,7 @@ struct image_how {
     bool lets_write;      /* others may write to it meanwhile; they are ours */
     bool no_backing;      /* its backing file is not looked at */
     bool repair_none;     /* nothing is replayed */
+    bool no_io;           /* its data is not read: a file that has it may be missing */
     const char *snapshot; /* its content at that time; it cannot be written then */
 };
 

@@ -278,7 +278,7 @@ static int amend_it(const struct command_line *l, const json_t *o)
     struct image m;
     struct img_progress p;
     struct block_graph *g = block_graph_create();
-    int status = img_open_line(&m, g, l, &(struct image_how){.write = true, .no_backing = true});
+    int status = img_open_line(&m, g, l, &(struct image_how){.write = true});
     if (status == 0) {
         img_progress_begin(&p, command_given(l, IMG_PROGRESS));
         bool good = block_node_amend(m.node, o, &e);

@@ -246,7 +246,7 @@ static bool one_image(struct image_how *h, bool chain, json_t *all, char **next,
 {
     struct image m;
     struct block_graph *g = block_graph_create();
-    h->no_backing = h->repair_none = h->lets_write = true;
+    h->no_backing = h->repair_none = h->lets_write = h->no_io = true;
     json_t *facts = image_open(&m, g, h, e) ? tree_of(m.node, e) : NULL;
     *next = NULL;
     if (facts) {

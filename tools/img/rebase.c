@@ -31,13 +31,24 @@ static int read_some(struct block_node *n, uint64_t at, uint8_t *bytes, size_t l
     return some ? block_node_read(n, at, bytes, some) : 0;
 }
 
+/* Behind the end of the old backing file the image reads as zeros without a word: there only zeros
+ * that are written stay what they are when the image stands on another one. */
+static bool old_reaches(const struct rebase *r, uint64_t at)
+{
+    struct block_node *old = block_node_child(block_node_skip_filters(r->n), "backing");
+    return old && at < block_node_size(old);
+}
+
 static int take_over(const struct rebase *r, uint64_t at, const uint8_t *bytes, size_t length)
 {
-    if (block_is_zero(bytes, length)) {
+    if (old_reaches(r, at) && block_is_zero(bytes, length)) {
         return block_node_zero(r->n, at, length, 2 /* BLOCK_MAY_UNMAP */);
     }
-    return r->packed ? block_node_write_packed(r->n, at, bytes, length)
-                     : block_node_write(r->n, at, bytes, length, 0);
+    /* Subclusters may be a part of a cluster. */
+    const bool whole = at % r->unit == 0 &&
+                       (length == r->unit || at + length == block_node_size(r->n));
+    return r->packed && whole ? block_node_write_packed(r->n, at, bytes, length)
+                              : block_node_write(r->n, at, bytes, length, 0);
 }
 
 /* What shows through from the old backing file, and is not the same in the new one, is copied. */

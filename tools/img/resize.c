@@ -62,7 +62,7 @@ static int resize_run(const struct command_line *l)
     }
     one.name_count = 1;
     struct block_graph *g = block_graph_create();
-    int status = img_open_line(&m, g, &one, &(struct image_how){.write = true, .no_backing = true});
+    int status = img_open_line(&m, g, &one, &(struct image_how){.write = true});
     if (status == 0) {
         bool good = resize_it(l, m.node, l->names[1], &e);
         good = image_close(&m, good ? &e : NULL) && good;
