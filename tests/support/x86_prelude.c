@@ -69,8 +69,8 @@ static uint16_t any_selector(struct prelude *f)
                                                          : selectors[n];
 }
 
-/* A code segment and a PC in it: mostly this one, or that of another mode; of 16-bit code not 64-bit
- * code, from which this host does not always come back. */
+/* A code segment and a PC in it: mostly this one, or that of another mode; of 16-bit code not
+ * 64-bit code, from which this host does not always come back. */
 static uint16_t code_selector(struct prelude *f, uint64_t *pc)
 {
     static const uint16_t own[9] = {[2] = 0x07, [4] = 0x23, [8] = 0x33};

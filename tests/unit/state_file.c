@@ -241,7 +241,7 @@ static struct state_memory memory(void)
     struct error e = {""};
     uint8_t *bytes = os_map_ram(MEMORY, &e);
     CHECK(bytes);
-    return (struct state_memory){(char *)"ram", bytes, MEMORY};
+    return (struct state_memory){.name = (char *)"ram", .bytes = bytes, .size = MEMORY};
 }
 
 static bool save_memory(const struct state_memory *m, const char *path, struct error *e)
