@@ -56,6 +56,14 @@ const struct device_class acpi_sleep_class = {
     .flags = DEVICE_INTERNAL,
 };
 
+void acpi_power_button_describe(struct aml *a)
+{
+    aml_device(a, "PWRB");
+    aml_name_string(a, "_HID", "PNP0C0C");
+    aml_name_int(a, "_UID", 0);
+    aml_end(a);
+}
+
 void acpi_sleep_describe(struct aml *a)
 {
     aml_name(a, "\\_S5");

@@ -20,5 +20,7 @@ enum {
 
 /* The object \_S5: what to write to switch it off. */
 void acpi_sleep_describe(struct aml *a);
+/* The device of the power button, in \\_SB (4.8.2.2.1.2). */
+void acpi_power_button_describe(struct aml *a);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "hw/acpi/ged.h"
 #include "hw/acpi/pci.h"
+#include "hw/acpi/sleep.h"
 #include "hw/acpi/tables.h"
 #include "hw/arm/virt.h"
 #include "hw/firmware.h"
@@ -104,14 +105,6 @@ static void add_gpio(struct aml *a)
     aml_end(a);
 }
 
-static void add_power_button(struct aml *a)
-{
-    aml_device(a, "PWRB");
-    aml_name_string(a, "_HID", "PNP0C0C");
-    aml_name_int(a, "_UID", 0);
-    aml_end(a);
-}
-
 static uint32_t add_dsdt(struct acpi_tables *t, const struct machine *m)
 {
     struct aml a = {.depth = 0};
@@ -127,7 +120,7 @@ static uint32_t add_dsdt(struct acpi_tables *t, const struct machine *m)
     } else {
         add_gpio(&a);
     }
-    add_power_button(&a);
+    acpi_power_button_describe(&a);
     aml_end(&a);
     return acpi_add_code(t, "DSDT", 2, &a);
 }

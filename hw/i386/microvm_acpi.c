@@ -79,10 +79,7 @@ static uint32_t add_dsdt(struct acpi_tables *t, const struct machine *m)
     add_ports_device(&a, "FWCF", "QEMU0002", 0x510, 12, -1);
     add_virtio(&a, v);
     ged_describe(&a, MICROVM_GED, MICROVM_GED_GSI);
-    aml_device(&a, "PWRB");
-    aml_name_string(&a, "_HID", "PNP0C0C");
-    aml_name_int(&a, "_UID", 0);
-    aml_end(&a);
+    acpi_power_button_describe(&a);
     aml_end(&a);
     acpi_sleep_describe(&a);
     return acpi_add_code(t, "DSDT", 2, &a);

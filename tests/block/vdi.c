@@ -12,11 +12,7 @@
 
 TEST(bad_headers_are_refused_in_words)
 {
-    static const struct {
-        unsigned offset;
-        uint32_t value;
-        const char *says;
-    } bad[] = {
+    static const struct formats_bad bad[] = {
         {0x40, 1, "is not a vdi image"},
         {0x44, 0x10002, "version 1.2 is not supported"},
         {0x4c, 4, "differencing vdi image"},
@@ -31,12 +27,8 @@ TEST(bad_headers_are_refused_in_words)
         {0x154, 100, "multiples of 512"},
         {0x158, 512, "do not overlap"},
     };
-    for (size_t i = 0; i < array_len(bad); i++) {
-        struct error e = {{0}};
-        const char *path = formats_make("vdi", NULL, 4 * MIB);
-        formats_patch_le32(path, bad[i].offset, bad[i].value);
-        CHECK_MSG(formats_refuses("vdi", path, bad[i].says, &e), "%zu: %s", i, e.text);
-    }
+    struct error e = {{0}};
+    CHECK_MSG(formats_refuses_all("vdi", NULL, bad, array_len(bad), &e), "%s", e.text);
     formats_folder_drop();
 }
 

@@ -80,11 +80,7 @@ TEST(bad_descriptors_are_refused_in_words)
 
 TEST(bad_headers_are_refused_in_words)
 {
-    static const struct {
-        unsigned offset;
-        uint32_t value;
-        const char *says;
-    } bad[] = {
+    static const struct formats_bad bad[] = {
         {0, 7, "is not a vmdk image"},
         {4, 9, "vmdk version 9; 1 to 3 are accepted"},
         {16, 0x7fffffff, "2^54 are accepted"},
@@ -99,12 +95,8 @@ TEST(bad_headers_are_refused_in_words)
         {21 * 512, 0x7fffffff, "a grain table lies at"},
         {12, 0x7fffffff, "one in the file is accepted"},
     };
-    for (size_t i = 0; i < array_len(bad); i++) {
-        struct error e = {{0}};
-        const char *path = formats_make("vmdk", NULL, 4 * MIB);
-        formats_patch_le32(path, bad[i].offset, bad[i].value);
-        CHECK_MSG(formats_refuses("vmdk", path, bad[i].says, &e), "%zu: %s", i, e.text);
-    }
+    struct error e = {{0}};
+    CHECK_MSG(formats_refuses_all("vmdk", NULL, bad, array_len(bad), &e), "%s", e.text);
     formats_folder_drop();
 }
 

@@ -17,6 +17,7 @@
 #include "block/block.h"
 #include "block/vhdx.h"
 #include "block/vpc.h"
+#include "tests/support/folder.h"
 #include "tests/support/formats.h"
 #include "tests/support/recorder.h"
 #include "tests/test.h"
@@ -82,20 +83,6 @@ static const struct kind kinds[] = {
 
 /* ---- a good image, with something in it */
 
-static bool read_file(const char *path, uint8_t **bytes, size_t *n)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f || fseek(f, 0, SEEK_END) != 0) {
-        return false;
-    }
-    *n = (size_t)ftell(f);
-    *bytes = mem_alloc(*n);
-    rewind(f);
-    bool good = fread(*bytes, 1, *n, f) == *n;
-    fclose(f);
-    return good;
-}
-
 static void scribble(struct block_node *n, unsigned times)
 {
     uint8_t *bytes = mem_alloc(PIECE);
@@ -139,10 +126,10 @@ static void make_good(const struct kind *k, uint8_t **image, size_t *n)
         scribble(node, 12);
     }
     if (node && k->crashed) {
-        CHECK(block_node_flush(node) == 0 && read_file(path, image, n));
+        CHECK(block_node_flush(node) == 0 && folder_read_file(path, image, n));
     }
     block_node_close(node);
-    CHECK_MSG(node && (*image || read_file(path, image, n)), "%s: %s", k->format, e.text);
+    CHECK_MSG(node && (*image || folder_read_file(path, image, n)), "%s: %s", k->format, e.text);
     unlink(path);
     json_decref(o);
     block_graph_destroy(g);
@@ -290,7 +277,7 @@ TEST(changed_descriptors_are_refused_or_used)
     uint8_t *good = NULL;
     size_t n = 0;
     rng_seed(&rng, test_seed());
-    CHECK(read_file(path, &good, &n));
+    CHECK(folder_read_file(path, &good, &n));
     opened = refused = 0;
     for (unsigned round = 0; round < 300 * test_scale(); round++) {
         uint8_t *text = mem_dup(good, n);

@@ -158,6 +158,20 @@ static inline void fake_virt_free(struct machine *m)
     clock_destroy(c);
 }
 
+static void fake_power_request(struct power *p, enum power_request r)
+{
+    (void)p, (void)r;
+}
+
+static void fake_power_exit(struct power *p, int status)
+{
+    (void)p, (void)status;
+}
+
+/* Nothing follows when a guest asks for it. */
+__attribute__((unused)) static struct power fake_power = {.request = fake_power_request,
+                                                          .exit_status = fake_power_exit};
+
 #include "tests/hw/fake_x86.h"
 
 #endif

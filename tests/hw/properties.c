@@ -209,18 +209,6 @@ static const struct form {
 
 static const struct prop *board_props; /* those that are being tried */
 
-static void power_request(struct power *p, enum power_request r)
-{
-    (void)p, (void)r;
-}
-
-static void power_exit(struct power *p, int status)
-{
-    (void)p, (void)status;
-}
-
-static struct power power = {.request = power_request, .exit_status = power_exit};
-
 /* A board with that setting and with a device of the class, if it has none; NULL: refused. */
 static struct machine *build(const struct form *f, const struct setting *s,
                              const struct device_class *cls, struct error *e)
@@ -231,7 +219,7 @@ static struct machine *build(const struct form *f, const struct setting *s,
     m->config.ram_bytes = 4 << 20;
     /* Some contents: firmware is told of more. */
     m->config.bios = f->board == &virt_machine_class ? __FILE__ : NULL;
-    m->power = &power;
+    m->power = &fake_power;
     m->backends = (struct machine_backends){.drive = give_disk,
                                             .netdev = give_net,
                                             .chardev = give_line,

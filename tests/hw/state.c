@@ -102,18 +102,6 @@ static void plug(struct machine *m, const char *text)
     CHECK_MSG(device_create(d, &e), "%s: %s", name, e.text);
 }
 
-static void power_request(struct power *p, enum power_request r)
-{
-    (void)p, (void)r;
-}
-
-static void power_exit(struct power *p, int status)
-{
-    (void)p, (void)status;
-}
-
-static struct power power = {.request = power_request, .exit_status = power_exit};
-
 static void plug_all(struct machine *m, const char *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -132,7 +120,7 @@ static struct machine *board(const char *which)
     m->config.bios = pc ? NULL : __FILE__; /* with firmware virt has an event device */
     m->backends = (struct machine_backends){
         .drive = give_disk, .chardev = give_line, .fsdev = give_share};
-    m->power = &power;
+    m->power = &fake_power;
     CHECK(pc || machine_set(m, "gic-version", which, &e));
     CHECK_MSG(machine_build(m, &e), "%s", e.text);
     if (pc) {

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Folders that a test makes: folder.h. */
+/* Folders that a test makes, and files in them: folder.h. */
 #include "tests/support/folder.h"
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/mem.h"
 
 void folder_remove(int at, const char *name)
 {
@@ -23,4 +26,18 @@ void folder_remove(int at, const char *name)
         closedir(d);
     }
     unlinkat(at, name, AT_REMOVEDIR);
+}
+
+bool folder_read_file(const char *path, uint8_t **bytes, size_t *n)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f || fseek(f, 0, SEEK_END) != 0) {
+        return false;
+    }
+    *n = (size_t)ftell(f);
+    *bytes = mem_alloc(*n);
+    rewind(f);
+    bool good = fread(*bytes, 1, *n, f) == *n;
+    fclose(f);
+    return good;
 }

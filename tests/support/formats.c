@@ -218,6 +218,20 @@ bool formats_refuses(const char *format, const char *path, const char *says, str
     return says_so(opened, says, e);
 }
 
+bool formats_refuses_all(const char *format, const char *options, const struct formats_bad *bad,
+                         size_t n, struct error *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        const char *path = formats_make(format, options, 4 << 20);
+        formats_patch_le32(path, bad[i].offset, bad[i].value);
+        if (!formats_refuses(format, path, bad[i].says, e)) {
+            error_prefix(e, "%x at %u: ", bad[i].value, bad[i].offset);
+            return false;
+        }
+    }
+    return true;
+}
+
 bool formats_makes_not(const char *format, const char *options, const char *says, struct error *e)
 {
     char *path = mem_printf("%s/refused", formats_folder());

@@ -48,6 +48,14 @@ void formats_patch(const char *path, uint64_t offset, const void *bytes, size_t 
 void formats_patch_le32(const char *path, uint64_t offset, uint32_t v);
 /* Opening for writing is refused with words that have `says` in them. */
 bool formats_refuses(const char *format, const char *path, const char *says, struct error *e);
+/* Of fresh images in each of which one word is changed. False: the first that is not refused so. */
+struct formats_bad {
+    unsigned offset;
+    uint32_t value;
+    const char *says;
+};
+bool formats_refuses_all(const char *format, const char *options, const struct formats_bad *bad,
+                         size_t n, struct error *e);
 /* So is making an image by these options. */
 bool formats_makes_not(const char *format, const char *options, const char *says, struct error *e);
 /* What a check finds, and repairs. */

@@ -14,6 +14,7 @@
 #include "base/bits.h"
 #include "base/mem.h"
 #include "block/block.h"
+#include "tests/support/folder.h"
 
 #define LONGEST (300u << 10)
 
@@ -86,19 +87,11 @@ struct block_node *images_open(struct images *i, const char *format, const char 
 
 uint8_t *images_bytes(const struct images *i, const char *name, size_t *length)
 {
-    FILE *f = fopen(images_path(i, name), "rb");
-    if (!f || fseek(f, 0, SEEK_END) != 0) {
+    uint8_t *bytes;
+    if (!folder_read_file(images_path(i, name), &bytes, length)) {
         perror(name);
         abort();
     }
-    *length = (size_t)ftell(f);
-    uint8_t *bytes = mem_alloc(*length);
-    rewind(f);
-    if (fread(bytes, 1, *length, f) != *length) {
-        perror(name);
-        abort();
-    }
-    fclose(f);
     return bytes;
 }
 

@@ -15,6 +15,7 @@
 #include "base/rng.h"
 #include "block/block.h"
 #include "block/block_internal.h"
+#include "tests/support/folder.h"
 #include "tests/support/recorder.h"
 
 #define AT_ONCE 6 /* operations under way together */
@@ -62,20 +63,6 @@ static bool sector_is(const uint8_t *p, unsigned number, uint64_t sector)
 
 /* ---- the image */
 
-static bool read_file(const char *path, uint8_t **bytes, size_t *n)
-{
-    FILE *f = fopen(path, "rb");
-    if (!f || fseek(f, 0, SEEK_END) != 0) {
-        return false;
-    }
-    *n = (size_t)ftell(f);
-    *bytes = mem_alloc(*n);
-    rewind(f);
-    bool good = fread(*bytes, 1, *n, f) == *n;
-    fclose(f);
-    return good;
-}
-
 static bool make_image(struct run *u, struct error *e)
 {
     char path[] = "/var/tmp/dragoman-test.XXXXXX";
@@ -84,7 +71,8 @@ static bool make_image(struct run *u, struct error *e)
     close(fd);
     json_object_set_new(o, "size", json_integer((json_int_t)u->plan->disk_bytes));
     bool good = block_image_create(u->graph, u->plan->format, path, o, e) &&
-                (read_file(path, &u->start, &u->start_bytes) || error_set(e, "%s: unread", path));
+                (folder_read_file(path, &u->start, &u->start_bytes) ||
+                 error_set(e, "%s: unread", path));
     json_decref(o);
     unlink(path);
     return good;
