@@ -17,16 +17,10 @@ static void aes(struct x86_block *c, const struct x86_instr *i, enum ir_op op, e
     }
 }
 
-#define OF(kind, name, ...)                                                                        \
-    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
-    {                                                                                              \
-        (void)a;                                                                                   \
-        kind(c, i, __VA_ARGS__);                                                                   \
-    }
-OF(aes, aesenc, IR_aes_enc, IR_aes_mc)
-OF(aes, aesenclast, IR_aes_enc, IR_OP_COUNT)
-OF(aes, aesdec, IR_aes_dec, IR_aes_imc)
-OF(aes, aesdeclast, IR_aes_dec, IR_OP_COUNT)
+X86_BY(aes, aesenc, IR_aes_enc, IR_aes_mc)
+X86_BY(aes, aesenclast, IR_aes_enc, IR_OP_COUNT)
+X86_BY(aes, aesdec, IR_aes_dec, IR_aes_imc)
+X86_BY(aes, aesdeclast, IR_aes_dec, IR_OP_COUNT)
 
 void x86_aesimc(struct x86_block *c, const struct x86_instr *i, const struct x86_aesimc *a)
 {
@@ -200,11 +194,10 @@ static void sha(struct x86_block *c, const struct x86_instr *i, const struct ir_
         x86_put_vector(c, &i->op[0], ir_call(c->b, T_V128, row, x, y, z, (uint32_t)i->imm & 3));
     }
 }
-OF(sha, sha1rnds4, &row_sha1_rounds)
-OF(sha, sha1nexte, &row_sha1_next)
-OF(sha, sha1msg1, &row_sha1_message1)
-OF(sha, sha1msg2, &row_sha1_message2)
-OF(sha, sha256rnds2, &row_sha256_rounds)
-OF(sha, sha256msg1, &row_sha256_message1)
-OF(sha, sha256msg2, &row_sha256_message2)
-#undef OF
+X86_BY(sha, sha1rnds4, &row_sha1_rounds)
+X86_BY(sha, sha1nexte, &row_sha1_next)
+X86_BY(sha, sha1msg1, &row_sha1_message1)
+X86_BY(sha, sha1msg2, &row_sha1_message2)
+X86_BY(sha, sha256rnds2, &row_sha256_rounds)
+X86_BY(sha, sha256msg1, &row_sha256_message1)
+X86_BY(sha, sha256msg2, &row_sha256_message2)

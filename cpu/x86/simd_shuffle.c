@@ -51,28 +51,21 @@ static void unpack_high(struct x86_block *c, const struct x86_instr *i, enum ir_
     }
 }
 
-#define OF(kind, name, op, t)                                                                      \
-    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
-    {                                                                                              \
-        (void)a;                                                                                   \
-        kind(c, i, op, t);                                                                         \
-    }
-OF(pack, packsswb, IR_vsqxtn, T_I8X16)
-OF(pack, packuswb, IR_vsqxtun, T_I8X16)
-OF(pack, packssdw, IR_vsqxtn, T_I16X8)
-OF(unpack_low, punpcklbw, IR_vzip1, T_I8X16)
-OF(unpack_low, punpcklwd, IR_vzip1, T_I16X8)
-OF(unpack_low, punpckldq, IR_vzip1, T_I32X4)
-OF(unpack_low, punpcklqdq, IR_vzip1, T_I64X2)
-OF(unpack_low, unpcklps, IR_vzip1, T_I32X4)
-OF(unpack_low, unpcklpd, IR_vzip1, T_I64X2)
-OF(unpack_high, punpckhbw, IR_vzip2, T_I8X16)
-OF(unpack_high, punpckhwd, IR_vzip2, T_I16X8)
-OF(unpack_high, punpckhdq, IR_vzip2, T_I32X4)
-OF(unpack_high, punpckhqdq, IR_vzip2, T_I64X2)
-OF(unpack_high, unpckhps, IR_vzip2, T_I32X4)
-OF(unpack_high, unpckhpd, IR_vzip2, T_I64X2)
-#undef OF
+X86_BY(pack, packsswb, IR_vsqxtn, T_I8X16)
+X86_BY(pack, packuswb, IR_vsqxtun, T_I8X16)
+X86_BY(pack, packssdw, IR_vsqxtn, T_I16X8)
+X86_BY(unpack_low, punpcklbw, IR_vzip1, T_I8X16)
+X86_BY(unpack_low, punpcklwd, IR_vzip1, T_I16X8)
+X86_BY(unpack_low, punpckldq, IR_vzip1, T_I32X4)
+X86_BY(unpack_low, punpcklqdq, IR_vzip1, T_I64X2)
+X86_BY(unpack_low, unpcklps, IR_vzip1, T_I32X4)
+X86_BY(unpack_low, unpcklpd, IR_vzip1, T_I64X2)
+X86_BY(unpack_high, punpckhbw, IR_vzip2, T_I8X16)
+X86_BY(unpack_high, punpckhwd, IR_vzip2, T_I16X8)
+X86_BY(unpack_high, punpckhdq, IR_vzip2, T_I32X4)
+X86_BY(unpack_high, punpckhqdq, IR_vzip2, T_I64X2)
+X86_BY(unpack_high, unpckhps, IR_vzip2, T_I32X4)
+X86_BY(unpack_high, unpckhpd, IR_vzip2, T_I64X2)
 
 /* ---- shuffles by a constant: lane n is lane lanes[n] of x */
 

@@ -32,18 +32,12 @@ static void horizontal(struct x86_block *c, const struct x86_instr *i, enum ir_o
     }
 }
 
-#define OF(kind, name, ...)                                                                        \
-    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
-    {                                                                                              \
-        (void)a;                                                                                   \
-        kind(c, i, __VA_ARGS__);                                                                   \
-    }
-OF(horizontal, phaddw, IR_add, T_I16X8)
-OF(horizontal, phaddd, IR_add, T_I32X4)
-OF(horizontal, phaddsw, IR_ssadd, T_I16X8)
-OF(horizontal, phsubw, IR_sub, T_I16X8)
-OF(horizontal, phsubd, IR_sub, T_I32X4)
-OF(horizontal, phsubsw, IR_sssub, T_I16X8)
+X86_BY(horizontal, phaddw, IR_add, T_I16X8)
+X86_BY(horizontal, phaddd, IR_add, T_I32X4)
+X86_BY(horizontal, phaddsw, IR_ssadd, T_I16X8)
+X86_BY(horizontal, phsubw, IR_sub, T_I16X8)
+X86_BY(horizontal, phsubd, IR_sub, T_I32X4)
+X86_BY(horizontal, phsubsw, IR_sssub, T_I16X8)
 
 /* ---- lane by lane */
 
@@ -115,27 +109,27 @@ OP(umin)
 OP(umax)
 OP(mul)
 #undef OP
-OF(two, pmaddubsw, by_products, T_I16X8)
-OF(two, psignb, by_sign, T_I8X16)
-OF(two, psignw, by_sign, T_I16X8)
-OF(two, psignd, by_sign, T_I32X4)
-OF(two, pmulhrsw, by_rounded, T_I16X8)
-OF(two, pabsb, by_absolute, T_I8X16)
-OF(two, pabsw, by_absolute, T_I16X8)
-OF(two, pabsd, by_absolute, T_I32X4)
-OF(two, pmuldq, by_even, T_I64X2)
-OF(two, pcmpeqq, by_equal, T_I64X2)
-OF(two, pcmpgtq, by_greater, T_I64X2)
-OF(two, packusdw, by_pack, T_I16X8)
-OF(two, pminsb, by_smin, T_I8X16)
-OF(two, pminsd, by_smin, T_I32X4)
-OF(two, pminuw, by_umin, T_I16X8)
-OF(two, pminud, by_umin, T_I32X4)
-OF(two, pmaxsb, by_smax, T_I8X16)
-OF(two, pmaxsd, by_smax, T_I32X4)
-OF(two, pmaxuw, by_umax, T_I16X8)
-OF(two, pmaxud, by_umax, T_I32X4)
-OF(two, pmulld, by_mul, T_I32X4)
+X86_BY(two, pmaddubsw, by_products, T_I16X8)
+X86_BY(two, psignb, by_sign, T_I8X16)
+X86_BY(two, psignw, by_sign, T_I16X8)
+X86_BY(two, psignd, by_sign, T_I32X4)
+X86_BY(two, pmulhrsw, by_rounded, T_I16X8)
+X86_BY(two, pabsb, by_absolute, T_I8X16)
+X86_BY(two, pabsw, by_absolute, T_I16X8)
+X86_BY(two, pabsd, by_absolute, T_I32X4)
+X86_BY(two, pmuldq, by_even, T_I64X2)
+X86_BY(two, pcmpeqq, by_equal, T_I64X2)
+X86_BY(two, pcmpgtq, by_greater, T_I64X2)
+X86_BY(two, packusdw, by_pack, T_I16X8)
+X86_BY(two, pminsb, by_smin, T_I8X16)
+X86_BY(two, pminsd, by_smin, T_I32X4)
+X86_BY(two, pminuw, by_umin, T_I16X8)
+X86_BY(two, pminud, by_umin, T_I32X4)
+X86_BY(two, pmaxsb, by_smax, T_I8X16)
+X86_BY(two, pmaxsd, by_smax, T_I32X4)
+X86_BY(two, pmaxuw, by_umax, T_I16X8)
+X86_BY(two, pmaxud, by_umax, T_I32X4)
+X86_BY(two, pmulld, by_mul, T_I32X4)
 
 /* ---- bytes */
 
@@ -190,9 +184,9 @@ static void blend(struct x86_block *c, const struct x86_instr *i, unsigned bytes
         choose(c, i, x86_vconst(c, half[0], half[1]));
     }
 }
-OF(blend, blendps, 4)
-OF(blend, blendpd, 8)
-OF(blend, pblendw, 2)
+X86_BY(blend, blendps, 4)
+X86_BY(blend, blendpd, 8)
+X86_BY(blend, pblendw, 2)
 
 /* By the sign bits of XMM0. */
 static void blend_by_signs(struct x86_block *c, const struct x86_instr *i, ir_type t)
@@ -202,9 +196,9 @@ static void blend_by_signs(struct x86_block *c, const struct x86_instr *i, ir_ty
         choose(c, i, ir_v2(c->b, IR_vcmp, t, ir_get(c->b, X86_REG_XMM), zero, IR_SLT));
     }
 }
-OF(blend_by_signs, pblendvb, T_I8X16)
-OF(blend_by_signs, blendvps, T_I32X4)
-OF(blend_by_signs, blendvpd, T_I64X2)
+X86_BY(blend_by_signs, pblendvb, T_I8X16)
+X86_BY(blend_by_signs, blendvps, T_I32X4)
+X86_BY(blend_by_signs, blendvpd, T_I64X2)
 
 /* ---- extensions */
 
@@ -220,18 +214,18 @@ static void extend(struct x86_block *c, const struct x86_instr *i, enum ir_op op
     }
 }
 #define TYPES(...) ((const ir_type[3]){__VA_ARGS__})
-OF(extend, pmovsxbw, IR_vsxtl, TYPES(T_I16X8))
-OF(extend, pmovsxbd, IR_vsxtl, TYPES(T_I16X8, T_I32X4))
-OF(extend, pmovsxbq, IR_vsxtl, TYPES(T_I16X8, T_I32X4, T_I64X2))
-OF(extend, pmovsxwd, IR_vsxtl, TYPES(T_I32X4))
-OF(extend, pmovsxwq, IR_vsxtl, TYPES(T_I32X4, T_I64X2))
-OF(extend, pmovsxdq, IR_vsxtl, TYPES(T_I64X2))
-OF(extend, pmovzxbw, IR_vuxtl, TYPES(T_I16X8))
-OF(extend, pmovzxbd, IR_vuxtl, TYPES(T_I16X8, T_I32X4))
-OF(extend, pmovzxbq, IR_vuxtl, TYPES(T_I16X8, T_I32X4, T_I64X2))
-OF(extend, pmovzxwd, IR_vuxtl, TYPES(T_I32X4))
-OF(extend, pmovzxwq, IR_vuxtl, TYPES(T_I32X4, T_I64X2))
-OF(extend, pmovzxdq, IR_vuxtl, TYPES(T_I64X2))
+X86_BY(extend, pmovsxbw, IR_vsxtl, TYPES(T_I16X8))
+X86_BY(extend, pmovsxbd, IR_vsxtl, TYPES(T_I16X8, T_I32X4))
+X86_BY(extend, pmovsxbq, IR_vsxtl, TYPES(T_I16X8, T_I32X4, T_I64X2))
+X86_BY(extend, pmovsxwd, IR_vsxtl, TYPES(T_I32X4))
+X86_BY(extend, pmovsxwq, IR_vsxtl, TYPES(T_I32X4, T_I64X2))
+X86_BY(extend, pmovsxdq, IR_vsxtl, TYPES(T_I64X2))
+X86_BY(extend, pmovzxbw, IR_vuxtl, TYPES(T_I16X8))
+X86_BY(extend, pmovzxbd, IR_vuxtl, TYPES(T_I16X8, T_I32X4))
+X86_BY(extend, pmovzxbq, IR_vuxtl, TYPES(T_I16X8, T_I32X4, T_I64X2))
+X86_BY(extend, pmovzxwd, IR_vuxtl, TYPES(T_I32X4))
+X86_BY(extend, pmovzxwq, IR_vuxtl, TYPES(T_I32X4, T_I64X2))
+X86_BY(extend, pmovzxdq, IR_vuxtl, TYPES(T_I64X2))
 #undef TYPES
 
 void x86_movntdqa(struct x86_block *c, const struct x86_instr *i, const struct x86_movntdqa *a)
@@ -256,9 +250,9 @@ static void extract(struct x86_block *c, const struct x86_instr *i, unsigned byt
         }
     }
 }
-OF(extract, pextrb, 1)
-OF(extract, extractps, 4)
-OF(extract, pextrd, a->dst.bytes)
+X86_BY(extract, pextrb, 1)
+X86_BY(extract, extractps, 4)
+X86_BY(extract, pextrd, a->dst.bytes)
 
 static void insert(struct x86_block *c, const struct x86_instr *i, unsigned bytes)
 {
@@ -269,8 +263,8 @@ static void insert(struct x86_block *c, const struct x86_instr *i, unsigned byte
         x86_put_vector(c, &i->op[0], ir_vset(c->b, types[log2_floor(bytes)], x, n, v));
     }
 }
-OF(insert, pinsrb, 1)
-OF(insert, pinsrd, a->src.bytes)
+X86_BY(insert, pinsrb, 1)
+X86_BY(insert, pinsrd, a->src.bytes)
 
 void x86_insertps(struct x86_block *c, const struct x86_instr *i, const struct x86_insertps *a)
 {
@@ -335,10 +329,10 @@ static void round_scalar(struct x86_block *c, const struct x86_instr *i, ir_type
         x86_put_vector(c, &i->op[0], x86_with_low(c, x86_vector(c, i, &i->op[0]), r));
     }
 }
-OF(round_lanes, roundps, T_F32X4)
-OF(round_lanes, roundpd, T_F64X2)
-OF(round_scalar, roundss, T_F32)
-OF(round_scalar, roundsd, T_F64)
+X86_BY(round_lanes, roundps, T_F32X4)
+X86_BY(round_lanes, roundpd, T_F64X2)
+X86_BY(round_scalar, roundss, T_F32)
+X86_BY(round_scalar, roundsd, T_F64)
 
 /* ---- dot products: bits 4 up choose products, bits 0 up where the sum goes */
 
@@ -375,9 +369,8 @@ static void dot(struct x86_block *c, const struct x86_instr *i, ir_type t)
     }
     x86_put_vector(c, &i->op[0], r);
 }
-OF(dot, dpps, T_F32X4)
-OF(dot, dppd, T_F64X2)
-#undef OF
+X86_BY(dot, dpps, T_F32X4)
+X86_BY(dot, dppd, T_F64X2)
 
 /* ---- by functions */
 

@@ -33,17 +33,11 @@ static void scalar(struct x86_block *c, const struct x86_instr *i, enum ir_op op
     }
 }
 
-#define OF(kind, name, op, t)                                                                      \
-    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
-    {                                                                                              \
-        (void)a;                                                                                   \
-        kind(c, i, op, t);                                                                         \
-    }
 #define FOUR(name, op)                                                                             \
-    OF(packed, name##ps, op, T_F32X4)                                                              \
-    OF(packed, name##pd, op, T_F64X2)                                                              \
-    OF(scalar, name##ss, op, T_F32)                                                                \
-    OF(scalar, name##sd, op, T_F64)
+    X86_BY(packed, name##ps, op, T_F32X4)                                                          \
+    X86_BY(packed, name##pd, op, T_F64X2)                                                          \
+    X86_BY(scalar, name##ss, op, T_F32)                                                            \
+    X86_BY(scalar, name##sd, op, T_F64)
 FOUR(add, IR_fadd)
 FOUR(sub, IR_fsub)
 FOUR(mul, IR_fmul)
@@ -67,10 +61,10 @@ static void horizontal(struct x86_block *c, const struct x86_instr *i, enum ir_o
         x86_put_vector(c, &i->op[0], r);
     }
 }
-OF(horizontal, haddps, IR_fadd, T_F32X4)
-OF(horizontal, haddpd, IR_fadd, T_F64X2)
-OF(horizontal, hsubps, IR_fsub, T_F32X4)
-OF(horizontal, hsubpd, IR_fsub, T_F64X2)
+X86_BY(horizontal, haddps, IR_fadd, T_F32X4)
+X86_BY(horizontal, haddpd, IR_fadd, T_F64X2)
+X86_BY(horizontal, hsubps, IR_fsub, T_F32X4)
+X86_BY(horizontal, hsubpd, IR_fsub, T_F64X2)
 
 /* Lanes with even numbers are subtracted, others added: one by one, or flags would be raised by
  * what is not a result. */
@@ -91,8 +85,8 @@ static void alternate(struct x86_block *c, const struct x86_instr *i, enum ir_op
         x86_put_vector(c, &i->op[0], r);
     }
 }
-OF(alternate, addsubps, IR_fadd, T_F32X4)
-OF(alternate, addsubpd, IR_fadd, T_F64X2)
+X86_BY(alternate, addsubps, IR_fadd, T_F32X4)
+X86_BY(alternate, addsubpd, IR_fadd, T_F64X2)
 
 /* ---- square roots */
 
@@ -117,10 +111,10 @@ static void scalar_root(struct x86_block *c, const struct x86_instr *i, enum ir_
         x86_put_vector(c, &i->op[0], x86_with_low(c, x86_vector(c, i, &i->op[0]), r));
     }
 }
-OF(packed_root, sqrtps, IR_fsqrt, T_F32X4)
-OF(packed_root, sqrtpd, IR_fsqrt, T_F64X2)
-OF(scalar_root, sqrtss, IR_fsqrt, T_F32)
-OF(scalar_root, sqrtsd, IR_fsqrt, T_F64)
+X86_BY(packed_root, sqrtps, IR_fsqrt, T_F32X4)
+X86_BY(packed_root, sqrtpd, IR_fsqrt, T_F64X2)
+X86_BY(scalar_root, sqrtss, IR_fsqrt, T_F32)
+X86_BY(scalar_root, sqrtsd, IR_fsqrt, T_F64)
 
 /* ---- estimates: by software, within the manual's 1.5 / 4096; they raise no flags */
 
@@ -177,10 +171,10 @@ static void estimates(struct x86_block *c, const struct x86_instr *i, bool is_sc
     }
     x86_put_vector(c, &i->op[0], r);
 }
-OF(estimates, rcpps, false, false)
-OF(estimates, rcpss, true, false)
-OF(estimates, rsqrtps, false, true)
-OF(estimates, rsqrtss, true, true)
+X86_BY(estimates, rcpps, false, false)
+X86_BY(estimates, rcpss, true, false)
+X86_BY(estimates, rsqrtps, false, true)
+X86_BY(estimates, rsqrtss, true, true)
 
 /* ---- comparisons */
 
@@ -235,16 +229,10 @@ static void compare_scalar(struct x86_block *c, const struct x86_instr *i, ir_ty
     }
 }
 
-#define COMPARE(kind, name, t)                                                                     \
-    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
-    {                                                                                              \
-        (void)a;                                                                                   \
-        kind(c, i, t);                                                                             \
-    }
-COMPARE(compare_packed, cmpps, T_F32X4)
-COMPARE(compare_packed, cmppd, T_F64X2)
-COMPARE(compare_scalar, cmpss, T_F32)
-COMPARE(compare_scalar, cmpsd, T_F64)
+X86_BY(compare_packed, cmpps, T_F32X4)
+X86_BY(compare_packed, cmppd, T_F64X2)
+X86_BY(compare_scalar, cmpss, T_F32)
+X86_BY(compare_scalar, cmpsd, T_F64)
 
 /* Z, P, C: unordered all, less C, equal Z. */
 static void compare_flags(struct x86_block *c, const struct x86_instr *i, ir_type t,
@@ -265,10 +253,10 @@ static void compare_flags(struct x86_block *c, const struct x86_instr *i, ir_typ
             c, x86_flags_set(c, x86_flags_set(c, f, X86_PACK_CF, below), X86_PACK_ZF, equal));
     }
 }
-OF(compare_flags, ucomiss, T_F32, false)
-OF(compare_flags, ucomisd, T_F64, false)
-OF(compare_flags, comiss, T_F32, true)
-OF(compare_flags, comisd, T_F64, true)
+X86_BY(compare_flags, ucomiss, T_F32, false)
+X86_BY(compare_flags, ucomisd, T_F64, false)
+X86_BY(compare_flags, comiss, T_F32, true)
+X86_BY(compare_flags, comisd, T_F64, true)
 
 /* ---- logic */
 
@@ -280,17 +268,15 @@ static void logic(struct x86_block *c, const struct x86_instr *i, enum ir_op op)
         x86_put_vector(c, &i->op[0], x86_v2(c, op, T_V128, not ? y : x, not ? x : y));
     }
 }
-COMPARE(logic, andps, IR_and)
-COMPARE(logic, andpd, IR_and)
-COMPARE(logic, andnps, IR_andn)
-COMPARE(logic, andnpd, IR_andn)
-COMPARE(logic, orps, IR_or)
-COMPARE(logic, orpd, IR_or)
-COMPARE(logic, xorps, IR_xor)
-COMPARE(logic, xorpd, IR_xor)
-COMPARE(logic, pand, IR_and)
-COMPARE(logic, pandn, IR_andn)
-COMPARE(logic, por, IR_or)
-COMPARE(logic, pxor, IR_xor)
-#undef COMPARE
-#undef OF
+X86_BY(logic, andps, IR_and)
+X86_BY(logic, andpd, IR_and)
+X86_BY(logic, andnps, IR_andn)
+X86_BY(logic, andnpd, IR_andn)
+X86_BY(logic, orps, IR_or)
+X86_BY(logic, orpd, IR_or)
+X86_BY(logic, xorps, IR_xor)
+X86_BY(logic, xorpd, IR_xor)
+X86_BY(logic, pand, IR_and)
+X86_BY(logic, pandn, IR_andn)
+X86_BY(logic, por, IR_or)
+X86_BY(logic, pxor, IR_xor)

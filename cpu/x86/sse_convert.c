@@ -66,20 +66,14 @@ static void change_precision(struct x86_block *c, const struct x86_instr *i, ir_
     }
 }
 
-#define OF(kind, name, ...)                                                                        \
-    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
-    {                                                                                              \
-        (void)a;                                                                                   \
-        kind(c, i, __VA_ARGS__);                                                                   \
-    }
-OF(from_general, cvtsi2ss, T_F32)
-OF(from_general, cvtsi2sd, T_F64)
-OF(to_general, cvtss2si, T_F32, IR_RDYN)
-OF(to_general, cvtsd2si, T_F64, IR_RDYN)
-OF(to_general, cvttss2si, T_F32, IR_RTZ)
-OF(to_general, cvttsd2si, T_F64, IR_RTZ)
-OF(change_precision, cvtss2sd, T_F32, T_F64)
-OF(change_precision, cvtsd2ss, T_F64, T_F32)
+X86_BY(from_general, cvtsi2ss, T_F32)
+X86_BY(from_general, cvtsi2sd, T_F64)
+X86_BY(to_general, cvtss2si, T_F32, IR_RDYN)
+X86_BY(to_general, cvtsd2si, T_F64, IR_RDYN)
+X86_BY(to_general, cvttss2si, T_F32, IR_RTZ)
+X86_BY(to_general, cvttsd2si, T_F64, IR_RTZ)
+X86_BY(change_precision, cvtss2sd, T_F32, T_F64)
+X86_BY(change_precision, cvtsd2ss, T_F64, T_F32)
 
 /* ---- lanes of 32 bits */
 
@@ -94,9 +88,9 @@ static void lanes_convert(struct x86_block *c, const struct x86_instr *i, enum i
         x86_put_vector(c, &i->op[0], r);
     }
 }
-OF(lanes_convert, cvtdq2ps, IR_vitof, IR_RDYN)
-OF(lanes_convert, cvtps2dq, IR_vftoi, IR_RDYN)
-OF(lanes_convert, cvttps2dq, IR_vftoi, IR_RTZ)
+X86_BY(lanes_convert, cvtdq2ps, IR_vitof, IR_RDYN)
+X86_BY(lanes_convert, cvtps2dq, IR_vftoi, IR_RDYN)
+X86_BY(lanes_convert, cvttps2dq, IR_vftoi, IR_RTZ)
 
 /* ---- two lanes, of which one side has 64 bits or both have 32; the upper half of the result is 0
  * if it is not used. Into half of a register that keeps the other: CVTPI2PS. */
@@ -123,15 +117,14 @@ static void two_lanes(struct x86_block *c, const struct x86_instr *i, ir_type fr
     const ir_val r = keeps ? x86_with_low(c, under, low) : under;
     x86_put_vector(c, dst, ir_vset(b, x86_lanes(to), r, 1, high));
 }
-OF(two_lanes, cvtps2pd, T_F32, T_F64, 0)
-OF(two_lanes, cvtpd2ps, T_F64, T_F32, 0)
-OF(two_lanes, cvtdq2pd, T_I32, T_F64, 0)
-OF(two_lanes, cvtpd2dq, T_F64, T_I32, IR_RDYN)
-OF(two_lanes, cvttpd2dq, T_F64, T_I32, IR_RTZ)
-OF(two_lanes, cvtpi2ps, T_I32, T_F32, 0)
-OF(two_lanes, cvtpi2pd, T_I32, T_F64, 0)
-OF(two_lanes, cvtps2pi, T_F32, T_I32, IR_RDYN)
-OF(two_lanes, cvttps2pi, T_F32, T_I32, IR_RTZ)
-OF(two_lanes, cvtpd2pi, T_F64, T_I32, IR_RDYN)
-OF(two_lanes, cvttpd2pi, T_F64, T_I32, IR_RTZ)
-#undef OF
+X86_BY(two_lanes, cvtps2pd, T_F32, T_F64, 0)
+X86_BY(two_lanes, cvtpd2ps, T_F64, T_F32, 0)
+X86_BY(two_lanes, cvtdq2pd, T_I32, T_F64, 0)
+X86_BY(two_lanes, cvtpd2dq, T_F64, T_I32, IR_RDYN)
+X86_BY(two_lanes, cvttpd2dq, T_F64, T_I32, IR_RTZ)
+X86_BY(two_lanes, cvtpi2ps, T_I32, T_F32, 0)
+X86_BY(two_lanes, cvtpi2pd, T_I32, T_F64, 0)
+X86_BY(two_lanes, cvtps2pi, T_F32, T_I32, IR_RDYN)
+X86_BY(two_lanes, cvttps2pi, T_F32, T_I32, IR_RTZ)
+X86_BY(two_lanes, cvtpd2pi, T_F64, T_I32, IR_RDYN)
+X86_BY(two_lanes, cvttpd2pi, T_F64, T_I32, IR_RTZ)

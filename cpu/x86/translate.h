@@ -133,4 +133,12 @@ extern const struct ir_call x86_row_lmsw, x86_row_clts;
     static const struct ir_call row_##name_ = {                                                    \
         .name = "x86_" #name_, .fn = (void (*)(void))(do_##name_), .class = (class_)}
 
+/* Instruction `name` is what the function `kind` makes of it and of what follows here. */
+#define X86_BY(kind, name, ...)                                                                    \
+    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
+    {                                                                                              \
+        (void)a;                                                                                   \
+        kind(c, i, __VA_ARGS__);                                                                   \
+    }
+
 #endif

@@ -700,29 +700,23 @@ static void to_register(struct x86_block *c, const struct x86_instr *i, uint32_t
     }
 }
 
-#define OF(kind, name, ...)                                                                        \
-    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
-    {                                                                                              \
-        (void)a;                                                                                   \
-        kind(c, i, __VA_ARGS__);                                                                   \
-    }
 #define ARITH(name, op, to)                                                                        \
-    OF(by_source, name, op, false)                                                                 \
-    OF(by_source, name##_st, op, false)                                                            \
-    OF(to_register, name##_to, to, 0)                                                              \
-    OF(to_register, name##p, to, 1)
+    X86_BY(by_source, name, op, false)                                                             \
+    X86_BY(by_source, name##_st, op, false)                                                        \
+    X86_BY(to_register, name##_to, to, 0)                                                          \
+    X86_BY(to_register, name##p, to, 1)
 ARITH(fadd, 0, 0)
 ARITH(fmul, 1, 1)
 ARITH(fsub, 4, 4)
 ARITH(fsubr, 5, 5)
 ARITH(fdiv, 6, 6)
 ARITH(fdivr, 7, 7)
-OF(by_source, fiadd, 0, true)
-OF(by_source, fimul, 1, true)
-OF(by_source, fisub, 4, true)
-OF(by_source, fisubr, 5, true)
-OF(by_source, fidiv, 6, true)
-OF(by_source, fidivr, 7, true)
+X86_BY(by_source, fiadd, 0, true)
+X86_BY(by_source, fimul, 1, true)
+X86_BY(by_source, fisub, 4, true)
+X86_BY(by_source, fisubr, 5, true)
+X86_BY(by_source, fidiv, 6, true)
+X86_BY(by_source, fidivr, 7, true)
 
 static void compare(struct x86_block *c, const struct x86_instr *i, uint32_t how, bool integer)
 {
@@ -744,18 +738,18 @@ static void compare(struct x86_block *c, const struct x86_instr *i, uint32_t how
     x86_put_flags(c, ir_flags_from(b, ir_trunc(b, T_I32, f)));
 }
 #define POPS(n) ((n) << A_POP_SHIFT)
-OF(compare, fcom, 0, false)
-OF(compare, fcomp, POPS(1u), false)
-OF(compare, fcompp, POPS(2u), false)
-OF(compare, fucom, A_QUIET, false)
-OF(compare, fucomp, A_QUIET | POPS(1u), false)
-OF(compare, fucompp, A_QUIET | POPS(2u), false)
-OF(compare, ficom, 0, true)
-OF(compare, ficomp, POPS(1u), true)
-OF(compare, fcomi, A_EFLAGS, false)
-OF(compare, fcomip, A_EFLAGS | POPS(1u), false)
-OF(compare, fucomi, A_EFLAGS | A_QUIET, false)
-OF(compare, fucomip, A_EFLAGS | A_QUIET | POPS(1u), false)
+X86_BY(compare, fcom, 0, false)
+X86_BY(compare, fcomp, POPS(1u), false)
+X86_BY(compare, fcompp, POPS(2u), false)
+X86_BY(compare, fucom, A_QUIET, false)
+X86_BY(compare, fucomp, A_QUIET | POPS(1u), false)
+X86_BY(compare, fucompp, A_QUIET | POPS(2u), false)
+X86_BY(compare, ficom, 0, true)
+X86_BY(compare, ficomp, POPS(1u), true)
+X86_BY(compare, fcomi, A_EFLAGS, false)
+X86_BY(compare, fcomip, A_EFLAGS | POPS(1u), false)
+X86_BY(compare, fucomi, A_EFLAGS | A_QUIET, false)
+X86_BY(compare, fucomip, A_EFLAGS | A_QUIET | POPS(1u), false)
 
 static void by_function(struct x86_block *c, const struct x86_instr *i, const struct ir_call *row,
                         uint32_t op)
@@ -765,22 +759,21 @@ static void by_function(struct x86_block *c, const struct x86_instr *i, const st
         call(c, row, IR_NONE, op);
     }
 }
-OF(by_function, fchs, &row_unary, U_CHS)
-OF(by_function, fabs, &row_unary, U_ABS)
-OF(by_function, ftst, &row_unary, U_TST)
-OF(by_function, fxam, &row_unary, U_XAM)
-OF(by_function, fsqrt, &row_unary, U_SQRT)
-OF(by_function, frndint, &row_unary, U_RNDINT)
-OF(by_function, f2xm1, &row_unary, U_2XM1)
-OF(by_function, fsin, &row_unary, U_SIN)
-OF(by_function, fcos, &row_unary, U_COS)
-OF(by_function, fptan, &row_unary, U_TAN)
-OF(by_function, fsincos, &row_unary, U_SINCOS)
-OF(by_function, fxtract, &row_unary, U_XTRACT)
-OF(by_function, fyl2x, &row_binary, B_YL2X)
-OF(by_function, fyl2xp1, &row_binary, B_YL2XP1)
-OF(by_function, fpatan, &row_binary, B_PATAN)
-OF(by_function, fscale, &row_binary, B_SCALE)
-OF(by_function, fprem, &row_binary, B_PREM)
-OF(by_function, fprem1, &row_binary, B_PREM1)
-#undef OF
+X86_BY(by_function, fchs, &row_unary, U_CHS)
+X86_BY(by_function, fabs, &row_unary, U_ABS)
+X86_BY(by_function, ftst, &row_unary, U_TST)
+X86_BY(by_function, fxam, &row_unary, U_XAM)
+X86_BY(by_function, fsqrt, &row_unary, U_SQRT)
+X86_BY(by_function, frndint, &row_unary, U_RNDINT)
+X86_BY(by_function, f2xm1, &row_unary, U_2XM1)
+X86_BY(by_function, fsin, &row_unary, U_SIN)
+X86_BY(by_function, fcos, &row_unary, U_COS)
+X86_BY(by_function, fptan, &row_unary, U_TAN)
+X86_BY(by_function, fsincos, &row_unary, U_SINCOS)
+X86_BY(by_function, fxtract, &row_unary, U_XTRACT)
+X86_BY(by_function, fyl2x, &row_binary, B_YL2X)
+X86_BY(by_function, fyl2xp1, &row_binary, B_YL2XP1)
+X86_BY(by_function, fpatan, &row_binary, B_PATAN)
+X86_BY(by_function, fscale, &row_binary, B_SCALE)
+X86_BY(by_function, fprem, &row_binary, B_PREM)
+X86_BY(by_function, fprem1, &row_binary, B_PREM1)
