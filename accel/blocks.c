@@ -520,6 +520,18 @@ static struct block *publish(struct vcpu *v, struct block *blk, const struct pla
     return blk;
 }
 
+static void unlink_block(struct tcg *a, struct block *b)
+{
+    for (struct link *l = b->in; l;) {
+        struct link *next = l->next_in;
+        host_unlink(a->host, l);
+        l->to = NULL;
+        l->next_in = NULL;
+        l = next;
+    }
+    b->in = NULL;
+}
+
 /* Under the translate lock, which may be given away meanwhile. */
 static struct block *translate(struct vcpu *v, const struct place *p)
 {
@@ -538,6 +550,9 @@ static struct block *translate(struct vcpu *v, const struct place *p)
     /* Of a page that is not tracked as it is not of one memory, it serves once. */
     if (b && kept && all) {
         b = publish(v, b, p, &m);
+    }
+    if (b && !b->valid && a->host) {
+        unlink_block(a, b); /* it serves once, and nobody would end a loop in itself */
     }
     for (unsigned n = 0; n < 2; n++) {
         if (m.page[n]) {
@@ -810,18 +825,6 @@ void block_forget_short(struct tcg *a)
 }
 
 /* ---- invalidation */
-
-static void unlink_block(struct tcg *a, struct block *b)
-{
-    for (struct link *l = b->in; l;) {
-        struct link *next = l->next_in;
-        host_unlink(a->host, l);
-        l->to = NULL;
-        l->next_in = NULL;
-        l = next;
-    }
-    b->in = NULL;
-}
 
 /* One block's entries, or with NULL all. A movable one is at the same place of any page. */
 static void forget_jumps(struct tcg *a, const struct block *b)

@@ -295,7 +295,7 @@ enum accel_round tcg_run(struct vcpu *v)
         v->cls->take_interrupt(v);
         atomic_store(&v->halted, false);
     }
-    if (!atomic_load(&v->halted)) {
+    if (!atomic_load(&v->halted) && !atomic_load(&v->powered_off)) { /* INIT may switch it off */
         work_make_room(v);
         work_enter_guest(v);
         run_on(v);

@@ -45,6 +45,10 @@ int bat_find_end(struct bat *b)
 
 /* ---- findings */
 
+/* A small file with a hole for a table can have any number of blocks, all of them wrong. */
+#define PLACED_MAX (1u << 26) /* 64T of 1 MiB each */
+#define SAID_MAX 10000u
+
 struct placed {
     uint64_t place, block;
 };
@@ -59,17 +63,18 @@ struct look {
     uint64_t *bad; /* blocks that can lie nowhere */
     size_t bad_count, bad_room;
     bool no_memory;
+    unsigned said;
 };
 
-__attribute__((format(printf, 3, 4))) static void say(const struct look *l, bool error,
-                                                      const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void say(struct look *l, bool error, const char *fmt,
+                                                      ...)
 {
     va_list ap;
-    if (l->c->say) {
+    if (l->c->say && l->said < SAID_MAX) {
         va_start(ap, fmt);
         char *text = mem_vprintf(fmt, ap);
         va_end(ap);
-        l->c->say(l->c->opaque, error, text);
+        l->c->say(l->c->opaque, error, ++l->said < SAID_MAX ? text : "more is not told");
         mem_free(text);
     }
 }
@@ -81,7 +86,7 @@ static bool more(void **list, size_t count, size_t *room, size_t size)
         return true;
     }
     const size_t wanted = *room ? 2 * *room : 64;
-    void *grown = mem_try_array(wanted, size);
+    void *grown = wanted <= PLACED_MAX ? mem_try_array(wanted, size) : NULL;
     if (!grown) {
         return false;
     }

@@ -194,6 +194,8 @@ struct block_driver {
                         struct error *e);
     /* Drops all that the image holds, so that its backing file shows through. */
     int (*make_empty)(struct block_node *n);
+    /* The backing file was written, and has what the image has. */
+    int (*committed)(struct block_node *n);
     int64_t (*allocated)(struct block_node *n); /* protocols: bytes of the host, or -1 */
     /* Protocols: what is done and let be done has changed; false keeps it as it was. */
     bool (*permit)(struct block_node *n, unsigned does, unsigned lets, struct error *e);

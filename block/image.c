@@ -426,6 +426,9 @@ static bool commit_into(const struct commit *c, struct error *e)
     if (status == 0 && c->depth == 1 && top->driver->make_empty && top->mode.write) {
         status = top->driver->make_empty(top);
     }
+    if (status == 0 && c->depth == 1 && top->driver->committed && top->mode.write) {
+        status = top->driver->committed(top);
+    }
     return status == 0 || error_set(e, "%s: %s", block_node_file(top), strerror(-status));
 }
 

@@ -49,7 +49,7 @@ struct block_mode {
     bool no_flush;     /* a flush does nothing */
     bool discard;      /* discards give room back */
     bool no_lock;      /* the image is not locked against other programs */
-    bool repair_none;  /* open as it is: no journal is replayed, nothing is marked */
+    bool repair_none;  /* open as it is: no journal but vhdx's is replayed, nothing marked */
     bool no_backing;   /* for looking at one image: its backing file is not opened */
     bool no_io;        /* for looking at one image: its data file may be missing */
     unsigned char aio; /* enum block_aio */

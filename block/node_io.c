@@ -104,10 +104,11 @@ int block_node_look(struct block_node *n, uint64_t offset, uint64_t bytes, bool 
 
 /* ---- reading */
 
-static int read_backing(struct block_node *n, uint64_t offset, const struct iovec *iov,
-                        unsigned count, uint64_t bytes)
+/* Zeros stand behind the node's end. NULL: it has none but these. */
+static int read_padded(struct block_node *n, uint64_t offset, const struct iovec *iov,
+                       unsigned count, uint64_t bytes)
 {
-    const uint64_t size = n->backing ? block_node_size(n->backing) : 0;
+    const uint64_t size = n ? block_node_size(n) : 0;
     const uint64_t there = offset < size ? size - offset : 0;
     const uint64_t some = there < bytes ? there : bytes;
     block_iov_fill_zero(iov, count, some, bytes - some);
@@ -116,7 +117,7 @@ static int read_backing(struct block_node *n, uint64_t offset, const struct iove
     }
     struct iovec *part = mem_array(count, sizeof(*part));
     unsigned parts = block_iov_slice(iov, count, 0, some, part);
-    int status = block_node_readv(n->backing, offset, part, parts, some);
+    int status = block_node_readv(n, offset, part, parts, some);
     mem_free(part);
     return status;
 }
@@ -146,7 +147,7 @@ static int read_extent(struct block_node *n, uint64_t offset, const struct block
         block_iov_fill_zero(iov, count, 0, x->bytes);
         return 0;
     case BLOCK_MAP_BACKING:
-        return read_backing(n, offset, iov, count, x->bytes);
+        return read_padded(n->backing, offset, iov, count, x->bytes);
     case BLOCK_MAP_PACKED:
         return read_packed(n, offset, x, iov, count);
     default:
@@ -460,6 +461,14 @@ bool block_node_flush_leaf(struct block_node *n, struct block_node **leaf)
 
 /* ---- all requests */
 
+/* What a server has need not be whole sectors, which is what formats read. */
+static bool passes_end(const struct block_node *n, const struct block_request *r)
+{
+    const uint64_t size = block_node_size(n), end = r->offset + r->bytes;
+    return r->op == BLOCK_READ && n->driver->kind == BLOCK_PROTOCOL && !n->grows &&
+           r->offset <= size && end > size && end <= align_up(size, BLOCK_SECTOR);
+}
+
 int block_node_request(struct block_node *n, struct block_request *r)
 {
     bool changes = r->op != BLOCK_READ && r->op != BLOCK_FLUSH;
@@ -468,6 +477,9 @@ int block_node_request(struct block_node *n, struct block_request *r)
     }
     if (changes && !n->mode.write) {
         return -EACCES;
+    }
+    if (passes_end(n, r)) {
+        return read_padded(n, r->offset, r->iov, r->iov_count, r->bytes);
     }
     if (!in_range(n, r->offset, r->bytes)) {
         return -EINVAL;

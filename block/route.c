@@ -236,7 +236,7 @@ static enum answer find(struct block_part *p, struct way *w)
             w->offset += n->linear_offset;
             w->node = n->file;
         } else if (n->driver->submit) {
-            return AT_ONCE;
+            return w->offset + w->bytes > block_node_size(n) ? SLOW : AT_ONCE; /* a part sector */
         } else if (!n->driver->map || !step(p, w, &a)) {
             return a;
         }

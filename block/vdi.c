@@ -27,6 +27,7 @@
 #define NOWHERE 0xffffffffu
 #define DISCARDED 0xfffffffeu
 #define BLOCKS_MAX 0xfffffff0u
+#define SPARE_MAX (1u << 20) /* holes that are remembered: a sparse file may have any number */
 
 /* Offsets in the header. */
 enum {
@@ -143,10 +144,11 @@ static int find_spare(struct bat *b)
     struct owners o;
     int status = find_owners(b, &o);
     if (status == 0 && o.used && o.used <= o.last) {
-        b->spare_room = (size_t)(o.last + 1 - o.used);
+        const uint64_t holes = o.last + 1 - o.used;
+        b->spare_room = holes < SPARE_MAX ? (size_t)holes : SPARE_MAX;
         b->spare = mem_try_array(b->spare_room, sizeof(*b->spare));
         status = b->spare ? 0 : -ENOMEM;
-        for (uint64_t i = o.last; status == 0 && i-- > 0;) {
+        for (uint64_t i = o.last; status == 0 && b->spare_count < b->spare_room && i-- > 0;) {
             if (!o.of[i]) {
                 b->spare[b->spare_count++] = b->first + i * b->block_bytes;
             }
@@ -325,6 +327,21 @@ static int fill_holes(struct bat *b, struct owners *o)
     return status < 0 ? status : bat_flush(b);
 }
 
+/* The map is on stable storage before the header counts less, and before the file is cut: places
+ * that it may still name stay counted, also when this fails. */
+static int pack_blocks(struct vdi *v, struct owners *o)
+{
+    struct bat *b = &v->bat;
+    int status = fill_holes(b, o);
+    status = status < 0 ? status : block_node_flush(b->file);
+    if (status < 0) {
+        return status;
+    }
+    b->end = b->first + o->used * b->block_bytes;
+    b->spare_count = 0;
+    return set_allocated(v, b->end);
+}
+
 /* The header's count is that of the blocks: holes and a count that is too high are leaks. */
 static bool check_count(struct vdi *v, unsigned fix, struct block_check *c, struct error *e)
 {
@@ -338,10 +355,7 @@ static bool check_count(struct vdi *v, unsigned fix, struct block_check *c, stru
         const uint64_t wrong = v->allocated > o.used ? v->allocated - o.used
                                                      : o.used - v->allocated;
         if (fixes) {
-            status = fill_holes(b, &o);
-            b->end = b->first + o.used * b->block_bytes;
-            b->spare_count = 0;
-            status = status < 0 ? status : set_allocated(v, b->end);
+            status = pack_blocks(v, &o);
         }
         *(too_low ? (fixes ? &c->corruptions_fixed : &c->corruptions)
                   : (fixes ? &c->leaks_fixed : &c->leaks)) += wrong ? wrong : 1;

@@ -357,10 +357,10 @@ static bool empty_log(struct block_node *n, struct vhdx *v, struct error *e)
     if (block_is_zero(v->header + VHDX_LOG_GUID, VHDX_GUID_BYTES)) {
         return true;
     }
-    if (!n->mode.write || n->mode.repair_none) {
+    if (!n->mode.write) { /* nor can it be looked at for mending before */
         return error_set(e,
                          "%s was not closed properly: its log is to be replayed, which opening it "
-                         "for writing does",
+                         "for writing, or mending it (check -r), does",
                          block_node_file(n));
     }
     return vhdx_log_replay(v, e);

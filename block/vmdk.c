@@ -70,6 +70,7 @@ static void take_descriptor(struct block_node *n, struct vmdk_descriptor *d, uin
     v->cid = d->cid;
     v->parent_cid = d->parent_cid;
     v->cid_at = d->cid_at ? offset + d->cid_at : 0;
+    v->parent_cid_at = d->parent_cid_at ? offset + d->parent_cid_at : 0;
     v->create_type = d->create_type;
     d->create_type = NULL;
     if (d->parent && d->parent_cid != VMDK_NO_PARENT) {
@@ -380,6 +381,21 @@ static int change_cid(struct block_node *n)
     return status;
 }
 
+/* The file below has what this image has, and with that another content ID. */
+static int vmdk_committed(struct block_node *n)
+{
+    struct vmdk *v = n->state;
+    const struct block_node *below = block_node_skip_filters(n->backing);
+    char digits[9];
+    if (!v->parent_cid_at || below->driver != n->driver) {
+        return 0;
+    }
+    v->parent_cid = ((const struct vmdk *)below->state)->cid;
+    snprintf(digits, sizeof(digits), "%08" PRIx32, v->parent_cid);
+    int status = block_node_write(n->file, v->parent_cid_at, digits, 8, 0);
+    return status < 0 ? status : block_node_flush(n->file);
+}
+
 /* The grain as it is, of which a part is written over. */
 static int read_grain(struct block_node *n, struct vmdk_extent *t, uint64_t start, uint8_t *grain)
 {
@@ -643,6 +659,7 @@ const struct block_driver block_vmdk_driver = {
     .discard = vmdk_discard,
     .flush = vmdk_flush,
     .write_packed = vmdk_write_packed,
+    .committed = vmdk_committed,
     .info = vmdk_info,
     .check = vmdk_check,
     .create_options = vmdk_create_options,

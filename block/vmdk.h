@@ -13,6 +13,7 @@
 #define VMDK_NO_PARENT 0xffffffffu
 #define VMDK_DESCRIPTOR_MAX (1u << 20)
 #define VMDK_NAME_MAX 1024u
+#define VMDK_TABLES_MAX (UINT64_C(1) << 22) /* of grains, of all extents: SESPARSE's 64T */
 
 /* ---- the descriptor */
 
@@ -32,10 +33,13 @@ struct vmdk_line { /* of an extent */
 struct vmdk_descriptor {
     uint32_t cid, parent_cid;
     size_t cid_at;              /* where the CID's digits are in the text; 0: nowhere */
+    size_t parent_cid_at;       /* likewise */
     char *create_type, *parent; /* owned; NULL where not said */
     struct vmdk_line *lines;
     size_t count;
 };
+
+#define VMDK_EXTENTS_MAX 10000u
 
 /* text ends with a NUL. False with an error; vmdk_descriptor_free in any case. */
 bool vmdk_descriptor_parse(struct vmdk_descriptor *d, const char *text, const char *where,
@@ -63,10 +67,12 @@ struct vmdk_extent {
 struct vmdk {
     struct vmdk_extent *extents;
     size_t count;
+    uint64_t tables; /* of all sparse ones: each takes memory */
     uint32_t cid, parent_cid;
     char *create_type;
     uint64_t cid_at;  /* in node->file; 0: nowhere */
     bool cid_changed; /* by this writer; under node->tables and slow */
+    uint64_t parent_cid_at;
 };
 
 /* Reads the header of a sparse extent in x->file: sets x->disk_bytes and its table. descriptor:

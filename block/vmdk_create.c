@@ -278,6 +278,10 @@ static bool refuse(const struct block_create *c, const struct vmdk_create *o, st
                          "more with subformat=twoGbMaxExtentSparse",
                          c->size);
     }
+    if (is_split(o->subformat) && c->size > VMDK_EXTENTS_MAX * EXTENT_BYTES) {
+        return error_set(e, "vmdk: %" PRIu64 " bytes are more than %u files of 2G", c->size,
+                         VMDK_EXTENTS_MAX);
+    }
     const char *texts[] = {o->hwversion, o->toolsversion};
     for (size_t i = 0; i < array_len(texts); i++) {
         if (texts[i] && (strspn(texts[i], "0123456789") != strlen(texts[i]) || !*texts[i])) {

@@ -12,8 +12,6 @@
 #include "base/mem.h"
 #include "block/vmdk.h"
 
-#define EXTENTS_MAX 10000u
-
 struct parse {
     struct vmdk_descriptor *d;
     const char *text, *where;
@@ -112,8 +110,8 @@ static bool parse_extent(struct parse *p, const char *from, const char *end, str
     struct vmdk_descriptor *d = p->d;
     d->lines = mem_resize_array(d->lines, d->count + 1, sizeof(*d->lines));
     d->lines[d->count++] = l;
-    return d->count <= EXTENTS_MAX ||
-           error_set(e, "%s: more than %u extents", p->where, EXTENTS_MAX);
+    return d->count <= VMDK_EXTENTS_MAX ||
+           error_set(e, "%s: more than %u extents", p->where, VMDK_EXTENTS_MAX);
 }
 
 static void take_text(char **into, const char *from, size_t n)
@@ -145,7 +143,9 @@ static bool parse_value(struct parse *p, const char *from, const char *equals, c
                              p->line);
         }
         *(cid ? &d->cid : &d->parent_cid) = v;
-        d->cid_at = cid && n == 8 ? (size_t)(w - p->text) : d->cid_at;
+        if (n == 8) {
+            *(cid ? &d->cid_at : &d->parent_cid_at) = (size_t)(w - p->text);
+        }
     } else if (is_word(from, key, "createType")) {
         take_text(&d->create_type, w, n);
     } else if (is_word(from, key, "parentFileNameHint")) {

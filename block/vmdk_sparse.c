@@ -216,7 +216,11 @@ static bool take_grains(struct vmdk_extent *x, uint64_t sectors, uint64_t grain_
     b->first = BLOCK_SECTOR;
     b->limit = (uint64_t)UINT32_MAX * BLOCK_SECTOR;
     *tables = (b->blocks + entries - 1) / entries;
-    return true;
+    struct vmdk *v = b->node->state;
+    v->tables += *tables; /* extents may be one and the same small file */
+    return v->tables <= VMDK_TABLES_MAX ||
+           bad(x, "too many grain tables, with those of the extents before:", v->tables,
+               "up to 4194304 are", e);
 }
 
 /* Where the header says that the directory is at the end, a copy of it there tells. */

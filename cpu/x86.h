@@ -48,6 +48,8 @@ struct x86_apic {
 void x86_set_apic(struct vcpu *v, const struct x86_apic *apic);
 /* How many CPUs the machine has, for CPUID; 1 at creation. */
 void x86_set_cpu_count(struct vcpu *v, unsigned count);
+/* The seed of RDRAND and RDSEED; each vCPU draws its own sequence from it. */
+void x86_set_seed(struct vcpu *v, uint64_t seed);
 
 /* What cpu_class.boot does with its entry and argument. */
 enum x86_boot {

@@ -18,6 +18,7 @@
 
 #define LENGTH_BYTES 4u
 #define OUT_MAX (1u << 20) /* kept for a peer that does not read; more is dropped */
+#define READS_A_ROUND 256u /* two a frame */
 
 /* -netdev socket. */
 struct plain_net {
@@ -290,10 +291,11 @@ static bool read_some(struct socket_net *s)
     return got > 0;
 }
 
-/* Takes what the peer sends until it has no more, a frame at a time. */
+/* Takes what the peer sends, a frame at a time. Who sends without end gets no more than a round:
+ * others wait for the network's lock. */
 static void read_stream(struct netdev *n, struct socket_net *s)
 {
-    while (net_may_deliver(n) && read_some(s)) {
+    for (unsigned i = 0; i < READS_A_ROUND && net_may_deliver(n) && read_some(s); i++) {
         if (s->in_bytes >= LENGTH_BYTES && s->in_bytes == wanted_bytes(s)) {
             net_deliver_bytes(n, s->in + LENGTH_BYTES, s->in_bytes - LENGTH_BYTES);
             s->in_bytes = 0;

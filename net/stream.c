@@ -56,6 +56,10 @@ static bool unix_address(const char *key, const struct parts *p, struct sockaddr
                          socklen_t *len, struct error *e)
 {
     struct sockaddr_un *un = (struct sockaddr_un *)a;
+    if (p->host || p->port) {
+        return error_set(e, "%s.%s=: only %s.type=inet has one", key, p->host ? "host" : "port",
+                         key);
+    }
     if (!p->path || strlen(p->path) >= sizeof(un->sun_path)) {
         return error_set(e, "%s.path: a path of 1 to %zu characters is needed", key,
                          sizeof(un->sun_path) - 1);
@@ -76,6 +80,9 @@ static bool address_of(const char *key, const struct parts *p, struct sockaddr_s
     }
     if (!p->type || strcmp(p->type, "inet") != 0) {
         return error_set(e, "%s.type=%s: inet or unix is accepted", key, p->type ? p->type : "");
+    }
+    if (p->path) { /* it would be taken for ours, and removed */
+        return error_set(e, "%s.path=%s: only %s.type=unix has one", key, p->path, key);
     }
     if (!p->port) {
         return error_set(e, "%s.port= is missing", key);
@@ -127,7 +134,8 @@ static bool open_dgram(struct parted_net *p, struct error *e)
     struct sockaddr_storage a;
     socklen_t len;
     char what[300];
-    if (p->b.type && !address_of("remote", &p->b, &p->s.to, &p->s.to_len, e)) {
+    const bool remote = p->b.type || p->b.host || p->b.port || p->b.path;
+    if (remote && !address_of("remote", &p->b, &p->s.to, &p->s.to_len, e)) {
         return false;
     }
     const struct sockaddr_in *to = (const struct sockaddr_in *)&p->s.to;

@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "hw/firmware.h"
 #include "hw/nvram/fw_cfg.h"
+#include "hw/state.h"
 #include "system/vm.h"
 
 static bool was_running(const struct vm *vm)
@@ -127,6 +128,7 @@ static void release(void *opaque)
     }
     const bool running = was_running(r->vm);
     vm_halt(r->vm);
+    machine_settle(r->vm->machine); /* threads of disks look at other units of their bus */
     free_device(r->vm, r->device);
     renew_boot_order(r->vm, &e);
     if (running) {

@@ -171,8 +171,9 @@ bool vm_save_state(struct control *c, const char *path, struct error *e)
     const struct snapshot s = {vm->machine, vm->accel, parts, &progress};
     vm_halt(vm);
     machine_settle(vm->machine);
-    const bool good = semihost_can_save(vm->semihosting, e) && vm_flush_disks(vm, e) &&
-                      snapshot_save(&s, path, e);
+    /* One that was at the host may have failed since. */
+    const bool good = is_possible(vm, e) && semihost_can_save(vm->semihosting, e) &&
+                      vm_flush_disks(vm, e) && snapshot_save(&s, path, e);
     clear(&d);
     if (running) {
         vm_go(vm);

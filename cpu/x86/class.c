@@ -189,6 +189,8 @@ static uint64_t mode_key(struct vcpu *v)
     key |= c->cr0 & X86_CR0_EM ? X86_KEY_EM : 0;
     key |= c->cr4 & X86_CR4_OSFXSR ? 0 : X86_KEY_NO_SSE;
     key |= c->cr4 & X86_CR4_OSXSAVE ? X86_KEY_XSAVE : 0;
+    key |= c->cr4 & X86_CR4_FSGSBASE ? X86_KEY_FSGSBASE : 0;
+    key |= c->cr4 & X86_CR4_UMIP ? X86_KEY_UMIP : 0;
     key |= sse_key(c);
     /* What 64-bit code does not look at is no part of its mode. */
     return bytes == 8 ? key & ~(uint64_t)X86_KEY_BIG_STACK : key | segments_key(c);
@@ -246,6 +248,7 @@ static struct vcpu *create(const char *model, unsigned index, struct error *e)
     c->vcpu.index = index;
     c->vcpu.firmware_id = index;
     c->cpu_count = 1;
+    rng_seed(&c->rng, 1 + index);
     if (!x86_model_apply(c, *model ? model : "max", e)) {
         vcpu_free(c);
         return NULL;
@@ -287,7 +290,6 @@ void x86_reset(struct vcpu *v)
     x86_set_mxcsr(c, 0x1f80);
     c->rip = 0xfff0;
     c->aux = x86_code_base(c) << 32;
-    rng_seed(&c->rng, 1 + v->index);
     v->hot.excl_addr = UINT64_MAX;
     tcg_context_changed(v);
 }
@@ -339,6 +341,11 @@ void x86_set_apic(struct vcpu *v, const struct x86_apic *apic)
 void x86_set_cpu_count(struct vcpu *v, unsigned count)
 {
     x86_cpu(v)->cpu_count = count;
+}
+
+void x86_set_seed(struct vcpu *v, uint64_t seed)
+{
+    rng_seed(&x86_cpu(v)->rng, seed);
 }
 
 void x86_set_boot(struct vcpu *v, enum x86_boot boot)

@@ -227,6 +227,8 @@ static inline struct x86_cpu *x86_cpu(struct vcpu *v)
 #define X86_KEY_DAZ (UINT64_C(1) << 29)
 #define X86_KEY_XM (UINT64_C(1) << 30)
 #define X86_KEY_XSAVE (UINT64_C(1) << 31) /* CR4.OSXSAVE */
+#define X86_KEY_FSGSBASE (UINT64_C(1) << 32)
+#define X86_KEY_UMIP (UINT64_C(1) << 33)
 
 /* Bit of an instruction's `local` (struct ir_builder). */
 #define X86_LOCAL_SHADOW 1u /* behind STI or a load of SS: no interrupt comes before it is done */

@@ -304,6 +304,7 @@ static void shut_down(struct x86_cpu *c)
     log_guest("x86", "triple fault at %#llx, CPU#%u", (unsigned long long)c->rip, v->index);
     v->power->request(v->power, POWER_RESET);
     atomic_store(&v->powered_off, true);
+    vcpu_exit_soon(v);
 }
 
 /* Until one can be delivered. */

@@ -49,6 +49,15 @@ uint64_t x86_go_shadowed(struct x86_cpu *c, uint64_t pc)
 
 /* ---- INIT, start-up */
 
+/* A start-up message that came before the INIT was done; whoever takes it starts the CPU. */
+static void start_kept(struct x86_cpu *c)
+{
+    const uint32_t startup = atomic_exchange(&c->startup, 0);
+    if (startup) {
+        vcpu_start(&c->vcpu, (uint64_t)(startup & 0xff) << 12, 0);
+    }
+}
+
 /* A reset but for the caches, and for what holds numbers that programs compute with. */
 static void init(struct x86_cpu *c)
 {
@@ -59,14 +68,10 @@ static void init(struct x86_cpu *c)
     c->tsc_offset = tsc;
     tlb_flush_all(v, false);
     atomic_store(&v->halted, false);
-    if (v->index) {
-        const uint32_t startup = atomic_exchange(&c->startup, 0);
-        if (startup) {
-            x86_boot(v, (uint64_t)(startup & 0xff) << 12, 0);
-        } else {
-            atomic_store(&v->powered_off, true);
-        }
-    }
+    atomic_store(&v->powered_off, v->index != 0);
+    /* Until here a start-up message is kept; from here on it starts the CPU by itself. */
+    atomic_fetch_and(&v->interrupt_lines, ~INIT);
+    start_kept(c);
 }
 
 /* A line that latches: lowered when it is taken. */
@@ -91,10 +96,9 @@ void x86_send_init(struct vcpu *v)
 
 void x86_send_startup(struct vcpu *v, uint8_t vector)
 {
-    if (atomic_load(&v->interrupt_lines) & INIT) {
-        atomic_store(&x86_cpu(v)->startup, 256u | vector);
-    } else {
-        vcpu_start(v, (uint64_t)vector << 12, 0);
+    atomic_store(&x86_cpu(v)->startup, 256u | vector);
+    if (!(atomic_load(&v->interrupt_lines) & INIT)) {
+        start_kept(x86_cpu(v));
     }
 }
 
@@ -113,7 +117,7 @@ void x86_take_interrupt(struct vcpu *v)
     struct x86_cpu *c = x86_cpu(v);
     const uint32_t lines = atomic_load(&v->interrupt_lines);
     if (lines & INIT) {
-        atomic_fetch_and(&v->interrupt_lines, ~(INIT | NMI));
+        atomic_fetch_and(&v->interrupt_lines, ~NMI);
         init(c);
     } else if ((lines & NMI) && !c->nmi_blocked) {
         atomic_fetch_and(&v->interrupt_lines, ~NMI);

@@ -118,7 +118,10 @@ static bool is_reserved(const struct walk *w, unsigned shift, bool leaf)
         bad = P_ADDRESS & ~mask64(ADDRESS_BITS);
         bad |= w->c->efer & X86_EFER_NXE ? 0 : P_NX;
         bad |= leaf && shift > 12 ? mask64(shift) & ~mask64(13) : 0;
-        bad |= !leaf && shift > 21 && shift != 30 ? P_LARGE : 0;
+        bad |= !leaf && shift > 21 ? P_LARGE : 0;
+        bad |= w->c->efer & X86_EFER_LMA ? 0 : mask64(63) & ~mask64(52); /* PAE */
+    } else if (leaf && shift == 22) {
+        bad = 0x200000; /* PSE-36 */
     }
     return w->entry & bad;
 }

@@ -117,7 +117,10 @@ static void write_apic(struct x86_cpu *c, uint32_t number, uint64_t value)
 {
     if (number == X86_MSR_TSC_DEADLINE && value) { /* one that is over, or will be */
         const uint64_t passed = x86_tsc(c) - c->tsc_offset, ns = value - c->tsc_offset;
-        value = (int64_t)ns <= 0 ? passed : ns;
+        const bool ahead = (int64_t)c->tsc_offset > 0; /* the TSC, of the clock */
+        const bool is_over = ahead && value <= c->tsc_offset,
+                   far = ns >> 63 || (!ahead && ns < value);
+        value = is_over ? passed : far ? CLOCK_NEVER : ns;
     }
     if (!c->apic || !c->apic->write(c->apic->opaque, (int)c->vcpu.index, number, value)) {
         gp(c);

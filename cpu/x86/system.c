@@ -108,7 +108,7 @@ void x86_out_port(struct x86_block *c, const struct x86_instr *i, const struct x
 
 bool x86_user_mode_instruction(struct x86_block *c)
 {
-    return (c->cpu->cr4 & X86_CR4_UMIP) && x86_privileged(c);
+    return (c->key & X86_KEY_UMIP) && x86_privileged(c);
 }
 
 static void store_table(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *o,
@@ -319,7 +319,7 @@ static uint32_t base_field(unsigned seg)
 
 static bool fsgsbase(struct x86_block *c)
 {
-    if (c->cpu->cr4 & X86_CR4_FSGSBASE) {
+    if (c->key & X86_KEY_FSGSBASE) {
         return true;
     }
     x86_undefined(c);

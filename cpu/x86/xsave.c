@@ -12,6 +12,7 @@
 
 #define LEGACY_BYTES 512
 #define HEADER_BYTES 64
+#define X86_MXCSR_INITIAL 0x1f80u
 #define C_X87 1u
 #define C_SSE 2u
 #define C_AVX 4u
@@ -261,7 +262,9 @@ static uint64_t do_xsave(struct vcpu *v, uint64_t next, uint64_t at, uint64_t ki
 {
     struct x86_cpu *c = x86_cpu(v);
     const bool compact = kind >= X_COMPACT;
-    const uint64_t want = requested(c), used = in_use(c);
+    /* Where a compact image has no SSE, MXCSR becomes what it is initially: volume 1, 13.10. */
+    const bool other_mxcsr = compact && x86_mxcsr(c) != X86_MXCSR_INITIAL;
+    const uint64_t want = requested(c), used = in_use(c) | (other_mxcsr ? C_SSE : 0);
     const uint64_t saved = kind == X_SAVE ? want : want & used;
     const uint32_t size = size_of(want, compact);
     uint8_t p[IMAGE_BYTES];
@@ -361,7 +364,7 @@ static uint64_t do_xrstor(struct vcpu *v, uint64_t next, uint64_t at, uint64_t s
         c->fpu.control = X86_FCW_INITIAL;
     }
     if (mxcsr) {
-        x86_set_mxcsr(c, compact && !(present & C_SSE) ? 0x1f80 : load_le32(p + 24));
+        x86_set_mxcsr(c, compact && !(present & C_SSE) ? X86_MXCSR_INITIAL : load_le32(p + 24));
     }
     if (want & present & C_SSE) {
         take_sse(c, p);

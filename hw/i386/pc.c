@@ -201,6 +201,7 @@ static bool add_cpus(struct pc *pc, struct error *e)
         x86_set_apic(v, lapic_table(pc->lapic));
         x86_set_cpu_count(v, m->config.cpus);
         x86_set_boot(v, X86_BOOT_STARTUP);
+        x86_set_seed(v, rng_u64(&m->rng));
         lapic_connect(pc->lapic, i,
                       &(struct lapic_cpu_wires){vcpu_irq(v, X86_LINE_INTR), nmi, init, startup, v});
     }

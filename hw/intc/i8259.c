@@ -168,7 +168,9 @@ static void end_of_interrupt(struct chip *c, unsigned input, bool rotate)
 
 static void write_ocw2(struct chip *c, uint8_t value)
 {
-    const unsigned command = value >> 5, input = value & 7, r = rank(c, c->isr);
+    /* In special mask mode an EOI that names no input leaves masked ones in service. */
+    const unsigned seen = c->special_mask ? c->isr & ~(unsigned)c->imr : c->isr;
+    const unsigned command = value >> 5, input = value & 7, r = rank(c, seen);
     switch (command) {
     case ROTATE_AUTO_CLEAR:
     case ROTATE_AUTO_SET:

@@ -250,7 +250,7 @@ void lapic_command(struct lapic *l, unsigned cpu)
                                     .extended = lapic_is_extended(c),
                                     .mode = low >> 8 & 7,
                                     .vector = low & 0xff};
-    if (m.mode == LAPIC_INIT && !(low & 0x4000)) {
+    if (m.mode == LAPIC_INIT && (low & 0xc000) == 0x8000) {
         return; /* "INIT level de-assert", of the first APICs */
     }
     if (m.mode <= LAPIC_LOWEST && m.vector < 16) {

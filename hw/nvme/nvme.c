@@ -51,8 +51,7 @@ static void enable(struct nvme *n)
     n->csts = NVME_CSTS_READY;
 }
 
-/* Ends all that is under way. Neither lock is held. */
-static void stop(struct nvme *n)
+void nvme_stop(struct nvme *n)
 {
     os_mutex_lock(&n->post_lock);
     os_mutex_lock(&n->lock);
@@ -64,7 +63,7 @@ static void stop(struct nvme *n)
 
 static void reset_controller(struct nvme *n)
 {
-    stop(n);
+    nvme_stop(n);
     os_mutex_lock(&n->lock);
     nvme_queues_reset(n);
     nvme_features_reset(n);
@@ -308,7 +307,7 @@ static bool nvme_create(struct device *d, struct error *e)
 static void nvme_destroy(struct device *d)
 {
     struct nvme *n = of(d);
-    stop(n);
+    nvme_stop(n);
     nvme_namespace_destroy(&n->own);
     machine_remove_bus(d->machine, &n->bus);
     due_list_clear(&n->due, n->timer);

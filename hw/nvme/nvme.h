@@ -203,6 +203,10 @@ static inline unsigned nvme_page_bytes(const struct nvme *n)
     return NVME_PAGE_MIN << (n->cc >> 7 & 15);
 }
 
+/* ---- nvme.c: ends all that is under way, and takes nothing more. Neither lock is held. */
+
+void nvme_stop(struct nvme *n);
+
 /* ---- nvme_queue.c; lock is held where nothing else is said */
 
 void nvme_doorbell(struct nvme *n, uint64_t offset, uint32_t value); /* not held */

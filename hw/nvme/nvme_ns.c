@@ -147,6 +147,7 @@ void nvme_namespace_destroy(struct nvme_namespace *s)
 {
     if (s->nsid) {
         block_on_resize(s->block, NULL, NULL);
+        nvme_stop(s->ctrl); /* it goes with its controller; the thread of another disk may post */
         disk_thread_close(&s->disk);
         s->ctrl->ns[s->nsid - 1] = NULL;
         s->nsid = 0;

@@ -10,6 +10,7 @@ enum {
     ERROR_BAD_VALUE = 1,
     LOG_ERROR = 1,
     OPCODE_EVENT_REQUEST = 0x0c,
+    EVENT_TYPE_MAX = 7,
 };
 
 /* ---- interrupts */
@@ -431,6 +432,11 @@ bool nvme_queues_check(const struct nvme *n, struct error *e)
     }
     if (n->aer_count > n->aerl + 1u || n->event_count > NVME_EVENTS_MAX) {
         return error_set(e, "it has %u requests for events", n->aer_count);
+    }
+    for (unsigned i = 0; i < n->event_count; i++) {
+        if (n->event[i].type > EVENT_TYPE_MAX) {
+            return error_set(e, "its event %u is of type %u", i, n->event[i].type);
+        }
     }
     return due_list_check(&n->due, nvme_counted(n), e) && check_items(n, &n->due, e) &&
            check_items(n, &n->owed, e);

@@ -308,6 +308,15 @@ int p9_meta_change(struct p9_share *s, int fd, unsigned mask, const struct p9_me
     return result || !(mask & HAS_MODE) ? result : change_rights(fd, m->mode);
 }
 
+static void remove_beside(int folder, const char *name)
+{
+    const int beside = openat(folder, FOLDER, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (beside >= 0) {
+        unlinkat(beside, name, 0);
+        close(beside);
+    }
+}
+
 int p9_meta_move(const struct p9_share *s, int folder, const char *name, int to_folder,
                  const char *to)
 {
@@ -316,10 +325,9 @@ int p9_meta_move(const struct p9_share *s, int folder, const char *name, int to_
         return 0;
     }
     const unsigned have = to ? read_beside(folder, name, &m) : 0;
-    const int beside = openat(folder, FOLDER, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (beside >= 0) {
-        unlinkat(beside, name, 0);
-        close(beside);
+    remove_beside(folder, name);
+    if (to) { /* the file that was there is gone, and what was said of it */
+        remove_beside(to_folder, to);
     }
     return have ? write_beside(to_folder, to, have, &m) : 0;
 }

@@ -69,12 +69,13 @@ static char *host_path(int fd)
 
 char *p9_path_of(const struct p9_share *s, int fd)
 {
-    const size_t n = strcmp(s->path, "/") == 0 ? 0 : strlen(s->path);
     struct stat a, b;
-    char *path = host_path(fd), *below = NULL;
-    if (path && strncmp(path, s->path, n) == 0 && (path[n] == '/' || !path[n])) {
+    char *top = host_path(s->root), *path = host_path(fd), *below = NULL; /* top may have moved */
+    const size_t n = top && strcmp(top, "/") != 0 ? strlen(top) : 0;
+    if (top && path && strncmp(path, top, n) == 0 && (path[n] == '/' || !path[n])) {
         below = mem_strdup(path[n] ? path + n + 1 : "");
     }
+    mem_free(top);
     mem_free(path);
     /* A file that was removed has a name that says so, and that another one may have. */
     const int again = below ? p9_find_path(s, below) : -1;

@@ -256,6 +256,14 @@ static void control_write(struct i8254 *p, uint8_t value)
                           .count = 0x10000};
 }
 
+/* Whether a write changes counter 0: a latch command and what is for others do not. */
+static bool is_for_first(uint64_t offset, uint64_t value)
+{
+    return offset == COUNTERS ? value >> 6 == 0 && (value >> 4 & 3) != ACCESS_LATCH : offset == 0;
+}
+
+/* Only what changes counter 0 sets its timer anew: an edge that is due and was not seen yet would
+ * be lost by that. */
 static void ports_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
     struct i8254 *p = opaque;
@@ -265,7 +273,9 @@ static void ports_write(void *opaque, uint64_t offset, uint64_t value, unsigned 
     } else {
         counter_write(p, &p->counter[offset], (uint8_t)value);
     }
-    drive(p, false);
+    if (is_for_first(offset, value & 0xff)) {
+        drive(p, false);
+    }
 }
 
 /* ---- reading */

@@ -25,7 +25,7 @@ serve() {
     "$@" -k "$tmp/socket" 2> serve.err &
     server=$!
     servers="$servers $server"
-    until [ -S socket ] || ! kill -0 $server 2> /dev/null; do :; done
+    until [ -S socket ] && grep -q " 00010000 .*$tmp/socket\$" /proc/net/unix || ! kill -0 $server 2> /dev/null; do :; done
 }
 
 result() { # NAME STATUS...: ok if the status is 0

@@ -53,6 +53,11 @@ void x86_set_boot(struct vcpu *v, enum x86_boot boot)
     ((struct fake_x86 *)v)->boot = boot;
 }
 
+void x86_set_seed(struct vcpu *v, uint64_t seed)
+{
+    (void)v, (void)seed;
+}
+
 void x86_send_nmi(struct vcpu *v)
 {
     ((struct fake_x86 *)v)->nmis++;

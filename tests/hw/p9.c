@@ -318,6 +318,39 @@ TEST(mapped_owners_and_kinds_are_the_guests_alone)
     }
 }
 
+TEST(what_is_renamed_over_another_keeps_its_own_kind)
+{
+    struct scene s;
+    char path[200];
+    open_scene(&s, P9_MAPPED_FILE, false);
+    snprintf(path, sizeof(path), "%s/plain", s.dir); /* which the host has made */
+    const int fd = open(path, O_WRONLY | O_CREAT, 0644);
+    CHECK(fd >= 0);
+    close(fd);
+    begin(&s, 18);
+    put(&s, 1, 4);
+    put_text(&s, "null");
+    put(&s, S_IFCHR | 0666, 4);
+    put(&s, 1, 4);
+    put(&s, 3, 4);
+    put(&s, 77, 4);
+    CHECK_EQ(send(&s), 0);
+    begin(&s, 74);
+    put(&s, 1, 4);
+    put_text(&s, "plain");
+    put(&s, 1, 4);
+    put_text(&s, "null");
+    CHECK_EQ(send(&s), 0);
+    CHECK_EQ(walk(&s, 1, 2, "null", NULL), 0);
+    begin(&s, 24);
+    put(&s, 2, 4);
+    put(&s, 0x7ff, 8);
+    CHECK_EQ(send(&s), 0);
+    s.at = 7 + 8 + 13;
+    CHECK_EQ(take(&s, 4) & S_IFMT, S_IFREG);
+    close_scene(&s);
+}
+
 TEST(a_folder_that_is_only_read_refuses_the_rest)
 {
     struct scene s;

@@ -2,6 +2,7 @@
 /* How far a long command has come, and what becomes of it when it is interrupted. */
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,6 +55,7 @@ void img_interrupt_end(void)
 void img_remove_half(const char *name)
 {
     struct stat st;
+    name += strncmp(name, "file:", 5) == 0 ? 5 : 0;
     if (lstat(name, &st) == 0 && S_ISREG(st.st_mode)) {
         unlink(name);
     }

@@ -19,7 +19,8 @@ struct service {
     const struct nbd_service *how;
     struct list clients; /* of struct client; the main thread's alone */
     uint64_t count;
-    int event; /* a client has gone */
+    int event;  /* a client has gone */
+    bool stuck; /* there are no descriptors for another client before one has gone */
 };
 
 struct client {
@@ -52,6 +53,7 @@ static void take(struct service *s, int listener)
     struct error e;
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0) { /* it has gone already, or there are no descriptors left */
+        s->stuck = s->count > 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM);
         return;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* which a unix one has not */
@@ -105,7 +107,7 @@ void nbd_service_run(const struct nbd_service *how)
         return;
     }
     for (bool over = false; !over;) {
-        const bool full = how->most && s.count >= how->most;
+        const bool full = s.stuck || (how->most && s.count >= how->most);
         const unsigned listeners = full ? 0 : l->count;
         fds[0] = (struct pollfd){.fd = how->stop, .events = POLLIN};
         fds[1] = (struct pollfd){.fd = s.event, .events = POLLIN};
@@ -116,8 +118,9 @@ void nbd_service_run(const struct nbd_service *how)
             continue; /* a signal, of which stop tells */
         }
         over = fds[0].revents != 0;
-        if (os_event_take(s.event) && reap(&s, false) && s.count == 0 && !how->persistent) {
-            over = true;
+        if (os_event_take(s.event)) {
+            s.stuck = false;
+            over = over || (reap(&s, false) && s.count == 0 && !how->persistent);
         }
         for (unsigned i = 0; i < listeners && !over; i++) {
             if (fds[2 + i].revents) {
