@@ -616,7 +616,6 @@ static void put_back(struct bat *b, const struct bat_batch *t)
     for (size_t i = 0; i < t->place_count; i++) {
         push(&b->linked, &b->linked_count, &b->linked_room, t->places[i]);
     }
-    atomic_set_release(&b->node->dirty, true);
 }
 
 static int write_pages(struct bat *b, const struct bat_batch *t)
@@ -658,6 +657,11 @@ int bat_flush(struct bat *b)
     return status;
 }
 
+bool bat_is_dirty(const struct bat *b)
+{
+    return !list_empty(&b->dirty);
+}
+
 /* ---- as a driver's functions */
 
 void bat_node_map(struct block_node *n, uint64_t offset, uint64_t bytes, bool writing,
@@ -696,6 +700,10 @@ int bat_node_discard(struct block_node *n, uint64_t offset, uint64_t bytes)
 
 int bat_node_flush(struct block_node *n)
 {
-    atomic_set(&n->dirty, false); /* before: what is linked from now on sets it again */
-    return bat_flush(n->state);
+    struct bat *b = n->state;
+    int status = bat_flush(b);
+    os_mutex_lock(&n->tables);
+    atomic_set_release(&n->dirty, bat_is_dirty(b));
+    os_mutex_unlock(&n->tables);
+    return status;
 }

@@ -114,8 +114,10 @@ int bat_write(struct bat *b, uint64_t offset, const struct iovec *iov, unsigned 
               uint64_t bytes);
 int bat_zero(struct bat *b, uint64_t offset, uint64_t bytes, unsigned flags);
 int bat_discard(struct bat *b, uint64_t offset, uint64_t bytes);
-/* Who calls it for a guest's flush clears node->dirty before. */
 int bat_flush(struct bat *b);
+/* There are pages to be written. Who called bat_flush for a guest's flush sets node->dirty by it,
+ * behind it: until then another flush has to wait for this one. The tables are held. */
+bool bat_is_dirty(const struct bat *b);
 
 /* The same as a driver's functions, for one whose state begins with its only table. */
 void bat_node_map(struct block_node *n, uint64_t offset, uint64_t bytes, bool writing,

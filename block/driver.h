@@ -23,7 +23,8 @@
  * The order in which things reach the disk is the driver's: what was written is on stable storage
  * only behind block_node_flush() of the child. A driver whose tables in memory are newer than the
  * disk's sets node->dirty; then a flush of the guest is flush() of the driver, and after it of each
- * child that is written to.
+ * child that is written to. flush() clears it at its end, under node->tables: a second flush that
+ * finds it clear does not wait for the first.
  */
 #ifndef BLOCK_DRIVER_H
 #define BLOCK_DRIVER_H

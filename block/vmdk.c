@@ -541,13 +541,16 @@ static int vmdk_flush(struct block_node *n)
 {
     const struct vmdk *v = n->state;
     int status = 0;
-    atomic_set(&n->dirty, false);
+    bool dirty = false;
     for (size_t i = 0; i < v->count && status == 0; i++) {
         status = v->extents[i].kind == VMDK_SPARSE ? bat_flush(&v->extents[i].bat) : 0;
     }
-    if (status < 0) {
-        atomic_set_release(&n->dirty, true);
+    os_mutex_lock(&n->tables);
+    for (size_t i = 0; i < v->count; i++) {
+        dirty |= v->extents[i].kind == VMDK_SPARSE && bat_is_dirty(&v->extents[i].bat);
     }
+    atomic_set_release(&n->dirty, dirty);
+    os_mutex_unlock(&n->tables);
     return status;
 }
 
