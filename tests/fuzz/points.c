@@ -15,8 +15,6 @@
 #include "tests/support/oracle.h"
 #include "tests/test.h"
 
-/* Not a fresh one: with 0x2df0d898a2be the first stop differs, which is not understood yet. */
-#define SEED UINT64_C(0x5eed)
 #define PROGRAMS 6u
 #define STOPS 60u
 #define BREAKPOINTS 5u
@@ -106,7 +104,10 @@ static bool oracle_step(struct oracle *o, bool passes, bool *off)
 {
     asked.passing = passes;
     asked.met = false;
-    const enum oracle_reason why = oracle_run(o, 1);
+    enum oracle_reason why;
+    do {
+        why = oracle_run(o, 1);
+    } while (why == ORACLE_KICKED); /* by the end of a program before: nothing was done */
     asked.passing = false;
     *off = why == ORACLE_OFF;
     return why == ORACLE_REFUSED || asked.met;
@@ -373,7 +374,7 @@ static void debug_class(const struct cpu_class *cls, const struct accel_config *
     e.a = accel_create(&own, e.board->vcpus, 1, exited, &e, &error);
     REQUIRE(e.a);
     for (unsigned n = 0; n < PROGRAMS * test_scale() && test_state.failures == 0; n++) {
-        debug_program(&e, mine, theirs, SEED + n);
+        debug_program(&e, mine, theirs, test_seed() + n);
     }
     accel_destroy(e.a);
     counted_destroy(own.time);
