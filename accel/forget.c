@@ -21,8 +21,8 @@ static void forget_own(struct tcg_vcpu *t, bool monitor)
 {
     struct vcpu *v = t->base.v;
 
+    work_drop_errands(v); /* before: what is posted from now on is of what changes behind us */
     tlb_forget(v);
-    work_drop_errands(v);
     context_forget(t);
     v->hot.raised = 0;
     if (monitor) {
