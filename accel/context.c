@@ -154,7 +154,10 @@ void context_enter_page(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit, 
         return;
     }
     struct code_mapping *m = map_add(a, c, page);
+    const unsigned h = filter_hash(page);
 
+    /* Before the look for a flush: either that sees that there is code, or it is seen here. */
+    atomic_or(&a->code_filter[h >> 3], (uint8_t)(1u << (h & 7)));
     *m = (struct code_mapping){
         .page = page, .pa = pa & PAGE_MASK, .global = global, .suspect = is_flushing(v)};
     if (m->suspect) {
@@ -165,8 +168,6 @@ void context_enter_page(struct vcpu *v, uint64_t pc, const struct tlb_hit *hit, 
         c->next_sharing = a->sharing;
         a->sharing = c;
     }
-    const unsigned h = filter_hash(page);
-    atomic_or(&a->code_filter[h >> 3], (uint8_t)(1u << (h & 7)));
     enter_slot(v, pc, hit, movable);
 }
 
