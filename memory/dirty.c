@@ -430,8 +430,9 @@ void dirty_code_closed(struct dirty *d, const uint8_t *host)
 bool dirty_code_begin(struct dirty *d, unsigned slot, const uint8_t *host)
 {
     struct dirty_memory *m = dirty_find(d, host);
+    const unsigned bit = dirty_code_bit(slot);
 
-    if (!m || !(atomic_get(&m->flags[dirty_page(m, host)]) & dirty_code_bit(slot))) {
+    if (!m || (atomic_get(&m->flags[dirty_page(m, host)]) & (bit | DIRTY_OPEN)) != bit) {
         return false;
     }
     atomic_set_seq(&m->code[dirty_page(m, host)][slot], UINT64_MAX);
