@@ -177,6 +177,7 @@ struct making {
     struct host_mark before;
     uint64_t drops;               /* a->drop_count when the guest's bytes began to be read */
     struct tracked_page *page[2]; /* which they are on; NULL: writes to it are not tracked */
+    bool unseen;                  /* and should be: nobody sees what a block writes to itself */
 };
 
 static void leave_lock(struct tcg *a, const struct making *m)
@@ -372,18 +373,18 @@ static void set_extent(const struct tcg_vcpu *t, struct ir_builder *b)
 }
 
 /* What b is to build: the block at p, from the bytes at code. */
-static void set_up(struct vcpu *v, const struct place *p, const uint8_t *code)
+static void set_up(struct vcpu *v, const struct place *p, const uint8_t *code, bool unseen)
 {
     const struct tcg *a = tcg_of(v)->accel;
     struct ir_builder *b = &tcg_of(v)->builder;
 
     show_code(v, p, code);
-    b->max_guest_insns = insn_limit(v, p);
+    b->max_guest_insns = unseen ? 1 : insn_limit(v, p);
     b->mmu_current = (uint8_t)v->cls->mmu_index(v);
     b->mmu_user = (uint8_t)v->cls->mmu_index_user(v);
     b->parallel = a->monitors != NULL;
     /* Where a run may stop at any instruction, or is looked at, flags must be there at any. */
-    b->look_ahead = !is_looked_at(tcg_of(v)) && p->pages == 1 && !a->breakpoint_count &&
+    b->look_ahead = !is_looked_at(tcg_of(v)) && p->pages == 1 && !unseen && !a->breakpoint_count &&
                     !a->base.config.counted && !a->base.config.no_opt && !trace_entries();
     b->flags_dead = false;
     b->look_bytes = 0;
@@ -434,7 +435,7 @@ static struct block *make_block(struct vcpu *v, const struct place *p, struct ma
             return NULL;
         }
     }
-    set_up(v, p, code);
+    set_up(v, p, code, m->unseen);
     struct block *blk = &a->blocks[a->block_count++];
     m->drops = a->drop_count;
     leave_lock(a, m);
@@ -545,6 +546,7 @@ static struct block *translate(struct vcpu *v, const struct place *p)
         m.page[n] = track_begin(v, &p->hit[n], p->code[n]);
         all = all && m.page[n];
     }
+    m.unseen = !all;
     struct block *b = make_block(v, p, &m);
 
     /* Of a page that is not tracked as it is not of one memory, it serves once. */
