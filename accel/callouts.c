@@ -152,13 +152,22 @@ static void make_link(struct tcg *a, struct link *l, struct block *b, uint64_t p
     os_mutex_unlock(&a->translate);
 }
 
+/* l has led to another page; another vCPU may stand between its check and its jump. */
+static bool leads_elsewhere(const struct tcg *a, const struct link *l, const struct block *b)
+{
+    const struct block *to = atomic_get(&l->to);
+
+    return a->parallel && l->page_check && to && (to->pa ^ b->pa) >> GUEST_PAGE_BITS;
+}
+
 /* l was taken to b at pc: the next time without the run-time. */
 static void shorten(struct vcpu *v, struct link *l, struct block *b, uint64_t pc)
 {
     if (b->part || l->from->part) {
         return; /* whether the goal may be executed is asked each time */
     }
-    if (b->movable != l->from->movable || block_is_nowhere(b)) {
+    if (b->movable != l->from->movable || block_is_nowhere(b) ||
+        leads_elsewhere(tcg_of(v)->accel, l, b)) {
         atomic_set(&l->by_table, 1); /* they keep hot.page differently, or there is no page */
         remember_jump(v, pc, b);
     } else if (atomic_get(&l->to) != b) {
