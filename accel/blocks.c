@@ -438,6 +438,7 @@ static struct block *make_block(struct vcpu *v, const struct place *p, struct ma
     set_up(v, p, code, m->unseen);
     struct block *blk = &a->blocks[a->block_count++];
     m->drops = a->drop_count;
+    *blk = (struct block){0}; /* not the one that was there before a flush */
     leave_lock(a, m);
     v->cls->translate(v, b);
     const uint32_t bytes = rests_on(b), first = p->pages > 1 ? p->hit[0].bytes : bytes;
