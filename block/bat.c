@@ -438,10 +438,8 @@ struct bat_piece {
 /* The whole block: what is below, and the new bytes over it. */
 static int fill_over_backing(struct bat *b, uint64_t place, const struct bat_piece *p)
 {
-    const uint64_t below = block_node_size(b->node->backing) - p->start;
-    const uint64_t most = below < b->block_bytes ? below : b->block_bytes;
     uint8_t *buffer = mem_try_alloc(b->block_bytes);
-    int status = buffer ? block_node_read(b->node->backing, p->start, buffer, (size_t)most)
+    int status = buffer ? block_node_read_padded(b->node->backing, p->start, buffer, b->block_bytes)
                         : -ENOMEM;
     if (status == 0) {
         block_iov_get(p->iov, p->count, 0, buffer + p->in, (size_t)p->bytes);

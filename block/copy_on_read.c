@@ -12,17 +12,14 @@
 static int copy_run(struct block_node *n, uint64_t at, uint64_t end, void *buffer, uint64_t *bytes)
 {
     struct block_extent x;
-    const uint64_t below = block_node_size(n->backing);
     uint64_t most = end - at < PIECE ? end - at : PIECE;
     int status = block_node_look(n, at, most, false, &x);
     *bytes = status < 0 ? 0 : x.bytes;
-    if (status < 0 || x.kind != BLOCK_MAP_BACKING || at >= below) {
+    if (status < 0 || x.kind != BLOCK_MAP_BACKING || at >= block_node_size(n->backing)) {
         return status;
     }
-    uint64_t there = below - at < x.bytes ? below - at : x.bytes;
     struct iovec iov = {buffer, (size_t)x.bytes};
-    block_iov_fill_zero(&iov, 1, there, x.bytes - there);
-    status = block_node_read(n->backing, at, buffer, (size_t)there);
+    status = block_node_read_padded(n->backing, at, buffer, (size_t)x.bytes);
     return status < 0 ? status : block_node_write_busy(n, at, &iov, 1, x.bytes, 0);
 }
 

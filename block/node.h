@@ -144,6 +144,8 @@ int64_t block_node_allocated(struct block_node *n);
  * A host's file is not bound: reads behind its end give zeros, writes make it longer.
  */
 int block_node_read(struct block_node *n, uint64_t offset, void *bytes, size_t length);
+/* The same of a disk behind whose end zeros stand; NULL: it has none but these. */
+int block_node_read_padded(struct block_node *n, uint64_t offset, void *bytes, size_t length);
 int block_node_write(struct block_node *n, uint64_t offset, const void *bytes, size_t length,
                      unsigned flags);
 /* flags: BLOCK_FUA, BLOCK_MAY_UNMAP of block/block.h. */

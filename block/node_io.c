@@ -527,6 +527,12 @@ int block_node_read(struct block_node *n, uint64_t offset, void *bytes, size_t l
     return block_node_readv(n, offset, &iov, 1, length);
 }
 
+int block_node_read_padded(struct block_node *n, uint64_t offset, void *bytes, size_t length)
+{
+    struct iovec iov = {bytes, length};
+    return read_padded(n, offset, &iov, 1, length);
+}
+
 int block_node_write(struct block_node *n, uint64_t offset, const void *bytes, size_t length,
                      unsigned flags)
 {

@@ -47,12 +47,10 @@ int qcow2_load(struct block_node *n, uint64_t offset, bool writing)
 
 static int read_backing(struct block_node *n, uint64_t at, uint8_t *to, uint64_t bytes)
 {
-    uint64_t size = n->backing ? block_node_size(n->backing) : 0;
-    size = size < n->size_bytes ? size : n->size_bytes;
-    const uint64_t there = at < size ? size - at : 0;
+    const uint64_t there = at < n->size_bytes ? n->size_bytes - at : 0; /* then machine state */
     const uint64_t some = there < bytes ? there : bytes;
     memset(to + some, 0, (size_t)(bytes - some));
-    return some ? block_node_read(n->backing, at, to, (size_t)some) : 0;
+    return block_node_read_padded(n->backing, at, to, (size_t)some);
 }
 
 /* What the guest's bytes are now; *zeros stays true if they are. Nothing is locked. */

@@ -410,11 +410,7 @@ static int read_grain(struct block_node *n, struct vmdk_extent *t, uint64_t star
     if (kind == BAT_PACKED) {
         return vmdk_unpack(t, place, grain, some);
     }
-    if (kind == BAT_NONE && n->backing && start < block_node_size(n->backing)) {
-        const uint64_t below = block_node_size(n->backing) - start;
-        return block_node_read(n->backing, start, grain, below < some ? (size_t)below : some);
-    }
-    return 0;
+    return kind == BAT_NONE ? block_node_read_padded(n->backing, start, grain, some) : 0;
 }
 
 static int write_packed_part(struct block_node *n, struct vmdk_extent *t, uint64_t offset,

@@ -55,10 +55,7 @@ static int different(const struct comparison *c, uint64_t at)
 /* What is at [at, at + bytes) of image i, zeros behind its end, into bytes[i]. */
 static int fetch(const struct comparison *c, unsigned i, uint64_t at, uint64_t bytes)
 {
-    const uint64_t there = at < c->size[i] ? c->size[i] - at : 0;
-    const size_t some = (size_t)(there < bytes ? there : bytes);
-    int status = some ? block_node_read(c->n[i], at, c->bytes[i], some) : 0;
-    memset(c->bytes[i] + some, 0, (size_t)bytes - some);
+    int status = block_node_read_padded(c->n[i], at, c->bytes[i], (size_t)bytes);
     if (status < 0) {
         command_failf("%s: it cannot be read at %" PRIu64 ": %s", c->name[i], at,
                       strerror(-status));

@@ -23,14 +23,6 @@ struct rebase {
 
 #define PIECE_UNITS 16
 
-static int read_some(struct block_node *n, uint64_t at, uint8_t *bytes, size_t length)
-{
-    const uint64_t size = n ? block_node_size(n) : 0, there = at < size ? size - at : 0;
-    const size_t some = there < length ? (size_t)there : length;
-    memset(bytes + some, 0, length - some);
-    return some ? block_node_read(n, at, bytes, some) : 0;
-}
-
 /* Behind the end of the old backing file the image reads as zeros without a word: there only zeros
  * that are written stay what they are when the image stands on another one. */
 static bool old_reaches(const struct rebase *r, uint64_t at)
@@ -55,7 +47,7 @@ static int take_over(const struct rebase *r, uint64_t at, const uint8_t *bytes, 
 static int rebase_piece(const struct rebase *r, uint64_t at, uint64_t bytes)
 {
     int status = block_node_read(r->n, at, r->old, (size_t)bytes);
-    status = status < 0 ? status : read_some(r->onto, at, r->new, (size_t)bytes);
+    status = status < 0 ? status : block_node_read_padded(r->onto, at, r->new, (size_t)bytes);
     for (uint64_t done = 0; done < bytes && status == 0;) {
         const uint64_t rest = bytes - done, edge = r->unit - (at + done) % r->unit;
         const size_t some = (size_t)(rest < edge ? rest : edge);
