@@ -97,8 +97,7 @@ static int bitmap_run(const struct command_line *l)
         bool good = (!h.name || image_open(&from, g, &h, &e)) &&
                     act(l, m.node, from.node, (uint32_t)granularity, &e);
         image_drop(&from);
-        good = image_close(&m, good ? &e : NULL) && good;
-        status = good ? 0 : command_fail(&e);
+        status = img_close_line(&m, good, &e);
     }
     block_graph_destroy(g);
     return status;

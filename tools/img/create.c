@@ -286,8 +286,7 @@ static int amend_it(const struct command_line *l, const json_t *o)
             img_progress_show(&p, 1, 1);
         }
         img_progress_end(&p);
-        good = image_close(&m, good ? &e : NULL) && good;
-        status = good ? 0 : command_fail(&e);
+        status = img_close_line(&m, good, &e);
     }
     block_graph_destroy(g);
     return status;

@@ -131,6 +131,8 @@ void img_how_of_line(struct image_how *h, const struct command_line *l, const ch
 /* One open image of a line with one name; 1 and a message, or 0. */
 int img_open_line(struct image *m, struct block_graph *g, const struct command_line *l,
                   const struct image_how *more);
+/* Closes it. good: what was to be done to it was; else e says why not. 1 and a message, or 0. */
+int img_close_line(struct image *m, bool good, struct error *e);
 
 /* Adds KEY=VALUE,... of all -o to the object. *help: somebody asks what there is. */
 bool img_options(const struct command_line *l, json_t *into, bool *help, struct error *e);

@@ -39,6 +39,13 @@ int img_open_line(struct image *m, struct block_graph *g, const struct command_l
     return image_open(m, g, &h, &e) ? 0 : command_fail(&e);
 }
 
+int img_close_line(struct image *m, bool good, struct error *e)
+{
+    const bool closed = image_close(m,
+                                    good ? e : NULL); /* the first thing that went wrong is told */
+    return good && closed ? 0 : command_fail(e);
+}
+
 /* ---- -o */
 
 static bool wants_help(const char *text)

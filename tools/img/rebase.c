@@ -151,9 +151,7 @@ static int rebase_run(const struct command_line *l)
     struct block_graph *g = block_graph_create();
     int status = img_open_line(&m, g, l, &(struct image_how){.write = true, .no_backing = unsafe});
     if (status == 0) {
-        bool good = rebase_it(l, g, m.node, &e);
-        good = image_close(&m, good ? &e : NULL) && good;
-        status = good ? 0 : command_fail(&e);
+        status = img_close_line(&m, rebase_it(l, g, m.node, &e), &e);
     }
     block_graph_destroy(g);
     return status;
@@ -249,10 +247,8 @@ static int commit_run(const struct command_line *l)
     struct block_graph *g = block_graph_create();
     int status = img_open_line(&m, g, l, &(struct image_how){.write = !keeps});
     if (status == 0) {
-        bool good = commit_it(l, m.node, rate, &e);
-        good = image_close(&m, good ? &e : NULL) && good;
-        status = good ? 0 : command_fail(&e);
-        if (good && !command_given(l, IMG_QUIET)) {
+        status = img_close_line(&m, commit_it(l, m.node, rate, &e), &e);
+        if (status == 0 && !command_given(l, IMG_QUIET)) {
             printf("Image committed.\n");
         }
     }

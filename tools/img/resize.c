@@ -64,10 +64,8 @@ static int resize_run(const struct command_line *l)
     struct block_graph *g = block_graph_create();
     int status = img_open_line(&m, g, &one, &(struct image_how){.write = true});
     if (status == 0) {
-        bool good = resize_it(l, m.node, l->names[1], &e);
-        good = image_close(&m, good ? &e : NULL) && good;
-        status = good ? 0 : command_fail(&e);
-        if (good && !command_given(l, IMG_QUIET)) {
+        status = img_close_line(&m, resize_it(l, m.node, l->names[1], &e), &e);
+        if (status == 0 && !command_given(l, IMG_QUIET)) {
             printf("Image resized.\n");
         }
     }

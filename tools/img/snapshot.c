@@ -117,8 +117,7 @@ static int snapshot_run(const struct command_line *l)
         if (!good) {
             error_prefix(&e, "snapshot '%s': ", what->value);
         }
-        good = image_close(&m, good ? &e : NULL) && good;
-        status = good ? 0 : command_fail(&e);
+        status = img_close_line(&m, good, &e);
     }
     block_graph_destroy(g);
     return status;
