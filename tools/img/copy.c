@@ -194,7 +194,7 @@ static int read_piece(const struct copy *c, const struct piece *p, uint8_t *byte
 
 static int write_zeros(const struct copy *c, uint64_t at, uint64_t bytes)
 {
-    return c->zero ? 0 : block_node_zero(c->to, at, bytes, 2 /* BLOCK_MAY_UNMAP */);
+    return c->zero ? 0 : block_node_zero(c->to, at, bytes, BLOCK_MAY_UNMAP);
 }
 
 /* Runs of zeros are left out, if they are long enough. */

@@ -34,7 +34,7 @@ static bool old_reaches(const struct rebase *r, uint64_t at)
 static int take_over(const struct rebase *r, uint64_t at, const uint8_t *bytes, size_t length)
 {
     if (old_reaches(r, at) && block_is_zero(bytes, length)) {
-        return block_node_zero(r->n, at, length, 2 /* BLOCK_MAY_UNMAP */);
+        return block_node_zero(r->n, at, length, BLOCK_MAY_UNMAP);
     }
     /* Subclusters may be a part of a cluster. */
     const bool whole = at % r->unit == 0 &&
