@@ -378,7 +378,7 @@ static int commit_piece(const struct commit *c, uint64_t at, const struct block_
     if (s->depth >= c->depth || (s->where == BLOCK_UNALLOCATED && c->depth == 1)) {
         return 0;
     }
-    if (s->where == BLOCK_ZERO || s->where == BLOCK_UNALLOCATED) {
+    if (block_status_reads_zero(s)) {
         return block_node_zero(c->base, at, s->bytes, BLOCK_MAY_UNMAP);
     }
     int status = block_node_read(c->top, at, buffer, (size_t)s->bytes);

@@ -96,17 +96,12 @@ static int answer_hole(struct crew *w, const struct request *r)
 
 /* ---- what is asked */
 
-static bool reads_zero(const struct block_status *s)
-{
-    return s->where == BLOCK_ZERO || s->where == BLOCK_UNALLOCATED;
-}
-
 static int do_read(struct crew *w, struct request *r)
 {
     struct block_status s;
     if (w->agreed.structured && !(r->flags & NBD_CMD_DF) && r->bytes &&
-        block_node_status(w->x->node, r->offset, r->bytes, true, &s) == 0 && reads_zero(&s) &&
-        s.bytes == r->bytes) {
+        block_node_status(w->x->node, r->offset, r->bytes, true, &s) == 0 &&
+        block_status_reads_zero(&s) && s.bytes == r->bytes) {
         return answer_hole(w, r);
     }
     r->data = mem_try_alloc(r->bytes);
@@ -156,8 +151,7 @@ static int find_runs(const struct crew *w, const struct request *r, uint8_t *out
         if (status < 0) {
             return status;
         }
-        const uint32_t state = (reads_zero(&s) ? NBD_STATE_ZERO : 0) |
-                               (reads_zero(&s) ? NBD_STATE_HOLE : 0);
+        const uint32_t state = block_status_reads_zero(&s) ? NBD_STATE_ZERO | NBD_STATE_HOLE : 0;
         if (*count && state == last) {
             uint8_t *run = out + (*count - 1) * 8;
             store_be32(run, load_be32(run) + (uint32_t)s.bytes);

@@ -178,6 +178,12 @@ struct block_status {
     unsigned depth;          /* how many backing files down it is */
 };
 
+/* Of an answer with chain. */
+static inline bool block_status_reads_zero(const struct block_status *s)
+{
+    return s->where == BLOCK_ZERO || s->where == BLOCK_UNALLOCATED;
+}
+
 /*
  * Looks at [offset, offset + bytes). chain: backing files are asked for what n does not have;
  * else n alone. 0 or -errno.

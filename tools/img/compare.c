@@ -27,11 +27,6 @@ struct comparison {
     uint8_t *bytes[2];
 };
 
-static bool reads_zero(const struct block_status *s)
-{
-    return s->where == BLOCK_ZERO || s->where == BLOCK_UNALLOCATED;
-}
-
 /* Where the first sector is that differs, or bytes. */
 static uint64_t first_difference(const struct comparison *c, uint64_t bytes)
 {
@@ -81,9 +76,9 @@ static int look(const struct comparison *c, uint64_t at, uint64_t *bytes, bool *
         }
     }
     *bytes = s[0].bytes < s[1].bytes ? s[0].bytes : s[1].bytes;
-    *same = reads_zero(&s[0]) && reads_zero(&s[1]);
+    *same = block_status_reads_zero(&s[0]) && block_status_reads_zero(&s[1]);
     *unlike = (s[0].where == BLOCK_UNALLOCATED) != (s[1].where == BLOCK_UNALLOCATED) ||
-              reads_zero(&s[0]) != reads_zero(&s[1]);
+              block_status_reads_zero(&s[0]) != block_status_reads_zero(&s[1]);
     return 0;
 }
 

@@ -329,13 +329,13 @@ bool copy_run(struct copy *c)
 
 /* ---- the image that it goes to */
 
-bool copy_reads_zero(struct block_node *n)
+/* Whether the image reads as zeros all over, as it says itself. */
+static bool reads_zero(struct block_node *n)
 {
     const uint64_t size = block_node_size(n);
     for (uint64_t at = 0; at < size;) {
         struct block_status s;
-        if (block_node_status(n, at, size - at, true, &s) < 0 ||
-            (s.where != BLOCK_ZERO && s.where != BLOCK_UNALLOCATED)) {
+        if (block_node_status(n, at, size - at, true, &s) < 0 || !block_status_reads_zero(&s)) {
             return false;
         }
         at += s.bytes;
@@ -357,6 +357,6 @@ bool copy_make(struct copy *c, struct block_graph *g, const struct copy_made *ma
     }
     c->to = m->node;
     c->to_name = made->how.name;
-    c->zero = copy_reads_zero(m->node) && !block_node_child(m->node, "backing");
+    c->zero = reads_zero(m->node) && !block_node_child(m->node, "backing");
     return true;
 }

@@ -46,7 +46,5 @@ bool copy_make(struct copy *c, struct block_graph *g, const struct copy_made *ma
                struct error *e);
 /* Bytes of all sources. */
 uint64_t copy_bytes(const struct copy *c);
-/* Whether the image reads as zeros all over, as it says itself. */
-bool copy_reads_zero(struct block_node *n);
 
 #endif
