@@ -72,6 +72,8 @@ void command_manual(const struct command *c);
 bool command_given(const struct command_line *l, int id);
 /* The last value, or NULL. */
 const char *command_value(const struct command_line *l, int id);
+/* The same, or `other` where it is not given. */
+const char *command_value_or(const struct command_line *l, int id, const char *other);
 /* A number of bytes by the option, or `none` where it is not given. */
 bool command_bytes(const struct command_line *l, int id, uint64_t none, uint64_t *bytes,
                    struct error *e);

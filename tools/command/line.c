@@ -152,6 +152,12 @@ const char *command_value(const struct command_line *l, int id)
     return value;
 }
 
+const char *command_value_or(const struct command_line *l, int id, const char *other)
+{
+    const char *v = command_value(l, id);
+    return v ? v : other;
+}
+
 static const struct command_option *row_of(const struct command_line *l, int id)
 {
     const struct command_option *o = l->command->options;

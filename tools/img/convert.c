@@ -237,14 +237,12 @@ static int convert_open(const struct command_line *l, struct block_graph *g, str
 {
     struct error e;
     struct image to = {NULL, NULL};
-    const char *cache = command_value(l, IMG_CACHE), *format = command_value(l, IMG_OTHER_FORMAT);
+    const bool opts = command_given(l, IMG_OUTPUT_OPTS);
     const struct image_how h = {
         .name = l->names[c->source_count],
-        .format = command_given(l, IMG_OUTPUT_OPTS) ? NULL
-                  : format                          ? format
-                                                    : "raw",
-        .opts = command_given(l, IMG_OUTPUT_OPTS),
-        .cache = cache ? cache : "unsafe",
+        .format = opts ? NULL : command_value_or(l, IMG_OTHER_FORMAT, "raw"),
+        .opts = opts,
+        .cache = command_value_or(l, IMG_CACHE, "unsafe"),
         .write = true,
     };
     if (!open_sources(l, g, from, c, &e)) {
@@ -274,8 +272,7 @@ static int convert_run(const struct command_line *l)
         return command_fail(&e);
     }
     if (help) {
-        const char *format = command_value(l, IMG_OTHER_FORMAT);
-        return img_options_help(format ? format : "raw",
+        return img_options_help(command_value_or(l, IMG_OTHER_FORMAT, "raw"),
                                 l->name_count ? l->names[l->name_count - 1] : NULL, false);
     }
     if (misfit(l)) {
@@ -376,7 +373,7 @@ static int dd_copy(const struct command_line *l, struct block_graph *g, const st
     struct image from, to = {NULL, NULL};
     struct copy_source s;
     struct copy c = {.sources = &s, .source_count = 1, .sparse = 4096, .threads = 1};
-    const char *format = command_value(l, IMG_OTHER_FORMAT);
+    const char *format = command_value_or(l, IMG_OTHER_FORMAT, "raw");
     struct image_how h;
     img_how_of_line(&h, l, d->in);
     if (!image_open(&from, g, &h, &e)) {
@@ -390,9 +387,9 @@ static int dd_copy(const struct command_line *l, struct block_graph *g, const st
     s = (struct copy_source){from.node, d->in, skip < size ? skip : size, 0};
     s.bytes = most < size - s.offset ? most : size - s.offset;
     const struct copy_made made = {
-        format ? format : "raw",
+        format,
         json_object(),
-        {.name = d->out, .format = format ? format : "raw", .write = true},
+        {.name = d->out, .format = format, .write = true},
     };
     img_interrupt_begin();
     bool good = copy_make(&c, g, &made, &to, &e);

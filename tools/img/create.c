@@ -121,12 +121,6 @@ static int create_it(const struct command_line *l, const char *format, json_t *o
     return 0;
 }
 
-static const char *format_of(const struct command_line *l, int id)
-{
-    const char *v = command_value(l, id);
-    return v ? v : "raw";
-}
-
 static void add_text(json_t *o, const char *key, const char *value)
 {
     if (value) {
@@ -139,7 +133,7 @@ static int create_run(const struct command_line *l)
 {
     struct error e;
     bool help;
-    const char *format = format_of(l, IMG_FORMAT);
+    const char *format = command_value_or(l, IMG_FORMAT, "raw");
     json_t *o = json_object();
     int status;
     if (!img_options(l, o, &help, &e)) {
@@ -209,7 +203,8 @@ static int measure_it(const struct command_line *l, const json_t *o, struct imag
 {
     struct error e;
     struct block_measure m;
-    if (!block_image_measure(format_of(l, IMG_OTHER_FORMAT), o, source->node, &m, &e)) {
+    if (!block_image_measure(command_value_or(l, IMG_OTHER_FORMAT, "raw"), o, source->node, &m,
+                             &e)) {
         return command_fail(&e);
     }
     if (!source->node || !block_node_skip_filters(source->node)->driver->bitmap) {
@@ -231,7 +226,7 @@ static int measure_run(const struct command_line *l)
     if (!img_output(l, &json, &e) || !img_options(l, o, &help, &e)) {
         command_fail(&e);
     } else if (help) {
-        status = img_options_help(format_of(l, IMG_OTHER_FORMAT), NULL, false);
+        status = img_options_help(command_value_or(l, IMG_OTHER_FORMAT, "raw"), NULL, false);
     } else if ((size != NULL) == (l->name_count > 0) || l->name_count > 1) {
         command_usage(l, "either --size or the name of one image is expected");
     } else {

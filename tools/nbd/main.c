@@ -270,12 +270,6 @@ static const char *misfit(const struct command_line *l)
     return NULL;
 }
 
-static const char *value_or(const struct command_line *l, int id, const char *other)
-{
-    const char *v = command_value(l, id);
-    return v ? v : other;
-}
-
 static bool job_of_line(const struct command_line *l, struct job *j, struct error *e)
 {
     uint64_t clients = 1, silence = 10, offset;
@@ -303,7 +297,7 @@ static bool job_of_line(const struct command_line *l, struct job *j, struct erro
     };
     j->how.write = !keeps && !j->how.overlay;
     j->x = (struct nbd_server_export){
-        .name = value_or(l, NBD_EXPORT, ""),
+        .name = command_value_or(l, NBD_EXPORT, ""),
         .description = command_value(l, NBD_ABOUT),
         .read_only = keeps,
         .shared = clients != 1,
@@ -335,16 +329,17 @@ static int run(const struct command_line *l)
     if (misfit(l)) {
         return command_usage(l, "%s", misfit(l));
     }
-    const char *path = command_value(l, NBD_SOCKET), *port = value_or(l, NBD_PORT_, NBD_PORT);
+    const char *path = command_value(l, NBD_SOCKET),
+               *port = command_value_or(l, NBD_PORT_, NBD_PORT);
     if (command_given(l, NBD_LIST)) {
-        const struct nbd_address a = {path, value_or(l, NBD_BIND, "127.0.0.1"), port};
+        const struct nbd_address a = {path, command_value_or(l, NBD_BIND, "127.0.0.1"), port};
         return nbd_list(&a, &e) ? 0 : command_fail(&e);
     }
     if (!job_of_line(l, &j, &e)) {
         return command_fail(&e);
     }
     j.listener = (struct nbd_listener){
-        .path = path, .host = value_or(l, NBD_BIND, "0.0.0.0"), .port = port};
+        .path = path, .host = command_value_or(l, NBD_BIND, "0.0.0.0"), .port = port};
     int status = command_given(l, NBD_FORK) ? to_background(&j.ready) : 0;
     if (status == 0) {
         status = catch_signals(&e) ? 0 : command_fail(&e);
