@@ -120,7 +120,7 @@ static bool open_new(const struct command_line *l, struct block_graph *g, const 
     struct error e;
     bool ignored;
     json_t *o = json_object();
-    struct copy_made made = {h->format, o, *h};
+    struct copy_made made = {o, *h};
     bool good = img_options(l, o, &ignored, &e);
     const struct block_driver *d = good ? block_driver_named(h->format, h->name, &e) : NULL;
     good = d != NULL;
@@ -373,7 +373,6 @@ static int dd_copy(const struct command_line *l, struct block_graph *g, const st
     struct image from, to = {NULL, NULL};
     struct copy_source s;
     struct copy c = {.sources = &s, .source_count = 1, .sparse = 4096, .threads = 1};
-    const char *format = command_value_or(l, IMG_OTHER_FORMAT, "raw");
     struct image_how h;
     img_how_of_line(&h, l, d->in);
     if (!image_open(&from, g, &h, &e)) {
@@ -387,9 +386,8 @@ static int dd_copy(const struct command_line *l, struct block_graph *g, const st
     s = (struct copy_source){from.node, d->in, skip < size ? skip : size, 0};
     s.bytes = most < size - s.offset ? most : size - s.offset;
     const struct copy_made made = {
-        format,
         json_object(),
-        {.name = d->out, .format = format, .write = true},
+        {.name = d->out, .format = command_value_or(l, IMG_OTHER_FORMAT, "raw"), .write = true},
     };
     img_interrupt_begin();
     bool good = copy_make(&c, g, &made, &to, &e);

@@ -351,7 +351,7 @@ bool copy_make(struct copy *c, struct block_graph *g, const struct copy_made *ma
         json_object_set_new(made->options, "size", json_string(size));
         mem_free(size);
     }
-    if (!block_image_create(g, made->format, made->how.name, made->options, e) ||
+    if (!block_image_create(g, made->how.format, made->how.name, made->options, e) ||
         !image_open(m, g, &made->how, e)) {
         return false;
     }

@@ -36,9 +36,8 @@ bool copy_run(struct copy *c);
 
 /* Making the image: options are -o's; how says the rest. */
 struct copy_made {
-    const char *format;
-    json_t *options; /* taken over */
-    struct image_how how;
+    json_t *options;      /* the caller's; a size is added */
+    struct image_how how; /* with a format */
 };
 /* The size is what the sources have, unless options say it. *m is open; c gets to, to_name, zero.
  */
