@@ -157,6 +157,12 @@ struct qcow2 {
     bool bitmaps_track, bitmaps_begun;
 };
 
+/* So many that the bytes fit into. */
+static inline uint64_t qcow2_clusters(const struct qcow2 *q, uint64_t bytes)
+{
+    return (bytes + q->cluster_bytes - 1) >> q->cluster_bits;
+}
+
 /* ---- qcow2_header.c */
 
 /* Reads and checks the header with its extensions. */

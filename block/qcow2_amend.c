@@ -168,7 +168,7 @@ static bool set_refcount_bits(struct block_node *n, uint32_t bits, struct error 
     os_mutex_unlock(&n->tables);
     int status = qcow2_commit(n);
     struct qcow2_checking k = {.node = n, .c = &c};
-    k.clusters = (block_node_size(n->file) + q->cluster_bytes - 1) >> q->cluster_bits;
+    k.clusters = qcow2_clusters(q, block_node_size(n->file));
     k.count = k.clusters >> 31 ? NULL : mem_try_array((size_t)k.clusters, sizeof(*k.count));
     status = status < 0 ? status : k.count ? qcow2_check_count_all(&k, false) : -ENOMEM;
     bool good = done(n, status, e);

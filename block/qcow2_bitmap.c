@@ -47,7 +47,7 @@ static uint64_t bits_bytes(const struct block_node *n, const struct qcow2_bitmap
 static uint64_t table_entries(const struct block_node *n, const struct qcow2_bitmap *b)
 {
     const struct qcow2 *q = n->state;
-    return (bits_bytes(n, b) + q->cluster_bytes - 1) >> q->cluster_bits;
+    return qcow2_clusters(q, bits_bytes(n, b));
 }
 
 static void free_bitmap(struct qcow2_bitmap *b)
@@ -175,7 +175,7 @@ static int write_flags(struct block_node *n)
 
 static uint64_t directory_clusters(const struct qcow2 *q)
 {
-    return q->h.bitmaps ? (q->h.bitmaps_bytes + q->cluster_bytes - 1) >> q->cluster_bits : 0;
+    return q->h.bitmaps ? qcow2_clusters(q, q->h.bitmaps_bytes) : 0;
 }
 
 /* The list has changed: another directory, and the header that leads to it. */
@@ -189,7 +189,7 @@ static bool write_directory(struct block_node *n, struct error *e)
     int status = 0;
     put_directory(q, &out);
     if (out.len) {
-        status = qcow2_alloc(n, (out.len + q->cluster_bytes - 1) >> q->cluster_bits, &offset);
+        status = qcow2_alloc(n, qcow2_clusters(q, out.len), &offset);
         status = status < 0 ? status : block_node_write(n->file, offset, out.text, out.len, 0);
     }
     status = status < 0 ? status : qcow2_commit(n);
@@ -435,8 +435,7 @@ static bool add(struct block_node *n, const struct block_bitmap_request *r, stru
                          r->name);
     }
     uint64_t *zeros = mem_array(b.table_size + 1, 8);
-    const uint64_t clusters = ((uint64_t)b.table_size * 8 + q->cluster_bytes - 1) >>
-                              q->cluster_bits;
+    const uint64_t clusters = qcow2_clusters(q, (uint64_t)b.table_size * 8);
     int status = clusters ? qcow2_alloc(n, clusters, &b.table_offset) : 0;
     status = status < 0 ? status : qcow2_l1_write(n, b.table_offset, b.table_size, zeros);
     mem_free(zeros);
@@ -460,9 +459,7 @@ static void free_clusters(struct block_node *n, const struct qcow2_bitmap *b, bo
         qcow2_free_later(n, at, qcow2_offset_is_good(q, at), false);
     }
     if (table_too) {
-        qcow2_free_later(n, b->table_offset,
-                         ((uint64_t)b->table_size * 8 + q->cluster_bytes - 1) >> q->cluster_bits,
-                         false);
+        qcow2_free_later(n, b->table_offset, qcow2_clusters(q, (uint64_t)b->table_size * 8), false);
     }
     os_mutex_unlock(&n->tables);
     mem_free(table);

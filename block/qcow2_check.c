@@ -363,13 +363,13 @@ bool qcow2_check(struct block_node *n, unsigned fix, struct block_check *c, stru
         return error_set(e, "%s is read-only, and cannot be repaired", block_node_file(n));
     }
     const uint64_t file = block_node_size(n->file);
-    k.clusters = (file + q->cluster_bytes - 1) >> q->cluster_bits;
+    k.clusters = qcow2_clusters(q, file);
     k.count = k.clusters >> 31 ? NULL : mem_try_array((size_t)k.clusters, sizeof(*k.count));
     if (!k.count) {
         return error_set(e, "%s: a file of %" PRIu64 " bytes has too many clusters to check",
                          block_node_file(n), file);
     }
-    c->total_clusters = (n->size_bytes + q->cluster_bytes - 1) >> q->cluster_bits;
+    c->total_clusters = qcow2_clusters(q, n->size_bytes);
     int status = settle(n);
     const bool was = q->corrupt;
     q->corrupt = q->corrupt && !fix; /* or nothing could be repaired */

@@ -104,7 +104,7 @@ int qcow2_l1_grow(struct block_node *n, uint64_t entries)
     if (status < 0 || entries <= q->h.l1_size) {
         return status;
     }
-    clusters = (entries * 8 + q->cluster_bytes - 1) >> q->cluster_bits;
+    clusters = qcow2_clusters(q, entries * 8);
     status = qcow2_commit(n);
     status = status < 0 ? status : qcow2_alloc(n, clusters, &offset);
     if (status < 0) {
@@ -131,8 +131,7 @@ int qcow2_l1_grow(struct block_node *n, uint64_t entries)
     q->l1 = l1;
     mem_free(q->l1_fresh);
     q->l1_fresh = mem_alloc((size_t)entries);
-    qcow2_free_later(n, old.l1_offset,
-                     ((uint64_t)old.l1_size * 8 + q->cluster_bytes - 1) >> q->cluster_bits, false);
+    qcow2_free_later(n, old.l1_offset, qcow2_clusters(q, (uint64_t)old.l1_size * 8), false);
     os_mutex_unlock(&n->tables);
     return 0;
 }

@@ -23,7 +23,7 @@ static void lay_out(const struct qcow2_checking *k, struct layout *l)
     do {
         before = l->table + l->blocks;
         l->blocks = (l->area + l->table + l->blocks + l->per - 1) / l->per;
-        l->table = (l->blocks * 8 + q->cluster_bytes - 1) / q->cluster_bytes;
+        l->table = qcow2_clusters(q, l->blocks * 8);
     } while (l->table + l->blocks != before);
 }
 

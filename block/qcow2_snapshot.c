@@ -163,7 +163,7 @@ static int write_table(struct block_node *n, const struct qcow2_snapshot *list, 
     }
     int status = 0;
     if (count) {
-        status = qcow2_alloc(n, (out.len + q->cluster_bytes - 1) >> q->cluster_bits, &offset);
+        status = qcow2_alloc(n, qcow2_clusters(q, out.len), &offset);
         status = status < 0 ? status : block_node_write(n->file, offset, out.text, out.len, 0);
     }
     status = status < 0 ? status : qcow2_commit(n);
@@ -178,8 +178,7 @@ static int write_table(struct block_node *n, const struct qcow2_snapshot *list, 
         q->h.snapshots_offset = old.snapshots_offset;
     } else {
         os_mutex_lock(&n->tables);
-        qcow2_free_later(n, old.snapshots_offset,
-                         (q->snapshots_bytes + q->cluster_bytes - 1) >> q->cluster_bits, false);
+        qcow2_free_later(n, old.snapshots_offset, qcow2_clusters(q, q->snapshots_bytes), false);
         os_mutex_unlock(&n->tables);
         q->snapshots_bytes = out.len;
     }
@@ -406,8 +405,7 @@ static int write_active(struct block_node *n)
 static int add_snapshot(struct block_node *n, struct qcow2_snapshot *s)
 {
     struct qcow2 *q = n->state;
-    const uint64_t clusters = ((uint64_t)q->h.l1_size * 8 + q->cluster_bytes - 1) >>
-                              q->cluster_bits;
+    const uint64_t clusters = qcow2_clusters(q, (uint64_t)q->h.l1_size * 8);
     s->l1_size = q->h.l1_size;
     int status = clusters ? qcow2_alloc(n, clusters, &s->l1_offset) : 0;
     status = status < 0 ? status : qcow2_l1_write(n, s->l1_offset, s->l1_size, q->l1);
@@ -462,7 +460,7 @@ static int switch_l1(struct block_node *n, uint64_t *l1, uint64_t entries, uint6
 {
     struct qcow2 *q = n->state;
     const struct qcow2_header old = q->h;
-    const uint64_t clusters = (entries * 8 + q->cluster_bytes - 1) >> q->cluster_bits;
+    const uint64_t clusters = qcow2_clusters(q, entries * 8);
     uint64_t offset = 0;
     int status = clusters ? qcow2_alloc(n, clusters, &offset) : 0;
     status = status < 0 ? status : fix_marks(n, l1, entries);
@@ -502,8 +500,7 @@ static int apply(struct block_node *n, const struct qcow2_snapshot *s)
     q->l1_fresh = mem_alloc(s->l1_size);
     q->l1_fresh_count = 0;
     q->state_base = qcow2_l1_entries(q, q->h.size) << q->l1_bits;
-    qcow2_free_later(n, old_offset,
-                     ((uint64_t)old_size * 8 + q->cluster_bytes - 1) >> q->cluster_bits, false);
+    qcow2_free_later(n, old_offset, qcow2_clusters(q, (uint64_t)old_size * 8), false);
     os_mutex_unlock(&n->tables);
     atomic_set(&n->size_bytes, align_up(q->h.size, BLOCK_SECTOR));
     qcow2_fit_cache(n);
@@ -559,9 +556,7 @@ static int take_out(struct block_node *n, uint32_t index)
     }
     if (status == 0) {
         os_mutex_lock(&n->tables);
-        qcow2_free_later(n, s.l1_offset,
-                         ((uint64_t)s.l1_size * 8 + q->cluster_bytes - 1) >> q->cluster_bits,
-                         false);
+        qcow2_free_later(n, s.l1_offset, qcow2_clusters(q, (uint64_t)s.l1_size * 8), false);
         os_mutex_unlock(&n->tables);
         status = count_down(n, l1, s.l1_size, q->pass_discard_snapshot);
     }
