@@ -42,7 +42,7 @@ size_t acpi_here(const struct acpi_tables *t);
 /* Where the table begins in the blob; acpi_end_listed also has the XSDT list it. */
 uint32_t acpi_end(struct acpi_tables *t);
 void acpi_end_listed(struct acpi_tables *t);
-/* A whole table with its header, as -acpitable has it. */
+/* A whole table with its header. */
 void acpi_add_raw(struct acpi_tables *t, const void *table, size_t n);
 
 /* An address of the blob, of 8 bytes, in the table that is being written. */
@@ -70,6 +70,10 @@ struct acpi_platform {
     uint64_t sleep;      /* registers of a device acpi-sleep; 0: none */
 };
 void acpi_add_fadt(struct acpi_tables *t, uint32_t dsdt, const struct acpi_platform *p);
+/* Those that -acpitable gives. */
+void acpi_add_given(struct acpi_tables *t, const struct machine_config *c);
+/* CPUs, as devices of the namespace, in \\_SB. */
+void acpi_describe_cpus(struct aml *a, unsigned cpus);
 void acpi_add_mcfg(struct acpi_tables *t, uint64_t ecam, unsigned last_bus);
 
 /* A serial port for consoles: SPCR and DBG2. */

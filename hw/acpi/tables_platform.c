@@ -4,10 +4,13 @@
  * 4.1.2), SPCR (Microsoft, Serial Port Console Redirection, revision 2) and DBG2 (Microsoft, Debug
  * Port Table 2).
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "hw/acpi/sleep.h"
 #include "hw/acpi/tables.h"
+#include "hw/firmware.h"
+#include "hw/machine.h"
 
 enum {
     FADT_BYTES = 276,
@@ -46,6 +49,25 @@ void acpi_add_fadt(struct acpi_tables *t, uint32_t dsdt, const struct acpi_platf
     acpi_zeros(t, FADT_HYPERVISOR - acpi_here(t));
     acpi_put_bytes(t, "QEMU\0\0\0", 8); /* by which guests know the platform */
     acpi_end_listed(t);
+}
+
+void acpi_add_given(struct acpi_tables *t, const struct machine_config *c)
+{
+    for (const struct firmware_blob *b = c->firmware ? c->firmware->tables : NULL; b; b = b->next) {
+        acpi_add_raw(t, b->bytes, b->n);
+    }
+}
+
+void acpi_describe_cpus(struct aml *a, unsigned cpus)
+{
+    char name[12];
+    for (unsigned i = 0; i < cpus; i++) {
+        snprintf(name, sizeof(name), "C%.03X", i);
+        aml_device(a, name);
+        aml_name_string(a, "_HID", "ACPI0007");
+        aml_name_int(a, "_UID", i);
+        aml_end(a);
+    }
 }
 
 void acpi_add_mcfg(struct acpi_tables *t, uint64_t ecam, unsigned last_bus)

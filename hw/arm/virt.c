@@ -177,12 +177,7 @@ static bool drop(struct device **d)
 /* Creates d, or frees it. NULL d: it could not be made. */
 static bool complete(struct device **d, struct error *e)
 {
-    if (*d && device_create(*d, e)) {
-        return true;
-    }
-    device_free(*d);
-    *d = NULL;
-    return false;
+    return (*d && device_create(*d, e)) || drop(d);
 }
 
 static struct irq spi(const struct virt *v, enum virt_part part, unsigned index)

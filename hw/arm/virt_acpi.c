@@ -11,7 +11,7 @@
 #include "hw/acpi/sleep.h"
 #include "hw/acpi/tables.h"
 #include "hw/arm/virt.h"
-#include "hw/firmware.h"
+#include "hw/virtio/virtio_mmio.h"
 
 /* Interrupts are numbered as the distributor does. */
 enum {
@@ -26,27 +26,15 @@ static uint32_t gsi(enum virt_part part)
 
 /* ---- DSDT */
 
-static void add_cpus(struct aml *a, const struct machine *m)
-{
-    char name[12];
-    for (unsigned i = 0; i < m->config.cpus; i++) {
-        snprintf(name, sizeof(name), "C%.03X", i);
-        aml_device(a, name);
-        aml_name_string(a, "_HID", "ACPI0007");
-        aml_name_int(a, "_UID", i);
-        aml_end(a);
-    }
-}
-
 /* _CRS of a part with one window and, if it has one, its interrupt. */
-static void add_place(struct aml *a, enum virt_part part, unsigned index)
+static void add_place(struct aml *a, enum virt_part part)
 {
     const struct virt_row *r = &virt_rows[part];
     aml_name(a, "_CRS");
     aml_resources(a);
-    aml_memory32(a, (uint32_t)(r->base + index * r->size), (uint32_t)r->size);
+    aml_memory32(a, (uint32_t)r->base, (uint32_t)r->size);
     if (r->spi >= 0) {
-        aml_interrupt(a, AML_LEVEL, gsi(part) + index);
+        aml_interrupt(a, AML_LEVEL, gsi(part));
     }
     aml_end(a);
 }
@@ -56,7 +44,7 @@ static void add_uart(struct aml *a)
     aml_device(a, "COM0");
     aml_name_string(a, "_HID", "ARMH0011");
     aml_name_int(a, "_UID", 0);
-    add_place(a, VIRT_UART, 0);
+    add_place(a, VIRT_UART);
     aml_end(a);
 }
 
@@ -66,21 +54,15 @@ static void add_fw_cfg(struct aml *a)
     aml_name_string(a, "_HID", "QEMU0002");
     aml_name_int(a, "_STA", 0xb); /* there, enabled, works; not for people to see */
     aml_name_int(a, "_CCA", 1);
-    add_place(a, VIRT_FW_CFG, 0);
+    add_place(a, VIRT_FW_CFG);
     aml_end(a);
 }
 
 static void add_virtio(struct aml *a)
 {
-    char name[16];
-    for (unsigned i = 0; i < virt_rows[VIRT_VIRTIO].count; i++) {
-        snprintf(name, sizeof(name), "VR%02u", i);
-        aml_device(a, name);
-        aml_name_string(a, "_HID", "LNRO0005");
-        aml_name_int(a, "_UID", i);
-        aml_name_int(a, "_CCA", 1);
-        add_place(a, VIRT_VIRTIO, i);
-        aml_end(a);
+    const struct virt_row *r = &virt_rows[VIRT_VIRTIO];
+    for (unsigned i = 0; i < r->count; i++) {
+        virtio_mmio_describe(a, i, r->base + i * r->size, gsi(VIRT_VIRTIO) + i);
     }
 }
 
@@ -91,7 +73,7 @@ static void add_gpio(struct aml *a)
     aml_device(a, "GPO0");
     aml_name_string(a, "_HID", "ARMH0061");
     aml_name_int(a, "_UID", 0);
-    add_place(a, VIRT_GPIO, 0);
+    add_place(a, VIRT_GPIO);
     aml_name(a, "_AEI");
     aml_resources(a);
     aml_gpio_int(a, VIRT_POWER_PIN, "GPO0");
@@ -110,7 +92,7 @@ static uint32_t add_dsdt(struct acpi_tables *t, const struct machine *m)
     struct aml a = {.depth = 0};
     const struct pci_windows w = virt_pci_windows(virt_of(m));
     aml_scope(&a, "\\_SB");
-    add_cpus(&a, m);
+    acpi_describe_cpus(&a, m->config.cpus);
     add_uart(&a);
     add_fw_cfg(&a);
     add_virtio(&a);
@@ -351,9 +333,6 @@ bool virt_acpi_add(struct machine *m, struct error *e)
                   &(struct acpi_platform){.arm_boot = PSCI_COMPLIANT | PSCI_BY_HVC});
     add_madt(&t, m);
     add_platform(&t, m);
-    for (const struct firmware_blob *b = m->config.firmware ? m->config.firmware->tables : NULL; b;
-         b = b->next) {
-        acpi_add_raw(&t, b->bytes, b->n);
-    }
+    acpi_add_given(&t, &m->config);
     return acpi_finish(&t, v->fw_cfg, e);
 }

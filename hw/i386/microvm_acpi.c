@@ -3,12 +3,9 @@
  * The ACPI tables of the board microvm, which is hardware-reduced (ACPI 6.5): CPUs and interrupt
  * controllers in the MADT, devices in the DSDT.
  */
-#include <stdio.h>
-
 #include "hw/acpi/ged.h"
 #include "hw/acpi/sleep.h"
 #include "hw/acpi/tables.h"
-#include "hw/firmware.h"
 #include "hw/i386/microvm.h"
 #include "hw/intc/ioapic.h"
 #include "hw/intc/lapic.h"
@@ -31,36 +28,12 @@ static void add_ports_device(struct aml *a, const char *name, const char *hid, u
     aml_end(a);
 }
 
-static void add_cpus(struct aml *a, const struct machine *m)
-{
-    char name[12];
-    for (unsigned i = 0; i < m->config.cpus; i++) {
-        snprintf(name, sizeof(name), "C%.03X", i);
-        aml_device(a, name);
-        aml_name_string(a, "_HID", "ACPI0007");
-        aml_name_int(a, "_UID", i);
-        aml_end(a);
-    }
-}
-
 static void add_virtio(struct aml *a, const struct microvm *v)
 {
-    char name[16];
     for (unsigned i = 0; i < v->slots; i++) {
-        if (!virtio_mmio_in_use(v->virtio[i])) {
-            continue;
+        if (virtio_mmio_in_use(v->virtio[i])) {
+            virtio_mmio_describe(a, i, MICROVM_VIRTIO + i * VIRTIO_MMIO_BYTES, v->first_gsi + i);
         }
-        snprintf(name, sizeof(name), "VR%02u", i);
-        aml_device(a, name);
-        aml_name_string(a, "_HID", "LNRO0005");
-        aml_name_int(a, "_UID", i);
-        aml_name_int(a, "_CCA", 1);
-        aml_name(a, "_CRS");
-        aml_resources(a);
-        aml_memory32(a, (uint32_t)(MICROVM_VIRTIO + i * VIRTIO_MMIO_BYTES), VIRTIO_MMIO_BYTES);
-        aml_interrupt(a, AML_LEVEL, v->first_gsi + i);
-        aml_end(a);
-        aml_end(a);
     }
 }
 
@@ -69,7 +42,7 @@ static uint32_t add_dsdt(struct acpi_tables *t, const struct machine *m)
     struct aml a = {.depth = 0};
     const struct microvm *v = microvm_of(m);
     aml_scope(&a, "\\_SB");
-    add_cpus(&a, m);
+    acpi_describe_cpus(&a, m->config.cpus);
     if (v->pc.serial[0]) {
         add_ports_device(&a, "COM1", "PNP0501", 0x3f8, 8, 4);
     }
@@ -146,9 +119,6 @@ uint8_t *microvm_acpi(const struct machine *m, size_t *n)
     acpi_init(&t, v->oem_id, v->oem_table_id);
     acpi_add_fadt(&t, add_dsdt(&t, m), &p);
     add_madt(&t, m);
-    for (const struct firmware_blob *b = m->config.firmware ? m->config.firmware->tables : NULL; b;
-         b = b->next) {
-        acpi_add_raw(&t, b->bytes, b->n);
-    }
+    acpi_add_given(&t, &m->config);
     return acpi_finish_at(&t, PC_TABLES, n);
 }

@@ -362,6 +362,22 @@ bool virtio_mmio_in_use(const struct device *d)
     return ((const struct virtio_mmio *)d)->plugged != NULL;
 }
 
+void virtio_mmio_describe(struct aml *a, unsigned index, uint64_t base, uint32_t gsi)
+{
+    char name[16];
+    snprintf(name, sizeof(name), "VR%02u", index);
+    aml_device(a, name);
+    aml_name_string(a, "_HID", "LNRO0005");
+    aml_name_int(a, "_UID", index);
+    aml_name_int(a, "_CCA", 1);
+    aml_name(a, "_CRS");
+    aml_resources(a);
+    aml_memory32(a, (uint32_t)base, VIRTIO_MMIO_BYTES);
+    aml_interrupt(a, AML_LEVEL, gsi);
+    aml_end(a);
+    aml_end(a);
+}
+
 static void mmio_firmware_path(const struct device *d, struct strbuf *out)
 {
     strbuf_printf(out, "/virtio-mmio@%016" PRIx64, d->bus->parent->window->base);

@@ -3,6 +3,7 @@
 #ifndef HW_VIRTIO_VIRTIO_MMIO_H
 #define HW_VIRTIO_VIRTIO_MMIO_H
 
+#include "hw/acpi/aml.h"
 #include "hw/device.h"
 #include "hw/machine.h"
 
@@ -19,5 +20,7 @@ const struct mem_range *virtio_mmio_map(struct device *d, struct space *s, paddr
 struct bus *virtio_mmio_bus(struct device *d);
 /* A device is plugged in. */
 bool virtio_mmio_in_use(const struct device *d);
+/* The device of the namespace that ACPI has for the one of that index at base, in \\_SB. */
+void virtio_mmio_describe(struct aml *a, unsigned index, uint64_t base, uint32_t gsi);
 
 #endif
