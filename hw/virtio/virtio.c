@@ -372,6 +372,24 @@ void virtio_complete_end(struct virtio_device *v, unsigned queue)
     }
 }
 
+void virtio_round_complete(struct virtio_device *v, struct virtio_round *r, unsigned queue,
+                           const struct virtq_chain *c, uint32_t written)
+{
+    virtio_complete(v, queue, c, written);
+    r->queues[queue / 64] |= UINT64_C(1) << queue % 64;
+}
+
+void virtio_round_end(struct virtio_device *v, struct virtio_round *r)
+{
+    for (unsigned i = 0; i < array_len(r->queues); i++) {
+        while (r->queues[i]) {
+            const unsigned n = ctz64(r->queues[i]);
+            r->queues[i] &= r->queues[i] - 1;
+            virtio_complete_end(v, 64 * i + n);
+        }
+    }
+}
+
 /* ---- the functions of both device classes */
 
 void virtio_device_reset(struct device *d)

@@ -290,6 +290,14 @@ void virtio_complete(struct virtio_device *v, unsigned queue, const struct virtq
                      uint32_t written);
 void virtio_complete_end(struct virtio_device *v, unsigned queue);
 
+/* The same for whoever completes on many queues before the driver is to see it. */
+struct virtio_round {
+    uint64_t queues[VIRTIO_QUEUES_MAX / 64]; /* that have something to be shown */
+};
+void virtio_round_complete(struct virtio_device *v, struct virtio_round *r, unsigned queue,
+                           const struct virtq_chain *c, uint32_t written);
+void virtio_round_end(struct virtio_device *v, struct virtio_round *r);
+
 /* The driver did what cannot be answered: logs it and sets DEVICE_NEEDS_RESET. Any thread. */
 void virtio_broken(struct virtio_device *v, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

@@ -75,10 +75,10 @@ struct virtio_blk {
     /* No state. */
     struct block *block;
     struct block_queue *requests;
-    struct blk_request *spare;                 /* list of requests not in use */
-    uint64_t waiting[VIRTIO_QUEUES_MAX / 64];  /* queues whose doorbell rang; any thread */
-    uint64_t answered[VIRTIO_QUEUES_MAX / 64]; /* queues with completions to be shown */
-    struct clock_timer *timer;                 /* counted time */
+    struct blk_request *spare;                /* list of requests not in use */
+    uint64_t waiting[VIRTIO_QUEUES_MAX / 64]; /* queues whose doorbell rang; any thread */
+    struct virtio_round answered;
+    struct clock_timer *timer; /* counted time */
     struct blk_request *first_due, *last_due;
 
     struct os_thread thread;

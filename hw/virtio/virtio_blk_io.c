@@ -67,8 +67,8 @@ static void answer(struct blk_request *r, uint8_t status)
     if (!atomic_get(&d->stopping)) {
         *r->status_byte = status;
         dma_unmap(&d->v.pci.dev.dma, r->status_byte, 1);
-        virtio_complete(&d->v, r->queue, &r->chain, status == S_OK ? r->written : 1);
-        d->answered[r->queue / 64] |= UINT64_C(1) << r->queue % 64;
+        virtio_round_complete(&d->v, &d->answered, r->queue, &r->chain,
+                              status == S_OK ? r->written : 1);
     }
     put_back(r);
 }
@@ -76,13 +76,7 @@ static void answer(struct blk_request *r, uint8_t status)
 /* Shows the driver what was answered. */
 static void show_answers(struct virtio_blk *d)
 {
-    for (unsigned i = 0; i < array_len(d->answered); i++) {
-        while (d->answered[i]) {
-            unsigned n = ctz64(d->answered[i]);
-            d->answered[i] &= d->answered[i] - 1;
-            virtio_complete_end(&d->v, 64 * i + n);
-        }
-    }
+    virtio_round_end(&d->v, &d->answered);
 }
 
 /* A read that failed, or that the driver has given up on, may have written as well. */
@@ -520,7 +514,7 @@ void blk_stop(struct virtio_device *v)
     while (d->first_due) {
         answer(take_due(d), S_OK);
     }
-    memset(d->answered, 0, sizeof(d->answered));
+    d->answered = (struct virtio_round){0};
 }
 
 void blk_io_create(struct virtio_blk *d)

@@ -118,7 +118,7 @@ static void scsi_stop(struct virtio_device *v)
     if (s->timer) {
         clock_timer_cancel(s->timer);
     }
-    memset(s->answered, 0, sizeof(s->answered));
+    s->answered = (struct virtio_round){0};
 }
 
 static void scsi_settle(struct virtio_device *v)

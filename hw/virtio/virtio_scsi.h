@@ -44,10 +44,10 @@ struct virtio_scsi {
     struct list managing;        /* of struct vscsi_management */
     struct vscsi_request *spare; /* under work_lock */
     struct virtq_chain control, event_chain;
-    uint64_t sequence;                         /* of the last request */
-    uint64_t answered[VIRTIO_QUEUES_MAX / 64]; /* queues with completions to be shown */
-    struct os_mutex post_lock;                 /* before work_lock */
-    bool stopping;                             /* under work_lock */
+    uint64_t sequence; /* of the last request */
+    struct virtio_round answered;
+    struct os_mutex post_lock; /* before work_lock */
+    bool stopping;             /* under work_lock */
     uint8_t pad3[7];
 };
 

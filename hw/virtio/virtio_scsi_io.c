@@ -85,20 +85,14 @@ bool virtio_scsi_lun(const uint8_t *lun, unsigned *scsi_id, unsigned *unit)
 
 /* ---- giving back; work_lock is held */
 
-static void mark_answered(struct virtio_scsi *s, unsigned queue)
+static void complete(struct virtio_scsi *s, unsigned queue, const struct virtq_chain *c, uint32_t n)
 {
-    s->answered[queue / 64] |= UINT64_C(1) << queue % 64;
+    virtio_round_complete(&s->v, &s->answered, queue, c, n);
 }
 
 static void show_answers(struct virtio_scsi *s)
 {
-    for (unsigned i = 0; i < array_len(s->answered); i++) {
-        while (s->answered[i]) {
-            const unsigned n = ctz64(s->answered[i]);
-            s->answered[i] &= s->answered[i] - 1;
-            virtio_complete_end(&s->v, 64 * i + n);
-        }
-    }
+    virtio_round_end(&s->v, &s->answered);
 }
 
 static void put_back(struct vscsi_request *r)
@@ -128,9 +122,7 @@ static uint32_t write_response(struct vscsi_request *r, uint8_t response)
 
 static void answer(struct vscsi_request *r, uint8_t response)
 {
-    struct virtio_scsi *s = r->s;
-    virtio_complete(&s->v, r->queue, &r->chain, write_response(r, response));
-    mark_answered(s, r->queue);
+    complete(r->s, r->queue, &r->chain, write_response(r, response));
     put_back(r);
 }
 
@@ -154,8 +146,7 @@ void virtio_scsi_due(void *opaque)
     os_mutex_lock(&s->v.work_lock);
     while (due_list_take(&s->due, s->timer, clock_now_ns(s->v.pci.dev.clock), &item)) {
         const struct virtq_chain c = {.id = item.id, .descriptors = item.descriptors};
-        virtio_complete(&s->v, item.queue, &c, item.written);
-        mark_answered(s, item.queue);
+        complete(s, item.queue, &c, item.written);
     }
     show_answers(s);
     os_mutex_unlock(&s->v.work_lock);
@@ -195,8 +186,7 @@ static void end_management(struct virtio_scsi *s, struct vscsi_management *m, ui
 {
     if (!s->stopping) {
         const uint32_t n = (uint32_t)virtq_chain_write(&m->chain, 0, &response, 1);
-        virtio_complete(&s->v, SCSI_CONTROL_QUEUE, &m->chain, n);
-        mark_answered(s, SCSI_CONTROL_QUEUE);
+        complete(s, SCSI_CONTROL_QUEUE, &m->chain, n);
     }
     virtq_chain_free(&m->chain);
     mem_free(m);
@@ -274,8 +264,7 @@ static void answer_notification(struct virtio_scsi *s, struct vscsi_management *
 {
     const uint8_t out[5] = {0, 0, 0, 0, R_OK};
     virtq_chain_write(&m->chain, 0, out, sizeof(out));
-    virtio_complete(&s->v, SCSI_CONTROL_QUEUE, &m->chain, sizeof(out));
-    mark_answered(s, SCSI_CONTROL_QUEUE);
+    complete(s, SCSI_CONTROL_QUEUE, &m->chain, sizeof(out));
     virtq_chain_free(&m->chain);
     mem_free(m);
 }
