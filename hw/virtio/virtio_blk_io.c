@@ -16,6 +16,7 @@
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "base/mem.h"
+#include "hw/block/due_list.h"
 #include "hw/virtio/virtio_blk.h"
 
 /* Requests (5.2.6). */
@@ -36,9 +37,6 @@ enum {
     ID_BYTES = 20,
     SEGMENT_UNMAP = 1,
 };
-
-/* Counted time: what a request takes, beside a nanosecond a byte. */
-#define COUNTED_LATENCY_NS 100000
 
 struct blk_request {
     struct block_request b;
@@ -117,7 +115,7 @@ static void append_due(struct blk_request *r)
 static void add_due(struct blk_request *r)
 {
     struct virtio_blk *d = r->d;
-    uint64_t due = clock_now_ns(d->v.pci.dev.clock) + COUNTED_LATENCY_NS + r->b.bytes;
+    uint64_t due = clock_now_ns(d->v.pci.dev.clock) + DUE_LATENCY_NS + r->b.bytes;
     d->latest_due_ns = r->due_ns = due > d->latest_due_ns ? due : d->latest_due_ns;
     append_due(r);
 }
