@@ -270,6 +270,17 @@ struct bus *machine_find_bus(struct machine *m, const char *name)
     return b;
 }
 
+void machine_add_bus_of(struct bus *b, const char *kind)
+{
+    if (!*b->name) {
+        unsigned n = 0;
+        do {
+            snprintf(b->name, sizeof(b->name), "%s.%u", kind, n++);
+        } while (machine_find_bus(b->machine, b->name));
+    }
+    machine_add_bus(b->machine, b);
+}
+
 void machine_add_device(struct machine *m, struct device *d)
 {
     struct device **end = &m->devices;

@@ -225,6 +225,9 @@ struct bus {
 
 /* Lists b, which its parent device owns and removes before it dies. */
 void machine_add_bus(struct machine *m, struct bus *b);
+/* The same on b->machine; if b has no name yet it gets the first of "KIND.0", "KIND.1"... that is
+ * free. */
+void machine_add_bus_of(struct bus *b, const char *kind);
 void machine_remove_bus(struct machine *m, struct bus *b);
 struct bus *machine_find_bus(struct machine *m, const char *name);
 /* Called by device_create and device_free. */

@@ -271,7 +271,6 @@ static void bus_firmware_path(const struct device *dev, struct strbuf *out)
 void nvme_bus_init(struct nvme *n)
 {
     struct device *d = &n->pci.dev;
-    unsigned number = 0;
     n->bus = (struct bus){.kind = BUS_NVME,
                           .machine = d->machine,
                           .parent = d,
@@ -280,10 +279,6 @@ void nvme_bus_init(struct nvme *n)
                           .firmware_path = bus_firmware_path};
     if (d->id) {
         snprintf(n->bus.name, sizeof(n->bus.name), "%.30s", d->id);
-    } else {
-        do {
-            snprintf(n->bus.name, sizeof(n->bus.name), "nvme-bus.%u", number++);
-        } while (machine_find_bus(d->machine, n->bus.name));
     }
-    machine_add_bus(d->machine, &n->bus);
+    machine_add_bus_of(&n->bus, "nvme-bus");
 }

@@ -340,7 +340,6 @@ static bool bus_unplug(struct bus *bus, struct device *dev, struct error *e)
 
 void scsi_bus_init(struct scsi_bus *b, struct device *d)
 {
-    unsigned number = 0;
     os_mutex_init(&b->lock);
     b->bus = (struct bus){
         .kind = BUS_SCSI,
@@ -356,12 +355,8 @@ void scsi_bus_init(struct scsi_bus *b, struct device *d)
     };
     if (d->id) {
         snprintf(b->bus.name, sizeof(b->bus.name), "%.24s.0", d->id);
-    } else {
-        do {
-            snprintf(b->bus.name, sizeof(b->bus.name), "scsi.%u", number++);
-        } while (machine_find_bus(d->machine, b->bus.name));
     }
-    machine_add_bus(d->machine, &b->bus);
+    machine_add_bus_of(&b->bus, "scsi");
 }
 
 void scsi_bus_fini(struct scsi_bus *b)

@@ -331,7 +331,6 @@ static void bus_place(const struct device *d, char *text, size_t size)
 static void make_bus(struct virtio_serial *s)
 {
     struct device *d = &s->v.pci.dev;
-    unsigned number = 0;
     s->bus = (struct bus){
         .kind = BUS_VIRTIO_SERIAL,
         .machine = d->machine,
@@ -345,12 +344,8 @@ static void make_bus(struct virtio_serial *s)
     };
     if (d->id) {
         snprintf(s->bus.name, sizeof(s->bus.name), "%.24s.0", d->id);
-    } else {
-        do {
-            snprintf(s->bus.name, sizeof(s->bus.name), "virtio-serial-bus.%u", number++);
-        } while (machine_find_bus(d->machine, s->bus.name));
     }
-    machine_add_bus(d->machine, &s->bus);
+    machine_add_bus_of(&s->bus, "virtio-serial-bus");
 }
 
 /* ---- life */
