@@ -15,6 +15,7 @@
 #include "cpu/x86/translate.h"
 
 #define X87 (&fp_formats[FP_X87])
+#define X87_ONE ((fp_bits)0x3fff << 64 | UINT64_C(1) << 63)
 
 /* Register ST(n), as a number of the physical one. */
 static inline unsigned x87_reg(const struct x86_fpu *f, unsigned n)

@@ -109,38 +109,19 @@ fp_bits x87_compute(struct x86_fpu *f, x87_fn fn, const fp_bits operands[2], str
 
 /* ---- two operands */
 
-static fp_bits do_add(fp_bits a, fp_bits b, struct fp_env *e)
+static fp_bits subtract_from(fp_bits a, fp_bits b, struct fp_env *e)
 {
-    return fp_add(X87, a, b, e);
+    return f80_sub(b, a, e);
 }
 
-static fp_bits do_mul(fp_bits a, fp_bits b, struct fp_env *e)
+static fp_bits divide_into(fp_bits a, fp_bits b, struct fp_env *e)
 {
-    return fp_mul(X87, a, b, e);
-}
-
-static fp_bits do_sub(fp_bits a, fp_bits b, struct fp_env *e)
-{
-    return fp_sub(X87, a, b, e);
-}
-
-static fp_bits do_subr(fp_bits a, fp_bits b, struct fp_env *e)
-{
-    return fp_sub(X87, b, a, e);
-}
-
-static fp_bits do_div(fp_bits a, fp_bits b, struct fp_env *e)
-{
-    return fp_div(X87, a, b, e);
-}
-
-static fp_bits do_divr(fp_bits a, fp_bits b, struct fp_env *e)
-{
-    return fp_div(X87, b, a, e);
+    return f80_div(b, a, e);
 }
 
 /* By bits 5 to 3 of the ModRM byte; 2 and 3 compare. */
-static const x87_fn arithmetic[8] = {do_add, do_mul, NULL, NULL, do_sub, do_subr, do_div, do_divr};
+static const x87_fn arithmetic[8] = {f80_add, f80_mul,       NULL,    NULL,
+                                     f80_sub, subtract_from, f80_div, divide_into};
 
 /* What the other operand is, and how the operation ends: fields of aux. */
 enum {
@@ -395,7 +376,7 @@ static void trigonometry(struct x86_fpu *f, unsigned op)
     struct fp_env env = x87_env(f);
     env.x87_precision = 0;
     const fp_bits r = x87_compute(f, first[op], operands, &env);
-    fp_bits second = (fp_bits)0x3fff << 64 | UINT64_C(1) << 63;
+    fp_bits second = X87_ONE;
     if (op == U_SINCOS) {
         second = x87_fcos(x, 0, &env);
     } else if (op == U_TAN && fp_is_nan(X87, r)) {

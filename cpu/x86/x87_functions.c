@@ -102,7 +102,7 @@ static bool is_minus(fp_bits x)
 
 static bool is_one(fp_bits x)
 {
-    return x == ((fp_bits)0x3fff << 64 | UINT64_C(1) << 63);
+    return x == X87_ONE;
 }
 
 static fp_bits with_sign(fp_bits x, bool minus)
@@ -149,7 +149,7 @@ fp_bits x87_f2xm1(fp_bits x, fp_bits unused, struct fp_env *env)
         return x;
     }
     if (is_infinite(x)) {
-        return is_minus(x) ? with_sign((fp_bits)0x3fff << 64 | UINT64_C(1) << 63, true) : x;
+        return is_minus(x) ? with_sign(X87_ONE, true) : x;
     }
     note_denormal(x, env);
     if ((x >> 64 & 0x7fff) >= 0x3fff) { /* 1 and -1; beyond them the result is undefined */
@@ -393,7 +393,7 @@ fp_bits x87_fcos(fp_bits x, fp_bits unused, struct fp_env *env)
     unsigned quarters;
     (void)unused;
     if (special_angle(x, env, &special)) {
-        return is_zero(x) ? (fp_bits)0x3fff << 64 | UINT64_C(1) << 63 : special;
+        return is_zero(x) ? X87_ONE : special;
     }
     const quad rest = reduce(x, &quarters);
     return rounded(turn(rest, quarters + 1), env);
