@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The class of x86 CPUs. Intel SDM, volume 3, 9.1 (reset). It is not in cpu/classes.c yet: there is
- * no machine for it.
- */
+/* The class of x86 CPUs. Intel SDM, volume 3, 9.1 (reset). */
 #include "base/softfloat.h"
 #include "cpu/x86/fpu.h"
 #include "cpu/x86/models.h"
@@ -161,8 +158,8 @@ static bool is_open(const struct x86_cpu *c)
 
 static uint64_t sse_key(const struct x86_cpu *c)
 {
-    const bool flush = (c->mxcsr & X86_MXCSR_FTZ) && (c->mxcsr & X86_MXCSR_UM);
-    return (flush ? X86_KEY_FTZ : 0) | (c->mxcsr & X86_MXCSR_DAZ ? X86_KEY_DAZ : 0) |
+    return (x86_mxcsr_flushes(c->mxcsr) ? X86_KEY_FTZ : 0) |
+           (c->mxcsr & X86_MXCSR_DAZ ? X86_KEY_DAZ : 0) |
            ((c->mxcsr & X86_MXCSR_MASKS) != X86_MXCSR_MASKS ? X86_KEY_XM : 0);
 }
 
@@ -287,7 +284,7 @@ void x86_reset(struct vcpu *v)
     x86_fpu_init(&c->fpu);
     c->fpu.control = 0x40;
     c->fpu.used = 0xff;
-    x86_set_mxcsr(c, 0x1f80);
+    x86_set_mxcsr(c, X86_MXCSR_INITIAL);
     c->rip = 0xfff0;
     c->aux = x86_code_base(c) << 32;
     v->hot.excl_addr = UINT64_MAX;

@@ -11,6 +11,7 @@
 #define X86_MXCSR_UM 0x800u
 #define X86_MXCSR_FTZ 0x8000u
 #define X86_MXCSR_ALL 0xffffu
+#define X86_MXCSR_INITIAL 0x1f80u
 
 /* x87: control and status words. */
 #define X86_FCW_INITIAL 0x37fu
@@ -27,11 +28,21 @@
 uint32_t x86_mxcsr(struct x86_cpu *c);
 void x86_set_mxcsr(struct x86_cpu *c, uint32_t value);
 
+/* Results are flushed only while underflow is masked: volume 1, 10.2.3.3. */
+static inline bool x86_mxcsr_flushes(uint32_t mxcsr)
+{
+    return (mxcsr & X86_MXCSR_FTZ) && (mxcsr & X86_MXCSR_UM);
+}
+
+/* FP_ flags of software floating point as bits of MXCSR and of the x87 status word. */
+uint32_t x86_fp_flags(uint32_t raised);
+
 /* As FNINIT does. */
 void x86_fpu_init(struct x86_fpu *f);
 /* The status word with TOP. */
 uint16_t x86_fpu_status(const struct x86_fpu *f);
 void x86_fpu_set_status(struct x86_fpu *f, uint16_t status);
+void x86_fpu_set_control(struct x86_fpu *f, uint16_t control);
 /* After the status or control word has changed: ES and B say whether an exception is not masked. */
 void x86_fpu_settle(struct x86_fpu *f);
 /* The tag word: two bits for each register, 3 if it is empty. */

@@ -17,28 +17,30 @@ static const struct {
 } flags[] = {{0x01, FP_INVALID},  {0x02, FP_DENORMAL},  {0x04, FP_DIVZERO},
              {0x08, FP_OVERFLOW}, {0x10, FP_UNDERFLOW}, {0x20, FP_INEXACT}};
 
-uint32_t x86_mxcsr(struct x86_cpu *c)
+uint32_t x86_fp_flags(uint32_t raised)
 {
-    const uint32_t raised = tcg_fp_flags(&c->vcpu);
-    uint32_t value = c->mxcsr & ~X86_MXCSR_FLAGS;
+    uint32_t bits = 0;
     for (unsigned k = 0; k < array_len(flags); k++) {
-        value |= raised & flags[k].flag ? flags[k].bit : 0;
+        bits |= raised & flags[k].flag ? flags[k].bit : 0u;
     }
-    return value;
+    return bits;
 }
 
-/* Results are flushed only while underflow is masked: volume 1, 10.2.3.3. */
+uint32_t x86_mxcsr(struct x86_cpu *c)
+{
+    return (c->mxcsr & ~X86_MXCSR_FLAGS) | x86_fp_flags(tcg_fp_flags(&c->vcpu));
+}
+
 void x86_set_mxcsr(struct x86_cpu *c, uint32_t value)
 {
     static const uint8_t rounding[] = {IR_RNE, IR_RDN, IR_RUP, IR_RTZ};
-    const bool flush = (value & X86_MXCSR_FTZ) && (value & X86_MXCSR_UM);
     uint32_t raised = 0;
     for (unsigned k = 0; k < array_len(flags); k++) {
         raised |= value & flags[k].bit ? flags[k].flag : 0;
     }
     c->mxcsr = value & X86_MXCSR_ALL;
     tcg_fp_set_rounding(&c->vcpu, rounding[value >> 13 & 3]);
-    tcg_fp_set_flush_apart(&c->vcpu, flush, value & X86_MXCSR_DAZ);
+    tcg_fp_set_flush_apart(&c->vcpu, x86_mxcsr_flushes(value), value & X86_MXCSR_DAZ);
     tcg_fp_set_flags(&c->vcpu, raised);
     tcg_mode_changed(&c->vcpu);
 }
@@ -70,6 +72,13 @@ void x86_fpu_set_status(struct x86_fpu *f, uint16_t status)
 {
     f->top = status >> 11 & 7;
     f->status = status & 0xc7ff;
+    x86_fpu_settle(f);
+}
+
+/* Of the control word's reserved bits one is set. */
+void x86_fpu_set_control(struct x86_fpu *f, uint16_t control)
+{
+    f->control = (control & 0x1f3f) | 0x40;
     x86_fpu_settle(f);
 }
 

@@ -26,14 +26,7 @@ fp_bits x87_indefinite(void)
 
 bool x87_raise(struct x86_fpu *f, uint32_t flags)
 {
-    static const struct {
-        uint8_t bit, flag;
-    } rows[] = {{0x01, FP_INVALID},  {0x02, FP_DENORMAL},  {0x04, FP_DIVZERO},
-                {0x08, FP_OVERFLOW}, {0x10, FP_UNDERFLOW}, {0x20, FP_INEXACT}};
-    unsigned bits = 0;
-    for (unsigned k = 0; k < array_len(rows); k++) {
-        bits |= flags & rows[k].flag ? rows[k].bit : 0u;
-    }
+    const uint32_t bits = x86_fp_flags(flags);
     const bool early = bits & ~f->control & 7;
     f->status |= (uint16_t)(early ? bits & 7 : bits);
     if (early) {

@@ -531,8 +531,7 @@ static uint64_t do_set_control_word(struct vcpu *v, uint64_t x, uint64_t y, uint
     struct x86_cpu *c = x86_cpu(v);
     (void)y, (void)z, (void)aux;
     if (x87_begin(c)) {
-        c->fpu.control = (uint16_t)((x & 0x1f3f) | 0x40);
-        x86_fpu_settle(&c->fpu);
+        x86_fpu_set_control(&c->fpu, (uint16_t)x);
     }
     return 0;
 }
@@ -647,7 +646,7 @@ static void put_environment(const struct x86_fpu *f, uint8_t *p, uint32_t aux)
 static void take_environment(struct x86_fpu *f, const uint8_t *p, uint32_t aux)
 {
     const unsigned size = aux & E_WIDE ? 4 : 2;
-    f->control = (uint16_t)((load_le16(p) & 0x1f3f) | 0x40);
+    x86_fpu_set_control(f, load_le16(p));
     x86_fpu_set_status(f, load_le16(p + size));
     x86_fpu_set_tags(f, load_le16(p + 2 * size));
     if (aux & E_WIDE) {

@@ -12,7 +12,6 @@
 
 #define LEGACY_BYTES 512
 #define HEADER_BYTES 64
-#define X86_MXCSR_INITIAL 0x1f80u
 #define C_X87 1u
 #define C_SSE 2u
 #define C_AVX 4u
@@ -85,7 +84,7 @@ static void put_x87(const struct x86_cpu *c, uint8_t *p, bool wide)
 static void take_x87(struct x86_cpu *c, const uint8_t *p, bool wide)
 {
     struct x86_fpu *f = &c->fpu;
-    f->control = (uint16_t)((load_le16(p) & 0x1f3f) | 0x40);
+    x86_fpu_set_control(f, load_le16(p));
     x86_fpu_set_status(f, load_le16(p + 2));
     f->used = p[4];
     f->opcode = load_le16(p + 6) & 0x7ff;
