@@ -7,12 +7,6 @@
 
 #include <stddef.h>
 
-static bool gp(struct x86_cpu *c)
-{
-    x86_raise_error(c, X86_GP, 0);
-    return false;
-}
-
 /* ---- control registers */
 
 #define CR0_ALL UINT64_C(0xe005003f)
@@ -45,7 +39,7 @@ static bool set_cr0(struct x86_cpu *c, uint64_t value)
         (!paging && was_paging && (x86_is_long(c) || (c->cr4 & X86_CR4_PCIDE))) ||
         (paging && (c->efer & X86_EFER_LME) &&
          (!(c->cr4 & X86_CR4_PAE) || (!was_paging && (c->seg[X86_CS].attr & X86_A_LONG))))) {
-        return gp(c);
+        return x86_raise_gp(c);
     }
     c->cr0 = (value & CR0_ALL) | 0x10;
     c->efer = paging && (c->efer & X86_EFER_LME) ? c->efer | X86_EFER_LMA
@@ -65,7 +59,7 @@ static bool set_cr4(struct x86_cpu *c, uint64_t value)
     if ((value & ~cr4_bits(c)) ||
         (is_long && (!(value & X86_CR4_PAE) || (changed & X86_CR4_LA57))) ||
         ((changed & value & X86_CR4_PCIDE) && (!is_long || (c->cr3 & 0xfff)))) {
-        return gp(c);
+        return x86_raise_gp(c);
     }
     c->cr4 = value;
     if (changed & (X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE | X86_CR4_PCIDE | X86_CR4_SMEP |
@@ -83,7 +77,7 @@ static bool set_cr3(struct x86_cpu *c, uint64_t value)
     const bool tagged = c->cr4 & X86_CR4_PCIDE, keep = tagged && value >> 63;
     value &= tagged ? UINT64_MAX >> 1 : UINT64_MAX;
     if ((c->efer & X86_EFER_LMA) && value >> 52) {
-        return gp(c);
+        return x86_raise_gp(c);
     }
     c->cr3 = value;
     if (!keep) {
@@ -113,7 +107,7 @@ static uint64_t do_set_control(struct vcpu *v, uint64_t next, uint64_t value, ui
         break;
     default:
         if (value >> 4) {
-            gp(c);
+            x86_raise_gp(c);
         } else if (c->apic) {
             c->apic->set_priority(c->apic->opaque, (int)v->index, (unsigned)value);
         } else {
@@ -202,7 +196,7 @@ static uint64_t do_set_debug(struct vcpu *v, uint64_t next, uint64_t value, uint
     struct x86_cpu *c = x86_cpu(v);
     (void)z;
     if (reg >= 6 && value >> 32) {
-        gp(c);
+        x86_raise_gp(c);
         return next;
     }
     c->dr[reg] = reg == 6   ? (value & 0xe00f) | 0xffff0ff0

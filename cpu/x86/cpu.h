@@ -277,6 +277,8 @@ uint64_t x86_go(struct x86_cpu *c, uint64_t pc);
  * the instruction, which has so many bytes. */
 void x86_raise(struct x86_cpu *c, enum x86_vector vector);
 void x86_raise_error(struct x86_cpu *c, enum x86_vector vector, uint32_t error);
+/* #GP(0); false, for checks to return. */
+bool x86_raise_gp(struct x86_cpu *c);
 void x86_raise_trap(struct x86_cpu *c, unsigned vector, unsigned bytes, bool software);
 void x86_take_exception(struct vcpu *v);
 void x86_raise_memory(struct vcpu *v, vaddr va, enum access a, uint64_t fault);

@@ -25,6 +25,12 @@ void x86_raise_error(struct x86_cpu *c, enum x86_vector vector, uint32_t error)
     c->error = error;
 }
 
+bool x86_raise_gp(struct x86_cpu *c)
+{
+    x86_raise_error(c, X86_GP, 0);
+    return false;
+}
+
 void x86_raise_trap(struct x86_cpu *c, unsigned vector, unsigned bytes, bool software)
 {
     x86_raise(c, vector);

@@ -136,7 +136,7 @@ static uint64_t do_interrupts(struct vcpu *v, uint64_t next, uint64_t y, uint64_
     const bool was_on = c->rflags & X86_IF;
     (void)y, (void)z;
     if ((c->cr0 & X86_CR0_PE) && x86_cpl(c) > (c->rflags >> 12 & 3)) {
-        x86_raise_error(c, X86_GP, 0);
+        x86_raise_gp(c);
         return next;
     }
     c->rflags = on ? c->rflags | X86_IF : c->rflags & ~X86_IF;

@@ -10,12 +10,6 @@
 
 #include "base/clock.h"
 
-static bool gp(struct x86_cpu *c)
-{
-    x86_raise_error(c, X86_GP, 0);
-    return false;
-}
-
 /* ---- those that only store */
 
 enum msr_check {
@@ -107,7 +101,7 @@ static bool is_apic(uint32_t number)
 static bool read_apic(struct x86_cpu *c, uint32_t number, uint64_t *value)
 {
     if (!c->apic || !c->apic->read(c->apic->opaque, (int)c->vcpu.index, number, value)) {
-        return gp(c);
+        return x86_raise_gp(c);
     }
     *value += number == X86_MSR_TSC_DEADLINE && *value ? c->tsc_offset : 0;
     return true;
@@ -123,7 +117,7 @@ static void write_apic(struct x86_cpu *c, uint32_t number, uint64_t value)
         value = is_over ? passed : far ? CLOCK_NEVER : ns;
     }
     if (!c->apic || !c->apic->write(c->apic->opaque, (int)c->vcpu.index, number, value)) {
-        gp(c);
+        x86_raise_gp(c);
     }
     tcg_mode_changed(&c->vcpu);
 }
@@ -153,7 +147,7 @@ static bool read_msr(struct x86_cpu *c, uint32_t number, uint64_t *value)
         *value = c->tsc_offset;
         return true;
     default:
-        return is_apic(number) ? read_apic(c, number, value) : gp(c);
+        return is_apic(number) ? read_apic(c, number, value) : x86_raise_gp(c);
     }
 }
 
@@ -177,7 +171,7 @@ static void set_efer(struct x86_cpu *c, uint64_t value)
     known |= x86_has(c, X86_HAS_lm) ? X86_EFER_LME : 0;
     known |= x86_has(c, X86_HAS_nx) ? X86_EFER_NXE : 0;
     if ((value & ~known) || ((c->cr0 & X86_CR0_PG) && ((c->efer ^ value) & X86_EFER_LME))) {
-        gp(c);
+        x86_raise_gp(c);
         return;
     }
     if ((c->efer ^ value) & X86_EFER_NXE) {
@@ -191,7 +185,7 @@ static void store_msr(struct x86_cpu *c, const struct msr *m, uint64_t *place, u
 {
     if ((value & ~m->valid) || (m->check == ADDRESS && !x86_is_canonical(c, value)) ||
         (m->check == TYPES && !are_types(value, m->number == 0x277))) {
-        gp(c);
+        x86_raise_gp(c);
         return;
     }
     *place = value;
@@ -223,7 +217,7 @@ static void write_msr(struct x86_cpu *c, uint32_t number, uint64_t value)
     } else if (is_apic(number)) {
         write_apic(c, number, value);
     } else if (!may_ignore(number)) {
-        gp(c);
+        x86_raise_gp(c);
     }
 }
 
@@ -259,7 +253,7 @@ static uint64_t do_rdtsc(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uin
     struct x86_cpu *c = x86_cpu(v);
     (void)x, (void)y, (void)z, (void)aux;
     if ((c->cr4 & X86_CR4_TSD) && x86_cpl(c)) {
-        gp(c);
+        x86_raise_gp(c);
         return 0;
     }
     return x86_tsc(c);

@@ -336,7 +336,7 @@ static uint64_t do_ldmxcsr(struct vcpu *v, uint64_t next, uint64_t value, uint64
     struct x86_cpu *c = x86_cpu(v);
     (void)z, (void)aux;
     if (value & ~(uint64_t)X86_MXCSR_ALL) {
-        x86_raise_error(c, X86_GP, 0);
+        x86_raise_gp(c);
         return next;
     }
     x86_set_mxcsr(c, (uint32_t)value);

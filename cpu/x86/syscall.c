@@ -16,11 +16,6 @@ static void flat(struct x86_segment *s, uint16_t selector, unsigned attr)
 #define FLAT_DATA 0xc093u
 #define DPL3 0x60u
 
-static void raise_gp(struct x86_cpu *c)
-{
-    x86_raise_error(c, X86_GP, 0);
-}
-
 /* ---- SYSCALL, SYSRET */
 
 static uint64_t do_syscall(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uint32_t aux)
@@ -68,7 +63,7 @@ static uint64_t do_sysret(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z,
         return next;
     }
     if (!x86_is_canonical(c, pc)) {
-        raise_gp(c);
+        x86_raise_gp(c);
         return next;
     }
     if (c->efer & X86_EFER_LMA) {
@@ -117,7 +112,7 @@ static uint64_t do_sysenter(struct vcpu *v, uint64_t next, uint64_t y, uint64_t 
     const uint64_t mask = is_long ? UINT64_MAX : UINT32_MAX;
     (void)y, (void)z, (void)aux;
     if (!cs) {
-        raise_gp(c);
+        x86_raise_gp(c);
         return next;
     }
     x86_set_rflags(c, 0, X86_VM | X86_IF | X86_RF);
@@ -145,7 +140,7 @@ static uint64_t do_sysexit(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z
     const uint64_t pc = c->r[X86_RDX] & mask, sp = c->r[X86_RCX] & mask;
     (void)y, (void)z;
     if (!cs || !x86_is_canonical(c, pc) || !x86_is_canonical(c, sp)) {
-        raise_gp(c);
+        x86_raise_gp(c);
         return next;
     }
     flat(&c->seg[X86_CS], (uint16_t)((cs + more) | 3),

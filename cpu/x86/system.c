@@ -11,12 +11,6 @@
 #include "base/rng.h"
 #include "cpu/x86/models.h"
 
-static bool gp(struct x86_cpu *c)
-{
-    x86_raise_error(c, X86_GP, 0);
-    return false;
-}
-
 /* ---- ports */
 
 bool x86_port_allowed(struct x86_cpu *c, uint16_t port, unsigned bytes)
@@ -28,19 +22,19 @@ bool x86_port_allowed(struct x86_cpu *c, uint16_t port, unsigned bytes)
         return true;
     }
     if ((c->tr.attr & 0x9d) != (X86_A_PRESENT | 9) || c->tr.limit < 103) {
-        return gp(c);
+        return x86_raise_gp(c);
     }
     if (!vcpu_load(&c->vcpu, c->tr.base + 102, m, &map)) {
         return false;
     }
     const uint64_t at = map + port / 8;
     if (at + 1 > c->tr.limit) {
-        return gp(c);
+        return x86_raise_gp(c);
     }
     if (!vcpu_load(&c->vcpu, c->tr.base + at, m, &bits)) {
         return false;
     }
-    return bits >> port % 8 & mask64(bytes) ? gp(c) : true;
+    return bits >> port % 8 & mask64(bytes) ? x86_raise_gp(c) : true;
 }
 
 static uint64_t do_in(struct vcpu *v, uint64_t next, uint64_t port, uint64_t z, uint32_t bytes)
@@ -141,7 +135,7 @@ static uint64_t do_load_table(struct vcpu *v, uint64_t next, uint64_t limit, uin
 {
     struct x86_cpu *c = x86_cpu(v);
     if (aux == 8 && !x86_is_canonical(c, base)) {
-        gp(c);
+        x86_raise_gp(c);
         return next;
     }
     *(aux & 1 ? &c->idt : &c->gdt) = (struct x86_table){base, (uint32_t)limit};
@@ -250,7 +244,7 @@ static uint64_t do_invpcid(struct vcpu *v, uint64_t next, uint64_t type, uint64_
     }
     if (type > 3 || pcid >> 12 || (type < 2 && pcid && !(c->cr4 & X86_CR4_PCIDE)) ||
         (type == 0 && !x86_is_canonical(c, va))) {
-        gp(c);
+        x86_raise_gp(c);
         return next;
     }
     if (type == 0) {
@@ -341,7 +335,7 @@ static uint64_t do_write_base(struct vcpu *v, uint64_t next, uint64_t base, uint
     struct x86_cpu *c = x86_cpu(v);
     (void)z;
     if (!x86_is_canonical(c, base)) {
-        gp(c);
+        x86_raise_gp(c);
         return next;
     }
     c->seg[seg].base = base;

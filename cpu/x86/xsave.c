@@ -120,12 +120,6 @@ static void put_mxcsr(struct x86_cpu *c, uint8_t *p)
     store_le32(p + 28, X86_MXCSR_ALL);
 }
 
-static bool gp(struct x86_cpu *c)
-{
-    x86_raise_error(c, X86_GP, 0);
-    return false;
-}
-
 static bool has_sse(const struct x86_cpu *c)
 {
     return c->cr4 & X86_CR4_OSFXSR;
@@ -137,7 +131,7 @@ static uint64_t do_fxsave(struct vcpu *v, uint64_t next, uint64_t at, uint64_t z
     uint8_t image[LEGACY_BYTES] = {0};
     const unsigned size = has_sse(c) ? 160 + 16 * vectors(c) : 160;
     (void)z;
-    if ((at & 15) && !gp(c)) {
+    if ((at & 15) && !x86_raise_gp(c)) {
         return next;
     }
     put_x87(c, image, bytes == 8);
@@ -153,8 +147,8 @@ static uint64_t do_fxrstor(struct vcpu *v, uint64_t next, uint64_t at, uint64_t 
     struct x86_cpu *c = x86_cpu(v);
     uint8_t image[LEGACY_BYTES];
     (void)z;
-    if (((at & 15) && !gp(c)) || !x86_copy_in(c, image, at, sizeof(image)) ||
-        ((load_le32(image + 24) & ~X86_MXCSR_ALL) && !gp(c))) {
+    if (((at & 15) && !x86_raise_gp(c)) || !x86_copy_in(c, image, at, sizeof(image)) ||
+        ((load_le32(image + 24) & ~X86_MXCSR_ALL) && !x86_raise_gp(c))) {
         return next;
     }
     take_x87(c, image, bytes == 8);
@@ -267,7 +261,7 @@ static uint64_t do_xsave(struct vcpu *v, uint64_t next, uint64_t at, uint64_t ki
     const uint64_t saved = kind == X_SAVE ? want : want & used;
     const uint32_t size = size_of(want, compact);
     uint8_t p[IMAGE_BYTES];
-    if (((at & 63) && !gp(c)) || !x86_copy_in(c, p, at, size)) {
+    if (((at & 63) && !x86_raise_gp(c)) || !x86_copy_in(c, p, at, size)) {
         return next;
     }
     if (saved & C_X87) {
@@ -345,15 +339,16 @@ static uint64_t do_xrstor(struct vcpu *v, uint64_t next, uint64_t at, uint64_t s
     struct x86_cpu *c = x86_cpu(v);
     const uint64_t want = requested(c);
     uint8_t p[IMAGE_BYTES] = {0};
-    if (((at & 63) && !gp(c)) || !x86_copy_in(c, p, at, LEGACY_BYTES + HEADER_BYTES) ||
-        (!header_is_good(c, p + LEGACY_BYTES, system) && !gp(c))) {
+    if (((at & 63) && !x86_raise_gp(c)) || !x86_copy_in(c, p, at, LEGACY_BYTES + HEADER_BYTES) ||
+        (!header_is_good(c, p + LEGACY_BYTES, system) && !x86_raise_gp(c))) {
         return next;
     }
     const uint64_t present = load_le64(p + LEGACY_BYTES), layout = load_le64(p + LEGACY_BYTES + 8);
     const bool compact = layout >> 63;
     const bool mxcsr = want & (compact ? C_SSE : C_SSE | C_AVX);
     const uint32_t size = size_of(compact ? layout & c->xcr0 : want, compact);
-    if ((mxcsr && (load_le32(p + 24) & ~X86_MXCSR_ALL) && !gp(c)) || !x86_copy_in(c, p, at, size)) {
+    if ((mxcsr && (load_le32(p + 24) & ~X86_MXCSR_ALL) && !x86_raise_gp(c)) ||
+        !x86_copy_in(c, p, at, size)) {
         return next;
     }
     if (want & present & C_X87) {
@@ -431,7 +426,7 @@ static uint64_t do_xgetbv(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z,
     const uint32_t number = (uint32_t)c->r[X86_RCX];
     (void)y, (void)z, (void)aux;
     if (number > 1 || (number == 1 && !x86_has(c, X86_HAS_xgetbv1))) {
-        gp(c);
+        x86_raise_gp(c);
         return next;
     }
     const uint64_t value = number ? c->xcr0 & in_use(c) : c->xcr0;
@@ -448,7 +443,7 @@ static uint64_t do_xsetbv(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z,
     (void)y, (void)z, (void)aux;
     if ((uint32_t)c->r[X86_RCX] || (value & ~(uint64_t)supported(c)) || !(value & C_X87) ||
         ((value & C_AVX) && !(value & C_SSE))) {
-        gp(c);
+        x86_raise_gp(c);
         return next;
     }
     c->xcr0 = value;
@@ -488,7 +483,7 @@ static uint64_t do_pkru(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, u
         return next;
     }
     if ((uint32_t)c->r[X86_RCX] || (write && (uint32_t)c->r[X86_RDX])) {
-        gp(c);
+        x86_raise_gp(c);
         return next;
     }
     if (!write) {
