@@ -231,19 +231,12 @@ static void put_text(uint32_t r[4], const char *text, const uint8_t order[3])
     }
 }
 
-/* Others do not look at ECX. */
-static bool has_subleaves(uint32_t leaf)
-{
-    return leaf == 7 || leaf == 0xd;
-}
-
 /* The bits of features, and those of them that follow a register. */
 static void put_features(const struct x86_cpu *c, uint32_t leaf, uint32_t subleaf, uint32_t r[4])
 {
     const bool intel = x86_is_intel(c);
     for (unsigned w = 0; w < X86_CPUID_WORD_COUNT; w++) {
-        const bool same = words[w].subleaf == subleaf || !has_subleaves(leaf);
-        if (words[w].leaf == leaf && same) {
+        if (words[w].leaf == leaf && words[w].subleaf == subleaf) {
             r[words[w].reg] |= c->cpuid[w];
         }
     }

@@ -4,8 +4,7 @@
  * 13; volume 2: FXRSTOR, FXSAVE, XGETBV, XRSTOR, XSAVE, XSETBV and their like. No
  * supervisor state is there: IA32_XSS is 0.
  */
-#include "cpu/x86/fpu.h"
-#include "cpu/x86/translate.h"
+#include "cpu/x86/x87.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -75,7 +74,7 @@ static void put_x87(const struct x86_cpu *c, uint8_t *p, bool wide)
     store_le64(p + 8, wide ? f->ip : (uint32_t)f->ip | (uint64_t)f->code << 32);
     store_le64(p + 16, wide ? f->dp : (uint32_t)f->dp | (uint64_t)f->data << 32);
     for (unsigned k = 0; k < 8; k++) {
-        const struct x86_st *st = &f->st[(f->top + k) & 7];
+        const struct x86_st *st = &f->st[x87_reg(f, k)];
         store_le64(p + 32 + 16 * k, st->low);
         store_le64(p + 40 + 16 * k, st->high);
     }
@@ -93,7 +92,7 @@ static void take_x87(struct x86_cpu *c, const uint8_t *p, bool wide)
     f->dp = wide ? load_le64(p + 16) : load_le32(p + 16);
     f->data = wide ? 0 : load_le16(p + 20);
     for (unsigned k = 0; k < 8; k++) {
-        struct x86_st *st = &f->st[(f->top + k) & 7];
+        struct x86_st *st = &f->st[x87_reg(f, k)];
         st->low = load_le64(p + 32 + 16 * k);
         st->high = load_le16(p + 40 + 16 * k);
     }
@@ -160,25 +159,10 @@ static uint64_t do_fxrstor(struct vcpu *v, uint64_t next, uint64_t at, uint64_t 
 }
 X86_CALL(fxrstor, IR_CALL_FULL);
 
-/* #NM with CR0.EM or TS, of XSAVE #UD without CR4.OSXSAVE: nothing is emitted behind that. */
-static bool available(struct x86_block *c, bool xsave)
-{
-    if (xsave ? !(c->key & X86_KEY_XSAVE) : c->key & X86_KEY_EM) {
-        x86_raise_now(c, xsave ? X86_UD : X86_NM);
-        return false;
-    }
-    if (c->key & X86_KEY_TS) {
-        x86_raise_now(c, X86_NM);
-        return false;
-    }
-    return true;
-}
-
 static void image(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *o,
                   const struct ir_call *row, bool write)
 {
-    const bool xsave = strncmp(row->name, "x86_fx", 6) != 0;
-    if (available(c, xsave)) {
+    if (x86_x87_available(c)) {
         const ir_val at = x86_linear(c, o->seg, x86_offset(c, i, o), LEGACY_BYTES, write, i->as);
         x86_tail(c, row, at, IR_NONE, i->os);
     }
@@ -290,6 +274,14 @@ static uint64_t do_xsave(struct vcpu *v, uint64_t next, uint64_t at, uint64_t ki
 }
 X86_CALL(xsave, IR_CALL_FULL);
 
+static void set_pkru(struct x86_cpu *c, uint32_t pkru)
+{
+    if (pkru != c->pkru) {
+        c->pkru = pkru;
+        tlb_flush_all(&c->vcpu, false);
+    }
+}
+
 static void take_component(struct x86_cpu *c, unsigned number, const uint8_t *p)
 {
     if (number == 2 && p) {
@@ -297,11 +289,7 @@ static void take_component(struct x86_cpu *c, unsigned number, const uint8_t *p)
     } else if (number == 2) {
         memset(c->ymm_high, 0, 16 * vectors(c));
     } else {
-        const uint32_t pkru = p ? load_le32(p) : 0;
-        if (pkru != c->pkru) {
-            c->pkru = pkru;
-            tlb_flush_all(&c->vcpu, false);
-        }
+        set_pkru(c, p ? load_le32(p) : 0);
     }
 }
 
@@ -371,11 +359,25 @@ static uint64_t do_xrstor(struct vcpu *v, uint64_t next, uint64_t at, uint64_t s
 }
 X86_CALL(xrstor, IR_CALL_FULL);
 
+/* #UD without CR4.OSXSAVE, #NM with CR0.TS: nothing is emitted behind that. */
+static bool xsave_available(struct x86_block *c)
+{
+    if (!(c->key & X86_KEY_XSAVE)) {
+        x86_undefined(c);
+        return false;
+    }
+    if (c->key & X86_KEY_TS) {
+        x86_raise_now(c, X86_NM);
+        return false;
+    }
+    return true;
+}
+
 static void extended(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *o,
                      unsigned kind)
 {
     const bool loads = kind > X_SYSTEM;
-    if (!available(c, true)) {
+    if (!xsave_available(c)) {
         return;
     }
     const ir_val at = x86_linear(c, o->seg, x86_offset(c, i, o), LEGACY_BYTES + HEADER_BYTES,
@@ -489,9 +491,8 @@ static uint64_t do_pkru(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, u
     if (!write) {
         c->r[X86_RAX] = c->pkru;
         c->r[X86_RDX] = 0;
-    } else if (c->pkru != (uint32_t)c->r[X86_RAX]) {
-        c->pkru = (uint32_t)c->r[X86_RAX];
-        tlb_flush_all(v, false);
+    } else {
+        set_pkru(c, (uint32_t)c->r[X86_RAX]);
     }
     return x86_go(c, next);
 }
