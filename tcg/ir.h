@@ -510,6 +510,20 @@ ir_val ir_vget(struct ir_builder *b, ir_type lane, ir_val v, unsigned n);
 ir_val ir_vset(struct ir_builder *b, ir_type vector, ir_val v, unsigned n, ir_val x);
 ir_val ir_vdup(struct ir_builder *b, ir_type vector, ir_val x);
 ir_val ir_vzext(struct ir_builder *b, ir_val x); /* scalar → V128, the rest 0 */
+/* v with its upper half 0; the low halves of two; the constant high:low. */
+static inline ir_val ir_vlow64(struct ir_builder *b, ir_val v)
+{
+    return ir_v1(b, IR_vlow64, T_V128, v, 0);
+}
+static inline ir_val ir_vjoin(struct ir_builder *b, ir_val low, ir_val high)
+{
+    return ir_v2(b, IR_vzip1, T_I64X2, low, high, 0);
+}
+static inline ir_val ir_vkonst_halves(struct ir_builder *b, uint64_t low, uint64_t high)
+{
+    const ir_val v = ir_vkonst(b, low);
+    return low == high ? v : ir_vset(b, T_I64X2, v, 1, ir_konst(b, T_I64, high));
+}
 /* Wide vectors: part n of 16 bytes; the same replaced; x as the lowest part below zeros. */
 ir_val ir_vpart(struct ir_builder *b, ir_val v, unsigned n);
 ir_val ir_vwith(struct ir_builder *b, ir_val v, unsigned n, ir_val part);

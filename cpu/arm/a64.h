@@ -120,7 +120,7 @@ static inline void write_v(struct a64_block *c, unsigned r, ir_val v)
 /* Vd of a vector instruction: the upper half becomes 0 unless q. */
 static inline void write_vq(struct a64_block *c, unsigned r, unsigned q, ir_val v)
 {
-    write_v(c, r, q ? v : ir_v1(c->b, IR_vlow64, T_V128, v, 0));
+    write_v(c, r, q ? v : ir_vlow64(c->b, v));
 }
 
 /* A scalar of type t (T_F16 to T_F64, or an integer lane) in the low bits of Vr. */

@@ -129,20 +129,19 @@ static inline ir_val vec_xor(struct a64_block *c, ir_val x, ir_val y)
 
 static inline ir_val low64(struct a64_block *c, ir_val v)
 {
-    return ir_v1(c->b, IR_vlow64, T_V128, v, 0);
+    return ir_vlow64(c->b, v);
 }
 
 /* The low halves of two vectors, low's first. */
 static inline ir_val join64(struct a64_block *c, ir_val low, ir_val high)
 {
-    return ir_v2(c->b, IR_vzip1, T_I64X2, low, high, 0);
+    return ir_vjoin(c->b, low, high);
 }
 
 /* The 128-bit constant high:low. */
 static inline ir_val vec_const(struct a64_block *c, uint64_t low, uint64_t high)
 {
-    const ir_val v = ir_vkonst(c->b, low);
-    return low == high ? v : ir_vset(c->b, T_I64X2, v, 1, ir_konst(c->b, T_I64, high));
+    return ir_vkonst_halves(c->b, low, high);
 }
 
 /* Element 0 of v with the rest cleared. */

@@ -17,9 +17,9 @@ static void pack(struct x86_block *c, const struct x86_instr *i, enum ir_op op, 
     }
     const ir_val x = x86_vector(c, i, dst), y = x86_vector(c, i, &i->op[1]);
     if (x86_is_mmx(dst)) {
-        x86_put_vector(c, dst, ir_v1(b, op, t, x86_join(c, x, y), 0));
+        x86_put_vector(c, dst, ir_v1(b, op, t, ir_vjoin(c->b, x, y), 0));
     } else {
-        x86_put_vector(c, dst, x86_join(c, ir_v1(b, op, t, x, 0), ir_v1(b, op, t, y, 0)));
+        x86_put_vector(c, dst, ir_vjoin(c->b, ir_v1(b, op, t, x, 0), ir_v1(b, op, t, y, 0)));
     }
 }
 
@@ -76,7 +76,7 @@ static ir_val pick(struct x86_block *c, ir_val x, unsigned lane_bytes, const uin
         const uint64_t byte = lanes[k / lane_bytes] * lane_bytes + k % lane_bytes;
         half[k / 8] |= byte << 8 * (k % 8);
     }
-    return x86_v2(c, IR_vtbl, T_I8X16, x, x86_vconst(c, half[0], half[1]));
+    return x86_v2(c, IR_vtbl, T_I8X16, x, ir_vkonst_halves(c->b, half[0], half[1]));
 }
 
 /* Four lanes by the pairs of bits of an immediate, from the first on. */
@@ -151,8 +151,9 @@ void x86_shufps(struct x86_block *c, const struct x86_instr *i, const struct x86
     if (x86_sse_begin(c, i)) {
         const ir_val x = x86_vector(c, i, &a->dst), y = x86_vector(c, i, &a->src);
         x86_put_vector(c, &a->dst,
-                       x == y ? shuffle_words(c, x, imm)
-                              : x86_join(c, shuffle_words(c, x, low), shuffle_words(c, y, high)));
+                       x == y
+                           ? shuffle_words(c, x, imm)
+                           : ir_vjoin(c->b, shuffle_words(c, x, low), shuffle_words(c, y, high)));
     }
 }
 
@@ -165,7 +166,7 @@ void x86_shufpd(struct x86_block *c, const struct x86_instr *i, const struct x86
     const ir_val x = x86_vector(c, i, &a->dst), y = x86_vector(c, i, &a->src);
     switch (a->src2.value & 3) {
     case 0:
-        x86_put_vector(c, &a->dst, x86_join(c, x, y));
+        x86_put_vector(c, &a->dst, ir_vjoin(c->b, x, y));
         break;
     case 1:
         x86_put_vector(c, &a->dst, ir_v2(b, IR_vext, T_I8X16, x, y, 8));

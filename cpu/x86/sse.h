@@ -65,22 +65,4 @@ static inline ir_val x86_v2(struct x86_block *c, enum ir_op op, ir_type t, ir_va
     return ir_v2(c->b, op, t, x, y, 0);
 }
 
-static inline ir_val x86_low64(struct x86_block *c, ir_val v)
-{
-    return ir_v1(c->b, IR_vlow64, T_V128, v, 0);
-}
-
-/* low and high as halves. */
-static inline ir_val x86_join(struct x86_block *c, ir_val low, ir_val high)
-{
-    return ir_v2(c->b, IR_vzip1, T_I64X2, low, high, 0);
-}
-
-/* The constant high:low. */
-static inline ir_val x86_vconst(struct x86_block *c, uint64_t low, uint64_t high)
-{
-    const ir_val v = ir_vkonst(c->b, low);
-    return low == high ? v : ir_vset(c->b, T_I64X2, v, 1, ir_konst(c->b, T_I64, high));
-}
-
 #endif

@@ -24,7 +24,7 @@ static void horizontal(struct x86_block *c, const struct x86_instr *i, enum ir_o
     if (x86_sse_begin(c, i)) {
         ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
         if (x86_is_mmx(&i->op[0])) {
-            x = y = x86_join(c, x, y);
+            x = y = ir_vjoin(c->b, x, y);
         }
         x86_put_vector(
             c, &i->op[0],
@@ -95,7 +95,7 @@ static ir_val by_greater(struct x86_block *c, ir_type t, ir_val x, ir_val y)
 
 static ir_val by_pack(struct x86_block *c, ir_type t, ir_val x, ir_val y)
 {
-    return x86_join(c, ir_v1(c->b, IR_vsqxtun, t, x, 0), ir_v1(c->b, IR_vsqxtun, t, y, 0));
+    return ir_vjoin(c->b, ir_v1(c->b, IR_vsqxtun, t, x, 0), ir_v1(c->b, IR_vsqxtun, t, y, 0));
 }
 
 #define OP(op)                                                                                     \
@@ -155,7 +155,7 @@ void x86_palignr(struct x86_block *c, const struct x86_instr *i, const struct x8
     const ir_val x = x86_vector(c, i, &a->dst), y = x86_vector(c, i, &a->src);
     const ir_val zero = ir_vkonst(b, 0);
     const bool mmx = x86_is_mmx(&a->dst);
-    const ir_val low = mmx ? x86_join(c, y, x) : y, high = mmx ? zero : x;
+    const ir_val low = mmx ? ir_vjoin(c->b, y, x) : y, high = mmx ? zero : x;
     ir_val r = zero;
     if (n <= 16) {
         r = ir_v2(b, IR_vext, T_I8X16, low, high, n);
@@ -181,7 +181,7 @@ static void blend(struct x86_block *c, const struct x86_instr *i, unsigned bytes
         half[k / 8] |= (uint64_t)i->imm >> (k / bytes) & 1 ? UINT64_C(0xff) << 8 * (k % 8) : 0;
     }
     if (x86_sse_begin(c, i)) {
-        choose(c, i, x86_vconst(c, half[0], half[1]));
+        choose(c, i, ir_vkonst_halves(c->b, half[0], half[1]));
     }
 }
 X86_BY(blend, blendps, 4)

@@ -118,7 +118,7 @@ void x86_movlhps(struct x86_block *c, const struct x86_instr *i, const struct x8
 {
     if (x86_sse_begin(c, i)) {
         const ir_val x = x86_vector(c, i, &a->dst);
-        x86_put_vector(c, &a->dst, x86_join(c, x, x86_vector(c, i, &a->src)));
+        x86_put_vector(c, &a->dst, ir_vjoin(c->b, x, x86_vector(c, i, &a->src)));
     }
 }
 
@@ -184,7 +184,7 @@ void x86_movq(struct x86_block *c, const struct x86_instr *i, const struct x86_m
             x86_mmx_enter(c);
         }
     } else {
-        x86_put_vector(c, &a->dst, x86_low64(c, v));
+        x86_put_vector(c, &a->dst, ir_vlow64(c->b, v));
     }
 }
 
