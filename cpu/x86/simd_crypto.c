@@ -171,19 +171,13 @@ static void do_sha256_message2(struct vcpu *v, union ir_vec *d, const union ir_v
     *d = r;
 }
 
-#define VECTOR_CALL(name_)                                                                         \
-    static const struct ir_call row_##name_ = {.name = "x86_" #name_,                              \
-                                               .fn = (void (*)(void))(do_##name_),                 \
-                                               .class = IR_CALL_FULL,                              \
-                                               .vector = true,                                     \
-                                               .pure = true}
-VECTOR_CALL(sha1_rounds);
-VECTOR_CALL(sha1_next);
-VECTOR_CALL(sha1_message1);
-VECTOR_CALL(sha1_message2);
-VECTOR_CALL(sha256_rounds);
-VECTOR_CALL(sha256_message1);
-VECTOR_CALL(sha256_message2);
+X86_VECTOR_CALL(sha1_rounds);
+X86_VECTOR_CALL(sha1_next);
+X86_VECTOR_CALL(sha1_message1);
+X86_VECTOR_CALL(sha1_message2);
+X86_VECTOR_CALL(sha256_rounds);
+X86_VECTOR_CALL(sha256_message1);
+X86_VECTOR_CALL(sha256_message2);
 
 static void sha(struct x86_block *c, const struct x86_instr *i, const struct ir_call *row)
 {

@@ -6,45 +6,6 @@
  */
 #include "cpu/x86/sse.h"
 
-typedef ir_val (*binary)(struct x86_block *c, ir_type t, ir_val x, ir_val y);
-
-static void two(struct x86_block *c, const struct x86_instr *i, binary f, ir_type t)
-{
-    if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
-        x86_put_vector(c, &i->op[0], f(c, t, x, y));
-    }
-}
-
-#define OP(op)                                                                                     \
-    static ir_val by_##op(struct x86_block *c, ir_type t, ir_val x, ir_val y)                      \
-    {                                                                                              \
-        return x86_v2(c, IR_##op, t, x, y);                                                        \
-    }
-OP(add)
-OP(sub)
-OP(ssadd)
-OP(usadd)
-OP(sssub)
-OP(ussub)
-OP(urhadd)
-OP(umin)
-OP(umax)
-OP(smin)
-OP(smax)
-OP(mul)
-#undef OP
-
-static ir_val by_equal(struct x86_block *c, ir_type t, ir_val x, ir_val y)
-{
-    return ir_v2(c->b, IR_vcmp, t, x, y, IR_EQ);
-}
-
-static ir_val by_greater(struct x86_block *c, ir_type t, ir_val x, ir_val y)
-{
-    return ir_v2(c->b, IR_vcmp, t, x, y, IR_SGT);
-}
-
 /* ---- products of words, of which wide lanes are made */
 
 static ir_val high_words(struct x86_block *c, enum ir_op low, enum ir_op high, ir_val x, ir_val y)
@@ -85,46 +46,40 @@ static ir_val by_differences(struct x86_block *c, ir_type t, ir_val x, ir_val y)
     return ir_v1(c->b, IR_vuaddlp, T_I64X2, v, 0);
 }
 
-#define TWO(name, f, t)                                                                            \
-    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
-    {                                                                                              \
-        (void)a;                                                                                   \
-        two(c, i, by_##f, t);                                                                      \
-    }
-TWO(paddb, add, T_I8X16)
-TWO(paddw, add, T_I16X8)
-TWO(paddd, add, T_I32X4)
-TWO(paddq, add, T_I64X2)
-TWO(psubb, sub, T_I8X16)
-TWO(psubw, sub, T_I16X8)
-TWO(psubd, sub, T_I32X4)
-TWO(psubq, sub, T_I64X2)
-TWO(paddsb, ssadd, T_I8X16)
-TWO(paddsw, ssadd, T_I16X8)
-TWO(paddusb, usadd, T_I8X16)
-TWO(paddusw, usadd, T_I16X8)
-TWO(psubsb, sssub, T_I8X16)
-TWO(psubsw, sssub, T_I16X8)
-TWO(psubusb, ussub, T_I8X16)
-TWO(psubusw, ussub, T_I16X8)
-TWO(pavgb, urhadd, T_I8X16)
-TWO(pavgw, urhadd, T_I16X8)
-TWO(pminub, umin, T_I8X16)
-TWO(pmaxub, umax, T_I8X16)
-TWO(pminsw, smin, T_I16X8)
-TWO(pmaxsw, smax, T_I16X8)
-TWO(pmullw, mul, T_I16X8)
-TWO(pmulhw, high_signed, T_I16X8)
-TWO(pmulhuw, high_unsigned, T_I16X8)
-TWO(pmaddwd, sum_of_products, T_I32X4)
-TWO(pmuludq, even, T_I64X2)
-TWO(psadbw, differences, T_I64X2)
-TWO(pcmpeqb, equal, T_I8X16)
-TWO(pcmpeqw, equal, T_I16X8)
-TWO(pcmpeqd, equal, T_I32X4)
-TWO(pcmpgtb, greater, T_I8X16)
-TWO(pcmpgtw, greater, T_I16X8)
-TWO(pcmpgtd, greater, T_I32X4)
+X86_BY(x86_vector_op, paddb, IR_add, T_I8X16)
+X86_BY(x86_vector_op, paddw, IR_add, T_I16X8)
+X86_BY(x86_vector_op, paddd, IR_add, T_I32X4)
+X86_BY(x86_vector_op, paddq, IR_add, T_I64X2)
+X86_BY(x86_vector_op, psubb, IR_sub, T_I8X16)
+X86_BY(x86_vector_op, psubw, IR_sub, T_I16X8)
+X86_BY(x86_vector_op, psubd, IR_sub, T_I32X4)
+X86_BY(x86_vector_op, psubq, IR_sub, T_I64X2)
+X86_BY(x86_vector_op, paddsb, IR_ssadd, T_I8X16)
+X86_BY(x86_vector_op, paddsw, IR_ssadd, T_I16X8)
+X86_BY(x86_vector_op, paddusb, IR_usadd, T_I8X16)
+X86_BY(x86_vector_op, paddusw, IR_usadd, T_I16X8)
+X86_BY(x86_vector_op, psubsb, IR_sssub, T_I8X16)
+X86_BY(x86_vector_op, psubsw, IR_sssub, T_I16X8)
+X86_BY(x86_vector_op, psubusb, IR_ussub, T_I8X16)
+X86_BY(x86_vector_op, psubusw, IR_ussub, T_I16X8)
+X86_BY(x86_vector_op, pavgb, IR_urhadd, T_I8X16)
+X86_BY(x86_vector_op, pavgw, IR_urhadd, T_I16X8)
+X86_BY(x86_vector_op, pminub, IR_umin, T_I8X16)
+X86_BY(x86_vector_op, pmaxub, IR_umax, T_I8X16)
+X86_BY(x86_vector_op, pminsw, IR_smin, T_I16X8)
+X86_BY(x86_vector_op, pmaxsw, IR_smax, T_I16X8)
+X86_BY(x86_vector_op, pmullw, IR_mul, T_I16X8)
+X86_BY(x86_two_vectors, pmulhw, by_high_signed, T_I16X8)
+X86_BY(x86_two_vectors, pmulhuw, by_high_unsigned, T_I16X8)
+X86_BY(x86_two_vectors, pmaddwd, by_sum_of_products, T_I32X4)
+X86_BY(x86_two_vectors, pmuludq, by_even, T_I64X2)
+X86_BY(x86_two_vectors, psadbw, by_differences, T_I64X2)
+X86_BY(x86_compare_vectors, pcmpeqb, IR_EQ, T_I8X16)
+X86_BY(x86_compare_vectors, pcmpeqw, IR_EQ, T_I16X8)
+X86_BY(x86_compare_vectors, pcmpeqd, IR_EQ, T_I32X4)
+X86_BY(x86_compare_vectors, pcmpgtb, IR_SGT, T_I8X16)
+X86_BY(x86_compare_vectors, pcmpgtw, IR_SGT, T_I16X8)
+X86_BY(x86_compare_vectors, pcmpgtd, IR_SGT, T_I32X4)
 
 /* ---- shifts of lanes, by an immediate byte or by a number of 64 bits: beyond the lane nothing is
  * left, or signs */
@@ -150,21 +105,14 @@ static void shift(struct x86_block *c, const struct x86_instr *i, enum ir_op by_
     x86_put_vector(c, dst, x86_v2(c, by_lanes, t, x, all));
 }
 
-#define SHIFT(name, constant, lanes, t)                                                            \
-    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
-    {                                                                                              \
-        (void)a;                                                                                   \
-        shift(c, i, IR_##constant, IR_##lanes, t);                                                 \
-    }
-SHIFT(psllw, shli, shl, T_I16X8)
-SHIFT(pslld, shli, shl, T_I32X4)
-SHIFT(psllq, shli, shl, T_I64X2)
-SHIFT(psrlw, shri, shr, T_I16X8)
-SHIFT(psrld, shri, shr, T_I32X4)
-SHIFT(psrlq, shri, shr, T_I64X2)
-SHIFT(psraw, sari, sar, T_I16X8)
-SHIFT(psrad, sari, sar, T_I32X4)
-#undef SHIFT
+X86_BY(shift, psllw, IR_shli, IR_shl, T_I16X8)
+X86_BY(shift, pslld, IR_shli, IR_shl, T_I32X4)
+X86_BY(shift, psllq, IR_shli, IR_shl, T_I64X2)
+X86_BY(shift, psrlw, IR_shri, IR_shr, T_I16X8)
+X86_BY(shift, psrld, IR_shri, IR_shr, T_I32X4)
+X86_BY(shift, psrlq, IR_shri, IR_shr, T_I64X2)
+X86_BY(shift, psraw, IR_sari, IR_sar, T_I16X8)
+X86_BY(shift, psrad, IR_sari, IR_sar, T_I32X4)
 
 /* Of the whole register, by bytes. */
 void x86_psrldq(struct x86_block *c, const struct x86_instr *i, const struct x86_psrldq *a)

@@ -25,20 +25,10 @@ static void pack(struct x86_block *c, const struct x86_instr *i, enum ir_op op, 
 
 /* ---- interleaving lanes of the low or the high halves */
 
-static void unpack_low(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
-{
-    (void)op;
-    if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
-        x86_put_vector(c, &i->op[0], x86_v2(c, IR_vzip1, t, x, y));
-    }
-}
-
 /* Of MMX the high halves are the upper part of what the low ones of 128 bits give. */
-static void unpack_high(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
+static void unpack_high(struct x86_block *c, const struct x86_instr *i, ir_type t)
 {
     const struct x86_operand *dst = &i->op[0];
-    (void)op;
     if (!x86_sse_begin(c, i)) {
         return;
     }
@@ -54,18 +44,18 @@ static void unpack_high(struct x86_block *c, const struct x86_instr *i, enum ir_
 X86_BY(pack, packsswb, IR_vsqxtn, T_I8X16)
 X86_BY(pack, packuswb, IR_vsqxtun, T_I8X16)
 X86_BY(pack, packssdw, IR_vsqxtn, T_I16X8)
-X86_BY(unpack_low, punpcklbw, IR_vzip1, T_I8X16)
-X86_BY(unpack_low, punpcklwd, IR_vzip1, T_I16X8)
-X86_BY(unpack_low, punpckldq, IR_vzip1, T_I32X4)
-X86_BY(unpack_low, punpcklqdq, IR_vzip1, T_I64X2)
-X86_BY(unpack_low, unpcklps, IR_vzip1, T_I32X4)
-X86_BY(unpack_low, unpcklpd, IR_vzip1, T_I64X2)
-X86_BY(unpack_high, punpckhbw, IR_vzip2, T_I8X16)
-X86_BY(unpack_high, punpckhwd, IR_vzip2, T_I16X8)
-X86_BY(unpack_high, punpckhdq, IR_vzip2, T_I32X4)
-X86_BY(unpack_high, punpckhqdq, IR_vzip2, T_I64X2)
-X86_BY(unpack_high, unpckhps, IR_vzip2, T_I32X4)
-X86_BY(unpack_high, unpckhpd, IR_vzip2, T_I64X2)
+X86_BY(x86_vector_op, punpcklbw, IR_vzip1, T_I8X16)
+X86_BY(x86_vector_op, punpcklwd, IR_vzip1, T_I16X8)
+X86_BY(x86_vector_op, punpckldq, IR_vzip1, T_I32X4)
+X86_BY(x86_vector_op, punpcklqdq, IR_vzip1, T_I64X2)
+X86_BY(x86_vector_op, unpcklps, IR_vzip1, T_I32X4)
+X86_BY(x86_vector_op, unpcklpd, IR_vzip1, T_I64X2)
+X86_BY(unpack_high, punpckhbw, T_I8X16)
+X86_BY(unpack_high, punpckhwd, T_I16X8)
+X86_BY(unpack_high, punpckhdq, T_I32X4)
+X86_BY(unpack_high, punpckhqdq, T_I64X2)
+X86_BY(unpack_high, unpckhps, T_I32X4)
+X86_BY(unpack_high, unpckhpd, T_I64X2)
 
 /* ---- shuffles by a constant: lane n is lane lanes[n] of x */
 
@@ -126,23 +116,9 @@ static void shuffle_half(struct x86_block *c, const struct x86_instr *i, unsigne
     }
 }
 
-void x86_pshuflw(struct x86_block *c, const struct x86_instr *i, const struct x86_pshuflw *a)
-{
-    (void)a;
-    shuffle_half(c, i, 0);
-}
-
-void x86_pshufhw(struct x86_block *c, const struct x86_instr *i, const struct x86_pshufhw *a)
-{
-    (void)a;
-    shuffle_half(c, i, 4);
-}
-
-void x86_pshufw(struct x86_block *c, const struct x86_instr *i, const struct x86_pshufw *a)
-{
-    (void)a;
-    shuffle_half(c, i, 0);
-}
+X86_BY(shuffle_half, pshuflw, 0)
+X86_BY(shuffle_half, pshufhw, 4)
+X86_BY(shuffle_half, pshufw, 0)
 
 /* Two lanes of the first operand, two of the second. */
 void x86_shufps(struct x86_block *c, const struct x86_instr *i, const struct x86_shufps *a)

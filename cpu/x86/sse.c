@@ -132,6 +132,36 @@ void x86_store_vector(struct x86_block *c, const struct x86_instr *i, const stru
     }
 }
 
+/* ---- vectors */
+
+void x86_two_vectors(struct x86_block *c, const struct x86_instr *i, x86_binary f, ir_type t)
+{
+    if (x86_sse_begin(c, i)) {
+        const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
+        x86_put_vector(c, &i->op[0], f(c, t, x, y));
+    }
+}
+
+static void vector_op(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t,
+                      unsigned aux)
+{
+    if (x86_sse_begin(c, i)) {
+        const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
+        x86_put_vector(c, &i->op[0], ir_v2(c->b, op, t, x, y, aux));
+    }
+}
+
+void x86_vector_op(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
+{
+    vector_op(c, i, op, t, 0);
+}
+
+void x86_compare_vectors(struct x86_block *c, const struct x86_instr *i, enum ir_cond cond,
+                         ir_type t)
+{
+    vector_op(c, i, IR_vcmp, t, cond);
+}
+
 /* ---- floating point */
 
 ir_val x86_scalar(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *o,

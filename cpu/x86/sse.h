@@ -65,4 +65,22 @@ static inline ir_val x86_v2(struct x86_block *c, enum ir_op op, ir_type t, ir_va
     return ir_v2(c->b, op, t, x, y, 0);
 }
 
+/* The instruction is a function of the first operand and the second, whose lanes are those of t. */
+typedef ir_val (*x86_binary)(struct x86_block *c, ir_type t, ir_val x, ir_val y);
+void x86_two_vectors(struct x86_block *c, const struct x86_instr *i, x86_binary f, ir_type t);
+/* The instruction is an op on them. */
+void x86_vector_op(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t);
+
+/* The instruction compares lanes: all ones where the condition holds. */
+void x86_compare_vectors(struct x86_block *c, const struct x86_instr *i, enum ir_cond cond,
+                         ir_type t);
+
+/* A run-time function do_NAME of vectors, whose result follows from its operands alone. */
+#define X86_VECTOR_CALL(name_)                                                                     \
+    static const struct ir_call row_##name_ = {.name = "x86_" #name_,                              \
+                                               .fn = (void (*)(void))(do_##name_),                 \
+                                               .class = IR_CALL_FULL,                              \
+                                               .vector = true,                                     \
+                                               .pure = true}
+
 #endif

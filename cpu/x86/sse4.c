@@ -7,16 +7,6 @@
  */
 #include "cpu/x86/sse.h"
 
-typedef ir_val (*binary)(struct x86_block *c, ir_type t, ir_val x, ir_val y);
-
-static void two(struct x86_block *c, const struct x86_instr *i, binary f, ir_type t)
-{
-    if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
-        x86_put_vector(c, &i->op[0], f(c, t, x, y));
-    }
-}
-
 /* ---- neighbours: of MMX both operands are one vector */
 
 static void horizontal(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
@@ -83,53 +73,32 @@ static ir_val by_even(struct x86_block *c, ir_type t, ir_val x, ir_val y)
                   x86_v2(c, IR_vuzp1, T_I32X4, y, y));
 }
 
-static ir_val by_equal(struct x86_block *c, ir_type t, ir_val x, ir_val y)
-{
-    return ir_v2(c->b, IR_vcmp, t, x, y, IR_EQ);
-}
-
-static ir_val by_greater(struct x86_block *c, ir_type t, ir_val x, ir_val y)
-{
-    return ir_v2(c->b, IR_vcmp, t, x, y, IR_SGT);
-}
-
 static ir_val by_pack(struct x86_block *c, ir_type t, ir_val x, ir_val y)
 {
     return ir_vjoin(c->b, ir_v1(c->b, IR_vsqxtun, t, x, 0), ir_v1(c->b, IR_vsqxtun, t, y, 0));
 }
 
-#define OP(op)                                                                                     \
-    static ir_val by_##op(struct x86_block *c, ir_type t, ir_val x, ir_val y)                      \
-    {                                                                                              \
-        return x86_v2(c, IR_##op, t, x, y);                                                        \
-    }
-OP(smin)
-OP(smax)
-OP(umin)
-OP(umax)
-OP(mul)
-#undef OP
-X86_BY(two, pmaddubsw, by_products, T_I16X8)
-X86_BY(two, psignb, by_sign, T_I8X16)
-X86_BY(two, psignw, by_sign, T_I16X8)
-X86_BY(two, psignd, by_sign, T_I32X4)
-X86_BY(two, pmulhrsw, by_rounded, T_I16X8)
-X86_BY(two, pabsb, by_absolute, T_I8X16)
-X86_BY(two, pabsw, by_absolute, T_I16X8)
-X86_BY(two, pabsd, by_absolute, T_I32X4)
-X86_BY(two, pmuldq, by_even, T_I64X2)
-X86_BY(two, pcmpeqq, by_equal, T_I64X2)
-X86_BY(two, pcmpgtq, by_greater, T_I64X2)
-X86_BY(two, packusdw, by_pack, T_I16X8)
-X86_BY(two, pminsb, by_smin, T_I8X16)
-X86_BY(two, pminsd, by_smin, T_I32X4)
-X86_BY(two, pminuw, by_umin, T_I16X8)
-X86_BY(two, pminud, by_umin, T_I32X4)
-X86_BY(two, pmaxsb, by_smax, T_I8X16)
-X86_BY(two, pmaxsd, by_smax, T_I32X4)
-X86_BY(two, pmaxuw, by_umax, T_I16X8)
-X86_BY(two, pmaxud, by_umax, T_I32X4)
-X86_BY(two, pmulld, by_mul, T_I32X4)
+X86_BY(x86_two_vectors, pmaddubsw, by_products, T_I16X8)
+X86_BY(x86_two_vectors, psignb, by_sign, T_I8X16)
+X86_BY(x86_two_vectors, psignw, by_sign, T_I16X8)
+X86_BY(x86_two_vectors, psignd, by_sign, T_I32X4)
+X86_BY(x86_two_vectors, pmulhrsw, by_rounded, T_I16X8)
+X86_BY(x86_two_vectors, pabsb, by_absolute, T_I8X16)
+X86_BY(x86_two_vectors, pabsw, by_absolute, T_I16X8)
+X86_BY(x86_two_vectors, pabsd, by_absolute, T_I32X4)
+X86_BY(x86_two_vectors, pmuldq, by_even, T_I64X2)
+X86_BY(x86_compare_vectors, pcmpeqq, IR_EQ, T_I64X2)
+X86_BY(x86_compare_vectors, pcmpgtq, IR_SGT, T_I64X2)
+X86_BY(x86_two_vectors, packusdw, by_pack, T_I16X8)
+X86_BY(x86_vector_op, pminsb, IR_smin, T_I8X16)
+X86_BY(x86_vector_op, pminsd, IR_smin, T_I32X4)
+X86_BY(x86_vector_op, pminuw, IR_umin, T_I16X8)
+X86_BY(x86_vector_op, pminud, IR_umin, T_I32X4)
+X86_BY(x86_vector_op, pmaxsb, IR_smax, T_I8X16)
+X86_BY(x86_vector_op, pmaxsd, IR_smax, T_I32X4)
+X86_BY(x86_vector_op, pmaxuw, IR_umax, T_I16X8)
+X86_BY(x86_vector_op, pmaxud, IR_umax, T_I32X4)
+X86_BY(x86_vector_op, pmulld, IR_mul, T_I32X4)
 
 /* ---- bytes */
 
@@ -374,13 +343,6 @@ X86_BY(dot, dppd, T_F64X2)
 
 /* ---- by functions */
 
-#define VECTOR_CALL(name_)                                                                         \
-    static const struct ir_call row_##name_ = {.name = "x86_" #name_,                              \
-                                               .fn = (void (*)(void))(do_##name_),                 \
-                                               .class = IR_CALL_FULL,                              \
-                                               .vector = true,                                     \
-                                               .pure = true}
-
 static void do_least_word(struct vcpu *v, union ir_vec *d, const union ir_vec *a,
                           const union ir_vec *b, const union ir_vec *c, uint32_t aux)
 {
@@ -391,7 +353,7 @@ static void do_least_word(struct vcpu *v, union ir_vec *d, const union ir_vec *a
     }
     *d = (union ir_vec){.u16 = {a->u16[at], (uint16_t)at}};
 }
-VECTOR_CALL(least_word);
+X86_VECTOR_CALL(least_word);
 
 void x86_phminposuw(struct x86_block *c, const struct x86_instr *i, const struct x86_phminposuw *a)
 {
@@ -417,7 +379,7 @@ static void do_many_sums(struct vcpu *v, union ir_vec *d, const union ir_vec *a,
     }
     *d = r;
 }
-VECTOR_CALL(many_sums);
+X86_VECTOR_CALL(many_sums);
 
 void x86_mpsadbw(struct x86_block *c, const struct x86_instr *i, const struct x86_mpsadbw *a)
 {

@@ -125,11 +125,7 @@ static void do_compare_strings(struct vcpu *v, union ir_vec *d, const union ir_v
     }
     *d = r;
 }
-static const struct ir_call row_compare_strings = {.name = "x86_compare_strings",
-                                                   .fn = (void (*)(void))do_compare_strings,
-                                                   .class = IR_CALL_FULL,
-                                                   .vector = true,
-                                                   .pure = true};
+X86_VECTOR_CALL(compare_strings);
 
 /* ---- instructions */
 
@@ -160,13 +156,7 @@ static void strings(struct x86_block *c, const struct x86_instr *i, uint32_t how
     x86_put_flags(c, ir_flags_from(b, ir_trunc(b, T_I32, ir_vget(b, T_I64, r, 1))));
 }
 
-#define STRINGS(name, how)                                                                         \
-    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
-    {                                                                                              \
-        (void)a;                                                                                   \
-        strings(c, i, how);                                                                        \
-    }
-STRINGS(pcmpestri, A_EXPLICIT)
-STRINGS(pcmpestrm, A_EXPLICIT | A_MASK)
-STRINGS(pcmpistri, 0)
-STRINGS(pcmpistrm, A_MASK)
+X86_BY(strings, pcmpestri, A_EXPLICIT)
+X86_BY(strings, pcmpestrm, A_EXPLICIT | A_MASK)
+X86_BY(strings, pcmpistri, 0)
+X86_BY(strings, pcmpistrm, A_MASK)

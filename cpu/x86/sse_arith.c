@@ -68,11 +68,10 @@ X86_BY(horizontal, hsubpd, IR_fsub, T_F64X2)
 
 /* Lanes with even numbers are subtracted, others added: one by one, or flags would be raised by
  * what is not a result. */
-static void alternate(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
+static void alternate(struct x86_block *c, const struct x86_instr *i, ir_type t)
 {
     struct ir_builder *b = c->b;
     const ir_type lane = (ir_type)ir_lane(t);
-    (void)op;
     if (x86_sse_begin(c, i)) {
         const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
         ir_val r = x;
@@ -85,8 +84,8 @@ static void alternate(struct x86_block *c, const struct x86_instr *i, enum ir_op
         x86_put_vector(c, &i->op[0], r);
     }
 }
-X86_BY(alternate, addsubps, IR_fadd, T_F32X4)
-X86_BY(alternate, addsubpd, IR_fadd, T_F64X2)
+X86_BY(alternate, addsubps, T_F32X4)
+X86_BY(alternate, addsubpd, T_F64X2)
 
 /* ---- square roots */
 
@@ -150,11 +149,7 @@ static void do_estimate(struct vcpu *v, union ir_vec *d, const union ir_vec *a,
         d->u32[k] = estimate(a->u32[k], root);
     }
 }
-static const struct ir_call row_estimate = {.name = "x86_estimate",
-                                            .fn = (void (*)(void))do_estimate,
-                                            .class = IR_CALL_FULL,
-                                            .vector = true,
-                                            .pure = true};
+X86_VECTOR_CALL(estimate);
 
 static void estimates(struct x86_block *c, const struct x86_instr *i, bool is_scalar, bool root)
 {

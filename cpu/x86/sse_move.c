@@ -131,16 +131,9 @@ static void duplicate(struct x86_block *c, const struct x86_instr *i, enum ir_op
     }
 }
 
-#define DUPLICATE(name, op, t)                                                                     \
-    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
-    {                                                                                              \
-        (void)a;                                                                                   \
-        duplicate(c, i, op, t);                                                                    \
-    }
-DUPLICATE(movddup, IR_vzip1, T_I64X2)
-DUPLICATE(movsldup, IR_vtrn1, T_I32X4)
-DUPLICATE(movshdup, IR_vtrn2, T_I32X4)
-#undef DUPLICATE
+X86_BY(duplicate, movddup, IR_vzip1, T_I64X2)
+X86_BY(duplicate, movsldup, IR_vtrn1, T_I32X4)
+X86_BY(duplicate, movshdup, IR_vtrn2, T_I32X4)
 
 /* ---- general registers */
 
