@@ -510,6 +510,17 @@ ir_val ir_vget(struct ir_builder *b, ir_type lane, ir_val v, unsigned n);
 ir_val ir_vset(struct ir_builder *b, ir_type vector, ir_val v, unsigned n, ir_val x);
 ir_val ir_vdup(struct ir_builder *b, ir_type vector, ir_val x);
 ir_val ir_vzext(struct ir_builder *b, ir_val x); /* scalar → V128, the rest 0 */
+/* Each lane: all ones where one of the relations holds, as ir_fcmp says. */
+static inline ir_val ir_vfcmp(struct ir_builder *b, ir_type t, unsigned relations, ir_val x,
+                              ir_val y, unsigned fp)
+{
+    return ir_emit(b, (struct ir_insn){.op = IR_vfcmp,
+                                       .type = t,
+                                       .a = (uint16_t)x,
+                                       .b = (uint16_t)y,
+                                       .aux = relations,
+                                       .imm = fp});
+}
 /* v with its upper half 0; the low halves of two; the constant high:low. */
 static inline ir_val ir_vlow64(struct ir_builder *b, ir_val v)
 {

@@ -56,12 +56,7 @@ void a64_fcsel(struct a64_block *c, const struct a64_fcsel *a)
 static ir_val compare(struct a64_block *c, ir_type t, unsigned relation, ir_val x, ir_val y)
 {
     if (ir_is_vector(t)) {
-        return ir_emit(c->b, (struct ir_insn){.op = IR_vfcmp,
-                                              .type = t,
-                                              .a = (uint16_t)x,
-                                              .b = (uint16_t)y,
-                                              .aux = relation,
-                                              .imm = fp_bits_of(c)});
+        return ir_vfcmp(c->b, t, relation, x, y, fp_bits_of(c));
     }
     const ir_val holds = ir_zext(c->b, T_I64, ir_fcmp(c->b, relation, x, y, fp_bits_of(c)));
     return ir_trunc(c->b, int_scalar(log2_floor(ir_lane_bits(t)) - 3), ir_neg(c->b, holds));

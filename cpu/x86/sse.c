@@ -217,3 +217,27 @@ void x86_fp_end(struct x86_block *c)
         ir_call(c->b, T_VOID, &row_fp_end, IR_NONE, IR_NONE, IR_NONE, 0);
     }
 }
+
+void x86_fp1_packed(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t,
+                    unsigned aux)
+{
+    if (x86_sse_begin(c, i)) {
+        const ir_val y = x86_vector(c, i, &i->op[1]);
+        x86_fp_begin(c);
+        const ir_val r = ir_fp1(c->b, op, t, y, aux, x86_fp(c));
+        x86_fp_end(c);
+        x86_put_vector(c, &i->op[0], r);
+    }
+}
+
+void x86_fp1_scalar(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t,
+                    unsigned aux)
+{
+    if (x86_sse_begin(c, i)) {
+        const ir_val y = x86_scalar(c, i, &i->op[1], t);
+        x86_fp_begin(c);
+        const ir_val r = ir_fp1(c->b, op, t, y, aux, x86_fp(c));
+        x86_fp_end(c);
+        x86_put_low(c, &i->op[0], r);
+    }
+}

@@ -53,10 +53,23 @@ static inline ir_val x86_with_low(struct x86_block *c, ir_val x, ir_val low)
     return ir_vset(c->b, x86_lanes(ir_type_of(c->b, low)), x, 0, low);
 }
 
+/* A scalar to lane 0 of a register, whose rest stays. */
+static inline void x86_put_low(struct x86_block *c, const struct x86_operand *o, ir_val low)
+{
+    x86_put_vector(c, o, x86_with_low(c, ir_get(c->b, X86_REG_XMM + o->reg), low));
+}
+
 /* Around the operations of an instruction: behind them, and before anything is written, #XM if one
  * raised a flag that is not masked. In most modes they emit nothing. */
 void x86_fp_begin(struct x86_block *c);
 void x86_fp_end(struct x86_block *c);
+
+/* The instruction is an op on the second operand, in all lanes of t or as a scalar of type t; aux
+ * is the op's. */
+void x86_fp1_packed(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t,
+                    unsigned aux);
+void x86_fp1_scalar(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t,
+                    unsigned aux);
 
 /* ---- vectors */
 

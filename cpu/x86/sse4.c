@@ -277,31 +277,10 @@ static unsigned rounding_of(const struct x86_instr *i)
     return (i->imm & 4 ? IR_RDYN : modes[i->imm & 3]) | (i->imm & 8 ? 0u : IR_FRINT_EXACT);
 }
 
-static void round_lanes(struct x86_block *c, const struct x86_instr *i, ir_type t)
-{
-    if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_vector(c, i, &i->op[1]);
-        x86_fp_begin(c);
-        const ir_val r = ir_fp1(c->b, IR_frint, t, x, rounding_of(i), x86_fp(c));
-        x86_fp_end(c);
-        x86_put_vector(c, &i->op[0], r);
-    }
-}
-
-static void round_scalar(struct x86_block *c, const struct x86_instr *i, ir_type t)
-{
-    if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_scalar(c, i, &i->op[1], t);
-        x86_fp_begin(c);
-        const ir_val r = ir_fp1(c->b, IR_frint, t, x, rounding_of(i), x86_fp(c));
-        x86_fp_end(c);
-        x86_put_vector(c, &i->op[0], x86_with_low(c, x86_vector(c, i, &i->op[0]), r));
-    }
-}
-X86_BY(round_lanes, roundps, T_F32X4)
-X86_BY(round_lanes, roundpd, T_F64X2)
-X86_BY(round_scalar, roundss, T_F32)
-X86_BY(round_scalar, roundsd, T_F64)
+X86_BY(x86_fp1_packed, roundps, IR_frint, T_F32X4, rounding_of(i))
+X86_BY(x86_fp1_packed, roundpd, IR_frint, T_F64X2, rounding_of(i))
+X86_BY(x86_fp1_scalar, roundss, IR_frint, T_F32, rounding_of(i))
+X86_BY(x86_fp1_scalar, roundsd, IR_frint, T_F64, rounding_of(i))
 
 /* ---- dot products: bits 4 up choose products, bits 0 up where the sum goes */
 

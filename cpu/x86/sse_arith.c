@@ -29,7 +29,7 @@ static void scalar(struct x86_block *c, const struct x86_instr *i, enum ir_op op
         x86_fp_begin(c);
         const ir_val r = ir_fp2(c->b, op, t, x, y, x86_fp(c));
         x86_fp_end(c);
-        x86_put_vector(c, &i->op[0], x86_with_low(c, x86_vector(c, i, &i->op[0]), r));
+        x86_put_low(c, &i->op[0], r);
     }
 }
 
@@ -89,31 +89,10 @@ X86_BY(alternate, addsubpd, T_F64X2)
 
 /* ---- square roots */
 
-static void packed_root(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
-{
-    if (x86_sse_begin(c, i)) {
-        const ir_val y = x86_vector(c, i, &i->op[1]);
-        x86_fp_begin(c);
-        const ir_val r = ir_fp1(c->b, op, t, y, 0, x86_fp(c));
-        x86_fp_end(c);
-        x86_put_vector(c, &i->op[0], r);
-    }
-}
-
-static void scalar_root(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
-{
-    if (x86_sse_begin(c, i)) {
-        const ir_val y = x86_scalar(c, i, &i->op[1], t);
-        x86_fp_begin(c);
-        const ir_val r = ir_fp1(c->b, op, t, y, 0, x86_fp(c));
-        x86_fp_end(c);
-        x86_put_vector(c, &i->op[0], x86_with_low(c, x86_vector(c, i, &i->op[0]), r));
-    }
-}
-X86_BY(packed_root, sqrtps, IR_fsqrt, T_F32X4)
-X86_BY(packed_root, sqrtpd, IR_fsqrt, T_F64X2)
-X86_BY(scalar_root, sqrtss, IR_fsqrt, T_F32)
-X86_BY(scalar_root, sqrtsd, IR_fsqrt, T_F64)
+X86_BY(x86_fp1_packed, sqrtps, IR_fsqrt, T_F32X4, 0)
+X86_BY(x86_fp1_packed, sqrtpd, IR_fsqrt, T_F64X2, 0)
+X86_BY(x86_fp1_scalar, sqrtss, IR_fsqrt, T_F32, 0)
+X86_BY(x86_fp1_scalar, sqrtsd, IR_fsqrt, T_F64, 0)
 
 /* ---- estimates: by software, within the manual's 1.5 / 4096; they raise no flags */
 
@@ -187,22 +166,12 @@ static unsigned relations(uint64_t imm)
     return r[imm & 7];
 }
 
-static ir_val compare_lanes(struct x86_block *c, ir_type t, ir_val x, ir_val y, unsigned how)
-{
-    return ir_emit(c->b, (struct ir_insn){.op = IR_vfcmp,
-                                          .type = t,
-                                          .a = (uint16_t)x,
-                                          .b = (uint16_t)y,
-                                          .aux = how,
-                                          .imm = x86_fp(c)});
-}
-
 static void compare_packed(struct x86_block *c, const struct x86_instr *i, ir_type t)
 {
     if (x86_sse_begin(c, i)) {
         const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
         x86_fp_begin(c);
-        const ir_val r = compare_lanes(c, t, x, y, relations((uint64_t)i->imm));
+        const ir_val r = ir_vfcmp(c->b, t, relations((uint64_t)i->imm), x, y, x86_fp(c));
         x86_fp_end(c);
         x86_put_vector(c, &i->op[0], r);
     }

@@ -34,7 +34,7 @@ static void from_general(struct x86_block *c, const struct x86_instr *i, ir_type
         x86_fp_begin(c);
         const ir_val r = convert(&v, x);
         x86_fp_end(c);
-        x86_put_vector(c, dst, x86_with_low(c, x86_vector(c, i, dst), r));
+        x86_put_low(c, dst, r);
     }
 }
 
@@ -62,7 +62,7 @@ static void change_precision(struct x86_block *c, const struct x86_instr *i, ir_
         x86_fp_begin(c);
         const ir_val r = convert(&v, x);
         x86_fp_end(c);
-        x86_put_vector(c, dst, x86_with_low(c, x86_vector(c, i, dst), r));
+        x86_put_low(c, dst, r);
     }
 }
 
@@ -77,20 +77,9 @@ X86_BY(change_precision, cvtsd2ss, T_F64, T_F32)
 
 /* ---- lanes of 32 bits */
 
-static void lanes_convert(struct x86_block *c, const struct x86_instr *i, enum ir_op op,
-                          unsigned rounding)
-{
-    if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_vector(c, i, &i->op[1]);
-        x86_fp_begin(c);
-        const ir_val r = ir_fp1(c->b, op, T_F32X4, x, rounding, x86_fp(c));
-        x86_fp_end(c);
-        x86_put_vector(c, &i->op[0], r);
-    }
-}
-X86_BY(lanes_convert, cvtdq2ps, IR_vitof, IR_RDYN)
-X86_BY(lanes_convert, cvtps2dq, IR_vftoi, IR_RDYN)
-X86_BY(lanes_convert, cvttps2dq, IR_vftoi, IR_RTZ)
+X86_BY(x86_fp1_packed, cvtdq2ps, IR_vitof, T_F32X4, IR_RDYN)
+X86_BY(x86_fp1_packed, cvtps2dq, IR_vftoi, T_F32X4, IR_RDYN)
+X86_BY(x86_fp1_packed, cvttps2dq, IR_vftoi, T_F32X4, IR_RTZ)
 
 /* ---- two lanes, of which one side has 64 bits or both have 32; the upper half of the result is 0
  * if it is not used. Into half of a register that keeps the other: CVTPI2PS. */
@@ -109,7 +98,7 @@ static void two_lanes(struct x86_block *c, const struct x86_instr *i, ir_type fr
     const ir_val low = convert(&v, ir_vget(b, from, x, 0));
     const ir_val high = convert(&v, ir_vget(b, from, x, 1));
     x86_fp_end(c);
-    if (x86_is_mmx(&i->op[1]) && i->op[1].kind == X86_REGISTER) {
+    if (x86_is_mmx(&i->op[1])) {
         x86_mmx_enter(c);
     }
     const bool keeps = !ir_is_float(from) && to == T_F32;

@@ -65,7 +65,7 @@ static void move_scalar(struct x86_block *c, const struct x86_instr *i,
     } else if (src->kind == X86_MEMORY) {
         x86_put_vector(c, dst, ir_vzext(b, v));
     } else {
-        x86_put_vector(c, dst, x86_with_low(c, x86_vector(c, i, dst), v));
+        x86_put_low(c, dst, v);
     }
 }
 
