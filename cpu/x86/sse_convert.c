@@ -5,36 +5,17 @@
  */
 #include "cpu/x86/sse.h"
 
-struct conversion {
-    struct x86_block *c;
-    const struct x86_instr *i;
-    ir_type from, to; /* of a lane */
-    unsigned rounding;
-};
-
-static ir_val convert(const struct conversion *v, ir_val x)
-{
-    struct ir_builder *b = v->c->b;
-    const unsigned fp = x86_fp(v->c);
-    if (!ir_is_float(v->from)) {
-        return ir_itof(b, v->to, x, IR_RDYN, fp);
-    }
-    return ir_is_float(v->to) ? ir_fcvt(b, v->to, x, fp) : ir_ftoi(b, v->to, x, v->rounding, fp);
-}
-
 /* ---- scalars */
 
 /* From a general register, or memory. */
 static void from_general(struct x86_block *c, const struct x86_instr *i, ir_type to)
 {
-    const struct x86_operand *dst = &i->op[0], *src = &i->op[1];
     if (x86_sse_begin(c, i)) {
-        const struct conversion v = {c, i, x86_type_of(src->bytes), to, 0};
-        const ir_val x = x86_read(c, i, src);
+        const ir_val x = x86_read(c, i, &i->op[1]);
         x86_fp_begin(c);
-        const ir_val r = convert(&v, x);
+        const ir_val r = ir_itof(c->b, to, x, IR_RDYN, x86_fp(c));
         x86_fp_end(c);
-        x86_put_low(c, dst, r);
+        x86_put_low(c, &i->op[0], r);
     }
 }
 
@@ -43,10 +24,9 @@ static void to_general(struct x86_block *c, const struct x86_instr *i, ir_type f
 {
     const struct x86_operand *dst = &i->op[0];
     if (x86_sse_begin(c, i)) {
-        const struct conversion v = {c, i, from, x86_type_of(dst->bytes), rounding};
         const ir_val x = x86_scalar(c, i, &i->op[1], from);
         x86_fp_begin(c);
-        const ir_val r = convert(&v, x);
+        const ir_val r = ir_ftoi(c->b, x86_type_of(dst->bytes), x, rounding, x86_fp(c));
         x86_fp_end(c);
         x86_write(c, i, dst, r);
     }
@@ -55,14 +35,12 @@ static void to_general(struct x86_block *c, const struct x86_instr *i, ir_type f
 static void change_precision(struct x86_block *c, const struct x86_instr *i, ir_type from,
                              ir_type to)
 {
-    const struct x86_operand *dst = &i->op[0];
     if (x86_sse_begin(c, i)) {
-        const struct conversion v = {c, i, from, to, 0};
         const ir_val x = x86_scalar(c, i, &i->op[1], from);
         x86_fp_begin(c);
-        const ir_val r = convert(&v, x);
+        const ir_val r = ir_fcvt(c->b, to, x, x86_fp(c));
         x86_fp_end(c);
-        x86_put_low(c, dst, r);
+        x86_put_low(c, &i->op[0], r);
     }
 }
 
@@ -84,19 +62,28 @@ X86_BY(x86_fp1_packed, cvttps2dq, IR_vftoi, T_F32X4, IR_RTZ)
 /* ---- two lanes, of which one side has 64 bits or both have 32; the upper half of the result is 0
  * if it is not used. Into half of a register that keeps the other: CVTPI2PS. */
 
+static ir_val convert(struct x86_block *c, ir_val x, ir_type to, unsigned rounding)
+{
+    struct ir_builder *b = c->b;
+    const unsigned fp = x86_fp(c);
+    if (!ir_is_float(ir_type_of(b, x))) {
+        return ir_itof(b, to, x, IR_RDYN, fp);
+    }
+    return ir_is_float(to) ? ir_fcvt(b, to, x, fp) : ir_ftoi(b, to, x, rounding, fp);
+}
+
 static void two_lanes(struct x86_block *c, const struct x86_instr *i, ir_type from, ir_type to,
                       unsigned rounding)
 {
     struct ir_builder *b = c->b;
     const struct x86_operand *dst = &i->op[0];
-    const struct conversion v = {c, i, from, to, rounding};
     if (!x86_sse_begin(c, i)) {
         return;
     }
     const ir_val x = x86_vector(c, i, &i->op[1]);
     x86_fp_begin(c);
-    const ir_val low = convert(&v, ir_vget(b, from, x, 0));
-    const ir_val high = convert(&v, ir_vget(b, from, x, 1));
+    const ir_val low = convert(c, ir_vget(b, from, x, 0), to, rounding);
+    const ir_val high = convert(c, ir_vget(b, from, x, 1), to, rounding);
     x86_fp_end(c);
     if (x86_is_mmx(&i->op[1])) {
         x86_mmx_enter(c);
