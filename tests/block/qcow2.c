@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tests/run: timeout 600 */
 /* qcow2: random requests beside a model, and what qemu-img says of the same files. */
-#include <errno.h>
-#include <unistd.h>
 
 #include "base/bits.h"
 #include "base/mem.h"
@@ -16,7 +14,7 @@ struct kind {
     const char *name;
     uint64_t size;
     const char *options; /* of creation */
-    const char *qemu;    /* the same for qemu-img; NULL: it cannot make this */
+    const char *qemu;    /* the same for qemu-img */
     bool packed;
 };
 
@@ -82,12 +80,10 @@ TEST(images_of_qemu_are_read_and_written)
 {
     for (unsigned k = 0; k < array_len(kinds); k++) {
         struct images i;
+        struct error e = {{0}};
         images_begin(&i, test_seed() + 100 + k);
-        images_model_size(&i, kinds[k].size);
-        memset(i.model, 0, (size_t)i.size);
-        CHECK_MSG(images_run(&i, "qemu-img create -q -f qcow2 -o '%s' x.qcow2 %" PRIu64,
-                             kinds[k].qemu, kinds[k].size) == 0,
-                  "%s: %s", kinds[k].name, images_output());
+        CHECK_MSG(images_qemu_make(&i, "qcow2", "x.qcow2", kinds[k].size, kinds[k].qemu, &e),
+                  "%s: %s", kinds[k].name, e.text);
         exercise(&i, &kinds[k],
                  "{\"l2-cache-size\": 512, \"l2-cache-entry-size\": 512, "
                  "\"refcount-cache-size\": 1}");
@@ -118,12 +114,8 @@ static void make_base(struct images *i, uint64_t size)
 /* An image on top whose disk may have another size; the model stays the base's. */
 static bool make_top(struct images *i, uint64_t size, const char *options, struct error *e)
 {
-    json_t *o = json_loads(options, 0, NULL);
-    json_object_set_new(o, "size", json_integer((json_int_t)size));
-    bool good = block_image_create(i->graph, "qcow2", images_path(i, "x.qcow2"), o, e);
-    json_decref(o);
     images_model_size(i, size);
-    return good;
+    return images_create(i, "qcow2", "x.qcow2", size, options, e);
 }
 
 TEST(backing_files_show_through_where_nothing_was_written)

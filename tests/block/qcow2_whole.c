@@ -256,11 +256,9 @@ TEST(commit_moves_all_down_and_empties_the_image)
     work(n, 50);
     block_node_close(n);
     CHECK_EQ(images_run(&i, "mv x.qcow2 base.qcow2"), 0);
-    json_t *o = json_pack("{s:s,s:s,s:i}", "backing_file", "base.qcow2", "backing_fmt", "qcow2",
-                          "size", (int)(3 * MIB));
-    CHECK_MSG(block_image_create(i.graph, "qcow2", images_path(&i, "x.qcow2"), o, &e), "%s",
-              e.text);
-    json_decref(o);
+    CHECK_MSG(images_create(&i, "qcow2", "x.qcow2", 3 * MIB,
+                            "{\"backing_file\": \"base.qcow2\", \"backing_fmt\": \"qcow2\"}", &e),
+              "%s", e.text);
     images_model_size(&i, 3 * MIB);
     n = images_open(&i, "qcow2", "x.qcow2", true, NULL, &e);
     REQUIRE(n != NULL);

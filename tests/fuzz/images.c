@@ -6,7 +6,6 @@
  * requests are answered or fail; nothing crashes, takes memory without a bound, or goes on for
  * ever. Then it is checked and repaired.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +18,7 @@
 #include "block/vpc.h"
 #include "tests/support/folder.h"
 #include "tests/support/formats.h"
+#include "tests/support/images.h"
 #include "tests/support/recorder.h"
 #include "tests/test.h"
 
@@ -113,26 +113,24 @@ static void scribble(struct block_node *n, unsigned times)
 
 static void make_good(const struct kind *k, uint8_t **image, size_t *n)
 {
-    char path[] = "/var/tmp/dragoman-test.XXXXXX";
-    const struct block_mode m = {.write = true, .discard = true};
+    struct images i;
     struct error e = {{0}};
-    struct block_graph *g = block_graph_create();
-    json_t *o = k->options ? json_loads(k->options, 0, NULL) : json_object();
-    close(mkstemp(path));
-    json_object_set_new(o, "size", json_integer((json_int_t)k->bytes));
-    bool good = block_image_create(g, k->format, path, o, &e);
-    struct block_node *node = good ? block_node_open_name(g, path, k->format, &m, &e) : NULL;
+    images_begin(&i, 0);
+    bool good = images_create(&i, k->format, "x", k->bytes, k->options, &e);
+    struct block_node *node = good ? images_open(&i, k->format, "x", true, NULL, &e) : NULL;
     if (node) {
         scribble(node, 12);
     }
     if (node && k->crashed) {
-        CHECK(block_node_flush(node) == 0 && folder_read_file(path, image, n));
+        CHECK(block_node_flush(node) == 0);
+        *image = images_bytes(&i, "x", n);
     }
     block_node_close(node);
-    CHECK_MSG(node && (*image || folder_read_file(path, image, n)), "%s: %s", k->format, e.text);
-    unlink(path);
-    json_decref(o);
-    block_graph_destroy(g);
+    CHECK_MSG(node != NULL, "%s: %s", k->format, e.text);
+    if (node && !k->crashed) {
+        *image = images_bytes(&i, "x", n);
+    }
+    images_end(&i);
 }
 
 /* ---- changes */

@@ -12,7 +12,7 @@
 struct format_row {
     const char *format;
     const char *options; /* of creation, JSON, without the size; NULL: none */
-    const char *foreign; /* the same for qemu-img: "-o subformat=fixed"; NULL: none */
+    const char *foreign; /* the same for qemu-img's -o: "subformat=fixed"; NULL: none */
     uint64_t bytes;      /* of the disk */
     bool unchecked;      /* qemu-img has no check for it */
     bool written_once;   /* neither of us changes an image that is there: only conversions */
