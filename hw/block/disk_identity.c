@@ -1,12 +1,38 @@
 /* SPDX-License-Identifier: MIT */
-/* Sizes and names of disks: disk_identity.h. */
+/* Properties and names of disks: disk_identity.h. */
 #include "hw/block/disk_identity.h"
 
 #include <string.h>
 
 #include "base/bits.h"
+#include "block/block.h"
 
 #define BLOCK_LEAST 512u
+
+enum {
+    CACHE_ON = 0,
+    CACHE_AUTO = 2
+};
+
+struct block *disk_find(const struct machine *m, const char *drive, bool may_be_empty,
+                        struct error *e)
+{
+    if (!drive) {
+        error_set(e, "drive= is missing");
+        return NULL;
+    }
+    struct block *b = m->backends.drive(m->backends.opaque, drive, e);
+    if (b && !may_be_empty && block_is_empty(b)) {
+        error_set(e, "Device needs media, but drive is empty");
+        return NULL;
+    }
+    return b;
+}
+
+bool disk_write_cache(const struct block *b, int choice)
+{
+    return choice == CACHE_AUTO ? block_write_cache(b) : choice == CACHE_ON;
+}
 
 bool disk_check_blocks(uint32_t logical, uint32_t physical, uint32_t most, struct error *e)
 {

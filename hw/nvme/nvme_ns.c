@@ -112,31 +112,22 @@ static void resized(void *opaque)
 
 bool nvme_namespace_create(struct nvme_namespace *s, struct nvme *n, uint32_t nsid, struct error *e)
 {
-    const struct machine_backends *b = &n->pci.dev.machine->backends;
     s->ctrl = n;
     if (s->physical_block_size == UINT32_MAX) {
         s->physical_block_size = s->logical_block_size;
     }
-    if (!s->drive) {
-        return error_set(e, "drive= is missing");
-    }
-    s->block = b->drive(b->opaque, s->drive, e);
-    if (!s->block) {
-        return false;
-    }
-    if (block_is_empty(s->block)) {
-        return error_set(e, "Device needs media, but drive is empty");
-    }
+    s->block = disk_find(n->pci.dev.machine, s->drive, false, e);
     s->disk.round_over = nvme_round_over;
     s->disk.opaque = n;
-    if (!disk_check_blocks(s->logical_block_size, s->physical_block_size, NVME_PAGE_MIN, e) ||
+    if (!s->block ||
+        !disk_check_blocks(s->logical_block_size, s->physical_block_size, NVME_PAGE_MIN, e) ||
         !disk_thread_open(&s->disk, s->block, 256, nvme_counted(n), e)) {
         return false;
     }
     s->nsid = nsid;
     s->lba_shift = (uint16_t)ctz32(s->logical_block_size);
     s->physical_blocks = (uint16_t)(s->physical_block_size / s->logical_block_size - 1);
-    s->cached = s->write_cache == 2 ? block_write_cache(s->block) : s->write_cache == 0;
+    s->cached = disk_write_cache(s->block, s->write_cache);
     make_names(s);
     n->ns[nsid - 1] = s;
     block_on_resize(s->block, resized, s);

@@ -13,7 +13,6 @@
 enum {
     EVENT_NEW_MEDIA = 2,
     EVENT_REMOVAL = 3,
-    WRITE_CACHE_AUTO = 2,
 };
 
 static struct scsi_disk *disk_of(struct device *d)
@@ -121,8 +120,7 @@ void scsi_unit_reset(struct scsi_disk *d, uint32_t attention)
     d->attention = attention;
     d->locked = d->stopped = d->tray_open = false;
     d->media_event = 0;
-    d->write_cached = d->write_cache == WRITE_CACHE_AUTO ? block_write_cache(d->block)
-                                                         : d->write_cache == 0;
+    d->write_cached = disk_write_cache(d->block, d->write_cache);
     os_mutex_unlock(&d->lock);
 }
 
@@ -166,17 +164,11 @@ static bool check_sizes(const struct scsi_disk *d, struct error *e)
 /* A drive that was given none is empty. */
 static bool open_block(struct scsi_disk *d, struct error *e)
 {
-    const struct machine_backends *b = &d->dev.machine->backends;
     struct block_options empty = {.empty = true, .read_only = true};
-    if (d->drive) {
-        d->block = b->drive(b->opaque, d->drive, e);
-    } else if (d->type == SCSI_TYPE_CDROM) {
+    if (!d->drive && d->type == SCSI_TYPE_CDROM) {
         d->block = d->own_block = block_open(NULL, &empty, e);
     } else {
-        error_set(e, "drive= is missing");
-    }
-    if (d->block && block_is_empty(d->block) && !d->removable) {
-        return error_set(e, "Device needs media, but drive is empty");
+        d->block = disk_find(d->dev.machine, d->drive, d->removable, e);
     }
     return d->block;
 }

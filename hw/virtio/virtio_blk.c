@@ -60,9 +60,8 @@ static void blk_resized(void *opaque)
 static void blk_reset(struct virtio_device *v)
 {
     struct virtio_blk *d = as_blk(v);
-    bool cached = d->write_cache == 2 ? block_write_cache(d->block) : d->write_cache == 0;
     os_mutex_lock(&v->leaf);
-    v->config[CONFIG_WRITEBACK] = cached;
+    v->config[CONFIG_WRITEBACK] = disk_write_cache(d->block, d->write_cache);
     os_mutex_unlock(&v->leaf);
     blk_drop_parked(d);
     d->latest_due_ns = 0;
@@ -99,9 +98,6 @@ static uint64_t features(const struct virtio_blk *d)
 
 static bool check_sizes(struct virtio_blk *d, struct error *e)
 {
-    if (block_is_empty(d->block)) {
-        return error_set(e, "Device needs media, but drive is empty");
-    }
     if (!disk_check_blocks(d->logical_block_size, d->physical_block_size, 32768, e) ||
         !disk_check_transfers(d->min_io_size, d->opt_io_size, d->logical_block_size, e)) {
         return false;
@@ -135,11 +131,7 @@ static bool check_queues(struct virtio_blk *d, struct error *e)
 
 static bool check_properties(struct virtio_blk *d, struct error *e)
 {
-    if (!d->drive) {
-        return error_set(e, "drive= is missing");
-    }
-    d->block = d->v.pci.dev.machine->backends.drive(d->v.pci.dev.machine->backends.opaque, d->drive,
-                                                    e);
+    d->block = disk_find(d->v.pci.dev.machine, d->drive, false, e);
     if (!d->block || !check_sizes(d, e) || !check_queues(d, e) ||
         !virtio_check_iothread(&d->v, d->iothread, e)) {
         return false;
