@@ -14,16 +14,20 @@
 
 /* ---- one cluster: bytes written, or 0: it did not become smaller, or is damaged */
 
+static z_stream stream_of(const void *from, size_t bytes, void *to, size_t room)
+{
+    return (z_stream){.next_in = (Bytef *)(uintptr_t)from,
+                      .avail_in = (uInt)bytes,
+                      .next_out = to,
+                      .avail_out = (uInt)room};
+}
+
 static size_t deflate_all(const void *from, size_t bytes, void *to, size_t room)
 {
-    z_stream s = {0};
+    z_stream s = stream_of(from, bytes, to, room);
     if (deflateInit2(&s, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -12, 9, Z_DEFAULT_STRATEGY) != Z_OK) {
         return 0;
     }
-    s.next_in = (Bytef *)(uintptr_t)from;
-    s.avail_in = (uInt)bytes;
-    s.next_out = to;
-    s.avail_out = (uInt)room;
     const int result = deflate(&s, Z_FINISH);
     const size_t made = room - s.avail_out;
     deflateEnd(&s);
@@ -33,14 +37,10 @@ static size_t deflate_all(const void *from, size_t bytes, void *to, size_t room)
 /* Writers with a larger window than they should have are read, too. */
 static size_t inflate_all(const void *from, size_t bytes, void *to, size_t room)
 {
-    z_stream s = {0};
+    z_stream s = stream_of(from, bytes, to, room);
     if (inflateInit2(&s, -15) != Z_OK) {
         return 0;
     }
-    s.next_in = (Bytef *)(uintptr_t)from;
-    s.avail_in = (uInt)bytes;
-    s.next_out = to;
-    s.avail_out = (uInt)room;
     const int result = inflate(&s, Z_FINISH);
     const size_t made = room - s.avail_out;
     inflateEnd(&s);
@@ -102,26 +102,24 @@ int qcow2_decode(struct block_node *n, uint64_t offset, const struct block_exten
 
 /* ---- writing */
 
-static int link_packed(struct block_node *n, uint64_t offset, uint64_t place, size_t packed)
+static int link_packed(struct block_node *n, uint64_t offset, const struct qcow2_entry *e)
 {
     struct qcow2 *q = n->state;
-    const struct qcow2_entry e = {.packed = true, .place = place, .packed_bytes = (uint32_t)packed};
     struct qcow2_table *t;
     struct qcow2_entry old;
     int status = qcow2_slice_get(n, offset, true, &t);
-    os_mutex_lock(&n->tables);
-    if (status == 0) {
-        const uint64_t index = qcow2_slice_index(q, offset);
-        qcow2_entry_get(q, t->bytes, index, &old);
-        qcow2_free_entry(n, &old, false);
-        qcow2_entry_put(q, t->bytes, index, &e);
-        qcow2_table_touch(n, &q->l2, t, (uint32_t)(index * q->entry_bytes), q->entry_bytes);
-        qcow2_bitmaps_mark(q, offset, q->cluster_bytes);
-    } else {
-        qcow2_free_entry(n, &e, false);
+    if (status < 0) {
+        return status;
     }
+    const uint64_t index = qcow2_slice_index(q, offset);
+    os_mutex_lock(&n->tables);
+    qcow2_entry_get(q, t->bytes, index, &old);
+    qcow2_free_entry(n, &old, false);
+    qcow2_entry_put(q, t->bytes, index, e);
+    qcow2_table_touch(n, &q->l2, t, (uint32_t)(index * q->entry_bytes), q->entry_bytes);
+    qcow2_bitmaps_mark(q, offset, q->cluster_bytes);
     os_mutex_unlock(&n->tables);
-    return status;
+    return 0;
 }
 
 static int write_cluster(struct block_node *n, uint64_t offset, const uint8_t *bytes, uint8_t *room,
@@ -129,7 +127,6 @@ static int write_cluster(struct block_node *n, uint64_t offset, const uint8_t *b
 {
     const struct qcow2 *q = n->state;
     const struct iovec iov = {(void *)(uintptr_t)bytes, length};
-    uint64_t place;
     block_slow_leave(n); /* others pack meanwhile */
     const size_t packed = q->h.compression == QCOW2_ZSTD
                               ? zstd_all(bytes, q->cluster_bytes, room, q->cluster_bytes - 1)
@@ -138,22 +135,20 @@ static int write_cluster(struct block_node *n, uint64_t offset, const uint8_t *b
     if (packed == 0) {
         return qcow2_write(n, offset, &iov, 1, length, 0);
     }
-    int status = qcow2_alloc_packed(n, (uint32_t)packed, &place);
+    struct qcow2_entry e = {.packed = true, .packed_bytes = (uint32_t)packed};
+    int status = qcow2_alloc_packed(n, e.packed_bytes, &e.place);
     if (status < 0) {
         return status;
     }
     block_debug_event(n, "write_compressed");
-    status = block_node_write(n->file, place, room, packed, 0);
+    status = block_node_write(n->file, e.place, room, packed, 0);
+    status = status < 0 ? status : link_packed(n, offset, &e);
     if (status < 0) {
         os_mutex_lock(&n->tables);
-        qcow2_free_entry(
-            n,
-            &(struct qcow2_entry){.packed = true, .place = place, .packed_bytes = (uint32_t)packed},
-            false);
+        qcow2_free_entry(n, &e, false);
         os_mutex_unlock(&n->tables);
-        return status;
     }
-    return link_packed(n, offset, place, packed);
+    return status;
 }
 
 int qcow2_write_packed(struct block_node *n, uint64_t offset, const void *bytes, size_t length)
