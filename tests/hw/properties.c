@@ -11,11 +11,9 @@
 
 #include "base/bits.h"
 #include "base/log.h"
-#include "block/block.h"
 #include "hw/arm/virt.h"
-#include "hw/p9/p9.h"
 #include "tests/hw/fake_arm.h"
-#include "tests/support/machine.h"
+#include "tests/support/given.h"
 #include "tests/test.h"
 
 /* ---- what has no effect that a machine at rest shows */
@@ -75,121 +73,6 @@ static bool is_exception(const char *prop)
 
 /* ---- the machine */
 
-static struct block *disk;
-static struct test_stream line;
-
-static struct block *give_disk(void *opaque, const char *id, struct error *e)
-{
-    (void)opaque;
-    if (strcmp(id, "d") != 0) {
-        error_set(e, "there is no -drive with id=%s", id);
-        return NULL;
-    }
-    return disk;
-}
-
-static struct stream *give_line(void *opaque, const char *id, struct error *e)
-{
-    (void)opaque;
-    if (strcmp(id, "c") != 0) {
-        error_set(e, "there is no -chardev with id=%s", id);
-        return NULL;
-    }
-    return &line.stream;
-}
-
-static struct netdev *give_net(void *opaque, const char *id, struct error *e)
-{
-    (void)opaque;
-    error_set(e, "there is no -netdev with id=%s", id);
-    return NULL;
-}
-
-static struct p9_share *give_share(void *opaque, const char *id, struct error *e)
-{
-    static struct p9_share *share; /* for the process */
-    (void)opaque;
-    if (strcmp(id, "f") != 0) {
-        error_set(e, "there is no -fsdev with id=%s", id);
-        return NULL;
-    }
-    share = share ? share : p9_share_open(&(struct p9_options){.path = ".", .readonly = true}, e);
-    return share;
-}
-
-static bool give_entropy(void *opaque, const char *id, const char **path, struct error *e)
-{
-    (void)opaque, (void)path;
-    return error_set(e, "there is no -object with id=%s", id);
-}
-
-/* A device of each class that a board has not by itself, with what it cannot be without. */
-static const char *given(const struct device_class *cls)
-{
-    if (strcmp(cls->name, "loader") == 0) {
-        return "addr=0x40300000,data=5,data-len=4";
-    }
-    if (strcmp(cls->name, "guest-loader") == 0) {
-        return "addr=0x40380000,kernel=/proc/version";
-    }
-    if (strcmp(cls->name, "pci-bridge") == 0) {
-        return "chassis_nr=1";
-    }
-    if (strncmp(cls->name, "virtio-blk", 10) == 0 || strncmp(cls->name, "scsi-", 5) == 0) {
-        return "drive=d";
-    }
-    if (strncmp(cls->name, "virtio-9p", 9) == 0) {
-        return "fsdev=f,mount_tag=t";
-    }
-    if (strcmp(cls->name, "nvme-ns") == 0) {
-        return "drive=d";
-    }
-    if (strcmp(cls->name, "nvme") == 0) {
-        return "serial=1,drive=d";
-    }
-    if (strcmp(cls->name, "virtconsole") == 0 || strcmp(cls->name, "virtserialport") == 0 ||
-        strcmp(cls->name, "isa-debugcon") == 0) {
-        return "chardev=c";
-    }
-    if (strcmp(cls->name, "pci-bridge") == 0) {
-        return "chassis_nr=1";
-    }
-    return "";
-}
-
-static struct bus *free_bus(struct machine *m, enum bus_kind kind)
-{
-    struct bus *b = m->cls->default_bus(m, kind);
-    for (struct bus *k = m->buses; k && !b; k = k->next) {
-        b = k->kind == kind && !(k->is_full && k->is_full(k)) ? k : NULL;
-    }
-    return b;
-}
-
-/* prop: what -global sets, and is not said again. */
-static bool plug(struct machine *m, const struct device_class *cls, const char *prop,
-                 struct error *e)
-{
-    char copy[100], *save = NULL;
-    struct device *d = device_new(cls, m, NULL);
-    bool good = true;
-    snprintf(copy, sizeof(copy), "%s", given(cls));
-    for (char *pair = strtok_r(copy, ",", &save); pair && good; pair = strtok_r(NULL, ",", &save)) {
-        char *value = strchr(pair, '=');
-        *value++ = '\0';
-        good = (prop && strcmp(pair, prop) == 0) || device_set(d, pair, value, e);
-    }
-    d->bus = cls->bus == BUS_NONE ? NULL : free_bus(m, cls->bus);
-    if (cls->bus == BUS_ISA && !d->bus) {
-        good = error_set(e, "the board has no ISA");
-    }
-    if (!good || !device_create(d, e)) {
-        device_free(d);
-        return false;
-    }
-    return true;
-}
-
 /* A setting of one property; cls NULL: of the board. */
 struct setting {
     const struct device_class *cls;
@@ -220,11 +103,7 @@ static struct machine *build(const struct form *f, const struct setting *s,
     /* Some contents: firmware is told of more. */
     m->config.bios = f->board == &virt_machine_class ? __FILE__ : NULL;
     m->power = &fake_power;
-    m->backends = (struct machine_backends){.drive = give_disk,
-                                            .netdev = give_net,
-                                            .chardev = give_line,
-                                            .entropy = give_entropy,
-                                            .fsdev = give_share};
+    m->backends = given_backends;
     if (s) {
         const struct machine_global g = {
             .driver = cls ? cls->name : NULL, .property = s->prop, .value = s->value};
@@ -239,18 +118,19 @@ static struct machine *build(const struct form *f, const struct setting *s,
         there |= d->cls == cls;
     }
     if (good && !there && cls->bus == BUS_VIRTIO_SERIAL) {
-        good = plug(m, device_class_find("virtio-serial-device"), NULL, e);
+        good = given_plug(m, device_class_find("virtio-serial-device"), NULL, NULL, e);
     }
     if (good && !there && cls->bus == BUS_NVME) {
-        good = plug(m, device_class_find("nvme"), NULL, e);
+        good = given_plug(m, device_class_find("nvme"), NULL, NULL, e);
     }
     if (good && !there && cls->bus == BUS_SCSI) {
-        good = plug(m, device_class_find("virtio-scsi-device"), NULL, e);
+        good = given_plug(m, device_class_find("virtio-scsi-device"), NULL, NULL, e);
     }
     if (good && cls == &virtio_mmio_class) { /* what it is shows with a device */
-        good = plug(m, device_class_find("virtio-rng-device"), NULL, e);
+        good = given_plug(m, device_class_find("virtio-rng-device"), NULL, NULL, e);
     }
-    good = good && (there || plug(m, cls, s ? s->prop : NULL, e)) && machine_finish(m, e);
+    good = good && (there || given_plug(m, cls, s ? s->prop : NULL, NULL, e)) &&
+           machine_finish(m, e);
     if (!good) {
         fake_virt_free(m);
         return NULL;
@@ -498,14 +378,12 @@ static void try_all(const struct device_class *cls, const struct prop *props)
 TEST(every_value_of_every_property_of_a_device_has_an_effect_or_is_refused)
 {
     log_set_mask(0);
-    test_stream_init(&line);
-    disk = test_disk(1 << 20);
+    given_begin();
     for (unsigned i = 0; device_classes[i]; i++) {
         try_all(device_classes[i], device_classes[i]->props);
     }
     CHECK(settings > 200 && refused > 10 && refused < settings);
-    block_close(disk);
-    strbuf_free(&line.written);
+    given_end();
 }
 
 TEST(every_value_of_every_property_of_the_board_has_an_effect_or_is_refused)

@@ -5,15 +5,10 @@
  */
 #include "hw/state.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include "base/bits.h"
 #include "base/log.h"
-#include "block/block.h"
-#include "hw/p9/p9.h"
 #include "tests/hw/fake_arm.h"
-#include "tests/support/machine.h"
+#include "tests/support/given.h"
 #include "tests/test.h"
 
 enum {
@@ -21,85 +16,52 @@ enum {
     CLASSES_MAX = 64
 };
 
-static struct block *disk;
-static struct p9_share *share;
-static struct test_stream line;
-
-static struct block *give_disk(void *opaque, const char *id, struct error *e)
-{
-    (void)opaque, (void)id, (void)e;
-    return disk;
-}
-
-static struct p9_share *give_share(void *opaque, const char *id, struct error *e)
-{
-    (void)opaque, (void)id, (void)e;
-    return share;
-}
-
-static struct stream *give_line(void *opaque, const char *id, struct error *e)
-{
-    (void)opaque, (void)id, (void)e;
-    return &line.stream;
-}
-
 /* "CLASS,property=value": a device of each class that a board has not by itself. */
 static const char *const extras[] = {
-    "virtio-blk-device,drive=d",
+    "virtio-blk-device",
     "virtio-net-device",
     "virtio-rng-device,max-bytes=100",
 
     "virtio-serial-device",
-    "virtconsole,chardev=c",
-    "virtserialport,chardev=c",
-    "virtio-blk-pci,drive=d",
+    "virtconsole",
+    "virtserialport",
+    "virtio-blk-pci",
     "virtio-net-pci,mq=on",
     "virtio-rng-pci,packed=on",
 
     "edu",
-    "virtio-9p-pci,fsdev=f,mount_tag=t",
-    "virtio-9p-device,fsdev=f,mount_tag=t",
+    "virtio-9p-pci",
+    "virtio-9p-device",
     "pci-testdev",
-    "nvme,serial=1,drive=d",
-    "nvme-ns,drive=d,nsid=9",
+    "nvme",
+    "nvme-ns,nsid=9",
     "virtio-scsi-pci",
-    "scsi-hd,drive=d",
+    "scsi-hd",
     "scsi-cd",
     "virtio-scsi-device",
 
     "virtio-serial-pci",
     "pcie-root-port",
-    "guest-loader,addr=0x40380000,kernel=/proc/version",
+    "guest-loader",
     "pvpanic-pci",
     "vmcoreinfo",
     "pcie-pci-bridge",
-    "pci-bridge,chassis_nr=1",
+    "pci-bridge",
     "i6300esb",
-    "loader,addr=0x40300000,data=1,data-len=4",
+    "loader",
 };
 
-static const char *const pc_extras[] = {"isa-debugcon,chardev=c", "isa-debug-exit",
-                                        "virtio-blk-device,drive=d"};
+static const char *const pc_extras[] = {"isa-debugcon", "isa-debug-exit", "virtio-blk-device"};
 
 static void plug(struct machine *m, const char *text)
 {
-    char copy[100], *save = NULL;
+    char name[40];
     struct error e = {""};
-    snprintf(copy, sizeof(copy), "%s", text);
-    const char *name = strtok_r(copy, ",", &save);
+    const char *more = strchr(text, ',');
+    snprintf(name, sizeof(name), "%.*s", (int)strcspn(text, ","), text);
     const struct device_class *cls = device_class_find(name);
     REQUIRE(cls);
-    struct device *d = device_new(cls, m, NULL);
-    for (char *pair; (pair = strtok_r(NULL, ",", &save));) {
-        char *value = strchr(pair, '=');
-        *value++ = '\0';
-        CHECK_MSG(device_set(d, pair, value, &e), "%s", e.text);
-    }
-    for (struct bus *b = m->buses; b && !d->bus; b = b->next) {
-        const bool full = b->is_full && b->is_full(b);
-        d->bus = b->kind == cls->bus && !full ? b : NULL;
-    }
-    CHECK_MSG(device_create(d, &e), "%s: %s", name, e.text);
+    CHECK_MSG(given_plug(m, cls, NULL, more ? more + 1 : NULL, &e), "%s: %s", name, e.text);
 }
 
 static void plug_all(struct machine *m, const char *const *list, size_t n)
@@ -118,8 +80,7 @@ static struct machine *board(const char *which)
     fake_virt_cpus(m, 3);
     m->config.ram_bytes = 4 << 20;
     m->config.bios = pc ? NULL : __FILE__; /* with firmware virt has an event device */
-    m->backends = (struct machine_backends){
-        .drive = give_disk, .chardev = give_line, .fsdev = give_share};
+    m->backends = given_backends;
     m->power = &fake_power;
     CHECK(pc || machine_set(m, "gic-version", which, &e));
     CHECK_MSG(machine_build(m, &e), "%s", e.text);
@@ -234,20 +195,14 @@ static void run(const char *gic, bool *seen)
 
 TEST(every_class_has_the_same_state_after_loading_into_another_machine)
 {
-    struct error e = {""};
     bool seen[CLASSES_MAX] = {false};
     log_set_mask(0);
-    test_stream_init(&line);
-    disk = test_disk(1 << 20);
-    share = p9_share_open(&(struct p9_options){.path = ".", .readonly = true}, &e);
-    REQUIRE(share);
+    given_begin();
     run("2", seen);
     run("3", seen);
     run("microvm", seen);
     for (unsigned i = 0; device_classes[i]; i++) {
         CHECK_MSG(seen[i], "no %s was tested", device_classes[i]->name);
     }
-    block_close(disk);
-    p9_share_close(share);
-    strbuf_free(&line.written);
+    given_end();
 }
