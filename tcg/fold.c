@@ -108,6 +108,9 @@ static ir_val fold_sub(struct ir_builder *b, struct ir_insn *in)
     if (y->op == IR_neg) {
         return fold_emit2(b, IR_add, in->type, in->a, y->a);
     }
+    if (x->op == IR_add && (x->a == in->b || x->b == in->b)) {
+        return x->a == in->b ? x->b : x->a; /* kernels check their stack so, without a register */
+    }
     return IR_NONE;
 }
 

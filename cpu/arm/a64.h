@@ -31,6 +31,7 @@ struct a64_block {
                         IR_NONE:   interrupts are looked at before the next one */
     bool sp_written; /* by this instruction */
     ir_val aligned_sp; /* a value of SP that is known to be aligned, or IR_NONE */
+    ir_val open_sp;    /* SP, where its alignment is still to be checked, or IR_NONE */
     uint64_t jump;     /* the block goes on there, not at the next instruction; 0: it does not */
 };
 

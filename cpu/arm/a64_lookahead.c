@@ -102,6 +102,23 @@ static bool overwrites(struct a64_block *c, uint64_t pc)
     return false;
 }
 
+bool a64_computes_or_tests(uint32_t insn)
+{
+    const unsigned row = a64_decode_row(insn);
+
+    switch (row) {
+    case A64_ROW_NONE:
+        return false;
+    case A64_ROW_cbz:
+    case A64_ROW_cbnz:
+    case A64_ROW_tbz:
+    case A64_ROW_tbnz:
+        return true;
+    default:
+        return effects[row] != STOPS;
+    }
+}
+
 void a64_look_ahead(struct a64_block *c)
 {
     struct ir_builder *b = c->b;

@@ -3,6 +3,9 @@
 #ifndef CPU_ARM_A64_LOOKAHEAD_H
 #define CPU_ARM_A64_LOOKAHEAD_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 struct a64_block;
 
 /*
@@ -11,5 +14,9 @@ struct a64_block;
  * guest bytes from the block's first that this rests on.
  */
 void a64_look_ahead(struct a64_block *c);
+
+/* insn only computes, or branches by a register's bits: whether SP is aligned does not matter to
+ * it. */
+bool a64_computes_or_tests(uint32_t insn);
 
 #endif

@@ -12,7 +12,8 @@
  *  - Breakpoints (MODE_DEBUG): a call that compares the PC stands before each instruction.
  *  - A misaligned SP (MODE_SP_CHECK): SP is tested when it is a base. Code of the ordinary mode
  * tests what it writes to SP instead, unless that is plainly aligned; if it is not, the instruction
- * is executed again in the other mode.
+ * is executed again in the other mode. The test may wait until something could notice: kernels that
+ * look whether their stack is full make SP anything for four instructions.
  *  - Guarded pages (MODE_BTI): the first instruction of a block asks whether an indirect branch led
  * to it, and if that was allowed. Until a guarded page has been fetched from, indirect branches
  * only note where they went.
@@ -72,27 +73,61 @@ static bool is_aligned_sp(const struct a64_block *c, ir_val v, unsigned depth)
     }
 }
 
-void guard_sp(struct a64_block *c, unsigned r, ir_val v)
+/* SP may be checked later than where it is written: nobody looks at the block in between. */
+static bool may_check_later(const struct a64_block *c)
+{
+    return c->b->look_ahead && !(c->mode & (MODE_DEBUG | MODE_STEP));
+}
+
+static ir_val is_misaligned(struct a64_block *c, ir_val sp)
+{
+    return ir_tst(c->b, IR_NE, sp, ir_konst(c->b, T_I64, 15));
+}
+
+/* false: it need not be checked that v, which SP becomes, is aligned. */
+static bool needs_check(struct a64_block *c, unsigned r, ir_val v)
 {
     if (r != 31) {
-        return;
+        return false;
     }
+    c->open_sp = IR_NONE;
     if (c->mode & MODE_SP_CHECK) {
         c->sp_written = true;
-        return;
+        return false;
     }
-    if ((c->mode & MODE_SA) && !is_aligned_sp(c, v, 0)) {
-        const ir_val low = ir_konst(c->b, T_I64, 15);
-        ir_guard(c->b, ir_tst(c->b, IR_NE, v, low), &arm_row_sp_misaligns, IR_NONE, IR_NONE, 0);
+    if (!(c->mode & MODE_SA) || is_aligned_sp(c, v, 0)) {
+        c->aligned_sp = v;
+        return false;
     }
-    c->aligned_sp = v;
+    return true;
+}
+
+void guard_sp(struct a64_block *c, unsigned r, ir_val v)
+{
+    if (needs_check(c, r, v)) {
+        ir_guard(c->b, is_misaligned(c, v), &arm_row_sp_misaligns, IR_NONE, IR_NONE, 0);
+        c->aligned_sp = v;
+    }
 }
 
 void write_xsp(struct a64_block *c, unsigned r, ir_val v)
 {
     v = ir_zext(c->b, T_I64, v);
-    guard_sp(c, r, v);
+    if (!may_check_later(c)) {
+        guard_sp(c, r, v);
+    } else if (needs_check(c, r, v)) {
+        c->open_sp = v;
+    }
     ir_put(c->b, ARM_REG_X0 + r, v);
+}
+
+/* What was written to SP is checked now, if it has not been: before an instruction that may look,
+ * which is executed anew where SP is misaligned. */
+static void check_open_sp(struct a64_block *c)
+{
+    if (c->open_sp) {
+        guard_sp(c, 31, c->open_sp);
+    }
 }
 
 ir_val flags_const(struct a64_block *c, unsigned nzcv)
@@ -207,12 +242,19 @@ void branch_if(struct a64_block *c, ir_val condition, uint64_t pc)
         end_with(c, &arm_row_step_done, ir_select(c->b, condition, taken, not_taken), IR_NONE, 0);
         return;
     }
+    /* A branch back is a loop's, which is left seldom: what follows is another block. */
+    const bool goes_on = pc > c->pc && c->b->branches_left && has_room(c, next_pc(c));
+    if (c->open_sp && goes_on) {
+        const ir_val bad = ir_and(c->b, condition, is_misaligned(c, c->open_sp));
+        ir_guard(c->b, bad, &arm_row_sp_misaligns, IR_NONE, IR_NONE, 0);
+    } else {
+        check_open_sp(c);
+    }
     ir_brcond(c->b, condition, pc);
     if (c->b->ended) {
         return; /* always taken */
     }
-    /* A branch back is a loop's, which is left seldom: what follows is another block. */
-    if (pc > c->pc && c->b->branches_left && has_room(c, next_pc(c))) {
+    if (goes_on) {
         c->b->branches_left--;
     } else {
         ir_br(c->b, next_pc(c));
@@ -315,6 +357,9 @@ static bool exceptional_block(struct a64_block *c)
 static void before_instruction(struct a64_block *c)
 {
     struct ir_builder *b = c->b;
+    if (c->open_sp && !a64_computes_or_tests(c->insn)) {
+        check_open_sp(c);
+    }
     if (c->unmasked) {
         const ir_val lines = ir_env_load(b, T_I32, offsetof(struct vcpu, interrupt_lines));
         const ir_val pending = ir_shl(b, lines, ir_konst(b, T_I32, PSTATE_F_SHIFT));
@@ -347,6 +392,8 @@ static void end_of_page(struct a64_block *c)
 {
     if (c->unmasked) {
         end_with(c, &arm_row_unmasked, pc_value(c), IR_NONE, 0);
+    } else if (c->open_sp) {
+        end_with(c, &arm_row_sp_open, pc_value(c), IR_NONE, 0);
     } else {
         branch_to(c, c->pc);
     }

@@ -433,3 +433,16 @@ static uint64_t do_sp_written(struct vcpu *v, uint64_t pc, uint64_t y, uint64_t 
     return arm_next(cpu, pc);
 }
 const struct ir_call arm_row_sp_written = A64_ROW(do_sp_written, IR_CALL_FULL);
+
+/* The block's end, where SP was written and has not been checked. */
+static uint64_t do_sp_open(struct vcpu *v, uint64_t pc, uint64_t y, uint64_t z, uint32_t aux)
+{
+    (void)y, (void)z, (void)aux;
+    struct arm_cpu *cpu = arm_cpu(v);
+    if (cpu->sp & 15) {
+        cpu->sp_misaligned = true;
+        arm_mode_changed(cpu);
+    }
+    return arm_next(cpu, pc);
+}
+const struct ir_call arm_row_sp_open = A64_ROW(do_sp_open, IR_CALL_FULL);

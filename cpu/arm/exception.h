@@ -116,6 +116,6 @@ extern const struct ir_call arm_row_interrupt, arm_row_unmasked;
 extern const struct ir_call arm_row_breakpoint;
 /* A guard's function: SP is about to become misaligned. Ends a block: SP was written, x is the PC
  * to go on at. */
-extern const struct ir_call arm_row_sp_misaligns, arm_row_sp_written;
+extern const struct ir_call arm_row_sp_misaligns, arm_row_sp_written, arm_row_sp_open;
 
 #endif
