@@ -67,3 +67,8 @@ bool isa_connect(struct device *d, uint32_t n, struct error *e)
     d->irq[0] = bus_of(d)->irq[n];
     return true;
 }
+
+struct isa_dma *isa_dma_of(const struct device *d)
+{
+    return bus_of(d)->dma;
+}

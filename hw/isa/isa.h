@@ -5,10 +5,13 @@
 
 #include "hw/machine.h"
 
+struct isa_dma; /* hw/isa/dma.h */
+
 struct isa_bus {
     struct bus bus;
     struct space *ports;
     struct irq irq[16];
+    struct isa_dma *dma; /* NULL: the machine has no DMA controller */
 };
 
 /* Makes and lists the bus "isa.0". It is the board's, who fills irq, and outlives its devices. */
@@ -21,5 +24,7 @@ bool isa_map(struct device *d, uint64_t base, uint64_t ports, const struct mmio_
 void isa_unmap(struct device *d, const struct mem_range *range);
 /* Line n, as the property irq says. */
 bool isa_connect(struct device *d, uint32_t n, struct error *e);
+/* The DMA channels of its bus, or NULL. */
+struct isa_dma *isa_dma_of(const struct device *d);
 
 #endif
