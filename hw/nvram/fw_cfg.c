@@ -36,7 +36,9 @@ enum {
 struct item {
     uint8_t *bytes;
     size_t n;
-    bool writable;                /* and the bytes are somebody else's */
+    bool borrowed; /* the bytes are somebody else's */
+    bool writable;
+    struct fw_cfg_watcher watcher;
     char name[FW_CFG_NAME_BYTES]; /* of a file */
 };
 
@@ -62,12 +64,13 @@ static struct item *item_of(struct fw_cfg *f, uint32_t key)
 
 static void set_item(struct item *i, void *bytes, size_t n)
 {
-    if (!i->writable) {
+    if (!i->borrowed) {
         mem_free(i->bytes);
     }
     i->bytes = bytes;
     i->n = n;
-    i->writable = false;
+    i->borrowed = i->writable = false;
+    i->watcher.selected = NULL;
 }
 
 void fw_cfg_add(struct device *d, enum fw_cfg_key key, void *bytes, size_t n)
@@ -140,19 +143,39 @@ bool fw_cfg_add_file(struct device *d, const char *name, void *bytes, size_t n, 
     return true;
 }
 
-bool fw_cfg_add_writable(struct device *d, const char *name, void *bytes, size_t n, struct error *e)
+/* A file whose bytes stay the caller's; NULL: e says why. */
+static struct item *add_borrowed(struct device *d, const char *name, void *bytes, size_t n,
+                                 struct error *e)
 {
-    struct fw_cfg *f = (struct fw_cfg *)d;
-    struct item *i = &f->item[FW_CFG_FILE_FIRST];
+    struct item *i = &((struct fw_cfg *)d)->item[FW_CFG_FILE_FIRST];
     if (!fw_cfg_add_file(d, name, NULL, n, e)) {
-        return false;
+        return NULL;
     }
     while (strcmp(i->name, name) != 0) {
         i++;
     }
     i->bytes = bytes;
-    i->writable = true;
-    return true;
+    i->borrowed = true;
+    return i;
+}
+
+bool fw_cfg_add_writable(struct device *d, const char *name, void *bytes, size_t n, struct error *e)
+{
+    struct item *i = add_borrowed(d, name, bytes, n, e);
+    if (i) {
+        i->writable = true;
+    }
+    return i;
+}
+
+bool fw_cfg_add_shown(struct device *d, const char *name, void *bytes, size_t n,
+                      const struct fw_cfg_watcher *w, struct error *e)
+{
+    struct item *i = add_borrowed(d, name, bytes, n, e);
+    if (i) {
+        i->watcher = *w;
+    }
+    return i;
 }
 
 struct device *fw_cfg_find(struct machine *m)
@@ -173,6 +196,10 @@ static void select_item(struct fw_cfg *f, uint32_t key)
         f->selected = FW_CFG_KEYS;
     }
     f->offset = 0;
+    const struct item *i = item_of(f, f->selected);
+    if (i && i->watcher.selected) {
+        i->watcher.selected(i->watcher.opaque);
+    }
 }
 
 /* Bytes that the selected item has left; *p is the first. */
@@ -348,7 +375,7 @@ static void fw_cfg_destroy(struct device *d)
 {
     struct fw_cfg *f = (struct fw_cfg *)d;
     for (uint32_t i = 0; i < FW_CFG_KEYS; i++) {
-        if (!f->item[i].writable) {
+        if (!f->item[i].borrowed) {
             mem_free(f->item[i].bytes);
         }
     }

@@ -47,6 +47,15 @@ bool fw_cfg_add_file(struct device *d, const char *name, void *bytes, size_t n, 
  * keeps them while the device lives. */
 bool fw_cfg_add_writable(struct device *d, const char *name, void *bytes, size_t n,
                          struct error *e);
+/* Is told before the guest reads or writes a file from its start. */
+struct fw_cfg_watcher {
+    void (*selected)(void *opaque);
+    void *opaque;
+};
+/* A file of n bytes that the guest only reads, and which may change while it is watched. They are
+ * the caller's as those of a writable one. */
+bool fw_cfg_add_shown(struct device *d, const char *name, void *bytes, size_t n,
+                      const struct fw_cfg_watcher *w, struct error *e);
 /* The machine's, or NULL. */
 struct device *fw_cfg_find(struct machine *m);
 
