@@ -8,6 +8,9 @@
 
 /* X(variable): a const struct device_class of that name. */
 #define DEVICE_CLASSES(X)                                                                          \
+    X(ich9_lpc_class)                                                                              \
+    X(piix3_class)                                                                                 \
+    X(piix4_pm_class)                                                                              \
     X(ged_class)                                                                                   \
     X(acpi_sleep_class)                                                                            \
     X(lapic_class)                                                                                 \
@@ -44,6 +47,7 @@
     X(pvpanic_pci_class)                                                                           \
     X(scsi_cd_class)                                                                               \
     X(scsi_hd_class)                                                                               \
+    X(smbus_eeprom_class)                                                                          \
     X(virtconsole_class)                                                                           \
     X(virtio_9p_device_class)                                                                      \
     X(virtio_9p_pci_class)                                                                         \
