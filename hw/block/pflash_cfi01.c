@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Parallel NOR flash: a bank of two 16-bit chips side by side with Intel's command set (JEDEC
- * JESD68.01 Common Flash Interface, Intel StrataFlash P30 datasheet 306666). Commands and status
- * are those of each chip, in both halves of a 32-bit word.
+ * Parallel NOR flash: a bank of two 16-bit chips side by side, or of one chip of 8 bits, with
+ * Intel's command set (JEDEC JESD68.01 Common Flash Interface, Intel StrataFlash P30 datasheet
+ * 306666). Commands and status are those of each chip, in both halves of a 32-bit word.
  *
  * In read-array mode guests read and execute from it like from memory; any write makes it a device
  * until the next read-array command. Programming clears bits only, erasing sets those of a block.
@@ -28,8 +28,6 @@
 #include "hw/placement.h"
 #include "memory/dirty.h"
 
-#define CHIPS 2
-#define BANK_BYTES 4      /* width of the bank */
 #define BUFFER_BYTES 2048 /* of the bank's write buffer */
 #define COPY_BYTES 65536
 
@@ -72,7 +70,8 @@ struct pflash {
     char *drive, *name;
     uint64_t block_bytes; /* of the bank */
     uint32_t blocks;
-    uint32_t pad;
+    uint8_t width; /* of the bank, in bytes: 1 or 4 */
+    uint8_t pad[3];
 
     /* Where the contents are from. */
     struct block *block;
@@ -94,6 +93,11 @@ struct pflash {
     uint8_t buffer[BUFFER_BYTES];
     uint8_t given[BUFFER_BYTES]; /* which bytes of the buffer were written */
 };
+
+static unsigned chips(const struct pflash *p)
+{
+    return p->width == 4 ? 2 : 1;
+}
 
 /* ---- the image */
 
@@ -148,7 +152,7 @@ static void set_reading(struct pflash *p, uint32_t reading)
 /* The Common Flash Interface table of one chip, from word 0x10 on. */
 static uint8_t cfi_byte(const struct pflash *p, uint64_t word)
 {
-    uint64_t block = p->block_bytes / CHIPS;
+    uint64_t block = p->block_bytes / chips(p);
     const uint8_t table[] = {
         'Q',
         'R',
@@ -172,11 +176,11 @@ static uint8_t cfi_byte(const struct pflash *p, uint64_t word)
         0x04,
         0x04,
         0x04,
-        0x00,                                  /* the longest, as multiples */
-        (uint8_t)log2_floor(p->bytes / CHIPS), /* size */
-        0x02,
-        0x00, /* 8 or 16 bits wide */
-        (uint8_t)log2_floor(BUFFER_BYTES / CHIPS),
+        0x00,                                             /* the longest, as multiples */
+        (uint8_t)log2_floor(2 * p->bytes / chips(p) - 1), /* size, to the next power of two */
+        p->width == 1 ? 0x00 : 0x02,
+        0x00, /* 8 bits, or 8 and 16 */
+        (uint8_t)log2_floor(BUFFER_BYTES / chips(p)),
         0x00,
         0x01, /* one region of equal blocks: */
         (uint8_t)(p->blocks - 1),
@@ -218,13 +222,13 @@ static uint16_t id_word(uint64_t word)
 static uint64_t pflash_read(void *opaque, uint64_t offset, unsigned size)
 {
     const struct pflash *p = opaque;
-    uint64_t word = offset / BANK_BYTES;
+    uint64_t word = offset / p->width;
     uint32_t chip;
     switch (p->reading) {
     case CMD_READ_ARRAY:
         return load_le(p->contents + offset, size);
     case CMD_READ_ID:
-        chip = id_word(word % (p->block_bytes / BANK_BYTES));
+        chip = id_word(word % (p->block_bytes / p->width));
         break;
     case CMD_CFI:
         chip = cfi_byte(p, word);
@@ -232,7 +236,8 @@ static uint64_t pflash_read(void *opaque, uint64_t offset, unsigned size)
     default:
         chip = p->status;
     }
-    return (chip << 16 | chip) >> (8 * (offset % BANK_BYTES)) & mask64(8 * size);
+    const uint64_t bank = p->width == 1 ? (chip & 0xff) * UINT64_C(0x01010101) : chip << 16 | chip;
+    return bank >> (8 * (offset % p->width)) & mask64(8 * size);
 }
 
 /* ---- programming and erasing */
@@ -278,15 +283,20 @@ static void erase(struct pflash *p, uint64_t offset)
     mem_free(ones);
 }
 
+static uint32_t buffer_words(const struct pflash *p)
+{
+    return BUFFER_BYTES / p->width;
+}
+
 static void buffer_begin(struct pflash *p, uint32_t count)
 {
     p->left = count + 1;
     p->step = STEP_DATA;
     p->buffer_base = UINT64_MAX;
     memset(p->given, 0, sizeof(p->given));
-    if (p->left > BUFFER_BYTES / BANK_BYTES) {
+    if (p->left > buffer_words(p)) {
         log_guest("pflash", "write buffer of %" PRIu32 " words; it has %u", p->left,
-                  BUFFER_BYTES / BANK_BYTES);
+                  buffer_words(p));
         p->status |= ST_PROGRAM_ERROR | ST_ERASE_ERROR;
         p->step = STEP_COMMAND;
     }
@@ -477,6 +487,16 @@ void pflash_set_file(struct device *d, const char *path)
     ((struct pflash *)d)->file = path;
 }
 
+uint64_t pflash_bytes(const struct device *d)
+{
+    return ((const struct pflash *)d)->bytes;
+}
+
+const uint8_t *pflash_contents(const struct device *d)
+{
+    return ((const struct pflash *)d)->contents;
+}
+
 void pflash_map(struct device *d, struct space *s, paddr base)
 {
     struct pflash *p = (struct pflash *)d;
@@ -509,12 +529,16 @@ static bool pflash_create(struct device *d, struct error *e)
 {
     struct pflash *p = (struct pflash *)d;
     const struct machine_backends *b = &d->machine->backends;
-    if (!is_pow2(p->block_bytes) || !is_pow2(p->blocks) || p->block_bytes < BUFFER_BYTES ||
-        p->block_bytes > UINT64_C(1) << 24 || p->blocks > 65536) {
+    if (!is_pow2(p->block_bytes) || p->block_bytes < BUFFER_BYTES ||
+        p->block_bytes > UINT64_C(1) << 24 || p->blocks < 1 || p->blocks > 65536) {
         return error_set(e,
-                         "device '%s': sector-length and num-blocks must be powers of two from "
-                         "2048 to 16M and from 1 to 65536",
+                         "device '%s': sector-length must be a power of two from 2048 to 16M, "
+                         "num-blocks a number from 1 to 65536",
                          d->cls->name);
+    }
+    if (p->width != 1 && p->width != 4) {
+        return error_set(e, "device '%s': width=%u: a bank is 1 or 4 bytes wide", d->cls->name,
+                         p->width);
     }
     if (p->drive && !(p->block = b->drive(b->opaque, p->drive, e))) {
         return false;
@@ -547,9 +571,8 @@ static bool pflash_check(struct device *d, struct error *e)
     if (p->buffer_base != UINT64_MAX && !is_aligned(p->buffer_base, BUFFER_BYTES)) {
         return error_set(e, "its buffer is for 0x%" PRIx64 ", where none begins", p->buffer_base);
     }
-    return p->step != STEP_DATA || (p->left >= 1 && p->left <= BUFFER_BYTES / BANK_BYTES) ||
-           error_set(e, "it waits for %u words of a buffer of %u", p->left,
-                     BUFFER_BYTES / BANK_BYTES);
+    return p->step != STEP_DATA || (p->left >= 1 && p->left <= buffer_words(p)) ||
+           error_set(e, "it waits for %u words of a buffer of %u", p->left, buffer_words(p));
 }
 
 /* A state that was loaded has the flash as it was then, and the image is to be the same. */
@@ -590,6 +613,7 @@ static const struct prop pflash_props[] = {
     {"sector-length", PROP_SIZE, offsetof(struct pflash, block_bytes), "256K",
      "bytes erased at once", NULL},
     {"num-blocks", PROP_U32, offsetof(struct pflash, blocks), "256", "how many of those", NULL},
+    {"width", PROP_U8, offsetof(struct pflash, width), "4", "bytes of the bank, 1 or 4", NULL},
     PROP_END,
 };
 

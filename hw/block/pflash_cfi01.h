@@ -14,6 +14,9 @@ extern const struct device_class pflash_cfi01_class;
 void pflash_set_block(struct device *d, struct block *b);
 void pflash_set_file(struct device *d, const char *path);
 
+/* After device_create. */
+uint64_t pflash_bytes(const struct device *d);
+const uint8_t *pflash_contents(const struct device *d);
 /* Maps it; once, after device_create. */
 void pflash_map(struct device *d, struct space *s, paddr base);
 

@@ -203,6 +203,58 @@ TEST(query_and_identity_describe_the_chips)
     end(&b);
 }
 
+/* As on PCs; the size is no power of two. */
+TEST(a_bank_of_one_chip_takes_bytes)
+{
+    struct bench b = {.m = test_machine_new(4096)};
+    struct error e = {""};
+    b.flash = device_new(&pflash_cfi01_class, b.m, NULL);
+    CHECK(device_set(b.flash, "num-blocks", "5", &e) &&
+          device_set(b.flash, "sector-length", "4096", &e) &&
+          device_set(b.flash, "width", "1", &e));
+    CHECK_MSG(device_create(b.flash, &e), "%s", e.text);
+    device_reset(b.flash);
+    pflash_map(b.flash, b.m->memory, 0);
+    test_store(b.m, 0x1003, 1, 0x20);
+    test_store(b.m, 0x1003, 1, 0xd0);
+    CHECK_EQ(test_load(b.m, 0x1003, 1), 0x80); /* every byte has the status */
+    test_store(b.m, 0x1003, 1, 0x98);
+    CHECK_EQ(test_load(b.m, 0x10, 1), 'Q');
+    CHECK_EQ(test_load(b.m, 0x11, 1), 'R');
+    CHECK_EQ(test_load(b.m, 0x27, 1), 15); /* the next power of two */
+    CHECK_EQ(test_load(b.m, 0x28, 1), 0);  /* 8 bits wide */
+    CHECK_EQ(test_load(b.m, 0x2d, 1), 4);  /* blocks, less one */
+    CHECK_EQ(test_load(b.m, 0x2f, 1), 16); /* of 256 bytes each */
+    test_store(b.m, 0x1003, 1, 0xff);
+    CHECK_EQ(test_load32(b.m, 0x1000), UINT32_MAX);
+    CHECK_EQ(test_load32(b.m, 0x2000), 0);
+    test_store(b.m, 0x1003, 1, 0xe8); /* two bytes by the buffer */
+    test_store(b.m, 0x1003, 1, 1);
+    test_store(b.m, 0x1003, 1, 0x5a);
+    test_store(b.m, 0x1004, 1, 0xa5);
+    test_store(b.m, 0x1003, 1, 0xd0);
+    test_store(b.m, 0x1003, 1, 0xff);
+    CHECK_EQ(test_load32(b.m, 0x1000), 0x5affffff);
+    CHECK_EQ(test_load(b.m, 0x1004, 1), 0xa5);
+    test_machine_free(b.m);
+}
+
+TEST(what_no_flash_can_be_is_refused)
+{
+    static const char *const pairs[][2] = {
+        {"num-blocks", "0"}, {"sector-length", "3000"}, {"sector-length", "1K"}, {"width", "2"}};
+    for (size_t i = 0; i < array_len(pairs); i++) {
+        struct machine *m = test_machine_new(4096);
+        struct device *d = device_new(&pflash_cfi01_class, m, NULL);
+        struct error e = {""};
+        CHECK(device_set(d, pairs[i][0], pairs[i][1], &e));
+        CHECK(!device_create(d, &e));
+        CHECK_MSG(strstr(e.text, pairs[i][0]), "%s", e.text);
+        device_free(d);
+        test_machine_free(m);
+    }
+}
+
 TEST(lock_commands_are_taken_and_change_nothing)
 {
     struct bench b;
