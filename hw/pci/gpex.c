@@ -25,25 +25,18 @@ struct gpex {
 
 /* ---- configuration accesses */
 
-static struct pci_device *ecam_find(struct gpex *g, uint64_t offset)
-{
-    return pci_find(&g->host, (unsigned)(offset >> 20), (unsigned)(offset >> 12) & 0xff);
-}
-
 static uint64_t ecam_read(void *opaque, uint64_t offset, unsigned size)
 {
     struct gpex *g = opaque;
-    struct pci_device *p = ecam_find(g, offset);
-    return p ? pci_config_read(p, (unsigned)offset & 0xfff, size) : UINT32_MAX;
+    return pci_host_read(&g->host, (unsigned)(offset >> 20), (unsigned)(offset >> 12) & 0xff,
+                         (unsigned)offset & 0xfff, size);
 }
 
 static void ecam_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
     struct gpex *g = opaque;
-    struct pci_device *p = ecam_find(g, offset);
-    if (p) {
-        pci_config_write(p, (unsigned)offset & 0xfff, (uint32_t)value, size);
-    }
+    pci_host_write(&g->host, (unsigned)(offset >> 20), (unsigned)(offset >> 12) & 0xff,
+                   (unsigned)offset & 0xfff, (uint32_t)value, size);
 }
 
 static const struct mmio_ops ecam_ops = {
@@ -168,22 +161,14 @@ static void gpex_destroy(struct device *d)
         }
     }
     device_free(g->bridge);
-    machine_remove_bus(d->machine, &g->host.root.bus);
-    os_mutex_destroy(&g->host.lock);
-    os_mutex_destroy(&g->host.irq_lock);
+    pci_host_fini(&g->host);
 }
 
 static bool gpex_create(struct device *d, struct error *e)
 {
     struct gpex *g = (struct gpex *)d;
     struct pci_host *h = &g->host;
-    os_mutex_init(&h->lock);
-    os_mutex_init(&h->irq_lock);
-    h->memory = d->machine->memory;
-    h->irq = d->irq;
-    pci_bus_init(&h->root, d->machine, h, NULL, "pcie.0");
-    h->root.bus.parent = d;
-    machine_add_bus(d->machine, &h->root.bus);
+    pci_host_init(h, d, "pcie.0");
     struct device *root = device_new(&gpex_root_class, d->machine, NULL);
     root->bus = &h->root.bus;
     if (!device_set_fixed(root, "addr", "0", e) || !device_create(root, e)) {

@@ -177,7 +177,8 @@ void pci_bar_map(struct pci_device *p, unsigned n, uint64_t address)
     if (b->address == address) {
         return;
     }
-    struct space *s = p->bus->host->memory;
+    const struct pci_host *h = p->bus->host;
+    struct space *s = (b->flags & PCI_BAR_IO) && h->ports ? h->ports : h->memory;
     space_begin(s);
     for (unsigned i = 0; i < b->part_count; i++) {
         if (b->mapped[i]) {
@@ -190,6 +191,7 @@ void pci_bar_map(struct pci_device *p, unsigned n, uint64_t address)
                                             .base = address + part->offset,
                                             .size = part->size,
                                             .kind = RANGE_MMIO,
+                                            .priority = h->priority,
                                             .name = part->name,
                                             .ops = part->ops,
                                             .opaque = part->opaque,

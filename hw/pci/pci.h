@@ -221,16 +221,36 @@ struct pci_windows {
     uint64_t ecam_size, mmio_size, high_size, pio_size; /* bytes; 0: no such window */
 };
 
+#define PCI_LINES 8
+
 struct pci_host {
     struct pci_bus root;
     struct space *memory;
+    struct space *ports; /* I/O ports have a space of their own; NULL: they are in memory */
     struct pci_windows windows;
     struct pci_msi_sink msi;
-    struct os_mutex irq_lock; /* guards intx_count; a leaf, but for the interrupt lines */
-    unsigned intx_count[4];   /* asserting functions by line */
-    const struct irq *irq;    /* [4]: INTA..INTD of the root */
-    struct os_mutex lock;     /* around configuration accesses */
+    /* The line that pin (1..4) of slot devfn on the root bus is led to; NULL: the four lines
+     * rotated by the slot. */
+    unsigned (*line)(const struct pci_host *h, uint8_t devfn, unsigned pin);
+    const char *node;               /* what firmware calls it; NULL: it has no address of its own */
+    int priority;                   /* of what functions decode, beside what the board has there */
+    struct os_mutex irq_lock;       /* guards intx_count; a leaf, but for the interrupt lines */
+    unsigned intx_count[PCI_LINES]; /* asserting functions by line */
+    const struct irq *irq;          /* [PCI_LINES]; without `line` INTA..INTD of the root */
+    struct os_mutex lock;           /* around configuration accesses */
 };
+
+/* For a host bridge: in its create, when what it says of the host is there, and in its destroy. d
+ * is the bridge; its lines are the host's. Memory and, if there are none, ports are those of its
+ * machine. */
+void pci_host_init(struct pci_host *h, struct device *d, const char *bus_name);
+void pci_host_fini(struct pci_host *h);
+/* A configuration access: size 1, 2 or 4, within a doubleword; reads of nobody give ones. With the
+ * host's lock held. */
+uint32_t pci_host_read(struct pci_host *h, unsigned bus, unsigned devfn, unsigned offset,
+                       unsigned size);
+void pci_host_write(struct pci_host *h, unsigned bus, unsigned devfn, unsigned offset,
+                    uint32_t value, unsigned size);
 
 struct pci_device *pci_find(struct pci_host *h, unsigned bus, unsigned devfn);
 

@@ -218,9 +218,45 @@ void pci_bus_update(struct pci_bus *b)
 
 unsigned pci_bus_line(const struct pci_bus *b, uint8_t devfn, unsigned pin)
 {
-    unsigned line = (pin - 1 + (devfn >> 3)) % 4;
     for (; b->bridge; b = b->bridge->bus) {
-        line = (line + (b->bridge->devfn >> 3)) % 4;
+        pin = (pin - 1 + (devfn >> 3)) % 4 + 1;
+        devfn = b->bridge->devfn;
     }
-    return line;
+    return b->host->line ? b->host->line(b->host, devfn, pin) : (pin - 1 + (devfn >> 3)) % 4;
+}
+
+/* ---- the host's side */
+
+void pci_host_init(struct pci_host *h, struct device *d, const char *bus_name)
+{
+    os_mutex_init(&h->lock);
+    os_mutex_init(&h->irq_lock);
+    h->memory = d->machine->memory;
+    h->irq = d->irq;
+    pci_bus_init(&h->root, d->machine, h, NULL, bus_name);
+    h->root.bus.parent = d;
+    machine_add_bus(d->machine, &h->root.bus);
+}
+
+void pci_host_fini(struct pci_host *h)
+{
+    machine_remove_bus(h->root.bus.machine, &h->root.bus);
+    os_mutex_destroy(&h->lock);
+    os_mutex_destroy(&h->irq_lock);
+}
+
+uint32_t pci_host_read(struct pci_host *h, unsigned bus, unsigned devfn, unsigned offset,
+                       unsigned size)
+{
+    struct pci_device *p = pci_find(h, bus, devfn);
+    return p ? pci_config_read(p, offset, size) : (uint32_t)mask64(8 * size);
+}
+
+void pci_host_write(struct pci_host *h, unsigned bus, unsigned devfn, unsigned offset,
+                    uint32_t value, unsigned size)
+{
+    struct pci_device *p = pci_find(h, bus, devfn);
+    if (p) {
+        pci_config_write(p, offset, value, size);
+    }
 }

@@ -97,11 +97,11 @@ void pci_firmware_path(const struct device *d, struct strbuf *out)
 {
     const struct pci_device *way[32];
     unsigned n = 0;
-    for (const struct pci_device *p = (const struct pci_device *)d; p && n < array_len(way);
-         p = p->bus->bridge) {
-        way[n++] = p;
+    const struct pci_device *p = (const struct pci_device *)d;
+    for (const struct pci_device *at = p; at && n < array_len(way); at = at->bus->bridge) {
+        way[n++] = at;
     }
-    strbuf_puts(out, "/pci@ffffffffffffffff"); /* a host bridge without an address of its own */
+    strbuf_printf(out, "/%s", p->bus->host->node ? p->bus->host->node : "pci@ffffffffffffffff");
     while (n) {
         path_node(way[--n], out);
     }
