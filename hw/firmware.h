@@ -22,6 +22,7 @@ enum {
 };
 
 struct firmware_config {
+    const char *order, *once; /* letters of kinds of disks; once: until the first reset. Or NULL */
     bool menu, strict;
     int splash_time_ms;    /* or FIRMWARE_UNSET */
     int reboot_timeout_ms; /* likewise: wait for ever */

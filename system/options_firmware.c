@@ -75,8 +75,11 @@ struct boot_group {
 
 static const struct key_row boot_rows[] = {
     {"order", KEY_TEXT, offsetof(struct boot_group, order),
-     "letters of disk kinds, a to p; firmware goes by bootindex of the devices", NULL},
-    {"once", KEY_TEXT, offsetof(struct boot_group, once), "the same", NULL},
+     "letters of what to boot from: a floppy, c disk, d CD, n network (cad); firmware goes first "
+     "by "
+     "the bootindex of devices",
+     NULL},
+    {"once", KEY_TEXT, offsetof(struct boot_group, once), "the same, until the first reset", NULL},
     {"menu", KEY_BOOL, offsetof(struct boot_group, menu), "ask firmware for its boot menu (off)",
      NULL},
     {"splash", KEY_TEXT, offsetof(struct boot_group, splash),
@@ -160,6 +163,8 @@ static bool check_boot(struct config *c, struct error *e)
     if (asked_for_help(c, k, boot_rows) || !keyvals_apply(k, boot_rows, NULL, &g, e)) {
         return false;
     }
+    f->order = g.order;
+    f->once = g.once;
     f->menu = g.menu;
     f->strict = g.strict;
     return check_letters(k, "order", g.order, e) && check_letters(k, "once", g.once, e) &&

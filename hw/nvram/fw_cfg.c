@@ -2,7 +2,7 @@
 /*
  * Firmware configuration device with DMA, whose registers are in memory or I/O ports ("QEMU
  * Firmware Configuration (fw_cfg) Device", docs/specs/fw_cfg). Items are read-only for the guest,
- * but for files that say otherwise, which it writes by DMA. Not modelled: architecture-local items.
+ * but for files that say otherwise, which it writes by DMA.
  *
  * Registers in memory: 8 bytes of data at 0 (a stream: the first byte is the lowest), the 16-bit
  * selector at 8 and the 64-bit DMA address at 16, both big-endian. Ports: the selector, which is
@@ -44,7 +44,7 @@ struct item {
 
 struct fw_cfg {
     struct device dev;
-    struct item item[FW_CFG_KEYS];
+    struct item item[FW_CFG_KEYS], arch[FW_CFG_ARCH_KEYS];
     uint32_t files;
     uint32_t pad;
 
@@ -59,6 +59,10 @@ struct fw_cfg {
 
 static struct item *item_of(struct fw_cfg *f, uint32_t key)
 {
+    if (key >= FW_CFG_ARCH_FIRST) {
+        const uint32_t n = key - FW_CFG_ARCH_FIRST;
+        return n < FW_CFG_ARCH_KEYS ? &f->arch[n] : NULL;
+    }
     return key < FW_CFG_KEYS ? &f->item[key] : NULL;
 }
 
@@ -75,7 +79,7 @@ static void set_item(struct item *i, void *bytes, size_t n)
 
 void fw_cfg_add(struct device *d, enum fw_cfg_key key, void *bytes, size_t n)
 {
-    assert(key < FW_CFG_FILE_FIRST);
+    assert(key < FW_CFG_FILE_FIRST || key >= FW_CFG_ARCH_FIRST);
     set_item(item_of((struct fw_cfg *)d, key), bytes, n);
 }
 
@@ -191,10 +195,7 @@ struct device *fw_cfg_find(struct machine *m)
 
 static void select_item(struct fw_cfg *f, uint32_t key)
 {
-    f->selected = key & 0x3fff; /* bit 14 asks for writing, bit 15 for architecture-local items */
-    if (key & 0x8000) {
-        f->selected = FW_CFG_KEYS;
-    }
+    f->selected = key & 0xbfff; /* bit 14 asks for writing */
     f->offset = 0;
     const struct item *i = item_of(f, f->selected);
     if (i && i->watcher.selected) {
@@ -379,13 +380,15 @@ static void fw_cfg_destroy(struct device *d)
             mem_free(f->item[i].bytes);
         }
     }
+    for (uint32_t i = 0; i < FW_CFG_ARCH_KEYS; i++) {
+        mem_free(f->arch[i].bytes);
+    }
 }
 
 static const struct field fw_cfg_fields[] = {
-    FIELD_SKIP(fw_cfg, item), FIELD_SKIP(fw_cfg, files),
-    FIELD_SKIP(fw_cfg, pad),  FIELD(fw_cfg, offset),
-    FIELD(fw_cfg, dma),       FIELD(fw_cfg, selected),
-    FIELD_SKIP(fw_cfg, pad2), FIELD_END,
+    FIELD_SKIP(fw_cfg, item), FIELD_SKIP(fw_cfg, arch), FIELD_SKIP(fw_cfg, files),
+    FIELD_SKIP(fw_cfg, pad),  FIELD(fw_cfg, offset),    FIELD(fw_cfg, dma),
+    FIELD(fw_cfg, selected),  FIELD_SKIP(fw_cfg, pad2), FIELD_END,
 };
 
 const struct device_class fw_cfg_class = {

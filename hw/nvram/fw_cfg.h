@@ -20,15 +20,24 @@ enum fw_cfg_key {
     FW_CFG_KERNEL_SIZE = 0x08,
     FW_CFG_INITRD_ADDR = 0x0a,
     FW_CFG_INITRD_SIZE = 0x0b,
+    FW_CFG_NUMA = 0x0d,
     FW_CFG_BOOT_MENU = 0x0e,
     FW_CFG_MAX_CPUS = 0x0f,
+    FW_CFG_KERNEL_ENTRY = 0x10,
     FW_CFG_KERNEL_DATA = 0x11,
     FW_CFG_INITRD_DATA = 0x12,
     FW_CFG_CMDLINE_SIZE = 0x14,
     FW_CFG_CMDLINE_DATA = 0x15,
+    FW_CFG_SETUP_ADDR = 0x16,
+    FW_CFG_SETUP_SIZE = 0x17,
+    FW_CFG_SETUP_DATA = 0x18,
     FW_CFG_FILE_DIR = 0x19,
     FW_CFG_FILE_FIRST = 0x20,
+    /* Those of an architecture; of PCs: the timer is input 2 of the I/O APIC. */
+    FW_CFG_ARCH_FIRST = 0x8000,
+    FW_CFG_IRQ0_OVERRIDE = 0x8002,
 };
+#define FW_CFG_ARCH_KEYS 8
 #define FW_CFG_FILES 64
 #define FW_CFG_KEYS (FW_CFG_FILE_FIRST + FW_CFG_FILES)
 #define FW_CFG_NAME_BYTES 56

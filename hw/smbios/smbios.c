@@ -440,6 +440,39 @@ static bool add_anchor(struct device *fw_cfg, size_t bytes, struct error *e)
     return fw_cfg_add_file(fw_cfg, "etc/smbios/smbios-anchor", p, ANCHOR_BYTES, e);
 }
 
+/* 5.2.1: that of version 2, which says how many structures there are, and the largest. */
+static bool add_old_anchor(struct device *fw_cfg, const struct strbuf *tables, struct error *e)
+{
+    enum {
+        ANCHOR_BYTES = 31
+    };
+    const uint8_t *t = (const uint8_t *)tables->text;
+    size_t most = 0, count = 0, at = 0;
+    while (at + 4 < tables->len) {
+        size_t end = at + t[at + 1];
+        while (end + 2 < tables->len && (t[end] || t[end + 1])) {
+            end++;
+        }
+        most = end + 2 - at > most ? end + 2 - at : most;
+        at = end + 2;
+        count++;
+    }
+    if (tables->len > UINT16_MAX) {
+        return error_set(e, "-smbios: %zu bytes of tables; there is room for 65535", tables->len);
+    }
+    uint8_t *p = mem_alloc(ANCHOR_BYTES);
+    memcpy(p, "_SM_", 4);
+    p[5] = ANCHOR_BYTES;
+    p[6] = 2; /* version 2.8 */
+    p[7] = 8;
+    store_le16(p + 8, (uint16_t)most);
+    memcpy(p + 16, "_DMI_", 5);
+    store_le16(p + 22, (uint16_t)tables->len);
+    store_le16(p + 28, (uint16_t)count);
+    p[30] = 0x28;
+    return fw_cfg_add_file(fw_cfg, "etc/smbios/smbios-anchor", p, ANCHOR_BYTES, e);
+}
+
 bool smbios_add(struct device *fw_cfg, const struct machine *m, const struct smbios_platform *p,
                 struct error *e)
 {
@@ -451,10 +484,10 @@ bool smbios_add(struct device *fw_cfg, const struct machine *m, const struct smb
     bool good = add_structures(&w, e);
     const size_t n = w.out.len;
     strbuf_free(&w.strings);
+    good = good && (p->old_anchor ? add_old_anchor(fw_cfg, &w.out, e) : add_anchor(fw_cfg, n, e));
     if (!good) {
         strbuf_free(&w.out);
         return false;
     }
-    return add_anchor(fw_cfg, n, e) &&
-           fw_cfg_add_file(fw_cfg, "etc/smbios/smbios-tables", strbuf_take(&w.out), n, e);
+    return fw_cfg_add_file(fw_cfg, "etc/smbios/smbios-tables", strbuf_take(&w.out), n, e);
 }

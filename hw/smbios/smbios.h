@@ -83,6 +83,7 @@ struct smbios_config {
 struct smbios_platform {
     const char *manufacturer, *product, *version;
     uint64_t ram_base, ram_bytes;
+    bool old_anchor; /* the entry point of version 2 */
 };
 
 /* The files "etc/smbios/smbios-anchor" and "-tables". */
