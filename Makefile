@@ -58,6 +58,10 @@ GEN_TEST_SOURCES := $(DECODERS:%=$(BUILD)/gen/%_decode_random.c) $(foreach part,
 	$(TEST_DECODERS:%=$(BUILD)/gen/%_decode$(part)))
 GEN_HEADERS := $(DECODERS:%=$(BUILD)/gen/%_decode.h) $(TEST_DECODERS:%=$(BUILD)/gen/%_decode.h)
 
+# What the guest's CPU runs: hw/X/NAME_rom.S becomes the bytes of an array, NAME_rom.
+ROM_HEADERS := $(patsubst %.S,$(BUILD)/gen/%.h,$(wildcard hw/*/*_rom.S))
+GEN_HEADERS += $(ROM_HEADERS)
+
 BASE_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter base/%,$(SOURCES)))
 BLOCK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter block/%,$(SOURCES)))
 OBJECTS := $(SOURCES:%.c=$(BUILD)/%.o) $(GEN_SOURCES:.c=.o)
@@ -145,6 +149,13 @@ $(GENERATED): %.decode $(BUILD)/tools/decgen
 	$(DECGEN)
 $(GENERATED): %.opmap $(BUILD)/tools/decgen
 	$(DECGEN)
+
+$(ROM_HEADERS): $(BUILD)/gen/%.h: %.S $(BUILD)/config.h
+	@mkdir -p $(@D)
+	$(call QUIET,ROM)$(CC) -E -P -x assembler-with-cpp $< | as --32 -o $@.o -
+	@ld -m elf_i386 -Ttext=0 -e 0 --oformat binary -o $@.bin $@.o
+	@{ echo '#include <stdint.h>'; echo 'static const uint8_t $(basename $(@F))[] = {'; \
+		od -An -v -tx1 $@.bin | sed 's/ \(..\)/0x\1,/g'; echo '};'; } > $@
 
 # ---- references that are derived from tables
 

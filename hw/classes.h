@@ -26,6 +26,8 @@
     X(gpex_root_class)                                                                             \
     X(gpio_key_class)                                                                              \
     X(guest_loader_class)                                                                          \
+    X(i440fx_class)                                                                                \
+    X(i440fx_pcihost_class)                                                                        \
     X(i6300esb_class)                                                                              \
     X(ioapic_class)                                                                                \
     X(debug_exit_class)                                                                            \
@@ -35,6 +37,7 @@
     X(serial16550_class)                                                                           \
     X(loader_class)                                                                                \
     X(mc146818_class)                                                                              \
+    X(mch_class)                                                                                   \
     X(nvme_class)                                                                                  \
     X(nvme_ns_class)                                                                               \
     X(pci_bridge_class)                                                                            \
@@ -45,6 +48,7 @@
     X(pl031_class)                                                                                 \
     X(pl061_class)                                                                                 \
     X(pvpanic_pci_class)                                                                           \
+    X(q35_pcihost_class)                                                                           \
     X(scsi_cd_class)                                                                               \
     X(scsi_hd_class)                                                                               \
     X(smbus_eeprom_class)                                                                          \
@@ -68,7 +72,8 @@
     X(vmcoreinfo_class)
 
 /* X(variable): a const struct machine_class of that name. */
-#define MACHINE_CLASSES(X) X(virt_machine_class) X(microvm_machine_class)
+#define MACHINE_CLASSES(X)                                                                         \
+    X(virt_machine_class) X(microvm_machine_class) X(pc_machine_class) X(q35_machine_class)
 
 #define DECLARE_CLASS(variable) extern const struct device_class variable;
 DEVICE_CLASSES(DECLARE_CLASS)

@@ -33,8 +33,10 @@ struct machine_config {
     unsigned sockets, clusters, cores, threads; /* clusters in a socket, and so on */
     const char *cpu; /* "-cpu" argument: model,feature=on|off… ; NULL: the machine's default */
     const char *kernel, *initrd, *append, *dtb, *bios;
-    const char *dump_dtb; /* write the device tree here and exit */
-    uint64_t seed;        /* of the machine's generator */
+    const char *usual_bios; /* where the firmware is that the class names; NULL: not installed */
+    bool no_screen;         /* people look at the first serial line */
+    const char *dump_dtb;   /* write the device tree here and exit */
+    uint64_t seed;          /* of the machine's generator */
     bool seed_given;
     bool counted; /* time is counted in instructions: completions come at times that the host does
                      not decide */
@@ -109,6 +111,7 @@ struct machine {
     struct placements placements;
     struct machine_start *starts;
     struct machine_module *modules;
+    const char *first_boot;         /* what firmware boots before all else, by its path; or NULL */
     struct machine_global *globals; /* in their order; checked */
 
     struct bus *buses;      /* list */
@@ -145,6 +148,7 @@ struct machine_class {
     struct bus *(*default_bus)(struct machine *m, enum bus_kind kind);
     const char *default_net_device; /* model of -nic/-net without model=, e.g. "virtio-net-pci" */
     const char *default_disk_interface; /* what -drive without if= means: "virtio" */
+    const char *usual_bios; /* file name of the firmware that it has without -bios; or NULL */
 };
 
 extern const struct machine_class *const machine_classes[]; /* ends with NULL; from hw/classes.h */

@@ -37,6 +37,9 @@ static const char *search(struct config *c, const char *name)
 static bool find_bios(struct config *c, struct error *e)
 {
     const char *name = c->machine.bios;
+    if (c->machine_class->usual_bios) {
+        c->machine.usual_bios = search(c, c->machine_class->usual_bios);
+    }
     if (!name || access(name, R_OK) == 0) {
         return true;
     }
@@ -70,6 +73,7 @@ bool options_check_boot(struct config *c, struct error *e)
     if (!c->machine.kernel && c->machine.append) {
         return error_set(e, "-append: only with -kernel");
     }
+    c->machine.no_screen = c->nographic || !c->display;
     return check_file("-kernel", c->machine.kernel, e) &&
            check_file("-initrd", c->machine.initrd, e) && check_file("-dtb", c->machine.dtb, e) &&
            find_bios(c, e);

@@ -17,6 +17,8 @@
 
 #define GIB (UINT64_C(1) << 30)
 #define FW_CFG_PORTS 0x510
+#define DISPLAY_HOLE UINT64_C(0xa0000)
+#define DISPLAY_HOLE_END UINT64_C(0xc0000)
 #define BIOS_LOW_BYTES 0x20000u /* of its end, also below 1 MiB */
 #define BIOS_MOST (UINT64_C(16) << 20)
 
@@ -208,21 +210,29 @@ static bool add_cpus(struct pc *pc, struct error *e)
     return true;
 }
 
-static void add_ram(struct pc *pc)
+static void show_ram(struct pc *pc, const char *name, paddr base, uint64_t size, uint64_t offset)
 {
     struct machine *m = pc->machine;
-    const uint64_t all = m->config.ram_bytes;
-    pc->boot.low_ram = all < PC_LOW_RAM_MOST ? all : PC_LOW_RAM_MOST;
+    space_add(
+        m->memory,
+        &(struct mem_range){
+            .base = base, .size = size, .kind = RANGE_RAM, .name = name, .host = m->ram + offset});
+}
+
+static void add_ram(struct pc *pc, const struct pc_parts *parts)
+{
+    const uint64_t all = pc->machine->config.ram_bytes;
+    pc->boot.low_ram = parts->low_ram          ? parts->low_ram
+                       : all < PC_LOW_RAM_MOST ? all
+                                               : PC_LOW_RAM_MOST;
     pc->boot.high_ram = all - pc->boot.low_ram;
-    space_add(m->memory,
-              &(struct mem_range){
-                  .size = pc->boot.low_ram, .kind = RANGE_RAM, .name = "ram", .host = m->ram});
+    show_ram(pc, "ram", 0, parts->display_hole ? DISPLAY_HOLE : pc->boot.low_ram, 0);
+    if (parts->display_hole) {
+        show_ram(pc, "ram", DISPLAY_HOLE_END, pc->boot.low_ram - DISPLAY_HOLE_END,
+                 DISPLAY_HOLE_END);
+    }
     if (pc->boot.high_ram) {
-        space_add(m->memory, &(struct mem_range){.base = 4 * GIB,
-                                                 .size = pc->boot.high_ram,
-                                                 .kind = RANGE_RAM,
-                                                 .name = "ram-above-4g",
-                                                 .host = m->ram + pc->boot.low_ram});
+        show_ram(pc, "ram-above-4g", 4 * GIB, pc->boot.high_ram, pc->boot.low_ram);
     }
 }
 
@@ -236,7 +246,7 @@ bool pc_build(struct machine *m, struct pc *pc, const struct pc_parts *parts, st
     for (unsigned n = 0; n < array_len(pc->isa.irq); n++) {
         pc->isa.irq[n] = pc_gsi(pc, n);
     }
-    add_ram(pc);
+    add_ram(pc, parts);
     return add_lapic(pc, e) && add_cpus(pc, e) && add_devices(pc, parts, e);
 }
 
@@ -325,7 +335,7 @@ static void mask_pic(struct pc *pc)
 void pc_reset(struct pc *pc)
 {
     struct machine *m = pc->machine;
-    if (m->config.kernel) {
+    if (pc->boot.kind != X86_BOOT_PLAIN) {
         mask_pic(pc);
     }
     for (unsigned i = 0; i < m->vcpu_count; i++) {

@@ -17,7 +17,9 @@
 /* What a board has of it. */
 struct pc_parts {
     bool pic, pit, rtc;
+    bool display_hole; /* no RAM is seen from 640 to 768 KiB */
     unsigned ioapics, serials;
+    uint64_t low_ram; /* what of memory is below 4 GiB; 0: PC_LOW_RAM_MOST of it */
 };
 
 struct pc {

@@ -10,42 +10,15 @@
 
 #include "base/bits.h"
 #include "base/mem.h"
+#include "hw/i386/linux_boot.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
 #define LOW_RAM_END UINT64_C(0x9fc00) /* as BIOSes leave it */
-#define KERNEL UINT64_C(0x100000)
-#define HEAD_BYTES 4096
-
-/* The boot parameters, and the setup header in them, by offset. */
-enum {
-    P_RSDP = 0x070,
-    P_E820_ENTRIES = 0x1e8,
-    P_HEADER = 0x1f1,
-    P_SETUP_SECTORS = 0x1f1,
-    P_BOOT_FLAG = 0x1fe,
-    P_JUMP = 0x201, /* its length: the header ends that far behind 0x202 */
-    P_MAGIC = 0x202,
-    P_VERSION = 0x206,
-    P_LOADER = 0x210,
-    P_LOAD_FLAGS = 0x211,
-    P_INITRD = 0x218,
-    P_INITRD_BYTES = 0x21c,
-    P_COMMAND_LINE = 0x228,
-    P_INITRD_MOST = 0x22c,
-    P_COMMAND_LINE_MOST = 0x238,
-    P_PREFERRED = 0x258,
-    P_INIT_BYTES = 0x260,
-    P_E820 = 0x2d0,
-    P_BYTES = 4096
-};
-
-#define LOADED_HIGH 1u
-#define LOADER_UNKNOWN 0xffu
 
 struct kernel {
     struct image_file file;
-    uint8_t head[HEAD_BYTES];
+    uint8_t head[LINUX_HEAD_BYTES];
     size_t head_bytes;
     uint64_t end;         /* of what it takes in memory */
     uint64_t initrd_most; /* the highest address that a RAM disk may have */
@@ -82,12 +55,6 @@ bool pc_boot_put(struct pc_boot *b, const char *what, paddr at, const void *byte
 
 /* ---- bzImage */
 
-static bool is_bzimage(const struct kernel *k)
-{
-    return k->head_bytes > P_INIT_BYTES + 4 && load_le16(k->head + P_BOOT_FLAG) == 0xaa55 &&
-           load_le32(k->head + P_MAGIC) == 0x53726448; /* "HdrS" */
-}
-
 static unsigned version_of(const struct kernel *k)
 {
     return load_le16(k->head + P_VERSION);
@@ -96,7 +63,7 @@ static unsigned version_of(const struct kernel *k)
 static bool check_version(const struct kernel *k, const char *what, struct error *e)
 {
     const unsigned v = version_of(k);
-    if (v < 0x202 || !(k->head[P_LOAD_FLAGS] & LOADED_HIGH)) {
+    if (v < 0x202 || !(k->head[P_LOAD_FLAGS] & LINUX_LOADED_HIGH)) {
         return error_set(e,
                          "%s: a kernel of boot protocol %u.%02u; from 2.02 on bzImages are loaded",
                          what, v >> 8, v & 0xff);
@@ -107,8 +74,7 @@ static bool check_version(const struct kernel *k, const char *what, struct error
 /* The protected-mode part goes to 1 MiB; when it runs it takes what its header says. */
 static bool place_bzimage(struct pc_boot *b, struct kernel *k, const char *what, struct error *e)
 {
-    const uint64_t sectors = k->head[P_SETUP_SECTORS] ? k->head[P_SETUP_SECTORS] : 4;
-    const uint64_t offset = (sectors + 1) * 512;
+    const uint64_t offset = linux_setup_bytes(k->head);
     if (!check_version(k, what, e)) {
         return false;
     }
@@ -116,7 +82,7 @@ static bool place_bzimage(struct pc_boot *b, struct kernel *k, const char *what,
         return error_set(e, "%s: the kernel is truncated", what);
     }
     const uint64_t size = k->file.size - offset;
-    k->end = KERNEL + size;
+    k->end = LINUX_KERNEL + size;
     if (version_of(k) >= 0x20a) {
         const uint64_t preferred = load_le64(k->head + P_PREFERRED);
         const uint64_t end = preferred + load_le32(k->head + P_INIT_BYTES);
@@ -124,10 +90,10 @@ static bool place_bzimage(struct pc_boot *b, struct kernel *k, const char *what,
     }
     k->initrd_most = version_of(k) >= 0x203 ? load_le32(k->head + P_INITRD_MOST) : 0x37ffffff;
     b->kind = X86_BOOT_LINUX;
-    b->entry = KERNEL;
+    b->entry = LINUX_KERNEL;
     b->argument = PC_PARAMETERS;
     const struct placement p = {.what = (char *)(uintptr_t)what,
-                                .base = KERNEL,
+                                .base = LINUX_KERNEL,
                                 .size = size,
                                 .file = k->file,
                                 .offset = offset};
@@ -153,7 +119,7 @@ static bool tell_linux(struct pc_boot *b, const struct kernel *k, paddr initrd,
     uint8_t p[P_BYTES] = {0};
     const size_t end = P_MAGIC + k->head[P_JUMP];
     memcpy(p + P_HEADER, k->head + P_HEADER, (end < P_E820 ? end : P_E820) - P_HEADER);
-    p[P_LOADER] = LOADER_UNKNOWN;
+    p[P_LOADER] = LINUX_LOADER_UNKNOWN;
     store_le32(p + P_COMMAND_LINE, (uint32_t)PC_COMMAND_LINE);
     store_le32(p + P_INITRD, (uint32_t)initrd);
     store_le32(p + P_INITRD_BYTES, (uint32_t)initrd_bytes);
@@ -209,7 +175,7 @@ static bool place_kernel(struct pc_boot *b, struct kernel *k, const char *what, 
         k->initrd_most = UINT32_MAX;
         return pc_boot_load_pvh(b, what, &k->file, e);
     }
-    if (is_bzimage(k)) {
+    if (linux_is_bzimage(k->head, k->head_bytes)) {
         return place_bzimage(b, k, what, e);
     }
     return error_set(e,
@@ -234,7 +200,7 @@ static bool load(struct pc_boot *b, struct kernel *k, const char *what,
 {
     paddr initrd = 0;
     uint64_t initrd_bytes = 0;
-    k->head_bytes = k->file.size < HEAD_BYTES ? (size_t)k->file.size : HEAD_BYTES;
+    k->head_bytes = k->file.size < LINUX_HEAD_BYTES ? (size_t)k->file.size : LINUX_HEAD_BYTES;
     if (!image_read(&k->file, 0, k->head, k->head_bytes)) {
         return error_set(e, "%s: cannot be read", what);
     }

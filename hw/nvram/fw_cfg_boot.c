@@ -61,6 +61,7 @@ bool fw_cfg_update_boot_order(struct device *fw_cfg, const struct machine *m, st
     struct device **list = mem_array(n, sizeof(*list));
     struct strbuf out = {0};
     bool good = true;
+    strbuf_puts(&out, m->first_boot ? m->first_boot : "");
     bootable(m, list);
     qsort(list, n, sizeof(*list), by_index);
     for (size_t i = 0; good && i < n; i++) {

@@ -44,6 +44,8 @@ static const struct {
      "TEST(the_device_stands_above_the_drive_and_passive_queues_report)"},
     {"scsi-", "werror", "tests/block/errors.c", "TEST(a_write_without_room_waits_for_a_retry)"},
     {"virtio-", "bootindex", "tests/cli/firmware.sh", "bootindex_orders_devices"},
+    {"machine", "max-ram-below-4g", "tests/hw/pc_board.c", "TEST(memory_below_4_gib_can_be_less)"},
+    {"cfi.pflash01", "width", "tests/hw/pflash.c", "TEST(a_bank_of_one_chip_takes_bytes)"},
     {"machine", "x-oem-id", "tests/cli/firmware.sh", "x-oem-id=OURS"},
     {"machine", "x-oem-table-id", "tests/cli/firmware.sh", "x-oem-table-id=VIRT"},
     {"machine", "auto-kernel-cmdline", "tests/hw/microvm.c",
@@ -84,11 +86,10 @@ static const struct form {
     const struct machine_class *board;
     const char *gic;
     unsigned cpus;
-} forms[] = {{&virt_machine_class, "2", 3},
-             {&virt_machine_class, "3", 3},
-             {&virt_machine_class, "3", 200},
-             {&virt_machine_class, NULL, 3},
-             {&microvm_machine_class, NULL, 3}};
+} forms[] = {{&virt_machine_class, "2", 3},     {&virt_machine_class, "3", 3},
+             {&virt_machine_class, "3", 200},   {&virt_machine_class, NULL, 3},
+             {&microvm_machine_class, NULL, 3}, {&pc_machine_class, NULL, 3},
+             {&q35_machine_class, NULL, 3}};
 
 static const struct prop *board_props; /* those that are being tried */
 
@@ -101,7 +102,9 @@ static struct machine *build(const struct form *f, const struct setting *s,
     fake_virt_cpus(m, f->cpus);
     m->config.ram_bytes = 4 << 20;
     /* Some contents: firmware is told of more. */
-    m->config.bios = f->board == &virt_machine_class ? __FILE__ : NULL;
+    m->config.bios = f->board == &virt_machine_class ? __FILE__
+                     : f->board->usual_bios          ? given_firmware()
+                                                     : NULL;
     m->power = &fake_power;
     m->backends = given_backends;
     if (s) {
@@ -389,12 +392,14 @@ TEST(every_value_of_every_property_of_a_device_has_an_effect_or_is_refused)
 TEST(every_value_of_every_property_of_the_board_has_an_effect_or_is_refused)
 {
     static const struct machine_class *const boards[] = {&virt_machine_class,
-                                                         &microvm_machine_class};
+                                                         &microvm_machine_class, &pc_machine_class};
     log_set_mask(0);
+    given_begin();
     for (size_t i = 0; i < array_len(boards); i++) {
         board_props = boards[i]->props;
         try_all(NULL, board_props);
     }
+    given_end();
 }
 
 static bool file_has(const char *path, const char *text)

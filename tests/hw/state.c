@@ -13,7 +13,7 @@
 
 enum {
     WINDOWS_MAX = 256,
-    CLASSES_MAX = 64
+    CLASSES_MAX = 128
 };
 
 /* "CLASS,property=value": a device of each class that a board has not by itself. */
@@ -51,7 +51,8 @@ static const char *const extras[] = {
     "loader",
 };
 
-static const char *const pc_extras[] = {"isa-debugcon", "isa-debug-exit", "virtio-blk-device"};
+static const char *const microvm_extras[] = {"isa-debugcon", "isa-debug-exit", "virtio-blk-device"};
+static const char *const pc_extras[] = {"virtio-blk-pci"};
 
 static void plug(struct machine *m, const char *text)
 {
@@ -71,20 +72,26 @@ static void plug_all(struct machine *m, const char *const *list, size_t n)
     }
 }
 
-/* "microvm", or virt with a GIC of that version. */
+/* A PC of that name, or virt with a GIC of that version. */
 static struct machine *board(const char *which)
 {
-    const bool pc = which[0] == 'm';
-    struct machine *m = pc ? fake_machine_new(&microvm_machine_class) : fake_virt_new();
+    const struct machine_class *pc = machine_class_find("x86_64", which);
+    struct machine *m = pc ? fake_machine_new(pc) : fake_virt_new();
     struct error e = {""};
     fake_virt_cpus(m, 3);
     m->config.ram_bytes = 4 << 20;
-    m->config.bios = pc ? NULL : __FILE__; /* with firmware virt has an event device */
+    if (!pc) {
+        m->config.bios = __FILE__; /* with firmware virt has an event device */
+    } else if (pc->usual_bios) {
+        m->config.bios = given_firmware();
+    }
     m->backends = given_backends;
     m->power = &fake_power;
     CHECK(pc || machine_set(m, "gic-version", which, &e));
     CHECK_MSG(machine_build(m, &e), "%s", e.text);
-    if (pc) {
+    if (pc == &microvm_machine_class) {
+        plug_all(m, microvm_extras, array_len(microvm_extras));
+    } else if (pc) {
         plug_all(m, pc_extras, array_len(pc_extras));
     } else {
         plug_all(m, extras, array_len(extras));
@@ -201,6 +208,8 @@ TEST(every_class_has_the_same_state_after_loading_into_another_machine)
     run("2", seen);
     run("3", seen);
     run("microvm", seen);
+    run("pc", seen);
+    run("q35", seen);
     for (unsigned i = 0; device_classes[i]; i++) {
         CHECK_MSG(seen[i], "no %s was tested", device_classes[i]->name);
     }

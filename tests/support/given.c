@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "block/block.h"
@@ -14,6 +15,7 @@
 static struct block *disk;
 static struct p9_share *share;
 static struct test_stream line;
+static char firmware[40];
 
 /* ---- back ends */
 
@@ -66,9 +68,28 @@ const struct machine_backends given_backends = {.drive = give_disk,
                                                 .entropy = give_entropy,
                                                 .fsdev = give_share};
 
+const char *given_firmware(void)
+{
+    return firmware;
+}
+
+static void make_firmware(void)
+{
+    static uint8_t bytes[0x10000];
+    memcpy(bytes + sizeof(bytes) - 16, "\xea\x5b\xe0\x00\xf0", 5);
+    strcpy(firmware, "/tmp/given-firmware-XXXXXX");
+    const int fd = mkstemp(firmware);
+    if (fd < 0 || write(fd, bytes, sizeof(bytes)) != (ssize_t)sizeof(bytes)) {
+        perror(firmware);
+        exit(2);
+    }
+    close(fd);
+}
+
 void given_begin(void)
 {
     struct error e;
+    make_firmware();
     test_stream_init(&line);
     disk = test_disk(1 << 20);
     share = p9_share_open(&(struct p9_options){.path = ".", .readonly = true}, &e);
@@ -83,6 +104,7 @@ void given_end(void)
     block_close(disk);
     p9_share_close(share);
     strbuf_free(&line.written);
+    unlink(firmware);
 }
 
 /* ---- devices */

@@ -10,6 +10,8 @@
 extern const struct machine_backends given_backends;
 void given_begin(void);
 void given_end(void);
+/* Between them: a file that a PC takes for firmware, 64 KiB that end with a jump. */
+const char *given_firmware(void);
 
 /*
  * Plugs a device of the class with what it cannot be without, but for one property (NULL: all of

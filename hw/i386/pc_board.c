@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* What the boards pc and q35 share: see pc_board.h. */
+#include "hw/i386/pc_board.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "hw/firmware.h"
+#include "hw/pci/pam.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define GIB (UINT64_C(1) << 30)
+
+/* ---- properties */
+
+#define BOOL_PROP(name, member, desc)                                                              \
+    {                                                                                              \
+        name, PROP_BOOL, offsetof(struct pc_board, member), "on", desc, NULL                       \
+    }
+
+const struct prop pc_board_props[] = {
+    BOOL_PROP("graphics", graphics, "off: firmware's console is the first serial line"),
+    BOOL_PROP("fd-bootchk", boot_check, "floppies are checked for a boot sector"),
+    BOOL_PROP("pic", pic, "8259 interrupt controllers"),
+    BOOL_PROP("pit", pit, "8254 timer"),
+    {"max-ram-below-4g", PROP_SIZE, offsetof(struct pc_board, low_ram_limit), NULL,
+     "at most so much memory is below 4 GiB; 0: as much as the board has room for", NULL},
+    {"pflash0", PROP_DRIVE, offsetof(struct pc_board, flash_drive[0]), NULL,
+     "id of the drive that is the flash with the firmware", NULL},
+    {"pflash1", PROP_DRIVE, offsetof(struct pc_board, flash_drive[1]), NULL,
+     "id of the drive that is the flash below it", NULL},
+    PROP_END,
+};
+
+/* ---- memory */
+
+static bool choose_low_ram(const struct machine *m, uint64_t *low, struct error *e)
+{
+    const struct pc_board *b = pc_board_of(m);
+    const uint64_t all = m->config.ram_bytes;
+    *low = all < b->kind->low_ram_most ? all : b->kind->low_ram_more;
+    if (all < MIB) {
+        return error_set(e, "-m: a PC has 1 MiB at least");
+    }
+    if (b->low_ram_limit && (b->low_ram_limit < MIB || b->low_ram_limit > 4 * GIB - 512 * MIB ||
+                             b->low_ram_limit % MIB)) {
+        return error_set(e,
+                         "machine '%s': max-ram-below-4g=%" PRIu64 ": it is a number of MiB from "
+                         "1 to 3584",
+                         m->cls->name, b->low_ram_limit);
+    }
+    if (b->low_ram_limit && all > b->low_ram_limit) {
+        *low = *low < b->low_ram_limit ? *low : b->low_ram_limit;
+    }
+    return true;
+}
+
+/* ---- devices */
+
+static bool add_host(struct pc_board *b, struct error *e)
+{
+    struct machine *m = b->pc.machine;
+    b->low_rom = os_map_ram(PAM_BYTES, e);
+    if (!b->low_rom) {
+        return false;
+    }
+    memset(b->low_rom, 0xff, PAM_BYTES);
+    struct device *d = device_new(b->kind->host, m, NULL);
+    pc_host_configure(d, &(struct pc_host_config){.ports = b->pc.ports,
+                                                  .ram = m->ram,
+                                                  .rom = b->low_rom,
+                                                  .low_ram = b->pc.boot.low_ram,
+                                                  .high_ram = b->pc.boot.high_ram});
+    if (!device_create(d, e)) {
+        device_free(d);
+        return false;
+    }
+    b->host = d;
+    return true;
+}
+
+bool pc_board_build(struct machine *m, const struct pc_board_kind *kind, struct error *e)
+{
+    struct pc_board *b = pc_board_of(m);
+    struct pc_parts parts = {.pic = b->pic,
+                             .pit = b->pit,
+                             .rtc = true,
+                             .display_hole = true,
+                             .ioapics = 1,
+                             .serials = PC_SERIALS};
+    b->kind = kind;
+    if (!choose_low_ram(m, &parts.low_ram, e)) {
+        return false;
+    }
+    space_begin(m->memory);
+    const bool good = pc_build(m, &b->pc, &parts, e) && add_host(b, e) && kind->add_south(b, e) &&
+                      pc_firmware_add(b, e);
+    space_commit(m->memory);
+    return good;
+}
+
+bool pc_board_finish(struct machine *m, struct error *e)
+{
+    struct pc_board *b = pc_board_of(m);
+    b->pc.boot.kind = X86_BOOT_PLAIN;
+    b->pc.boot.entry = 0xfff0;
+    return pc_config_add(b, e) && pc_kernel_add(b, e) && fw_cfg_add_boot(b->pc.fw_cfg, m, e);
+}
+
+void pc_board_reset(struct machine *m)
+{
+    struct pc_board *b = pc_board_of(m);
+    pc_config_set_order(b, b->was_reset);
+    b->was_reset = true;
+    pc_reset(&b->pc);
+}
+
+void pc_board_destroy(struct machine *m)
+{
+    struct pc_board *b = pc_board_of(m);
+    pc_destroy(&b->pc);
+    if (b->low_rom) {
+        os_unmap(b->low_rom, PAM_BYTES);
+    }
+}
+
+void pc_board_power_button(struct machine *m)
+{
+    (void)m;
+}
+
+struct bus *pc_board_default_bus(struct machine *m, enum bus_kind kind)
+{
+    struct pc_board *b = pc_board_of(m);
+    return kind == BUS_ISA ? &b->pc.isa.bus : kind == BUS_PCI ? pc_host_bus(b->host) : NULL;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The boards pc (i440FX with PIIX) and q35 (Q35 with ICH9): what they share. The boards themselves
+ * are pc_i440fx.c and pc_q35.c; pc_board.c builds them, pc_firmware.c finds their firmware,
+ * pc_config.c and pc_kernel.c tell it what the machine is.
+ */
+#ifndef HW_I386_PC_BOARD_H
+#define HW_I386_PC_BOARD_H
+
+#include "hw/i386/pc.h"
+#include "hw/pci/pc_host.h"
+
+#define PC_FLASHES 2
+
+struct pc_board;
+
+/* What a board has that the other has not. */
+struct pc_board_kind {
+    const char *const *names; /* of versions */
+    const char *smbios_product;
+    const struct device_class *host;
+    uint64_t low_ram_most; /* what low_ram_more is for */
+    uint64_t low_ram_more; /* below 4 GiB if there is more memory than low_ram_most */
+    bool express;          /* Q35's: PCI Express, eight interrupt lines, PIRQs of their own */
+    /* The south bridge: its functions, and where the lines of PCI go. */
+    bool (*add_south)(struct pc_board *b, struct error *e);
+};
+
+struct pc_board {
+    /* Properties. */
+    bool graphics, pit, pic, boot_check;
+    char *flash_drive[PC_FLASHES];
+    uint64_t low_ram_limit;
+
+    struct pc pc;
+    const struct pc_board_kind *kind;
+    struct device *host, *flash[PC_FLASHES];
+    uint8_t *low_rom; /* what is seen from 0xc0000 to 1 MiB that is not RAM */
+    bool was_reset;   /* once at least */
+};
+
+static inline struct pc_board *pc_board_of(const struct machine *m)
+{
+    return m->board;
+}
+
+/* pc_board.c: for the machine classes */
+extern const struct prop pc_board_props[];
+bool pc_board_build(struct machine *m, const struct pc_board_kind *kind, struct error *e);
+bool pc_board_finish(struct machine *m, struct error *e);
+void pc_board_reset(struct machine *m);
+void pc_board_destroy(struct machine *m);
+void pc_board_power_button(struct machine *m);
+struct bus *pc_board_default_bus(struct machine *m, enum bus_kind kind);
+
+/* pc_firmware.c: at the end of 4 GiB, and its last 128 KiB in low_rom. */
+bool pc_firmware_add(struct pc_board *b, struct error *e);
+
+/* pc_config.c: CMOS memory and the items and files of fw_cfg. */
+bool pc_config_add(struct pc_board *b, struct error *e);
+/* The order of booting, in CMOS memory; again: behind the first reset. */
+void pc_config_set_order(struct pc_board *b, bool again);
+
+/* pc_kernel.c: -kernel for firmware, by items of fw_cfg and an option ROM. */
+bool pc_kernel_add(struct pc_board *b, struct error *e);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The board pc: i440FX with PIIX3 and PIIX4's power management, as PCs were in 1996, with more
+ * memory and CPUs. Its map is QEMU's.
+ */
+#include "hw/i386/pc_board.h"
+
+static bool add_south(struct pc_board *b, struct error *e)
+{
+    (void)b, (void)e;
+    return true;
+}
+
+static const struct pc_board_kind kind = {.host = &i440fx_pcihost_class,
+                                          .smbios_product = "Standard PC (i440FX + PIIX, 1996)",
+                                          .low_ram_most = UINT64_C(0xe0000000),
+                                          .low_ram_more = UINT64_C(0xc0000000),
+                                          .add_south = add_south};
+
+static bool pc_build_board(struct machine *m, struct error *e)
+{
+    return pc_board_build(m, &kind, e);
+}
+
+static const struct cpu_class *const cpus[] = {&x86_cpu_class, NULL};
+
+/* What QEMU calls the board as its versions had it. */
+static const char *const versions[] = {"pc-i440fx-2.4",  "pc-i440fx-2.5",  "pc-i440fx-2.6",
+                                       "pc-i440fx-2.7",  "pc-i440fx-2.8",  "pc-i440fx-2.9",
+                                       "pc-i440fx-2.10", "pc-i440fx-2.11", "pc-i440fx-2.12",
+                                       "pc-i440fx-3.0",  "pc-i440fx-3.1",  "pc-i440fx-4.0",
+                                       "pc-i440fx-4.1",  "pc-i440fx-4.2",  "pc-i440fx-5.0",
+                                       "pc-i440fx-5.1",  "pc-i440fx-5.2",  "pc-i440fx-6.0",
+                                       "pc-i440fx-6.1",  "pc-i440fx-6.2",  "pc-i440fx-7.0",
+                                       "pc-i440fx-7.1",  "pc-i440fx-7.2",  "pc-i440fx-8.0",
+                                       "pc-i440fx-8.1",  "pc-i440fx-8.2",  "pc-i440fx-9.0",
+                                       "pc-i440fx-9.1",  "pc-i440fx-9.2",  "pc-i440fx-10.0",
+                                       "pc-i440fx-10.1", "pc-i440fx-10.2", NULL};
+
+const struct machine_class pc_machine_class = {
+    .name = "pc",
+    .also = versions,
+    .desc = "Standard PC (i440FX and PIIX)",
+    .arch = "x86_64",
+    .is_default = true,
+    .cpu_classes = cpus,
+    .default_cpu = "qemu64",
+    .default_ram_bytes = UINT64_C(128) << 20,
+    .max_cpus = 255,
+    .board_size = sizeof(struct pc_board),
+    .props = pc_board_props,
+    .build = pc_build_board,
+    .finish = pc_board_finish,
+    .reset = pc_board_reset,
+    .destroy = pc_board_destroy,
+    .power_button = pc_board_power_button,
+    .default_bus = pc_board_default_bus,
+    .default_net_device = "virtio-net-pci",
+    .default_disk_interface = "virtio",
+    .usual_bios = "bios-256k.bin",
+};

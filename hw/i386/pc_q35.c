@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* The board q35: the Q35 chipset with ICH9, of 2009, with PCI Express. Its map is QEMU's. */
+#include "hw/i386/pc_board.h"
+
+static bool add_south(struct pc_board *b, struct error *e)
+{
+    (void)b, (void)e;
+    return true;
+}
+
+static const struct pc_board_kind kind = {.host = &q35_pcihost_class,
+                                          .smbios_product = "Standard PC (Q35 + ICH9, 2009)",
+                                          .low_ram_most = UINT64_C(0xb0000000),
+                                          .low_ram_more = UINT64_C(0x80000000),
+                                          .express = true,
+                                          .add_south = add_south};
+
+static bool q35_build(struct machine *m, struct error *e)
+{
+    return pc_board_build(m, &kind, e);
+}
+
+static const struct cpu_class *const cpus[] = {&x86_cpu_class, NULL};
+
+/* What QEMU calls the board as its versions had it. */
+static const char *const versions[] = {
+    "pc-q35-2.4",   "pc-q35-2.5",  "pc-q35-2.6",  "pc-q35-2.7", "pc-q35-2.8", "pc-q35-2.9",
+    "pc-q35-2.10",  "pc-q35-2.11", "pc-q35-2.12", "pc-q35-3.0", "pc-q35-3.1", "pc-q35-4.0",
+    "pc-q35-4.0.1", "pc-q35-4.1",  "pc-q35-4.2",  "pc-q35-5.0", "pc-q35-5.1", "pc-q35-5.2",
+    "pc-q35-6.0",   "pc-q35-6.1",  "pc-q35-6.2",  "pc-q35-7.0", "pc-q35-7.1", "pc-q35-7.2",
+    "pc-q35-8.0",   "pc-q35-8.1",  "pc-q35-8.2",  "pc-q35-9.0", "pc-q35-9.1", "pc-q35-9.2",
+    "pc-q35-10.0",  "pc-q35-10.1", "pc-q35-10.2", NULL};
+
+const struct machine_class q35_machine_class = {
+    .name = "q35",
+    .also = versions,
+    .desc = "PC with PCI Express (Q35 and ICH9)",
+    .arch = "x86_64",
+    .cpu_classes = cpus,
+    .default_cpu = "qemu64",
+    .default_ram_bytes = UINT64_C(128) << 20,
+    .max_cpus = 255,
+    .board_size = sizeof(struct pc_board),
+    .props = pc_board_props,
+    .build = q35_build,
+    .finish = pc_board_finish,
+    .reset = pc_board_reset,
+    .destroy = pc_board_destroy,
+    .power_button = pc_board_power_button,
+    .default_bus = pc_board_default_bus,
+    .default_net_device = "virtio-net-pci",
+    .default_disk_interface = "virtio",
+    .usual_bios = "bios-256k.bin",
+};

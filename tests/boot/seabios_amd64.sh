@@ -1,0 +1,80 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# tests/run: timeout 900
+# SeaBIOS on pc and q35: what it shows on the serial console and tells its debug port, and Debian's amd64 kernel that it
+# starts by the option ROM of -kernel, also with memory above 4 GiB.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+guest_arch=x86_64
+. tests/support/console.sh
+kernel=$cache/amd64/vmlinuz-amd64
+initrd=$cache/amd64/di/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/initrd.gz
+[ -e /usr/share/seabios/bios-256k.bin ] || { echo "skip seabios_amd64: SeaBIOS is not installed (package seabios)"; exit 0; }
+need_guest seabios_amd64
+append="console=ttyS0 rdinit=/bin/sh panic=-1 tsc_early_khz=1000000 tsc=reliable"
+
+failed() { # NAME WHY
+    echo "not ok $1: $2; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
+    guest_kill
+    guest_end 0
+}
+
+# told FILE TEXT...: the debug port's log has all of them
+told() {
+    local log=$1 text
+    shift
+    for text; do grep -q -- "$text" "$log" || { missing=$text; return 1; }; done
+}
+
+# banner MACHINE TEXT...: it comes to the end of its work, with nothing to boot from
+banner() {
+    local board=$1 name=seabios_${1}_finds_nothing_to_boot debug=$work/$1.debug
+    shift
+    mkdir -p "$work"
+    rm -f "$debug"
+    guest_start "$name" -M "$board" -m 64M -smp 2 -nographic -nic none -chardev "file,id=d,path=$debug" \
+        -device isa-debugcon,iobase=0x402,chardev=d
+    if ! await 60 'SeaBIOS (version'; then
+        failed "$name" "no banner"
+    elif ! await 60 'No bootable device.'; then
+        failed "$name" "it does not come to an end"
+    elif ! told "$debug" 'QEMU fw_cfg DMA interface supported' 'len 0x0000000004000000 \[RAM\]' 'Found 2 cpu(s)' \
+        'Found 1 serial ports' "$@"; then
+        failed "$name" "its log lacks $missing"
+    else
+        guest_kill
+        guest_end 10
+        echo "ok $name"
+    fi
+}
+
+# answers SECONDS COMMAND ANSWER: the last line that it prints
+answers() {
+    ask "$1" "$2" && answer=${answer##*$'\n'} && [ "$answer" = "$3" ]
+}
+
+# boots NAME CPUS OPTION...: to a shell that finds its CPUs
+boots() {
+    local name=$1 cpus=$2
+    shift 2
+    echo "# $name"
+    guest_start "$name" -nographic -nic none -no-reboot -kernel "$kernel" -initrd "$initrd" -append "$append" -smp "$cpus" "$@"
+    if ! await 280 '~ # '; then
+        failed "$name" "no shell"
+    elif ! answers 30 'mount -t proc p /proc && grep -c ^processor /proc/cpuinfo' "$cpus"; then
+        failed "$name" "$cpus vCPUs were asked for, the guest has '$answer'"
+    elif ! answers 30 'grep -c ttyS0 /proc/interrupts' 1; then
+        failed "$name" "no interrupt of the serial port: '$answer'"
+    elif [ -n "$trouble" ]; then
+        failed "$name" "$trouble"
+    else
+        guest_kill
+        guest_end 10
+        echo "ok $name"
+    fi
+}
+
+banner pc 'Running on QEMU (i440fx)' 'id=8086:1237'
+banner q35 'Running on QEMU (q35)' 'id=8086:29c0'
+boots seabios_starts_debian_on_pc 1 -M pc -m 512M
+boots seabios_starts_debian_with_memory_above_4_gib 1 -M q35,max-ram-below-4g=512M -m 768M
