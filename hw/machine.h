@@ -17,6 +17,7 @@ struct vcpu;
 struct cpu_class;
 struct block;           /* block/block.h: an open disk */
 struct balloon;         /* hw/balloon.h: a memory balloon */
+struct input;           /* hw/input.h: keyboards and mice */
 struct numa;            /* hw/numa.h */
 struct firmware_config; /* hw/firmware.h */
 struct netdev;          /* net/net.h: a packet back end */
@@ -101,6 +102,7 @@ struct machine {
     struct power *power;
     struct rng rng; /* the only randomness that the guest may see; under lock once it runs */
     struct balloon *balloon; /* hw/balloon.h; NULL: none */
+    struct input *input;     /* hw/input.h; NULL: none */
     struct machine_backends backends;
     /* Frees d soon, on the loop's thread; from any. NULL: nothing can be let go of. */
     void (*release)(void *opaque, struct device *d);
