@@ -165,6 +165,7 @@ const struct command info_topics[] = {
     {"jit", NULL, "[on|off]", 0, 1, "the translator's figures; on: measure from now", info_jit},
     {"mem", NULL, "", 0, 0, "what page tables map, in runs of equal rights", info_mem},
     {"memdev", NULL, "", 0, 0, "back ends of memory", info_memdev},
+    {"mice", NULL, "", 0, 0, "mice", info_mice},
     {"mtree", NULL, "", 0, 0, "memory map", info_mtree},
     {"name", NULL, "", 0, 0, "the machine's name", info_name},
     {"network", NULL, "", 0, 0, "networks", info_network},

@@ -33,7 +33,8 @@ struct command {
 /* Tables end with .name NULL. */
 extern const struct command commands_run[], commands_info[], commands_memory[], commands_log[],
     commands_help[], commands_balloon[], commands_state[], commands_dump[], commands_net[],
-    commands_chardev[], commands_device[], commands_block[], commands_object[], commands_machine[];
+    commands_chardev[], commands_device[], commands_block[], commands_object[], commands_machine[],
+    commands_input[];
 extern const struct command *const command_tables[]; /* of the commands; ends with NULL */
 extern const struct command info_topics[];           /* behind `info` */
 
@@ -41,6 +42,8 @@ extern const struct command info_topics[];           /* behind `info` */
 void info_balloon(struct call *c);
 void info_mem(struct call *c);
 void info_tlb(struct call *c);
+/* cmd_input.c */
+void info_mice(struct call *c);
 /* cmd_machine.c */
 void info_numa(struct call *c);
 void info_hotpluggable_cpus(struct call *c);
