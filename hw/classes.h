@@ -30,6 +30,7 @@
     X(i440fx_pcihost_class)                                                                        \
     X(i6300esb_class)                                                                              \
     X(i8042_class)                                                                                 \
+    X(i8237_class)                                                                                 \
     X(ioapic_class)                                                                                \
     X(debug_exit_class)                                                                            \
     X(debugcon_class)                                                                              \

@@ -5,10 +5,10 @@
  * for. The controller is hw/isa/i8237.c; a device finds it by isa_dma_of (hw/isa/isa.h).
  *
  * A device that is ready calls isa_dma_to_memory or isa_dma_from_memory. It may be that nothing
- * goes (the channel is masked, or programmed for the other direction, or memory is not there): it
- * then keeps its request and tries again when its ready function is called, which happens whenever
- * the guest may have opened the channel; it may well be called for nothing. A device that no longer
- * wants its transfer simply forgets it.
+ * goes (the channel is masked, or programmed for the other direction): it then keeps its request
+ * and tries again when its ready function is called, which happens whenever the guest may have
+ * opened the channel; it may well be called for nothing. A device that no longer wants its transfer
+ * simply forgets it. Where there is no memory bytes go nowhere, and ones come from.
  *
  * Everything here is called with the machine's lock held, and so is ready; ready may transfer.
  */
