@@ -142,6 +142,24 @@ bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
     return tlb_fill_line_leaf(t, va, idx, host, write);
 }
 
+void *vcpu_host_leaf(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx)
+{
+    const bool write = kind == ACCESS_WRITE;
+    struct tlb *t = vcpu_env(v)->tlb;
+    struct tlb_table *table = t ? t->by_idx[mmu_idx] : NULL;
+    const uint64_t page = va & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
+
+    if (!table) {
+        return NULL;
+    }
+    const struct tlb_line *line = tlb_line(table, va, write);
+    if (line->tag != page &&
+        (!tlb_refill_leaf(v, va, (unsigned)kind, mmu_idx) || line->tag != page)) {
+        return NULL;
+    }
+    return (void *)(uintptr_t)(va + line->addend);
+}
+
 /* For the C side: the large page that holds va, as flags and physical page; false if none. */
 bool tlb_large_leaf(const struct tlb *t, uint64_t va, unsigned idx, uint64_t *pa_flags)
 {

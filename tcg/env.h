@@ -182,6 +182,9 @@ bool vcpu_probe(struct vcpu *v, uint64_t va, uint32_t m, enum access a);
  * *bytes for which that holds, to its page's end at most; NULL else (device, fault: nothing is
  * recorded). Without bytes it holds to the page's end. Valid until the next flush. */
 void *vcpu_host(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_t *bytes);
+/* The same of class LEAF, for an MMU index in use: NULL also where the TLB does not know the page.
+ * It holds for the whole page. */
+void *vcpu_host_leaf(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx);
 /* Physical address of va for an access of that kind, from the TLB or by a walk. false: *fault says
  * why, as cpu_class->walk does; nothing is recorded. */
 bool vcpu_translate(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx, uint64_t *pa,
