@@ -77,7 +77,8 @@ static struct ir_address parts(struct x86_block *c, const struct x86_instr *i,
     struct ir_address a = {.scale = o->scale};
     const bool far = o->value != (int32_t)o->value;
     if (o->base == X86_RIP) {
-        a.base = ir_konst(c->b, T_I64, (c->next + (uint64_t)o->value) & as_mask(i->as));
+        const ir_val at = ir_address(c->b, c->next + (uint64_t)o->value);
+        a.base = i->as == 8 ? at : ir_ubfx(c->b, at, 0, 8 * i->as);
         return a;
     }
     a.base = o->base != X86_NONE ? ir_get(c->b, o->base) : IR_NONE;

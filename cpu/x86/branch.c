@@ -36,10 +36,10 @@ void x86_jmp(struct x86_block *c, const struct x86_instr *i, const struct x86_jm
 
 void x86_call(struct x86_block *c, const struct x86_instr *i, const struct x86_call *a)
 {
-    const ir_val back = x86_konst(c, i->os, c->next);
+    const ir_val back = ir_trunc(c->b, x86_type_of(i->os), ir_address(c->b, c->next));
     if (a->src.kind == X86_RELATIVE) {
         const uint64_t pc = goal(c, i, &a->src);
-        x86_check_goal(c, ir_konst(c->b, T_I64, pc));
+        x86_check_branch(c, IR_NONE, pc);
         x86_push_value(c, i->os, back);
         ir_brcall(c->b, pc, c->next);
     } else {

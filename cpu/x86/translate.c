@@ -46,7 +46,7 @@ X86_CALL(check_pc, IR_CALL_RAISES);
 
 void x86_tail(struct x86_block *c, const struct ir_call *row, ir_val y, ir_val z, uint32_t aux)
 {
-    ir_tail(c->b, row, ir_konst(c->b, T_I64, c->next), y, z, aux);
+    ir_tail(c->b, row, ir_address(c->b, c->next), y, z, aux);
 }
 
 static uint64_t do_raise_tail(struct vcpu *v, uint64_t x, uint64_t error, uint64_t z, uint32_t aux)
@@ -93,6 +93,18 @@ uint64_t x86_pc(const struct x86_block *c, uint64_t pc, unsigned bytes)
     return pc & mask64(8 * bytes);
 }
 
+/* The block may have another instruction at pc, behind this one. */
+static bool has_room(const struct x86_block *c, uint64_t pc)
+{
+    const struct ir_builder *b = c->b;
+    return pc > c->pc && pc - b->pc < b->code_bytes && !ir_full(b) &&
+           b->guest_insns < b->max_guest_insns && !c->shadow;
+}
+
+/* A jump of so many bytes is followed: a write to what is jumped over drops the block, too. */
+#define FOLLOW_AT_MOST 1024
+
+/* PCs must lie within the segment. */
 static bool has_limit(const struct x86_block *c)
 {
     return c->mode != 8 && (c->key >> (X86_KEY_LIMIT_SHIFT + X86_CS) & 1);
@@ -122,13 +134,19 @@ void x86_check_goal(struct x86_block *c, ir_val pc)
 
 void x86_check_branch(struct x86_block *c, ir_val condition, uint64_t pc)
 {
-    check_pc(c, condition, ir_konst(c->b, T_I64, pc));
+    if (has_limit(c)) {
+        check_pc(c, condition, ir_konst(c->b, T_I64, pc));
+    }
 }
 
 void x86_branch_to(struct x86_block *c, uint64_t pc)
 {
-    x86_check_goal(c, ir_konst(c->b, T_I64, pc));
-    ir_br(c->b, pc);
+    x86_check_branch(c, IR_NONE, pc);
+    if (c->b->follows && has_room(c, pc) && pc - c->pc <= FOLLOW_AT_MOST) {
+        c->jump = pc;
+    } else {
+        ir_br(c->b, pc);
+    }
 }
 
 void x86_branch_checked(struct x86_block *c, ir_val condition, uint64_t pc)
@@ -136,7 +154,7 @@ void x86_branch_checked(struct x86_block *c, ir_val condition, uint64_t pc)
     struct ir_builder *b = c->b;
     ir_brcond(b, condition, pc);
     if (!b->ended) {
-        if (pc > c->pc && b->branches_left) {
+        if (pc > c->pc && b->branches_left) { /* one back is a loop's, which is left seldom */
             b->branches_left--;
         } else {
             x86_end_block(c);
@@ -186,7 +204,7 @@ static bool translate_insn(struct x86_block *c)
         c->next &= 0xffffffff;
     }
     b->guest_bytes = at + (i.bytes ? i.bytes : 1);
-    x86_check_goal(c, ir_konst(b, T_I64, c->next - 1)); /* its last byte */
+    x86_check_branch(c, IR_NONE, c->next - 1); /* its last byte */
     const enum x86_status status = x86_translate(c, c->mode, b->code + at, n, &i);
     if (status == X86_UNDEFINED || status == X86_SHORT) {
         x86_undefined(c);
@@ -207,12 +225,14 @@ void x86_translate_block(struct vcpu *v, struct ir_builder *b)
                           .pc = b->pc};
     c.stack = c.mode == 8 ? 8 : key & X86_KEY_BIG_STACK ? 4 : 2;
     c.shadow = b->local & X86_LOCAL_SHADOW;
-    b->movable = false;
+    /* Elsewhere PCs have fewer bits, and would wrap at another place. */
+    b->movable = b->movable && c.mode == 8 && !b->aux;
     b->after = (uint32_t)(b->aux >> 32);
     while (translate_insn(&c)) {
         const bool over = c.next < c.pc || c.shadow || ir_full(b) ||
                           b->guest_insns >= b->max_guest_insns;
-        c.pc = c.next;
+        c.pc = c.jump ? c.jump : c.next;
+        c.jump = 0;
         if (!b->ended && over) {
             ir_br(b, c.pc);
         }

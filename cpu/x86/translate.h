@@ -17,6 +17,7 @@ struct x86_block {
     unsigned cpl;
     bool shadow; /* the block is an instruction that no interrupt comes before */
     uint64_t pc, next;
+    uint64_t jump; /* the block goes on there, within the page; 0: at next */
 };
 
 static inline ir_type x86_type_of(unsigned bytes)

@@ -94,6 +94,7 @@ static const struct engine engines[] = {
     {"kept nothing", {0}, 0, true},      {"interpreter", {.interpreter = true}, 0, false},
     {"v2", {.host_level = 2}, 2, false}, {"v3", {.host_level = 3}, 3, false},
     {"v4", {.host_level = 4}, 4, false}, {"unfolded", {.no_opt = true}, 0, false},
+    {"movable", {.movable = ACCEL_MOVABLE_ALWAYS}, 0, false},
 };
 
 static struct x86_batch batch;
@@ -197,4 +198,9 @@ TEST(code_for_v4_does_what_the_host_does)
 TEST(unfolded_code_does_what_the_host_does)
 {
     run_engine(5);
+}
+
+TEST(movable_code_does_what_the_host_does)
+{
+    run_engine(6);
 }
