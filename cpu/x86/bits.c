@@ -2,7 +2,7 @@
 /*
  * Bits, and numbers of them. Intel SDM, volume 2: BEXTR, BLSI, BLSMSK, BLSR, BSF, BSR, BSWAP, BT,
  * BTC, BTR, BTS, BZHI, CRC32, LZCNT, MOVBE, PDEP, PEXT, POPCNT, TZCNT. What is undefined there
- * stays as it is.
+ * stays as it is, or (LZCNT, TZCNT) is cleared.
  */
 #include "cpu/x86/translate.h"
 
@@ -132,7 +132,8 @@ void x86_bsr(struct x86_block *c, const struct x86_instr *i, const struct x86_bs
 static void count(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *dst,
                   ir_val x, ir_val n)
 {
-    const ir_val f = x86_flags_set(c, x86_flags(c), X86_PACK_CF, is_zero(c, x));
+    const ir_val none = ir_flags_from(c->b, ir_konst(c->b, T_I32, 0));
+    const ir_val f = x86_flags_set(c, none, X86_PACK_CF, is_zero(c, x));
     x86_write(c, i, dst, n);
     x86_put_flags(c, x86_flags_set(c, f, X86_PACK_ZF, is_zero(c, n)));
 }

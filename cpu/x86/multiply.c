@@ -29,9 +29,12 @@ static struct product multiply(struct x86_block *c, unsigned bytes, ir_val x, ir
     return p;
 }
 
+/* The other flags, which are undefined, are cleared: nothing of those before is needed. */
 static void put_over(struct x86_block *c, ir_val over)
 {
-    x86_put_flags(c, x86_flags_set(c, x86_flags(c), X86_PACK_CF | X86_PACK_OF, over));
+    const ir_val both = ir_konst(c->b, T_I32, X86_PACK_CF | X86_PACK_OF);
+    const ir_val none = ir_konst(c->b, T_I32, 0);
+    x86_put_flags(c, ir_flags_from(c->b, ir_select(c->b, over, both, none)));
 }
 
 static void write_high(struct x86_block *c, unsigned bytes, ir_val v)
