@@ -204,14 +204,14 @@ ir_val ir_fcmp(struct ir_builder *b, unsigned relations, ir_val x, ir_val y, uns
                                        .imm = fp});
 }
 
-ir_val ir_flags_fcmp(struct ir_builder *b, ir_val x, ir_val y, bool signalling, unsigned fp)
+ir_val ir_flags_fcmp(struct ir_builder *b, ir_val x, ir_val y, unsigned aux, unsigned fp)
 {
     return ir_emit(b, (struct ir_insn){.op = IR_flags_fcmp,
                                        .type = T_FLAGS,
                                        .src = ir_type_of(b, x),
                                        .a = (uint16_t)x,
                                        .b = (uint16_t)y,
-                                       .aux = signalling,
+                                       .aux = aux,
                                        .imm = fp});
 }
 

@@ -223,17 +223,18 @@ EVALUATOR(eval_vfcmp)
 
 EVALUATOR(eval_flags_fcmp)
 {
+    const bool zpc = e->in->aux & IR_FLAGS_FCMP_ZPC;
     unsigned flags = 0;
 
-    switch (relation(e, e->in->src, a->u64[0], b->u64[0], e->in->aux & 1)) {
+    switch (relation(e, e->in->src, a->u64[0], b->u64[0], e->in->aux & IR_FLAGS_FCMP_SIGNALLING)) {
     case IR_FLT:
-        flags = IR_FLAG_N | IR_FLAG_C;
+        flags = zpc ? IR_FLAG_C : IR_FLAG_N | IR_FLAG_C;
         break;
     case IR_FEQ:
         flags = IR_FLAG_Z;
         break;
     case IR_FUN:
-        flags = IR_FLAG_V;
+        flags = zpc ? IR_FLAG_Z | IR_FLAG_P | IR_FLAG_C : IR_FLAG_V;
         break;
     default:
         break;

@@ -428,12 +428,35 @@ static unsigned relations(enum ir_cond c)
     return set;
 }
 
+/* Of flags as x86's comparisons leave them, where N and V are 0: a back end asks for them. */
+static ir_val test_zpc(struct ir_builder *b, enum ir_cond c, ir_val flags)
+{
+    switch (c) {
+    case IR_VS:
+    case IR_MI:
+    case IR_SLT:
+        return boolean(b, false);
+    case IR_VC:
+    case IR_PL:
+    case IR_SGE:
+        return boolean(b, true);
+    case IR_SLE:
+    case IR_SGT:
+        return ir_flags_test(b, c == IR_SLE ? IR_EQ : IR_NE, flags);
+    default:
+        return IR_NONE;
+    }
+}
+
 /* The comparison again, for its relation: raises what it raised, so not past a reset of the flags.
  */
 static ir_val test_fcmp(struct ir_builder *b, enum ir_cond c, ir_val flags)
 {
     const struct ir_insn *f = fold_def(b, flags);
 
+    if (f->aux & IR_FLAGS_FCMP_ZPC) {
+        return test_zpc(b, c, flags);
+    }
     if (flags <= b->fp_mark || c == IR_PE || c == IR_PO) {
         return IR_NONE;
     }

@@ -94,9 +94,12 @@ enum flags_recipe_bits {
     RECIPE_SUB,
     RECIPE_ADD,
     RECIPE_AND,
-    RECIPE_KIND = 3,
-    RECIPE_64 = 4,
-    RECIPE_CMC = 8
+    RECIPE_SHL, /* by a constant that is not 0, the second operand */
+    RECIPE_SHR,
+    RECIPE_SAR,
+    RECIPE_KIND = 7,
+    RECIPE_CMC = 8,
+    RECIPE_WIDTH_SHIFT = 4 /* 2 bits: log2 of the operands' bytes */
 };
 #define MAP_CONST_ENTRIES 3u
 #define MAP_FLAGS_ENTRIES 7u

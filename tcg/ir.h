@@ -58,6 +58,8 @@ enum ir_relation {
     IR_FUN = 8
 };
 #define IR_FCMP_SIGNALLING 16
+#define IR_FLAGS_FCMP_SIGNALLING 1
+#define IR_FLAGS_FCMP_ZPC 2 /* x86's encoding */
 
 /* The constants of the floating-point environment, in imm of floating-point ops. */
 enum {
@@ -489,7 +491,8 @@ static inline ir_val ir_fma(struct ir_builder *b, ir_type t, ir_val x, ir_val y,
                                        .imm = fp});
 }
 ir_val ir_fcmp(struct ir_builder *b, unsigned relations, ir_val x, ir_val y, unsigned fp);
-ir_val ir_flags_fcmp(struct ir_builder *b, ir_val x, ir_val y, bool signalling, unsigned fp);
+/* aux: IR_FLAGS_FCMP_ bits */
+ir_val ir_flags_fcmp(struct ir_builder *b, ir_val x, ir_val y, unsigned aux, unsigned fp);
 ir_val ir_fcvt(struct ir_builder *b, ir_type to, ir_val x, unsigned fp);
 ir_val ir_ftoi(struct ir_builder *b, ir_type to, ir_val x, unsigned aux, unsigned fp);
 ir_val ir_itof(struct ir_builder *b, ir_type to, ir_val x, unsigned aux, unsigned fp);

@@ -161,7 +161,8 @@ OP(rcl, TRI, PURE, NOEVAL) /* the rotated value; c is a FLAGS value */
 OP(rcr, TRI, PURE, NOEVAL)
 OP(flags_with, BINI, PURE, NOEVAL)   /* a with the bits in aux of b */
 OP(flags_cmc, UN, PURE, NOEVAL)      /* complements C */
-/* Arm's encoding with C complemented: lt N C; eq Z; gt none; unordered V; aux 1: signalling */
+/* Arm's encoding with C complemented: lt N C; eq Z; gt none; unordered V; aux bit 0: signalling;
+ * bit 1: x86's encoding: lt C; eq Z; gt none; unordered Z, P and C */
 OP(flags_fcmp, BINI, STICKY | SOURCE, NOEVAL)
 OP(flags_from, UN, PURE | SOURCE, NOEVAL)     /* from the low 16 bits of an I32 in the layout above */
 OP(flags_bits, UN, PURE | SOURCE, NOEVAL)     /* to an I32; bits without a meaning are 0 */

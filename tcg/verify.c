@@ -244,7 +244,7 @@ static bool verify_flags(struct verifier *c)
                operand_is(c, in->c, T_FLAGS);
     case IR_flags_fcmp:
         return check(c, is_fp(in->src), "operands are not floating point") &&
-               operands_are(c, in->src) && check(c, in->aux <= 1, "aux is 0 or 1");
+               operands_are(c, in->src) && check(c, in->aux <= 3, "aux has two bits");
     case IR_flags_with:
         return check(c, (in->aux & ~(uint32_t)IR_FLAGS_ALL) == 0, "not bits of flags") &&
                operands_are(c, T_FLAGS);

@@ -202,19 +202,13 @@ X86_BY(compare_scalar, cmpsd, T_F64)
 static void compare_flags(struct x86_block *c, const struct x86_instr *i, ir_type t,
                           bool signalling)
 {
-    struct ir_builder *b = c->b;
-    const unsigned more = signalling ? IR_FCMP_SIGNALLING : 0;
     if (x86_sse_begin(c, i)) {
         const ir_val y = x86_scalar(c, i, &i->op[1], t), x = x86_scalar(c, i, &i->op[0], t);
         x86_fp_begin(c);
-        const ir_val un = ir_fcmp(b, IR_FUN | more, x, y, x86_fp(c));
-        const ir_val below = ir_fcmp(b, IR_FLT | IR_FUN | more, x, y, x86_fp(c));
-        const ir_val equal = ir_fcmp(b, IR_FEQ | IR_FUN | more, x, y, x86_fp(c));
+        const ir_val f = ir_flags_fcmp(
+            c->b, x, y, IR_FLAGS_FCMP_ZPC | (signalling ? IR_FLAGS_FCMP_SIGNALLING : 0), x86_fp(c));
         x86_fp_end(c);
-        const ir_val none = ir_flags_from(b, ir_konst(b, T_I32, 0));
-        const ir_val f = x86_flags_set(c, none, X86_PACK_PF, un);
-        x86_put_flags(
-            c, x86_flags_set(c, x86_flags_set(c, f, X86_PACK_CF, below), X86_PACK_ZF, equal));
+        x86_put_flags(c, f);
     }
 }
 X86_BY(compare_flags, ucomiss, T_F32, false)

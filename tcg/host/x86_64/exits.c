@@ -336,15 +336,42 @@ static void store_host_flags(struct compiler *c, unsigned row, bool complemented
     emit_rm(as, OPC(PP_66, 0, 0x89), RAX, row_place(c->h, row));
 }
 
+/* Those of a shift by a constant: the host leaves V undefined where more than one bit moves. */
+static void make_shift_flags(struct compiler *c, const struct map_entry *m, ir_type type)
+{
+    static const uint8_t ops[] = {SHIFT_SHL, SHIFT_SHR, SHIFT_SAR};
+    struct assembler *as = &c->as;
+    uint64_t n;
+
+    memcpy(&n, &m[5], sizeof(n));
+    n &= type == T_I64 ? 63 : 31;
+    load_place(c, RAX, &m[1]);
+    emit_x(as, flags_sized(0xc1, type), ops[(m->where & RECIPE_KIND) - RECIPE_SHL],
+           reg_operand(RAX), 1, n);
+    if (n == 1) {
+        store_host_flags(c, m->row, false);
+        return;
+    }
+    x_byte(as, 0x9f);                              /* lahf */
+    emit_bytes(as, (const uint8_t[]){0xb0, 0}, 2); /* mov al, 0 */
+    emit_rm(as, OPC(PP_66, 0, 0x89), RAX, row_place(c->h, m->row));
+}
+
 static void make_flags(struct compiler *c, const struct map_entry *m)
 {
     static const uint8_t ops[] = {
         [RECIPE_SUB] = ALU_CMP, [RECIPE_ADD] = ALU_ADD, [RECIPE_AND] = ALU_AND};
+    static const ir_type types[] = {T_I8, T_I16, T_I32, T_I64};
     const unsigned kind = m->where & RECIPE_KIND;
+    const ir_type type = types[m->where >> RECIPE_WIDTH_SHIFT & 3];
 
+    if (kind >= RECIPE_SHL) {
+        make_shift_flags(c, m, type);
+        return;
+    }
     load_place(c, RAX, &m[1]);
     load_place(c, RCX, &m[4]);
-    x_alu(&c->as, ops[kind], m->where & RECIPE_64, RAX, RCX);
+    emit_rr(&c->as, flags_sized(ops[kind] << 3 | 3, type), RAX, RCX);
     store_host_flags(c, m->row, m->where & RECIPE_CMC);
 }
 

@@ -191,13 +191,15 @@ static void *spilled(struct vcpu *v, unsigned slot)
 static void make_flags(struct host *h, struct vcpu *v, const struct map_entry *m)
 {
     static const uint8_t ops[] = {
-        [RECIPE_SUB] = IR_flags_sub, [RECIPE_ADD] = IR_flags_add, [RECIPE_AND] = IR_flags_logic};
+        [RECIPE_SUB] = IR_flags_sub, [RECIPE_ADD] = IR_flags_add, [RECIPE_AND] = IR_flags_logic,
+        [RECIPE_SHL] = IR_flags_shl, [RECIPE_SHR] = IR_flags_shr, [RECIPE_SAR] = IR_flags_sar};
+    static const ir_type types[] = {T_I8, T_I16, T_I32, T_I64};
     const unsigned kind = m->where & RECIPE_KIND;
-    const uint64_t width = m->where & RECIPE_64 ? UINT64_MAX : UINT32_MAX;
+    const ir_type type = types[m->where >> RECIPE_WIDTH_SHIFT & 3];
+    const uint64_t width = mask64(ir_type_bits(type));
     union ir_vec x = {.u64 = {recipe_operand(h, v, &m[1]) & width}},
                  y = {.u64 = {recipe_operand(h, v, &m[4]) & width}}, d;
-    struct ir_insn in = {
-        .op = ops[kind], .type = T_FLAGS, .src = m->where & RECIPE_64 ? T_I64 : T_I32};
+    struct ir_insn in = {.op = ops[kind], .type = T_FLAGS, .src = type};
 
     if (kind == RECIPE_AND) {
         x.u64[0] &= y.u64[0];

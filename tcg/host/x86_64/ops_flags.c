@@ -30,12 +30,40 @@ bool flags_need(const struct compiler *c, uint32_t v)
 static bool same_pending(const struct pending *x, const struct pending *y)
 {
     return x->kind == y->kind && x->a == y->a && x->b == y->b && x->c == y->c &&
-           x->type == y->type && x->mask == y->mask;
+           x->type == y->type && x->mask == y->mask && x->signalling == y->signalling;
 }
 
 static struct pending request(enum pending_kind kind, ir_type t, uint16_t a, uint16_t b)
 {
     return (struct pending){.kind = (uint8_t)kind, .type = t, .a = a, .b = b};
+}
+
+/* Whether an op from v to here is one that `of` says. */
+static bool any_between(const struct compiler *c, uint16_t v, bool (*of)(const struct ir_insn *in))
+{
+    for (uint32_t i = v + 1u; i < c->i; i++) {
+        if (of(&c->insns[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A function may read or clear the cumulative flags, and an exception leaves with those that were
+ * raised before it. */
+static bool observes_flags(const struct ir_insn *in)
+{
+    return in->op == IR_call || ir_ops[in->op].effects & IR_MAY_EXIT;
+}
+
+/* A comparison whose flags are as the host's instruction leaves them, and may be made here. */
+static bool is_host_comparison(const struct compiler *c, uint16_t v)
+{
+    const struct ir_insn *in = &c->insns[v];
+
+    return in->op == IR_flags_fcmp && in->aux & IR_FLAGS_FCMP_ZPC &&
+           (in->src == T_F64 || in->src == T_F32) && !fp_is_special(c, in) &&
+           !any_between(c, v, observes_flags);
 }
 
 /* What produces the flags value f, and whether the carry is complemented. */
@@ -65,8 +93,26 @@ static struct pending producer(const struct compiler *c, ir_val f, bool *cmc)
         return p;
     }
     default:
-        return request(FLAGS_PACKED, T_FLAGS, v, 0);
+        break;
     }
+    struct pending p = request(FLAGS_PACKED, T_FLAGS, v, 0);
+    if (is_host_comparison(c, v)) {
+        p = request(FLAGS_FCMP, in->src, value(c, in->a), value(c, in->b));
+        p.signalling = in->aux & IR_FLAGS_FCMP_SIGNALLING;
+    }
+    return p;
+}
+
+/* f, which is asked for, need not be made where it stands: unless the block can be left before it
+ * is made, by when its flags must have been raised. */
+static void fuse_comparison(struct compiler *c, ir_val f)
+{
+    uint16_t v = value(c, f);
+
+    while (c->insns[v].op == IR_flags_cmc) {
+        v = value(c, c->insns[v].a);
+    }
+    c->fused[v] = !any_between(c, v, is_site);
 }
 
 /* As producer, but the flags of a conjunction are a test of its operands. */
@@ -83,19 +129,37 @@ static struct pending plain_producer(const struct compiler *c, ir_val f, bool *c
     return p;
 }
 
+/* Flags of a shift by a constant: the flags before do not matter. */
+static bool shift_recipe(const struct compiler *c, ir_val f, struct flags_recipe *r)
+{
+    static const uint8_t kinds[] = {RECIPE_SHL, RECIPE_SHR, RECIPE_SAR};
+    const struct ir_insn *in = &c->insns[value(c, f)];
+    uint64_t k;
+
+    if (in->op < IR_flags_shl || in->op > IR_flags_sar || ir_type_bits(in->src) < 32 ||
+        !constant(c, in->b, &k) || (k & (in->src == T_I64 ? 63 : 31)) == 0) {
+        return false;
+    }
+    r->what = (uint16_t)(kinds[in->op - IR_flags_shl] | (log2_floor(ir_type_bits(in->src)) - 3)
+                                                            << RECIPE_WIDTH_SHIFT);
+    r->operand[0] = value(c, in->a);
+    r->operand[1] = value(c, in->b);
+    return true;
+}
+
 bool flags_recipe(const struct compiler *c, ir_val f, struct flags_recipe *r)
 {
     bool cmc;
     const struct pending p = plain_producer(c, f, &cmc);
 
-    if ((p.type != T_I32 && p.type != T_I64) ||
-        (p.kind != FLAGS_SUB && p.kind != FLAGS_ADD && p.kind != FLAGS_TEST)) {
-        return false;
+    if (p.kind != FLAGS_SUB && p.kind != FLAGS_ADD && p.kind != FLAGS_TEST) {
+        return shift_recipe(c, f, r);
     }
     r->what = (uint16_t)((p.kind == FLAGS_SUB   ? RECIPE_SUB
                           : p.kind == FLAGS_ADD ? RECIPE_ADD
                                                 : RECIPE_AND) |
-                         (p.type == T_I64 ? RECIPE_64 : 0) | (cmc ? RECIPE_CMC : 0));
+                         (log2_floor(ir_type_bits(p.type)) - 3) << RECIPE_WIDTH_SHIFT |
+                         (cmc ? RECIPE_CMC : 0));
     r->operand[0] = p.a;
     r->operand[1] = p.b;
     return true;
@@ -148,25 +212,10 @@ static unsigned condition_of_flags(struct compiler *c, unsigned cond, ir_val f)
         p = request(FLAGS_PACKED, T_FLAGS, value(c, f), 0);
     }
     ask(c, p, pair == 2 || pair == 4);
-    return cond;
-}
-
-/* Whether an op from v to here is one that `of` says. */
-static bool any_between(const struct compiler *c, uint16_t v, bool (*of)(const struct ir_insn *in))
-{
-    for (uint32_t i = v + 1u; i < c->i; i++) {
-        if (of(&c->insns[i])) {
-            return true;
-        }
+    if (p.kind == FLAGS_FCMP) {
+        fuse_comparison(c, f);
     }
-    return false;
-}
-
-/* A function may read or clear the cumulative flags, and an exception leaves with those that were
- * raised before it. */
-static bool observes_flags(const struct ir_insn *in)
-{
-    return in->op == IR_call || ir_ops[in->op].effects & IR_MAY_EXIT;
+    return cond;
 }
 
 static unsigned condition_of_fcmp(struct compiler *c, uint16_t v)
@@ -518,6 +567,9 @@ void put_flags(struct compiler *c, ir_val f, struct operand place)
         flush_flags(c);
     }
     c->pending = p;
+    if (p.kind == FLAGS_FCMP) {
+        fuse_comparison(c, f);
+    }
     emit_rm(&c->as, OPC(PP_66, 0, 0x89), RAX, place);
     x_setcc(&c->as, CC_O, RAX);
     x_byte(&c->as, 0x9f);
@@ -526,13 +578,27 @@ void put_flags(struct compiler *c, ir_val f, struct operand place)
     }
 }
 
+static void emit_comparison(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned ra = use(c, in->a, 0), rb = use(c, in->b, 0);
+    const bool signalling = in->aux & IR_FLAGS_FCMP_SIGNALLING;
+
+    emit_rr(&c->as, OPC(in->src == T_F64 ? PP_66 : PP_NONE, 1, signalling ? 0x2f : 0x2e), ra, rb);
+}
+
 /* A FLAGS value that something wants in a register. */
 void emit_flags(struct compiler *c, const struct ir_insn *in)
 {
+    const bool native = in->op == IR_flags_fcmp && (in->src == T_F64 || in->src == T_F32) &&
+                        !fp_is_special(c, in);
     bool cmc;
     uint32_t k;
-    const unsigned dst = def(c);
 
+    if (native && !wanted(c)) { /* for what it raises */
+        emit_comparison(c, in);
+        return;
+    }
+    const unsigned dst = def(c);
     if (flags_constant(c, c->i, &k)) {
         x_mov_imm(&c->as, dst, k);
         return;
@@ -544,15 +610,18 @@ void emit_flags(struct compiler *c, const struct ir_insn *in)
     }
     if (in->op == IR_flags_fcmp) {
         /* lt: S and C; eq: Z; unordered: V; greater: nothing */
-        const bool f64 = in->src == T_F64;
-        if ((in->src != T_F64 && in->src != T_F32) || fp_is_special(c, in)) {
+        if (!native) {
             c->reg[c->i] = (int8_t)dst;
             c->owner[0][dst] = (uint16_t)c->i;
             fallback(c, in);
             return;
         }
-        const unsigned ra = use(c, in->a, 0), rb = use(c, in->b, 0);
         struct assembler *as = &c->as;
+        if (in->aux & IR_FLAGS_FCMP_ZPC) {
+            pack(c, dst, false);
+            emit_comparison(c, in);
+            return;
+        }
         /* C alone is lt or unordered; Z alone eq or unordered; P says unordered. */
         x_mov(as, false, dst, RAX);
         const uint32_t done = as->hot;
@@ -563,7 +632,7 @@ void emit_flags(struct compiler *c, const struct ir_insn *in)
         x_mov_imm(as, RAX, 0);
         x_mov_imm(as, RDX, 0x4000);
         x_mov_imm(as, RCX, 0x8100);
-        emit_rr(as, OPC(f64 ? PP_66 : PP_NONE, 1, in->aux & 1 ? 0x2f : 0x2e), ra, rb);
+        emit_comparison(c, in);
         return;
     }
     /* Not produced here at once: the instruction that gives the result may do it. */
@@ -629,8 +698,8 @@ void flags_claim_operands(struct compiler *c, ir_val f, uint32_t exclude)
     }
     int32_t imm;
     use(c, p.a, exclude);
-    if (!(imm32(c, p.b, p.type, &imm) && ir_type_bits(p.type) >= 32 && p.kind != FLAGS_ADC &&
-          p.kind != FLAGS_SBB)) {
+    if (p.kind == FLAGS_FCMP || !(imm32(c, p.b, p.type, &imm) && ir_type_bits(p.type) >= 32 &&
+                                  p.kind != FLAGS_ADC && p.kind != FLAGS_SBB)) {
         use(c, p.b, exclude);
     }
     if (p.kind == FLAGS_ADC || p.kind == FLAGS_SBB) {
