@@ -162,6 +162,7 @@ struct compiler {
     /* Of what is in vector registers, by upper.c. */
     uint8_t width[MAX_VALUES]; /* bits that may be other than 0 */
     bool cleared[MAX_VALUES];  /* the op clears what is above its scalar */
+    bool whole[MAX_VALUES];    /* what is above its scalar belongs to the value */
 };
 
 /* Vector constants at the bottom of the cache. */

@@ -5,7 +5,8 @@
  * was loaded, and what an operation made of an operand that has nothing above itself (the host
  * passes on what is above the first one). Zero extension of such a value is the value. Arithmetic
  * whose result would need it has it done at its end (upper_cleared), so that one register serves
- * the scalar and the vector.
+ * the scalar and the vector. Where a scalar replaces the lowest lane of the vector that its first
+ * operand was taken from, as SSE's instructions do, its register is that vector already.
  *
  * For scalars these are facts about the emitters' code, for vectors about the ops' meaning.
  */
@@ -159,21 +160,47 @@ static unsigned vector_width(const struct compiler *c, const struct ir_insn *in)
     }
 }
 
+/* What is above op v's scalar in its register is what is above its first operand in that one's. */
+static bool passes_upper(const struct compiler *c, const struct ir_insn *in)
+{
+    return c->h->native_fp && (in->op == IR_fadd || in->op == IR_fsub || in->op == IR_fmul ||
+                               in->op == IR_fdiv || in->op == IR_fmin || in->op == IR_fmax);
+}
+
+/* A vector whose lowest lane is replaced: by a scalar whose register has the rest of it. */
+static void replaced_lane(struct compiler *c, uint32_t i, const struct ir_insn *in)
+{
+    const uint16_t v = c->alias[in->b];
+
+    if (in->aux == 0 && !ir_is_wide(in->type) && v < FIRST_ROW_VALUE && !c->cleared[v] &&
+        passes_upper(c, &c->insns[v]) && class_of(c->insns[v].type) &&
+        !ir_is_vector(c->insns[v].type) &&
+        ir_type_bits(c->insns[v].type) == ir_lane_bits(in->type) &&
+        c->alias[c->insns[v].a] == c->alias[in->a]) {
+        c->whole[v] = true;
+        c->alias[i] = v;
+    }
+}
+
 void upper_track(struct compiler *c, uint32_t i)
 {
     const struct ir_insn *in = &c->insns[i];
 
-    c->cleared[i] = false;
+    c->cleared[i] = c->whole[i] = false;
     c->width[i] = (uint8_t)(ir_is_wide(in->type)     ? 128
                             : ir_is_vector(in->type) ? vector_width(c, in)
                                                      : scalar_width(c, in));
     const bool extends = in->op == IR_vzext && class_of(in->src);
+    if (in->op == IR_vset) {
+        replaced_lane(c, i, in);
+        return;
+    }
     if (!extends && in->op != IR_vlow64) {
         return;
     }
     const unsigned bits = extends ? ir_type_bits(in->src) : 64;
     const uint16_t v = c->alias[in->a];
-    if (c->width[v] > bits && extends && c->insns[v].type == in->src &&
+    if (c->width[v] > bits && extends && c->insns[v].type == in->src && !c->whole[v] &&
         upper_clears(&c->insns[v])) {
         c->cleared[v] = true;
         c->width[v] = (uint8_t)bits;
