@@ -91,9 +91,12 @@ struct engine {
 };
 
 static const struct engine engines[] = {
-    {"kept nothing", {0}, 0, true},      {"interpreter", {.interpreter = true}, 0, false},
-    {"v2", {.host_level = 2}, 2, false}, {"v3", {.host_level = 3}, 3, false},
-    {"v4", {.host_level = 4}, 4, false}, {"unfolded", {.no_opt = true}, 0, false},
+    {"kept nothing", {0}, 0, true},
+    {"interpreter", {.interpreter = true}, 0, false},
+    {"v2", {.host_level = 2}, 2, false},
+    {"v3", {.host_level = 3}, 3, false},
+    {"v4", {.host_level = 4}, 4, false},
+    {"unfolded", {.no_opt = true}, 0, false},
     {"movable", {.movable = ACCEL_MOVABLE_ALWAYS}, 0, false},
 };
 
