@@ -341,6 +341,18 @@ static void begin(struct ir_lowering *l, const struct ir_builder *b)
     memset(l->part, 0, b->count * sizeof(l->part[0]));
 }
 
+bool ir_must_lower(struct ir_lowering *l, const struct ir_builder *b)
+{
+    l->from = b;
+    for (uint32_t v = 1; v < b->count; v++) {
+        const ir_type t = wide_type(l, &b->insns[v]);
+        if (t != T_VOID && !(ir_type_bits(t) <= l->native_bits && l->native(&b->insns[v]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct ir_builder *ir_lower(struct ir_lowering *l, const struct ir_builder *b)
 {
     begin(l, b);

@@ -19,6 +19,8 @@ struct ir_lowering *ir_lowering_create(const struct ir_guest *g, unsigned native
                                        const struct ir_call *probe);
 void ir_lowering_destroy(struct ir_lowering *l); /* or NULL */
 
+/* Whether a block has ops that the host lacks. */
+bool ir_must_lower(struct ir_lowering *l, const struct ir_builder *b);
 /* The block of b without the ops that the host lacks. It lasts until the next call. */
 struct ir_builder *ir_lower(struct ir_lowering *l, const struct ir_builder *b);
 

@@ -321,7 +321,7 @@ bool host_compile(struct compiler *c, struct ir_builder *b, struct block *blk)
     if (!g) {
         return false;
     }
-    if (c->lowering) {
+    if (c->lowering && ir_must_lower(c->lowering, b)) {
         b = ir_lower(c->lowering, b);
     }
     c->b = b;

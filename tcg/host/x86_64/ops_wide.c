@@ -7,6 +7,7 @@
 
 #define VPALIGNR B3A(0x0f)
 #define VINSERTI128 B3A(0x38)
+#define VPBLENDD B3A(0x02)
 #define VEXTRACTI128 B3A(0x39)
 #define VBROADCASTI128 B38(0x5a)
 #define VBROADCASTSD B38(0x19)
@@ -250,7 +251,8 @@ static void emit_wide_parts(struct compiler *c, const struct ir_insn *in)
         emit_v(&c->as, VEXTRACTI128 | OP_L, ra, 0, reg_operand(dst), 1, in->aux);
         break;
     case IR_vwith:
-        wide_imm(c, VINSERTI128, (const unsigned[]){dst, ra, rb}, in->aux);
+        wide_imm(c, in->aux ? VINSERTI128 : VPBLENDD, (const unsigned[]){dst, ra, rb},
+                 in->aux ? in->aux : 15);
         break;
     default: /* vwiden: what VEX.128 writes has zeros above */
         emit_v(&c->as, SSE_MOVAPS, dst, 0, reg_operand(ra), 0, 0);
