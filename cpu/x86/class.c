@@ -11,8 +11,8 @@
 
 #define ROW(n, name_, home_) [n] = {name_, T_I64, offsetof(struct x86_cpu, r[n]), home_}
 
-#define XMM(n, home_)                                                                              \
-    [X86_REG_XMM + (n)] = {"xmm" #n, T_V128, offsetof(struct x86_cpu, xmm[n]), home_}
+#define YMM(n, home_)                                                                              \
+    [X86_REG_YMM + (n)] = {"ymm" #n, T_V256, offsetof(struct x86_cpu, ymm[n]), home_}
 
 static const struct ir_reg rows[X86_REGS] = {
     ROW(X86_RAX, "rax", 0),
@@ -32,24 +32,24 @@ static const struct ir_reg rows[X86_REGS] = {
     ROW(14, "r14", -1),
     ROW(15, "r15", -1),
     [X86_REG_FLAGS] = {"flags", T_FLAGS, offsetof(struct x86_cpu, flags), -1},
-    XMM(0, 0),
-    XMM(1, 1),
-    XMM(2, 2),
-    XMM(3, 3),
-    XMM(4, 4),
-    XMM(5, 5),
-    XMM(6, 6),
-    XMM(7, 7),
-    XMM(8, 8),
-    XMM(9, 9),
-    XMM(10, 10),
-    XMM(11, 11),
-    XMM(12, -1),
-    XMM(13, -1),
-    XMM(14, -1),
-    XMM(15, -1),
+    YMM(0, 0),
+    YMM(1, 1),
+    YMM(2, 2),
+    YMM(3, 3),
+    YMM(4, 4),
+    YMM(5, 5),
+    YMM(6, 6),
+    YMM(7, 7),
+    YMM(8, 8),
+    YMM(9, 9),
+    YMM(10, 10),
+    YMM(11, 11),
+    YMM(12, -1),
+    YMM(13, -1),
+    YMM(14, -1),
+    YMM(15, -1),
 };
-#undef XMM
+#undef YMM
 #undef ROW
 
 static const struct ir_guest ir_guest = {
@@ -58,6 +58,7 @@ static const struct ir_guest ir_guest = {
     .regs = rows,
     .reg_count = X86_REGS,
     .fp_rules = &fp_rules_x86,
+    .vector_bits = 256,
 };
 
 /* ---- state */
@@ -101,9 +102,15 @@ uint64_t x86_code_base(const struct x86_cpu *c)
     return x86_is_long(c) ? 0 : c->seg[X86_CS].base & 0xffffffff;
 }
 
+uint64_t x86_code_aux(const struct x86_cpu *c)
+{
+    const uint64_t upper = c->upper_used && x86_cpl(c) == 3 ? X86_LOCAL_UPPER : 0;
+    return x86_code_base(c) << 32 | upper;
+}
+
 uint64_t x86_go(struct x86_cpu *c, uint64_t pc)
 {
-    vcpu_env(&c->vcpu)->aux = x86_code_base(c) << 32;
+    vcpu_env(&c->vcpu)->aux = x86_code_aux(c);
     return pc;
 }
 
@@ -163,6 +170,13 @@ static uint64_t sse_key(const struct x86_cpu *c)
            ((c->mxcsr & X86_MXCSR_MASKS) != X86_MXCSR_MASKS ? X86_KEY_XM : 0);
 }
 
+/* Volume 2, 2.8: AVX is there in protected mode, where the system saves its state. */
+static bool has_avx(const struct x86_cpu *c)
+{
+    return (c->cr4 & X86_CR4_OSXSAVE) && (c->xcr0 & 6) == 6 && (c->cr0 & X86_CR0_PE) &&
+           !(c->rflags & X86_VM);
+}
+
 static uint64_t mode_key(struct vcpu *v)
 {
     const struct x86_cpu *c = x86_cpu(v);
@@ -188,6 +202,7 @@ static uint64_t mode_key(struct vcpu *v)
     key |= c->cr4 & X86_CR4_OSXSAVE ? X86_KEY_XSAVE : 0;
     key |= c->cr4 & X86_CR4_FSGSBASE ? X86_KEY_FSGSBASE : 0;
     key |= c->cr4 & X86_CR4_UMIP ? X86_KEY_UMIP : 0;
+    key |= has_avx(c) ? X86_KEY_AVX : 0;
     key |= sse_key(c);
     /* What 64-bit code does not look at is no part of its mode. */
     return bytes == 8 ? key & ~(uint64_t)X86_KEY_BIG_STACK : key | segments_key(c);
@@ -286,7 +301,7 @@ void x86_reset(struct vcpu *v)
     c->fpu.used = 0xff;
     x86_set_mxcsr(c, X86_MXCSR_INITIAL);
     c->rip = 0xfff0;
-    c->aux = x86_code_base(c) << 32;
+    c->aux = x86_code_aux(c);
     v->hot.excl_addr = UINT64_MAX;
     tcg_context_changed(v);
 }
@@ -324,7 +339,7 @@ void x86_boot(struct vcpu *v, uint64_t entry, uint64_t arg)
         c->r[X86_RSI] = arg;
         break;
     }
-    c->aux = x86_code_base(c) << 32;
+    c->aux = x86_code_aux(c);
     tcg_context_changed(v);
 }
 

@@ -21,11 +21,11 @@ enum {
     X86_RDI
 };
 
-/* Rows of the translator: general registers by their numbers, the status flags, XMM registers. */
+/* Rows of the translator: general registers by their numbers, the status flags, YMM registers. */
 enum {
     X86_REG_FLAGS = 16,
-    X86_REG_XMM, /* the first of 16 */
-    X86_REGS = X86_REG_XMM + 16
+    X86_REG_YMM, /* the first of 16 */
+    X86_REGS = X86_REG_YMM + 16
 };
 
 /* Segment registers by their numbers. */
@@ -153,6 +153,12 @@ struct x86_fpu {
     uint64_t ip, dp;
 };
 
+/* The lower half is XMM. */
+union x86_ymm {
+    union ir_v128 half[2];
+    uint8_t u8[32];
+};
+
 struct x86_model;
 
 struct x86_cpu {
@@ -162,7 +168,8 @@ struct x86_cpu {
     uint32_t rflags;    /* IF, TF, IOPL, NT, RF, VM, AC, VIF, VIP, ID */
     uint64_t direction; /* of string instructions: 1, or all ones if DF is set */
     uint64_t rip, aux;
-    union ir_v128 xmm[16], ymm_high[16];
+    union x86_ymm ymm[16];
+    uint8_t upper_used; /* 0: the upper halves of all YMM registers are 0 */
     struct x86_fpu fpu;
     uint32_t mxcsr; /* flags do not count: x86_mxcsr() */
     struct x86_segment seg[X86_SEGMENTS], ldt, tr;
@@ -229,9 +236,13 @@ static inline struct x86_cpu *x86_cpu(struct vcpu *v)
 #define X86_KEY_XSAVE (UINT64_C(1) << 31) /* CR4.OSXSAVE */
 #define X86_KEY_FSGSBASE (UINT64_C(1) << 32)
 #define X86_KEY_UMIP (UINT64_C(1) << 33)
+#define X86_KEY_AVX (UINT64_C(1) << 34) /* of CR4 and XCR0 */
 
-/* Bit of an instruction's `local` (struct ir_builder). */
+/* Bits of an instruction's `local` (struct ir_builder). */
 #define X86_LOCAL_SHADOW 1u /* behind STI or a load of SS: no interrupt comes before it is done */
+/* In code of level 3: upper halves of YMM registers may be used, which legacy SSE code must keep.
+ * Other code never knows. */
+#define X86_LOCAL_UPPER 2u
 
 /* MMU indices. */
 enum {
@@ -270,6 +281,8 @@ unsigned x86_code_bytes(const struct x86_cpu *c); /* 2, 4, 8: the code that runs
 unsigned x86_stack_bytes(const struct x86_cpu *c);
 /* Of CS where code is not 64-bit: what PCs count from. */
 uint64_t x86_code_base(const struct x86_cpu *c);
+/* What code that begins now is translated for, beside its mode (struct ir_builder). */
+uint64_t x86_code_aux(const struct x86_cpu *c);
 /* From a run-time function of op tail: goes on at pc, with the state as it is. */
 uint64_t x86_go(struct x86_cpu *c, uint64_t pc);
 

@@ -336,7 +336,7 @@ static void deliver_all(struct delivery d)
         }
     }
     tcg_mode_changed(&c->vcpu);
-    c->aux = x86_code_base(c) << 32;
+    c->aux = x86_code_aux(c);
 }
 
 void x86_take_exception(struct vcpu *v)

@@ -10,24 +10,27 @@
 static void aes(struct x86_block *c, const struct x86_instr *i, enum ir_op op, enum ir_op mix)
 {
     if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_vector(c, i, &i->op[0]), key = x86_vector(c, i, &i->op[1]);
+        const ir_val x = x86_vector(c, i, x86_first(i)), key = x86_vector(c, i, x86_second(i));
         ir_val r = ir_v1(c->b, op, T_I8X16, x, 0);
         r = mix == IR_OP_COUNT ? r : ir_v1(c->b, mix, T_I8X16, r, 0);
         x86_put_vector(c, &i->op[0], x86_v2(c, IR_xor, T_V128, r, key));
     }
 }
 
-X86_BY(aes, aesenc, IR_aes_enc, IR_aes_mc)
-X86_BY(aes, aesenclast, IR_aes_enc, IR_OP_COUNT)
-X86_BY(aes, aesdec, IR_aes_dec, IR_aes_imc)
-X86_BY(aes, aesdeclast, IR_aes_dec, IR_OP_COUNT)
+X86_BOTH(aes, aesenc, IR_aes_enc, IR_aes_mc)
+X86_BOTH(aes, aesenclast, IR_aes_enc, IR_OP_COUNT)
+X86_BOTH(aes, aesdec, IR_aes_dec, IR_aes_imc)
+X86_BOTH(aes, aesdeclast, IR_aes_dec, IR_OP_COUNT)
 
-void x86_aesimc(struct x86_block *c, const struct x86_instr *i, const struct x86_aesimc *a)
+static void aes_columns(struct x86_block *c, const struct x86_instr *i)
 {
     if (x86_sse_begin(c, i)) {
-        x86_put_vector(c, &a->dst, ir_v1(c->b, IR_aes_imc, T_I8X16, x86_vector(c, i, &a->src), 0));
+        const ir_val x = x86_vector(c, i, &i->op[1]);
+        x86_put_vector(c, &i->op[0], ir_v1(c->b, IR_aes_imc, T_I8X16, x, 0));
     }
 }
+X86_IS(aes_columns, aesimc)
+X86_IS(aes_columns, vaesimc)
 
 /* SubWord of a column: with all columns alike the rows' shifts change nothing. */
 static ir_val sub_word(struct x86_block *c, ir_val x, unsigned column)
@@ -36,32 +39,35 @@ static ir_val sub_word(struct x86_block *c, ir_val x, unsigned column)
     return ir_vget(c->b, T_I32, ir_v1(c->b, IR_aes_enc, T_I8X16, all, 0), 0);
 }
 
-void x86_aeskeygenassist(struct x86_block *c, const struct x86_instr *i,
-                         const struct x86_aeskeygenassist *a)
+static void aes_key(struct x86_block *c, const struct x86_instr *i)
 {
     struct ir_builder *b = c->b;
     if (!x86_sse_begin(c, i)) {
         return;
     }
-    const ir_val x = x86_vector(c, i, &a->src), eight = ir_konst(b, T_I32, 8);
-    const ir_val constant = ir_konst(b, T_I32, (uint64_t)a->src2.value & 0xff);
+    const ir_val x = x86_vector(c, i, &i->op[1]), eight = ir_konst(b, T_I32, 8);
+    const ir_val constant = ir_konst(b, T_I32, (uint64_t)i->imm & 0xff);
     ir_val r = ir_vkonst(b, 0);
     for (unsigned k = 0; k < 2; k++) {
         const ir_val w = sub_word(c, x, 2 * k + 1);
         r = ir_vset(b, T_I32X4, r, 2 * k, w);
         r = ir_vset(b, T_I32X4, r, 2 * k + 1, ir_xor(b, ir_rotr(b, w, eight), constant));
     }
-    x86_put_vector(c, &a->dst, r);
+    x86_put_vector(c, &i->op[0], r);
 }
+X86_IS(aes_key, aeskeygenassist)
+X86_IS(aes_key, vaeskeygenassist)
 
-void x86_pclmulqdq(struct x86_block *c, const struct x86_instr *i, const struct x86_pclmulqdq *a)
+static void multiply_polynomials(struct x86_block *c, const struct x86_instr *i)
 {
-    const unsigned halves = (a->src2.value & 1) | (a->src2.value >> 3 & 2);
+    const unsigned halves = (i->imm & 1) | (i->imm >> 3 & 2);
     if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_vector(c, i, &a->dst), y = x86_vector(c, i, &a->src);
-        x86_put_vector(c, &a->dst, ir_v2(c->b, IR_pmull64, T_I64X2, x, y, halves));
+        const ir_val x = x86_vector(c, i, x86_first(i)), y = x86_vector(c, i, x86_second(i));
+        x86_put_vector(c, &i->op[0], ir_v2(c->b, IR_pmull64, T_I64X2, x, y, halves));
     }
 }
+X86_IS(multiply_polynomials, pclmulqdq)
+X86_IS(multiply_polynomials, vpclmulqdq)
 
 /* ---- SHA: words are numbered from the lowest lane */
 
@@ -184,7 +190,7 @@ static void sha(struct x86_block *c, const struct x86_instr *i, const struct ir_
     if (x86_sse_begin(c, i)) {
         /* AMD's processors ask for no alignment. */
         const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector_unaligned(c, i, &i->op[1]);
-        const ir_val z = row == &row_sha256_rounds ? ir_get(c->b, X86_REG_XMM) : IR_NONE;
+        const ir_val z = row == &row_sha256_rounds ? x86_xmm(c, 0) : IR_NONE;
         x86_put_vector(c, &i->op[0], ir_call(c->b, T_V128, row, x, y, z, (uint32_t)i->imm & 3));
     }
 }

@@ -1,29 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Integer arithmetic of MMX and SSE2. Intel SDM, volume 2: PADDB to PADDW, PAVGB, PCMPEQB, PCMPGTB,
- * PMADDWD, PMAXSW, PMINUB, PMULHUW, PMULHW, PMULLW, PMULUDQ, PSADBW, PSLLW, PSRAW, PSRLW, PSUBB to
- * PSUBW. Operands of MMX have an upper half of 0, and that of the result does not count.
+ * Integer arithmetic of MMX, SSE2 and AVX2. Intel SDM, volume 2: PADDB to PADDW, PAVGB, PCMPEQB,
+ * PCMPGTB, PMADDWD, PMAXSW, PMINUB, PMULHUW, PMULHW, PMULLW, PMULUDQ, PSADBW, PSLLW, PSRAW, PSRLW,
+ * PSUBB to PSUBW. Operands of MMX have an upper half of 0, and that of the result does not count.
  */
 #include "cpu/x86/sse.h"
 
 /* ---- products of words, of which wide lanes are made */
 
-static ir_val high_words(struct x86_block *c, enum ir_op low, enum ir_op high, ir_val x, ir_val y)
+static ir_val high_words(struct x86_block *c, ir_type t, ir_val x, ir_val y, const enum ir_op op[2])
 {
-    return x86_v2(c, IR_vuzp2, T_I16X8, x86_v2(c, low, T_I32X4, x, y),
-                  x86_v2(c, high, T_I32X4, x, y));
+    const ir_type wide = (ir_type)(t + 1 - IR_TYPE(0, 1)); /* lanes of twice the bits */
+    return x86_v2(c, IR_vuzp2, t, x86_v2(c, op[0], wide, x, y), x86_v2(c, op[1], wide, x, y));
 }
 
 static ir_val by_high_signed(struct x86_block *c, ir_type t, ir_val x, ir_val y)
 {
-    (void)t;
-    return high_words(c, IR_vsmull, IR_vsmulh, x, y);
+    return high_words(c, t, x, y, (const enum ir_op[]){IR_vsmull, IR_vsmulh});
 }
 
 static ir_val by_high_unsigned(struct x86_block *c, ir_type t, ir_val x, ir_val y)
 {
-    (void)t;
-    return high_words(c, IR_vumull, IR_vumulh, x, y);
+    return high_words(c, t, x, y, (const enum ir_op[]){IR_vumull, IR_vumulh});
 }
 
 static ir_val by_sum_of_products(struct x86_block *c, ir_type t, ir_val x, ir_val y)
@@ -33,53 +31,54 @@ static ir_val by_sum_of_products(struct x86_block *c, ir_type t, ir_val x, ir_va
 
 static ir_val by_even(struct x86_block *c, ir_type t, ir_val x, ir_val y)
 {
-    return x86_v2(c, IR_vumull, t, x86_v2(c, IR_vuzp1, T_I32X4, x, x),
-                  x86_v2(c, IR_vuzp1, T_I32X4, y, y));
+    const ir_type half = x86_halved(t);
+    return x86_v2(c, IR_vumull, t, x86_v2(c, IR_vuzp1, half, x, x),
+                  x86_v2(c, IR_vuzp1, half, y, y));
 }
 
 static ir_val by_differences(struct x86_block *c, ir_type t, ir_val x, ir_val y)
 {
-    ir_val v = x86_v2(c, IR_uabd, T_I8X16, x, y);
-    (void)t;
-    v = ir_v1(c->b, IR_vuaddlp, T_I16X8, v, 0);
-    v = ir_v1(c->b, IR_vuaddlp, T_I32X4, v, 0);
-    return ir_v1(c->b, IR_vuaddlp, T_I64X2, v, 0);
+    const ir_type t4 = x86_halved(t), t2 = x86_halved(t4);
+    ir_val v = x86_v2(c, IR_uabd, x86_halved(t2), x, y);
+    v = ir_v1(c->b, IR_vuaddlp, t2, v, 0);
+    v = ir_v1(c->b, IR_vuaddlp, t4, v, 0);
+    return ir_v1(c->b, IR_vuaddlp, t, v, 0);
 }
 
-X86_BY(x86_vector_op, paddb, IR_add, T_I8X16)
-X86_BY(x86_vector_op, paddw, IR_add, T_I16X8)
-X86_BY(x86_vector_op, paddd, IR_add, T_I32X4)
-X86_BY(x86_vector_op, paddq, IR_add, T_I64X2)
-X86_BY(x86_vector_op, psubb, IR_sub, T_I8X16)
-X86_BY(x86_vector_op, psubw, IR_sub, T_I16X8)
-X86_BY(x86_vector_op, psubd, IR_sub, T_I32X4)
-X86_BY(x86_vector_op, psubq, IR_sub, T_I64X2)
-X86_BY(x86_vector_op, paddsb, IR_ssadd, T_I8X16)
-X86_BY(x86_vector_op, paddsw, IR_ssadd, T_I16X8)
-X86_BY(x86_vector_op, paddusb, IR_usadd, T_I8X16)
-X86_BY(x86_vector_op, paddusw, IR_usadd, T_I16X8)
-X86_BY(x86_vector_op, psubsb, IR_sssub, T_I8X16)
-X86_BY(x86_vector_op, psubsw, IR_sssub, T_I16X8)
-X86_BY(x86_vector_op, psubusb, IR_ussub, T_I8X16)
-X86_BY(x86_vector_op, psubusw, IR_ussub, T_I16X8)
-X86_BY(x86_vector_op, pavgb, IR_urhadd, T_I8X16)
-X86_BY(x86_vector_op, pavgw, IR_urhadd, T_I16X8)
-X86_BY(x86_vector_op, pminub, IR_umin, T_I8X16)
-X86_BY(x86_vector_op, pmaxub, IR_umax, T_I8X16)
-X86_BY(x86_vector_op, pminsw, IR_smin, T_I16X8)
-X86_BY(x86_vector_op, pmaxsw, IR_smax, T_I16X8)
-X86_BY(x86_vector_op, pmullw, IR_mul, T_I16X8)
-X86_BY(x86_two_vectors, pmulhw, by_high_signed, T_I16X8)
-X86_BY(x86_two_vectors, pmulhuw, by_high_unsigned, T_I16X8)
-X86_BY(x86_two_vectors, pmaddwd, by_sum_of_products, T_I32X4)
-X86_BY(x86_two_vectors, pmuludq, by_even, T_I64X2)
-X86_BY(x86_two_vectors, psadbw, by_differences, T_I64X2)
-X86_BY(x86_compare_vectors, pcmpeqb, IR_EQ, T_I8X16)
-X86_BY(x86_compare_vectors, pcmpeqw, IR_EQ, T_I16X8)
-X86_BY(x86_compare_vectors, pcmpeqd, IR_EQ, T_I32X4)
-X86_BY(x86_compare_vectors, pcmpgtb, IR_SGT, T_I8X16)
-X86_BY(x86_compare_vectors, pcmpgtw, IR_SGT, T_I16X8)
-X86_BY(x86_compare_vectors, pcmpgtd, IR_SGT, T_I32X4)
+X86_BOTH(x86_vector_op, paddb, IR_add, T_I8X16)
+X86_BOTH(x86_vector_op, paddw, IR_add, T_I16X8)
+X86_BOTH(x86_vector_op, paddd, IR_add, T_I32X4)
+X86_BOTH(x86_vector_op, paddq, IR_add, T_I64X2)
+X86_BOTH(x86_vector_op, psubb, IR_sub, T_I8X16)
+X86_BOTH(x86_vector_op, psubw, IR_sub, T_I16X8)
+X86_BOTH(x86_vector_op, psubd, IR_sub, T_I32X4)
+X86_BOTH(x86_vector_op, psubq, IR_sub, T_I64X2)
+X86_BOTH(x86_vector_op, paddsb, IR_ssadd, T_I8X16)
+X86_BOTH(x86_vector_op, paddsw, IR_ssadd, T_I16X8)
+X86_BOTH(x86_vector_op, paddusb, IR_usadd, T_I8X16)
+X86_BOTH(x86_vector_op, paddusw, IR_usadd, T_I16X8)
+X86_BOTH(x86_vector_op, psubsb, IR_sssub, T_I8X16)
+X86_BOTH(x86_vector_op, psubsw, IR_sssub, T_I16X8)
+X86_BOTH(x86_vector_op, psubusb, IR_ussub, T_I8X16)
+X86_BOTH(x86_vector_op, psubusw, IR_ussub, T_I16X8)
+X86_BOTH(x86_vector_op, pavgb, IR_urhadd, T_I8X16)
+X86_BOTH(x86_vector_op, pavgw, IR_urhadd, T_I16X8)
+X86_BOTH(x86_vector_op, pminub, IR_umin, T_I8X16)
+X86_BOTH(x86_vector_op, pmaxub, IR_umax, T_I8X16)
+X86_BOTH(x86_vector_op, pminsw, IR_smin, T_I16X8)
+X86_BOTH(x86_vector_op, pmaxsw, IR_smax, T_I16X8)
+X86_BOTH(x86_vector_op, pmullw, IR_mul, T_I16X8)
+X86_BOTH(x86_two_vectors, pmulhw, by_high_signed, T_I16X8)
+X86_BOTH(x86_two_vectors, pmulhuw, by_high_unsigned, T_I16X8)
+X86_BOTH(x86_two_vectors, pmaddwd, by_sum_of_products, T_I32X4)
+X86_BOTH(x86_two_vectors, pmuludq, by_even, T_I64X2)
+X86_BOTH(x86_two_vectors, psadbw, by_differences, T_I64X2)
+X86_BOTH(x86_compare_vectors, pcmpeqb, IR_EQ, T_I8X16)
+X86_BOTH(x86_compare_vectors, pcmpeqw, IR_EQ, T_I16X8)
+X86_BOTH(x86_compare_vectors, pcmpeqd, IR_EQ, T_I32X4)
+X86_BOTH(x86_compare_vectors, pcmpgtb, IR_SGT, T_I8X16)
+X86_BOTH(x86_compare_vectors, pcmpgtw, IR_SGT, T_I16X8)
+X86_BOTH(x86_compare_vectors, pcmpgtd, IR_SGT, T_I32X4)
 
 /* ---- shifts of lanes, by an immediate byte or by a number of 64 bits: beyond the lane nothing is
  * left, or signs */
@@ -88,11 +87,12 @@ static void shift(struct x86_block *c, const struct x86_instr *i, enum ir_op by_
                   enum ir_op by_lanes, ir_type t)
 {
     struct ir_builder *b = c->b;
-    const struct x86_operand *dst = &i->op[0], *n = &i->op[1];
+    const struct x86_operand *dst = &i->op[0], *n = x86_second(i);
+    t = x86_length(i, t);
     if (!x86_sse_begin(c, i)) {
         return;
     }
-    const ir_val x = x86_vector(c, i, dst);
+    const ir_val x = x86_vector(c, i, x86_first(i));
     if (n->kind == X86_IMMEDIATE) {
         const unsigned most = ir_lane_bits(t), by = n->value & 0xff;
         x86_put_vector(c, dst, ir_v1(b, by_constant, t, x, by < most ? by : most));
@@ -105,33 +105,44 @@ static void shift(struct x86_block *c, const struct x86_instr *i, enum ir_op by_
     x86_put_vector(c, dst, x86_v2(c, by_lanes, t, x, all));
 }
 
-X86_BY(shift, psllw, IR_shli, IR_shl, T_I16X8)
-X86_BY(shift, pslld, IR_shli, IR_shl, T_I32X4)
-X86_BY(shift, psllq, IR_shli, IR_shl, T_I64X2)
-X86_BY(shift, psrlw, IR_shri, IR_shr, T_I16X8)
-X86_BY(shift, psrld, IR_shri, IR_shr, T_I32X4)
-X86_BY(shift, psrlq, IR_shri, IR_shr, T_I64X2)
-X86_BY(shift, psraw, IR_sari, IR_sar, T_I16X8)
-X86_BY(shift, psrad, IR_sari, IR_sar, T_I32X4)
+/* VEX forms by an immediate byte are rows of their own. */
+#define SHIFT(name, by_constant, by_lanes, t)                                                      \
+    X86_BOTH(shift, name, by_constant, by_lanes, t)                                                \
+    X86_BY(shift, v##name##_i, by_constant, by_lanes, t)
+SHIFT(psllw, IR_shli, IR_shl, T_I16X8)
+SHIFT(pslld, IR_shli, IR_shl, T_I32X4)
+SHIFT(psllq, IR_shli, IR_shl, T_I64X2)
+SHIFT(psrlw, IR_shri, IR_shr, T_I16X8)
+SHIFT(psrld, IR_shri, IR_shr, T_I32X4)
+SHIFT(psrlq, IR_shri, IR_shr, T_I64X2)
+SHIFT(psraw, IR_sari, IR_sar, T_I16X8)
+SHIFT(psrad, IR_sari, IR_sar, T_I32X4)
+#undef SHIFT
 
-/* Of the whole register, by bytes. */
-void x86_psrldq(struct x86_block *c, const struct x86_instr *i, const struct x86_psrldq *a)
-{
-    const unsigned n = a->src.value & 0xff;
-    if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_vector(c, i, &a->dst), zero = ir_vkonst(c->b, 0);
-        x86_put_vector(c, &a->dst, n > 15 ? zero : ir_v2(c->b, IR_vext, T_I8X16, x, zero, n));
-    }
-}
+/* AVX2: each lane by its own number. */
+X86_BY(x86_vector_op, vpsllvd, IR_shl, T_I32X4)
+X86_BY(x86_vector_op, vpsllvq, IR_shl, T_I64X2)
+X86_BY(x86_vector_op, vpsrlvd, IR_shr, T_I32X4)
+X86_BY(x86_vector_op, vpsrlvq, IR_shr, T_I64X2)
+X86_BY(x86_vector_op, vpsravd, IR_sar, T_I32X4)
 
-void x86_pslldq(struct x86_block *c, const struct x86_instr *i, const struct x86_pslldq *a)
+/* Of 16 bytes by bytes. */
+static void shift_bytes(struct x86_block *c, const struct x86_instr *i, bool left)
 {
-    const unsigned n = a->src.value & 0xff;
-    if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_vector(c, i, &a->dst), zero = ir_vkonst(c->b, 0);
-        x86_put_vector(c, &a->dst,
-                       n > 15   ? zero
-                       : n == 0 ? x
-                                : ir_v2(c->b, IR_vext, T_I8X16, zero, x, 16 - n));
+    struct ir_builder *b = c->b;
+    const ir_type t = x86_length(i, T_I8X16);
+    const unsigned n = i->imm & 0xff;
+    if (!x86_sse_begin(c, i)) {
+        return;
     }
+    const ir_val x = x86_vector(c, i, x86_first(i)), zero = x86_vkonst(c, t, 0);
+    ir_val r = zero;
+    if (n < 16 && left) {
+        r = n ? ir_v2(b, IR_vext, t, zero, x, 16 - n) : x;
+    } else if (n < 16) {
+        r = n ? ir_v2(b, IR_vext, t, x, zero, n) : x;
+    }
+    x86_put_vector(c, &i->op[0], r);
 }
+X86_BOTH(shift_bytes, psrldq, false)
+X86_BOTH(shift_bytes, pslldq, true)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Moving lanes of MMX and SSE2: packing, interleaving, shuffling. Intel SDM, volume 2: PACKSSWB,
- * PACKUSWB, PSHUFD, PSHUFHW, PSHUFLW, PSHUFW, PUNPCKHBW, PUNPCKLBW, SHUFPS, UNPCKHPS, UNPCKLPS and
- * their like.
+ * Moving lanes of MMX, SSE2 and AVX within 16 bytes: packing, interleaving, shuffling. Intel SDM,
+ * volume 2: PACKSSWB, PACKUSWB, PSHUFD, PSHUFHW, PSHUFLW, PSHUFW, PUNPCKHBW, PUNPCKLBW, SHUFPS,
+ * UNPCKHPS, UNPCKLPS and their like.
  */
 #include "cpu/x86/sse.h"
 
@@ -12,14 +12,17 @@ static void pack(struct x86_block *c, const struct x86_instr *i, enum ir_op op, 
 {
     struct ir_builder *b = c->b;
     const struct x86_operand *dst = &i->op[0];
+    t = x86_length(i, t);
     if (!x86_sse_begin(c, i)) {
         return;
     }
-    const ir_val x = x86_vector(c, i, dst), y = x86_vector(c, i, &i->op[1]);
+    const ir_val x = x86_vector(c, i, x86_first(i)), y = x86_vector(c, i, x86_second(i));
     if (x86_is_mmx(dst)) {
-        x86_put_vector(c, dst, ir_v1(b, op, t, ir_vjoin(c->b, x, y), 0));
+        x86_put_vector(c, dst, ir_v1(b, op, t, ir_vjoin(b, x, y), 0));
     } else {
-        x86_put_vector(c, dst, ir_vjoin(c->b, ir_v1(b, op, t, x, 0), ir_v1(b, op, t, y, 0)));
+        x86_put_vector(c, dst,
+                       x86_v2(c, IR_vzip1, x86_length(i, T_I64X2), ir_v1(b, op, t, x, 0),
+                              ir_v1(b, op, t, y, 0)));
     }
 }
 
@@ -32,32 +35,32 @@ static void unpack_high(struct x86_block *c, const struct x86_instr *i, ir_type 
     if (!x86_sse_begin(c, i)) {
         return;
     }
-    const ir_val x = x86_vector(c, i, dst), y = x86_vector(c, i, &i->op[1]);
+    const ir_val x = x86_vector(c, i, x86_first(i)), y = x86_vector(c, i, x86_second(i));
     if (x86_is_mmx(dst)) {
         const ir_val v = x86_v2(c, IR_vzip1, t, x, y);
         x86_put_vector(c, dst, ir_v1(c->b, IR_vdup_lane, T_I64X2, v, 1));
     } else {
-        x86_put_vector(c, dst, x86_v2(c, IR_vzip2, t, x, y));
+        x86_put_vector(c, dst, x86_v2(c, IR_vzip2, x86_length(i, t), x, y));
     }
 }
 
-X86_BY(pack, packsswb, IR_vsqxtn, T_I8X16)
-X86_BY(pack, packuswb, IR_vsqxtun, T_I8X16)
-X86_BY(pack, packssdw, IR_vsqxtn, T_I16X8)
-X86_BY(x86_vector_op, punpcklbw, IR_vzip1, T_I8X16)
-X86_BY(x86_vector_op, punpcklwd, IR_vzip1, T_I16X8)
-X86_BY(x86_vector_op, punpckldq, IR_vzip1, T_I32X4)
-X86_BY(x86_vector_op, punpcklqdq, IR_vzip1, T_I64X2)
-X86_BY(x86_vector_op, unpcklps, IR_vzip1, T_I32X4)
-X86_BY(x86_vector_op, unpcklpd, IR_vzip1, T_I64X2)
-X86_BY(unpack_high, punpckhbw, T_I8X16)
-X86_BY(unpack_high, punpckhwd, T_I16X8)
-X86_BY(unpack_high, punpckhdq, T_I32X4)
-X86_BY(unpack_high, punpckhqdq, T_I64X2)
-X86_BY(unpack_high, unpckhps, T_I32X4)
-X86_BY(unpack_high, unpckhpd, T_I64X2)
+X86_BOTH(pack, packsswb, IR_vsqxtn, T_I8X16)
+X86_BOTH(pack, packuswb, IR_vsqxtun, T_I8X16)
+X86_BOTH(pack, packssdw, IR_vsqxtn, T_I16X8)
+X86_BOTH(x86_vector_op, punpcklbw, IR_vzip1, T_I8X16)
+X86_BOTH(x86_vector_op, punpcklwd, IR_vzip1, T_I16X8)
+X86_BOTH(x86_vector_op, punpckldq, IR_vzip1, T_I32X4)
+X86_BOTH(x86_vector_op, punpcklqdq, IR_vzip1, T_I64X2)
+X86_BOTH(x86_vector_op, unpcklps, IR_vzip1, T_I32X4)
+X86_BOTH(x86_vector_op, unpcklpd, IR_vzip1, T_I64X2)
+X86_BOTH(unpack_high, punpckhbw, T_I8X16)
+X86_BOTH(unpack_high, punpckhwd, T_I16X8)
+X86_BOTH(unpack_high, punpckhdq, T_I32X4)
+X86_BOTH(unpack_high, punpckhqdq, T_I64X2)
+X86_BOTH(unpack_high, unpckhps, T_I32X4)
+X86_BOTH(unpack_high, unpckhpd, T_I64X2)
 
-/* ---- shuffles by a constant: lane n is lane lanes[n] of x */
+/* ---- shuffles by a constant: lane n of each 16 bytes is lane lanes[n] of x */
 
 static ir_val pick(struct x86_block *c, ir_val x, unsigned lane_bytes, const uint8_t lanes[8])
 {
@@ -66,7 +69,9 @@ static ir_val pick(struct x86_block *c, ir_val x, unsigned lane_bytes, const uin
         const uint64_t byte = lanes[k / lane_bytes] * lane_bytes + k % lane_bytes;
         half[k / 8] |= byte << 8 * (k % 8);
     }
-    return x86_v2(c, IR_vtbl, T_I8X16, x, ir_vkonst_halves(c->b, half[0], half[1]));
+    const struct x86_instr length = {.l = ir_is_wide(ir_type_of(c->b, x))};
+    const uint64_t all[] = {half[0], half[1], half[0], half[1]};
+    return x86_v2(c, IR_vtbl, x86_length(&length, T_I8X16), x, x86_konst_halves(c, &length, all));
 }
 
 /* Four lanes by the pairs of bits of an immediate, from the first on. */
@@ -78,33 +83,37 @@ static void take_pairs(uint8_t lanes[4], uint64_t imm, unsigned first)
 }
 
 /* What one op does. */
-static ir_val shuffle_words(struct x86_block *c, ir_val x, uint64_t imm)
+static ir_val shuffle_pairs(struct x86_block *c, ir_val x, uint64_t imm)
 {
+    const struct x86_instr length = {.l = ir_is_wide(ir_type_of(c->b, x))};
     uint8_t lanes[8];
     imm &= 0xff;
     if (imm == 0xe4) {
         return x;
     }
     if (imm == 0x4e) {
-        return ir_v2(c->b, IR_vext, T_I8X16, x, x, 8);
+        return ir_v2(c->b, IR_vext, x86_length(&length, T_I8X16), x, x, 8);
     }
     if (imm == 0x44 || imm == 0xee) {
-        return ir_v1(c->b, IR_vdup_lane, T_I64X2, x, imm == 0xee);
+        return ir_v1(c->b, IR_vdup_lane, x86_length(&length, T_I64X2), x, imm == 0xee);
     }
     if (imm % 0x55 == 0) {
-        return ir_v1(c->b, IR_vdup_lane, T_I32X4, x, (unsigned)imm / 0x55);
+        return ir_v1(c->b, IR_vdup_lane, x86_length(&length, T_I32X4), x, (unsigned)imm / 0x55);
     }
     take_pairs(lanes, imm, 0);
     return pick(c, x, 4, lanes);
 }
 
-void x86_pshufd(struct x86_block *c, const struct x86_instr *i, const struct x86_pshufd *a)
+static void shuffle_all(struct x86_block *c, const struct x86_instr *i)
 {
     if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_vector(c, i, &a->src);
-        x86_put_vector(c, &a->dst, shuffle_words(c, x, (uint64_t)a->src2.value));
+        const ir_val x = x86_vector(c, i, &i->op[1]);
+        x86_put_vector(c, &i->op[0], shuffle_pairs(c, x, (uint64_t)i->imm));
     }
 }
+X86_IS(shuffle_all, pshufd)
+X86_IS(shuffle_all, vpshufd)
+X86_IS(shuffle_all, vpermilps_i)
 
 /* Four of the eight words; the others stay. */
 static void shuffle_half(struct x86_block *c, const struct x86_instr *i, unsigned first)
@@ -116,42 +125,35 @@ static void shuffle_half(struct x86_block *c, const struct x86_instr *i, unsigne
     }
 }
 
-X86_BY(shuffle_half, pshuflw, 0)
-X86_BY(shuffle_half, pshufhw, 4)
+X86_BOTH(shuffle_half, pshuflw, 0)
+X86_BOTH(shuffle_half, pshufhw, 4)
 X86_BY(shuffle_half, pshufw, 0)
 
 /* Two lanes of the first operand, two of the second. */
-void x86_shufps(struct x86_block *c, const struct x86_instr *i, const struct x86_shufps *a)
+static ir_val by_words(struct x86_block *c, const struct x86_instr *i, ir_val x, ir_val y)
 {
-    const uint64_t imm = (uint64_t)a->src2.value, low = (imm & 15) * 0x11, high = (imm >> 4) * 0x11;
-    if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_vector(c, i, &a->dst), y = x86_vector(c, i, &a->src);
-        x86_put_vector(c, &a->dst,
-                       x == y
-                           ? shuffle_words(c, x, imm)
-                           : ir_vjoin(c->b, shuffle_words(c, x, low), shuffle_words(c, y, high)));
-    }
+    const uint64_t imm = i->imm & 0xff, low = (imm & 15) * 0x11, high = (imm >> 4) * 0x11;
+    return x == y ? shuffle_pairs(c, x, imm)
+                  : x86_v2(c, IR_vzip1, x86_length(i, T_I64X2), shuffle_pairs(c, x, low),
+                           shuffle_pairs(c, y, high));
 }
 
-void x86_shufpd(struct x86_block *c, const struct x86_instr *i, const struct x86_shufpd *a)
+static void shuffle_words(struct x86_block *c, const struct x86_instr *i)
 {
-    struct ir_builder *b = c->b;
-    if (!x86_sse_begin(c, i)) {
-        return;
-    }
-    const ir_val x = x86_vector(c, i, &a->dst), y = x86_vector(c, i, &a->src);
-    switch (a->src2.value & 3) {
-    case 0:
-        x86_put_vector(c, &a->dst, ir_vjoin(c->b, x, y));
-        break;
-    case 1:
-        x86_put_vector(c, &a->dst, ir_v2(b, IR_vext, T_I8X16, x, y, 8));
-        break;
-    case 2:
-        x86_put_vector(c, &a->dst, ir_vset(b, T_F64X2, y, 0, ir_vget(b, T_F64, x, 0)));
-        break;
-    default:
-        x86_put_vector(c, &a->dst, x86_v2(c, IR_vzip2, T_I64X2, x, y));
-        break;
+    if (x86_sse_begin(c, i)) {
+        const ir_val x = x86_vector(c, i, x86_first(i)), y = x86_vector(c, i, x86_second(i));
+        x86_put_vector(c, &i->op[0], by_words(c, i, x, y));
     }
 }
+X86_IS(shuffle_words, shufps)
+X86_IS(shuffle_words, vshufps)
+
+/* Two bits of the immediate byte for each 16 bytes. */
+static ir_val by_doublewords(struct x86_block *c, const struct x86_instr *i, const ir_val xy[2],
+                             unsigned n)
+{
+    const unsigned imm = (unsigned)i->imm >> 2 * n;
+    return x86_two_halves(c, (struct x86_half){xy[0], imm & 1},
+                          (struct x86_half){xy[1], imm >> 1 & 1});
+}
+X86_BOTH(x86_by_parts, shufpd, by_doublewords)

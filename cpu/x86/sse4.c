@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SSSE3 and SSE4.1. Intel SDM, volume 2: BLENDPD to BLENDVPS, DPPD, DPPS, EXTRACTPS, INSERTPS,
- * MOVNTDQA, MPSADBW, PABSB, PACKUSDW, PALIGNR, PBLENDVB, PBLENDW, PCMPEQQ, PCMPGTQ (SSE4.2),
- * PEXTRB, PHADDW, PHMINPOSUW, PHSUBW, PINSRB, PMADDUBSW, PMAXSB, PMOVSX, PMULDQ, PMULHRSW, PMULLD,
- * PSHUFB, PSIGNB, PTEST, ROUNDPS and their like. Operands of MMX have an upper half of 0.
+ * SSSE3, SSE4.1 and their VEX forms. Intel SDM, volume 2: BLENDPD to BLENDVPS, DPPD, DPPS,
+ * EXTRACTPS, INSERTPS, MOVNTDQA, MPSADBW, PABSB, PACKUSDW, PALIGNR, PBLENDVB, PBLENDW, PCMPEQQ,
+ * PCMPGTQ (SSE4.2), PEXTRB, PHADDW, PHMINPOSUW, PHSUBW, PINSRB, PMADDUBSW, PMAXSB, PMOVSX, PMULDQ,
+ * PMULHRSW, PMULLD, PSHUFB, PSIGNB, PTEST, ROUNDPS and their like. Operands of MMX have an upper
+ * half of 0.
  */
 #include "cpu/x86/sse.h"
 
@@ -11,8 +12,9 @@
 
 static void horizontal(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
 {
+    t = x86_length(i, t);
     if (x86_sse_begin(c, i)) {
-        ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
+        ir_val x = x86_vector(c, i, x86_first(i)), y = x86_vector(c, i, x86_second(i));
         if (x86_is_mmx(&i->op[0])) {
             x = y = ir_vjoin(c->b, x, y);
         }
@@ -22,12 +24,12 @@ static void horizontal(struct x86_block *c, const struct x86_instr *i, enum ir_o
     }
 }
 
-X86_BY(horizontal, phaddw, IR_add, T_I16X8)
-X86_BY(horizontal, phaddd, IR_add, T_I32X4)
-X86_BY(horizontal, phaddsw, IR_ssadd, T_I16X8)
-X86_BY(horizontal, phsubw, IR_sub, T_I16X8)
-X86_BY(horizontal, phsubd, IR_sub, T_I32X4)
-X86_BY(horizontal, phsubsw, IR_sssub, T_I16X8)
+X86_BOTH(horizontal, phaddw, IR_add, T_I16X8)
+X86_BOTH(horizontal, phaddd, IR_add, T_I32X4)
+X86_BOTH(horizontal, phaddsw, IR_ssadd, T_I16X8)
+X86_BOTH(horizontal, phsubw, IR_sub, T_I16X8)
+X86_BOTH(horizontal, phsubd, IR_sub, T_I32X4)
+X86_BOTH(horizontal, phsubsw, IR_sssub, T_I16X8)
 
 /* ---- lane by lane */
 
@@ -36,7 +38,7 @@ static ir_val by_products(struct x86_block *c, ir_type t, ir_val x, ir_val y)
 {
     struct ir_builder *b = c->b;
     const ir_val even_y = ir_v1(b, IR_sari, t, ir_v1(b, IR_shli, t, y, 8), 8);
-    const ir_val even_x = x86_v2(c, IR_and, t, x, ir_vkonst(b, UINT64_C(0x00ff00ff00ff00ff)));
+    const ir_val even_x = x86_v2(c, IR_and, t, x, x86_vkonst(c, t, UINT64_C(0x00ff00ff00ff00ff)));
     const ir_val even = x86_v2(c, IR_mul, t, even_x, even_y);
     const ir_val odd = x86_v2(c, IR_mul, t, ir_v1(b, IR_shri, t, x, 8), ir_v1(b, IR_sari, t, y, 8));
     return x86_v2(c, IR_ssadd, t, even, odd);
@@ -45,7 +47,7 @@ static ir_val by_products(struct x86_block *c, ir_type t, ir_val x, ir_val y)
 static ir_val by_sign(struct x86_block *c, ir_type t, ir_val x, ir_val y)
 {
     struct ir_builder *b = c->b;
-    const ir_val zero = ir_vkonst(b, 0), minus = ir_v2(b, IR_vcmp, t, y, zero, IR_SLT);
+    const ir_val zero = x86_vkonst(c, t, 0), minus = ir_v2(b, IR_vcmp, t, y, zero, IR_SLT);
     const ir_val none = ir_v2(b, IR_vcmp, t, y, zero, IR_EQ);
     const ir_val r = x86_v2(c, IR_sub, t, x86_v2(c, IR_xor, t, x, minus), minus);
     return x86_v2(c, IR_andn, t, r, none);
@@ -55,154 +57,165 @@ static ir_val by_sign(struct x86_block *c, ir_type t, ir_val x, ir_val y)
 static ir_val by_rounded(struct x86_block *c, ir_type t, ir_val x, ir_val y)
 {
     struct ir_builder *b = c->b;
-    const ir_val least = ir_vkonst(b, UINT64_C(0x8000800080008000));
+    const ir_val least = x86_vkonst(c, t, UINT64_C(0x8000800080008000));
     const ir_val both = x86_v2(c, IR_and, t, ir_v2(b, IR_vcmp, t, x, least, IR_EQ),
                                ir_v2(b, IR_vcmp, t, y, least, IR_EQ));
     return x86_v2(c, IR_xor, t, x86_v2(c, IR_srdmulh, t, x, y), both);
 }
 
-static ir_val by_absolute(struct x86_block *c, ir_type t, ir_val x, ir_val y)
+static void absolute(struct x86_block *c, const struct x86_instr *i, ir_type t)
 {
-    (void)x;
-    return ir_v1(c->b, IR_abs, t, y, 0);
+    if (x86_sse_begin(c, i)) {
+        const ir_val x = x86_vector(c, i, &i->op[1]);
+        x86_put_vector(c, &i->op[0], ir_v1(c->b, IR_abs, x86_length(i, t), x, 0));
+    }
 }
 
 static ir_val by_even(struct x86_block *c, ir_type t, ir_val x, ir_val y)
 {
-    return x86_v2(c, IR_vsmull, t, x86_v2(c, IR_vuzp1, T_I32X4, x, x),
-                  x86_v2(c, IR_vuzp1, T_I32X4, y, y));
+    const ir_type half = x86_halved(t);
+    return x86_v2(c, IR_vsmull, t, x86_v2(c, IR_vuzp1, half, x, x),
+                  x86_v2(c, IR_vuzp1, half, y, y));
 }
 
 static ir_val by_pack(struct x86_block *c, ir_type t, ir_val x, ir_val y)
 {
-    return ir_vjoin(c->b, ir_v1(c->b, IR_vsqxtun, t, x, 0), ir_v1(c->b, IR_vsqxtun, t, y, 0));
+    const ir_type join = ir_is_wide(t) ? T_I64X4 : T_I64X2;
+    return x86_v2(c, IR_vzip1, join, ir_v1(c->b, IR_vsqxtun, t, x, 0),
+                  ir_v1(c->b, IR_vsqxtun, t, y, 0));
 }
 
-X86_BY(x86_two_vectors, pmaddubsw, by_products, T_I16X8)
-X86_BY(x86_two_vectors, psignb, by_sign, T_I8X16)
-X86_BY(x86_two_vectors, psignw, by_sign, T_I16X8)
-X86_BY(x86_two_vectors, psignd, by_sign, T_I32X4)
-X86_BY(x86_two_vectors, pmulhrsw, by_rounded, T_I16X8)
-X86_BY(x86_two_vectors, pabsb, by_absolute, T_I8X16)
-X86_BY(x86_two_vectors, pabsw, by_absolute, T_I16X8)
-X86_BY(x86_two_vectors, pabsd, by_absolute, T_I32X4)
-X86_BY(x86_two_vectors, pmuldq, by_even, T_I64X2)
-X86_BY(x86_compare_vectors, pcmpeqq, IR_EQ, T_I64X2)
-X86_BY(x86_compare_vectors, pcmpgtq, IR_SGT, T_I64X2)
-X86_BY(x86_two_vectors, packusdw, by_pack, T_I16X8)
-X86_BY(x86_vector_op, pminsb, IR_smin, T_I8X16)
-X86_BY(x86_vector_op, pminsd, IR_smin, T_I32X4)
-X86_BY(x86_vector_op, pminuw, IR_umin, T_I16X8)
-X86_BY(x86_vector_op, pminud, IR_umin, T_I32X4)
-X86_BY(x86_vector_op, pmaxsb, IR_smax, T_I8X16)
-X86_BY(x86_vector_op, pmaxsd, IR_smax, T_I32X4)
-X86_BY(x86_vector_op, pmaxuw, IR_umax, T_I16X8)
-X86_BY(x86_vector_op, pmaxud, IR_umax, T_I32X4)
-X86_BY(x86_vector_op, pmulld, IR_mul, T_I32X4)
+X86_BOTH(x86_two_vectors, pmaddubsw, by_products, T_I16X8)
+X86_BOTH(x86_two_vectors, psignb, by_sign, T_I8X16)
+X86_BOTH(x86_two_vectors, psignw, by_sign, T_I16X8)
+X86_BOTH(x86_two_vectors, psignd, by_sign, T_I32X4)
+X86_BOTH(x86_two_vectors, pmulhrsw, by_rounded, T_I16X8)
+X86_BOTH(absolute, pabsb, T_I8X16)
+X86_BOTH(absolute, pabsw, T_I16X8)
+X86_BOTH(absolute, pabsd, T_I32X4)
+X86_BOTH(x86_two_vectors, pmuldq, by_even, T_I64X2)
+X86_BOTH(x86_compare_vectors, pcmpeqq, IR_EQ, T_I64X2)
+X86_BOTH(x86_compare_vectors, pcmpgtq, IR_SGT, T_I64X2)
+X86_BOTH(x86_two_vectors, packusdw, by_pack, T_I16X8)
+X86_BOTH(x86_vector_op, pminsb, IR_smin, T_I8X16)
+X86_BOTH(x86_vector_op, pminsd, IR_smin, T_I32X4)
+X86_BOTH(x86_vector_op, pminuw, IR_umin, T_I16X8)
+X86_BOTH(x86_vector_op, pminud, IR_umin, T_I32X4)
+X86_BOTH(x86_vector_op, pmaxsb, IR_smax, T_I8X16)
+X86_BOTH(x86_vector_op, pmaxsd, IR_smax, T_I32X4)
+X86_BOTH(x86_vector_op, pmaxuw, IR_umax, T_I16X8)
+X86_BOTH(x86_vector_op, pmaxud, IR_umax, T_I32X4)
+X86_BOTH(x86_vector_op, pmulld, IR_mul, T_I32X4)
 
 /* ---- bytes */
 
-void x86_pshufb(struct x86_block *c, const struct x86_instr *i, const struct x86_pshufb *a)
+static void shuffle_bytes(struct x86_block *c, const struct x86_instr *i)
 {
-    const uint64_t used = x86_is_mmx(&a->dst) ? UINT64_C(0x8787878787878787)
-                                              : UINT64_C(0x8f8f8f8f8f8f8f8f);
+    const ir_type t = x86_length(i, T_I8X16);
+    const uint64_t used = x86_is_mmx(&i->op[0]) ? UINT64_C(0x8787878787878787)
+                                                : UINT64_C(0x8f8f8f8f8f8f8f8f);
     if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_vector(c, i, &a->dst), y = x86_vector(c, i, &a->src);
-        const ir_val which = x86_v2(c, IR_and, T_V128, y, ir_vkonst(c->b, used));
-        x86_put_vector(c, &a->dst, x86_v2(c, IR_vtbl, T_I8X16, x, which));
+        const ir_val x = x86_vector(c, i, x86_first(i)), y = x86_vector(c, i, x86_second(i));
+        const ir_val which = x86_v2(c, IR_and, t, y, x86_vkonst(c, t, used));
+        x86_put_vector(c, &i->op[0], x86_v2(c, IR_vtbl, t, x, which));
     }
 }
+X86_IS(shuffle_bytes, pshufb)
+X86_IS(shuffle_bytes, vpshufb)
 
 /* Bytes of the first operand behind those of the second, from one on. */
-void x86_palignr(struct x86_block *c, const struct x86_instr *i, const struct x86_palignr *a)
+static void align(struct x86_block *c, const struct x86_instr *i)
 {
     struct ir_builder *b = c->b;
-    const unsigned n = a->src2.value & 0xff;
+    const ir_type t = x86_length(i, T_I8X16);
+    const unsigned n = i->imm & 0xff;
     if (!x86_sse_begin(c, i)) {
         return;
     }
-    const ir_val x = x86_vector(c, i, &a->dst), y = x86_vector(c, i, &a->src);
-    const ir_val zero = ir_vkonst(b, 0);
-    const bool mmx = x86_is_mmx(&a->dst);
-    const ir_val low = mmx ? ir_vjoin(c->b, y, x) : y, high = mmx ? zero : x;
+    const ir_val x = x86_vector(c, i, x86_first(i)), y = x86_vector(c, i, x86_second(i));
+    const ir_val zero = x86_vkonst(c, t, 0);
+    const bool mmx = x86_is_mmx(&i->op[0]);
+    const ir_val low = mmx ? ir_vjoin(b, y, x) : y, high = mmx ? zero : x;
     ir_val r = zero;
-    if (n <= 16) {
-        r = ir_v2(b, IR_vext, T_I8X16, low, high, n);
+    if (n == 0 || n == 16) {
+        r = n ? high : low;
     } else if (n < 32) {
-        r = ir_v2(b, IR_vext, T_I8X16, high, zero, n - 16);
+        r = ir_v2(b, IR_vext, t, n < 16 ? low : high, n < 16 ? high : zero, n % 16);
     }
-    x86_put_vector(c, &a->dst, r);
+    x86_put_vector(c, &i->op[0], r);
 }
+X86_IS(align, palignr)
+X86_IS(align, vpalignr)
 
 /* ---- blends */
 
 static void choose(struct x86_block *c, const struct x86_instr *i, ir_val mask)
 {
-    const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
-    x86_put_vector(c, &i->op[0], ir_v3(c->b, IR_bsel, T_V128, mask, y, x, 0));
+    const ir_val x = x86_vector(c, i, x86_first(i)), y = x86_vector(c, i, x86_second(i));
+    x86_put_vector(c, &i->op[0], ir_v3(c->b, IR_bsel, x86_length(i, T_V128), mask, y, x, 0));
 }
 
-/* A bit of the immediate for each lane. */
+/* A bit of the immediate for each lane; of words the same for each 16 bytes. */
 static void blend(struct x86_block *c, const struct x86_instr *i, unsigned bytes)
 {
-    uint64_t half[2] = {0, 0};
-    for (unsigned k = 0; k < 16; k++) {
-        half[k / 8] |= (uint64_t)i->imm >> (k / bytes) & 1 ? UINT64_C(0xff) << 8 * (k % 8) : 0;
+    uint64_t half[4] = {0, 0, 0, 0};
+    for (unsigned k = 0; k < 32; k++) {
+        const unsigned bit = k / bytes % 8;
+        half[k / 8] |= (uint64_t)i->imm >> bit & 1 ? UINT64_C(0xff) << 8 * (k % 8) : 0;
     }
     if (x86_sse_begin(c, i)) {
-        choose(c, i, ir_vkonst_halves(c->b, half[0], half[1]));
+        choose(c, i, x86_konst_halves(c, i, half));
     }
 }
-X86_BY(blend, blendps, 4)
-X86_BY(blend, blendpd, 8)
-X86_BY(blend, pblendw, 2)
+X86_BOTH(blend, blendps, 4)
+X86_BOTH(blend, blendpd, 8)
+X86_BOTH(blend, pblendw, 2)
+X86_BY(blend, vpblendd, 4)
 
-/* By the sign bits of XMM0. */
+/* By the sign bits of XMM0, or of the last operand. */
 static void blend_by_signs(struct x86_block *c, const struct x86_instr *i, ir_type t)
 {
+    t = x86_length(i, t);
     if (x86_sse_begin(c, i)) {
-        const ir_val zero = ir_vkonst(c->b, 0);
-        choose(c, i, ir_v2(c->b, IR_vcmp, t, ir_get(c->b, X86_REG_XMM), zero, IR_SLT));
+        const ir_val signs = i->vex ? x86_vector(c, i, &i->op[3]) : x86_xmm(c, 0);
+        choose(c, i, ir_v2(c->b, IR_vcmp, t, signs, x86_vkonst(c, t, 0), IR_SLT));
     }
 }
-X86_BY(blend_by_signs, pblendvb, T_I8X16)
-X86_BY(blend_by_signs, blendvps, T_I32X4)
-X86_BY(blend_by_signs, blendvpd, T_I64X2)
+X86_BOTH(blend_by_signs, pblendvb, T_I8X16)
+X86_BOTH(blend_by_signs, blendvps, T_I32X4)
+X86_BOTH(blend_by_signs, blendvpd, T_I64X2)
 
 /* ---- extensions */
 
-static void extend(struct x86_block *c, const struct x86_instr *i, enum ir_op op,
+/* For 256 bits the last step makes two parts. */
+static void extend(struct x86_block *c, const struct x86_instr *i, bool is_signed,
                    const ir_type types[3])
 {
+    const enum ir_op low = is_signed ? IR_vsxtl : IR_vuxtl, high = is_signed ? IR_vsxth : IR_vuxth;
     if (x86_sse_begin(c, i)) {
         ir_val v = x86_vector(c, i, &i->op[1]);
         for (unsigned k = 0; k < 3 && types[k] != T_VOID; k++) {
-            v = ir_v1(c->b, op, types[k], v, 0);
+            const bool last = k == 2 || types[k + 1] == T_VOID;
+            const ir_val x = ir_v1(c->b, low, types[k], v, 0);
+            v = i->l && last ? x86_join(c, x, ir_v1(c->b, high, types[k], v, 0)) : x;
         }
         x86_put_vector(c, &i->op[0], v);
     }
 }
 #define TYPES(...) ((const ir_type[3]){__VA_ARGS__})
-X86_BY(extend, pmovsxbw, IR_vsxtl, TYPES(T_I16X8))
-X86_BY(extend, pmovsxbd, IR_vsxtl, TYPES(T_I16X8, T_I32X4))
-X86_BY(extend, pmovsxbq, IR_vsxtl, TYPES(T_I16X8, T_I32X4, T_I64X2))
-X86_BY(extend, pmovsxwd, IR_vsxtl, TYPES(T_I32X4))
-X86_BY(extend, pmovsxwq, IR_vsxtl, TYPES(T_I32X4, T_I64X2))
-X86_BY(extend, pmovsxdq, IR_vsxtl, TYPES(T_I64X2))
-X86_BY(extend, pmovzxbw, IR_vuxtl, TYPES(T_I16X8))
-X86_BY(extend, pmovzxbd, IR_vuxtl, TYPES(T_I16X8, T_I32X4))
-X86_BY(extend, pmovzxbq, IR_vuxtl, TYPES(T_I16X8, T_I32X4, T_I64X2))
-X86_BY(extend, pmovzxwd, IR_vuxtl, TYPES(T_I32X4))
-X86_BY(extend, pmovzxwq, IR_vuxtl, TYPES(T_I32X4, T_I64X2))
-X86_BY(extend, pmovzxdq, IR_vuxtl, TYPES(T_I64X2))
+X86_BOTH(extend, pmovsxbw, true, TYPES(T_I16X8))
+X86_BOTH(extend, pmovsxbd, true, TYPES(T_I16X8, T_I32X4))
+X86_BOTH(extend, pmovsxbq, true, TYPES(T_I16X8, T_I32X4, T_I64X2))
+X86_BOTH(extend, pmovsxwd, true, TYPES(T_I32X4))
+X86_BOTH(extend, pmovsxwq, true, TYPES(T_I32X4, T_I64X2))
+X86_BOTH(extend, pmovsxdq, true, TYPES(T_I64X2))
+X86_BOTH(extend, pmovzxbw, false, TYPES(T_I16X8))
+X86_BOTH(extend, pmovzxbd, false, TYPES(T_I16X8, T_I32X4))
+X86_BOTH(extend, pmovzxbq, false, TYPES(T_I16X8, T_I32X4, T_I64X2))
+X86_BOTH(extend, pmovzxwd, false, TYPES(T_I32X4))
+X86_BOTH(extend, pmovzxwq, false, TYPES(T_I32X4, T_I64X2))
+X86_BOTH(extend, pmovzxdq, false, TYPES(T_I64X2))
 #undef TYPES
-
-void x86_movntdqa(struct x86_block *c, const struct x86_instr *i, const struct x86_movntdqa *a)
-{
-    if (x86_sse_begin(c, i)) {
-        x86_put_vector(c, &a->dst, x86_vector(c, i, &a->src));
-    }
-}
 
 /* ---- single lanes */
 
@@ -219,55 +232,69 @@ static void extract(struct x86_block *c, const struct x86_instr *i, unsigned byt
         }
     }
 }
-X86_BY(extract, pextrb, 1)
-X86_BY(extract, extractps, 4)
-X86_BY(extract, pextrd, a->dst.bytes)
+X86_BOTH(extract, pextrb, 1)
+X86_BOTH(extract, extractps, 4)
+X86_BOTH(extract, pextrd, a->dst.bytes)
 
 static void insert(struct x86_block *c, const struct x86_instr *i, unsigned bytes)
 {
     static const ir_type types[] = {T_I8X16, T_I16X8, T_I32X4, T_I64X2};
     const unsigned n = (unsigned)i->imm & (16 / bytes - 1);
     if (x86_sse_begin(c, i)) {
-        const ir_val v = x86_read_as(c, i, &i->op[1], bytes), x = x86_vector(c, i, &i->op[0]);
+        const ir_val v = x86_read_as(c, i, x86_second(i), bytes);
+        const ir_val x = x86_vector(c, i, x86_first(i));
         x86_put_vector(c, &i->op[0], ir_vset(c->b, types[log2_floor(bytes)], x, n, v));
     }
 }
-X86_BY(insert, pinsrb, 1)
-X86_BY(insert, pinsrd, a->src.bytes)
+X86_BOTH(insert, pinsrb, 1)
+X86_BOTH(insert, pinsrd, x86_second(i)->bytes)
 
-void x86_insertps(struct x86_block *c, const struct x86_instr *i, const struct x86_insertps *a)
+static void insert_single(struct x86_block *c, const struct x86_instr *i)
 {
     struct ir_builder *b = c->b;
-    const unsigned imm = a->src2.value & 0xff;
-    const bool memory = a->src.kind == X86_MEMORY;
+    const unsigned imm = i->imm & 0xff;
+    const struct x86_operand *src = x86_second(i);
     if (!x86_sse_begin(c, i)) {
         return;
     }
-    const ir_val v = ir_vget(b, T_I32, x86_vector(c, i, &a->src), memory ? 0 : imm >> 6);
-    ir_val r = ir_vset(b, T_I32X4, x86_vector(c, i, &a->dst), imm >> 4 & 3, v);
+    const unsigned from = src->kind == X86_MEMORY ? 0 : imm >> 6;
+    const ir_val v = ir_vget(b, T_I32, x86_vector(c, i, src), from);
+    ir_val r = ir_vset(b, T_I32X4, x86_vector(c, i, x86_first(i)), imm >> 4 & 3, v);
     for (unsigned k = 0; k < 4; k++) {
         r = imm >> k & 1 ? ir_vset(b, T_I32X4, r, k, ir_konst(b, T_I32, 0)) : r;
     }
-    x86_put_vector(c, &a->dst, r);
+    x86_put_vector(c, &i->op[0], r);
 }
+X86_IS(insert_single, insertps)
+X86_IS(insert_single, vinsertps)
 
-/* Z: no bit is in both; C: no bit of the second is missing in the first. */
-void x86_ptest(struct x86_block *c, const struct x86_instr *i, const struct x86_ptest *a)
+/* Z: no bit is in both; C: no bit of the second is missing in the first. Of lanes of t only signs
+ * count; T_VOID: all bits do. */
+static void test(struct x86_block *c, const struct x86_instr *i, ir_type t)
 {
     struct ir_builder *b = c->b;
+    const ir_type all = x86_length(i, T_V128);
     if (!x86_sse_begin(c, i)) {
         return;
     }
-    const ir_val x = x86_vector(c, i, &a->dst), y = x86_vector(c, i, &a->src);
-    const ir_val both[2] = {x86_v2(c, IR_and, T_V128, x, y), x86_v2(c, IR_andn, T_V128, y, x)};
+    const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
+    const ir_val both[2] = {x86_v2(c, IR_and, all, x, y), x86_v2(c, IR_andn, all, y, x)};
+    const uint64_t signs = t == T_VOID    ? UINT64_MAX
+                           : t == T_F32X4 ? UINT64_C(0x8000000080000000)
+                                          : UINT64_C(1) << 63;
     ir_val f = ir_flags_from(b, ir_konst(b, T_I32, 0));
     for (unsigned k = 0; k < 2; k++) {
-        const ir_val all = ir_or(b, ir_vget(b, T_I64, both[k], 0), ir_vget(b, T_I64, both[k], 1));
+        ir_val v = x86_part(c, both[k], 0);
+        v = i->l ? x86_v2(c, IR_or, T_V128, v, x86_part(c, both[k], 1)) : v;
+        const ir_val any = ir_or(b, ir_vget(b, T_I64, v, 0), ir_vget(b, T_I64, v, 1));
         f = x86_flags_set(c, f, k ? X86_PACK_CF : X86_PACK_ZF,
-                          ir_cmp(b, IR_EQ, all, ir_konst(b, T_I64, 0)));
+                          ir_tst(b, IR_EQ, any, ir_konst(b, T_I64, signs)));
     }
     x86_put_flags(c, f);
 }
+X86_BOTH(test, ptest, T_VOID)
+X86_BY(test, vtestps, T_F32X4)
+X86_BY(test, vtestpd, T_F64X2)
 
 /* ---- rounding: bit 2 takes MXCSR's mode, bit 3 raises no inexact */
 
@@ -277,48 +304,74 @@ static unsigned rounding_of(const struct x86_instr *i)
     return (i->imm & 4 ? IR_RDYN : modes[i->imm & 3]) | (i->imm & 8 ? 0u : IR_FRINT_EXACT);
 }
 
-X86_BY(x86_fp1_packed, roundps, IR_frint, T_F32X4, rounding_of(i))
-X86_BY(x86_fp1_packed, roundpd, IR_frint, T_F64X2, rounding_of(i))
-X86_BY(x86_fp1_scalar, roundss, IR_frint, T_F32, rounding_of(i))
-X86_BY(x86_fp1_scalar, roundsd, IR_frint, T_F64, rounding_of(i))
+X86_BOTH(x86_fp1_packed, roundps, IR_frint, T_F32X4, rounding_of(i))
+X86_BOTH(x86_fp1_packed, roundpd, IR_frint, T_F64X2, rounding_of(i))
+X86_BOTH(x86_fp1_scalar, roundss, IR_frint, T_F32, rounding_of(i))
+X86_BOTH(x86_fp1_scalar, roundsd, IR_frint, T_F64, rounding_of(i))
 
 /* ---- dot products: bits 4 up choose products, bits 0 up where the sum goes */
+
+/* Each step of all parts may end the instruction. */
+struct dot {
+    ir_val x, y; /* of 16 bytes, or both parts of them */
+    ir_val p[2][4];
+};
+
+static void multiply(struct x86_block *c, const struct x86_instr *i, struct dot *d, ir_type t)
+{
+    struct ir_builder *b = c->b;
+    const ir_type lane = (ir_type)ir_lane(t);
+    const ir_val zero = ir_vget(b, lane, ir_vkonst(b, 0), 0);
+    x86_fp_begin(c);
+    for (unsigned n = 0; n <= i->l; n++) {
+        const ir_val x = x86_part(c, d->x, n), y = x86_part(c, d->y, n);
+        for (unsigned k = 0; k < ir_lane_count(t); k++) {
+            d->p[n][k] = i->imm >> (4 + k) & 1 ? ir_fp2(b, IR_fmul, lane, ir_vget(b, lane, x, k),
+                                                        ir_vget(b, lane, y, k), x86_fp(c))
+                                               : zero;
+        }
+    }
+    x86_fp_end(c);
+}
+
+/* Of neighbours, so that there are half as many. */
+static void add_pairs(struct x86_block *c, const struct x86_instr *i, struct dot *d, unsigned count)
+{
+    x86_fp_begin(c);
+    for (unsigned n = 0; n <= i->l; n++) {
+        ir_val *p = d->p[n];
+        for (unsigned k = 0; k < count / 2; k++) {
+            const ir_type lane = ir_type_of(c->b, p[2 * k]);
+            p[k] = ir_fp2(c->b, IR_fadd, lane, p[2 * k], p[2 * k + 1], x86_fp(c));
+        }
+    }
+    x86_fp_end(c);
+}
 
 static void dot(struct x86_block *c, const struct x86_instr *i, ir_type t)
 {
     struct ir_builder *b = c->b;
-    const ir_type lane = (ir_type)ir_lane(t);
-    const unsigned n = ir_lane_count(t), fp = x86_fp(c);
+    ir_val r[2] = {IR_NONE, IR_NONE};
+    struct dot d;
     if (!x86_sse_begin(c, i)) {
         return;
     }
-    const ir_val x = x86_vector(c, i, &i->op[0]), y = x86_vector(c, i, &i->op[1]);
-    const ir_val zero = ir_vget(b, lane, ir_vkonst(b, 0), 0);
-    ir_val p[4];
-    x86_fp_begin(c);
-    for (unsigned k = 0; k < n; k++) {
-        p[k] = i->imm >> (4 + k) & 1
-                   ? ir_fp2(b, IR_fmul, lane, ir_vget(b, lane, x, k), ir_vget(b, lane, y, k), fp)
-                   : zero;
+    d.x = x86_vector(c, i, x86_first(i));
+    d.y = x86_vector(c, i, x86_second(i));
+    multiply(c, i, &d, t);
+    for (unsigned count = ir_lane_count(t); count > 1; count /= 2) {
+        add_pairs(c, i, &d, count);
     }
-    x86_fp_end(c); /* each step may end the instruction */
-    x86_fp_begin(c);
-    ir_val sum = ir_fp2(b, IR_fadd, lane, p[0], p[1], fp);
-    const ir_val second = n == 4 ? ir_fp2(b, IR_fadd, lane, p[2], p[3], fp) : IR_NONE;
-    x86_fp_end(c);
-    if (n == 4) {
-        x86_fp_begin(c);
-        sum = ir_fp2(b, IR_fadd, lane, sum, second, fp);
-        x86_fp_end(c);
+    for (unsigned n = 0; n <= i->l; n++) {
+        r[n] = ir_vkonst(b, 0);
+        for (unsigned k = 0; k < ir_lane_count(t); k++) {
+            r[n] = i->imm >> k & 1 ? ir_vset(b, t, r[n], k, d.p[n][0]) : r[n];
+        }
     }
-    ir_val r = ir_vkonst(b, 0);
-    for (unsigned k = 0; k < n; k++) {
-        r = i->imm >> k & 1 ? ir_vset(b, t, r, k, sum) : r;
-    }
-    x86_put_vector(c, &i->op[0], r);
+    x86_put_vector(c, &i->op[0], i->l ? x86_join(c, r[0], r[1]) : r[0]);
 }
-X86_BY(dot, dpps, T_F32X4)
-X86_BY(dot, dppd, T_F64X2)
+X86_BOTH(dot, dpps, T_F32X4)
+X86_BOTH(dot, dppd, T_F64X2)
 
 /* ---- by functions */
 
@@ -334,14 +387,16 @@ static void do_least_word(struct vcpu *v, union ir_vec *d, const union ir_vec *a
 }
 X86_VECTOR_CALL(least_word);
 
-void x86_phminposuw(struct x86_block *c, const struct x86_instr *i, const struct x86_phminposuw *a)
+static void least_word(struct x86_block *c, const struct x86_instr *i)
 {
     if (x86_sse_begin(c, i)) {
-        x86_put_vector(
-            c, &a->dst,
-            ir_call(c->b, T_V128, &row_least_word, x86_vector(c, i, &a->src), IR_NONE, IR_NONE, 0));
+        const ir_val x = x86_vector(c, i, &i->op[1]);
+        x86_put_vector(c, &i->op[0],
+                       ir_call(c->b, T_V128, &row_least_word, x, IR_NONE, IR_NONE, 0));
     }
 }
+X86_IS(least_word, phminposuw)
+X86_IS(least_word, vphminposuw)
 
 /* Eight sums of differences between four bytes of b and those at each place of a. */
 static void do_many_sums(struct vcpu *v, union ir_vec *d, const union ir_vec *a,
@@ -360,12 +415,11 @@ static void do_many_sums(struct vcpu *v, union ir_vec *d, const union ir_vec *a,
 }
 X86_VECTOR_CALL(many_sums);
 
-void x86_mpsadbw(struct x86_block *c, const struct x86_instr *i, const struct x86_mpsadbw *a)
+/* Three bits of the immediate byte for each 16 bytes. */
+static ir_val many_sums(struct x86_block *c, const struct x86_instr *i, const ir_val xy[2],
+                        unsigned n)
 {
-    if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_vector(c, i, &a->dst), y = x86_vector(c, i, &a->src);
-        x86_put_vector(
-            c, &a->dst,
-            ir_call(c->b, T_V128, &row_many_sums, x, y, IR_NONE, (uint32_t)a->src2.value & 7));
-    }
+    const uint32_t imm = (uint32_t)i->imm >> 3 * n & 7;
+    return ir_call(c->b, T_V128, &row_many_sums, xy[0], xy[1], IR_NONE, imm);
 }
+X86_BOTH(x86_by_parts, mpsadbw, many_sums)

@@ -131,7 +131,7 @@ X86_VECTOR_CALL(compare_strings);
 
 static ir_val length_of(struct x86_block *c, const struct x86_instr *i, unsigned reg)
 {
-    return i->w ? ir_get(c->b, reg) : ir_sext(c->b, T_I64, x86_read_reg(c, reg, 4));
+    return i->w && i->mode == 8 ? ir_get(c->b, reg) : ir_sext(c->b, T_I64, x86_read_reg(c, reg, 4));
 }
 
 static void strings(struct x86_block *c, const struct x86_instr *i, uint32_t how)
@@ -149,14 +149,14 @@ static void strings(struct x86_block *c, const struct x86_instr *i, uint32_t how
     }
     const ir_val r = ir_call(b, T_V128, &row_compare_strings, x, y, lengths, aux & ~A_MASK);
     if (how & A_MASK) {
-        ir_put(b, X86_REG_XMM, ir_call(b, T_V128, &row_compare_strings, x, y, lengths, aux));
+        x86_put_xmm(c, 0, ir_call(b, T_V128, &row_compare_strings, x, y, lengths, aux));
     } else {
         ir_put(b, X86_RCX, ir_vget(b, T_I64, r, 0));
     }
     x86_put_flags(c, ir_flags_from(b, ir_trunc(b, T_I32, ir_vget(b, T_I64, r, 1))));
 }
 
-X86_BY(strings, pcmpestri, A_EXPLICIT)
-X86_BY(strings, pcmpestrm, A_EXPLICIT | A_MASK)
-X86_BY(strings, pcmpistri, 0)
-X86_BY(strings, pcmpistrm, A_MASK)
+X86_BOTH(strings, pcmpestri, A_EXPLICIT)
+X86_BOTH(strings, pcmpestrm, A_EXPLICIT | A_MASK)
+X86_BOTH(strings, pcmpistri, 0)
+X86_BOTH(strings, pcmpistrm, A_MASK)

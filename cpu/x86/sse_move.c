@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Moves of MMX and SSE. Intel SDM, volume 2: EMMS, LDDQU, LDMXCSR, MASKMOVDQU, MASKMOVQ, MOVAPS and
- * its like, MOVD, MOVDDUP, MOVHLPS, MOVHPS, MOVLPS, MOVMSKPS, MOVNTDQ, MOVQ, MOVQ2DQ, MOVSHDUP,
- * MOVSLDUP, MOVSS, PEXTRW, PINSRW, PMOVMSKB, STMXCSR.
+ * Moves of MMX, SSE and AVX. Intel SDM, volume 2: EMMS, LDDQU, LDMXCSR, MASKMOVDQU, MASKMOVQ,
+ * MOVAPS and its like, MOVD, MOVDDUP, MOVHLPS, MOVHPS, MOVLPS, MOVMSKPS, MOVNTDQ, MOVQ, MOVQ2DQ,
+ * MOVSHDUP, MOVSLDUP, MOVSS, PEXTRW, PINSRW, PMOVMSKB, STMXCSR.
  */
 #include "cpu/x86/sse.h"
 
@@ -13,14 +13,14 @@
 
 /* ---- whole registers */
 
-/* more: MO_ALIGN where 16 bytes in memory must be aligned. */
+/* more: MO_ALIGN where 16 or 32 bytes in memory must be aligned. */
 static void move(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *dst,
                  const struct x86_operand *src, memop more)
 {
     if (!x86_sse_begin(c, i)) {
         return;
     }
-    const ir_val v = more ? x86_vector(c, i, src) : x86_vector_unaligned(c, i, src);
+    const ir_val v = more ? x86_vector_aligned(c, i, src) : x86_vector_unaligned(c, i, src);
     if (dst->kind == X86_MEMORY) {
         x86_store_vector(c, i, dst, v, more);
         if (x86_is_mmx(src)) {
@@ -31,31 +31,31 @@ static void move(struct x86_block *c, const struct x86_instr *i, const struct x8
     }
 }
 
-#define MOVE(name, more)                                                                           \
-    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
-    {                                                                                              \
-        move(c, i, &a->dst, &a->src, more);                                                        \
-    }
-MOVE(movaps, MO_ALIGN)
-MOVE(movapd, MO_ALIGN)
-MOVE(movdqa, MO_ALIGN)
-MOVE(movups, 0)
-MOVE(movupd, 0)
-MOVE(movdqu, 0)
-MOVE(movntps, MO_ALIGN)
-MOVE(movntpd, MO_ALIGN)
-MOVE(movntdq, MO_ALIGN)
-MOVE(movntq, 0)
-MOVE(lddqu, 0)
-#undef MOVE
+static void load_or_store(struct x86_block *c, const struct x86_instr *i, memop more)
+{
+    move(c, i, &i->op[0], &i->op[1], more);
+}
+
+X86_BOTH(load_or_store, movaps, MO_ALIGN)
+X86_BOTH(load_or_store, movapd, MO_ALIGN)
+X86_BOTH(load_or_store, movdqa, MO_ALIGN)
+X86_BOTH(load_or_store, movups, 0)
+X86_BOTH(load_or_store, movupd, 0)
+X86_BOTH(load_or_store, movdqu, 0)
+X86_BOTH(load_or_store, movntps, MO_ALIGN)
+X86_BOTH(load_or_store, movntpd, MO_ALIGN)
+X86_BOTH(load_or_store, movntdq, MO_ALIGN)
+X86_BY(load_or_store, movntq, 0)
+X86_BOTH(load_or_store, lddqu, 0)
+X86_BOTH(load_or_store, movntdqa, MO_ALIGN)
 
 /* ---- parts */
 
 /* From memory the rest is cleared, from a register it stays. */
-static void move_scalar(struct x86_block *c, const struct x86_instr *i,
-                        const struct x86_operand *dst, const struct x86_operand *src, ir_type t)
+static void move_scalar(struct x86_block *c, const struct x86_instr *i, ir_type t)
 {
     struct ir_builder *b = c->b;
+    const struct x86_operand *dst = &i->op[0], *src = &i->op[1];
     if (!x86_sse_begin(c, i)) {
         return;
     }
@@ -65,75 +65,70 @@ static void move_scalar(struct x86_block *c, const struct x86_instr *i,
     } else if (src->kind == X86_MEMORY) {
         x86_put_vector(c, dst, ir_vzext(b, v));
     } else {
-        x86_put_low(c, dst, v);
+        x86_put_low(c, i, v);
     }
 }
+X86_BOTH(move_scalar, movss, T_F32)
+X86_BOTH(move_scalar, movsd, T_F64)
 
-void x86_movss(struct x86_block *c, const struct x86_instr *i, const struct x86_movss *a)
+/* VEX forms of registers have a third operand. */
+static void merge_scalar(struct x86_block *c, const struct x86_instr *i, ir_type t)
 {
-    move_scalar(c, i, &a->dst, &a->src, T_F32);
+    if (x86_sse_begin(c, i)) {
+        x86_put_low(c, i, x86_scalar(c, i, &i->op[2], t));
+    }
 }
-
-void x86_movsd(struct x86_block *c, const struct x86_instr *i, const struct x86_movsd *a)
-{
-    move_scalar(c, i, &a->dst, &a->src, T_F64);
-}
+X86_BY(merge_scalar, vmovss_merge, T_F32)
+X86_BY(merge_scalar, vmovsd_merge, T_F64)
 
 /* Half of a register from or to memory. */
-static void move_half(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *dst,
-                      const struct x86_operand *src, unsigned half)
+static void move_half(struct x86_block *c, const struct x86_instr *i, unsigned half)
 {
     struct ir_builder *b = c->b;
+    const struct x86_operand *dst = &i->op[0];
     if (!x86_sse_begin(c, i)) {
         return;
     }
     if (dst->kind == X86_MEMORY) {
-        x86_write_memory(c, i, dst, 8, 0, ir_vget(b, T_I64, x86_vector(c, i, src), half));
+        x86_write_memory(c, i, dst, 8, 0, ir_vget(b, T_I64, x86_xmm(c, i->op[1].reg), half));
     } else {
-        const ir_val v = x86_read_memory(c, i, src, 8, T_F64, 0);
-        x86_put_vector(c, dst, ir_vset(b, T_F64X2, x86_vector(c, i, dst), half, v));
+        const ir_val v = x86_read_memory(c, i, x86_second(i), 8, T_F64, 0);
+        x86_put_vector(c, dst, ir_vset(b, T_F64X2, x86_xmm(c, x86_first(i)->reg), half, v));
     }
 }
+X86_BOTH(move_half, movlps, 0)
+X86_BOTH(move_half, movlpd, 0)
+X86_BOTH(move_half, movhps, 1)
+X86_BOTH(move_half, movhpd, 1)
+X86_BY(move_half, vmovlps_store, 0)
+X86_BY(move_half, vmovlpd_store, 0)
+X86_BY(move_half, vmovhps_store, 1)
+X86_BY(move_half, vmovhpd_store, 1)
 
-#define HALF(name, half)                                                                           \
-    void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
-    {                                                                                              \
-        move_half(c, i, &a->dst, &a->src, half);                                                   \
-    }
-HALF(movlps, 0)
-HALF(movlpd, 0)
-HALF(movhps, 1)
-HALF(movhpd, 1)
-#undef HALF
-
-void x86_movhlps(struct x86_block *c, const struct x86_instr *i, const struct x86_movhlps *a)
+/* A half of the first source and one of the second. */
+static void move_halves(struct x86_block *c, const struct x86_instr *i, unsigned to)
 {
     if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_vector(c, i, &a->dst), y = x86_vector(c, i, &a->src);
-        x86_put_vector(c, &a->dst, ir_vset(c->b, T_F64X2, x, 0, ir_vget(c->b, T_F64, y, 1)));
+        const struct x86_half x = {x86_vector(c, i, x86_first(i)), !to};
+        const struct x86_half y = {x86_vector(c, i, x86_second(i)), !to};
+        x86_put_vector(c, &i->op[0], to ? x86_two_halves(c, x, y) : x86_two_halves(c, y, x));
     }
 }
-
-void x86_movlhps(struct x86_block *c, const struct x86_instr *i, const struct x86_movlhps *a)
-{
-    if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_vector(c, i, &a->dst);
-        x86_put_vector(c, &a->dst, ir_vjoin(c->b, x, x86_vector(c, i, &a->src)));
-    }
-}
+X86_BOTH(move_halves, movhlps, 0)
+X86_BOTH(move_halves, movlhps, 1)
 
 /* Each lane twice: the low half, even lanes, odd lanes. */
 static void duplicate(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
 {
     if (x86_sse_begin(c, i)) {
         const ir_val x = x86_vector(c, i, &i->op[1]);
-        x86_put_vector(c, &i->op[0], x86_v2(c, op, t, x, x));
+        x86_put_vector(c, &i->op[0], x86_v2(c, op, x86_length(i, t), x, x));
     }
 }
 
-X86_BY(duplicate, movddup, IR_vzip1, T_I64X2)
-X86_BY(duplicate, movsldup, IR_vtrn1, T_I32X4)
-X86_BY(duplicate, movshdup, IR_vtrn2, T_I32X4)
+X86_BOTH(duplicate, movddup, IR_vzip1, T_I64X2)
+X86_BOTH(duplicate, movsldup, IR_vtrn1, T_I32X4)
+X86_BOTH(duplicate, movshdup, IR_vtrn2, T_I32X4)
 
 /* ---- general registers */
 
@@ -152,34 +147,42 @@ static void to_general(struct x86_block *c, const struct x86_instr *i,
     x86_write(c, i, dst, v);
 }
 
-void x86_movd(struct x86_block *c, const struct x86_instr *i, const struct x86_movd *a)
+static void move_general(struct x86_block *c, const struct x86_instr *i)
 {
+    const struct x86_operand *dst = &i->op[0];
     if (!x86_sse_begin(c, i)) {
         return;
     }
-    if (a->dst.kind == X86_MEMORY || a->dst.file == X86_GPR) {
-        to_general(c, i, &a->dst, &a->src);
+    if (dst->kind == X86_MEMORY || dst->file == X86_GPR) {
+        to_general(c, i, dst, &i->op[1]);
     } else {
-        x86_put_vector(c, &a->dst, x86_vector(c, i, &a->src));
+        x86_put_vector(c, dst, x86_vector(c, i, &i->op[1]));
     }
 }
 
 /* Between the low halves of registers, and memory; the upper half is cleared. */
-void x86_movq(struct x86_block *c, const struct x86_instr *i, const struct x86_movq *a)
+static void move_low(struct x86_block *c, const struct x86_instr *i)
 {
+    const struct x86_operand *dst = &i->op[0], *src = &i->op[1];
     if (!x86_sse_begin(c, i)) {
         return;
     }
-    const ir_val v = x86_vector(c, i, &a->src);
-    if (a->dst.kind == X86_MEMORY) {
-        x86_write_memory(c, i, &a->dst, 8, 0, ir_vget(c->b, T_I64, v, 0));
-        if (x86_is_mmx(&a->src)) {
+    const ir_val v = x86_vector(c, i, src);
+    if (dst->kind == X86_MEMORY) {
+        x86_write_memory(c, i, dst, 8, 0, ir_vget(c->b, T_I64, v, 0));
+        if (x86_is_mmx(src)) {
             x86_mmx_enter(c);
         }
     } else {
-        x86_put_vector(c, &a->dst, ir_vlow64(c->b, v));
+        x86_put_vector(c, dst, ir_vlow64(c->b, v));
     }
 }
+
+X86_IS(move_general, movd)
+X86_IS(move_general, vmovd)
+X86_IS(move_general, vmovd_from)
+X86_IS(move_low, movq)
+X86_IS(move_low, vmovq)
 
 void x86_movq2dq(struct x86_block *c, const struct x86_instr *i, const struct x86_movq2dq *a)
 {
@@ -197,64 +200,62 @@ void x86_movdq2q(struct x86_block *c, const struct x86_instr *i, const struct x8
 }
 
 /* The sign bits of the lanes, which have 1 << log2_bytes bytes, as a number. */
-static void move_mask(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *dst,
-                      const struct x86_operand *src, unsigned log2_bytes)
+static void move_mask(struct x86_block *c, const struct x86_instr *i, unsigned log2_bytes)
 {
+    struct ir_builder *b = c->b;
     if (!x86_sse_begin(c, i)) {
         return;
     }
-    const ir_val mask = ir_v1(c->b, IR_vsigns, T_I32, x86_vector(c, i, src), log2_bytes);
-    if (x86_is_mmx(src)) {
+    const ir_val x = x86_vector(c, i, &i->op[1]);
+    ir_val mask = ir_v1(b, IR_vsigns, T_I32, x86_part(c, x, 0), log2_bytes);
+    if (i->l) {
+        const ir_val high = ir_v1(b, IR_vsigns, T_I32, x86_part(c, x, 1), log2_bytes);
+        mask = ir_or(b, mask, ir_shl(b, high, ir_konst(b, T_I32, 16 >> log2_bytes)));
+    }
+    if (x86_is_mmx(&i->op[1])) {
         x86_mmx_enter(c); /* whose upper half is 0 */
     }
-    x86_write_reg(c, dst->reg, 4, mask);
+    x86_write_reg(c, i->op[0].reg, 4, mask);
 }
-
-void x86_movmskps(struct x86_block *c, const struct x86_instr *i, const struct x86_movmskps *a)
-{
-    move_mask(c, i, &a->dst, &a->src, 2);
-}
-
-void x86_movmskpd(struct x86_block *c, const struct x86_instr *i, const struct x86_movmskpd *a)
-{
-    move_mask(c, i, &a->dst, &a->src, 3);
-}
-
-void x86_pmovmskb(struct x86_block *c, const struct x86_instr *i, const struct x86_pmovmskb *a)
-{
-    move_mask(c, i, &a->dst, &a->src, 0);
-}
+X86_BOTH(move_mask, movmskps, 2)
+X86_BOTH(move_mask, movmskpd, 3)
+X86_BOTH(move_mask, pmovmskb, 0)
 
 static unsigned word_of(const struct x86_operand *vector, const struct x86_operand *number)
 {
     return (unsigned)number->value & (x86_is_mmx(vector) ? 3 : 7);
 }
 
-void x86_pinsrw(struct x86_block *c, const struct x86_instr *i, const struct x86_pinsrw *a)
+static void insert_word(struct x86_block *c, const struct x86_instr *i)
 {
+    const unsigned n = word_of(&i->op[0], &i->op[i->ops - 1]);
     if (x86_sse_begin(c, i)) {
-        const ir_val x = x86_vector(c, i, &a->dst), w = x86_read_as(c, i, &a->src, 2);
-        x86_put_vector(c, &a->dst, ir_vset(c->b, T_I16X8, x, word_of(&a->dst, &a->src2), w));
+        const ir_val x = x86_vector(c, i, x86_first(i)), w = x86_read_as(c, i, x86_second(i), 2);
+        x86_put_vector(c, &i->op[0], ir_vset(c->b, T_I16X8, x, n, w));
     }
 }
+X86_IS(insert_word, pinsrw)
+X86_IS(insert_word, vpinsrw)
 
 /* To a general register, or (SSE4.1) 16 bits to memory. */
-void x86_pextrw(struct x86_block *c, const struct x86_instr *i, const struct x86_pextrw *a)
+static void extract_word(struct x86_block *c, const struct x86_instr *i)
 {
+    const struct x86_operand *dst = &i->op[0], *src = &i->op[1];
     if (!x86_sse_begin(c, i)) {
         return;
     }
-    const ir_val v = x86_vector(c, i, &a->src);
-    const ir_val w = ir_vget(c->b, T_I16, v, word_of(&a->src, &a->src2));
-    if (x86_is_mmx(&a->src)) {
+    const ir_val w = ir_vget(c->b, T_I16, x86_vector(c, i, src), word_of(src, &i->op[2]));
+    if (x86_is_mmx(src)) {
         x86_mmx_enter(c);
     }
-    if (a->dst.kind == X86_MEMORY) {
-        x86_write_as(c, i, &a->dst, 2, w);
+    if (dst->kind == X86_MEMORY) {
+        x86_write_as(c, i, dst, 2, w);
     } else {
-        x86_write_reg(c, a->dst.reg, 4, ir_zext(c->b, T_I32, w));
+        x86_write_reg(c, dst->reg, 4, ir_zext(c->b, T_I32, w));
     }
 }
+X86_IS(extract_word, pextrw)
+X86_IS(extract_word, vpextrw)
 
 /* ---- bytes that a mask chooses, to DS:rDI (or another segment) */
 
@@ -264,8 +265,8 @@ static uint64_t do_masked_store(struct vcpu *v, uint64_t next, uint64_t at, uint
     struct x86_cpu *c = x86_cpu(v);
     const bool mmx = aux & 8;
     const unsigned seg = aux & 7, bytes = mmx ? 8 : 16, a = regs & 15, b = regs >> 4 & 15;
-    const uint8_t *from = mmx ? (const uint8_t *)&c->fpu.st[a].low : c->xmm[a].u8;
-    const uint8_t *mask = mmx ? (const uint8_t *)&c->fpu.st[b].low : c->xmm[b].u8;
+    const uint8_t *from = mmx ? (const uint8_t *)&c->fpu.st[a].low : c->ymm[a].u8;
+    const uint8_t *mask = mmx ? (const uint8_t *)&c->fpu.st[b].low : c->ymm[b].u8;
     const memop m = MO_8 | MO_IDX(v->cls->mmu_index(v));
     const bool checked = !x86_is_long(c);
     if (checked && !x86_segment_check(c, seg, at, bytes, true)) {
@@ -286,9 +287,9 @@ static uint64_t do_masked_store(struct vcpu *v, uint64_t next, uint64_t at, uint
 }
 X86_CALL(masked_store, IR_CALL_FULL);
 
-static void masked_store(struct x86_block *c, const struct x86_instr *i,
-                         const struct x86_operand *from, const struct x86_operand *mask)
+static void masked_store(struct x86_block *c, const struct x86_instr *i)
 {
+    const struct x86_operand *from = &i->op[0], *mask = &i->op[1];
     const unsigned seg = i->seg == X86_NONE ? X86_DS : i->seg;
     if (x86_sse_begin(c, i)) {
         const ir_val rdi = ir_get(c->b, X86_RDI);
@@ -297,16 +298,9 @@ static void masked_store(struct x86_block *c, const struct x86_instr *i,
         x86_tail(c, &row_masked_store, at, regs, seg | (x86_is_mmx(from) ? 8u : 0u));
     }
 }
-
-void x86_maskmovq(struct x86_block *c, const struct x86_instr *i, const struct x86_maskmovq *a)
-{
-    masked_store(c, i, &a->dst, &a->src);
-}
-
-void x86_maskmovdqu(struct x86_block *c, const struct x86_instr *i, const struct x86_maskmovdqu *a)
-{
-    masked_store(c, i, &a->dst, &a->src);
-}
+X86_IS(masked_store, maskmovq)
+X86_IS(masked_store, maskmovdqu)
+X86_IS(masked_store, vmaskmovdqu)
 
 /* ---- state */
 
@@ -344,17 +338,21 @@ static uint64_t do_stmxcsr(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, u
 }
 X86_CALL(stmxcsr, IR_CALL_FULL);
 
-void x86_ldmxcsr(struct x86_block *c, const struct x86_instr *i, const struct x86_ldmxcsr *a)
+static void load_mxcsr(struct x86_block *c, const struct x86_instr *i)
 {
     if (x86_sse_begin(c, i)) {
-        x86_tail(c, &row_ldmxcsr, ir_zext(c->b, T_I64, x86_read(c, i, &a->src)), IR_NONE, 0);
+        x86_tail(c, &row_ldmxcsr, ir_zext(c->b, T_I64, x86_read(c, i, &i->op[0])), IR_NONE, 0);
     }
 }
+X86_IS(load_mxcsr, ldmxcsr)
+X86_IS(load_mxcsr, vldmxcsr)
 
-void x86_stmxcsr(struct x86_block *c, const struct x86_instr *i, const struct x86_stmxcsr *a)
+static void store_mxcsr(struct x86_block *c, const struct x86_instr *i)
 {
     if (x86_sse_begin(c, i)) {
         const ir_val v = ir_call(c->b, T_I64, &row_stmxcsr, IR_NONE, IR_NONE, IR_NONE, 0);
-        x86_write(c, i, &a->dst, ir_trunc(c->b, T_I32, v));
+        x86_write(c, i, &i->op[0], ir_trunc(c->b, T_I32, v));
     }
 }
+X86_IS(store_mxcsr, stmxcsr)
+X86_IS(store_mxcsr, vstmxcsr)

@@ -4,7 +4,9 @@
  *
  * A PC is RIP, EIP or IP: code is fetched at the base of CS behind it, which is the upper half of
  * `aux`; in 64-bit code that is 0. Of the lower half, which is another at each instruction, a bit
- * says that no interrupt comes before the instruction is done.
+ * says that no interrupt comes before the instruction is done, and another one whether legacy SSE
+ * code has upper halves of YMM registers to keep: until VEX code of 256 bits has run they are 0,
+ * and an instruction of 128 bits is what it is on the host.
  */
 #include "cpu/x86/translate.h"
 
@@ -195,7 +197,8 @@ static bool translate_insn(struct x86_block *c)
     /* The length is needed before the meaning: what follows the instruction is part of it. */
     x86_decode(c->mode, b->code + at, n, &i);
     ir_insn_start(b, c->pc);
-    b->local = 0;
+    b->local = c->upper && c->cpl == 3 ? X86_LOCAL_UPPER : 0;
+    c->vex = i.vex;
     if (c->shadow) {
         x86_leave_shadow(c);
     }
@@ -205,6 +208,10 @@ static bool translate_insn(struct x86_block *c)
     }
     b->guest_bytes = at + (i.bytes ? i.bytes : 1);
     x86_check_branch(c, IR_NONE, c->next - 1); /* its last byte */
+    if (i.vex && !(c->key & X86_KEY_PROTECTED)) {
+        x86_undefined(c);
+        return true;
+    }
     const enum x86_status status = x86_translate(c, c->mode, b->code + at, n, &i);
     if (status == X86_UNDEFINED || status == X86_SHORT) {
         x86_undefined(c);
@@ -227,6 +234,8 @@ void x86_translate_block(struct vcpu *v, struct ir_builder *b)
     c.shadow = b->local & X86_LOCAL_SHADOW;
     /* Elsewhere PCs have fewer bits, and would wrap at another place. */
     b->movable = b->movable && c.mode == 8 && !b->aux;
+    c.marked = c.cpl == 3 && (b->local & X86_LOCAL_UPPER);
+    c.upper = x86_feature(&c, X86_FEAT_avx) && (c.cpl != 3 || c.marked);
     b->after = (uint32_t)(b->aux >> 32);
     while (translate_insn(&c)) {
         const bool over = c.next < c.pc || c.shadow || ir_full(b) ||

@@ -103,14 +103,32 @@ static unsigned vectors(const struct x86_cpu *c)
     return x86_is_long(c) ? 16 : 8;
 }
 
-static void put_sse(const struct x86_cpu *c, uint8_t *p)
+/* Halves of the vector registers, 0 the lower ones; from nowhere: zeros. */
+static void put_halves(const struct x86_cpu *c, unsigned half, uint8_t *p)
 {
-    memcpy(p + 160, c->xmm, 16 * vectors(c));
+    for (unsigned k = 0; k < vectors(c); k++) {
+        memcpy(p + 16 * k, &c->ymm[k].half[half], 16);
+    }
 }
 
-static void take_sse(struct x86_cpu *c, const uint8_t *p)
+static void take_halves(struct x86_cpu *c, unsigned half, const uint8_t *p)
 {
-    memcpy(c->xmm, p + 160, 16 * vectors(c));
+    for (unsigned k = 0; k < vectors(c); k++) {
+        if (p) {
+            memcpy(&c->ymm[k].half[half], p + 16 * k, 16);
+        } else {
+            memset(&c->ymm[k].half[half], 0, 16);
+        }
+    }
+}
+
+static bool halves_are_zero(const struct x86_cpu *c, unsigned half, unsigned count)
+{
+    uint64_t any = 0;
+    for (unsigned k = 0; k < count; k++) {
+        any |= c->ymm[k].half[half].u64[0] | c->ymm[k].half[half].u64[1];
+    }
+    return !any;
 }
 
 static void put_mxcsr(struct x86_cpu *c, uint8_t *p)
@@ -135,7 +153,7 @@ static uint64_t do_fxsave(struct vcpu *v, uint64_t next, uint64_t at, uint64_t z
     }
     put_x87(c, image, bytes == 8);
     put_mxcsr(c, image);
-    put_sse(c, image);
+    put_halves(c, 0, image + 160);
     x86_copy_out(c, at, image, size);
     return x86_go(c, next);
 }
@@ -153,7 +171,7 @@ static uint64_t do_fxrstor(struct vcpu *v, uint64_t next, uint64_t at, uint64_t 
     take_x87(c, image, bytes == 8);
     if (has_sse(c)) {
         x86_set_mxcsr(c, load_le32(image + 24));
-        take_sse(c, image);
+        take_halves(c, 0, image + 160);
     }
     return x86_go(c, next);
 }
@@ -191,8 +209,8 @@ static uint64_t in_use(const struct x86_cpu *c)
 {
     struct x86_fpu initial = {.control = X86_FCW_INITIAL};
     uint64_t used = memcmp(&c->fpu, &initial, sizeof(initial)) ? C_X87 : 0;
-    used |= is_zero(c->xmm, 16 * vectors(c)) ? 0 : C_SSE;
-    used |= is_zero(c->ymm_high, 16 * vectors(c)) ? 0 : C_AVX;
+    used |= halves_are_zero(c, 0, vectors(c)) ? 0 : C_SSE;
+    used |= halves_are_zero(c, 1, vectors(c)) ? 0 : C_AVX;
     return used | (c->pkru ? C_PKRU : 0);
 }
 
@@ -211,7 +229,7 @@ enum {
 static void put_component(const struct x86_cpu *c, unsigned number, uint8_t *p)
 {
     if (number == 2) {
-        memcpy(p, c->ymm_high, 16 * vectors(c));
+        put_halves(c, 1, p);
     } else {
         store_le64(p, c->pkru);
     }
@@ -258,7 +276,7 @@ static uint64_t do_xsave(struct vcpu *v, uint64_t next, uint64_t at, uint64_t ki
         put_mxcsr(c, p);
     }
     if (saved & C_SSE) {
-        put_sse(c, p);
+        put_halves(c, 0, p + 160);
     }
     put_components(c, want, saved, compact, p);
     const uint64_t old = load_le64(p + LEGACY_BYTES);
@@ -284,10 +302,9 @@ static void set_pkru(struct x86_cpu *c, uint32_t pkru)
 
 static void take_component(struct x86_cpu *c, unsigned number, const uint8_t *p)
 {
-    if (number == 2 && p) {
-        memcpy(c->ymm_high, p, 16 * vectors(c));
-    } else if (number == 2) {
-        memset(c->ymm_high, 0, 16 * vectors(c));
+    if (number == 2) {
+        take_halves(c, 1, p);
+        c->upper_used = !halves_are_zero(c, 1, 16);
     } else {
         set_pkru(c, p ? load_le32(p) : 0);
     }
@@ -348,10 +365,8 @@ static uint64_t do_xrstor(struct vcpu *v, uint64_t next, uint64_t at, uint64_t s
     if (mxcsr) {
         x86_set_mxcsr(c, compact && !(present & C_SSE) ? X86_MXCSR_INITIAL : load_le32(p + 24));
     }
-    if (want & present & C_SSE) {
-        take_sse(c, p);
-    } else if (want & C_SSE) {
-        memset(c->xmm, 0, 16 * vectors(c));
+    if (want & C_SSE) {
+        take_halves(c, 0, present & C_SSE ? p + 160 : NULL);
     }
     take_components(c, p, want);
     tcg_mode_changed(v);

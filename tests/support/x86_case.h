@@ -28,21 +28,25 @@
 /* The upper half of ESP in 16-bit code: where an exception's stack lies in the guest. */
 #define X86_CASE_HIGH_SP 0x10010000u
 
-/* The state of x87, MMX and SSE, as FXSAVE has it: SDM, volume 1, table 10-2. */
-#define X86_FX_BYTES 512u
+/* The state of x87, MMX, SSE and AVX, as XSAVE has it in the standard format: SDM, volume 1, tables
+ * 10-2 and 13.4. Behind the legacy area is the header, which begins with what is not initial. */
+#define X86_FX_BYTES 832u
+#define X86_FX_HEADER 512u
+#define X86_FX_YMM 576u /* upper halves */
 #define X86_FX_MXCSR 24u
 #define X86_FX_ST 32u /* 16 bytes each, of which 10 count */
 #define X86_FX_XMM 160u
 
 struct x86_case {
     uint64_t r[16], rflags, rip;
-    uint64_t unused[2];
+    uint64_t unused[6];
     uint8_t fx[X86_FX_BYTES];
 };
 
 struct x86_record {
     uint64_t r[16], rflags, rip, vector, error;
     uint8_t window[X86_CASE_WINDOW_BYTES];
+    uint64_t unused[4];
     uint8_t fx[X86_FX_BYTES];
 };
 
@@ -101,6 +105,8 @@ unsigned x86_case_prelude(struct rng *rng, struct x86_case *c, const struct x86_
 /* x86_host.c: by the host CPU, in a child. false: the host cannot run code of that mode (*why), or
  * the child ended before the last case (*why is NULL). */
 bool x86_host_run(const struct x86_batch *b, struct x86_results *out, const char **why);
+/* Whether the host CPU has a feature of the map (enum x86_feat), if it can be told. */
+bool x86_host_has(unsigned feat);
 
 /* x86_guest.c: by this program. */
 struct accel_config;

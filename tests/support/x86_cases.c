@@ -51,7 +51,8 @@ static bool is_translated(unsigned row)
         const unsigned n = x86_random_row(&rng, row, mode, bytes);
         if (n && x86_decode(mode, bytes, n, &i) == X86_OK) {
             for (unsigned f = 1; f < X86_FEAT_COUNT; f++) {
-                if (x86_row_needs(row, &i, (enum x86_feat)f) && x86_feat_untranslated[f]) {
+                if (x86_row_needs(row, &i, (enum x86_feat)f) &&
+                    (x86_feat_untranslated[f] || !x86_host_has(f))) {
                     return false;
                 }
             }
@@ -181,6 +182,17 @@ static void set_register(struct x86_case *c, unsigned reg, unsigned bytes, uint6
 static const char *const sha[] = {"sha1rnds4",   "sha1nexte",  "sha1msg1",   "sha1msg2",
                                   "sha256rnds2", "sha256msg1", "sha256msg2", NULL};
 
+/* Lanes that gather from around the base. */
+static void small_indices(struct x86_case *c, struct rng *rng, const struct x86_operand *o)
+{
+    for (unsigned k = 0; k < 32 / o->vsib; k++) {
+        const uint64_t n = (uint64_t)rng_below(rng, 33) - 16;
+        const unsigned at = k * o->vsib;
+        const unsigned half = at < 16 ? X86_FX_XMM : X86_FX_YMM - 16;
+        store_le(c->fx + half + 16 * o->index + at, o->vsib, n & mask64(8 * o->vsib));
+    }
+}
+
 /* Makes base + index * scale + displacement hit the window. */
 static void aim(struct x86_case *c, struct rng *rng, const struct x86_instr *i,
                 const struct x86_operand *o)
@@ -190,7 +202,9 @@ static void aim(struct x86_case *c, struct rng *rng, const struct x86_instr *i,
     if (o->base == X86_NONE || o->base == X86_RIP || o->base == o->index || fixed) {
         return;
     }
-    if (o->index != X86_NONE) {
+    if (o->vsib) {
+        small_indices(c, rng, o);
+    } else if (o->index != X86_NONE) {
         rest += c->r[o->index] << o->scale;
     }
     /* In 16-bit code with addresses of 32 bits these must stay below 64 KiB, too. */
@@ -224,7 +238,7 @@ static void aim_all(struct x86_case *c, struct rng *rng, const struct x86_instr 
 {
     static const char *const stack[] = {"leave", "enter", NULL};
     static const char *const xlat[] = {"xlat", NULL};
-    static const char *const masked[] = {"maskmovq", "maskmovdqu", NULL};
+    static const char *const masked[] = {"maskmovq", "maskmovdqu", "vmaskmovdqu", NULL};
     static const char *const jumps[] = {"jmp", "call", NULL};
     if (x86_case_is(i->row, jumps) && i->op[0].kind == X86_REGISTER) {
         set_register(c, i->op[0].reg, i->os, c->rip + 100 + rng_below(rng, 20));
@@ -305,6 +319,7 @@ static bool harmless(const struct x86_instr *i)
     static const char *const counted[] = {"loop", "loope", "loopne", NULL};
     static const char *const doubles[] = {"shld", "shrd", NULL};
     static const char *const pointers[] = {"lss", "call_far_m", "jmp_far_m", NULL};
+    static const char *const masked[] = {"maskmovq", "maskmovdqu", "vmaskmovdqu", NULL};
     /* By more than there are bits, results are undefined. */
     if (x86_case_is(i->row, doubles) && i->op[0].bytes == 2 && i->op[2].kind == X86_REGISTER &&
         i->op[0].kind == X86_MEMORY && (i->op[0].base == X86_RCX || i->op[0].index == X86_RCX)) {
@@ -313,6 +328,10 @@ static bool harmless(const struct x86_instr *i)
     /* REP before what is no string instruction is reserved (and makes LOOPNE LOOPE on some CPUs).
      */
     if (x86_case_is(i->row, counted) && i->rep) {
+        return false;
+    }
+    /* It would point to nothing, and whether a store of no byte faults is each CPU's own. */
+    if (x86_case_is(i->row, masked) && i->mode == 4 && i->as == 2) {
         return false;
     }
     /* By AMD the operand size of branches in 64-bit code may be 16 bits, by Intel not; but only by
@@ -356,9 +375,9 @@ static void begin_case(struct x86_case *c, struct rng *rng, unsigned mode, unsig
     c->rip = mode == 2 ? at : X86_CASE_CODE + at;
 }
 
-static const char *const estimates[] = {"rcpps", "rcpss",   "rsqrtps", "rsqrtss", "f2xm1",
-                                        "fyl2x", "fyl2xp1", "fpatan",  "fptan",   "fsin",
-                                        "fcos",  "fsincos", NULL};
+static const char *const estimates[] = {
+    "rcpps", "rcpss",   "rsqrtps", "rsqrtss", "vrcpps", "vrcpss", "vrsqrtps", "vrsqrtss", "f2xm1",
+    "fyl2x", "fyl2xp1", "fpatan",  "fptan",   "fsin",   "fcos",   "fsincos",  NULL};
 
 /* x87: makers differ in what an invalid one that is not masked writes. */
 static const char *const comparisons[] = {"fcom",    "fcomp",   "fcompp", "fucom", "fucomp",
@@ -368,9 +387,9 @@ static const char *const comparisons[] = {"fcom",    "fcomp",   "fcompp", "fucom
 /* What leaves condition codes undefined, or remainders that are not complete, or stores the place
  * of the last instruction; and what may fault at an address whose bytes are all masked (volume 2,
  * MASKMOVDQU). */
-static const char *const odd_ones[] = {"ffree",  "ffreep",  "fprem",    "fprem1",
-                                       "fnsave", "fnstenv", "maskmovq", "maskmovdqu",
-                                       "fldenv", "frstor",  NULL};
+static const char *const odd_ones[] = {"ffree",       "ffreep",  "fprem",    "fprem1",
+                                       "fnsave",      "fnstenv", "maskmovq", "maskmovdqu",
+                                       "vmaskmovdqu", "fldenv",  "frstor",   NULL};
 
 /* Of the status word: which way an estimate was rounded (C1), that it was (PE), that it is
  * small (UE), of which operand (DE);
@@ -440,11 +459,12 @@ static unsigned define_flags(struct rng *rng, uint8_t *p)
 static bool goes_on(const struct x86_instr *i)
 {
     static const char *const names[] = {
-        "jcc",         "jmp",    "call",   "ret",    "ret_near", "loop",       "loope", "loopne",
-        "jcxz",        "popf",   "int3",   "into",   "ud2",      "hlt",        "shld",  "shrd",
-        "mov_to_sreg", "pop_es", "pop_ss", "pop_ds", "les",      "lds",        "lss",   "call_far",
-        "jmp_far",     "retf",   "iret",   "lar",    "lsl",      "verr",       "verw",  "int",
-        "int1",        "pusha",  "enter",  "popa",   "maskmovq", "maskmovdqu", NULL};
+        "jcc",    "jmp",      "call",        "ret",         "ret_near", "loop",   "loope",
+        "loopne", "jcxz",     "popf",        "int3",        "into",     "ud2",    "hlt",
+        "shld",   "shrd",     "mov_to_sreg", "pop_es",      "pop_ss",   "pop_ds", "les",
+        "lds",    "lss",      "call_far",    "jmp_far",     "retf",     "iret",   "lar",
+        "lsl",    "verr",     "verw",        "int",         "int1",     "pusha",  "enter",
+        "popa",   "maskmovq", "maskmovdqu",  "vmaskmovdqu", NULL};
     if (x86_case_is(i->row, names) || x86_case_is(i->row, estimates) ||
         x86_case_is(i->row, comparisons) || x86_case_is(i->row, odd_ones) ||
         x86_case_is(i->row, sha) || (i->mode == 8 && i->op[0].base == X86_RIP)) {

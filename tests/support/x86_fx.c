@@ -135,13 +135,18 @@ void x86_case_fx(struct rng *rng, uint8_t *fx)
     mxcsr |= rng_below(rng, 2) ? 0 : rng_u32(rng) & 0x3f;
     mxcsr |= rng_below(rng, 3) ? 0 : rng_u32(rng) & 0x8040;
     mxcsr ^= rng_below(rng, 6) ? 0 : rng_u32(rng) & 0x1380;
+    const bool upper = rng_below(rng, 3); /* else the upper halves are 0 */
     memset(fx, 0, X86_FX_BYTES);
     x87(rng, fx);
     store_le32(fx + X86_FX_MXCSR, mxcsr);
     store_le32(fx + X86_FX_MXCSR + 4, 0xffff);
     for (unsigned k = 0; k < 16; k++) {
         vector(rng, fx + X86_FX_XMM + 16 * k);
+        if (upper) {
+            vector(rng, fx + X86_FX_YMM + 16 * k);
+        }
     }
+    fx[X86_FX_HEADER] = 7;
 }
 
 /* ---- comparing */
@@ -197,6 +202,7 @@ bool x86_fx_same(const uint8_t *x, const uint8_t *y, struct x86_fx_how how)
     }
     for (unsigned k = 0; k < 16; k++) {
         same &= same_xmm(x + X86_FX_XMM + 16 * k, y + X86_FX_XMM + 16 * k, how.estimate);
+        same &= same_xmm(x + X86_FX_YMM + 16 * k, y + X86_FX_YMM + 16 * k, how.estimate);
     }
     return same;
 }
@@ -214,11 +220,11 @@ void x86_fx_print(const uint8_t *x, const uint8_t *y, struct strbuf *out)
                           (unsigned long long)load_le64(p));
         }
     }
-    for (unsigned k = 0; k < 16; k++) {
-        const uint8_t *p = x + X86_FX_XMM + 16 * k;
+    for (unsigned k = 0; k < 32; k++) {
+        const uint8_t *p = x + (k < 16 ? X86_FX_XMM : X86_FX_YMM - 256) + 16 * k;
         if (!y || memcmp(p, y + (p - x), 16) != 0) {
-            strbuf_printf(out, " xmm%u=%016llx:%016llx", k, (unsigned long long)load_le64(p + 8),
-                          (unsigned long long)load_le64(p));
+            strbuf_printf(out, " %s%u=%016llx:%016llx", k < 16 ? "xmm" : "ymm-high", k % 16,
+                          (unsigned long long)load_le64(p + 8), (unsigned long long)load_le64(p));
         }
     }
 }

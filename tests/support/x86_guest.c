@@ -32,7 +32,7 @@
  * stack and data. Vector n is at driver_vectors + 16 n.
  */
 _Static_assert(VARIABLES == 0x10009000 && STACK_TOP == 0x10018000, "as the driver has them");
-_Static_assert(sizeof(struct x86_case) == 672 && sizeof(struct x86_record) == 1184, "likewise");
+_Static_assert(sizeof(struct x86_case) == 1024 && sizeof(struct x86_record) == 1536, "likewise");
 __asm__(".pushsection .rodata\n"
         ".intel_syntax noprefix\n"
         ".code64\n"
@@ -42,7 +42,9 @@ __asm__(".pushsection .rodata\n"
         "  cmp r15, [0x10009008]\n"
         "  je done\n"
         "  mov rsp, 0x10018000\n"
-        "  fxrstor [r15 + 160]\n"
+        "  mov eax, 7\n"
+        "  xor edx, edx\n"
+        "  xrstor [r15 + 192]\n"
         "  push qword ptr [0x10009020]\n"
         "  push qword ptr [r15 + 32]\n"
         "  push qword ptr [r15 + 128]\n"
@@ -83,10 +85,12 @@ __asm__(".pushsection .rodata\n"
         ".endr\n"
         "common: push r15\n"
         "  mov r15, [0x10009010]\n"
-        "  fxsave [r15 + 672]\n"
         "  mov [r15], rax\n"
         "  mov [r15 + 8], rcx\n"
         "  mov [r15 + 16], rdx\n"
+        "  mov eax, 7\n"
+        "  xor edx, edx\n"
+        "  xsave [r15 + 704]\n"
         "  mov [r15 + 24], rbx\n"
         "  mov [r15 + 40], rbp\n"
         "  mov [r15 + 48], rsi\n"
@@ -110,9 +114,9 @@ __asm__(".pushsection .rodata\n"
         "  lea rdi, [r15 + 160]\n"
         "  mov ecx, 64\n"
         "  rep movsq\n"
-        "  add rdi, 512\n"
+        "  add rdi, 864\n"
         "  mov [0x10009010], rdi\n"
-        "  add qword ptr [0x10009000], 672\n"
+        "  add qword ptr [0x10009000], 1024\n"
         "  jmp next\n"
         "x86_driver_end:\n"
         ".att_syntax\n"
@@ -198,7 +202,8 @@ static void enter_long_mode(struct test_board *b)
     struct x86_cpu *c = x86_cpu(b->vcpus[0]);
     c->cr0 = X86_CR0_PE | X86_CR0_PG | X86_CR0_WP | X86_CR0_AM | 0x10;
     c->cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_FSGSBASE | X86_CR4_UMIP | X86_CR4_PSE;
-    c->cr4 |= X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
+    c->cr4 |= X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT | X86_CR4_OSXSAVE;
+    c->xcr0 = 7;
     c->cr0 |= X86_CR0_NE | X86_CR0_MP;
     c->cr3 = TABLES;
     c->efer = X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE | X86_EFER_SCE;

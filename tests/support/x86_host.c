@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "cpu/x86/x86_decode.h"
 #include "tests/support/x86_case.h"
 
 #if defined(__x86_64__)
@@ -21,6 +22,24 @@
 #include <asm/ldt.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
+
+bool x86_host_has(unsigned feat)
+{
+    switch (feat) {
+    case X86_FEAT_avx:
+        return __builtin_cpu_supports("avx");
+    case X86_FEAT_avx2:
+        return __builtin_cpu_supports("avx2");
+    case X86_FEAT_fma:
+        return __builtin_cpu_supports("fma");
+    case X86_FEAT_f16c:
+        return __builtin_cpu_supports("f16c");
+    case X86_FEAT_sse4a:
+        return __builtin_cpu_supports("sse4a");
+    default:
+        return true;
+    }
+}
 
 static struct {
     const struct x86_batch *batch;
@@ -50,12 +69,24 @@ static void note(const greg_t *g, struct x86_record *r)
     memcpy(r->window, (void *)(uintptr_t)(X86_CASE_DATA + X86_CASE_WINDOW), X86_CASE_WINDOW_BYTES);
 }
 
-/* Behind the legacy area is a header that says which parts are not initial (XSTATE_BV). */
+/* FP_XSTATE_MAGIC1: behind the legacy area is more. */
+static bool has_xstate(const uint8_t *fx)
+{
+    return load_le32(fx + 464) == 0x46505853;
+}
+
+static void note_fx(const uint8_t *fx, struct x86_record *r)
+{
+    memset(r->fx, 0, sizeof(r->fx));
+    memcpy(r->fx, fx, has_xstate(fx) ? X86_FX_BYTES : 512);
+}
+
 static void begin_fx(uint8_t *fx, const struct x86_case *c)
 {
     memcpy(fx, c->fx, 416);
-    if (load_le32(fx + 464) == 0x46505853) { /* FP_XSTATE_MAGIC1 */
-        fx[512] |= 3;
+    if (has_xstate(fx)) {
+        fx[X86_FX_HEADER] |= x86_host_has(X86_FEAT_avx) ? 7 : 3;
+        memcpy(fx + X86_FX_YMM, c->fx + X86_FX_YMM, 256);
     }
 }
 
@@ -79,7 +110,7 @@ static void ended(int sig, siginfo_t *info, void *context)
     (void)sig, (void)info;
     if (run.current >= 0) {
         note(g, &run.out->record[run.current]);
-        memcpy(run.out->record[run.current].fx, fx, X86_FX_BYTES);
+        note_fx(fx, &run.out->record[run.current]);
         run.out->count = (unsigned)run.current + 1;
     }
     if (++run.current == (int)run.batch->count) {
@@ -168,6 +199,12 @@ bool x86_host_run(const struct x86_batch *b, struct x86_results *out, const char
 }
 
 #else
+
+bool x86_host_has(unsigned feat)
+{
+    (void)feat;
+    return false;
+}
 
 bool x86_host_run(const struct x86_batch *b, struct x86_results *out, const char **why)
 {

@@ -37,9 +37,11 @@ static const struct accel_config *const engines[] = {NULL, &(const struct accel_
         CHECK_EQ(r->rip - X86_CASE_CODE - 64, rip_);                                               \
     }
 
-TEST(instructions_that_are_decoded_only_are_undefined)
+TEST(gathers_have_three_registers)
 {
-    EXPECT(64, "\xc5\xf4\x58\xc2", 6, 0, 0); /* vaddps */
+    EXPECT(64, "\xc4\xe2\x69\x90\x0c\x08", 6, 0, 0); /* vpgatherdd xmm1,[rax+xmm1],xmm2 */
+    EXPECT(64, "\xc4\xe2\x69\x90\x14\x08", 6, 0, 0); /* vpgatherdd xmm2,[rax+xmm1],xmm2 */
+    EXPECT(64, "\xc4\xe2\x71\x90\x14\x08", 6, 0, 0); /* vpgatherdd xmm2,[rax+xmm1],xmm1 */
 }
 
 TEST(system_calls_that_are_not_set_up)
@@ -47,7 +49,7 @@ TEST(system_calls_that_are_not_set_up)
     EXPECT(64, "\x0f\x34", 6, 0, 0);              /* sysenter: AMD's have none in long mode */
     EXPECT(64, "\x48\x0f\x07", 13, 0, 0);         /* sysret */
     EXPECT(64, "\x0f\x01\xcb", 6, 0, 0);          /* stac */
-    EXPECT(64, "\x0f\x01\xd0", 6, 0, 0);          /* xgetbv, without CR4.OSXSAVE */
+    EXPECT(64, "\x0f\x01\xd0", 13, 0, 0);         /* xgetbv of XCR2 */
     EXPECT(64, "\x0f\x01\xee", 6, 0, 0);          /* rdpkru, without CR4.PKE */
     EXPECT(64, "\x66\x0f\x38\x82\x00", 13, 0, 0); /* invpcid */
 }
