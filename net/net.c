@@ -19,8 +19,9 @@
 #include "base/mem.h"
 #include "net/net_internal.h"
 
-static const struct netdev_kind *const kinds[] = {&net_dgram_kind, &net_socket_kind,
-                                                  &net_stream_kind, &net_tap_kind, &net_user_kind};
+static const struct netdev_kind *const kinds[] = {&net_bridge_kind, &net_dgram_kind,
+                                                  &net_socket_kind, &net_stream_kind,
+                                                  &net_tap_kind,    &net_user_kind};
 
 /* ---- packets in general */
 

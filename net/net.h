@@ -18,6 +18,7 @@
 #include "base/strbuf.h"
 
 struct netdev;
+struct stream;
 
 /* An Ethernet frame, at most, with what a segmentation offload may make of it. */
 #define NET_PACKET_MAX (65535u + 14 + 4)
@@ -121,5 +122,13 @@ bool netdev_dump(struct netdev *n, const char *path, uint32_t maxlen, struct err
 /* User network only: "tcp:hostaddr:port-guestaddr:port" as hostfwd= takes. Take the lock. */
 bool netdev_hostfwd_add(struct netdev *n, const char *rule, struct error *e);
 bool netdev_hostfwd_remove(struct netdev *n, const char *rule, struct error *e);
+
+/*
+ * A guestfwd= rule to a byte stream: the text of the stream ("tcp:HOST:PORT", "chardev:ID"), or
+ * NULL where the network does it alone. Whoever opens a network opens such streams, too, and adds
+ * them; a stream stays theirs, and lives until the netdev is closed. Loop thread; takes the lock.
+ */
+const char *netdev_guestfwd_stream(const char *rule);
+bool netdev_guestfwd_add(struct netdev *n, const char *rule, struct stream *s, struct error *e);
 
 #endif

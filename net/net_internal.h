@@ -34,8 +34,8 @@ struct netdev_kind {
     void (*describe)(struct netdev *n, struct strbuf *out);
     void (*client_offloads)(struct netdev *n); /* n->client_offloads changed; may be NULL */
 };
-extern const struct netdev_kind net_user_kind, net_tap_kind, net_socket_kind, net_stream_kind,
-    net_dgram_kind;
+extern const struct netdev_kind net_user_kind, net_tap_kind, net_bridge_kind, net_socket_kind,
+    net_stream_kind, net_dgram_kind;
 
 /* A packet that the client had no room for. */
 struct net_held;
@@ -111,6 +111,12 @@ struct net_coalesce {
 void net_coalesce_add(struct netdev *n, struct net_coalesce *c, const uint8_t *f, size_t bytes);
 /* Delivers what is pending. */
 void net_coalesce_flush(struct netdev *n, struct net_coalesce *c);
+
+/* ---- bridge_helper.c */
+
+/* The descriptor of a new tap interface in the bridge, by the helper program; helper NULL: the one
+ * that QEMU's packages have. -1: e says why. */
+int net_bridge_helper(const char *helper, const char *bridge, struct error *e);
 
 /* ---- dump.c */
 

@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "net/net_internal.h"
+#include "net/user_forward.h"
 
 struct slirp_timer {
     struct user_net *owner;
@@ -43,7 +44,7 @@ struct user_net {
     char *ipv6_net, *ipv6_host, *ipv6_dns, *ipv6_prefix;
     uint32_t ipv6_prefixlen;
     struct net_texts hostfwd, guestfwd, dnssearch;
-    struct in_addr guest; /* the first address that DHCP gives */
+    struct user_forwards forwards;
 };
 
 #define ROW(name_, type_, member)                                                                  \
@@ -205,6 +206,7 @@ static void user_dispatch(struct netdev *n, const struct net_poll *p)
             t->fn(t->opaque);
         }
     }
+    user_forward_wake(&u->forwards);
     net_coalesce_flush(n, &u->coalesce);
 }
 
@@ -215,6 +217,7 @@ static void user_send(struct netdev *n, unsigned queue, const struct net_packet 
     (void)queue;
     if (f) {
         slirp_input(u->slirp, f, (int)p->bytes);
+        user_forward_wake(&u->forwards);
         net_coalesce_flush(n, &u->coalesce);
     } else {
         n->dropped++;
@@ -300,7 +303,7 @@ static bool set_ipv4(struct user_net *u, SlirpConfig *c, struct error *e)
     if (c->vhost.s_addr == c->vnameserver.s_addr) {
         return error_set(e, "host= and dns= must not be the same address");
     }
-    u->guest = c->vdhcp_start;
+    u->forwards.guest = c->vdhcp_start;
     return true;
 }
 
@@ -329,78 +332,14 @@ static bool set_ipv6(struct user_net *u, SlirpConfig *c, struct error *e)
 
 /* ---- forwarding */
 
-struct forward {
-    bool udp;
-    struct in_addr host, guest;
-    uint16_t host_port, guest_port;
-};
-
-/* Takes the text up to end (a character of it) off *s into part; false if it does not come. */
-static bool take_part(const char **s, char end, char *part, size_t size)
-{
-    const char *at = end ? strchr(*s, end) : *s + strlen(*s);
-    if (!at || (size_t)(at - *s) >= size) {
-        return false;
-    }
-    memcpy(part, *s, (size_t)(at - *s));
-    part[at - *s] = 0;
-    *s = end ? at + 1 : at;
-    return true;
-}
-
-static bool take_port(const char *text, uint16_t *port, bool zero)
-{
-    char *end;
-    unsigned long v = strtoul(text, &end, 10);
-    *port = (uint16_t)v;
-    return end != text && !*end && v <= 65535 && (v || zero);
-}
-
-#define FORWARD_FORM "[tcp|udp]:[HOSTADDR]:HOSTPORT-[GUESTADDR]:GUESTPORT is accepted"
-
-static bool parse_forward(const struct user_net *u, const char *rule, bool whole, struct forward *f,
-                          struct error *e)
-{
-    char protocol[8], host[32], port[8], guest[32] = "", guest_port[8] = "1";
-    const char *s = rule;
-    *f = (struct forward){.guest = u->guest};
-    if (!take_part(&s, ':', protocol, sizeof(protocol)) ||
-        !take_part(&s, ':', host, sizeof(host)) ||
-        !take_part(&s, whole ? '-' : 0, port, sizeof(port)) ||
-        (whole && (!take_part(&s, ':', guest, sizeof(guest)) ||
-                   !take_part(&s, 0, guest_port, sizeof(guest_port))))) {
-        return error_set(e, "hostfwd=%s: " FORWARD_FORM, rule);
-    }
-    f->udp = strcmp(protocol, "udp") == 0;
-    if ((*protocol && !f->udp && strcmp(protocol, "tcp") != 0) ||
-        !take_port(port, &f->host_port, true) || !take_port(guest_port, &f->guest_port, false) ||
-        (*host && inet_pton(AF_INET, host, &f->host) != 1) ||
-        (*guest && inet_pton(AF_INET, guest, &f->guest) != 1)) {
-        return error_set(e, "hostfwd=%s: " FORWARD_FORM, rule);
-    }
-    return true;
-}
-
-static bool add_forward(struct user_net *u, const char *rule, struct error *e)
-{
-    struct forward f;
-    if (!parse_forward(u, rule, true, &f, e)) {
-        return false;
-    }
-    if (slirp_add_hostfwd(u->slirp, f.udp, f.host, f.host_port, f.guest, f.guest_port) < 0) {
-        return error_set(e, "hostfwd=%s: port %u of the host cannot be had: %s", rule, f.host_port,
-                         strerror(errno));
-    }
-    return true;
-}
-
 bool netdev_hostfwd_add(struct netdev *n, const char *rule, struct error *e)
 {
     if (n->kind != &net_user_kind) {
         return error_set(e, "'%s' is not a user network", n->id);
     }
+    struct user_net *u = n->impl;
     netdev_lock(n);
-    bool good = add_forward(n->impl, rule, e);
+    bool good = user_forward_host(&u->forwards, rule, e);
     netdev_unlock(n);
     netdev_wake(n);
     return good;
@@ -408,51 +347,44 @@ bool netdev_hostfwd_add(struct netdev *n, const char *rule, struct error *e)
 
 bool netdev_hostfwd_remove(struct netdev *n, const char *rule, struct error *e)
 {
-    struct forward f;
     if (n->kind != &net_user_kind) {
         return error_set(e, "'%s' is not a user network", n->id);
     }
     struct user_net *u = n->impl;
-    if (!parse_forward(u, rule, strchr(rule, '-') != NULL, &f, e)) {
-        return false;
-    }
     netdev_lock(n);
-    int r = slirp_remove_hostfwd(u->slirp, f.udp, f.host, f.host_port);
+    bool good = user_forward_host_remove(&u->forwards, rule, e);
     netdev_unlock(n);
     netdev_wake(n); /* the port is free once the thread no longer waits on it */
-    return r >= 0 || error_set(e, "hostfwd=%s: there is no such rule", rule);
+    return good;
 }
 
-/* "tcp:SERVER:PORT-cmd:COMMAND" */
-static bool add_guest_forward(struct user_net *u, const char *rule, struct error *e)
+bool netdev_guestfwd_add(struct netdev *n, const char *rule, struct stream *s, struct error *e)
 {
-    char protocol[8], server[32], port_text[8];
-    const char *s = rule;
-    struct in_addr a;
-    uint16_t port;
-    if (!take_part(&s, ':', protocol, sizeof(protocol)) ||
-        !take_part(&s, ':', server, sizeof(server)) ||
-        !take_part(&s, '-', port_text, sizeof(port_text)) ||
-        (*protocol && strcmp(protocol, "tcp") != 0) || inet_pton(AF_INET, server, &a) != 1 ||
-        !take_port(port_text, &port, false) || strncmp(s, "cmd:", 4) != 0) {
-        return error_set(e, "guestfwd=%s: tcp:SERVER:PORT-cmd:COMMAND is accepted", rule);
+    if (n->kind != &net_user_kind) {
+        return error_set(e, "'%s' is not a user network", n->id);
     }
-    if (slirp_add_exec(u->slirp, s + 4, &a, port) < 0) {
-        return error_set(e, "guestfwd=%s: %s is not in the network, or the port is taken", rule,
-                         server);
+    struct user_net *u = n->impl;
+    netdev_lock(n);
+    struct user_forward_stream *f = user_forward_stream(&u->forwards, rule, s, e);
+    netdev_unlock(n);
+    if (f) {
+        user_forward_listen(f);
     }
-    return true;
+    return f != NULL;
 }
 
 static bool add_forwards(struct user_net *u, struct error *e)
 {
+    u->forwards.n = u->n;
+    u->forwards.slirp = u->slirp;
     for (size_t i = 0; i < u->hostfwd.count; i++) {
-        if (!add_forward(u, u->hostfwd.text[i], e)) {
+        if (!user_forward_host(&u->forwards, u->hostfwd.text[i], e)) {
             return false;
         }
     }
     for (size_t i = 0; i < u->guestfwd.count; i++) {
-        if (!add_guest_forward(u, u->guestfwd.text[i], e)) {
+        if (!netdev_guestfwd_stream(u->guestfwd.text[i]) &&
+            !user_forward_command(&u->forwards, u->guestfwd.text[i], e)) {
             return false;
         }
     }
@@ -500,6 +432,7 @@ static bool user_open(struct netdev *n, const struct net_option *o, size_t count
 static void user_close(struct netdev *n)
 {
     struct user_net *u = n->impl;
+    user_forward_end(&u->forwards);
     if (u->slirp) {
         slirp_cleanup(u->slirp);
     }

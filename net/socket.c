@@ -113,6 +113,16 @@ bool net_socket_connect(struct socket_net *s, const struct sockaddr_storage *a, 
     return true;
 }
 
+void net_socket_seek(struct socket_net *s, const struct sockaddr_storage *a, socklen_t len,
+                     int64_t again_ns)
+{
+    s->stream = true;
+    s->to = *a;
+    s->to_len = len;
+    s->again_ns = again_ns;
+    s->next_ns = os_now_ns();
+}
+
 bool net_socket_bind(struct socket_net *s, const struct sockaddr_storage *a, socklen_t len,
                      const char *what, struct error *e)
 {
@@ -187,7 +197,7 @@ static bool open_way(struct plain_net *p, struct error *e)
 
 void net_socket_init(struct socket_net *s)
 {
-    s->listener = s->fd = -1;
+    s->listener = s->fd = s->connecting = -1;
     s->in = mem_alloc(LENGTH_BYTES + NET_PACKET_MAX);
     s->out = mem_alloc(OUT_MAX);
 }
@@ -213,6 +223,7 @@ static void hang_up(struct socket_net *s)
     }
     s->fd = -1;
     s->in_bytes = s->out_bytes = 0;
+    s->next_ns = os_now_ns() + s->again_ns;
 }
 
 void net_socket_fini(struct socket_net *s)
@@ -220,6 +231,9 @@ void net_socket_fini(struct socket_net *s)
     hang_up(s);
     if (s->listener >= 0) {
         close(s->listener);
+    }
+    if (s->connecting >= 0) {
+        close(s->connecting);
     }
     mem_free(s->in);
     mem_free(s->out);
@@ -265,6 +279,9 @@ void net_socket_send(struct netdev *n, unsigned queue, const struct net_packet *
         net_copy(p, s->out + s->out_bytes + LENGTH_BYTES, p->bytes);
         s->out_bytes += LENGTH_BYTES + p->bytes;
         flush_out(s);
+        if (s->fd < 0) { /* the thread has another thing to wait for */
+            netdev_wake(n);
+        }
     }
 }
 
@@ -314,10 +331,61 @@ static void read_datagrams(struct netdev *n, struct socket_net *s)
     }
 }
 
+/* ---- looking for a peer */
+
+static void attempt_failed(struct socket_net *s)
+{
+    close(s->connecting);
+    s->connecting = -1;
+    s->next_ns = os_now_ns() + s->again_ns;
+}
+
+static void attempt(struct socket_net *s)
+{
+    s->connecting = socket(s->to.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (s->connecting < 0) {
+        s->next_ns = os_now_ns() + s->again_ns;
+    } else if (connect(s->connecting, (const struct sockaddr *)&s->to, s->to_len) < 0 &&
+               errno != EINPROGRESS) {
+        attempt_failed(s);
+    }
+}
+
+static void attempt_over(struct socket_net *s)
+{
+    int error = 0;
+    socklen_t len = sizeof(error);
+    if (getsockopt(s->connecting, SOL_SOCKET, SO_ERROR, &error, &len) < 0 || error) {
+        attempt_failed(s);
+        return;
+    }
+    s->fd = s->connecting;
+    s->connecting = -1;
+    set_nonblocking(s->fd);
+}
+
+/* What the thread waits for while there is no peer. */
+static void fill_seeking(struct socket_net *s, struct net_poll *p)
+{
+    if (s->connecting < 0 && s->again_ns && s->next_ns <= os_now_ns()) {
+        attempt(s);
+    }
+    if (s->connecting >= 0) {
+        net_poll_add(p, s->connecting, POLLOUT);
+    } else {
+        net_poll_add(p, s->listener, POLLIN);
+        p->deadline_ns = s->again_ns && s->next_ns < p->deadline_ns ? s->next_ns : p->deadline_ns;
+    }
+}
+
 void net_socket_fill(struct netdev *n, struct net_poll *p)
 {
     struct socket_net *s = n->impl;
-    net_poll_add(p, s->fd < 0 ? s->listener : -1, POLLIN);
+    if (s->fd < 0) {
+        fill_seeking(s, p);
+    } else {
+        net_poll_add(p, -1, 0);
+    }
     net_poll_add(p, s->fd,
                  (short)((net_may_deliver(n) ? POLLIN : 0) | (s->out_bytes ? POLLOUT : 0)));
 }
@@ -325,6 +393,10 @@ void net_socket_fill(struct netdev *n, struct net_poll *p)
 void net_socket_dispatch(struct netdev *n, const struct net_poll *p)
 {
     struct socket_net *s = n->impl;
+    if (p->fd[1].revents && s->fd < 0 && s->connecting >= 0) {
+        attempt_over(s);
+        return;
+    }
     if (p->fd[1].revents && s->fd < 0) {
         s->fd = accept4(s->listener, NULL, NULL, SOCK_CLOEXEC);
         if (s->fd >= 0) {
@@ -332,7 +404,7 @@ void net_socket_dispatch(struct netdev *n, const struct net_poll *p)
         }
         return;
     }
-    if (p->fd[2].fd != s->fd) {
+    if (s->fd < 0 || p->fd[2].fd != s->fd) {
         return; /* hung up while the thread slept */
     }
     if (s->out_bytes && (p->fd[2].revents & POLLOUT)) {

@@ -17,6 +17,11 @@ struct socket_net {
     struct sockaddr_storage to; /* datagrams; to_len 0: to nobody */
     socklen_t to_len;
 
+    /* A client that looks for its peer again, at `to`: after so long, or 0. */
+    int64_t again_ns;
+    int64_t next_ns; /* of os_now_ns(): the next attempt */
+    int connecting;  /* the socket of one that is under way; -1: none is */
+
     uint8_t *in; /* a frame with its length, or a datagram */
     size_t in_bytes;
     uint8_t *out; /* what the peer did not take yet */
@@ -40,6 +45,9 @@ bool net_socket_listen(struct socket_net *s, const struct sockaddr_storage *a, s
                        const char *what, struct error *e);
 bool net_socket_connect(struct socket_net *s, const struct sockaddr_storage *a, socklen_t len,
                         const char *what, struct error *e);
+/* The same, again and again after again_ns until the peer is there, and when it was lost. */
+void net_socket_seek(struct socket_net *s, const struct sockaddr_storage *a, socklen_t len,
+                     int64_t again_ns);
 bool net_socket_bind(struct socket_net *s, const struct sockaddr_storage *a, socklen_t len,
                      const char *what, struct error *e);
 /* Joins the group that s->to is; local: an IPv4 address of ours, or NULL. */

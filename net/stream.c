@@ -24,6 +24,7 @@ struct parted_net {
     struct socket_net s; /* first */
     struct parts a, b;   /* stream: addr; dgram: local, remote */
     bool server;
+    uint32_t reconnect_s, reconnect_ms;
     bool made; /* the name of a.path is ours */
 };
 
@@ -38,9 +39,8 @@ static const struct net_option_row stream_rows[] = {
     PART("addr", a),
     {"server", NET_BOOL, offsetof(struct parted_net, server), NULL},
     {"addr.str", NET_TEXT, 0, "open sockets are not taken; use addr.type=inet or unix"},
-    {"reconnect", NET_TEXT, 0, "a peer that is gone is not looked for; with server=on it may come"},
-    {"reconnect-ms", NET_TEXT, 0,
-     "a peer that is gone is not looked for; with server=on it may come"},
+    {"reconnect", NET_U32, offsetof(struct parted_net, reconnect_s), NULL},
+    {"reconnect-ms", NET_U32, offsetof(struct parted_net, reconnect_ms), NULL},
     {0},
 };
 static const struct net_option_row dgram_rows[] = {
@@ -121,6 +121,16 @@ static bool open_stream(struct parted_net *p, struct error *e)
         return false;
     }
     name_of(&p->a, what, sizeof(what));
+    const int64_t again_ns = p->reconnect_s * INT64_C(1000000000) +
+                             p->reconnect_ms * INT64_C(1000000);
+    if (again_ns && (p->server || (p->reconnect_s && p->reconnect_ms))) {
+        return error_set(e, p->server ? "reconnect= is for a client; with server=on a peer may come"
+                                      : "reconnect= and reconnect-ms= are one: give one of them");
+    }
+    if (again_ns) {
+        net_socket_seek(&p->s, &a, len, again_ns);
+        return true;
+    }
     if (!p->server) {
         return net_socket_connect(&p->s, &a, len, what, e);
     }

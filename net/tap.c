@@ -2,7 +2,7 @@
 /*
  * A tap interface of a Linux host: what the guest sends comes out of it, and the other way round.
  * With virtio's header in front of each frame (IFF_VNET_HDR), so that offloads pass through.
- * Queues are one. Not modelled: vhost, helper programs.
+ * Queues are one. -netdev bridge is an interface that a helper program makes. Not modelled: vhost.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +10,7 @@
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -30,7 +31,7 @@ struct tap_net {
     uint8_t *frame; /* header and frame that comes in */
 
     /* Options. */
-    char *ifname, *script, *downscript, *fd_text;
+    char *ifname, *script, *downscript, *fd_text, *helper, *bridge;
     bool vhost, vnet_hdr;
     uint32_t queues;
 };
@@ -47,11 +48,16 @@ static const struct net_option_row tap_rows[] = {
     ROW("vnet_hdr", NET_BOOL, vnet_hdr),
     ROW("vhost", NET_BOOL, vhost),
     ROW("queues", NET_U32, queues),
-    {"helper", NET_TEXT, 0, "helper programs are not modelled; make the interface beforehand"},
-    {"br", NET_TEXT, 0, "put the interface into the bridge beforehand, or by script="},
+    ROW("helper", NET_TEXT, helper),
+    ROW("br", NET_TEXT, bridge),
     {"vhostfds", NET_TEXT, 0, "vhost is not modelled"},
     {"vhostfd", NET_TEXT, 0, "vhost is not modelled"},
     {"fds", NET_TEXT, 0, "one queue is modelled: use fd="},
+    {0},
+};
+static const struct net_option_row bridge_rows[] = {
+    ROW("br", NET_TEXT, bridge),
+    ROW("helper", NET_TEXT, helper),
     {0},
 };
 
@@ -100,24 +106,40 @@ static bool open_interface(struct tap_net *t, struct error *e)
     return true;
 }
 
-static bool use_fd(struct tap_net *t, struct error *e)
+static bool use_interface(struct tap_net *t, int fd, const char *what, struct error *e)
 {
     struct ifreq r = {0};
-    char *end;
-    long fd = strtol(t->fd_text, &end, 10);
-    if (*end || end == t->fd_text || fd < 0 || fd > 65535) {
-        return error_set(e, "fd=%s: the number of an open file descriptor is accepted", t->fd_text);
+    if (ioctl(fd, TUNGETIFF, &r) < 0) {
+        return error_set(e, "%s is not a tap interface: %s", what, strerror(errno));
     }
-    if (ioctl((int)fd, TUNGETIFF, &r) < 0) {
-        return error_set(e, "fd=%s is not a tap interface: %s", t->fd_text, strerror(errno));
-    }
-    t->fd = (int)fd;
+    t->fd = fd;
     t->vnet = r.ifr_flags & IFF_VNET_HDR;
     memcpy(t->name, r.ifr_name, sizeof(t->name));
     return true;
 }
 
-static bool tap_open(struct netdev *n, const struct net_option *o, size_t count, struct error *e)
+static bool use_fd(struct tap_net *t, struct error *e)
+{
+    char *end, what[40];
+    long fd = strtol(t->fd_text, &end, 10);
+    if (*end || end == t->fd_text || fd < 0 || fd > 65535) {
+        return error_set(e, "fd=%s: the number of an open file descriptor is accepted", t->fd_text);
+    }
+    snprintf(what, sizeof(what), "fd=%ld", fd);
+    return use_interface(t, (int)fd, what, e);
+}
+
+static bool use_helper(struct tap_net *t, struct error *e)
+{
+    const int fd = net_bridge_helper(t->helper, t->bridge ? t->bridge : "br0", e);
+    if (fd >= 0 && !use_interface(t, fd, "what the helper program made", e)) {
+        close(fd);
+        return false;
+    }
+    return fd >= 0;
+}
+
+static struct tap_net *begin(struct netdev *n)
 {
     struct tap_net *t = mem_alloc(sizeof(*t));
     n->impl = t;
@@ -125,15 +147,13 @@ static bool tap_open(struct netdev *n, const struct net_option *o, size_t count,
     t->vnet_hdr = true;
     t->queues = 1;
     t->frame = mem_alloc(sizeof(struct virtio_net_hdr) + NET_PACKET_MAX);
-    if (!net_options_take(tap_rows, t, "tap", o, count, e)) {
-        return false;
-    }
-    if (t->vhost || t->queues != 1) {
-        return error_set(e, "%s is not modelled", t->vhost ? "vhost=on" : "queues= above 1");
-    }
-    if (!(t->fd_text ? use_fd(t, e) : open_interface(t, e))) {
-        return false;
-    }
+    return t;
+}
+
+/* The interface is there: how frames are on it. */
+static bool set_up(struct netdev *n, struct error *e)
+{
+    struct tap_net *t = n->impl;
     int size = sizeof(struct virtio_net_hdr);
     if (t->vnet && ioctl(t->fd, TUNSETVNETHDRSZ, &size) < 0) {
         return error_set(e, "tap interface %s: %s", t->name, strerror(errno));
@@ -142,11 +162,49 @@ static bool tap_open(struct netdev *n, const struct net_option *o, size_t count,
     n->offloads = t->vnet
                       ? NET_OFFLOAD_CHECKSUM | NET_OFFLOAD_TCP4 | NET_OFFLOAD_TCP6 | NET_OFFLOAD_ECN
                       : 0;
+    return true;
+}
+
+/* Options that say what somebody else has decided. */
+static bool fits(const struct tap_net *t, struct error *e)
+{
+    if (t->vhost || t->queues != 1) {
+        return error_set(e, "%s is not modelled", t->vhost ? "vhost=on" : "queues= above 1");
+    }
+    if (t->helper && (t->fd_text || t->ifname || t->script || t->downscript)) {
+        return error_set(e,
+                         "helper=%s makes the interface: fd=, ifname=, script= and downscript= "
+                         "are for one that is made here",
+                         t->helper);
+    }
+    return !t->bridge || t->helper ||
+           error_set(e, "br=%s is for helper=; or use -netdev bridge", t->bridge);
+}
+
+static bool tap_open(struct netdev *n, const struct net_option *o, size_t count, struct error *e)
+{
+    struct tap_net *t = begin(n);
+    if (!net_options_take(tap_rows, t, "tap", o, count, e) || !fits(t, e)) {
+        return false;
+    }
+    if (!(t->helper    ? use_helper(t, e)
+          : t->fd_text ? use_fd(t, e)
+                       : open_interface(t, e)) ||
+        !set_up(n, e)) {
+        return false;
+    }
     if (wants_script(t->script)) {
         t->up = run_script(t->script, t->name, e);
         return t->up;
     }
     return true;
+}
+
+static bool bridge_open(struct netdev *n, const struct net_option *o, size_t count, struct error *e)
+{
+    struct tap_net *t = begin(n);
+    return net_options_take(bridge_rows, t, "bridge", o, count, e) && use_helper(t, e) &&
+           set_up(n, e);
 }
 
 static void tap_close(struct netdev *n)
@@ -266,6 +324,18 @@ const struct netdev_kind net_tap_kind = {
     .desc = "a tap interface of the host",
     .options = tap_rows,
     .open = tap_open,
+    .close = tap_close,
+    .send = tap_send,
+    .fill = tap_fill,
+    .dispatch = tap_dispatch,
+    .describe = tap_describe,
+    .client_offloads = tap_client_offloads,
+};
+const struct netdev_kind net_bridge_kind = {
+    .name = "bridge",
+    .desc = "a tap interface in a bridge of the host, made by a helper program",
+    .options = bridge_rows,
+    .open = bridge_open,
     .close = tap_close,
     .send = tap_send,
     .fill = tap_fill,

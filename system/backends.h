@@ -52,6 +52,7 @@ struct network {
     size_t count;
 
     struct netdev *netdev; /* while open */
+    size_t connected;      /* of options: those whose streams are there */
     bool used;
 };
 

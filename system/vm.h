@@ -182,6 +182,9 @@ struct network *vm_find_network(struct vm *vm, const char *id);
 struct netdev *vm_network(struct control *c, const char *id, struct error *e);
 bool vm_netdev_add(struct control *c, const char *text, struct error *e);
 bool vm_netdev_del(struct control *c, const char *id, struct error *e);
+/* Opens the streams that guestfwd= names, of all networks, when character back ends are there. */
+bool vm_connect_networks(struct vm *vm, struct error *e);
+void vm_close_network(struct vm *vm, struct network *n);
 /* Its device is gone. */
 void vm_leave_network(struct vm *vm, const char *id);
 

@@ -43,10 +43,7 @@ void vm_close_backends(struct vm *vm)
     vm_close_objects(vm);
     vm_close_shares(vm);
     for (struct network *n = c->network_list; n; n = n->next) {
-        if (n->netdev) {
-            netdev_close(n->netdev);
-            n->netdev = NULL;
-        }
+        vm_close_network(vm, n);
     }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Networks of a machine while it runs: control.network, netdev_add and netdev_del. Loop thread. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -61,6 +62,78 @@ struct netdev *vm_network(struct control *c, const char *id, struct error *e)
     return n->netdev;
 }
 
+/* ---- streams that the guest connects to are made by us, or are a -chardev */
+
+/* Whether option i of n is such a stream; *s says how it is opened. id is room for its name. */
+static bool is_stream(const struct network *n, size_t i, struct chardev_short *s, char *id,
+                      size_t size)
+{
+    const struct net_option *o = &n->options[i];
+    const char *text = strcmp(o->key, "guestfwd") == 0 ? netdev_guestfwd_stream(o->value) : NULL;
+    snprintf(id, size, "%s.guestfwd%zu", n->id, i);
+    *s = (struct chardev_short){.option = "guestfwd=", .text = text, .id = id};
+    return text != NULL;
+}
+
+static bool connect_stream(struct vm *vm, struct network *n, const struct chardev_short *how,
+                           const char *rule, struct error *e)
+{
+    const char *id;
+    if (!chardevs_add_short(vm->chardevs, how, &id, e)) {
+        return false;
+    }
+    struct stream *s = chardevs_use(vm->chardevs, id, e);
+    if (s && !netdev_guestfwd_add(n->netdev, rule, s, e)) {
+        chardevs_leave(vm->chardevs, id, !chardev_short_id(how));
+        return false;
+    }
+    return s != NULL;
+}
+
+/* The streams have no user any more. */
+static void leave_streams(struct vm *vm, struct network *n)
+{
+    char id[80];
+    struct chardev_short how;
+    while (n->connected) {
+        if (is_stream(n, --n->connected, &how, id, sizeof(id))) {
+            const char *named = chardev_short_id(&how);
+            chardevs_leave(vm->chardevs, named ? named : id, !named);
+        }
+    }
+}
+
+static bool connect_network(struct vm *vm, struct network *n, struct error *e)
+{
+    char id[80];
+    struct chardev_short how;
+    for (; n->connected < n->count; n->connected++) {
+        if (is_stream(n, n->connected, &how, id, sizeof(id)) &&
+            !connect_stream(vm, n, &how, n->options[n->connected].value, e)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool vm_connect_networks(struct vm *vm, struct error *e)
+{
+    for (struct network *n = vm->config->network_list; n; n = n->next) {
+        if (!connect_network(vm, n, e)) {
+            error_prefix(e, "%s: ", n->where);
+            return false;
+        }
+    }
+    return true;
+}
+
+void vm_close_network(struct vm *vm, struct network *n)
+{
+    netdev_close(n->netdev);
+    n->netdev = NULL;
+    leave_streams(vm, n);
+}
+
 bool vm_netdev_add(struct control *c, const char *text, struct error *e)
 {
     struct vm *vm = (struct vm *)c;
@@ -78,7 +151,8 @@ bool vm_netdev_add(struct control *c, const char *text, struct error *e)
         n = &(*n)->next;
     }
     (*n)->netdev = netdev_open((*n)->kind, (*n)->id, (*n)->options, (*n)->count, e);
-    if (!(*n)->netdev) {
+    if (!(*n)->netdev || !connect_network(vm, *n, e)) {
+        vm_close_network(vm, *n);
         options_drop_network(n);
         return false;
     }
@@ -95,7 +169,7 @@ bool vm_netdev_del(struct control *c, const char *id, struct error *e)
     if (n->used) {
         return error_set(e, "the network '%s' has a device; device_del that first", id);
     }
-    netdev_close(n->netdev);
+    vm_close_network(vm, n);
     options_drop_network(at);
     return true;
 }

@@ -146,6 +146,33 @@ TEST(streams_go_over_both_kinds_of_sockets)
     unplug(&b);
 }
 
+/* A client whose peer is not there yet, and one whose peer goes and comes back. */
+TEST(a_client_looks_for_its_peer_again)
+{
+    char path[80];
+    struct card a, b;
+    path_of(path, sizeof(path), "again");
+    plug(&b, "stream", PAIRS("addr.type=unix", pair(1, "addr.path", path), "reconnect-ms=20"));
+    for (unsigned round = 0; round < 2; round++) {
+        os_sleep_until_ns(os_now_ns() + 50000000);
+        plug(&a, "stream", PAIRS("server=on", "addr.type=unix", pair(0, "addr.path", path)));
+        exchange(&b, &a);
+        exchange(&a, &b);
+        unplug(&a);
+    }
+    unplug(&b);
+    plug(&b, "stream",
+         PAIRS("addr.type=inet", "addr.host=127.0.0.1", pair(1, "addr.port", port(3)),
+               "reconnect=1"));
+    plug(
+        &a, "stream",
+        PAIRS("server=on", "addr.type=inet", "addr.host=127.0.0.1", pair(0, "addr.port", port(3))));
+    exchange(&b, &a);
+    exchange(&a, &b);
+    unplug(&a);
+    unplug(&b);
+}
+
 TEST(datagrams_go_over_both_kinds_of_sockets)
 {
     char one[80], two[80];
@@ -187,7 +214,13 @@ TEST(addresses_that_are_none_say_why)
         {"stream", {"addr.type=unix"}, "addr.path"},
         {"stream", {"addr.type=unix", "addr.path=/no/such/socket"}, "unix:/no/such/socket"},
         {"stream", {"addr.type=unix", "addr.path=/no/such", "server=on"}, "unix:/no/such"},
-        {"stream", {"addr.type=unix", "addr.path=x", "reconnect-ms=5"}, "reconnect-ms"},
+        {"stream",
+         {"addr.type=unix", "addr.path=x", "reconnect-ms=5", "server=on"},
+         "for a client"},
+        {"stream",
+         {"addr.type=unix", "addr.path=x", "reconnect-ms=5", "reconnect=1"},
+         "one of them"},
+        {"stream", {"addr.type=unix", "addr.path=x", "reconnect=soon"}, "a number"},
         {"dgram", {"remote.type=inet", "remote.host=127.0.0.1", "remote.port=9"}, "local.type="},
         {"dgram",
          {"local.type=unix", "local.path=/var/tmp/x", "remote.type=inet", "remote.port=9"},

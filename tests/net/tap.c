@@ -2,7 +2,9 @@
 /* A tap interface of the host: the host's own network stack is at the other end. */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -172,4 +174,98 @@ TEST(scripts_run_and_may_fail)
                                    3, &e);
     CHECK(n != NULL);
     netdev_close(n);
+}
+
+/* ---- interfaces that a helper program makes: this program, when it is called as one */
+
+static int new_interface(void)
+{
+    struct ifreq r = {.ifr_name = NAME, .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
+    const int fd = open("/dev/net/tun", O_RDWR);
+    return fd >= 0 && ioctl(fd, TUNSETIFF, &r) == 0 ? fd : -1;
+}
+
+static bool hand_over(int to, int fd)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    char byte = 0;
+    struct iovec iov = {&byte, 1};
+    struct msghdr m = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = &control,
+                       .msg_controllen = sizeof(control)};
+    control.header = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+    memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+    return sendmsg(to, &m, 0) == 1;
+}
+
+/* --br=good: an interface; --br=file: a descriptor that is none; anything else: nothing. */
+__attribute__((constructor)) static void be_the_helper(int argc, char **argv)
+{
+    const char *bridge = "", *fd = NULL;
+    bool vnet = false;
+    for (int i = 1; i < argc; i++) {
+        bridge = strncmp(argv[i], "--br=", 5) == 0 ? argv[i] + 5 : bridge;
+        fd = strncmp(argv[i], "--fd=", 5) == 0 ? argv[i] + 5 : fd;
+        vnet |= strcmp(argv[i], "--use-vnet") == 0;
+    }
+    if (fd) {
+        const int made = strcmp(bridge, "good") == 0   ? new_interface()
+                         : strcmp(bridge, "file") == 0 ? open("/dev/null", O_RDWR)
+                                                       : -1;
+        _exit(vnet && made >= 0 && hand_over(atoi(fd), made) ? 0 : 1);
+    }
+}
+
+TEST(a_helper_program_makes_the_interface)
+{
+    struct error e = {{0}};
+    char self[200], line[260];
+    if (!can_tap()) {
+        SKIP("needs root and /dev/net/tun");
+    }
+    const ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    REQUIRE(n > 0);
+    self[n] = 0;
+    snprintf(line, sizeof(line), "exec %s --br=good", self);
+    for (unsigned i = 0; i < 4; i++) {
+        const struct net_option o[] = {{"br", "good"}, {"helper", i / 2 ? line : self}};
+        struct card c = {.client = {.deliver = deliver, .opaque = &c}};
+        c.n = netdev_open(i % 2 ? "tap" : "bridge", "n", o, 2, &e);
+        CHECK_MSG(c.n != NULL, "%u: %s", i, e.text);
+        struct strbuf text = {0};
+        if (c.n) {
+            netdev_describe(c.n, &text);
+            CHECK_MSG(strstr(strbuf_text(&text), NAME ", with offloads") != NULL, "%u", i);
+            strbuf_free(&text);
+            netdev_close(c.n);
+        }
+    }
+}
+
+TEST(helpers_that_give_nothing_are_told_of)
+{
+    struct error e = {{0}};
+    static const struct {
+        const char *kind;
+        struct net_option o[2];
+        const char *says;
+    } rows[] = {
+        {"bridge",
+         {{"br", "none"}, {"helper", "/proc/self/exe"}},
+         "no interface in the bridge none"},
+        {"bridge", {{"br", "file"}, {"helper", "/proc/self/exe"}}, "is not a tap interface"},
+        {"bridge", {{"br", "x"}, {"helper", "/nonexistent"}}, "helper=/nonexistent: No such file"},
+        {"bridge", {{"br", "x"}, {"helper", "false x"}}, "no interface in the bridge x"},
+        {"tap", {{"br", "x"}, {"ifname", "x"}}, "br=x is for helper="},
+        {"tap", {{"helper", "x"}, {"ifname", "x"}}, "helper=x makes the interface"},
+    };
+    for (size_t i = 0; i < array_len(rows); i++) {
+        e.text[0] = 0;
+        CHECK_MSG(!netdev_open(rows[i].kind, "n", rows[i].o, 2, &e) && strstr(e.text, rows[i].says),
+                  "%s", e.text);
+    }
 }

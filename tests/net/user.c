@@ -7,9 +7,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/atomic.h"
 #include "base/bits.h"
 #include "base/mem.h"
 #include "base/os.h"
+#include "base/stream.h"
 #include "net/net_internal.h"
 #include "tests/support/frames.h"
 #include "tests/test.h"
@@ -148,12 +150,14 @@ struct tcp {
     struct guest *g;
     uint16_t port, peer;
     uint32_t seq, ack;
+    uint32_t to; /* 0: the host */
 };
 
 static void tcp_send(struct tcp *c, uint8_t flags, const void *data, size_t n, bool large)
 {
     static uint8_t f[FRAME_MAX + 100];
-    struct frame_tcp t = {GUEST, HOST, c->port, c->peer, c->seq, c->ack, flags, 65535};
+    struct frame_tcp t = {GUEST, c->to ? c->to : HOST, c->port, c->peer, c->seq, c->ack, flags,
+                          65535};
     size_t bytes = frame_tcp4(f, gateway, &t, data, n, !large);
     c->seq += (uint32_t)n + ((flags & (FRAME_SYN | FRAME_FIN)) ? 1 : 0);
     send_offload(c->g, f, bytes,
@@ -169,7 +173,7 @@ static bool tcp_open(struct tcp *c, struct guest *g, uint16_t peer)
 {
     struct frame_tcp t;
     size_t n;
-    *c = (struct tcp){g, 33333, peer, 1000, 0};
+    *c = (struct tcp){g, 33333, peer, 1000, 0, 0};
     tcp_send(c, FRAME_SYN, "", 0, false);
     if (!receive_l4(g, 6, &t, &n, 3000) || !(t.flags & FRAME_SYN) || t.ack != c->seq) {
         return false;
@@ -352,6 +356,87 @@ TEST(host_reaches_a_forwarded_port)
     close_guest(&g);
 }
 
+/* A byte stream of the host's, in memory. */
+struct pipe_stream {
+    struct stream stream; /* first */
+    struct stream_reader reader;
+    bool has_reader;
+    uint8_t got[100];
+    size_t got_bytes;  /* atomic */
+    uint32_t may_send; /* atomic: more_room was called */
+};
+
+static size_t pipe_write(struct stream *s, const uint8_t *bytes, size_t n)
+{
+    struct pipe_stream *p = (struct pipe_stream *)s;
+    for (size_t i = 0; i < n && p->got_bytes < sizeof(p->got); i++) {
+        p->got[p->got_bytes] = bytes[i];
+        atomic_set_release(&p->got_bytes, p->got_bytes + 1);
+    }
+    return n;
+}
+
+static void pipe_set_reader(struct stream *s, const struct stream_reader *r)
+{
+    struct pipe_stream *p = (struct pipe_stream *)s;
+    p->has_reader = r != NULL;
+    if (r) {
+        p->reader = *r;
+    }
+}
+
+static void pipe_more_room(struct stream *s)
+{
+    atomic_set(&((struct pipe_stream *)s)->may_send, 1);
+}
+
+static const struct stream_ops pipe_ops = {
+    .write = pipe_write, .set_reader = pipe_set_reader, .more_room = pipe_more_room};
+
+static void connect_to_stream(struct guest *g, struct pipe_stream *p, uint32_t server)
+{
+    struct tcp c = {g, 33333, 7777, 1000, 0, server};
+    struct frame_tcp t;
+    size_t n;
+    CHECK_EQ(p->reader.room(p->reader.opaque), 0); /* nobody is there yet */
+    tcp_send(&c, FRAME_SYN, "", 0, false);
+    REQUIRE(receive_l4(g, 6, &t, &n, 3000) && (t.flags & FRAME_SYN) && t.ack == c.seq);
+    c.ack = t.seq + 1;
+    tcp_send(&c, FRAME_ACK, "", 0, false);
+    tcp_send(&c, FRAME_ACK | FRAME_PSH, "to the host", 11, false);
+    for (unsigned i = 0; i < 3000 && atomic_get_acquire(&p->got_bytes) < 11; i++) {
+        os_sleep_until_ns(os_now_ns() + 1000000);
+    }
+    CHECK_MEM(p->got, "to the host", 11);
+    CHECK(atomic_get(&p->may_send));
+    CHECK(p->reader.room(p->reader.opaque) >= 12);
+    p->reader.read(p->reader.opaque, (const uint8_t *)"to the guest", 12);
+    const uint8_t *f;
+    while ((f = receive_l4(g, 6, &t, &n, 3000)) && n == 0) {
+    }
+    REQUIRE(f && n == 12);
+    CHECK_MEM(f, "to the guest", 12);
+}
+
+TEST(an_address_is_forwarded_to_a_stream)
+{
+    struct guest g;
+    struct error e = {{0}};
+    struct pipe_stream p = {.stream = {&pipe_ops}};
+    const char *rule = "tcp:10.0.2.100:7777-chardev:x";
+    CHECK_STR(netdev_guestfwd_stream(rule), "chardev:x");
+    CHECK_STR(netdev_guestfwd_stream(":10.0.2.100:7777-tcp:10.1.1.1:80"), "tcp:10.1.1.1:80");
+    CHECK(!netdev_guestfwd_stream("tcp:10.0.2.100:7777-cmd:cat"));
+    CHECK(!netdev_guestfwd_stream("udp:10.0.2.100:7777-chardev:x"));
+    open_guest(&g, &(struct net_option){"guestfwd", rule}, 1);
+    REQUIRE(netdev_guestfwd_add(g.n, rule, &p.stream, &e));
+    CHECK(!netdev_guestfwd_add(g.n, rule, &p.stream, &e)); /* the port is taken */
+    REQUIRE(p.has_reader);
+    connect_to_stream(&g, &p, 0x0a000264);
+    close_guest(&g);
+    CHECK(!p.has_reader);
+}
+
 TEST(restrict_keeps_the_guest_inside)
 {
     struct guest g;
@@ -362,7 +447,7 @@ TEST(restrict_keeps_the_guest_inside)
     int listener = host_listen(&port);
     fcntl(listener, F_SETFL, O_NONBLOCK);
     open_guest(&g, &(struct net_option){"restrict", "on"}, 1);
-    c = (struct tcp){&g, 33333, port, 1000, 0};
+    c = (struct tcp){&g, 33333, port, 1000, 0, 0};
     tcp_send(&c, FRAME_SYN, "", 0, false);
     const uint8_t *p = receive_l4(&g, 6, &t, &n, 200);
     CHECK(!p || !(t.flags & FRAME_SYN));
