@@ -167,10 +167,14 @@ static inline uint64_t qcow2_clusters(const struct qcow2 *q, uint64_t bytes)
 
 /* Reads and checks the header with its extensions. */
 bool qcow2_header_read(struct block_node *n, struct qcow2_header *h, struct error *e);
-/* Writes all of the first cluster anew: header, extensions and the backing file's name, whose
- * places h has then. */
+/* Writes all of the first cluster: header, extensions and the backing file's name, whose places h
+ * has then. */
 bool qcow2_header_write(struct block_node *file, struct qcow2_header *h, const char *backing_file,
                         struct error *e);
+/* The same of an image that is there, by steps: cut off anywhere, the image says what it said
+ * before, or what it is to say. All that h leads to is on stable storage; then so is h. Alone. */
+bool qcow2_header_rewrite(struct block_node *n, struct qcow2_header *h, const char *backing_file,
+                          struct error *e);
 /* Writes the fixed part, which is in one sector. 0 or -errno. */
 int qcow2_header_update(struct block_node *n);
 void qcow2_header_free(struct qcow2_header *h);
@@ -348,7 +352,9 @@ int qcow2_bitmaps_walk(struct block_node *n,
                        void (*fn)(void *opaque, uint64_t offset, uint64_t bytes), void *opaque);
 void qcow2_bitmaps_info(const struct qcow2 *q, json_t *facts);
 bool qcow2_bitmap(struct block_node *n, const struct block_bitmap_request *r, struct error *e);
-bool qcow2_bitmaps_resize(struct block_node *n, uint64_t bytes, struct error *e);
+/* Before and after the disk's size changes to that many bytes, or has failed to. Alone. */
+bool qcow2_bitmaps_resize_begin(struct block_node *n, uint64_t disk_bytes, struct error *e);
+bool qcow2_bitmaps_resize_end(struct block_node *n, struct error *e);
 
 /* ---- qcow2.c */
 

@@ -16,7 +16,7 @@ static bool done(const struct block_node *n, int status, struct error *e)
 static bool write_header(struct block_node *n, struct qcow2_header *h, const char *backing_file,
                          struct error *e)
 {
-    return done(n, qcow2_commit(n), e) && qcow2_header_write(n->file, h, backing_file, e) &&
+    return done(n, qcow2_commit(n), e) && qcow2_header_rewrite(n, h, backing_file, e) &&
            done(n, block_node_flush(n->file), e);
 }
 

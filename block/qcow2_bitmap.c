@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bits.h"
@@ -36,18 +37,34 @@ struct qcow2_bitmap {
     uint32_t extra_bytes;
     bool broken;   /* in use by somebody who is gone, or of a kind that we do not know */
     uint8_t *bits; /* in memory; NULL: not */
+    uint64_t used; /* bits that the disk has, where they are in memory */
 };
+
+static bool done(const struct block_node *n, int status, struct error *e)
+{
+    return status == 0 || error_set(e, "%s: %s", block_node_file(n), strerror(-status));
+}
+
+static uint64_t bits_of(const struct qcow2_bitmap *b, uint64_t disk_bytes)
+{
+    return (disk_bytes >> b->granularity) + ((disk_bytes & mask64(b->granularity)) != 0);
+}
 
 static uint64_t bits_bytes(const struct block_node *n, const struct qcow2_bitmap *b)
 {
-    const uint64_t bits = (n->size_bytes + mask64(b->granularity)) >> b->granularity;
-    return (bits + 7) / 8;
+    return (bits_of(b, n->size_bytes) + 7) / 8;
 }
 
 static uint64_t table_entries(const struct block_node *n, const struct qcow2_bitmap *b)
 {
     const struct qcow2 *q = n->state;
     return qcow2_clusters(q, bits_bytes(n, b));
+}
+
+/* The guest's writes are noted in it. */
+static bool is_tracked(const struct qcow2_bitmap *b)
+{
+    return (b->flags & AUTO) && !b->broken;
 }
 
 static void free_bitmap(struct qcow2_bitmap *b)
@@ -99,6 +116,43 @@ static bool take_one(const struct block_node *n, const uint8_t *p, uint64_t left
     return true;
 }
 
+static int by_place(const void *a, const void *b)
+{
+    const struct qcow2_bitmap *x = *(struct qcow2_bitmap *const *)a;
+    const struct qcow2_bitmap *y = *(struct qcow2_bitmap *const *)b;
+    return x->table_offset < y->table_offset ? -1 : x->table_offset > y->table_offset;
+}
+
+/* Bitmaps whose tables lie in each other cannot both be right; and what the enabled ones take of
+ * memory, all together, has a bound. */
+static void refuse_shared(struct qcow2 *q)
+{
+    struct qcow2_bitmap **all = mem_array(q->bitmap_count, sizeof(struct qcow2_bitmap *));
+    struct qcow2_bitmap *farthest = NULL;
+    uint64_t end = 0, sum = 0;
+    for (size_t i = 0; i < q->bitmap_count; i++) {
+        all[i] = &q->bitmap[i];
+    }
+    qsort(all, q->bitmap_count, sizeof(*all), by_place);
+    for (size_t i = 0; i < q->bitmap_count; i++) {
+        struct qcow2_bitmap *b = all[i];
+        const uint64_t own = b->table_offset + (uint64_t)b->table_size * 8;
+        if (b->table_size && b->table_offset < end) {
+            b->broken = farthest->broken = true;
+        }
+        if (own > end) {
+            end = own;
+            farthest = b;
+        }
+    }
+    for (size_t i = 0; i < q->bitmap_count; i++) {
+        struct qcow2_bitmap *b = &q->bitmap[i];
+        sum += is_tracked(b) ? (uint64_t)b->table_size << q->cluster_bits : 0;
+        b->broken |= is_tracked(b) && sum > 2 * BITS_MAX;
+    }
+    mem_free(all);
+}
+
 static bool parse(struct block_node *n, const uint8_t *p, struct error *e)
 {
     struct qcow2 *q = n->state;
@@ -110,8 +164,11 @@ static bool parse(struct block_node *n, const uint8_t *p, struct error *e)
             return error_set(e, "%s: qcow2: bitmap %zu of %u makes no sense", block_node_file(n),
                              q->bitmap_count, q->h.bitmaps);
         }
-        q->bitmaps_track |= (b->flags & AUTO) && !b->broken;
         at += used;
+    }
+    refuse_shared(q);
+    for (size_t i = 0; i < q->bitmap_count; i++) {
+        q->bitmaps_track |= is_tracked(&q->bitmap[i]);
     }
     return true;
 }
@@ -182,8 +239,8 @@ static uint64_t directory_clusters(const struct qcow2 *q)
 static bool write_directory(struct block_node *n, struct error *e)
 {
     struct qcow2 *q = n->state;
-    const struct qcow2_header old = q->h;
-    const uint64_t before = directory_clusters(q);
+    struct qcow2_header h = q->h;
+    const uint64_t old = q->h.bitmaps_offset, before = directory_clusters(q);
     struct strbuf out = {0};
     uint64_t offset = 0;
     int status = 0;
@@ -193,23 +250,20 @@ static bool write_directory(struct block_node *n, struct error *e)
         status = status < 0 ? status : block_node_write(n->file, offset, out.text, out.len, 0);
     }
     status = status < 0 ? status : qcow2_commit(n);
-    q->h.bitmaps = (uint32_t)q->bitmap_count;
-    q->h.bitmaps_bytes = out.len;
-    q->h.bitmaps_offset = offset;
-    q->h.autoclear = (q->h.autoclear & ~(uint64_t)QCOW2_BITMAPS) | (out.len ? QCOW2_BITMAPS : 0);
+    h.bitmaps = (uint32_t)q->bitmap_count;
+    h.bitmaps_bytes = out.len;
+    h.bitmaps_offset = offset;
+    h.autoclear = (h.autoclear & ~(uint64_t)QCOW2_BITMAPS) | (out.len ? QCOW2_BITMAPS : 0);
     strbuf_free(&out);
-    bool good = status == 0 || error_set(e, "%s: %s", block_node_file(n), strerror(-status));
-    good = good && qcow2_header_write(n->file, &q->h, n->backing_file, e);
-    if (!good) {
-        q->h = old;
+    if (!done(n, status, e) || !qcow2_header_rewrite(n, &h, n->backing_file, e)) {
         return false;
     }
+    q->h = h;
     status = block_node_flush(n->file);
     os_mutex_lock(&n->tables);
-    qcow2_free_later(n, old.bitmaps_offset, before, false);
+    qcow2_free_later(n, old, before, false);
     os_mutex_unlock(&n->tables);
-    status = status < 0 ? status : qcow2_commit(n);
-    return status == 0 || error_set(e, "%s: %s", block_node_file(n), strerror(-status));
+    return done(n, status < 0 ? status : qcow2_commit(n), e);
 }
 
 /* ---- tables and bits */
@@ -222,6 +276,16 @@ static uint64_t *read_table(struct block_node *n, const struct qcow2_bitmap *b)
         table = NULL;
     }
     return table;
+}
+
+/* Those behind the disk's end are nobody's. */
+static void clear_tail(struct qcow2_bitmap *b, uint64_t from, uint64_t bytes)
+{
+    if (from / 8 < bytes && from % 8) {
+        b->bits[from / 8] &= (uint8_t)mask64(from % 8);
+    }
+    const uint64_t whole = (from + 7) / 8;
+    memset(b->bits + whole, 0, whole < bytes ? (size_t)(bytes - whole) : 0);
 }
 
 static int load_bits(struct block_node *n, struct qcow2_bitmap *b)
@@ -250,6 +314,8 @@ static int load_bits(struct block_node *n, struct qcow2_bitmap *b)
         return status;
     }
     b->bits = bits;
+    b->used = bits_of(b, n->size_bytes);
+    clear_tail(b, b->used, (uint64_t)b->table_size << q->cluster_bits);
     return 0;
 }
 
@@ -301,18 +367,13 @@ int qcow2_bitmaps_walk(struct block_node *n, void (*fn)(void *, uint64_t, uint64
 
 /* ---- while the guest writes */
 
-static bool is_tracked(const struct qcow2_bitmap *b)
-{
-    return (b->flags & AUTO) && !b->broken;
-}
-
 void qcow2_bitmaps_mark(struct qcow2 *q, uint64_t offset, uint64_t bytes)
 {
     for (size_t i = 0; q->bitmaps_begun && i < q->bitmap_count; i++) {
         const struct qcow2_bitmap *b = &q->bitmap[i];
-        const uint64_t room = (uint64_t)b->table_size << (q->cluster_bits + 3);
         const uint64_t last = (offset + bytes - 1) >> b->granularity;
-        for (uint64_t at = offset >> b->granularity; b->bits && at <= last && at < room; at++) {
+        for (uint64_t at = offset >> b->granularity;
+             b->bits && is_tracked(b) && at <= last && at < b->used; at++) {
             b->bits[at / 8] |= (uint8_t)(1 << at % 8);
         }
     }
@@ -402,11 +463,6 @@ static struct qcow2_bitmap *find(const struct block_node *n, const char *name, s
         error_set(e, "%s has no bitmap '%s'", block_node_file(n), name);
     }
     return NULL;
-}
-
-static bool done(const struct block_node *n, int status, struct error *e)
-{
-    return status == 0 || error_set(e, "%s: %s", block_node_file(n), strerror(-status));
 }
 
 static bool add(struct block_node *n, const struct block_bitmap_request *r, struct error *e)
@@ -599,11 +655,137 @@ bool qcow2_bitmap(struct block_node *n, const struct block_bitmap_request *r, st
     return good;
 }
 
-/* A bitmap is as long as its disk. */
-bool qcow2_bitmaps_resize(struct block_node *n, uint64_t bytes, struct error *e)
+/* ---- another size of the disk: a bitmap is as long as its disk */
+
+static const struct qcow2_bitmap *first_broken(const struct qcow2 *q)
+{
+    for (size_t i = 0; i < q->bitmap_count; i++) {
+        if (q->bitmap[i].broken) {
+            return &q->bitmap[i];
+        }
+    }
+    return NULL;
+}
+
+/* Room in memory for bits of either size; new ones are zeros. */
+static int stretch(const struct block_node *n, struct qcow2_bitmap *b, uint64_t disk_bytes)
 {
     const struct qcow2 *q = n->state;
-    return !q->bitmap_count || bytes == n->size_bytes ||
-           error_set(e, "%s has bitmaps (the first is '%s'), and keeps its size while it has",
-                     block_node_file(n), q->bitmap[0].name);
+    const uint64_t old = (uint64_t)b->table_size << q->cluster_bits;
+    const uint64_t bytes = qcow2_clusters(q, (bits_of(b, disk_bytes) + 7) / 8) << q->cluster_bits;
+    if (bytes > BITS_MAX) {
+        return -EFBIG;
+    }
+    if (bytes > old) {
+        uint8_t *bits = mem_try_alloc((size_t)bytes);
+        if (!bits) {
+            return -ENOMEM;
+        }
+        memcpy(bits, b->bits, (size_t)old);
+        mem_free(b->bits);
+        b->bits = bits;
+    }
+    b->used = bits_of(b, disk_bytes);
+    clear_tail(b, b->used, bytes > old ? bytes : old);
+    return 0;
+}
+
+bool qcow2_bitmaps_resize_begin(struct block_node *n, uint64_t disk_bytes, struct error *e)
+{
+    struct qcow2 *q = n->state;
+    const struct qcow2_bitmap *broken = first_broken(q);
+    if (!q->bitmap_count || disk_bytes == n->size_bytes) {
+        return true;
+    }
+    if (broken) {
+        return error_set(e,
+                         "%s has the bitmap '%s', which is not whole: it keeps its size until that "
+                         "is removed",
+                         block_node_file(n), broken->name);
+    }
+    int status = qcow2_bitmaps_store(n);
+    for (size_t i = 0; i < q->bitmap_count && status == 0; i++) {
+        status = load_bits(n, &q->bitmap[i]);
+        status = status < 0 ? status : stretch(n, &q->bitmap[i], disk_bytes);
+    }
+    for (size_t i = 0; i < q->bitmap_count; i++) {
+        q->bitmap[i].flags |= status < 0 ? 0 : IN_USE;
+    }
+    const bool loaded = status == 0;
+    status = status < 0 ? status : write_flags(n);
+    for (size_t i = 0; i < q->bitmap_count && status < 0; i++) {
+        mem_free(q->bitmap[i].bits);
+        q->bitmap[i].bits = NULL;
+        q->bitmap[i].broken = loaded; /* what the image says of them is not known */
+    }
+    os_mutex_lock(&n->tables);
+    q->bitmaps_begun = status == 0; /* zeros that a longer disk gets are noted */
+    os_mutex_unlock(&n->tables);
+    return done(n, status, e);
+}
+
+/* The bits go to another place, with a table of the disk's size. */
+static int move_bits(struct block_node *n, struct qcow2_bitmap *b)
+{
+    const struct qcow2 *q = n->state;
+    const uint32_t size = (uint32_t)table_entries(n, b);
+    const uint64_t clusters = qcow2_clusters(q, (uint64_t)size * 8);
+    uint64_t *zeros = mem_try_array((size_t)size + 1, 8);
+    uint64_t offset = 0;
+    int status = !zeros ? -ENOMEM : clusters ? qcow2_alloc(n, clusters, &offset) : 0;
+    status = status < 0 ? status : qcow2_l1_write(n, offset, size, zeros);
+    mem_free(zeros);
+    if (status == 0) {
+        b->table_offset = offset;
+        b->table_size = size;
+        status = store_bits(n, b);
+    }
+    return status;
+}
+
+/* None of them can be believed: as the image says. */
+static void lose_all(struct qcow2 *q, const struct qcow2_bitmap *old)
+{
+    for (size_t i = 0; i < q->bitmap_count; i++) {
+        q->bitmap[i].table_offset = old[i].table_offset;
+        q->bitmap[i].table_size = old[i].table_size;
+        q->bitmap[i].flags |= IN_USE;
+        q->bitmap[i].broken = true;
+    }
+}
+
+static int move_all(struct block_node *n)
+{
+    struct qcow2 *q = n->state;
+    int status = 0;
+    for (size_t i = 0; i < q->bitmap_count; i++) {
+        struct qcow2_bitmap *b = &q->bitmap[i];
+        clear_tail(b, bits_of(b, n->size_bytes), table_entries(n, b) << q->cluster_bits);
+        status = status < 0 ? status : move_bits(n, b);
+        mem_free(b->bits);
+        b->bits = NULL;
+        b->flags &= ~(uint32_t)IN_USE;
+    }
+    return status;
+}
+
+bool qcow2_bitmaps_resize_end(struct block_node *n, struct error *e)
+{
+    struct qcow2 *q = n->state;
+    if (!q->bitmap_count || !q->bitmap[0].bits) {
+        return true;
+    }
+    struct qcow2_bitmap *old = mem_dup(q->bitmap, q->bitmap_count * sizeof(*old));
+    os_mutex_lock(&n->tables);
+    q->bitmaps_begun = false;
+    os_mutex_unlock(&n->tables);
+    bool good = done(n, move_all(n), e) && write_directory(n, e);
+    if (!good) {
+        lose_all(q, old);
+    }
+    for (size_t i = 0; i < q->bitmap_count && good; i++) {
+        free_clusters(n, &old[i], true);
+    }
+    mem_free(old);
+    return good && done(n, qcow2_commit(n), e);
 }

@@ -395,45 +395,115 @@ static void put_extensions(struct strbuf *s, const struct qcow2_header *h, bool 
     put_extension(s, EXT_END, "", 0);
 }
 
+/* The bytes of a cluster: the header, its extensions, and at name_at (0: behind them) the backing
+ * file's name. Fills out's places; *end is the extensions'. */
+struct layout {
+    struct qcow2_header out;
+    uint8_t *bytes;
+    size_t end;
+};
+
+static bool lay_out(struct layout *l, const struct qcow2_header *h, bool names_too,
+                    uint64_t name_at, const char *backing_file)
+{
+    const size_t cluster = (size_t)1 << h->cluster_bits;
+    uint8_t fixed[256] = {0};
+    struct strbuf s = {0};
+    l->out = *h;
+    l->out.header_length = h->header_length < sizeof(fixed) ? h->header_length : QCOW2_HEADER_V3;
+    strbuf_bytes(&s, fixed, l->out.header_length);
+    put_extensions(&s, h, names_too);
+    l->end = s.len;
+    l->out.backing_bytes = backing_file ? (uint32_t)strlen(backing_file) : 0;
+    l->out.backing_offset = !backing_file ? 0 : name_at ? name_at : l->end;
+    const bool good = l->end <= (name_at ? name_at : cluster) &&
+                      l->out.backing_bytes <= BACKING_MAX &&
+                      l->out.backing_offset + l->out.backing_bytes <= cluster;
+    if (good) {
+        l->bytes = mem_alloc(cluster);
+        memcpy(l->bytes, s.text, s.len);
+        memcpy(l->bytes + l->out.backing_offset, backing_file ? backing_file : "",
+               l->out.backing_bytes);
+        put_fixed(&l->out, l->bytes);
+    }
+    strbuf_free(&s);
+    return good;
+}
+
 bool qcow2_header_write(struct block_node *file, struct qcow2_header *h, const char *backing_file,
                         struct error *e)
 {
     const size_t cluster = (size_t)1 << h->cluster_bits;
-    struct qcow2_header out = *h;
-    uint8_t fixed[256] = {0};
-    struct strbuf s = {0};
-    const size_t fixed_bytes = h->header_length < sizeof(fixed) ? h->header_length
-                                                                : QCOW2_HEADER_V3;
-    out.header_length = (uint32_t)fixed_bytes;
-    strbuf_bytes(&s, fixed, fixed_bytes);
-    put_extensions(&s, h, true);
-    if (s.len + (backing_file ? strlen(backing_file) : 0) > cluster) {
-        s.len = fixed_bytes; /* names of features are for people */
-        put_extensions(&s, h, false);
+    struct layout l;
+    if (!lay_out(&l, h, true, 0, backing_file) && /* names of features are for people */
+        !lay_out(&l, h, false, 0, backing_file)) {
+        return error_set(e,
+                         "the header, with the backing file's name of %u bytes, does not fit into "
+                         "a cluster of %zu bytes",
+                         l.out.backing_bytes, cluster);
     }
-    out.backing_bytes = backing_file ? (uint32_t)strlen(backing_file) : 0;
-    out.backing_offset = backing_file ? s.len : 0;
-    strbuf_bytes(&s, backing_file ? backing_file : "", out.backing_bytes);
-    bool good = s.len <= cluster && out.backing_bytes <= BACKING_MAX;
-    if (!good) {
-        error_set(e,
-                  "the header, with the backing file's name of %u bytes, does not fit into a "
-                  "cluster of %zu bytes",
-                  out.backing_bytes, cluster);
-    } else {
-        uint8_t *bytes = mem_alloc(cluster);
-        memcpy(bytes, s.text, s.len);
-        put_fixed(&out, bytes);
-        int status = block_node_write(file, 0, bytes, cluster, 0);
-        good = status == 0 ||
-               error_set(e, "%s cannot be written: %s", block_node_file(file), strerror(-status));
-        mem_free(bytes);
-        if (good) {
-            *h = out;
-        }
+    const int status = block_node_write(file, 0, l.bytes, cluster, 0);
+    mem_free(l.bytes);
+    if (status < 0) {
+        return error_set(e, "%s cannot be written: %s", block_node_file(file), strerror(-status));
     }
-    strbuf_free(&s);
-    return good;
+    *h = l.out;
+    return true;
+}
+
+/* ---- writing anew, so that the power may go between any two sectors */
+
+/* The cluster's last and last but one KiB have the backing file's name in turn. */
+#define SLOT_BYTES 1024u
+
+static int write_part(struct block_node *file, const uint8_t *cluster, size_t from, size_t to)
+{
+    const int status = block_node_write(file, from, cluster + from, to - from, 0);
+    return status < 0 ? status : block_node_flush(file);
+}
+
+/* What the image says now goes into the first sector, the name apart; what it is to say goes into
+ * the other sectors; then the first sector leads there. */
+static int write_in_steps(struct block_node *n, const struct layout *now, const struct layout *next,
+                          size_t old_slot)
+{
+    struct qcow2 *q = n->state;
+    const size_t cluster = q->cluster_bytes;
+    int status = write_part(n->file, now->bytes, old_slot, old_slot + SLOT_BYTES);
+    status = status < 0 ? status : write_part(n->file, now->bytes, 0, BLOCK_SECTOR);
+    if (status < 0) {
+        return status;
+    }
+    q->h.backing_offset = now->out.backing_offset;
+    memcpy(next->bytes + old_slot, now->bytes + old_slot, SLOT_BYTES);
+    status = write_part(n->file, next->bytes, BLOCK_SECTOR, cluster);
+    return status < 0 ? status : write_part(n->file, next->bytes, 0, BLOCK_SECTOR);
+}
+
+bool qcow2_header_rewrite(struct block_node *n, struct qcow2_header *h, const char *backing_file,
+                          struct error *e)
+{
+    struct qcow2 *q = n->state;
+    const size_t cluster = q->cluster_bytes;
+    const bool small = cluster < 4 * SLOT_BYTES; /* 512: one sector; few have 1024 and 2048 */
+    const bool last = q->h.backing_offset == cluster - SLOT_BYTES;
+    const size_t old_slot = cluster - (last ? 1 : 2) * SLOT_BYTES;
+    const size_t slot = cluster - (last ? 2 : 1) * SLOT_BYTES;
+    struct layout now = {.bytes = NULL}, next = {.bytes = NULL};
+    const bool fits = !small && lay_out(&now, &q->h, false, old_slot, n->backing_file) &&
+                      lay_out(&next, h, true, slot, backing_file) && now.end <= BLOCK_SECTOR &&
+                      next.end <= cluster - 2 * SLOT_BYTES;
+    const int status = fits ? write_in_steps(n, &now, &next, old_slot) : 0;
+    mem_free(now.bytes);
+    mem_free(next.bytes);
+    if (!fits) { /* other programs' extensions, or a data file's name, are too long for a sector */
+        return qcow2_header_write(n->file, h, backing_file, e);
+    }
+    if (status < 0) {
+        return error_set(e, "%s cannot be written: %s", block_node_file(n), strerror(-status));
+    }
+    *h = next.out;
+    return true;
 }
 
 int qcow2_header_update(struct block_node *n)

@@ -165,10 +165,22 @@ static bool resize_data(struct block_node *n, uint64_t bytes, enum block_preallo
                              how == BLOCK_PREALLOC_METADATA ? BLOCK_PREALLOC_OFF : how, e);
 }
 
+static bool resize_all(struct block_node *n, uint64_t bytes, enum block_prealloc how,
+                       struct error *e)
+{
+    const uint64_t old = n->size_bytes;
+    if (bytes < old) {
+        return done(n, shrink(n, bytes), e) && resize_data(n, bytes, BLOCK_PREALLOC_OFF, e);
+    }
+    if (!resize_data(n, bytes, how, e)) {
+        return false;
+    }
+    return bytes == old || done(n, grow(n, bytes, how), e);
+}
+
 bool qcow2_resize(struct block_node *n, uint64_t bytes, enum block_prealloc how, struct error *e)
 {
-    struct qcow2 *q = n->state;
-    const uint64_t old = n->size_bytes;
+    const struct qcow2 *q = n->state;
     if (q->h.version < 3 && q->h.snapshots) {
         return error_set(e, "%s: an image of version 2 that has snapshots keeps its size",
                          block_node_file(n));
@@ -177,16 +189,16 @@ bool qcow2_resize(struct block_node *n, uint64_t bytes, enum block_prealloc how,
         return error_set(e, "%s: %" PRIu64 " bytes are too many for clusters of %u",
                          block_node_file(n), bytes, q->cluster_bytes);
     }
-    if (!qcow2_bitmaps_resize(n, bytes, e)) {
+    struct error why;
+    if (!qcow2_bitmaps_resize_begin(n, bytes, e)) {
         return false;
     }
-    if (bytes < old) {
-        return done(n, shrink(n, bytes), e) && resize_data(n, bytes, BLOCK_PREALLOC_OFF, e);
+    bool good = resize_all(n, bytes, how, e);
+    if (!qcow2_bitmaps_resize_end(n, &why) && good) {
+        *e = why;
+        good = false;
     }
-    if (!resize_data(n, bytes, how, e)) {
-        return false;
-    }
-    return bytes == old || done(n, grow(n, bytes, how), e);
+    return good;
 }
 
 int qcow2_make_empty(struct block_node *n)

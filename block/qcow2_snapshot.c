@@ -510,13 +510,13 @@ static int apply(struct block_node *n, const struct qcow2_snapshot *s)
 }
 
 /* For the bitmaps that record, all of the disk changes. */
-static int mark_all(struct block_node *n)
+static int mark_all(struct block_node *n, uint64_t bytes)
 {
     struct qcow2 *q = n->state;
     int status = qcow2_bitmaps_begin(n);
     os_mutex_lock(&n->tables);
-    if (status == 0 && n->size_bytes) {
-        qcow2_bitmaps_mark(q, 0, n->size_bytes);
+    if (status == 0 && bytes) {
+        qcow2_bitmaps_mark(q, 0, bytes);
     }
     os_mutex_unlock(&n->tables);
     return status;
@@ -525,14 +525,19 @@ static int mark_all(struct block_node *n)
 bool qcow2_snapshot_apply(struct block_node *n, const char *which, struct error *e)
 {
     const struct qcow2_snapshot *s = find(n, which, e);
-    if (!s || !qcow2_bitmaps_resize(n, align_up(s->s.disk_bytes, BLOCK_SECTOR), e) ||
-        !begin(n, e)) {
+    const uint64_t bytes = s ? align_up(s->s.disk_bytes, BLOCK_SECTOR) : 0;
+    struct error why;
+    if (!s || !begin(n, e) || !qcow2_bitmaps_resize_begin(n, bytes, e)) {
         return false;
     }
-    int status = mark_all(n);
+    int status = mark_all(n, bytes > n->size_bytes ? bytes : n->size_bytes);
     status = status < 0 ? status : apply(n, s);
     forget_cached(n);
-    return failed(n, "the snapshot cannot be applied", status, e);
+    const bool good = qcow2_bitmaps_resize_end(n, &why);
+    if (status == 0 && !good) {
+        *e = why;
+    }
+    return failed(n, "the snapshot cannot be applied", status, e) && good;
 }
 
 /* ---- delete */

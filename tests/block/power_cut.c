@@ -198,6 +198,7 @@ static bool change_image(struct block_node *n, unsigned operation, struct error 
     case 12:
         return block_node_snapshot_delete(n, "s", e);
     case 20:
+    case 40:
         return block_node_resize(n, 3 * MIB, BLOCK_PREALLOC_OFF, e) &&
                block_node_resize(n, MIB, BLOCK_PREALLOC_OFF, e);
     case 25:
@@ -221,6 +222,51 @@ TEST(qcow2_survives_power_cuts_while_it_is_changed_as_a_whole)
                                      .operations = 200,
                                      .repair = true,
                                      .extra = change_image});
+}
+
+/* The first cluster is written anew. */
+static bool change_header(struct block_node *n, unsigned operation, struct error *e)
+{
+    const struct block_bitmap_request add = {.action = BLOCK_BITMAP_ADD, .name = "b"};
+    const struct block_bitmap_request drop = {.action = BLOCK_BITMAP_REMOVE, .name = "b"};
+    char name[900];
+    memset(name, 'n', sizeof(name));
+    name[operation + 500] = '\0';
+    switch (operation % 50) {
+    case 5:
+    case 8:
+        return block_node_set_backing(n, name, "raw", e);
+    case 10:
+        return block_node_bitmap(n, &add, e);
+    case 15:
+        return block_node_set_backing(n, NULL, NULL, e);
+    case 20:
+        return block_node_bitmap(n, &drop, e);
+    case 25:
+        return change_options(n, "{\"compat\": \"0.10\"}", e);
+    case 30:
+        return block_node_set_backing(n, "short", "qcow2", e);
+    case 35:
+        return change_options(n, "{\"compat\": \"1.1\"}", e);
+    case 40:
+        return block_node_set_backing(n, NULL, NULL, e);
+    default:
+        return true;
+    }
+}
+
+TEST(qcow2_survives_power_cuts_while_its_header_is_changed)
+{
+    static const char *const sizes[] = {"{\"cluster_size\": \"4K\"}",
+                                        "{\"cluster_size\": \"64K\"}"};
+    for (unsigned i = 0; i < array_len(sizes); i++) {
+        survive(&(struct power_cut_plan){.format = "qcow2",
+                                         .options = sizes[i],
+                                         .open = "{\"backing\": null}",
+                                         .disk_bytes = MIB,
+                                         .operations = 200,
+                                         .extra = change_header});
+    }
 }
 
 /* ---- the harness itself notices */

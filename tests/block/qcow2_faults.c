@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "block/block.h"
 #include "tests/support/images.h"
+#include "tests/support/recorder.h"
 #include "tests/test.h"
 
 #define SECTORS 1024u
@@ -188,4 +189,55 @@ TEST(nothing_acknowledged_is_lost_by_a_host_that_fails)
     }
     printf("# %u requests failed\n", failures);
     CHECK(failures > 100);
+}
+
+/* ---- the order of what is written */
+
+/* The first record from `from` on that is a write of [at, at + 64 KiB), or count. */
+static size_t write_of(const struct recorder *r, size_t from, uint64_t at)
+{
+    while (from < r->count &&
+           (r->records[from].kind != RECORD_WRITE || r->records[from].offset < at ||
+            r->records[from].offset >= at + 65536)) {
+        from++;
+    }
+    return from;
+}
+
+/* A cluster is anybody's only when the last reference to it is gone for good. */
+TEST(a_refcount_is_lowered_behind_a_flush_of_what_referred)
+{
+    struct images i;
+    struct error e = {{0}};
+    size_t length;
+    static uint8_t cluster[65536] = {1};
+    const struct block_mode m = {.write = true, .discard = true};
+    images_begin(&i, test_seed());
+    REQUIRE(images_make(&i, "qcow2", "x", 1 << 20, NULL, &e));
+    uint8_t *bytes = images_bytes(&i, "x", &length);
+    struct block_node *below = recorder_open(i.graph, "memory", bytes, length);
+    struct recorder *r = recorder_of(below);
+    json_t *o = json_pack("{s:s,s:s}", "driver", "qcow2", "file", "memory");
+    struct block_node *n = block_node_open(i.graph, o, &m, &e);
+    REQUIRE(n != NULL);
+    CHECK_EQ(block_node_write(n, 0, cluster, sizeof(cluster), 0), 0);
+    CHECK_EQ(block_node_flush(n), 0);
+    r->recording = true;
+    CHECK_EQ(block_node_discard(n, 0, sizeof(cluster)), 0);
+    CHECK_EQ(block_node_flush(n), 0);
+    r->recording = false;
+    const uint64_t table = load_be64(r->file + load_be64(r->file + 40)) & ~(UINT64_C(1) << 63);
+    const uint64_t counts = load_be64(r->file + load_be64(r->file + 48));
+    size_t at = write_of(r, 0, table);
+    const size_t lowered = write_of(r, 0, counts);
+    CHECK(at < lowered && lowered < r->count);
+    while (at < lowered && r->records[at].kind != RECORD_FLUSH) {
+        at++;
+    }
+    CHECK_MSG(at < lowered, "there is no flush before record %zu", lowered);
+    block_node_close(n);
+    block_node_close(below);
+    json_decref(o);
+    mem_free(bytes);
+    images_end(&i);
 }

@@ -363,6 +363,24 @@ static bool bitmap(struct block_node *n, enum block_bitmap_action a, const char 
         n, &(struct block_bitmap_request){.action = a, .name = name, .from_name = from}, &e);
 }
 
+/* As a server of the other program's shows them: the parts that are not "data" were written. */
+static unsigned runs_in_bitmap(const char *name)
+{
+    unsigned runs = 0;
+    CHECK_EQ(images_run(&i,
+                        "sleep 60 | timeout 60 qemu-nbd -r -t -f qcow2 -B %s -k $PWD/s x.qcow2 & "
+                        "p=$!; until test -S s; do sleep 0.1; done; qemu-img map --image-opts "
+                        "--output=json driver=nbd,server.type=unix,server.path=$PWD/s,"
+                        "x-dirty-bitmap=qemu:dirty-bitmap:%s; "
+                        "kill $p; wait $p; rm -f s",
+                        name, name) > 1,
+             0);
+    for (const char *at = images_output(); (at = strstr(at, "\"data\": false")); at++) {
+        runs++;
+    }
+    return runs;
+}
+
 TEST(bitmaps_note_what_is_written)
 {
     struct block_node *n = made(8 * MIB, NULL);
@@ -381,32 +399,14 @@ TEST(bitmaps_note_what_is_written)
     CHECK_EQ(images_run(&i, "qemu-img info --output=json x.qcow2"), 0);
     CHECK_MSG(strstr(images_output(), "\"all\"") && !strstr(images_output(), "in-use"), "%s",
               images_output());
-    /* As a server shows them: the parts that are not "data" were written. */
-    for (unsigned k = 0; k < 2; k++) {
-        const char *const name = k ? "some" : "all";
-        CHECK_EQ(
-            images_run(&i,
-                       "sleep 60 | timeout 60 qemu-nbd -r -t -f qcow2 -B %s -k $PWD/s x.qcow2 & "
-                       "p=$!; until test -S s; do sleep 0.1; done; qemu-img map --image-opts "
-                       "--output=json driver=nbd,server.type=unix,server.path=$PWD/s,"
-                       "x-dirty-bitmap=qemu:dirty-bitmap:%s; "
-                       "kill $p; wait $p; rm -f s",
-                       name, name) > 1,
-            0);
-        unsigned runs = 0;
-        for (const char *at = images_output(); (at = strstr(at, "\"data\": false")); at++) {
-            runs++;
-        }
-        CHECK_MSG(runs == (k ? 1 : 2), "%s: %s", name, images_output());
-    }
+    CHECK_EQ(runs_in_bitmap("all"), 2);
+    CHECK_EQ(runs_in_bitmap("some"), 1);
     n = images_open(&i, "qcow2", "x.qcow2", true, NULL, &e);
     REQUIRE(n != NULL);
     CHECK_MSG(bitmap(n, BLOCK_BITMAP_MERGE, "some", "all"), "%s", e.text);
     CHECK_MSG(bitmap(n, BLOCK_BITMAP_CLEAR, "all", NULL), "%s", e.text);
     CHECK_MSG(bitmap(n, BLOCK_BITMAP_ENABLE, "some", NULL), "%s", e.text);
     clean(n);
-    CHECK(!block_node_resize(n, 9 * MIB, BLOCK_PREALLOC_OFF, &e));
-    CHECK_MSG(strstr(e.text, "bitmaps") != NULL, "%s", e.text);
     work(n, 50);
     CHECK_MSG(bitmap(n, BLOCK_BITMAP_REMOVE, "all", NULL), "%s", e.text);
     CHECK(!bitmap(n, BLOCK_BITMAP_REMOVE, "all", NULL));
@@ -414,6 +414,90 @@ TEST(bitmaps_note_what_is_written)
     clean(n);
     CHECK_MSG(bitmap(n, BLOCK_BITMAP_REMOVE, "some", NULL), "%s", e.text);
     end(n);
+}
+
+static void touch(struct block_node *n, uint64_t at)
+{
+    const uint8_t byte = 9;
+    CHECK_EQ(block_node_write(n, at, &byte, 1, 0), 0);
+    i.model[at] = byte;
+}
+
+static void resized(struct block_node *n, uint64_t bytes)
+{
+    CHECK_MSG(block_node_resize(n, bytes, BLOCK_PREALLOC_OFF, &e), "%s", e.text);
+    images_model_size(&i, bytes);
+    clean(n);
+}
+
+/* Their tables get longer and shorter: an entry is for 2 MiB here. */
+TEST(bitmaps_are_as_long_as_their_disk)
+{
+    struct block_bitmap_request r = {.action = BLOCK_BITMAP_ADD, .name = "on", .granularity = 512};
+    struct block_node *n = made(8 * MIB, "{\"cluster_size\": 512}");
+    CHECK_MSG(block_node_bitmap(n, &r, &e), "%s", e.text);
+    r.name = "off";
+    CHECK_MSG(block_node_bitmap(n, &r, &e), "%s", e.text);
+    touch(n, 3 * MIB);
+    touch(n, 7 * MIB);
+    CHECK_MSG(bitmap(n, BLOCK_BITMAP_DISABLE, "off", NULL), "%s", e.text);
+    resized(n, 20 * MIB + 512);
+    touch(n, 20 * MIB);
+    resized(n, 6 * MIB);
+    n = reopened(n, true);
+    resized(n, 10 * MIB);
+    touch(n, 10 * MIB - 1);
+    resized(n, 10 * MIB + 512 * 3);
+    block_node_close(n);
+    CHECK_EQ(images_run(&i, "qemu-img info --output=json x.qcow2"), 0);
+    CHECK_MSG(strstr(images_output(), "\"off\"") && !strstr(images_output(), "in-use"), "%s",
+              images_output());
+    CHECK_EQ(runs_in_bitmap("on"), 2);
+    CHECK_EQ(runs_in_bitmap("off"), 1);
+    end(images_open(&i, "qcow2", "x.qcow2", true, NULL, &e));
+}
+
+/* Going back to a snapshot of another size changes all of the disk. */
+TEST(bitmaps_follow_a_snapshot_of_another_size)
+{
+    struct block_node *n = made(4 * MIB, "{\"cluster_size\": 4096}");
+    CHECK_MSG(block_node_snapshot_create(n, &(struct block_snapshot){.name = "s"}, &e), "%s",
+              e.text);
+    resized(n, 3 * MIB);
+    CHECK_MSG(bitmap(n, BLOCK_BITMAP_ADD, "b", NULL), "%s", e.text);
+    CHECK_MSG(block_node_snapshot_apply(n, "s", &e), "%s", e.text);
+    CHECK_EQ(block_node_size(n), 4 * MIB);
+    images_model_size(&i, 4 * MIB);
+    clean(n);
+    block_node_close(n);
+    CHECK_EQ(runs_in_bitmap("b"), 1);
+    CHECK_MSG(!strstr(images_output(), "\"data\": true"), "%s", images_output());
+    end(images_open(&i, "qcow2", "x.qcow2", true, NULL, &e));
+}
+
+/* An image says that two bitmaps have one table: neither is believed. */
+TEST(bitmaps_that_share_a_table_are_not_believed)
+{
+    struct block_node *n = made(MIB, NULL);
+    CHECK_MSG(bitmap(n, BLOCK_BITMAP_ADD, "one", NULL), "%s", e.text);
+    CHECK_MSG(bitmap(n, BLOCK_BITMAP_ADD, "two", NULL), "%s", e.text);
+    block_node_close(n);
+    uint64_t directory = 0;
+    for (uint64_t at = 112; at < 512 && !directory; at += 8) {
+        directory = peek(at, 4) == 0x23852875 ? peek(at + 24, 8) : 0;
+    }
+    REQUIRE(directory != 0);
+    poke(directory + 32, peek(directory, 8), 8);
+    n = images_open(&i, "qcow2", "x.qcow2", true, NULL, &e);
+    REQUIRE(n != NULL);
+    touch(n, 0);
+    CHECK(!bitmap(n, BLOCK_BITMAP_CLEAR, "one", NULL));
+    CHECK(!bitmap(n, BLOCK_BITMAP_CLEAR, "two", NULL));
+    CHECK(!block_node_resize(n, 2 * MIB, BLOCK_PREALLOC_OFF, &e));
+    CHECK_MSG(strstr(e.text, "not whole") != NULL, "%s", e.text);
+    CHECK_MSG(images_compare(&i, n, &e), "%s", e.text);
+    block_node_close(n);
+    images_end(&i);
 }
 
 TEST(bitmaps_whose_writer_is_gone_can_only_be_removed)
