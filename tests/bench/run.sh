@@ -2,15 +2,16 @@
 # run.sh CACHE [PART...]
 # `make bench`: dragoman (A) beside QEMU 10 (B) in one run, and at the end a table of the ratios with what they should
 # be. PARTs: first (start-up), micro (bare-metal operations), aslr (programs at random addresses), guest (the workloads
-# of open/ in Debian), parallel (what a second vCPU is worth); all without a PART. PAIRS=n (default 5), BENCH=a,b some
-# workloads only; A=, B= other commands.
+# of open/ in Debian), parallel (what a second vCPU is worth), disk (the image tool, and a guest's disks); all without a
+# PART. PAIRS=n (default 5), BENCH=a,b some workloads only; A=, B= other commands, IMG_A=, IMG_B= other image tools.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -ge 1 ] || { sed -n 2,6p "$0" >&2; exit 2; }
 build=${BUILD:-build} pairs=${PAIRS:-5}
 "$here/../guests/fetch.sh" "$1" qemu10 bench || exit 2
 cache=$(cd "$1" && pwd); shift
-parts=${*:-first micro aslr guest parallel}
+parts=${*:-first micro aslr guest parallel disk}
+case " $parts " in *" disk "*) "$here/../guests/fetch.sh" "$cache" disks || exit 2 ;; esac
 a=${A:-$build/dragoman-system-aarch64}
 b=${B:-$cache/qemu10/bin/qemu-system-aarch64 -accel tcg}
 work=$build/bench; mkdir -p "$work"; result=$work/result; : > "$result"
@@ -29,7 +30,9 @@ for p in $parts; do
 	aslr) part "a program of 400 KB, 100 times" "$here/aslr.sh" "$work" "$cache/arm64/vmlinuz-arm64" "$pairs" "$a" "$b" ;;
 	guest) part "workloads in Debian arm64, seconds" "$here/ab.sh" "$cache" arm64 open "$pairs" "$a" "$b" ;;
 	parallel) part "speed-up of par-xz-2 by a second vCPU" "$here/parallel.sh" "$cache" "$pairs" "$a" ;;
-	*) echo "run.sh: no part $p; there are first, micro, aslr, guest, parallel" >&2; exit 2 ;;
+	disk) part "disk images, seconds (a guest's: ms for 1,000 requests)" "$here/disk.sh" "$work" "$cache" "$pairs" "$a" "$b" \
+		"${IMG_A:-$build/dragoman-img}" "${IMG_B:-$cache/qemu10/bin/qemu-img}" ;;
+	*) echo "run.sh: no part $p; there are first, micro, aslr, guest, parallel, disk" >&2; exit 2 ;;
 	esac
 done
 echo; echo "== summary (goals for a whole run with 5 pairs on an idle host)"
@@ -48,6 +51,9 @@ awk '
 	/^ASLR A/ { aslr = $13 }
 	/^PSS at the end/ { a = $7; b = $9; if (a > 0 && b > 0) pss = sprintf("%.2f", a / b) }
 	/^PARALLEL/ { par = $7 }
+	/^DISK-MEAN/ { disk[$2] = $3; disk_least[$2] = $5 }
+	/^DISK-BYTES/ { if ($NF > bytes) bytes = $NF }
+	/^DISK +convert +(raw-qcow2|qcow2-raw) / { copies += log($6); nc++ }
 	END {
 		row("integer workloads, geometric mean", root(sum["integer"], n["integer"]), 2.2)
 		row("int-sqlite", got(med["int-sqlite"]), 3); row("int-python", got(med["int-python"]), 3)
@@ -63,5 +69,10 @@ awk '
 		row("exec to the first guest instruction, ms", got(first), 20, 1)
 		row("proportional set size at the end, A / B", got(pss), 1.0, 1)
 		row("second vCPU / second CPU (par-xz-2)", got(par), 0.9)
+		row("requests of the image tool (bench), geometric mean", got(disk["bench"]), 1.1)
+		row("convert raw -> qcow2 -> raw", root(copies, nc), 1.2)
+		row("convert, compressed", got(disk["compress"]), 1.0); row("bytes of that, A / B", got(bytes), 1.01, 1)
+		row("a guest disk (virtio-blk), geometric mean", got(disk["guest"]), 1.5)
+		row("a chain of 8 images, beside raw (least)", got(disk_least["chain"]), 0.9)
 	}' "$result"
 exit $status

@@ -4,7 +4,7 @@
 # Fetches into CACHE, by Debian package name, what tests and measurements run: arm64, amd64 (kernel and installer of
 # that architecture), firmware (UEFI and U-Boot for arm64), userland (an arm64 initramfs with Python and its tests), disk (Debian
 # for arm64, set up by the dragoman of $BUILD), picolibc (a C library for bare metal), qemu10 (QEMU 10 and qemu-user, to
-# compare with), bench, wide, languages (arm64 initramfs of the sets of workloads), bench-amd64.
+# compare with), bench, wide, languages, disks (arm64 initramfs of the sets of workloads), bench-amd64.
 # What is there already is kept and needs no network.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -53,7 +53,7 @@ for what; do
         echo "fetching Python for arm64 and its tests into $cache"
         quietly "$cache/userland.log" "$here/mkuserland.sh" "$cache" arm64
         ;;
-    bench | wide | languages | bench-amd64)
+    bench | wide | languages | disks | bench-amd64)
         arch=arm64 set_=${what/bench/open}
         case $what in *-amd64) arch=amd64 set_=${set_%-amd64} ;; esac
         [ -e "$cache/$arch/bench-$set_.cpio" ] && continue
@@ -61,6 +61,6 @@ for what; do
         echo "building the workloads' initramfs ($set_) from Debian's $arch packages in $cache"
         quietly "$cache/bench.log" "$here/../bench/mkbench.sh" "$cache" "$arch" "$here/../bench/$set_"
         ;;
-    *) echo "fetch.sh: no guest $what; there are arm64, amd64, firmware, userland, disk, picolibc, qemu10, bench, bench-amd64, wide and languages" >&2; exit 2 ;;
+    *) echo "fetch.sh: no guest $what; there are arm64, amd64, firmware, userland, disk, picolibc, qemu10, bench, bench-amd64, wide, languages and disks" >&2; exit 2 ;;
     esac
 done

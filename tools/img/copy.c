@@ -16,6 +16,7 @@
 #include "block/driver.h"
 
 #define PIECE (UINT64_C(1) << 21)
+#define THREADS_MAX 16u
 #define PACKED_PIECE_MOST (UINT64_C(1) << 25)
 
 enum kind {
@@ -29,15 +30,24 @@ struct piece {
     uint64_t at, bytes; /* of the whole */
 };
 
+struct worker {
+    struct crew *crew;
+    struct os_thread thread;
+    struct os_cond turn; /* written is where it waits for, or it has failed */
+    bool waits;
+    uint64_t at;
+};
+
 struct crew {
     struct copy *c;
     uint64_t all;
     int64_t begun_ns;
     struct os_mutex lock;
-    struct os_cond turn; /* written has moved, or it has failed */
-    uint64_t next;       /* pieces before it are taken */
-    uint64_t written;    /* in order: pieces before it are done */
-    uint64_t done;       /* bytes, in any order */
+    struct worker worker[THREADS_MAX];
+    unsigned workers;
+    uint64_t next;    /* pieces before it are taken */
+    uint64_t written; /* in order: pieces before it are done */
+    uint64_t done;    /* bytes, in any order */
     bool failed;
     uint64_t piece;   /* bytes at most */
     struct piece run; /* what is known of what comes next */
@@ -73,7 +83,9 @@ static void fail(struct crew *w, const char *name, const char *what, uint64_t at
         command_failf("%s: it cannot be %s at byte %" PRIu64 ": %s", name, what, at,
                       strerror(-status));
     }
-    os_cond_broadcast(&w->turn);
+    for (unsigned i = 0; i < w->workers; i++) {
+        os_cond_signal(&w->worker[i].turn);
+    }
 }
 
 /* ---- what comes next: the lock is held */
@@ -241,24 +253,39 @@ static int write_piece(const struct copy *c, const struct piece *p, const uint8_
 
 /* ---- threads */
 
-/* Waits for the rate, and in order for those before it. The lock is held. */
-static bool wait_turn(struct crew *w, const struct piece *p)
+/* Waits, in order, for those before it. The lock is held. */
+static bool wait_turn(struct worker *me, const struct piece *p)
 {
+    struct crew *w = me->crew;
+    me->at = p->at;
+    me->waits = w->c->in_order;
     while (w->c->in_order && w->written != p->at && !w->failed) {
-        os_cond_wait(&w->turn, &w->lock);
+        os_cond_wait(&me->turn, &w->lock);
     }
+    me->waits = false;
     return !w->failed;
 }
 
-static void one_piece(struct crew *w, const struct piece *p, uint8_t *bytes)
+/* Only who is next is woken. The lock is held. */
+static void wake_next(struct crew *w)
 {
+    for (unsigned i = 0; i < w->workers; i++) {
+        if (w->worker[i].waits && w->worker[i].at == w->written) {
+            os_cond_signal(&w->worker[i].turn);
+        }
+    }
+}
+
+static void one_piece(struct worker *me, const struct piece *p, uint8_t *bytes)
+{
+    struct crew *w = me->crew;
     const struct copy_source *who = w->c->sources;
     int status = p->kind == DATA ? read_piece(w->c, p, bytes, &who) : 0;
     os_mutex_lock(&w->lock);
     if (status < 0) {
         fail(w, who->name, "read", p->at, status);
     }
-    bool good = wait_turn(w, p);
+    bool good = wait_turn(me, p);
     os_mutex_unlock(&w->lock);
     status = good ? write_piece(w->c, p, bytes) : 0;
     os_mutex_lock(&w->lock);
@@ -271,7 +298,7 @@ static void one_piece(struct crew *w, const struct piece *p, uint8_t *bytes)
     if (!w->failed) {
         img_progress_show(&w->c->progress, done, w->all);
     }
-    os_cond_broadcast(&w->turn);
+    wake_next(w);
     os_mutex_unlock(&w->lock);
     if (w->c->rate) {
         img_keep_rate(w->c->rate, w->begun_ns, done);
@@ -280,7 +307,8 @@ static void one_piece(struct crew *w, const struct piece *p, uint8_t *bytes)
 
 static void work(void *arg)
 {
-    struct crew *w = arg;
+    struct worker *me = arg;
+    struct crew *w = me->crew;
     const uint64_t most = w->c->packed > PIECE ? w->c->packed : PIECE;
     uint8_t *bytes = mem_alloc((size_t)most);
     for (;;) {
@@ -291,17 +319,36 @@ static void work(void *arg)
         if (!more) {
             break;
         }
-        one_piece(w, &p, bytes);
+        one_piece(me, &p, bytes);
     }
     mem_free(bytes);
+}
+
+/* What is in the page cache of this host waits for nothing. */
+static bool is_cached(const struct block_node *n)
+{
+    bool all = n->fd >= 0 ? !n->mode.direct : n->child_count > 0;
+    for (size_t i = 0; i < n->child_count; i++) {
+        all = all && is_cached(n->children[i].node);
+    }
+    return all;
+}
+
+/* Threads that only copy memory are of no use beyond the CPUs: they make it cold. */
+static unsigned threads_for(const struct copy *c)
+{
+    const unsigned cpus = os_cpu_count();
+    bool cached = !c->packed && is_cached(c->to);
+    for (size_t i = 0; i < c->source_count; i++) {
+        cached = cached && is_cached(c->sources[i].node);
+    }
+    return cached && c->threads > cpus ? cpus : c->threads;
 }
 
 bool copy_run(struct copy *c)
 {
     struct crew w = {.c = c, .all = copy_bytes(c), .begun_ns = os_now_ns(), .piece = PIECE};
-    struct os_thread threads[16];
     struct error e;
-    unsigned n = 0;
     if (c->packed > PACKED_PIECE_MOST) {
         command_failf("%s: clusters of %" PRIu64 " bytes cannot be compressed", c->to_name,
                       c->packed);
@@ -311,18 +358,26 @@ bool copy_run(struct copy *c)
         w.piece = c->rate < 8 * 4096 ? 4096 : c->rate / 8 / 512 * 512;
     }
     os_mutex_init(&w.lock);
-    os_cond_init(&w.turn);
-    while (n + 1 < c->threads && n < 15 && os_thread_start(&threads[n], "copy", work, &w, &e)) {
+    for (; w.workers < THREADS_MAX; w.workers++) {
+        w.worker[w.workers].crew = &w;
+        os_cond_init(&w.worker[w.workers].turn);
+    }
+    const unsigned most = threads_for(c);
+    unsigned n = 1;
+    while (n < most && n < THREADS_MAX &&
+           os_thread_start(&w.worker[n].thread, "copy", work, &w.worker[n], &e)) {
         n++;
     }
-    work(&w);
-    for (unsigned i = 0; i < n; i++) {
-        os_thread_join(&threads[i]);
+    work(&w.worker[0]);
+    while (--n > 0) {
+        os_thread_join(&w.worker[n].thread);
     }
     if (!w.failed && !img_interrupted()) {
         img_progress_show(&c->progress, 1, 1);
     }
-    os_cond_destroy(&w.turn);
+    for (unsigned i = 0; i < w.workers; i++) {
+        os_cond_destroy(&w.worker[i].turn);
+    }
     os_mutex_destroy(&w.lock);
     return !w.failed && !img_interrupted();
 }
