@@ -12,6 +12,7 @@
  * Before it is replaced or removed, what is still used of it goes to the overlay.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -328,9 +329,44 @@ static void read_disk(struct walk *w)
 
 /* ---- the host's folder */
 
-static char *host_path(const struct vvfat_disk *d, const char *path)
+/* A name in a folder of the host that was reached without a symbolic link below d->dir. */
+struct place {
+    int folder;
+    char *path; /* by the folder's descriptor */
+};
+
+static int open_folder(int above, const char *name, size_t n)
 {
-    return mem_printf("%s/%s", d->dir, path);
+    char *text = mem_printf("%.*s", (int)n, name);
+    int fd = openat(above, text, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    mem_free(text);
+    return fd;
+}
+
+static void leave(struct place *p)
+{
+    close(p->folder);
+    mem_free(p->path);
+}
+
+/* 0 or -errno: a folder above is not there, or is a link now. */
+static int reach(const struct vvfat_disk *d, const char *path, struct place *p)
+{
+    const char *slash;
+    p->folder = open(d->dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    while (p->folder >= 0 && (slash = strchr(path, '/'))) {
+        const int next = open_folder(p->folder, path, (size_t)(slash - path));
+        const int why = errno;
+        close(p->folder);
+        errno = why;
+        p->folder = next;
+        path = slash + 1;
+    }
+    if (p->folder < 0) {
+        return errno == ELOOP || errno == ENOTDIR ? -ENOTDIR : -errno;
+    }
+    p->path = mem_printf("/proc/self/fd/%d/%s", p->folder, path);
+    return 0;
 }
 
 static int by_path(const void *a, const void *b)
@@ -376,12 +412,16 @@ static bool let_go(struct walk *w, const char *path)
 
 static void remove_path(struct walk *w, const struct vvfat_file *f)
 {
-    char *path = host_path(w->d, f->path);
-    if (f->is_dir ? rmdir(path) < 0 && errno != ENOTEMPTY && errno != EEXIST
-                  : let_go(w, f->path) && unlink(path) < 0) {
-        failed(w, errno == ENOENT || errno == ENOTDIR ? 0 : -errno); /* it is gone already */
+    struct place p;
+    int status = reach(w->d, f->path, &p);
+    if (status == 0) {
+        if (f->is_dir ? rmdir(p.path) < 0 && errno != ENOTEMPTY && errno != EEXIST
+                      : let_go(w, f->path) && unlink(p.path) < 0) {
+            status = -errno;
+        }
+        leave(&p);
     }
-    mem_free(path);
+    failed(w, status == -ENOENT || status == -ENOTDIR ? 0 : status); /* it is gone already */
 }
 
 /* A folder goes after what we know in it; d->known is sorted by paths. */
@@ -401,14 +441,18 @@ static void remove_tree(struct walk *w, const struct vvfat_file *f)
 static bool have_folder(struct walk *w, const char *path)
 {
     struct stat st;
-    char *full = host_path(w->d, path);
-    bool good = *path == '\0' || (lstat(full, &st) == 0 && S_ISDIR(st.st_mode)) ||
-                mkdir(full, 0777) == 0;
-    if (!good) {
-        failed(w, -errno);
+    struct place p;
+    if (*path == '\0') {
+        return true;
     }
-    mem_free(full);
-    return good;
+    int status = reach(w->d, path, &p);
+    if (status == 0) {
+        const bool there = lstat(p.path, &st) == 0 && S_ISDIR(st.st_mode);
+        status = there || mkdir(p.path, 0777) == 0 ? 0 : -errno;
+        leave(&p);
+    }
+    failed(w, status);
+    return status == 0;
 }
 
 static void write_content(struct walk *w, const struct vvfat_file *f, struct new_file *out)
@@ -436,14 +480,19 @@ static void write_content(struct walk *w, const struct vvfat_file *f, struct new
 static void write_file(struct walk *w, const struct vvfat_file *f)
 {
     struct error e;
-    char *path = host_path(w->d, f->path);
-    struct new_file *out = let_go(w, f->path) ? new_file_open(path, &e) : NULL;
+    struct place p;
+    const int status = reach(w->d, f->path, &p);
+    if (status < 0) {
+        failed(w, status);
+        return;
+    }
+    struct new_file *out = let_go(w, f->path) ? new_file_open(p.path, &e) : NULL;
     if (out) {
         write_content(w, f, out);
     } else {
         failed(w, -EIO);
     }
-    mem_free(path);
+    leave(&p);
 }
 
 static bool is_same(const struct walk *w, const struct vvfat_file *was, const struct vvfat_file *is)

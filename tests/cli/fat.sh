@@ -123,6 +123,27 @@ m mcopy -i m.img@@32256 big ::NEWLINK/evil
 result links_lead_nowhere $?
 rm d/NEWLINK
 
+# Nor is a folder further up that became one while the disk was in use.
+rm -rf e outside/* && mkdir -p e/up/down
+"$img" convert fat:e e.img
+"$nbd" -k "$tmp/socket2" -f raw fat:rw:e &
+server=$!
+until [ -S socket2 ] || ! kill -0 $server 2> /dev/null; do :; done
+mkdir outside/down
+mv e/up e/up.was && ln -s ../outside e/up
+m mcopy -i e.img@@32256 big ::up/down/evil
+"$img" convert -n e.img "nbd:unix:$tmp/socket2" 2> err
+wait $server
+[ ! -e outside/down/evil ]
+result links_above_lead_nowhere $?
+
+# A name as long as the host takes.
+rm -rf e && mkdir e && "$img" convert fat:e e.img
+name=$(printf '%0251d.txt' 7)
+m mcopy -i e.img@@32256 big "::$name"
+"$img" convert -n e.img fat:rw:e 2> err && cmp -s "e/$name" big && [ "$(ls -A e | wc -l)" = 1 ]
+result long_names_are_written $? "$(head -c 200 err)"
+
 # ---- what is wrong
 
 wrong() { # NAME TEXT ARGUMENT...: one line that contains TEXT, status 1

@@ -27,7 +27,7 @@ static unsigned files(void)
     DIR *d = opendir(folder);
     unsigned n = 0;
     for (const struct dirent *i; d && (i = readdir(d));) {
-        n += i->d_name[0] != '.';
+        n += strcmp(i->d_name, ".") != 0 && strcmp(i->d_name, "..") != 0;
     }
     closedir(d);
     return n;
@@ -73,6 +73,22 @@ TEST(the_name_comes_with_the_last_byte)
     CHECK(new_file_finish(f, &e));
     CHECK(has_text("new"));
     CHECK_EQ(files(), 1);
+    end();
+}
+
+/* The temporary name is no longer than the file's. */
+TEST(a_name_may_be_as_long_as_the_host_takes)
+{
+    struct error e;
+    begin();
+    char longest[340];
+    snprintf(longest, sizeof(longest), "%s/%0255d", folder, 7);
+    struct new_file *f = new_file_open(longest, &e);
+    REQUIRE(f);
+    new_file_put(f, "new", 3);
+    CHECK(new_file_finish(f, &e));
+    CHECK_EQ(files(), 1);
+    CHECK_EQ(unlink(longest), 0);
     end();
 }
 
