@@ -76,8 +76,18 @@ bool bat_create(struct bat *b, struct error *e)
     return true;
 }
 
+void bat_share(struct bat *b, struct bat_share *s)
+{
+    b->share = s;
+    list_push_back(&s->bats, &b->of_share);
+}
+
 void bat_destroy(struct bat *b)
 {
+    if (b->share) {
+        list_remove(&b->of_share);
+        b->share = NULL;
+    }
     for (uint64_t i = 0; b->pages && i < b->page_count; i++) {
         mem_free(b->pages[i]);
     }
@@ -119,6 +129,9 @@ static void forget_page(struct bat *b, struct bat_page *p)
 {
     b->pages[p->number] = NULL;
     b->loaded--;
+    if (b->share) {
+        b->share->bytes -= page_bytes(b);
+    }
     mem_free(p);
 }
 
@@ -136,21 +149,61 @@ static bool evict(struct bat *b)
     return false;
 }
 
+/* The same of any table that shares memory with it; the one that gave comes last from then on. */
+static bool evict_shared(struct bat *b)
+{
+    struct list *all = &b->share->bats;
+    for (struct list_node *l = all->head.next; l != &all->head; l = l->next) {
+        struct bat *other = container_of(l, struct bat, of_share);
+        if (other->loaded && evict(other)) {
+            list_remove(l);
+            list_push_back(all, l);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* There is no room for one more page, and none can be given up. The tables are held. */
+static bool is_full(struct bat *b)
+{
+    if (b->loaded >= b->loaded_max && !evict(b)) {
+        return true;
+    }
+    while (b->share && b->share->bytes + page_bytes(b) > b->share->most) {
+        if (!evict_shared(b)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Pages that are written out can be given up. */
+static int flush_until_room(struct bat *b)
+{
+    int status = bat_flush(b);
+    struct list_node *l = b->share ? b->share->bats.head.next : NULL;
+    bool full = true;
+    while (status == 0 && full) {
+        os_mutex_lock(&b->node->tables);
+        full = is_full(b);
+        os_mutex_unlock(&b->node->tables);
+        if (!full || !l || l == &b->share->bats.head) {
+            break; /* what is being linked stays */
+        }
+        struct bat *other = container_of(l, struct bat, of_share);
+        l = l->next;
+        status = other == b ? 0 : bat_flush(other);
+    }
+    return status;
+}
+
 static int make_way(struct bat *b)
 {
     os_mutex_lock(&b->node->tables);
-    bool full = b->loaded >= b->loaded_max && !evict(b);
+    const bool full = is_full(b);
     os_mutex_unlock(&b->node->tables);
-    if (!full) {
-        return 0;
-    }
-    int status = bat_flush(b); /* then pages are clean, but for what is being linked */
-    os_mutex_lock(&b->node->tables);
-    if (status == 0) {
-        evict(b);
-    }
-    os_mutex_unlock(&b->node->tables);
-    return status;
+    return full ? flush_until_room(b) : 0;
 }
 
 static int load_page(struct bat *b, uint64_t page)
@@ -175,6 +228,9 @@ static int load_page(struct bat *b, uint64_t page)
     } else {
         b->pages[page] = p;
         b->loaded++;
+        if (b->share) {
+            b->share->bytes += page_bytes(b);
+        }
     }
     os_mutex_unlock(&b->node->tables);
     return 0;

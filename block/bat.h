@@ -64,6 +64,12 @@ struct bat_ops {
     int (*write_out)(struct bat *b, const struct bat_batch *batch);
 };
 
+/* Memory that the pages of several tables of one node take together, under node->tables. */
+struct bat_share {
+    struct list bats;
+    uint64_t bytes, most;
+};
+
 struct bat {
     const struct bat_ops *ops;
     struct block_node *node, *file;
@@ -92,13 +98,17 @@ struct bat {
     size_t linked_count, linked_room;
     struct bat_page **pages;
     uint64_t page_count, loaded, hand;
-    uint64_t loaded_max; /* 0: as many as 32 MiB hold */
+    uint64_t loaded_max;     /* 0: as many as 32 MiB hold */
+    struct bat_share *share; /* or NULL */
+    struct list_node of_share;
     struct list dirty;
 };
 
 /* False with an error: too large, or not in the file. b->end and such are set to the file's end. */
 bool bat_create(struct bat *b, struct error *e);
 void bat_destroy(struct bat *b);
+/* From now on its pages are counted there, too. s->bats is a list. */
+void bat_share(struct bat *b, struct bat_share *s);
 
 /* For each block that is something: while nothing else is under way. 0 or -errno. */
 typedef void bat_visit(void *opaque, uint64_t block, enum bat_kind kind, uint64_t place);

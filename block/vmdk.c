@@ -216,9 +216,14 @@ static bool check_parent(struct block_node *n, struct error *e)
 
 static void measure(struct block_node *n)
 {
-    const struct vmdk *v = n->state;
+    struct vmdk *v = n->state;
+    list_init(&v->share.bats);
+    v->share.most = VMDK_LOADED_BYTES;
     for (size_t i = 0; i < v->count; i++) {
-        const struct vmdk_extent *x = &v->extents[i];
+        struct vmdk_extent *x = &v->extents[i];
+        if (x->kind == VMDK_SPARSE) {
+            bat_share(&x->bat, &v->share);
+        }
         n->size_bytes += x->disk_bytes;
         if (x->kind == VMDK_SPARSE && x->bat.block_bytes > n->granule) {
             n->granule = x->bat.block_bytes;

@@ -13,7 +13,8 @@
 #define VMDK_NO_PARENT 0xffffffffu
 #define VMDK_DESCRIPTOR_MAX (1u << 20)
 #define VMDK_NAME_MAX 1024u
-#define VMDK_TABLES_MAX (UINT64_C(1) << 22) /* of grains, of all extents: SESPARSE's 64T */
+#define VMDK_LOADED_BYTES (UINT64_C(32) << 20) /* pages of tables in memory, of all extents */
+#define VMDK_TABLES_MAX (UINT64_C(1) << 22)    /* of grains, of all extents: SESPARSE's 64T */
 
 /* ---- the descriptor */
 
@@ -68,6 +69,7 @@ struct vmdk {
     struct vmdk_extent *extents;
     size_t count;
     uint64_t tables; /* of all sparse ones: each takes memory */
+    struct bat_share share;
     uint32_t cid, parent_cid;
     char *create_type;
     uint64_t cid_at;  /* in node->file; 0: nowhere */

@@ -7,7 +7,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 [ $# -eq 7 ] || { sed -n 2,7p "$0" >&2; exit 2; }
-work=$1/disk cache=$2 pairs=$3; shift 3
+mkdir -p "$1"; work=$(cd "$1" && pwd)/disk cache=$2 pairs=$3; shift 3
 mkdir -p "$work"
 # 1 GiB: files of this host in runs, zeros between them
 if [ ! -s "$work/source.raw" ]; then
@@ -18,6 +18,7 @@ if [ ! -s "$work/source.raw" ]; then
 fi
 exec perl - "$here" "$work" "$cache" "$pairs" "$@" <<'P'
 use strict; use warnings; use Time::HiRes qw(time);
+no warnings 'qw';
 my ($here, $work, $cache, $pairs, $emu_a, $emu_b, $img_a, $img_b) = @ARGV;
 my %emu = (A => $emu_a, B => $emu_b); my %img = (A => $img_a, B => $img_b);
 my $filter = $ENV{FILTER} // '.'; my (%means, $wrong); $wrong = 0; $| = 1;

@@ -182,6 +182,37 @@ TEST(a_disk_of_more_than_two_gigabytes_is_split)
 }
 
 /* VMware's tools leave tables out of which nothing is used. */
+/* Tables of all extents together have the memory that one image has. */
+TEST(tables_of_many_extents_share_a_bound)
+{
+    const uint64_t most = 16384, stride = UINT64_C(512) * GRAIN, all = UINT64_C(7) << 30;
+    struct error e = {{0}};
+    const char *path = formats_make("vmdk", "{\"subformat\":\"twoGbMaxExtentSparse\"}", all);
+    struct block_graph *g = block_graph_create();
+    const struct block_mode m = {.write = true};
+    struct block_node *n = block_node_open_name(g, path, "vmdk", &m, &e);
+    REQUIRE(n != NULL);
+    struct vmdk *v = n->state;
+    CHECK(v->count > 3);
+    v->share.most = most; /* eight pages */
+    for (uint64_t at = 0, k = 1; at < all; at += stride, k++) {
+        CHECK_EQ(block_node_write(n, at, &k, sizeof(k), 0), 0);
+        CHECK(v->share.bytes <= most);
+    }
+    for (uint64_t at = 0, k = 1, got; at < all; at += stride, k++) {
+        CHECK_EQ(block_node_read(n, at, &got, sizeof(got)), 0);
+        CHECK_EQ(got, k);
+    }
+    CHECK(v->share.bytes <= most && v->share.bytes > most / 2);
+    uint64_t sum = 0;
+    for (size_t i = 0; i < v->count; i++) {
+        sum += v->extents[i].bat.loaded * v->extents[i].bat.page_entries * 4;
+    }
+    CHECK_EQ(sum, v->share.bytes);
+    block_node_close(n);
+    block_graph_destroy(g);
+}
+
 TEST(a_table_that_is_missing_is_made)
 {
     static uint8_t model[70 * MIB];
