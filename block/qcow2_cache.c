@@ -49,8 +49,10 @@ struct qcow2_table *qcow2_cache_find(struct qcow2_cache *c, uint64_t number)
     }
     if (t) {
         t->stamp = ++c->clock;
-        list_remove(&t->of_age);
-        list_push_back(&c->by_age, &t->of_age);
+        if (!c->whole) { /* else nobody has to go */
+            list_remove(&t->of_age);
+            list_push_back(&c->by_age, &t->of_age);
+        }
     }
     return t;
 }
@@ -115,10 +117,7 @@ void qcow2_cache_drop_older(struct qcow2_cache *c, uint64_t stamp)
     for (struct list_node *l = c->by_age.head.next, *next; l != &c->by_age.head; l = next) {
         struct qcow2_table *t = container_of(l, struct qcow2_table, of_age);
         next = l->next;
-        if (t->stamp > stamp) {
-            return;
-        }
-        if (may_go(t)) {
+        if (t->stamp <= stamp && may_go(t)) {
             unlink_table(c, t);
         }
     }
