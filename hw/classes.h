@@ -28,6 +28,7 @@
     X(guest_loader_class)                                                                          \
     X(i440fx_class)                                                                                \
     X(i440fx_pcihost_class)                                                                        \
+    X(hpet_class)                                                                                  \
     X(i6300esb_class)                                                                              \
     X(i8042_class)                                                                                 \
     X(i8237_class)                                                                                 \
