@@ -9,6 +9,7 @@
 /* X(variable): a const struct device_class of that name. */
 #define DEVICE_CLASSES(X)                                                                          \
     X(ich9_lpc_class)                                                                              \
+    X(ich9_smbus_class)                                                                            \
     X(piix3_class)                                                                                 \
     X(piix4_pm_class)                                                                              \
     X(ged_class)                                                                                   \
@@ -36,6 +37,7 @@
     X(debug_exit_class)                                                                            \
     X(debugcon_class)                                                                              \
     X(i8259_class)                                                                                 \
+    X(parallel_class)                                                                              \
     X(i8254_class)                                                                                 \
     X(serial16550_class)                                                                           \
     X(loader_class)                                                                                \

@@ -171,12 +171,23 @@ static void get_block(struct smbus_host *h)
     }
 }
 
+static void exchange_byte(struct smbus_host *h)
+{
+    uint8_t *b = &h->block[h->moved % SMBUS_BLOCK_BYTES];
+    if (reads(h)) {
+        h->byte = *b;
+    } else {
+        *b = h->byte;
+    }
+    h->status |= STATUS_BYTE_DONE;
+}
+
 /* The block is in the host: the driver takes or gives it byte by byte. */
 static void begin_bytes(struct smbus_host *h)
 {
     h->left = h->data[0];
     h->moved = 0;
-    h->status |= STATUS_BYTE_DONE;
+    exchange_byte(h);
 }
 
 static void block_read(struct smbus_host *h)
@@ -224,9 +235,8 @@ static void block_process(struct smbus_host *h)
 static void i2c_read(struct smbus_host *h)
 {
     if (put(h, &h->data[1], 1)) {
-        h->block[0] = get(h);
+        h->byte = get(h);
         h->left = 1;
-        h->moved = 0;
         h->status |= STATUS_BYTE_DONE;
     }
 }
@@ -241,7 +251,7 @@ static void next_byte(struct smbus_host *h)
         if (h->control & CONTROL_LAST_BYTE) {
             finish(h, STATUS_DONE);
         } else {
-            h->block[0] = get(h);
+            h->byte = get(h);
             h->status |= STATUS_BYTE_DONE;
         }
         return;
@@ -249,7 +259,7 @@ static void next_byte(struct smbus_host *h)
     h->left--;
     h->moved++;
     if (h->left) {
-        h->status |= STATUS_BYTE_DONE;
+        exchange_byte(h);
     } else if (reads(h) || (length_is_good(h) && put_block(h))) {
         finish(h, STATUS_DONE);
     }
@@ -293,10 +303,7 @@ static void start(struct smbus_host *h)
 /* The byte that the driver sees: of the buffer the next one, else the one under way. */
 static uint8_t *block_byte(struct smbus_host *h)
 {
-    if (by_buffer(h)) {
-        return &h->block[h->at++ % SMBUS_BLOCK_BYTES];
-    }
-    return &h->block[protocol(h) == I2C_READ ? 0 : h->moved % SMBUS_BLOCK_BYTES];
+    return by_buffer(h) ? &h->block[h->at++ % SMBUS_BLOCK_BYTES] : &h->byte;
 }
 
 static uint8_t read_status(struct smbus_host *h)
@@ -413,7 +420,7 @@ void smbus_host_fini(struct smbus_host *h)
 void smbus_host_reset(struct smbus_host *h)
 {
     h->status = h->control = h->command = h->address = h->aux_control = 0;
-    h->at = h->left = h->moved = 0;
+    h->at = h->left = h->moved = h->byte = 0;
     memset(h->data, 0, sizeof(h->data));
     memset(h->block, 0, sizeof(h->block));
     update(h);
@@ -439,6 +446,7 @@ const struct field smbus_host_fields[] = {
     FIELD(smbus_host, at),
     FIELD_MOST(smbus_host, left, SMBUS_BLOCK_BYTES),
     FIELD_MOST(smbus_host, moved, SMBUS_BLOCK_BYTES),
+    FIELD(smbus_host, byte),
     FIELD_SKIP(smbus_host, pad),
     FIELD_END,
 };

@@ -19,7 +19,8 @@ struct smbus_host {
     uint8_t at;    /* next byte of the block for the driver */
     uint8_t left;  /* bytes of a byte-wise block that are still to come */
     uint8_t moved; /* those that went */
-    uint8_t pad[5];
+    uint8_t byte;  /* of such a block the one that the driver takes or gives */
+    uint8_t pad[4];
 };
 
 extern const struct field smbus_host_fields[];
