@@ -54,7 +54,7 @@ enum {
     SENSE_MISCOMPARE = SCSI_SENSE(14, 0x1d, 0x00),
 };
 
-struct scsi_disk;
+struct scsi_unit;
 
 /* A command of a controller's. What is not said here is zero. */
 struct scsi_command {
@@ -75,7 +75,7 @@ struct scsi_command {
 
     /* The unit's, until done. */
     struct disk_job job;
-    struct scsi_disk *unit;
+    struct scsi_unit *unit;
     struct block_request b;
     struct iovec piece;
     uint8_t *buffer; /* owned */
@@ -96,19 +96,19 @@ struct scsi_bus {
     unsigned depth; /* commands of a unit that the host is to have at once */
     bool hot_plug;
     /* Tells the driver; vCPUs stopped, or any thread for SCSI_UNIT_CHANGED. May be NULL. */
-    void (*event)(struct scsi_bus *b, const struct scsi_disk *d, enum scsi_event what,
+    void (*event)(struct scsi_bus *b, const struct scsi_unit *d, enum scsi_event what,
                   uint32_t sense);
     void (*round_over)(void *opaque); /* of a unit's thread, as struct disk_thread has it */
     void *opaque;
     struct os_mutex lock; /* guards the list of units, which changes with the vCPUs stopped */
-    struct scsi_disk *units;
+    struct scsi_unit *units;
 };
 
 /* Names and lists b, whose parent is d; ids, depth, hot_plug and event are set. */
 void scsi_bus_init(struct scsi_bus *b, struct device *d);
 void scsi_bus_fini(struct scsi_bus *b);
 /* The unit there, or NULL. The vCPUs run, or the caller is where they have been stopped. */
-struct scsi_disk *scsi_bus_find(struct scsi_bus *b, unsigned scsi_id, unsigned lun);
+struct scsi_unit *scsi_bus_find(struct scsi_bus *b, unsigned scsi_id, unsigned lun);
 /* There is a unit with that id. */
 bool scsi_bus_has_id(struct scsi_bus *b, unsigned scsi_id);
 /* To unit lun of an id that exists. */

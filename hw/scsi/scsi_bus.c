@@ -12,26 +12,31 @@ enum {
     OP_REPORT_LUNS = 0xa0,
 };
 
-static struct scsi_disk *disk_of(struct device *d)
+static struct scsi_unit *disk_of(struct device *d)
 {
-    return (struct scsi_disk *)d;
+    return &((struct scsi_disk *)d)->unit;
+}
+
+static void run(struct disk_job *j)
+{
+    scsi_unit_run(container_of(j, struct scsi_command, job));
 }
 
 /* ---- finding units */
 
-static struct scsi_disk *find_locked(const struct scsi_bus *b, unsigned scsi_id, unsigned lun)
+static struct scsi_unit *find_locked(const struct scsi_bus *b, unsigned scsi_id, unsigned lun)
 {
-    struct scsi_disk *d = b->units;
+    struct scsi_unit *d = b->units;
     while (d && !(d->scsi_id == scsi_id && d->lun == lun)) {
         d = d->next;
     }
     return d;
 }
 
-struct scsi_disk *scsi_bus_find(struct scsi_bus *b, unsigned scsi_id, unsigned lun)
+struct scsi_unit *scsi_bus_find(struct scsi_bus *b, unsigned scsi_id, unsigned lun)
 {
     os_mutex_lock(&b->lock);
-    struct scsi_disk *d = find_locked(b, scsi_id, lun);
+    struct scsi_unit *d = find_locked(b, scsi_id, lun);
     os_mutex_unlock(&b->lock);
     return d;
 }
@@ -39,7 +44,7 @@ struct scsi_disk *scsi_bus_find(struct scsi_bus *b, unsigned scsi_id, unsigned l
 bool scsi_bus_has_id(struct scsi_bus *b, unsigned scsi_id)
 {
     os_mutex_lock(&b->lock);
-    const struct scsi_disk *d = b->units;
+    const struct scsi_unit *d = b->units;
     while (d && d->scsi_id != scsi_id) {
         d = d->next;
     }
@@ -121,11 +126,11 @@ void scsi_report_luns(struct scsi_bus *b, unsigned scsi_id, struct scsi_command 
         return;
     }
     os_mutex_lock(&b->lock);
-    for (const struct scsi_disk *d = b->units; d; d = d->next) {
+    for (const struct scsi_unit *d = b->units; d; d = d->next) {
         n += d->scsi_id == scsi_id && d->lun;
     }
     uint8_t *out = mem_alloc(8 + 8 * n), *at = out + 16;
-    for (const struct scsi_disk *d = b->units; d; d = d->next) {
+    for (const struct scsi_unit *d = b->units; d; d = d->next) {
         if (d->scsi_id == scsi_id && d->lun) { /* SAM 4.7: peripheral addressing, or flat */
             at[0] = d->lun < 256 ? 0 : (uint8_t)(0x40 | d->lun >> 8);
             at[1] = (uint8_t)d->lun;
@@ -171,10 +176,10 @@ static void answer_absent(struct scsi_bus *b, unsigned scsi_id, struct scsi_comm
 
 void scsi_bus_submit(struct scsi_bus *b, unsigned scsi_id, unsigned lun, struct scsi_command *c)
 {
-    struct scsi_disk *d = scsi_bus_find(b, scsi_id, lun);
+    struct scsi_unit *d = scsi_bus_find(b, scsi_id, lun);
     if (d) {
         c->unit = d;
-        c->job.run = scsi_run;
+        c->job.run = run;
         disk_thread_post(&d->disk, &c->job);
     } else {
         answer_absent(b, scsi_id, c);
@@ -183,21 +188,21 @@ void scsi_bus_submit(struct scsi_bus *b, unsigned scsi_id, unsigned lun, struct 
 
 void scsi_bus_settle(struct scsi_bus *b)
 {
-    for (struct scsi_disk *d = b->units; d; d = d->next) {
+    for (struct scsi_unit *d = b->units; d; d = d->next) {
         disk_thread_settle(&d->disk);
     }
 }
 
 void scsi_bus_drain(struct scsi_bus *b)
 {
-    for (struct scsi_disk *d = b->units; d; d = d->next) {
+    for (struct scsi_unit *d = b->units; d; d = d->next) {
         disk_thread_drain(&d->disk);
     }
 }
 
 void scsi_bus_reset(struct scsi_bus *b, unsigned scsi_id, unsigned lun, uint32_t attention)
 {
-    for (struct scsi_disk *d = b->units; d; d = d->next) {
+    for (struct scsi_unit *d = b->units; d; d = d->next) {
         if ((scsi_id == SCSI_NUMBER_ANY || d->scsi_id == scsi_id) &&
             (lun == SCSI_NUMBER_ANY || d->lun == lun)) {
             scsi_unit_reset(d, attention);
@@ -207,7 +212,7 @@ void scsi_bus_reset(struct scsi_bus *b, unsigned scsi_id, unsigned lun, uint32_t
 
 /* ---- places */
 
-static bool find_id(const struct scsi_bus *b, struct scsi_disk *d, struct error *e)
+static bool find_id(const struct scsi_bus *b, struct scsi_unit *d, struct error *e)
 {
     for (d->scsi_id = 0; d->scsi_id < b->ids; d->scsi_id++) {
         if (!find_locked(b, d->scsi_id, d->lun)) {
@@ -217,7 +222,7 @@ static bool find_id(const struct scsi_bus *b, struct scsi_disk *d, struct error 
     return error_set(e, "no free scsi-id");
 }
 
-static bool find_lun(const struct scsi_bus *b, struct scsi_disk *d, struct error *e)
+static bool find_lun(const struct scsi_bus *b, struct scsi_unit *d, struct error *e)
 {
     for (d->lun = 0; d->lun <= SCSI_LUN_MAX; d->lun++) {
         if (!find_locked(b, d->scsi_id, d->lun)) {
@@ -229,7 +234,7 @@ static bool find_lun(const struct scsi_bus *b, struct scsi_disk *d, struct error
 
 /* As QEMU has it: the next unit where only the id is said; else the first id that has the lun
  * free. */
-static bool choose_place(const struct scsi_bus *b, struct scsi_disk *d, struct error *e)
+static bool choose_place(const struct scsi_bus *b, struct scsi_unit *d, struct error *e)
 {
     if (d->channel) {
         return error_set(e, "bad scsi channel id: %u; 0 is the only one", d->channel);
@@ -249,17 +254,18 @@ static bool choose_place(const struct scsi_bus *b, struct scsi_disk *d, struct e
     }
     return !find_locked(b, d->scsi_id, d->lun) ||
            error_set(e, "lun already used by '%s'",
-                     find_locked(b, d->scsi_id, d->lun)->dev.cls->name);
+                     find_locked(b, d->scsi_id, d->lun)->dev->cls->name);
 }
 
 static bool bus_attach(struct bus *bus, struct device *dev, struct error *e)
 {
     struct scsi_bus *b = bus->impl;
-    struct scsi_disk *d = disk_of(dev), **end = &b->units;
+    struct scsi_unit *d = disk_of(dev), **end = &b->units;
     if (!choose_place(b, d, e)) {
         error_prefix(e, "%s: ", dev->cls->name);
         return false;
     }
+    d->dev = dev;
     d->bus = b;
     d->next = NULL;
     os_mutex_lock(&b->lock);
@@ -275,7 +281,7 @@ static void bus_detach(struct bus *bus, struct device *dev)
 {
     struct scsi_bus *b = bus->impl;
     os_mutex_lock(&b->lock);
-    for (struct scsi_disk **at = &b->units; *at; at = &(*at)->next) {
+    for (struct scsi_unit **at = &b->units; *at; at = &(*at)->next) {
         if (*at == disk_of(dev)) {
             *at = (*at)->next;
             break;
@@ -286,13 +292,13 @@ static void bus_detach(struct bus *bus, struct device *dev)
 
 static void bus_place(const struct device *dev, char *text, size_t size)
 {
-    const struct scsi_disk *d = (const struct scsi_disk *)dev;
+    const struct scsi_unit *d = &((const struct scsi_disk *)dev)->unit;
     snprintf(text, size, "%u:%u", d->scsi_id, d->lun);
 }
 
 static void bus_firmware_path(const struct device *dev, struct strbuf *out)
 {
-    const struct scsi_disk *d = (const struct scsi_disk *)dev;
+    const struct scsi_unit *d = &((const struct scsi_disk *)dev)->unit;
     const struct device *host = dev->bus->parent;
     if (host->bus && host->bus->firmware_path) {
         host->bus->firmware_path(host, out);
@@ -303,9 +309,9 @@ static void bus_firmware_path(const struct device *dev, struct strbuf *out)
 /* ---- hot plug */
 
 /* Who is there already learns that there are others (SPC 4.6.7, REPORTED LUNS DATA HAS CHANGED). */
-static void others_changed(struct scsi_bus *b, const struct scsi_disk *but)
+static void others_changed(struct scsi_bus *b, const struct scsi_unit *but)
 {
-    for (struct scsi_disk *d = b->units; d; d = d->next) {
+    for (struct scsi_unit *d = b->units; d; d = d->next) {
         os_mutex_lock(&d->lock);
         if (d != but && !d->attention) {
             d->attention = SENSE_LUNS_CHANGED;

@@ -7,7 +7,7 @@
 
 #include "base/bits.h"
 #include "hw/block/disk_identity.h"
-#include "hw/scsi/scsi_disk.h"
+#include "hw/scsi/scsi_unit.h"
 
 enum {
     VPD_SUPPORTED = 0x00,
@@ -21,16 +21,16 @@ enum {
     UNMAP_DESCRIPTORS = 255,
 };
 
-static void put_standard(struct scsi_disk *d)
+static void put_standard(struct scsi_unit *d)
 {
     uint8_t *p = d->identity.data;
     const bool cd = d->type == SCSI_TYPE_CDROM;
     p[0] = (uint8_t)d->type;
     p[1] = d->removable ? 0x80 : 0;
     p[2] = (uint8_t)d->scsi_version;
-    p[3] = 0x12; /* hierarchical LUNs, format 2 */
+    p[3] = d->packets ? 0x21 : 0x12; /* format of ATAPI; hierarchical LUNs, format 2 */
     p[4] = 36 - 5;
-    p[7] = 0x12; /* synchronous transfers, command queuing */
+    p[7] = d->packets ? 0 : 0x12; /* synchronous transfers, command queuing */
     disk_put_text(p + 8, d->vendor ? d->vendor : "QEMU", 8);
     disk_put_text(p + 16, d->product ? d->product : cd ? "QEMU CD-ROM" : "QEMU HARDDISK", 16);
     disk_put_text(p + 32, d->ver ? d->ver : "2.5+", 4);
@@ -38,7 +38,7 @@ static void put_standard(struct scsi_disk *d)
 }
 
 /* The next page, with its header. */
-static struct scsi_page *new_page(struct scsi_disk *d, uint8_t code, unsigned bytes)
+static struct scsi_page *new_page(struct scsi_unit *d, uint8_t code, unsigned bytes)
 {
     struct scsi_page *p = d->vpd;
     while (p->bytes) {
@@ -64,7 +64,7 @@ static void add_name(struct scsi_page *p, uint8_t code_set, uint8_t type, const 
     store_be16(p->data + 2, (uint16_t)(p->bytes - 4));
 }
 
-static void put_names(struct scsi_disk *d)
+static void put_names(struct scsi_unit *d)
 {
     struct scsi_page *p = new_page(d, VPD_DEVICE, 0);
     const char *text = d->device_id ? d->device_id : d->serial ? d->serial : d->drive;
@@ -87,13 +87,13 @@ static void put_names(struct scsi_disk *d)
     }
 }
 
-static uint32_t in_blocks(const struct scsi_disk *d, uint64_t bytes)
+static uint32_t in_blocks(const struct scsi_unit *d, uint64_t bytes)
 {
     const uint64_t n = bytes / d->logical_block_size;
     return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
-static void put_limits(struct scsi_disk *d)
+static void put_limits(struct scsi_unit *d)
 {
     uint8_t *p = new_page(d, VPD_LIMITS, 0x3c)->data;
     const uint32_t granularity = d->discard_granularity == SCSI_NUMBER_ANY
@@ -110,7 +110,7 @@ static void put_limits(struct scsi_disk *d)
     store_be64(p + 36, 0x200000);
 }
 
-static void put_disk_pages(struct scsi_disk *d)
+static void put_disk_pages(struct scsi_unit *d)
 {
     put_limits(d);
     store_be16(new_page(d, VPD_CHARACTERISTICS, 0x3c)->data + 4, d->rotation_rate);
@@ -119,7 +119,7 @@ static void put_disk_pages(struct scsi_disk *d)
     p[6] = block_can_discard(d->block) ? 2 : 1;
 }
 
-void scsi_identify(struct scsi_disk *d)
+void scsi_identify(struct scsi_unit *d)
 {
     struct scsi_page *all = new_page(d, VPD_SUPPORTED, 0);
     put_standard(d);
@@ -139,7 +139,7 @@ void scsi_identify(struct scsi_disk *d)
     store_be16(all->data + 2, (uint16_t)(all->bytes - 4));
 }
 
-void scsi_inquiry(struct scsi_disk *d, struct scsi_command *c)
+void scsi_inquiry(struct scsi_unit *d, struct scsi_command *c)
 {
     const bool vital = c->cdb[1] & 1;
     const uint16_t allocated = load_be16(c->cdb + 3);

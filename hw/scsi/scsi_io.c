@@ -9,11 +9,12 @@
 #include "base/bits.h"
 #include "base/list.h"
 #include "base/mem.h"
-#include "hw/scsi/scsi_disk.h"
+#include "hw/scsi/scsi_unit.h"
 
 enum {
     PIECE_BYTES = 65536, /* at least, and at least a block */
     FUA = 1 << 3,
+    USER_DATA = 1 << 4, /* READ CD */
     PROTECTION = 0xe0,
     UNMAP_BIT = 1 << 3, /* WRITE SAME */
     NO_DATA = 1 << 0,   /* WRITE SAME(16): zeros */
@@ -23,7 +24,7 @@ enum {
     SAME_BLOCKS_MAX = 0x200000,
 };
 
-uint64_t scsi_blocks(const struct scsi_disk *d)
+uint64_t scsi_blocks(const struct scsi_unit *d)
 {
     return block_size_bytes(d->block) / d->logical_block_size;
 }
@@ -59,7 +60,7 @@ static void request_done(struct block_request *b, int status)
 static void submit(struct scsi_command *c, enum block_op op, uint64_t bytes,
                    const struct iovec *iov, unsigned count)
 {
-    const struct scsi_disk *d = c->unit;
+    const struct scsi_unit *d = c->unit;
     const bool writes = op == BLOCK_WRITE || op == BLOCK_WRITE_ZEROES;
     const unsigned flags = c->b.flags;
     c->b = (struct block_request){.op = op,
@@ -97,7 +98,7 @@ static struct extent extent_of(const uint8_t *cdb)
 }
 
 /* Sets at and left by the CDB; false: the command has ended. */
-static bool take_extent(struct scsi_disk *d, struct scsi_command *c)
+static bool take_extent(struct scsi_unit *d, struct scsi_command *c)
 {
     const struct extent x = extent_of(c->cdb);
     const uint64_t blocks = scsi_blocks(d);
@@ -148,7 +149,7 @@ static bool forced(const struct scsi_command *c)
     return c->cdb[0] >> 5 != 0 && (c->cdb[1] & FUA);
 }
 
-static void read_blocks(struct scsi_disk *d, struct scsi_command *c)
+static void read_blocks(struct scsi_unit *d, struct scsi_command *c)
 {
     if (!no_protection(c) || !take_extent(d, c) || !has_room(c, c->in_bytes)) {
         return;
@@ -158,7 +159,21 @@ static void read_blocks(struct scsi_disk *d, struct scsi_command *c)
     submit(c, BLOCK_READ, c->left, c->in, cut(c->in, c->in_count, c->left));
 }
 
-static void write_blocks(struct scsi_disk *d, struct scsi_command *c)
+/* READ CD (MMC 6.19) of a sector's user data, which is what READ gives. */
+static void read_cd(struct scsi_unit *d, struct scsi_command *c)
+{
+    const uint8_t wanted = c->cdb[9];
+    if ((wanted & 0xfe) != USER_DATA || (c->cdb[10] & 7)) {
+        scsi_finish(c, wanted || (c->cdb[10] & 7) ? SENSE_BAD_FIELD : SENSE_NONE);
+        return;
+    }
+    memmove(c->cdb + 7, c->cdb + 6, 3);
+    c->cdb[0] = 0xa8; /* READ(12) */
+    c->cdb[1] = c->cdb[6] = 0;
+    read_blocks(d, c);
+}
+
+static void write_blocks(struct scsi_unit *d, struct scsi_command *c)
 {
     if (!no_protection(c) || !take_extent(d, c) || !has_room(c, c->out_bytes)) {
         return;
@@ -176,7 +191,7 @@ void scsi_flush(struct scsi_command *c)
     submit(c, BLOCK_FLUSH, 0, NULL, 0);
 }
 
-static void sync_cache(struct scsi_disk *d, struct scsi_command *c)
+static void sync_cache(struct scsi_unit *d, struct scsi_command *c)
 {
     if (take_extent(d, c)) {
         scsi_flush(c);
@@ -219,7 +234,7 @@ static void verify_piece(struct scsi_command *c)
 }
 
 /* Each piece on the medium is what the driver has, if it says so. */
-static void verify(struct scsi_disk *d, struct scsi_command *c)
+static void verify(struct scsi_unit *d, struct scsi_command *c)
 {
     const unsigned compares = c->cdb[1] >> 1 & 3;
     if (!no_protection(c) || !take_extent(d, c)) {
@@ -263,7 +278,7 @@ static bool all_zero(const uint8_t *p, size_t n)
     return n == 0 || (p[0] == 0 && memcmp(p, p + 1, n - 1) == 0);
 }
 
-static void write_same(struct scsi_disk *d, struct scsi_command *c)
+static void write_same(struct scsi_unit *d, struct scsi_command *c)
 {
     const size_t block = d->logical_block_size;
     const bool no_data = c->cdb[0] == 0x93 && (c->cdb[1] & NO_DATA);
@@ -299,7 +314,7 @@ static void write_same(struct scsi_disk *d, struct scsi_command *c)
 
 static void unmap_next(struct scsi_command *c)
 {
-    const struct scsi_disk *d = c->unit;
+    const struct scsi_unit *d = c->unit;
     while (c->left >= UNMAP_DESCRIPTOR) {
         const uint8_t *p = c->buffer + UNMAP_HEADER + UNMAP_DESCRIPTOR * (size_t)c->index++;
         const uint64_t lba = load_be64(p), n = load_be32(p + 8), blocks = scsi_blocks(d);
@@ -318,7 +333,7 @@ static void unmap_next(struct scsi_command *c)
 }
 
 /* All is looked at before anything is done. */
-static uint32_t check_unmap(const struct scsi_disk *d, const uint8_t *list, uint64_t bytes)
+static uint32_t check_unmap(const struct scsi_unit *d, const uint8_t *list, uint64_t bytes)
 {
     const uint64_t blocks = scsi_blocks(d), most = d->max_unmap_size / d->logical_block_size;
     if (bytes / UNMAP_DESCRIPTOR > UNMAP_DESCRIPTORS_MAX) {
@@ -336,7 +351,7 @@ static uint32_t check_unmap(const struct scsi_disk *d, const uint8_t *list, uint
     return SENSE_NONE;
 }
 
-static void unmap(struct scsi_disk *d, struct scsi_command *c)
+static void unmap(struct scsi_unit *d, struct scsi_command *c)
 {
     const uint64_t n = load_be16(c->cdb + 7);
     if (n > c->out_bytes) {
@@ -366,7 +381,7 @@ static void unmap(struct scsi_disk *d, struct scsi_command *c)
 
 /* ---- READ CAPACITY */
 
-static void capacity_10(struct scsi_disk *d, struct scsi_command *c)
+static void capacity_10(struct scsi_unit *d, struct scsi_command *c)
 {
     uint8_t out[8];
     const uint64_t last = scsi_blocks(d) - 1;
@@ -384,7 +399,7 @@ static void capacity_10(struct scsi_disk *d, struct scsi_command *c)
 }
 
 /* SERVICE ACTION IN(16) has READ CAPACITY(16) alone. */
-static void service_in(struct scsi_disk *d, struct scsi_command *c)
+static void service_in(struct scsi_unit *d, struct scsi_command *c)
 {
     uint8_t out[32] = {0};
     if ((c->cdb[1] & 0x1f) != 0x10) {
@@ -402,7 +417,7 @@ static void service_in(struct scsi_disk *d, struct scsi_command *c)
     scsi_reply(c, out, sizeof(out), load_be32(c->cdb + 10));
 }
 
-static void seek(struct scsi_disk *d, struct scsi_command *c)
+static void seek(struct scsi_unit *d, struct scsi_command *c)
 {
     const uint64_t lba = c->cdb[0] == 0x0b ? load_be32(c->cdb) & 0x1fffff : load_be32(c->cdb + 2);
     scsi_finish(c, lba < scsi_blocks(d) ? SENSE_NONE : SENSE_BAD_LBA);
@@ -413,6 +428,7 @@ const struct scsi_row scsi_io_rows[] = {
     {0x28, ROW_MEDIUM, read_blocks},
     {0xa8, ROW_MEDIUM, read_blocks},
     {0x88, ROW_MEDIUM, read_blocks},
+    {0xbe, ROW_MEDIUM | ROW_CD, read_cd},
     {0x0a, ROW_MEDIUM | ROW_WRITES | ROW_DISK, write_blocks},
     {0x2a, ROW_MEDIUM | ROW_WRITES | ROW_DISK, write_blocks},
     {0xaa, ROW_MEDIUM | ROW_WRITES | ROW_DISK, write_blocks},

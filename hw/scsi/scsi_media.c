@@ -4,7 +4,7 @@
  * them (MMC 6). Discs are data in one session with one track, without copy protection.
  */
 #include "base/bits.h"
-#include "hw/scsi/scsi_disk.h"
+#include "hw/scsi/scsi_unit.h"
 
 enum {
     PROFILE_CD_ROM = 0x0008,
@@ -20,7 +20,7 @@ enum {
     CLASS_MEDIA = 4,
 };
 
-uint32_t scsi_medium_state(struct scsi_disk *d)
+uint32_t scsi_medium_state(struct scsi_unit *d)
 {
     if (d->tray_open) {
         return SENSE_TRAY_OPEN;
@@ -33,7 +33,7 @@ uint32_t scsi_medium_state(struct scsi_disk *d)
 
 /* ---- all removable media */
 
-static void start_stop(struct scsi_disk *d, struct scsi_command *c)
+static void start_stop(struct scsi_unit *d, struct scsi_command *c)
 {
     const bool start = c->cdb[4] & 1, eject = c->cdb[4] & 2;
     uint32_t sense = SENSE_NONE;
@@ -57,7 +57,7 @@ static void start_stop(struct scsi_disk *d, struct scsi_command *c)
     scsi_finish(c, sense);
 }
 
-static void prevent_removal(struct scsi_disk *d, struct scsi_command *c)
+static void prevent_removal(struct scsi_unit *d, struct scsi_command *c)
 {
     os_mutex_lock(&d->lock);
     d->locked = c->cdb[4] & 1;
@@ -67,12 +67,12 @@ static void prevent_removal(struct scsi_disk *d, struct scsi_command *c)
 
 /* ---- GET CONFIGURATION (MMC 6.6) */
 
-static bool is_dvd(const struct scsi_disk *d)
+static bool is_dvd(const struct scsi_unit *d)
 {
     return scsi_blocks(d) > CD_BLOCKS_MAX;
 }
 
-static unsigned current_profile(struct scsi_disk *d)
+static unsigned current_profile(struct scsi_unit *d)
 {
     return scsi_medium_state(d) ? 0 : is_dvd(d) ? PROFILE_DVD_ROM : PROFILE_CD_ROM;
 }
@@ -87,7 +87,7 @@ static unsigned put_feature(uint8_t *at, unsigned code, unsigned flags, const vo
 }
 
 /* Appends the features from `first` on that the request's type wants. */
-static unsigned put_features(struct scsi_disk *d, uint8_t *out, unsigned first, unsigned type)
+static unsigned put_features(struct scsi_unit *d, uint8_t *out, unsigned first, unsigned type)
 {
     const unsigned profile = current_profile(d);
     const bool dvd = profile == PROFILE_DVD_ROM, cd = profile == PROFILE_CD_ROM;
@@ -113,7 +113,7 @@ static unsigned put_features(struct scsi_disk *d, uint8_t *out, unsigned first, 
     return n;
 }
 
-static void get_configuration(struct scsi_disk *d, struct scsi_command *c)
+static void get_configuration(struct scsi_unit *d, struct scsi_command *c)
 {
     uint8_t out[128] = {0};
     const unsigned type = c->cdb[1] & 3;
@@ -131,7 +131,7 @@ static void get_configuration(struct scsi_disk *d, struct scsi_command *c)
 
 /* ---- GET EVENT STATUS NOTIFICATION (MMC 6.7) */
 
-static void get_event(struct scsi_disk *d, struct scsi_command *c)
+static void get_event(struct scsi_unit *d, struct scsi_command *c)
 {
     uint8_t out[8] = {0};
     const bool media = c->cdb[4] & 1 << CLASS_MEDIA;
@@ -190,7 +190,7 @@ static unsigned put_point(uint8_t *at, unsigned point, const uint8_t *address)
     return 11;
 }
 
-static unsigned put_full_toc(const struct scsi_disk *d, uint8_t *out)
+static unsigned put_full_toc(const struct scsi_unit *d, uint8_t *out)
 {
     static const uint8_t first[3] = {1, 0, 0};
     uint8_t start[4] = {0}, end[4] = {0};
@@ -205,7 +205,7 @@ static unsigned put_full_toc(const struct scsi_disk *d, uint8_t *out)
     return n;
 }
 
-static void read_toc(struct scsi_disk *d, struct scsi_command *c)
+static void read_toc(struct scsi_unit *d, struct scsi_command *c)
 {
     uint8_t out[64] = {0};
     const bool msf = c->cdb[1] & 2;
@@ -230,7 +230,7 @@ static void read_toc(struct scsi_disk *d, struct scsi_command *c)
 
 /* ---- the disc */
 
-static void read_disc_info(struct scsi_disk *d, struct scsi_command *c)
+static void read_disc_info(struct scsi_unit *d, struct scsi_command *c)
 {
     uint8_t out[34] = {0};
     (void)d;
@@ -248,7 +248,7 @@ static void read_disc_info(struct scsi_disk *d, struct scsi_command *c)
 }
 
 /* READ DVD STRUCTURE: physical format, and that there is no copyright (MMC 6.22). */
-static void read_structure(struct scsi_disk *d, struct scsi_command *c)
+static void read_structure(struct scsi_unit *d, struct scsi_command *c)
 {
     uint8_t out[2052] = {0};
     const unsigned layer = c->cdb[6], format = c->cdb[7];
@@ -275,7 +275,7 @@ static void read_structure(struct scsi_disk *d, struct scsi_command *c)
     scsi_reply(c, out, n, load_be16(c->cdb + 8));
 }
 
-static void mechanism_status(struct scsi_disk *d, struct scsi_command *c)
+static void mechanism_status(struct scsi_unit *d, struct scsi_command *c)
 {
     uint8_t out[8] = {0};
     os_mutex_lock(&d->lock);
@@ -283,6 +283,13 @@ static void mechanism_status(struct scsi_disk *d, struct scsi_command *c)
     os_mutex_unlock(&d->lock);
     out[5] = 1; /* a slot */
     scsi_reply(c, out, sizeof(out), load_be16(c->cdb + 8));
+}
+
+/* SET CD SPEED (MMC 6.37): nothing turns. */
+static void set_speed(struct scsi_unit *d, struct scsi_command *c)
+{
+    (void)d;
+    scsi_finish(c, SENSE_NONE);
 }
 
 const struct scsi_row scsi_media_rows[] = {
@@ -293,6 +300,7 @@ const struct scsi_row scsi_media_rows[] = {
     {0x43, ROW_MEDIUM | ROW_CD, read_toc},
     {0x51, ROW_MEDIUM | ROW_CD, read_disc_info},
     {0xad, ROW_MEDIUM | ROW_CD, read_structure},
+    {0xbb, ROW_CD, set_speed},
     {0xbd, ROW_CD, mechanism_status},
     {0},
 };

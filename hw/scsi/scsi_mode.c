@@ -4,7 +4,7 @@
  * capabilities of a CD drive. The write cache's switch is all that can be changed.
  */
 #include "base/bits.h"
-#include "hw/scsi/scsi_disk.h"
+#include "hw/scsi/scsi_unit.h"
 
 enum {
     PAGE_RECOVERY = 0x01,
@@ -24,7 +24,7 @@ enum {
 
 /* ---- pages: each puts its bytes behind the two of its header, and returns how many */
 
-static unsigned put_recovery(const struct scsi_disk *d, uint8_t *p)
+static unsigned put_recovery(const struct scsi_unit *d, uint8_t *p)
 {
     p[0] = 0x80; /* bad blocks are replaced as they are written */
     if (d->type == SCSI_TYPE_CDROM) {
@@ -34,7 +34,7 @@ static unsigned put_recovery(const struct scsi_disk *d, uint8_t *p)
     return 10;
 }
 
-static unsigned put_geometry(const struct scsi_disk *d, uint8_t *p)
+static unsigned put_geometry(const struct scsi_unit *d, uint8_t *p)
 {
     const uint64_t cylinders = scsi_blocks(d) / (16 * 63);
     store_be32(p, (uint32_t)(cylinders < 0xffffff ? cylinders : 0xffffff) << 8);
@@ -43,20 +43,20 @@ static unsigned put_geometry(const struct scsi_disk *d, uint8_t *p)
     return 22;
 }
 
-static unsigned put_caching(const struct scsi_disk *d, uint8_t *p)
+static unsigned put_caching(const struct scsi_unit *d, uint8_t *p)
 {
     p[0] = d->write_cached ? WCE : 0;
     return 18;
 }
 
-static unsigned put_control(const struct scsi_disk *d, uint8_t *p)
+static unsigned put_control(const struct scsi_unit *d, uint8_t *p)
 {
     (void)d;
     p[1] = 0x10; /* commands may be reordered */
     return 10;
 }
 
-static unsigned put_capabilities(const struct scsi_disk *d, uint8_t *p)
+static unsigned put_capabilities(const struct scsi_unit *d, uint8_t *p)
 {
     p[0] = 0x3b; /* reads CD-R, CD-RW, by method 2, DVD-ROM, DVD-R */
     p[2] = 0x7f; /* audio, digital output, mode 2 forms, several sessions */
@@ -73,7 +73,7 @@ static unsigned put_capabilities(const struct scsi_disk *d, uint8_t *p)
 static const struct {
     uint8_t code;
     bool disk, cd;
-    unsigned (*put)(const struct scsi_disk *d, uint8_t *p);
+    unsigned (*put)(const struct scsi_unit *d, uint8_t *p);
 } pages[] = {
     {PAGE_RECOVERY, true, true, put_recovery},
     {PAGE_GEOMETRY, true, false, put_geometry},
@@ -83,7 +83,7 @@ static const struct {
 };
 
 /* Appends the page with the values that are asked for; returns its bytes, 0 if there is none. */
-static unsigned put_page(const struct scsi_disk *d, size_t i, unsigned values, uint8_t *out)
+static unsigned put_page(const struct scsi_unit *d, size_t i, unsigned values, uint8_t *out)
 {
     const bool cd = d->type == SCSI_TYPE_CDROM;
     if (cd ? !pages[i].cd : !pages[i].disk) {
@@ -106,14 +106,14 @@ static bool is_long(const struct scsi_command *c)
     return c->cdb[0] & 0x40; /* the form with ten bytes */
 }
 
-static uint8_t medium_bits(const struct scsi_disk *d)
+static uint8_t medium_bits(const struct scsi_unit *d)
 {
     const bool cd = d->type == SCSI_TYPE_CDROM;
     return (uint8_t)(d->mode_bits | (!cd && block_read_only(d->block) ? 0x80 : 0));
 }
 
 /* The block descriptor; returns its length. */
-static unsigned put_descriptor(const struct scsi_disk *d, uint8_t *p)
+static unsigned put_descriptor(const struct scsi_unit *d, uint8_t *p)
 {
     const uint64_t blocks = scsi_blocks(d);
     store_be32(p, blocks <= 0xffffff ? (uint32_t)blocks : 0);
@@ -121,7 +121,7 @@ static unsigned put_descriptor(const struct scsi_disk *d, uint8_t *p)
     return 8;
 }
 
-static void mode_sense(struct scsi_disk *d, struct scsi_command *c)
+static void mode_sense(struct scsi_unit *d, struct scsi_command *c)
 {
     uint8_t out[MODE_MAX] = {0};
     const unsigned code = c->cdb[2] & 0x3f, values = c->cdb[2] >> 6;
@@ -162,7 +162,7 @@ static void mode_sense(struct scsi_disk *d, struct scsi_command *c)
 /* ---- MODE SELECT */
 
 /* A page may only say what is the case, but for the write cache. */
-static uint32_t select_page(struct scsi_disk *d, const uint8_t *p, unsigned n, bool *cached)
+static uint32_t select_page(struct scsi_unit *d, const uint8_t *p, unsigned n, bool *cached)
 {
     uint8_t now[MODE_MAX] = {0}, mask[MODE_MAX] = {0};
     for (size_t i = 0; i < array_len(pages); i++) {
@@ -187,7 +187,7 @@ static uint32_t select_page(struct scsi_disk *d, const uint8_t *p, unsigned n, b
     return SENSE_BAD_PARAMETER;
 }
 
-static uint32_t select_pages(struct scsi_disk *d, const uint8_t *p, unsigned n, bool *cached)
+static uint32_t select_pages(struct scsi_unit *d, const uint8_t *p, unsigned n, bool *cached)
 {
     while (n) {
         if (n < 2 || (p[0] & 0x40) || p[1] + 2u > n) { /* no subpages */
@@ -203,7 +203,7 @@ static uint32_t select_pages(struct scsi_disk *d, const uint8_t *p, unsigned n, 
     return SENSE_NONE;
 }
 
-static uint32_t check_header(const struct scsi_disk *d, const struct scsi_command *c,
+static uint32_t check_header(const struct scsi_unit *d, const struct scsi_command *c,
                              const uint8_t *p, unsigned n, unsigned *pages_at)
 {
     const unsigned header = is_long(c) ? 8 : 4;
@@ -224,7 +224,7 @@ static uint32_t check_header(const struct scsi_disk *d, const struct scsi_comman
     return SENSE_NONE;
 }
 
-static void mode_select(struct scsi_disk *d, struct scsi_command *c)
+static void mode_select(struct scsi_unit *d, struct scsi_command *c)
 {
     uint8_t in[MODE_MAX] = {0};
     const unsigned n = is_long(c) ? load_be16(c->cdb + 7) : c->cdb[4];

@@ -8,7 +8,7 @@
 
 #include "base/bits.h"
 #include "base/log.h"
-#include "hw/scsi/scsi_disk.h"
+#include "hw/scsi/scsi_unit.h"
 
 enum {
     F_HOTPLUG = 1,
@@ -35,7 +35,7 @@ enum {
 
 /* ---- events; work_lock is held */
 
-static void put_event(struct virtio_scsi *s, const struct scsi_disk *d, uint32_t event,
+static void put_event(struct virtio_scsi *s, const struct scsi_unit *d, uint32_t event,
                       uint32_t reason)
 {
     uint8_t out[EVENT_BYTES] = {0};
@@ -63,7 +63,7 @@ static void put_event(struct virtio_scsi *s, const struct scsi_disk *d, uint32_t
     virtio_complete_end(&s->v, SCSI_EVENT_QUEUE);
 }
 
-static void unit_event(struct scsi_bus *b, const struct scsi_disk *d, enum scsi_event what,
+static void unit_event(struct scsi_bus *b, const struct scsi_unit *d, enum scsi_event what,
                        uint32_t sense)
 {
     struct virtio_scsi *s = container_of(b, struct virtio_scsi, bus);

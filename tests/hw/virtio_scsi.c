@@ -748,10 +748,10 @@ TEST(places_are_given_and_checked)
     open_scene(&s, &(struct setting){0});
     struct device *d = rig_device(&s.r, &scsi_cd_class, "scsi.0", &e, NULL);
     REQUIRE(d);
-    CHECK_EQ(((struct scsi_disk *)d)->scsi_id, 1);
+    CHECK_EQ(((struct scsi_disk *)d)->unit.scsi_id, 1);
     d = rig_device(&s.r, &scsi_cd_class, "scsi.0", &e, "scsi-id=7", NULL);
     REQUIRE(d);
-    CHECK_EQ(((struct scsi_disk *)d)->lun, 0);
+    CHECK_EQ(((struct scsi_disk *)d)->unit.lun, 0);
     CHECK(!rig_device(&s.r, &scsi_cd_class, "scsi.0", &e, "scsi-id=7", "lun=300", NULL));
     CHECK(strstr(e.text, "lun already used by 'scsi-cd'"));
     CHECK(!rig_device(&s.r, &scsi_cd_class, "scsi.0", &e, "scsi-id=256", NULL));
