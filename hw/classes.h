@@ -33,6 +33,8 @@
     X(i6300esb_class)                                                                              \
     X(i8042_class)                                                                                 \
     X(i8237_class)                                                                                 \
+    X(ide_cd_class)                                                                                \
+    X(ide_hd_class)                                                                                \
     X(ioapic_class)                                                                                \
     X(debug_exit_class)                                                                            \
     X(debugcon_class)                                                                              \
@@ -49,6 +51,8 @@
     X(pci_testdev_class)                                                                           \
     X(pcie_pci_bridge_class)                                                                       \
     X(pcie_root_port_class)                                                                        \
+    X(piix3_ide_class)                                                                             \
+    X(piix4_ide_class)                                                                             \
     X(pl011_class)                                                                                 \
     X(pl031_class)                                                                                 \
     X(pl061_class)                                                                                 \

@@ -38,7 +38,9 @@ enum bus_kind {
     BUS_SPI,
     BUS_SCSI,
     BUS_VIRTIO_SERIAL,
-    BUS_NVME
+    BUS_NVME,
+    BUS_IDE,
+    BUS_FLOPPY
 };
 
 enum prop_type {

@@ -44,12 +44,14 @@ static void describe_devices(const struct machine *m, const struct bus *b, int i
 
 const char *bus_kind_name(enum bus_kind k)
 {
-    static const char *const names[] = {[BUS_NONE] = "none", [BUS_SYSTEM] = "system",
-                                        [BUS_PCI] = "PCI",   [BUS_VIRTIO] = "virtio",
-                                        [BUS_USB] = "USB",   [BUS_ISA] = "ISA",
-                                        [BUS_I2C] = "I2C",   [BUS_SPI] = "SPI",
-                                        [BUS_SCSI] = "SCSI", [BUS_VIRTIO_SERIAL] = "virtio-serial",
-                                        [BUS_NVME] = "NVMe"};
+    static const char *const names[] = {
+        [BUS_NONE] = "none",    [BUS_SYSTEM] = "system",
+        [BUS_PCI] = "PCI",      [BUS_VIRTIO] = "virtio",
+        [BUS_USB] = "USB",      [BUS_ISA] = "ISA",
+        [BUS_I2C] = "I2C",      [BUS_SPI] = "SPI",
+        [BUS_SCSI] = "SCSI",    [BUS_VIRTIO_SERIAL] = "virtio-serial",
+        [BUS_NVME] = "NVMe",    [BUS_IDE] = "IDE",
+        [BUS_FLOPPY] = "floppy"};
 
     return names[k];
 }
