@@ -33,6 +33,7 @@
     X(i6300esb_class)                                                                              \
     X(i8042_class)                                                                                 \
     X(i8237_class)                                                                                 \
+    X(ich9_ahci_class)                                                                             \
     X(ide_cd_class)                                                                                \
     X(ide_hd_class)                                                                                \
     X(ioapic_class)                                                                                \

@@ -43,6 +43,21 @@ static const struct {
     {"scsi-", "rerror", "tests/block/errors.c",
      "TEST(the_device_stands_above_the_drive_and_passive_queues_report)"},
     {"scsi-", "werror", "tests/block/errors.c", "TEST(a_write_without_room_waits_for_a_retry)"},
+    {"ide-", "serial", "tests/hw/ide.c", "TEST(names_geometry_and_blocks_are_as_they_were_given)"},
+    {"ide-", "model", "tests/hw/ide.c", "TEST(names_geometry_and_blocks_are_as_they_were_given)"},
+    {"ide-", "ver", "tests/hw/ide.c", "TEST(names_geometry_and_blocks_are_as_they_were_given)"},
+    {"ide-", "cyls", "tests/hw/ide.c", "TEST(names_geometry_and_blocks_are_as_they_were_given)"},
+    {"ide-", "heads", "tests/hw/ide.c", "TEST(names_geometry_and_blocks_are_as_they_were_given)"},
+    {"ide-", "secs", "tests/hw/ide.c", "TEST(names_geometry_and_blocks_are_as_they_were_given)"},
+    {"ide-", "physical_block_size", "tests/hw/ide.c",
+     "TEST(names_geometry_and_blocks_are_as_they_were_given)"},
+    {"ide-", "rotation_rate", "tests/hw/ide.c",
+     "TEST(names_geometry_and_blocks_are_as_they_were_given)"},
+    {"ide-", "wwn", "tests/hw/ide.c", "TEST(identify_tells_of_names_sizes_and_what_there_is)"},
+    {"ide-", "bootindex", "tests/hw/ide.c", "TEST(firmware_knows_drives_by_their_paths)"},
+    {"ide-", "rerror", "tests/block/errors.c",
+     "TEST(the_device_stands_above_the_drive_and_passive_queues_report)"},
+    {"ide-", "werror", "tests/block/errors.c", "TEST(a_write_without_room_waits_for_a_retry)"},
     {"virtio-", "bootindex", "tests/cli/firmware.sh", "bootindex_orders_devices"},
     {"machine", "max-ram-below-4g", "tests/hw/pc_board.c", "TEST(memory_below_4_gib_can_be_less)"},
     {"cfi.pflash01", "width", "tests/hw/pflash.c", "TEST(a_bank_of_one_chip_takes_bytes)"},
@@ -125,6 +140,9 @@ static struct machine *build(const struct form *f, const struct setting *s,
     }
     if (good && !there && cls->bus == BUS_NVME) {
         good = given_plug(m, device_class_find("nvme"), NULL, NULL, e);
+    }
+    if (good && !there && cls->bus == BUS_IDE) {
+        good = given_plug(m, device_class_find("ich9-ahci"), NULL, NULL, e);
     }
     if (good && !there && cls->bus == BUS_SCSI) {
         good = given_plug(m, device_class_find("virtio-scsi-device"), NULL, NULL, e);

@@ -40,6 +40,12 @@ static const char *const extras[] = {
     "scsi-cd",
     "virtio-scsi-device",
 
+    "ich9-ahci",
+    "ide-hd",
+    "ide-cd",
+    "piix3-ide",
+    "piix4-ide",
+
     "virtio-serial-pci",
     "pcie-root-port",
     "guest-loader",

@@ -113,6 +113,7 @@ static const struct {
     const char *class_start, *pairs;
 } needs[] = {
     {"guest-loader", "addr=0x40380000,kernel=/proc/version"},
+    {"ide-hd", "drive=d"},
     {"isa-debugcon", "chardev=c"},
     {"loader", "addr=0x40300000,data=5,data-len=4"},
     {"nvme-ns", "drive=d"},
