@@ -14,11 +14,15 @@ extern const struct cpu_class x86_cpu_class;
 enum x86_line {
     X86_LINE_INTR,
     X86_LINE_NMI,
-    X86_LINE_INIT
+    X86_LINE_INIT,
+    X86_LINE_SMI,
+    X86_LINE_WAKE /* the CPU's own: ends MWAIT */
 };
 
 /* The vCPU's second space of addresses (vcpu.spaces): its I/O ports. */
 #define X86_SPACE_PORTS 1
+/* The third, which the board may leave out: memory as the CPU sees it in system management mode. */
+#define X86_SPACE_SMM 2
 
 /*
  * What the CPU asks of its local interrupt controller: which interrupt is next, and the
@@ -63,6 +67,10 @@ void x86_set_boot(struct vcpu *v, enum x86_boot boot);
 /* ---- any thread */
 
 void x86_send_nmi(struct vcpu *v);
+void x86_send_smi(struct vcpu *v);
+/* The A20 gate, open after creation, which no reset changes: it is the board's. By v's own thread
+ * it holds from the next instruction on. */
+void x86_set_a20(struct vcpu *v, bool open);
 /* INIT: v is reset as far as INIT does, and waits for a start-up message; the first CPU (index 0)
  * goes on at its reset vector. */
 void x86_send_init(struct vcpu *v);

@@ -110,10 +110,8 @@ ir_val x86_offset(struct x86_block *c, const struct x86_instr *i, const struct x
 #define CHECK_BYTES_SHIFT 4
 
 /* Volume 3, 5.3 and 5.4: of an access that is not below `end`. */
-static bool segment_allows(const struct x86_cpu *c, unsigned seg, uint64_t offset, unsigned bytes,
-                           bool write)
+bool x86_segment_allows(const struct x86_segment *s, uint64_t offset, unsigned bytes, bool write)
 {
-    const struct x86_segment *s = &c->seg[seg];
     const bool code = s->attr & X86_A_CODE, writable = s->attr & X86_A_WRITE;
     const uint64_t last = offset + bytes - 1;
     if (!(s->attr & X86_A_PRESENT) || (write ? code || !writable : code && !writable)) {
@@ -129,7 +127,7 @@ bool x86_segment_check(struct x86_cpu *c, unsigned seg, uint64_t offset, unsigne
 {
     const struct x86_segment *s = &c->seg[seg];
     if (offset + bytes - 1 >= (write ? s->end_write : s->end_read) &&
-        !segment_allows(c, seg, offset, bytes, write)) {
+        !x86_segment_allows(s, offset, bytes, write)) {
         x86_raise_error(c, seg == X86_SS ? X86_STACK : X86_GP, 0);
         return false;
     }

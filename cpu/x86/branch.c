@@ -4,6 +4,7 @@
  * UD. The operand size cuts the new PC.
  */
 #include "cpu/x86/translate.h"
+#include "cpu/x86/vm86.h"
 
 static uint64_t goal(const struct x86_block *c, const struct x86_instr *i,
                      const struct x86_operand *o)
@@ -143,9 +144,7 @@ void x86_int1(struct x86_block *c, const struct x86_instr *i, const struct x86_i
 
 void x86_int(struct x86_block *c, const struct x86_instr *i, const struct x86_int *a)
 {
-    if ((c->key & X86_KEY_VM86) && (c->key >> X86_KEY_IOPL_SHIFT & 3) < 3) {
-        x86_raise_error_now(c, X86_GP, 0);
-    } else {
+    if (!x86_virtual_int(c, a->dst.value & 0xff, i->bytes)) {
         x86_tail(c, &row_trap, IR_NONE, IR_NONE, trap_word(i, a->dst.value & 0xff, true));
     }
 }

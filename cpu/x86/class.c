@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The class of x86 CPUs. Intel SDM, volume 3, 9.1 (reset). */
 #include "base/softfloat.h"
+#include "cpu/x86/debug.h"
+#include "cpu/x86/dump.h"
 #include "cpu/x86/fpu.h"
 #include "cpu/x86/models.h"
+#include "cpu/x86/state.h"
 #include "cpu/x86/translate.h"
 
 #include <stddef.h>
@@ -203,7 +206,7 @@ static uint64_t mode_key(struct vcpu *v)
     key |= c->cr4 & X86_CR4_FSGSBASE ? X86_KEY_FSGSBASE : 0;
     key |= c->cr4 & X86_CR4_UMIP ? X86_KEY_UMIP : 0;
     key |= has_avx(c) ? X86_KEY_AVX : 0;
-    key |= sse_key(c);
+    key |= sse_key(c) | x86_debug_key(c);
     /* What 64-bit code does not look at is no part of its mode. */
     return bytes == 8 ? key & ~(uint64_t)X86_KEY_BIG_STACK : key | segments_key(c);
 }
@@ -227,24 +230,6 @@ static uint32_t space_tag(struct vcpu *v, vaddr va, unsigned idx)
     const struct x86_cpu *c = x86_cpu(v);
     (void)va, (void)idx;
     return c->cr4 & X86_CR4_PCIDE ? c->cr3 & 0xfff : 0;
-}
-
-/* ---- single steps: volume 3, 17.3.1.4 */
-
-static bool traces(uint64_t key)
-{
-    return key & X86_KEY_TF;
-}
-
-/* Behind an instruction that began with TF set. */
-static void followed(struct vcpu *v, uint64_t pc, uint64_t key, uint32_t marks)
-{
-    struct x86_cpu *c = x86_cpu(v);
-    (void)pc, (void)marks;
-    if (key & X86_KEY_TF) {
-        c->dr[6] |= X86_DR6_BS;
-        x86_raise_trap(c, X86_DB, 0, false);
-    }
 }
 
 /* ---- life */
@@ -273,37 +258,60 @@ static void destroy(struct vcpu *v)
     vcpu_free(x86_cpu(v));
 }
 
-/* Volume 3, table 9-1. */
-void x86_reset(struct vcpu *v)
+/* Volume 3, table 9-1: what a reset and INIT do. */
+static void start_anew(struct x86_cpu *c)
 {
-    struct x86_cpu *c = x86_cpu(v);
-    const size_t from = offsetof(struct x86_cpu, r), to = offsetof(struct x86_cpu, model);
-    memset((char *)c + from, 0, to - from);
+    memset(c->r, 0, sizeof(c->r));
+    memset(c->dr, 0, sizeof(c->dr));
     for (unsigned k = 0; k < X86_SEGMENTS; k++) {
         c->seg[k] = (struct x86_segment){.limit = 0xffff, .attr = 0x93};
         x86_segment_settle(&c->seg[k]);
     }
     c->seg[X86_CS].selector = 0xf000;
     c->seg[X86_CS].base = 0xffff0000;
+    c->seg[X86_CS].attr = 0x9b;
+    x86_segment_settle(&c->seg[X86_CS]);
     c->ldt = (struct x86_segment){.limit = 0xffff, .attr = 0x82};
     c->tr = (struct x86_segment){.limit = 0xffff, .attr = 0x8b};
-    c->gdt.limit = c->idt.limit = 0xffff;
+    c->gdt = c->idt = (struct x86_table){.limit = 0xffff};
+    c->flags = 0;
+    c->rflags = 0;
     c->direction = 1;
+    c->cr2 = c->cr3 = c->cr4 = c->cr8 = c->efer = 0;
+    c->dr[6] = X86_DR6_FIXED;
+    c->dr[7] = X86_DR7_FIXED;
+    c->r[X86_RDX] = x86_signature(c);
+    c->nmi_blocked = c->in_smm = false;
+    c->debug_pending = 0;
+    c->rip = 0xfff0;
+    c->aux = x86_code_aux(c);
+    c->vcpu.hot.excl_addr = UINT64_MAX;
+    tcg_context_changed(&c->vcpu);
+}
+
+void x86_reset(struct vcpu *v)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    const size_t from = offsetof(struct x86_cpu, r), to = offsetof(struct x86_cpu, model);
+    x86_dump_reset(c);
+    memset((char *)c + from, 0, to - from);
+    start_anew(c);
     c->cr0 = 0x60000010;
-    c->dr[6] = 0xffff0ff0;
-    c->dr[7] = 0x400;
+    c->smbase = 0x30000;
     c->pat = UINT64_C(0x0007040600070406);
     c->misc_enable = 1; /* fast strings */
-    c->r[X86_RDX] = x86_signature(c);
     c->xcr0 = 1;
     x86_fpu_init(&c->fpu);
     c->fpu.control = 0x40;
     c->fpu.used = 0xff;
     x86_set_mxcsr(c, X86_MXCSR_INITIAL);
-    c->rip = 0xfff0;
-    c->aux = x86_code_aux(c);
-    v->hot.excl_addr = UINT64_MAX;
-    tcg_context_changed(v);
+}
+
+void x86_reset_by_init(struct x86_cpu *c)
+{
+    x86_dump_reset(c);
+    start_anew(c);
+    c->cr0 = (c->cr0 & 0x60000000) | 0x10; /* CD, NW */
 }
 
 /* 32-bit code without paging, in flat segments whose descriptors are not in memory: the Linux/x86
@@ -367,18 +375,6 @@ void x86_set_boot(struct vcpu *v, enum x86_boot boot)
 
 /* ---- registers */
 
-static void registers(struct vcpu *v, struct strbuf *out)
-{
-    const struct x86_cpu *c = x86_cpu(v);
-    strbuf_printf(out, "CPU#%u\n", v->index);
-    for (unsigned r = 0; r < 16; r++) {
-        strbuf_printf(out, "%s=%016llx%c", rows[r].name, (unsigned long long)c->r[r],
-                      r % 4 == 3 ? '\n' : ' ');
-    }
-    strbuf_printf(out, "rip=%016llx rflags=%08llx cpl=%u\n", (unsigned long long)c->rip,
-                  (unsigned long long)x86_rflags(c), x86_cpl(c));
-}
-
 static uint64_t get_rflags(struct vcpu *v)
 {
     return x86_rflags(x86_cpu(v));
@@ -429,7 +425,7 @@ static const struct cpu_reg regs[] = {
     {.name = NULL},
 };
 
-static const char *const spaces[] = {"ports", NULL};
+static const char *const spaces[] = {"ports", "smm", NULL};
 
 const struct cpu_class x86_cpu_class = {
     .name = "x86",
@@ -439,7 +435,12 @@ const struct cpu_class x86_cpu_class = {
     .destroy = destroy,
     .reset = x86_reset,
     .describe_models = x86_models_describe,
-    .registers = registers,
+    .registers = x86_dump_registers,
+    .state_version = X86_STATE_VERSION,
+    .save = x86_state_save,
+    .load = x86_state_load,
+    .check_state = x86_state_check,
+    .loaded = x86_state_loaded,
     .boot = x86_boot,
     .ir = &ir_guest,
     .pc = get_pc,
@@ -460,8 +461,10 @@ const struct cpu_class x86_cpu_class = {
     .take_exception = x86_take_exception,
     .raise_memory = x86_raise_memory,
     .watch_stops_behind = true,
-    .traces = traces,
-    .followed = followed,
+    .watch = x86_watch,
+    .traces = x86_traces,
+    .marks_accesses = x86_marks_accesses,
+    .followed = x86_followed,
     .spaces = spaces,
     .locks_anywhere = true,
     .coherent_code = true,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Control and debug registers. Intel SDM, volume 2: CLTS, LMSW, MOV (control and debug registers);
- * volume 3, 2.5, 4.10 (PCIDs, invalidation), 17.2.
+ * Control registers. Intel SDM, volume 2: CLTS, LMSW, MOV (control registers); volume 3, 2.5, 4.4.1
+ * (the pointers of PAE), 4.10 (PCIDs, invalidation).
  */
 #include "cpu/x86/translate.h"
 
 #include <stddef.h>
+#include <string.h>
 
 /* ---- control registers */
 
@@ -29,6 +30,37 @@ static uint64_t cr4_bits(const struct x86_cpu *c)
     return all;
 }
 
+bool x86_control_possible(const struct x86_cpu *c)
+{
+    const bool paging = c->cr0 & X86_CR0_PG, in_long = c->efer & X86_EFER_LMA;
+    return !(c->cr0 & ~CR0_ALL & ~UINT64_C(0x10)) && (!paging || (c->cr0 & X86_CR0_PE)) &&
+           !(c->cr4 & ~cr4_bits(c)) && !(c->efer & ~x86_efer_bits(c)) &&
+           in_long == (paging && (c->efer & X86_EFER_LME)) &&
+           (!in_long || (c->cr4 & X86_CR4_PAE)) && (in_long || !(c->cr4 & X86_CR4_PCIDE)) &&
+           !(c->cr3 & ~mask64(x86_address_bits(c)));
+}
+
+/* Volume 3, 4.4.1: in PAE paging the four pointers are read when CR3 is loaded, or what makes it
+ * PAE paging. false: raised, and nothing has changed. */
+static bool load_pointers(struct x86_cpu *c, uint64_t cr0, uint64_t cr4, uint64_t cr3)
+{
+    uint64_t p[4];
+    if (!(cr0 & X86_CR0_PG) || !(cr4 & X86_CR4_PAE) || (c->efer & X86_EFER_LME)) {
+        return true;
+    }
+    for (unsigned k = 0; k < 4; k++) {
+        const paddr at = (cr3 & 0xffffffe0) + 8 * k;
+        if (!space_load(x86_space(c), x86_a20(c, at), 8, &p[k])) {
+            p[k] = 0;
+        }
+        if ((p[k] & 1) && (p[k] & ~(mask64(x86_address_bits(c)) & ~UINT64_C(0x1e6)))) {
+            return x86_raise_gp(c);
+        }
+    }
+    memcpy(c->pdpte, p, sizeof(p));
+    return true;
+}
+
 /* Volume 3, 2.5 and 4.1.2: what goes together. */
 static bool set_cr0(struct x86_cpu *c, uint64_t value)
 {
@@ -40,6 +72,9 @@ static bool set_cr0(struct x86_cpu *c, uint64_t value)
         (paging && (c->efer & X86_EFER_LME) &&
          (!(c->cr4 & X86_CR4_PAE) || (!was_paging && (c->seg[X86_CS].attr & X86_A_LONG))))) {
         return x86_raise_gp(c);
+    }
+    if ((changed & (X86_CR0_PG | 0x60000000)) && !load_pointers(c, value, c->cr4, c->cr3)) {
+        return false;
     }
     c->cr0 = (value & CR0_ALL) | 0x10;
     c->efer = paging && (c->efer & X86_EFER_LME) ? c->efer | X86_EFER_LMA
@@ -61,6 +96,10 @@ static bool set_cr4(struct x86_cpu *c, uint64_t value)
         ((changed & value & X86_CR4_PCIDE) && (!is_long || (c->cr3 & 0xfff)))) {
         return x86_raise_gp(c);
     }
+    if ((changed & (X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PSE | X86_CR4_SMEP)) &&
+        !load_pointers(c, c->cr0, value, c->cr3)) {
+        return false;
+    }
     c->cr4 = value;
     if (changed & (X86_CR4_PAE | X86_CR4_PSE | X86_CR4_PGE | X86_CR4_PCIDE | X86_CR4_SMEP |
                    X86_CR4_SMAP | X86_CR4_PKE | X86_CR4_LA57)) {
@@ -72,12 +111,15 @@ static bool set_cr4(struct x86_cpu *c, uint64_t value)
 
 /* Each load drops what is not global of the address space that it names, unless with PCIDs bit 63
  * says that it may stay. */
-static bool set_cr3(struct x86_cpu *c, uint64_t value)
+bool x86_load_cr3(struct x86_cpu *c, uint64_t value)
 {
     const bool tagged = c->cr4 & X86_CR4_PCIDE, keep = tagged && value >> 63;
     value &= tagged ? UINT64_MAX >> 1 : UINT64_MAX;
-    if ((c->efer & X86_EFER_LMA) && value >> 52) {
+    if ((c->efer & X86_EFER_LMA) && (value & ~mask64(x86_address_bits(c)))) {
         return x86_raise_gp(c);
+    }
+    if (!load_pointers(c, c->cr0, c->cr4, value)) {
+        return false;
     }
     c->cr3 = value;
     if (!keep) {
@@ -100,7 +142,7 @@ static uint64_t do_set_control(struct vcpu *v, uint64_t next, uint64_t value, ui
         c->cr2 = value;
         break;
     case 3:
-        set_cr3(c, value);
+        x86_load_cr3(c, value);
         break;
     case 4:
         set_cr4(c, value);
@@ -172,44 +214,3 @@ static uint64_t do_clts(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, u
 }
 const struct ir_call x86_row_clts = {
     .name = "x86_clts", .fn = (void (*)(void))do_clts, .class = IR_CALL_FULL};
-
-/* ---- debug registers: DR4 and DR5 are names of DR6 and DR7 */
-
-static unsigned debug_register(unsigned reg)
-{
-    return reg == 4 || reg == 5 ? reg + 2 : reg;
-}
-
-void x86_mov_from_dr(struct x86_block *c, const struct x86_instr *i,
-                     const struct x86_mov_from_dr *a)
-{
-    const uint32_t at = (uint32_t)(offsetof(struct x86_cpu, dr) + 8 * debug_register(a->src.reg));
-    if (!x86_privileged(c)) {
-        x86_write(c, i, &a->dst,
-                  ir_trunc(c->b, x86_type_of(a->dst.bytes), ir_env_load(c->b, T_I64, at)));
-    }
-}
-
-static uint64_t do_set_debug(struct vcpu *v, uint64_t next, uint64_t value, uint64_t z,
-                             uint32_t reg)
-{
-    struct x86_cpu *c = x86_cpu(v);
-    (void)z;
-    if (reg >= 6 && value >> 32) {
-        x86_raise_gp(c);
-        return next;
-    }
-    c->dr[reg] = reg == 6   ? (value & 0xe00f) | 0xffff0ff0
-                 : reg == 7 ? (value & 0xffff2fff) | 0x400
-                            : value;
-    return x86_go(c, next);
-}
-X86_CALL(set_debug, IR_CALL_FULL);
-
-void x86_mov_to_dr(struct x86_block *c, const struct x86_instr *i, const struct x86_mov_to_dr *a)
-{
-    if (!x86_privileged(c)) {
-        x86_tail(c, &row_set_debug, ir_zext(c->b, T_I64, x86_read(c, i, &a->src)), IR_NONE,
-                 debug_register(a->dst.reg));
-    }
-}

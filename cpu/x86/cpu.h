@@ -70,6 +70,7 @@ enum {
 #define X86_CR4_VME 0x1u
 #define X86_CR4_PVI 0x2u
 #define X86_CR4_TSD 0x4u
+#define X86_CR4_DE 0x8u
 #define X86_CR4_PSE 0x10u
 #define X86_CR4_PAE 0x20u
 #define X86_CR4_PGE 0x80u
@@ -84,7 +85,12 @@ enum {
 #define X86_CR4_SMEP 0x100000u
 #define X86_CR4_SMAP 0x200000u
 #define X86_CR4_PKE 0x400000u
+#define X86_DR6_BD 0x2000u
 #define X86_DR6_BS 0x4000u
+#define X86_DR6_BT 0x8000u
+#define X86_DR6_FIXED 0xffff0ff0u
+#define X86_DR7_GD 0x2000u
+#define X86_DR7_FIXED 0x400u
 #define X86_EFER_SCE 0x1u
 #define X86_EFER_LME 0x100u
 #define X86_EFER_LMA 0x400u
@@ -134,7 +140,7 @@ struct x86_segment {
 
 struct x86_table {
     uint64_t base;
-    uint32_t limit;
+    uint32_t limit, unused;
 };
 
 /* A register of the x87 unit, whose low part is one of MMX. */
@@ -150,6 +156,7 @@ struct x86_fpu {
     uint8_t top, used;           /* a bit for each register: it is not empty */
     uint16_t control, status;    /* without TOP */
     uint16_t opcode, code, data; /* of the last instruction: opcode, CS, DS */
+    uint16_t unused[2];
     uint64_t ip, dp;
 };
 
@@ -161,17 +168,26 @@ union x86_ymm {
 
 struct x86_model;
 
+/* What is delivered: it decides EXT in error codes, and whose rights a gate looks at. */
+enum x86_event {
+    X86_EVENT_NONE,
+    X86_EVENT_SOFTWARE, /* INT n, INT3, INTO */
+    X86_EVENT_EXTERNAL  /* all others */
+};
+
 struct x86_cpu {
     struct vcpu vcpu;
     uint64_t r[16];
-    uint16_t flags;     /* as values of FLAGS have them; the rest of RFLAGS: */
+    uint16_t flags; /* as values of FLAGS have them; the rest of RFLAGS: */
+    uint16_t pad1;
     uint32_t rflags;    /* IF, TF, IOPL, NT, RF, VM, AC, VIF, VIP, ID */
     uint64_t direction; /* of string instructions: 1, or all ones if DF is set */
     uint64_t rip, aux;
     union x86_ymm ymm[16];
-    uint8_t upper_used; /* 0: the upper halves of all YMM registers are 0 */
     struct x86_fpu fpu;
-    uint32_t mxcsr; /* flags do not count: x86_mxcsr() */
+    uint32_t mxcsr;     /* flags do not count: x86_mxcsr() */
+    uint8_t upper_used; /* 0: the upper halves of all YMM registers are 0 */
+    uint8_t pad2[3];
     struct x86_segment seg[X86_SEGMENTS], ldt, tr;
     struct x86_table gdt, idt;
     uint64_t cr0, cr2, cr3, cr4, cr8, efer;
@@ -183,7 +199,15 @@ struct x86_cpu {
     uint64_t mtrr_range[16], mtrr_fixed[11]; /* base and mask of each; 64K, 16K, 4K */
     uint64_t xcr0, xss;
     uint32_t pkru;
-    bool nmi_blocked; /* until IRET */
+    uint32_t smbase;
+    uint64_t pdpte[4]; /* of PAE: read when CR3 is loaded */
+    bool nmi_blocked;  /* until IRET */
+    bool in_smm;
+    bool nmi_was_blocked;  /* before the SMI */
+    uint8_t debug_pending; /* bits of DR6 for behind the next instruction */
+    bool keeps_rf;         /* the instruction that runs began with RF, and has set it again */
+    bool steps_by_new;     /* it began with TF, and is followed by a step if TF still is set */
+    uint8_t event;         /* enum x86_event: while it is delivered */
     /* Raised, and not taken yet. */
     uint8_t vector;
     uint8_t skip;  /* bytes of the instruction that it goes on behind: a trap */
@@ -191,15 +215,20 @@ struct x86_cpu {
     bool has_error;
     bool trap;       /* it goes on there even so (skip is 0) */
     bool look_again; /* the instruction says which exception it is */
-    uint32_t error;
+    uint8_t pad3[3];
+    uint32_t error, pad5;
     /* A reset keeps the rest. */
     const struct x86_model *model;
     uint32_t cpuid[X86_CPUID_WORD_COUNT]; /* of the model, with what was chosen */
     uint64_t features;                    /* enum x86_feat as bits; from these */
     struct rng rng;                       /* of RDRAND */
     const struct x86_apic *apic;
-    unsigned cpu_count; /* of the machine */
-    uint8_t boot;       /* enum x86_boot */
+    unsigned cpu_count;      /* of the machine */
+    uint32_t logged;         /* deliveries */
+    uint8_t boot;            /* enum x86_boot */
+    bool a20_masked;         /* bit 20 of physical addresses is 0, */
+    _Atomic bool a20_wanted; /* and what it is to be */
+    uint8_t pad4[5];
     _Atomic uint32_t
         startup; /* a start-up message that came before the INIT was done: 256 | vector */
 };
@@ -236,10 +265,15 @@ static inline struct x86_cpu *x86_cpu(struct vcpu *v)
 #define X86_KEY_XSAVE (UINT64_C(1) << 31) /* CR4.OSXSAVE */
 #define X86_KEY_FSGSBASE (UINT64_C(1) << 32)
 #define X86_KEY_UMIP (UINT64_C(1) << 33)
-#define X86_KEY_AVX (UINT64_C(1) << 34) /* of CR4 and XCR0 */
+#define X86_KEY_AVX (UINT64_C(1) << 34)     /* of CR4 and XCR0 */
+#define X86_KEY_BREAK_SHIFT 35              /* a bit for each of DR0 to DR3: a breakpoint of code */
+#define X86_KEY_RF (UINT64_C(1) << 39)      /* it lets one instruction go by */
+#define X86_KEY_PENDING (UINT64_C(1) << 40) /* a debug exception waits for its end */
 
 /* Bits of an instruction's `local` (struct ir_builder). */
 #define X86_LOCAL_SHADOW 1u /* behind STI or a load of SS: no interrupt comes before it is done */
+#define X86_LOCAL_SS 4u     /* behind a load of SS: nor a debug exception */
+#define X86_LOCAL_ALL (X86_LOCAL_SHADOW | X86_LOCAL_SS)
 /* In code of level 3: upper halves of YMM registers may be used, which legacy SSE code must keep.
  * Other code never knows. */
 #define X86_LOCAL_UPPER 2u
@@ -265,15 +299,21 @@ static inline bool x86_is_long(const struct x86_cpu *c)
 /* models.c: X86_HAS_ bits */
 bool x86_has(const struct x86_cpu *c, unsigned bit);
 bool x86_is_intel(const struct x86_cpu *c); /* what the maker decides */
+const char *x86_model_name(const struct x86_cpu *c);
 
 /* xsave.c: CPUID's leaf of it. */
 void x86_cpuid_xsave(const struct x86_cpu *c, uint32_t subleaf, uint32_t r[4]);
 
 /* msr.c */
 uint64_t x86_tsc(struct x86_cpu *c);
+/* What a program can have written, for saved states; those of control.c: control registers. */
+bool x86_msrs_possible(const struct x86_cpu *c);
+uint64_t x86_efer_bits(const struct x86_cpu *c); /* that it has */
+bool x86_control_possible(const struct x86_cpu *c);
 
 /* class.c */
 void x86_reset(struct vcpu *v);
+void x86_reset_by_init(struct x86_cpu *c);
 void x86_boot(struct vcpu *v, uint64_t entry, uint64_t arg);
 uint64_t x86_rflags(const struct x86_cpu *c);
 void x86_set_rflags(struct x86_cpu *c, uint64_t value, uint64_t mask);
@@ -286,6 +326,26 @@ uint64_t x86_code_aux(const struct x86_cpu *c);
 /* From a run-time function of op tail: goes on at pc, with the state as it is. */
 uint64_t x86_go(struct x86_cpu *c, uint64_t pc);
 
+static inline unsigned x86_address_bits(const struct x86_cpu *c)
+{
+    return x86_has(c, X86_HAS_lm) ? 40 : 36; /* MAXPHYADDR, as CPUID says */
+}
+
+/* The number of the space of memory that the CPU sees, and the space. */
+static inline unsigned x86_space_number(const struct x86_cpu *c)
+{
+    return c->in_smm && c->vcpu.spaces[X86_SPACE_SMM] ? X86_SPACE_SMM : 0;
+}
+/* With the A20 gate closed bit 20 is 0. */
+static inline paddr x86_a20(const struct x86_cpu *c, paddr pa)
+{
+    return c->a20_masked ? pa & ~(UINT64_C(1) << 20) : pa;
+}
+static inline struct space *x86_space(const struct x86_cpu *c)
+{
+    return c->vcpu.spaces[x86_space_number(c)];
+}
+
 /* exception.c: of the instruction that runs. A fault without error code; one with; a trap behind
  * the instruction, which has so many bytes. */
 void x86_raise(struct x86_cpu *c, enum x86_vector vector);
@@ -293,10 +353,21 @@ void x86_raise_error(struct x86_cpu *c, enum x86_vector vector, uint32_t error);
 /* #GP(0); false, for checks to return. */
 bool x86_raise_gp(struct x86_cpu *c);
 void x86_raise_trap(struct x86_cpu *c, unsigned vector, unsigned bytes, bool software);
-void x86_take_exception(struct vcpu *v);
 void x86_raise_memory(struct vcpu *v, vaddr va, enum access a, uint64_t fault);
+
+/* deliver.c */
+void x86_take_exception(struct vcpu *v);
 /* An external interrupt, or NMI. */
 void x86_deliver_interrupt(struct x86_cpu *c, unsigned vector);
+/* The CPU can do nothing more: the machine is told. */
+void x86_shut_down(struct x86_cpu *c, const char *why);
+
+/* debug.c: DR7 or DR0 to DR3 have changed. RFLAGS were loaded by an instruction that may set RF. */
+void x86_debug_changed(struct x86_cpu *c);
+void x86_flags_returned(struct x86_cpu *c, bool had_rf);
+
+/* control.c: by a switch of tasks, which has no other checks. */
+bool x86_load_cr3(struct x86_cpu *c, uint64_t value);
 
 /* interrupt.c */
 bool x86_interrupt_ready(struct vcpu *v);
@@ -304,8 +375,11 @@ void x86_take_interrupt(struct vcpu *v);
 bool x86_has_work(struct vcpu *v);
 /* Interrupts may have been unmasked: leaves generated code soon if one waits. */
 void x86_look_for_interrupts(struct x86_cpu *c);
-/* As x86_go, and no interrupt comes before the instruction at pc is done. */
-uint64_t x86_go_shadowed(struct x86_cpu *c, uint64_t pc);
+/* As x86_go, and no interrupt comes before the instruction at pc is done; with X86_LOCAL_SS no
+ * debug exception does either. */
+uint64_t x86_go_shadowed(struct x86_cpu *c, uint64_t pc, unsigned local);
+/* On v's thread, outside guest code: the A20 gate is as the board wants it. */
+void x86_settle_a20(struct x86_cpu *c);
 
 /* fault.c: the exception of an address that is not canonical or goes beyond 4 GiB. */
 void x86_refine_fault(struct x86_cpu *c);
@@ -328,7 +402,9 @@ bool x86_load_segment(struct x86_cpu *c, unsigned reg, uint16_t selector);
 /* Loads CS or SS with a descriptor that has been checked; sets its accessed bit. */
 bool x86_load_checked(struct x86_cpu *c, unsigned reg, uint16_t selector, uint64_t descriptor);
 
-/* access.c: an access of so many bytes at an offset, in code that is not 64-bit; false: raised. */
+/* access.c: whether a segment allows it; an access of so many bytes at an offset, in code that is
+ * not 64-bit: false: raised. */
+bool x86_segment_allows(const struct x86_segment *s, uint64_t offset, unsigned bytes, bool write);
 bool x86_segment_check(struct x86_cpu *c, unsigned seg, uint64_t offset, unsigned bytes,
                        bool write);
 

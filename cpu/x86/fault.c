@@ -20,7 +20,7 @@ static bool decode_again(struct x86_cpu *c, struct x86_instr *i)
         uint64_t byte;
         paddr pa;
         if (!x86_debug_translate(&c->vcpu, x86_is_long(c) ? at : at & 0xffffffff, &pa) ||
-            !space_load(c->vcpu.memory, pa, 1, &byte)) {
+            !space_load(x86_space(c), vcpu_plain_address(pa), 1, &byte)) {
             break;
         }
         bytes[n] = (uint8_t)byte;

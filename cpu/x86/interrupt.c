@@ -2,30 +2,39 @@
 /*
  * Interrupts and messages that come from outside: which are taken when, and CLI, HLT, STI. Intel
  * SDM, volume 3, 6.7 (NMI), 6.8.1 (IF), 6.8.3 (after STI and loads of SS), 8.4 and 9.1.2 (INIT and
- * start-up messages). Not here yet: SMI.
+ * start-up messages), 31.3 (SMI); the A20 gate, since it is a line of the CPU, too.
  *
  * No interrupt comes between STI, where it sets IF, or a load of SS, and the end of the instruction
  * behind it. That one is a block of its own, since its `local` says so; it looks for interrupts
  * that wait once it is entered, so that it is left when it is done.
  */
+#include "cpu/x86/smm.h"
 #include "cpu/x86/translate.h"
+#include "cpu/x86/vm86.h"
 
 #include <string.h>
 
 #define INTR (1u << X86_LINE_INTR)
 #define NMI (1u << X86_LINE_NMI)
 #define INIT (1u << X86_LINE_INIT)
+#define SMI (1u << X86_LINE_SMI)
+#define WAKE (1u << X86_LINE_WAKE)
 
-static bool lines_ready(struct x86_cpu *c)
+/* Of the lines that are up those that are not masked: in SMM no SMI, and INIT waits. */
+static uint32_t lines_ready(const struct x86_cpu *c)
 {
-    const uint32_t lines = atomic_load(&c->vcpu.interrupt_lines);
-    return (lines & INIT) || ((lines & NMI) && !c->nmi_blocked) ||
-           ((lines & ~(NMI | INIT)) && (c->rflags & X86_IF));
+    const uint32_t masked = (c->in_smm ? SMI | INIT : 0) | (c->nmi_blocked ? NMI : 0) |
+                            (c->rflags & X86_IF ? 0 : INTR);
+    return atomic_load(&c->vcpu.interrupt_lines) & ~masked;
 }
 
 bool x86_interrupt_ready(struct vcpu *v)
 {
-    return !(x86_cpu(v)->aux & X86_LOCAL_SHADOW) && lines_ready(x86_cpu(v));
+    struct x86_cpu *c = x86_cpu(v);
+    if (atomic_load(&c->a20_wanted) != c->a20_masked) {
+        x86_settle_a20(c);
+    }
+    return !(c->aux & X86_LOCAL_SHADOW) && lines_ready(c);
 }
 
 bool x86_has_work(struct vcpu *v)
@@ -40,10 +49,10 @@ void x86_look_for_interrupts(struct x86_cpu *c)
     }
 }
 
-uint64_t x86_go_shadowed(struct x86_cpu *c, uint64_t pc)
+uint64_t x86_go_shadowed(struct x86_cpu *c, uint64_t pc, unsigned local)
 {
     x86_go(c, pc);
-    vcpu_env(&c->vcpu)->aux |= X86_LOCAL_SHADOW;
+    vcpu_env(&c->vcpu)->aux |= X86_LOCAL_SHADOW | local;
     return pc;
 }
 
@@ -58,20 +67,31 @@ static void start_kept(struct x86_cpu *c)
     }
 }
 
-/* A reset but for the caches, and for what holds numbers that programs compute with. */
 static void init(struct x86_cpu *c)
 {
     struct vcpu *v = &c->vcpu;
-    const uint64_t keep = UINT64_C(0x60000000), cr0 = c->cr0, tsc = c->tsc_offset;
-    x86_reset(v);
-    c->cr0 = (c->cr0 & ~keep) | (cr0 & keep);
-    c->tsc_offset = tsc;
+    x86_reset_by_init(c);
     tlb_flush_all(v, false);
     atomic_store(&v->halted, false);
     atomic_store(&v->powered_off, v->index != 0);
     /* Until here a start-up message is kept; from here on it starts the CPU by itself. */
     atomic_fetch_and(&v->interrupt_lines, ~INIT);
     start_kept(c);
+}
+
+/* ---- the A20 gate */
+
+void x86_settle_a20(struct x86_cpu *c)
+{
+    c->a20_masked = atomic_load(&c->a20_wanted);
+    tlb_flush_all(&c->vcpu, false);
+    tcg_context_changed(&c->vcpu);
+}
+
+void x86_set_a20(struct vcpu *v, bool open)
+{
+    atomic_store(&x86_cpu(v)->a20_wanted, !open);
+    vcpu_kick(v);
 }
 
 /* A line that latches: lowered when it is taken. */
@@ -84,6 +104,11 @@ static void latch(struct vcpu *v, enum x86_line line)
 void x86_send_nmi(struct vcpu *v)
 {
     latch(v, X86_LINE_NMI);
+}
+
+void x86_send_smi(struct vcpu *v)
+{
+    latch(v, X86_LINE_SMI);
 }
 
 void x86_send_init(struct vcpu *v)
@@ -112,19 +137,26 @@ static void take_external(struct x86_cpu *c)
     }
 }
 
+/* By priority: volume 3, table 6-2. */
 void x86_take_interrupt(struct vcpu *v)
 {
     struct x86_cpu *c = x86_cpu(v);
-    const uint32_t lines = atomic_load(&v->interrupt_lines);
-    if (lines & INIT) {
-        atomic_fetch_and(&v->interrupt_lines, ~NMI);
+    const uint32_t lines = lines_ready(c);
+    if (lines & SMI) {
+        atomic_fetch_and(&v->interrupt_lines, ~(SMI | WAKE));
+        x86_enter_smm(c, atomic_load(&v->halted));
+    } else if (lines & INIT) {
+        atomic_fetch_and(&v->interrupt_lines, ~(NMI | WAKE));
         init(c);
-    } else if ((lines & NMI) && !c->nmi_blocked) {
-        atomic_fetch_and(&v->interrupt_lines, ~NMI);
+    } else if (lines & NMI) {
+        atomic_fetch_and(&v->interrupt_lines, ~(NMI | WAKE));
         c->nmi_blocked = true;
         x86_deliver_interrupt(c, X86_NMI);
-    } else {
+    } else if (lines & INTR) {
+        atomic_fetch_and(&v->interrupt_lines, ~WAKE);
         take_external(c);
+    } else {
+        atomic_fetch_and(&v->interrupt_lines, ~WAKE);
     }
 }
 
@@ -134,13 +166,13 @@ static uint64_t do_interrupts(struct vcpu *v, uint64_t next, uint64_t y, uint64_
 {
     struct x86_cpu *c = x86_cpu(v);
     const bool was_on = c->rflags & X86_IF;
+    bool done;
     (void)y, (void)z;
-    if ((c->cr0 & X86_CR0_PE) && x86_cpl(c) > (c->rflags >> 12 & 3)) {
-        x86_raise_gp(c);
-        return next;
+    if (!x86_virtual_interrupts(c, on, &done) || done) {
+        return x86_go(c, next);
     }
     c->rflags = on ? c->rflags | X86_IF : c->rflags & ~X86_IF;
-    return on && !was_on ? x86_go_shadowed(c, next) : x86_go(c, next);
+    return on && !was_on ? x86_go_shadowed(c, next, 0) : x86_go(c, next);
 }
 X86_CALL(interrupts, IR_CALL_FULL);
 

@@ -7,7 +7,7 @@
 
 #include "base/atomic.h"
 #include "base/bits.h"
-#include "cpu/x86/cpu.h"
+#include "cpu/x86/debug.h"
 #include "memory/dirty.h"
 
 #define P_PRESENT 1u
@@ -20,7 +20,6 @@
 #define P_NX (UINT64_C(1) << 63)
 #define P_ADDRESS UINT64_C(0x000ffffffffff000)
 #define P_KEY_SHIFT 59
-#define ADDRESS_BITS 40 /* MAXPHYADDR, as CPUID says */
 
 #define E_PRESENT 1u
 #define E_WRITE 2u
@@ -46,14 +45,14 @@ struct walk {
 
 static bool read_entry(struct walk *w, uint64_t at)
 {
-    w->at = at;
-    return space_load(w->c->vcpu.memory, at, w->bytes, &w->entry);
+    w->at = x86_a20(w->c, at);
+    return space_load(x86_space(w->c), w->at, w->bytes, &w->entry);
 }
 
 /* Sets bits in the entry that was read; false: it is another one now. */
 static bool set_bits(struct walk *w, uint64_t bits)
 {
-    struct space *s = w->c->vcpu.memory;
+    struct space *s = x86_space(w->c);
     uint8_t *host = space_host(s, w->at, w->bytes, true);
     bool done;
     if ((w->entry & bits) == bits) {
@@ -115,7 +114,7 @@ static bool is_reserved(const struct walk *w, unsigned shift, bool leaf)
 {
     uint64_t bad = 0;
     if (w->bytes == 8) {
-        bad = P_ADDRESS & ~mask64(ADDRESS_BITS);
+        bad = P_ADDRESS & ~mask64(x86_address_bits(w->c));
         bad |= w->c->efer & X86_EFER_NXE ? 0 : P_NX;
         bad |= leaf && shift > 12 ? mask64(shift) & ~mask64(13) : 0;
         bad |= !leaf && shift > 21 ? P_LARGE : 0;
@@ -207,11 +206,13 @@ static enum step walk_once(struct walk *w, vaddr va, struct translation *t, uint
     w->bytes = l.legacy ? 4 : 8;
     w->all = P_WRITE | P_USER;
     for (unsigned shift = l.top;; shift -= l.bits) {
-        const bool pointer = shift == 30 && !in_long; /* of PAE: no rights, no A */
+        const bool pointer = shift == 30 && !in_long; /* of PAE: no rights, no A, kept */
         const bool leaf = shift == 21 ||
                           (shift == 30 && in_long && x86_has(w->c, X86_HAS_pdpe1gb)) ||
                           (shift == 22 && (w->c->cr4 & X86_CR4_PSE));
-        if (!read_entry(w, table + (va >> shift & mask64(pointer ? 2 : l.bits)) * w->bytes)) {
+        if (pointer) {
+            w->entry = w->c->pdpte[va >> 30 & 3];
+        } else if (!read_entry(w, table + (va >> shift & mask64(l.bits)) * w->bytes)) {
             *fault = FAULT_BUS;
             return STEP_FAULT;
         }
@@ -241,17 +242,10 @@ static bool identity(vaddr va, struct translation *t)
     return true;
 }
 
-bool x86_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
-              uint64_t *fault)
+static bool walk_memory(struct x86_cpu *c, vaddr va, enum access a, unsigned idx,
+                        struct translation *t, uint64_t *fault)
 {
-    struct x86_cpu *c = x86_cpu(v);
     struct walk w = {.c = c, .access = a, .user = idx == X86_MMU_USER, .open = idx == X86_MMU_OPEN};
-    if (idx == X86_MMU_PORTS) {
-        identity(vcpu_address_in(1, va & 0xffff), t);
-        t->exec = false;
-        t->device = true;
-        return true;
-    }
     if ((c->efer & X86_EFER_LMA) && !x86_is_canonical(c, va)) {
         *fault = X86_FAULT_CANONICAL;
         return false;
@@ -266,6 +260,38 @@ bool x86_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct tran
     return s == STEP_LEAF;
 }
 
+/* With the A20 gate closed what is linear ends at each MiB; where the debug registers watch a page,
+ * at the page. */
+static void settle(const struct x86_cpu *c, vaddr va, unsigned idx, struct translation *t)
+{
+    if (c->a20_masked && t->page_bits > 20) {
+        t->page_bits = 20;
+    }
+    t->pa = vcpu_address_in(x86_space_number(c), x86_a20(c, t->pa));
+    if (x86_watches_page(c, va, idx)) {
+        t->slow = true;
+        t->page_bits = GUEST_PAGE_BITS;
+    }
+}
+
+bool x86_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
+              uint64_t *fault)
+{
+    struct x86_cpu *c = x86_cpu(v);
+    if (idx == X86_MMU_PORTS) {
+        identity(vcpu_address_in(X86_SPACE_PORTS, va & 0xffff), t);
+        t->exec = false;
+        t->device = true;
+        t->slow = x86_watches_page(c, va, idx);
+        return true;
+    }
+    if (!walk_memory(c, va, a, idx, t, fault)) {
+        return false;
+    }
+    settle(c, va, idx, t);
+    return true;
+}
+
 /* As a read by the system, that sets no bits. */
 bool x86_debug_translate(struct vcpu *v, vaddr va, paddr *pa)
 {
@@ -273,7 +299,7 @@ bool x86_debug_translate(struct vcpu *v, vaddr va, paddr *pa)
     struct walk w = {.c = c};
     const struct levels l = levels_of(c);
     if (!(c->cr0 & X86_CR0_PG)) {
-        *pa = va;
+        *pa = vcpu_address_in(x86_space_number(c), x86_a20(c, va));
         return true;
     }
     uint64_t table = c->cr3 & (l.legacy ? 0xfffff000 : l.top == 30 ? 0xffffffe0 : P_ADDRESS);
@@ -285,6 +311,7 @@ bool x86_debug_translate(struct vcpu *v, vaddr va, paddr *pa)
         }
         if (shift == 12 || (shift <= 30 && !(shift == 30 && l.top == 30) && (w.entry & P_LARGE))) {
             *pa = (w.entry & P_ADDRESS & ~mask64(shift)) | (va & mask64(shift));
+            *pa = vcpu_address_in(x86_space_number(c), x86_a20(c, *pa));
             return true;
         }
         table = w.entry & P_ADDRESS;

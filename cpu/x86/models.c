@@ -94,6 +94,11 @@ bool x86_is_intel(const struct x86_cpu *c)
     return c->model->vendor[0] == 'G';
 }
 
+const char *x86_model_name(const struct x86_cpu *c)
+{
+    return c->model->name;
+}
+
 static void set_bit(struct x86_cpu *c, unsigned n, bool on)
 {
     const uint32_t mask = UINT32_C(1) << bits[n].bit;

@@ -164,13 +164,17 @@ static uint64_t do_rdmsr(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, 
 }
 X86_CALL(rdmsr, IR_CALL_FULL);
 
+uint64_t x86_efer_bits(const struct x86_cpu *c)
+{
+    return (x86_has(c, X86_HAS_syscall) ? X86_EFER_SCE : 0) |
+           (x86_has(c, X86_HAS_lm) ? X86_EFER_LME | X86_EFER_LMA : 0) |
+           (x86_has(c, X86_HAS_nx) ? X86_EFER_NXE : 0);
+}
+
 static void set_efer(struct x86_cpu *c, uint64_t value)
 {
-    uint64_t known = X86_EFER_LMA;
-    known |= x86_has(c, X86_HAS_syscall) ? X86_EFER_SCE : 0;
-    known |= x86_has(c, X86_HAS_lm) ? X86_EFER_LME : 0;
-    known |= x86_has(c, X86_HAS_nx) ? X86_EFER_NXE : 0;
-    if ((value & ~known) || ((c->cr0 & X86_CR0_PG) && ((c->efer ^ value) & X86_EFER_LME))) {
+    if ((value & ~x86_efer_bits(c)) ||
+        ((c->cr0 & X86_CR0_PG) && ((c->efer ^ value) & X86_EFER_LME))) {
         x86_raise_gp(c);
         return;
     }
@@ -181,10 +185,28 @@ static void set_efer(struct x86_cpu *c, uint64_t value)
     tcg_context_changed(&c->vcpu);
 }
 
+static bool is_possible(const struct x86_cpu *c, const struct msr *m, uint64_t value)
+{
+    return !(value & ~m->valid) && (m->check != ADDRESS || x86_is_canonical(c, value)) &&
+           (m->check != TYPES || are_types(value, m->number == 0x277));
+}
+
+bool x86_msrs_possible(const struct x86_cpu *c)
+{
+    for (size_t k = 0; k < array_len(msrs); k++) {
+        const uint64_t *place = (const uint64_t *)(const void *)((const char *)c + msrs[k].field);
+        for (uint32_t n = 0; n < msrs[k].count; n++) {
+            if (!is_possible(c, &msrs[k], place[n])) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 static void store_msr(struct x86_cpu *c, const struct msr *m, uint64_t *place, uint64_t value)
 {
-    if ((value & ~m->valid) || (m->check == ADDRESS && !x86_is_canonical(c, value)) ||
-        (m->check == TYPES && !are_types(value, m->number == 0x277))) {
+    if (!is_possible(c, m, value)) {
         x86_raise_gp(c);
         return;
     }

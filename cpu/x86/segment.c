@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Segments: descriptors, and loading them. Intel SDM, volume 3, 3.4, 5.5 to 5.8, and volume 2, MOV,
- * LAR, LSL, VERR. Not here yet: task gates.
+ * LAR, LSL, VERR.
  */
+#include "cpu/x86/frame.h"
 #include "cpu/x86/translate.h"
 
 #include <stddef.h>
@@ -50,33 +51,9 @@ enum x86_look x86_descriptor(struct x86_cpu *c, uint16_t selector, uint64_t *d)
                                                                              : X86_FAULTED;
 }
 
-static bool fault(struct x86_cpu *c, enum x86_vector vector, uint16_t selector)
-{
-    x86_raise_error(c, vector, selector & 0xfffc);
-    return false;
-}
-
-static unsigned attr_of(uint64_t d)
-{
-    return d >> 40 & 0xf0ff;
-}
-
-/* Sets the accessed bit, if it is clear. */
-static bool mark(struct x86_cpu *c, uint16_t selector, uint64_t *d)
-{
-    const uint64_t base = selector & 4 ? c->ldt.base : c->gdt.base;
-    uint64_t old;
-    if (attr_of(*d) & X86_A_ACCESSED) {
-        return true;
-    }
-    *d |= UINT64_C(1) << 40;
-    return vcpu_atomic(&c->vcpu, base + (selector & 0xfff8) + 5, MO_8 | MO_IDX(X86_MMU_SYSTEM),
-                       IR_ATOMIC_SET, 1, &old);
-}
-
 bool x86_load_checked(struct x86_cpu *c, unsigned reg, uint16_t selector, uint64_t d)
 {
-    if (!mark(c, selector, &d)) {
+    if (!x86_mark_accessed(c, selector, &d)) {
         return false;
     }
     x86_segment_fill(&c->seg[reg], selector, d);
@@ -88,7 +65,7 @@ static bool load_null(struct x86_cpu *c, unsigned reg, uint16_t selector)
 {
     const unsigned cpl = x86_cpl(c);
     if (reg == X86_SS && !(x86_is_long(c) && cpl < 3 && (selector & 3u) == cpl)) {
-        return fault(c, X86_GP, 0);
+        return x86_fault(c, X86_GP, 0);
     }
     c->seg[reg] = (struct x86_segment){
         .selector = selector, .attr = (uint16_t)(reg == X86_SS ? cpl << X86_A_DPL_SHIFT : 0)};
@@ -126,18 +103,18 @@ bool x86_load_segment(struct x86_cpu *c, unsigned reg, uint16_t selector)
     }
     switch (x86_descriptor(c, selector, &d)) {
     case X86_BEYOND:
-        return fault(c, X86_GP, selector);
+        return x86_fault(c, X86_GP, selector);
     case X86_FAULTED:
         return false;
     default:
         break;
     }
-    const unsigned attr = attr_of(d);
+    const unsigned attr = x86_attr_of(d);
     if (!(reg == X86_SS ? may_load_stack(c, selector, attr) : may_load_data(c, selector, attr))) {
-        return fault(c, X86_GP, selector);
+        return x86_fault(c, X86_GP, selector);
     }
     if (!(attr & X86_A_PRESENT)) {
-        return fault(c, reg == X86_SS ? X86_STACK : X86_NP, selector);
+        return x86_fault(c, reg == X86_SS ? X86_STACK : X86_NP, selector);
     }
     return x86_load_checked(c, reg, selector, d);
 }
@@ -149,7 +126,7 @@ static uint64_t do_load_segment(struct vcpu *v, uint64_t next, uint64_t selector
 {
     (void)z;
     if (x86_load_segment(x86_cpu(v), reg, (uint16_t)selector) && reg == X86_SS) {
-        return x86_go_shadowed(x86_cpu(v), next);
+        return x86_go_shadowed(x86_cpu(v), next, X86_LOCAL_SS);
     }
     return x86_go(x86_cpu(v), next);
 }
@@ -264,7 +241,7 @@ static uint64_t do_look(struct vcpu *v, uint64_t next, uint64_t word, uint64_t z
         return next;
     }
     c->flags &= (uint16_t)~X86_PACK_ZF;
-    if (found == X86_FOUND && visible(c, look, selector, attr_of(d))) {
+    if (found == X86_FOUND && visible(c, look, selector, x86_attr_of(d))) {
         struct x86_segment s;
         x86_segment_fill(&s, selector, d);
         const uint64_t r = look == LOOK_LAR ? d >> 32 & 0xffff00 : s.limit;
@@ -359,7 +336,7 @@ static uint64_t do_load_system(struct vcpu *v, uint64_t next, uint64_t word, uin
         return x86_go(c, next);
     }
     if (!(selector & 0xfffc) || (selector & 4)) {
-        fault(c, X86_GP, selector);
+        x86_fault(c, X86_GP, selector);
         return next;
     }
     const enum x86_look found = x86_descriptor(c, selector, &d);
@@ -367,14 +344,14 @@ static uint64_t do_load_system(struct vcpu *v, uint64_t next, uint64_t word, uin
     if (found == X86_FAULTED || (found == X86_FOUND && wide && !vcpu_load(v, at + 8, m, &high))) {
         return next;
     }
-    const unsigned type = found == X86_FOUND ? attr_of(d) & 0x1f : 0x1f;
+    const unsigned type = found == X86_FOUND ? x86_attr_of(d) & 0x1f : 0x1f;
     const bool right = task ? type == 9 || (type == 1 && !wide) : type == 2;
     if (!right || (wide && (selector & 0xfff8) + 15u > c->gdt.limit)) {
-        fault(c, X86_GP, selector);
+        x86_fault(c, X86_GP, selector);
         return next;
     }
-    if (!(attr_of(d) & X86_A_PRESENT)) {
-        fault(c, X86_NP, selector);
+    if (!(x86_attr_of(d) & X86_A_PRESENT)) {
+        x86_fault(c, X86_NP, selector);
         return next;
     }
     if (task && !vcpu_atomic(v, at + 5, MO_8 | MO_IDX(X86_MMU_SYSTEM), IR_ATOMIC_SET, 2, &old)) {

@@ -4,6 +4,7 @@
  * pointer changes behind the last access that may fault.
  */
 #include "cpu/x86/translate.h"
+#include "cpu/x86/vm86.h"
 
 #include <stddef.h>
 
@@ -34,7 +35,7 @@ static uint64_t do_pop_segment(struct vcpu *v, uint64_t next, uint64_t value, ui
         const uint64_t keep = bytes == 2 ? ~UINT64_C(0xffff) : 0;
         c->r[X86_RSP] = (c->r[X86_RSP] & keep) | sp;
         if ((aux & 7) == X86_SS) {
-            return x86_go_shadowed(c, next);
+            return x86_go_shadowed(c, next, X86_LOCAL_SS);
         }
     }
     return x86_go(c, next);
@@ -145,12 +146,11 @@ void x86_pushf(struct x86_block *c, const struct x86_instr *i, const struct x86_
     ir_val v = ir_or(b, ir_ubfx(b, f, 8, 8),
                      ir_shl(b, ir_and(b, f, ir_konst(b, T_I64, 1)), ir_konst(b, T_I64, 11)));
     (void)a;
-    v = ir_or(b, ir_or(b, v, df), ir_konst(b, T_I64, 2));
-    v = ir_or(b, v, ir_and(b, rest, ir_konst(b, T_I64, ~(uint64_t)(X86_RF | X86_VM))));
-    if ((c->key & X86_KEY_VM86) && (c->key >> X86_KEY_IOPL_SHIFT & 3) < 3) {
-        x86_raise_error_now(c, X86_GP, 0);
+    if (x86_virtual_flags(c, false, i->os)) {
         return;
     }
+    v = ir_or(b, ir_or(b, v, df), ir_konst(b, T_I64, 2));
+    v = ir_or(b, v, ir_and(b, rest, ir_konst(b, T_I64, ~(uint64_t)(X86_RF | X86_VM))));
     x86_push_value(c, i->os, ir_trunc(b, x86_type_of(i->os), v));
 }
 
@@ -174,8 +174,7 @@ void x86_popf(struct x86_block *c, const struct x86_instr *i, const struct x86_p
 {
     struct ir_builder *b = c->b;
     (void)a;
-    if ((c->key & X86_KEY_VM86) && (c->key >> X86_KEY_IOPL_SHIFT & 3) < 3) {
-        x86_raise_error_now(c, X86_GP, 0);
+    if (x86_virtual_flags(c, true, i->os)) {
         return;
     }
     const ir_val v = ir_zext(b, T_I64, x86_peek(c, i->os, 0));

@@ -29,6 +29,7 @@ static uint64_t do_syscall(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z
         return next;
     }
     c->r[X86_RCX] = next;
+    c->steps_by_new = c->rflags & X86_TF;
     if (is_long) {
         c->r[11] = x86_rflags(c) & ~(uint64_t)X86_RF;
         x86_set_rflags(c, x86_rflags(c) & ~((c->fmask | X86_RF) & UINT32_MAX), UINT32_MAX);

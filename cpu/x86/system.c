@@ -89,11 +89,7 @@ void x86_in(struct x86_block *c, const struct x86_instr *i, const struct x86_in 
 
 void x86_out_port(struct x86_block *c, const struct x86_instr *i, const struct x86_out_port *a)
 {
-    if (ports_are_open(c)) {
-        ir_store(c->b, port_memop(a->src.bytes), port_of(c, i, &a->dst), 0,
-                 x86_read(c, i, &a->src));
-        return;
-    }
+    /* The block ends: what a port has caused (SMI, the A20 gate) comes before what follows. */
     x86_tail(c, &row_out, port_of(c, i, &a->dst), ir_zext(c->b, T_I64, x86_read(c, i, &a->src)),
              a->src.bytes);
 }
@@ -138,7 +134,7 @@ static uint64_t do_load_table(struct vcpu *v, uint64_t next, uint64_t limit, uin
         x86_raise_gp(c);
         return next;
     }
-    *(aux & 1 ? &c->idt : &c->gdt) = (struct x86_table){base, (uint32_t)limit};
+    *(aux & 1 ? &c->idt : &c->gdt) = (struct x86_table){.base = base, .limit = (uint32_t)limit};
     return x86_go(c, next);
 }
 X86_CALL(load_table, IR_CALL_FULL);

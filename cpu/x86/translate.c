@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "cpu/x86/debug.h"
 #include "cpu/x86/disas.h"
 
 bool x86_feature(const struct x86_block *c, enum x86_feat feat)
@@ -202,6 +203,9 @@ static bool translate_insn(struct x86_block *c)
     if (c->shadow) {
         x86_leave_shadow(c);
     }
+    if (!(c->shadow & X86_LOCAL_SS)) {
+        x86_break_check(c);
+    }
     c->next = c->pc + i.bytes;
     if (c->mode != 8) {
         c->next &= 0xffffffff;
@@ -231,7 +235,7 @@ void x86_translate_block(struct vcpu *v, struct ir_builder *b)
                           .cpl = key >> X86_KEY_CPL_SHIFT & 3,
                           .pc = b->pc};
     c.stack = c.mode == 8 ? 8 : key & X86_KEY_BIG_STACK ? 4 : 2;
-    c.shadow = b->local & X86_LOCAL_SHADOW;
+    c.shadow = b->local & X86_LOCAL_ALL;
     /* Elsewhere PCs have fewer bits, and would wrap at another place. */
     b->movable = b->movable && c.mode == 8 && !b->aux;
     c.marked = c.cpl == 3 && (b->local & X86_LOCAL_UPPER);

@@ -15,10 +15,10 @@ struct x86_block {
     unsigned mode;  /* 2, 4, 8: 16-, 32-, 64-bit code */
     unsigned stack; /* 2, 4, 8: of the stack pointer */
     unsigned cpl;
-    bool shadow; /* the block is an instruction that no interrupt comes before */
-    bool upper;  /* upper halves of YMM registers may be used */
-    bool marked; /* ... and x86_cpu.upper_used says so */
-    bool vex;    /* of the instruction */
+    unsigned shadow; /* X86_LOCAL_: the block is an instruction that no interrupt comes before */
+    bool upper;      /* upper halves of YMM registers may be used */
+    bool marked;     /* ... and x86_cpu.upper_used says so */
+    bool vex;        /* of the instruction */
     uint64_t pc, next;
     uint64_t jump; /* the block goes on there, within the page; 0: at next */
 };

@@ -170,6 +170,11 @@ static void init(void *opaque)
     x86_send_init(opaque);
 }
 
+static void smi(void *opaque)
+{
+    x86_send_smi(opaque);
+}
+
 static void startup(void *opaque, uint8_t vector)
 {
     x86_send_startup(opaque, vector);
@@ -204,8 +209,9 @@ static bool add_cpus(struct pc *pc, struct error *e)
         x86_set_cpu_count(v, m->config.cpus);
         x86_set_boot(v, X86_BOOT_STARTUP);
         x86_set_seed(v, rng_u64(&m->rng));
-        lapic_connect(pc->lapic, i,
-                      &(struct lapic_cpu_wires){vcpu_irq(v, X86_LINE_INTR), nmi, init, startup, v});
+        lapic_connect(
+            pc->lapic, i,
+            &(struct lapic_cpu_wires){vcpu_irq(v, X86_LINE_INTR), nmi, init, startup, v, smi});
     }
     return true;
 }

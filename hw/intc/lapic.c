@@ -7,8 +7,8 @@
  * The timer counts nanoseconds of the machine's clock, before its divider; a periodic one
  * interrupts every 10 microseconds at most. A reset leaves LINT0 of the first CPU and LINT1 of all
  * as firmware would (the 8259's line, NMI), since systems may be started without any. The window
- * stays where it is: other addresses are refused. Not modelled: SMI, thermal and performance
- * counter interrupts, remote reads.
+ * stays where it is: other addresses are refused. Not modelled: thermal and performance counter
+ * interrupts, remote reads.
  */
 #include "base/log.h"
 #include "base/mem.h"
@@ -555,25 +555,26 @@ static bool lapic_create(struct device *d, struct error *e)
 static bool lapic_check(struct device *d, struct error *e)
 {
     const struct lapic *l = (const struct lapic *)d;
-    const uint64_t now = clock_now_ns(d->clock);
     for (unsigned cpu = 0; cpu < l->num_cpu; cpu++) {
         const struct lapic_cpu *c = &l->cpu[cpu];
         if (c->base & ~(BASE_BSP | BASE_ENABLED | BASE_EXTENDED) ||
             (c->base & (BASE_ENABLED | BASE_EXTENDED)) == BASE_EXTENDED) {
             return error_set(e, "the local APIC of CPU %u is in no mode that there is", cpu);
         }
-        if (c->start_ns > now) {
-            return error_set(e, "the timer of CPU %u begins to count later", cpu);
-        }
     }
     return true;
 }
 
+/* The clock is a part of the state, too, and is not there before: a count that has not begun yet
+ * begins now. */
 static void lapic_loaded(struct device *d)
 {
     struct lapic *l = (struct lapic *)d;
+    const uint64_t now = now_ns(l);
     os_mutex_lock(&l->mutex);
     for (unsigned cpu = 0; cpu < l->num_cpu; cpu++) {
+        struct lapic_cpu *c = &l->cpu[cpu];
+        c->start_ns = c->start_ns > now ? now : c->start_ns;
         set_due(l, cpu, l->cpu[cpu].due_ns);
         lapic_update(l, cpu);
     }

@@ -43,6 +43,7 @@ struct lapic_cpu_wires {
     void (*init)(void *opaque);
     void (*startup)(void *opaque, uint8_t vector);
     void *opaque;
+    void (*smi)(void *opaque);
 };
 
 /* ---- after device_create, before the machine runs */

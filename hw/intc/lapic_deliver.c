@@ -128,6 +128,11 @@ static void accept(struct lapic *l, unsigned cpu, unsigned mode, unsigned vector
             accept_vector(l, cpu, vector, level);
         }
         break;
+    case LAPIC_SMI:
+        if (w->smi) {
+            w->smi(w->opaque);
+        }
+        break;
     case LAPIC_NMI:
         if (w->nmi) {
             w->nmi(w->opaque);

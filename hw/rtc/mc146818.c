@@ -409,16 +409,18 @@ static bool mc146818_check(struct device *d, struct error *e)
 {
     const struct mc146818 *r = (const struct mc146818 *)d;
     const int64_t most = INT64_C(1) << 40;
-    if (r->base_s > most || r->base_s < -most || r->held_s > most || r->held_s < -most ||
-        r->seen_s > clock_s(r) || r->seen_ticks > clock_ticks(r)) {
+    if (r->base_s > most || r->base_s < -most || r->held_s > most || r->held_s < -most) {
         return error_set(e, "a time that no clock has");
     }
     return true;
 }
 
+/* The clock is a part of the state, too, and is not there before: nothing was seen later. */
 static void mc146818_loaded(struct device *d)
 {
     struct mc146818 *r = (struct mc146818 *)d;
+    r->seen_s = r->seen_s > clock_s(r) ? clock_s(r) : r->seen_s;
+    r->seen_ticks = r->seen_ticks > clock_ticks(r) ? clock_ticks(r) : r->seen_ticks;
     update(r);
     schedule(r);
 }

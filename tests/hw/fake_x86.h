@@ -12,7 +12,8 @@ struct fake_x86 {
     struct fake_arm common; /* first: pc, and the argument of boot as x0, and the lines */
     const struct x86_apic *apic;
     enum x86_boot boot;
-    unsigned cpu_count, nmis, inits;
+    unsigned cpu_count, nmis, inits, smis;
+    bool a20_closed;
     int startup; /* vector of the last message, or -1 */
 };
 
@@ -61,6 +62,16 @@ void x86_set_seed(struct vcpu *v, uint64_t seed)
 void x86_send_nmi(struct vcpu *v)
 {
     ((struct fake_x86 *)v)->nmis++;
+}
+
+void x86_send_smi(struct vcpu *v)
+{
+    ((struct fake_x86 *)v)->smis++;
+}
+
+void x86_set_a20(struct vcpu *v, bool open)
+{
+    ((struct fake_x86 *)v)->a20_closed = !open;
 }
 
 void x86_send_init(struct vcpu *v)

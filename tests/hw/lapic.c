@@ -40,7 +40,7 @@ struct bench {
     const struct x86_apic *t;
     struct cpu {
         struct test_line intr;
-        int nmis, inits, startup; /* vector, or -1 */
+        int nmis, smis, inits, startup; /* vector, or -1 */
     } cpu[CPUS];
     int ended; /* vector, or -1 */
     int pic;   /* what the 8259 says */
@@ -54,6 +54,11 @@ static void nmi(void *opaque)
 static void init(void *opaque)
 {
     ((struct cpu *)opaque)->inits++;
+}
+
+static void smi(void *opaque)
+{
+    ((struct cpu *)opaque)->smis++;
 }
 
 static void startup(void *opaque, uint8_t vector)
@@ -99,7 +104,7 @@ static void begin(struct bench *b)
         b->cpu[k].startup = -1;
         lapic_connect(b->apic, k,
                       &(struct lapic_cpu_wires){test_line_irq(&b->cpu[k].intr), nmi, init, startup,
-                                                &b->cpu[k]});
+                                                &b->cpu[k], smi});
     }
     lapic_connect_extint(b->apic, pic_acknowledge, (struct device *)(void *)b);
     lapic_add_listener(b->apic, ended, b);
@@ -292,6 +297,10 @@ TEST(commands_reach_a_cpu_itself_all_or_the_others)
     CHECK_EQ(get(&b, 3, ICR), 3u << 18 | 0x84);
     put(&b, 0, ICR, 3u << 18 | LAPIC_NMI << 8);
     CHECK_EQ(b.cpu[0].nmis, 0);
+    CHECK_EQ(b.cpu[1].nmis, 1);
+    put(&b, 0, ICR, 2u << 18 | LAPIC_SMI << 8);
+    CHECK_EQ(b.cpu[0].smis, 1);
+    CHECK_EQ(b.cpu[3].smis, 1);
     CHECK_EQ(b.cpu[1].nmis, 1);
     end(&b);
 }

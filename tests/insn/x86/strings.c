@@ -188,8 +188,8 @@ static void begin(struct rig *g, const uint8_t *program)
     c->cr4 = X86_CR4_PAE;
     c->cr3 = TABLES;
     c->efer = X86_EFER_LME | X86_EFER_LMA;
-    c->gdt = (struct x86_table){GDT, 0x1f};
-    c->idt = (struct x86_table){IDT, 0x40 * 16 - 1};
+    c->gdt = (struct x86_table){.base = GDT, .limit = 0x1f};
+    c->idt = (struct x86_table){.base = IDT, .limit = 0x40 * 16 - 1};
     for (unsigned k = 0; k < X86_SEGMENTS; k++) {
         const uint16_t selector = k == X86_CS ? 0x10 : 0x18;
         x86_segment_fill(&c->seg[k], selector, load_le64(g->b->ram + GDT + selector));

@@ -285,8 +285,8 @@ static void enter_long_mode(struct test_board *b, uint32_t entry)
              X86_CR4_SMAP;
     c->cr3 = TABLES;
     c->efer = X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE | X86_EFER_SCE;
-    c->gdt = (struct x86_table){GDT, 0x7f};
-    c->idt = (struct x86_table){IDT, 66 * 16 - 1};
+    c->gdt = (struct x86_table){.base = GDT, .limit = 0x7f};
+    c->idt = (struct x86_table){.base = IDT, .limit = 66 * 16 - 1};
     segment(&c->seg[X86_CS], b, 0x10);
     for (unsigned k = 0; k < X86_SEGMENTS; k++) {
         if (k != X86_CS) {
