@@ -355,14 +355,15 @@ done
 # ---- interrupts: nothing half is left, and the line of the terminal is complete
 
 truncate -s 8M slow.img && perl -e 'open F, "+<", "slow.img"; print F "x" x (8 << 20)'
-for signal in INT TERM; do
+for how in 'INT half.img' 'TERM half.img' 'TERM half.vmdk -O vmdk -o subformat=twoGbMaxExtentSparse'; do
+    read -r signal half options <<< "$how"
     mkfifo seen
     # in the background a shell ignores SIGINT
-    perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' "$img" convert -p -r 64k slow.img half.img > seen &
+    perl -e '$SIG{INT} = "DEFAULT"; exec @ARGV' "$img" convert -p -r 64k $options slow.img "$half" > seen &
     exec 5< seen
     pid=$!
     read -r -d $'\r' -u 5 first
-    until [ -e half.img ]; do :; done
+    until [ -e "$half" ]; do :; done
     read -r -d $'\r' -u 5 second
     kill -s $signal $pid
     wait $pid
@@ -370,10 +371,10 @@ for signal in INT TERM; do
     rest=$(cat <&5; echo .)
     exec 5<&-
     rm seen
-    if [ $rc = $((128 + $(kill -l $signal))) ] && [ ! -e half.img ] && [ "$rest" = $'\n.' ]; then
-        echo "ok interrupt_leaves_nothing_half_$signal"
+    if [ $rc = $((128 + $(kill -l $signal))) ] && [ -z "$(ls | grep '^half')" ] && [ "$rest" = $'\n.' ]; then
+        echo "ok interrupt_leaves_nothing_half_${signal}_${half#*.}"
     else
-        echo "not ok interrupt_leaves_nothing_half_$signal: status $rc, $(ls half.img 2>&1), '$rest'"
+        echo "not ok interrupt_leaves_nothing_half_${signal}_${half#*.}: status $rc, $(ls half* 2>&1), '$rest'"
     fi
 done
 

@@ -172,17 +172,19 @@ static bool copy_all(const struct command_line *l, struct copy *c)
     return good;
 }
 
-/* What was begun is complete, or gone. */
-static int finish(struct image *m, const struct copy *c, bool good, bool made)
+/* What was begun is complete, or gone: all files of it. */
+static int finish(struct image *m, bool good, bool made)
 {
     struct error e;
+    struct img_files files = {.count = 0};
+    if (made && m->node) {
+        img_files_take(&files, m->node);
+    }
     if (!image_close(m, &e) && good) {
         command_fail(&e);
         good = false;
     }
-    if (!good && made) {
-        img_remove_half(c->to_name);
-    }
+    img_files_end(&files, !good);
     return good ? 0 : 1;
 }
 
@@ -255,9 +257,8 @@ static int convert_open(const struct command_line *l, struct block_graph *g, str
     const bool made = !command_given(l, IMG_NO_CREATE);
     img_interrupt_begin();
     bool good = made ? open_new(l, g, &h, c, &to) : open_old(l, g, &h, c, &to);
-    const bool begun = made && to.node; /* what the file was before is lost */
     good = good && copy_all(l, c);
-    return finish(&to, c, good, begun);
+    return finish(&to, good, made); /* what the file was before is lost */
 }
 
 static int convert_run(const struct command_line *l)
@@ -392,11 +393,10 @@ static int dd_copy(const struct command_line *l, struct block_graph *g, const st
     img_interrupt_begin();
     bool good = copy_make(&c, g, &made, &to, &e);
     json_decref(made.options);
-    const bool begun = to.node != NULL;
     if (!good) {
         command_fail(&e);
     }
-    int status = finish(&to, &c, good && (s.bytes == 0 || copy_run(&c)), begun);
+    int status = finish(&to, good && (s.bytes == 0 || copy_run(&c)), true);
     image_drop(&from);
     return status;
 }

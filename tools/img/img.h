@@ -168,7 +168,13 @@ void img_keep_rate(uint64_t rate, int64_t begun_ns, uint64_t done);
 void img_interrupt_begin(void);
 bool img_interrupted(void);
 void img_interrupt_end(void);
-/* Removes a file that is not complete, if it is a file of the host. */
-void img_remove_half(const char *name);
+
+/* The host's files that an image consists of, its backing file's not. */
+struct img_files {
+    char **path;
+    size_t count;
+};
+void img_files_take(struct img_files *f, const struct block_node *n);
+void img_files_end(struct img_files *f, bool remove);
 
 #endif

@@ -6,7 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "base/os.h"
+#include "block/driver.h"
 #include "tools/img/img.h"
 
 /* Only ever set by handlers. */
@@ -52,13 +54,30 @@ void img_interrupt_end(void)
     }
 }
 
-void img_remove_half(const char *name)
+void img_files_take(struct img_files *f, const struct block_node *n)
 {
     struct stat st;
-    name += strncmp(name, "file:", 5) == 0 ? 5 : 0;
-    if (lstat(name, &st) == 0 && S_ISREG(st.st_mode)) {
-        unlink(name);
+    if (n->fd >= 0 && n->file_name && lstat(n->file_name, &st) == 0 && S_ISREG(st.st_mode)) {
+        f->path = mem_resize_array(f->path, f->count + 1, sizeof(*f->path));
+        f->path[f->count++] = mem_strdup(n->file_name);
     }
+    for (size_t i = 0; i < n->child_count; i++) {
+        if (n->children[i].node != n->backing) {
+            img_files_take(f, n->children[i].node);
+        }
+    }
+}
+
+void img_files_end(struct img_files *f, bool remove)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        if (remove) {
+            unlink(f->path[i]);
+        }
+        mem_free(f->path[i]);
+    }
+    mem_free(f->path);
+    *f = (struct img_files){.count = 0};
 }
 
 /* ---- progress */
