@@ -89,6 +89,7 @@ void disk_thread_post(struct disk_thread *t, struct disk_job *j)
     }
     j->next = NULL;
     os_mutex_lock(&t->lock);
+    t->posted++;
     if (t->last) {
         t->last->next = j;
     } else {
@@ -98,6 +99,17 @@ void disk_thread_post(struct disk_thread *t, struct disk_job *j)
     t->idle = false;
     os_mutex_unlock(&t->lock);
     block_queue_wake(t->queue);
+}
+
+uint64_t disk_thread_posted(struct disk_thread *t)
+{
+    if (t->counted) {
+        return 0;
+    }
+    os_mutex_lock(&t->lock);
+    const uint64_t posted = t->posted;
+    os_mutex_unlock(&t->lock);
+    return posted;
 }
 
 static void wait_idle(struct disk_thread *t, bool drain)

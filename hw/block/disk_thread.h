@@ -29,6 +29,7 @@ struct disk_thread {
     struct os_mutex lock; /* guards what follows */
     struct os_cond changed;
     struct disk_job *first, *last;
+    uint64_t posted; /* jobs, since it was opened */
     bool idle, draining, ending;
 };
 
@@ -37,6 +38,8 @@ bool disk_thread_open(struct disk_thread *t, struct block *b, unsigned depth, bo
                       struct error *e);
 /* Any thread. The job is the disk's until it runs. */
 void disk_thread_post(struct disk_thread *t, struct disk_job *j);
+/* How many jobs were posted: more of them say that it has had work since. Any thread. */
+uint64_t disk_thread_posted(struct disk_thread *t);
 /* Waits until all that was posted is done; what waits for a retry of the user's stays. Not on the
  * disk's thread, with no lock held that a job takes. */
 void disk_thread_settle(struct disk_thread *t);

@@ -64,6 +64,9 @@ void nvme_stop(struct nvme *n)
 static void reset_controller(struct nvme *n)
 {
     nvme_stop(n);
+    if (n->cc & NVME_CC_ENABLE) { /* whoever enables it next may think nothing was cached */
+        nvme_flush(n);
+    }
     os_mutex_lock(&n->lock);
     nvme_queues_reset(n);
     nvme_features_reset(n);
@@ -77,15 +80,18 @@ static void reset_controller(struct nvme *n)
 static void write_cc(struct nvme *n, uint32_t value)
 {
     const bool was = n->cc & NVME_CC_ENABLE, is = value & NVME_CC_ENABLE;
+    const bool shuts_down = (value & SHUTDOWN) && !(n->cc & SHUTDOWN);
     if (was && !is) {
         reset_controller(n);
+    } else if (was && shuts_down) {
+        nvme_flush(n);
     }
     os_mutex_lock(&n->lock);
     n->cc = value & CC_WRITABLE_BITS;
     if (!was && is) {
         enable(n);
     }
-    if (value & SHUTDOWN) { /* all that was acknowledged is the host's already */
+    if (value & SHUTDOWN) { /* all that was acknowledged is on stable storage */
         n->csts |= NVME_CSTS_SHUT_DOWN;
     } else {
         n->csts &= ~(uint32_t)NVME_CSTS_SHUT_DOWN;

@@ -124,6 +124,12 @@ struct nvme_namespace {
     struct nvme *ctrl;
     struct block *block;
     struct disk_thread disk;
+    struct disk_job flush_job; /* of nvme_flush, with its request */
+    struct block_request flush;
+    /* Commands that read aside, in order, and the buffer of the first: on the disk's thread. */
+    struct nvme_command *aside, *aside_end;
+    uint8_t *aside_bytes;
+    uint64_t aside_room;
     uint8_t eui64[8], nguid[16], uuid[16];
 };
 
@@ -135,6 +141,7 @@ struct nvme_command {
     struct nvme_command *next; /* of a list by hand */
     uint8_t sqe[SQE_BYTES];
     uint16_t sqid;
+    bool aside;        /* it reads into its namespace's buffer */
     struct iovec *iov; /* owned */
     unsigned iov_count, iov_cap;
     uint64_t bytes; /* of the data */
@@ -278,8 +285,11 @@ uint16_t nvme_dma(struct nvme *n, const uint8_t *sqe, void *bytes, size_t size, 
 #define NVME_NAMESPACE_FIELDS(type_, s)                                                            \
     FIELD_SKIP(type_, s.cached), FIELD_SKIP(type_, s.pad), FIELD_SKIP(type_, s.nsid),              \
         FIELD_SKIP(type_, s.ctrl), FIELD_SKIP(type_, s.block), FIELD_SKIP(type_, s.disk),          \
-        FIELD_SKIP(type_, s.lba_shift), FIELD_SKIP(type_, s.physical_blocks),                      \
-        FIELD_SKIP(type_, s.eui64), FIELD_SKIP(type_, s.nguid), FIELD_SKIP(type_, s.uuid)
+        FIELD_SKIP(type_, s.flush_job), FIELD_SKIP(type_, s.flush), FIELD_SKIP(type_, s.aside),    \
+        FIELD_SKIP(type_, s.aside_end), FIELD_SKIP(type_, s.aside_bytes),                          \
+        FIELD_SKIP(type_, s.aside_room), FIELD_SKIP(type_, s.lba_shift),                           \
+        FIELD_SKIP(type_, s.physical_blocks), FIELD_SKIP(type_, s.eui64),                          \
+        FIELD_SKIP(type_, s.nguid), FIELD_SKIP(type_, s.uuid)
 
 bool nvme_namespace_create(struct nvme_namespace *s, struct nvme *n, uint32_t nsid,
                            struct error *e);
@@ -289,6 +299,8 @@ struct nvme_namespace *nvme_find_namespace(const struct nvme *n, uint32_t nsid);
 /* Of all disks; lock is not held. */
 void nvme_drain(struct nvme *n);
 void nvme_settle_disks(struct nvme *n);
+/* All that was acknowledged becomes durable, and what is under way ends. */
+void nvme_flush(struct nvme *n);
 bool nvme_write_cache(const struct nvme *n);
 void nvme_bus_init(struct nvme *n);
 

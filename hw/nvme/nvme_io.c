@@ -153,7 +153,7 @@ static uint16_t status_of(const struct block_request *b, int status)
 
 static void end(struct nvme_command *c, uint16_t status)
 {
-    for (unsigned i = 0; c->b.op == BLOCK_READ && !c->buffer && i < c->iov_count; i++) {
+    for (unsigned i = 0; c->b.op == BLOCK_READ && !c->aside && i < c->iov_count; i++) {
         dma_unmap(&c->ctrl->pci.dev.dma, c->iov[i].iov_base, c->iov[i].iov_len);
     }
     nvme_command_done(c, status);
@@ -179,16 +179,51 @@ static void run_request(struct disk_job *j)
     submit((struct nvme_command *)j);
 }
 
-static void compare_done(struct block_request *b, int status)
+/* ---- COMPARE and VERIFY: what the medium has goes through a buffer, which a disk has one of; its
+ * commands of this kind come one after the other. On the disk's thread. */
+
+static void start_aside(struct nvme_namespace *s)
+{
+    struct nvme_command *c = s->aside;
+    if (s->aside_room < c->b.bytes) {
+        mem_free(s->aside_bytes);
+        s->aside_bytes = mem_alloc((size_t)c->b.bytes);
+        s->aside_room = c->b.bytes;
+    }
+    c->piece = (struct iovec){s->aside_bytes, (size_t)c->b.bytes};
+    submit(c);
+}
+
+static void run_aside(struct disk_job *j)
+{
+    struct nvme_command *c = (struct nvme_command *)j;
+    struct nvme_namespace *s = c->ns;
+    c->next = NULL;
+    if (s->aside) {
+        s->aside_end->next = c;
+        s->aside_end = c;
+    } else {
+        s->aside = s->aside_end = c;
+        start_aside(s);
+    }
+}
+
+/* VERIFY has no pieces in memory. */
+static void aside_done(struct block_request *b, int status)
 {
     struct nvme_command *c = of(b);
-    const uint8_t *p = c->buffer;
+    struct nvme_namespace *s = c->ns;
+    const uint8_t *p = s->aside_bytes;
     bool same = true;
     for (unsigned i = 0; i < c->iov_count && status >= 0; i++) {
         same = same && memcmp(p, c->iov[i].iov_base, c->iov[i].iov_len) == 0;
         p += c->iov[i].iov_len;
     }
+    s->aside = c->next;
     end(c, status < 0 ? status_of(b, status) : same ? NVME_OK : NVME_COMPARE_FAILURE | NVME_DNR);
+    if (s->aside) {
+        start_aside(s);
+    }
 }
 
 /* ---- the commands: on the vCPU that rang */
@@ -241,20 +276,20 @@ static uint16_t write_blocks(struct nvme_command *c)
     return transfer(c, BLOCK_WRITE);
 }
 
-/* What the medium has goes through a buffer. */
 static uint16_t read_aside(struct nvme_command *c, bool compares)
 {
     uint16_t status = take_extent(c, true);
+    c->iov_count = 0;
     status = status || !compares ? status : map_prp(c, c->b.bytes, false);
     if (status) {
         return status;
     }
-    c->buffer = mem_alloc(c->b.bytes);
-    c->piece = (struct iovec){c->buffer, c->b.bytes};
+    c->aside = true;
     c->b.op = BLOCK_READ;
     c->b.iov = &c->piece;
     c->b.iov_count = 1;
-    c->b.done = compares ? compare_done : request_done;
+    c->b.done = aside_done;
+    c->job.run = run_aside;
     return NVME_LATER;
 }
 
@@ -387,5 +422,6 @@ uint16_t nvme_io_begin(struct nvme_command *c)
     }
     c->job.run = run_request;
     c->b.done = request_done;
+    c->aside = false;
     return r->begin(c);
 }

@@ -60,27 +60,52 @@ void nvme_drain(struct nvme *n)
     }
 }
 
-static uint32_t under_way(struct nvme *n)
+static uint64_t posted(const struct nvme *n)
 {
-    os_mutex_lock(&n->lock);
-    const uint32_t now = n->under_way;
-    os_mutex_unlock(&n->lock);
-    return now;
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < NVME_NAMESPACES_MAX; i++) {
+        sum += n->ns[i] ? disk_thread_posted(&n->ns[i]->disk) : 0;
+    }
+    return sum;
 }
 
-/* What waits for a retry of the user's is left. */
+/* All disks are idle when none was given work while they were waited for, by another one's results.
+ * What waits for a retry of the user's is left. */
 void nvme_settle_disks(struct nvme *n)
 {
-    uint32_t before, now = UINT32_MAX;
+    uint64_t before;
     do {
-        before = now;
+        before = posted(n);
         for (unsigned i = 0; i < NVME_NAMESPACES_MAX; i++) {
             if (n->ns[i]) {
                 disk_thread_settle(&n->ns[i]->disk);
             }
         }
-        now = under_way(n);
-    } while (now && now != before);
+    } while (posted(n) != before);
+}
+
+static void flushed(struct block_request *b, int status)
+{
+    (void)b, (void)status; /* the controller stops, and has no answer to give */
+}
+
+static void run_flush(struct disk_job *j)
+{
+    struct nvme_namespace *s = container_of(j, struct nvme_namespace, flush_job);
+    s->flush = (struct block_request){.op = BLOCK_FLUSH, .done = flushed};
+    block_queue_submit(s->disk.queue, &s->flush);
+}
+
+void nvme_flush(struct nvme *n)
+{
+    for (unsigned i = 0; i < NVME_NAMESPACES_MAX; i++) {
+        struct nvme_namespace *s = n->ns[i];
+        if (s && !block_read_only(s->block)) {
+            s->flush_job.run = run_flush;
+            disk_thread_post(&s->disk, &s->flush_job);
+        }
+    }
+    nvme_drain(n);
 }
 
 /* ---- life of a namespace */
@@ -140,6 +165,9 @@ void nvme_namespace_destroy(struct nvme_namespace *s)
         block_on_resize(s->block, NULL, NULL);
         nvme_stop(s->ctrl); /* it goes with its controller; the thread of another disk may post */
         disk_thread_close(&s->disk);
+        mem_free(s->aside_bytes);
+        s->aside_bytes = NULL;
+        s->aside_room = 0;
         s->ctrl->ns[s->nsid - 1] = NULL;
         s->nsid = 0;
     }

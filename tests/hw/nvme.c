@@ -7,6 +7,7 @@
 #include "hw/state.h"
 #include "tests/support/machine.h"
 #include "tests/support/nvme_rig.h"
+#include "tests/support/recorder.h"
 #include "tests/test.h"
 
 #define DISK_BYTES (4u << 20)
@@ -44,13 +45,14 @@ static struct block *give_drive(void *opaque, const char *id, struct error *e)
 struct setting {
     bool counted, pin;
     const char *a;
+    struct block *disk; /* NULL: one is made */
 };
 
 static void open_scene(struct scene *s, const struct setting *w)
 {
     struct error e = {""};
     uint8_t sector[512];
-    s->disk = test_disk(DISK_BYTES);
+    s->disk = w->disk ? w->disk : test_disk(DISK_BYTES);
     s->second = test_disk(DISK_BYTES / 2);
     for (unsigned i = 0; i < 64; i++) {
         memset(sector, (int)(i + 1), sizeof(sector));
@@ -199,6 +201,61 @@ TEST(what_cannot_be_has_a_status)
     store_le64(e + SQE_PRP1, UINT64_C(0xffffffff0000));
     CHECK_EQ(nvme_command(&s.d, &s.d.io, e, NULL), NVME_TRANSFER_ERROR);
     close_scene(&s);
+}
+
+/* However many there are, a disk reads them into one buffer. */
+TEST(comparisons_come_one_after_the_other)
+{
+    struct scene s;
+    uint8_t e[SQE_BYTES], cqe[CQE_BYTES];
+    open_scene(&s, &(struct setting){0});
+    CHECK_EQ(io(&s, READ, 8, 8), NVME_OK);
+    for (unsigned i = 0; i < 10; i++) {
+        nvme_sqe(&s.d, e, i % 5 == 4 ? VERIFY : COMPARE, 1);
+        set_extent(e, i % 2 ? 0 : 8, 8);
+        store_le16(e + SQE_CID, (uint16_t)(100 + i));
+        nvme_offer(&s.d, &s.d.io, e);
+    }
+    for (unsigned i = 0; i < 10; i++) {
+        unsigned tries = 0;
+        while (!nvme_completion(&s.d, &s.d.io, cqe) && tries++ < 10000) {
+            os_sleep_until_ns(os_now_ns() + 100000);
+        }
+        const unsigned k = load_le16(cqe + 12) - 100u;
+        CHECK_EQ(k, i);
+        CHECK_EQ(load_le16(cqe + 14) >> 1 & 0x7fff & ~NVME_DNR,
+                 k % 5 == 4 || k % 2 == 0 ? NVME_OK : NVME_COMPARE_FAILURE);
+    }
+    CHECK_EQ(((struct nvme *)s.dev)->own.aside_room, 4096);
+    close_scene(&s);
+}
+
+/* The host may lose power after the guest has switched the controller off, or told it to end. */
+TEST(what_was_written_is_durable_when_the_controller_stops)
+{
+    static const uint32_t ways[] = {0, NVME_CC_ENABLE | 1 << 14, NVME_CC_ENABLE | 2 << 14};
+    for (size_t i = 0; i < array_len(ways); i++) {
+        struct scene s;
+        struct error e = {""};
+        struct block_graph *g = block_graph_create();
+        struct block_node *n = recorder_open(g, "memory", NULL, DISK_BYTES);
+        struct recorder *r = recorder_of(n);
+        open_scene(&s, &(struct setting){.disk = block_open_node(n, "disk",
+                                                                 BLOCK_PERM_READ | BLOCK_PERM_WRITE,
+                                                                 BLOCK_PERM_ALL, &e)});
+        r->recording = true;
+        CHECK_EQ(io(&s, WRITE, 0, 8), NVME_OK);
+        const size_t before = recorder_count(n);
+        CHECK(before && r->records[before - 1].kind == RECORD_WRITE);
+        nvme_reg_set(&s.d, NVME_CC, 4, (nvme_reg(&s.d, NVME_CC, 4) & ~NVME_CC_ENABLE) | ways[i]);
+        CHECK_EQ(nvme_reg(&s.d, NVME_CSTS, 4) >> 2 & 3, ways[i] ? 2 : 0);
+        CHECK_EQ(recorder_count(n), before + 1);
+        CHECK(recorder_count(n) > before && r->records[before].kind == RECORD_FLUSH);
+        r->recording = false;
+        close_scene(&s);
+        block_node_close(n);
+        block_graph_destroy(g);
+    }
 }
 
 TEST(prp_entries_are_pages_in_any_order)
