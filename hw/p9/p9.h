@@ -17,6 +17,7 @@
 
 #include "base/cursor.h"
 #include "base/error.h"
+#include "base/os.h"
 #include "base/strbuf.h"
 
 /* Whose the guest's files are on the host. */
@@ -81,6 +82,7 @@ struct p9_share {
     int root;             /* O_PATH */
     char *path;           /* as the host knows it now */
     uint64_t device;      /* of the root */
+    struct os_mutex lock; /* several sessions have the folder; guards what follows */
     uint64_t devices[64]; /* others that were met */
     unsigned device_count;
     bool warned;
@@ -103,6 +105,9 @@ int p9_reopen(int fd, int flags);
 const char *p9_self(int fd, char *text);
 
 /* p9_meta.c: owners, rights and kinds as the guest has them. */
+/* The number of st's file, as guests have it: of what device it is shows in it, as multidevs= says.
+ * False: there is none. */
+bool p9_number(struct p9_share *s, struct stat *st);
 int p9_stat(struct p9_share *s, int fd, struct stat *st);
 /* A new file fd, which is `name` of folder, belongs to the guest so. */
 int p9_meta_create(const struct p9_share *s, int folder, const char *name, int fd,

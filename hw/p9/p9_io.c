@@ -240,7 +240,13 @@ static unsigned kind_of(struct p9_call *c, const struct p9_fid *f, const struct 
 static void put_entry(struct p9_call *c, const struct p9_fid *f, const struct dirent *d)
 {
     const unsigned kind = kind_of(c, f, d);
-    struct stat st = {.st_ino = d->d_ino, .st_mode = DTTOIF(kind)};
+    struct stat st = {.st_ino = d->d_ino, .st_mode = DTTOIF(kind)}, there;
+    /* A folder's entry for another file system has the number of what is hidden below that. */
+    if (c->s->share->o.devices == P9_REMAP &&
+        fstatat(dirfd(f->entries), d->d_name, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+        p9_number(c->s->share, &there)) {
+        st.st_ino = there.st_ino;
+    }
     p9_put_qid(c, &st);
     p9_put64(c, (uint64_t)d->d_off);
     p9_put8(c, (uint8_t)kind);

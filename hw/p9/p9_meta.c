@@ -206,37 +206,50 @@ static int write_meta(const struct p9_share *s, int fd, unsigned mask, const str
     return result;
 }
 
-/* The number of a file's device among those that were met. */
-static bool number_device(struct p9_share *s, struct stat *st)
+/* The number of a device among those that were met, from 1 on; 0: there are too many. */
+static unsigned device_number(struct p9_share *s, uint64_t device)
 {
     unsigned i = 0;
+    os_mutex_lock(&s->lock);
+    while (i < s->device_count && s->devices[i] != device) {
+        i++;
+    }
+    const bool room = i < array_len(s->devices);
+    if (room && i == s->device_count) {
+        s->devices[s->device_count++] = device;
+    }
+    os_mutex_unlock(&s->lock);
+    return room ? i + 1 : 0;
+}
+
+static void warn_once(struct p9_share *s)
+{
+    os_mutex_lock(&s->lock);
+    const bool first = !s->warned;
+    s->warned = true;
+    os_mutex_unlock(&s->lock);
+    if (first) {
+        log_guest("9p",
+                  "%s has several file systems, whose files may have equal numbers; "
+                  "multidevs=remap tells them apart",
+                  s->o.path);
+    }
+}
+
+bool p9_number(struct p9_share *s, struct stat *st)
+{
     if (st->st_dev == s->device) {
         return true;
     }
-    if (s->o.devices == P9_FORBID) {
-        return false;
-    }
     if (s->o.devices == P9_WARN) {
-        if (!s->warned) {
-            log_guest("9p",
-                      "%s has several file systems, whose files may have equal numbers; "
-                      "multidevs=remap tells them apart",
-                      s->o.path);
-        }
-        s->warned = true;
-        return true;
+        warn_once(s);
     }
-    while (i < s->device_count && s->devices[i] != st->st_dev) {
-        i++;
+    if (s->o.devices != P9_REMAP) {
+        return s->o.devices == P9_WARN;
     }
-    if (i == array_len(s->devices) || st->st_ino >> 56) {
-        return false;
-    }
-    if (i == s->device_count) {
-        s->devices[s->device_count++] = st->st_dev;
-    }
-    st->st_ino |= (uint64_t)(i + 1) << 56;
-    return true;
+    const unsigned number = st->st_ino >> 56 ? 0 : device_number(s, st->st_dev);
+    st->st_ino |= (uint64_t)number << 56;
+    return number != 0;
 }
 
 int p9_stat(struct p9_share *s, int fd, struct stat *st)
@@ -245,7 +258,7 @@ int p9_stat(struct p9_share *s, int fd, struct stat *st)
     if (fstat(fd, st) != 0) {
         return -errno;
     }
-    if (!number_device(s, st)) {
+    if (!p9_number(s, st)) {
         return -ENODEV;
     }
     const unsigned have = p9_is_mapped(s) ? read_meta(s, fd, &m) : 0;

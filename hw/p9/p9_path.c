@@ -120,6 +120,7 @@ struct p9_share *p9_share_open(const struct p9_options *o, struct error *e)
     struct p9_share *s = mem_alloc(sizeof(*s));
     struct stat st;
     s->o = *o;
+    os_mutex_init(&s->lock);
     s->root = open(o->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     s->path = s->root < 0 ? NULL : host_path(s->root);
     if (!s->path || fstat(s->root, &st) != 0) {
@@ -144,6 +145,7 @@ void p9_share_close(struct p9_share *s)
         if (s->root >= 0) {
             close(s->root);
         }
+        os_mutex_destroy(&s->lock);
         mem_free(s->path);
         mem_free(s);
     }

@@ -435,3 +435,55 @@ TEST(folders_must_be_there)
     CHECK(strstr(e.text, "/no/such/folder"));
     CHECK(!p9_share_open(&(struct p9_options){.path = "/proc/version"}, &e));
 }
+
+/* The number of a name in the folder that fid reads, as its entries say it; 0: it is not there. */
+static uint64_t number_in_entries(struct scene *s, uint32_t fid, const char *name)
+{
+    uint64_t offset = 0, number = 0;
+    for (bool more = true; more && !number;) {
+        begin(s, 40);
+        put(s, fid, 4);
+        put(s, offset, 8);
+        put(s, 8192, 4);
+        CHECK_EQ(send(s), 0);
+        const size_t end = (size_t)take(s, 4) + s->at;
+        more = s->at < end;
+        while (s->at < end) {
+            take(s, 5);
+            const uint64_t of = take(s, 8);
+            offset = take(s, 8);
+            take(s, 1);
+            const size_t n = (size_t)take(s, 2);
+            if (n == strlen(name) && memcmp(s->out.text + s->at, name, n) == 0) {
+                number = of;
+            }
+            s->at += n;
+        }
+    }
+    return number;
+}
+
+/* /proc is another file system in /. */
+TEST(files_of_several_file_systems_have_numbers_of_their_own)
+{
+    struct scene s = {.at = 0};
+    struct error e = {{0}};
+    s.share = p9_share_open(
+        &(struct p9_options){.path = "/", .readonly = true, .devices = P9_REMAP}, &e);
+    REQUIRE(s.share != NULL);
+    s.session = p9_session_create(s.share);
+    attach(&s);
+    CHECK_EQ(walk(&s, 1, 2, NULL, NULL), 0);
+    CHECK_EQ(open_fid(&s, 2, 0), 0);
+    const uint64_t listed = number_in_entries(&s, 2, "proc");
+    CHECK_EQ(walk(&s, 1, 3, "proc", NULL), 0);
+    take(&s, 2 + 5);
+    const uint64_t found = take(&s, 8);
+    CHECK(listed >> 56 != 0);
+    CHECK_EQ(listed, found);
+    CHECK_EQ(number_in_entries(&s, 2, "etc") >> 56, 0);
+    p9_session_free(s.session);
+    p9_share_close(s.share);
+    strbuf_free(&s.in);
+    strbuf_free(&s.out);
+}
