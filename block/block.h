@@ -97,6 +97,9 @@ void block_on_resize(struct block *b, void (*resized)(void *opaque), void *opaqu
  * passive queue's owner does not wait in it: it must stand still when others pause the disk.
  */
 void block_pause(struct block *b);
+/* As long as it is on, limits of throttle groups hold no request back: for who waits until all have
+ * ended. It counts; any thread, while the medium stays. */
+void block_hurry(struct block *b, bool on);
 void block_resume(struct block *b);
 /*
  * Media: a disk whose device lets them be changed may be empty; then it has no bytes. Who listens

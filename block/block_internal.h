@@ -21,7 +21,8 @@ struct block_graph {
     struct list disks;                      /* of struct block */
     struct os_mutex lock;                   /* guards both lists */
     struct throttle_group *throttle_groups; /* list; throttle.c */
-    unsigned names;                         /* atomic: counts nodes without a name of their own */
+    unsigned hurry; /* atomic: so many wait for requests to end, and no limit holds one back */
+    unsigned names; /* atomic: counts nodes without a name of their own */
 };
 
 struct block_use {
@@ -225,6 +226,7 @@ bool block_lock_change(struct block_lock *l, int fd, const char *file, unsigned 
 
 /* throttle.c */
 void block_throttle_free(struct block_graph *g);
+void block_throttle_hurry(struct block_graph *g, bool on);
 
 /* null.c: what an empty drive holds. */
 extern const struct block_driver block_empty_driver;

@@ -53,9 +53,17 @@ static bool any_busy(const struct block *b)
     return false;
 }
 
+void block_hurry(struct block *b, bool on)
+{
+    if (b->node) {
+        block_throttle_hurry(b->node->graph, on);
+    }
+}
+
 void block_pause(struct block *b)
 {
     atomic_add(&b->paused, 1);
+    block_hurry(b, true);
     os_mutex_lock(&b->lock);
     for (struct list_node *l = b->queues.head.next; l != &b->queues.head; l = l->next) {
         struct block_queue *q = queue_at(l);
@@ -69,6 +77,7 @@ void block_pause(struct block *b)
         os_cond_wait(&b->idle, &b->lock);
     }
     os_mutex_unlock(&b->lock);
+    block_hurry(b, false);
 }
 
 static void wake_all(struct block *b)

@@ -270,10 +270,12 @@ void block_queue_wake(struct block_queue *q)
 void block_queue_drain(struct block_queue *q)
 {
     q->draining = true;
+    block_hurry(q->block, true);
     give_back_held(q);
     while (q->outstanding) {
         block_queue_wait(q);
     }
+    block_hurry(q->block, false);
     q->draining = false;
 }
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/atomic.h"
 #include "base/mem.h"
 #include "block/block_internal.h"
 #include "block/drivers.h"
@@ -32,7 +33,8 @@ struct bucket {
 struct throttle_group {
     struct throttle_group *next;
     char *name;
-    struct os_mutex lock; /* guards all below */
+    struct os_mutex lock;   /* guards all below */
+    struct os_cond hurried; /* the graph's hurry has changed */
     struct bucket bucket[BUCKETS];
     uint64_t iops_size;
 };
@@ -57,6 +59,7 @@ static struct throttle_group *get_group(struct block_graph *g, const char *name)
         t->next = g->throttle_groups;
         g->throttle_groups = t;
         os_mutex_init(&t->lock);
+        os_cond_init(&t->hurried);
     }
     return t;
 }
@@ -66,9 +69,20 @@ void block_throttle_free(struct block_graph *g)
     while (g->throttle_groups) {
         struct throttle_group *t = g->throttle_groups;
         g->throttle_groups = t->next;
+        os_cond_destroy(&t->hurried);
         os_mutex_destroy(&t->lock);
         mem_free(t->name);
         mem_free(t);
+    }
+}
+
+void block_throttle_hurry(struct block_graph *g, bool on)
+{
+    atomic_add(&g->hurry, on ? 1u : -1u);
+    for (struct throttle_group *t = g->throttle_groups; t && on; t = t->next) {
+        os_mutex_lock(&t->lock);
+        os_cond_broadcast(&t->hurried);
+        os_mutex_unlock(&t->lock);
     }
 }
 
@@ -189,10 +203,10 @@ static void wait_turn(struct block_node *n, bool write, uint64_t bytes)
     wait = longer(wait, take(&t->bucket[BPS_TOTAL + part], (double)bytes, now));
     wait = longer(wait, take(&t->bucket[IOPS_TOTAL], requests, now));
     wait = longer(wait, take(&t->bucket[IOPS_TOTAL + part], requests, now));
-    os_mutex_unlock(&t->lock);
-    if (wait > 0) {
-        os_sleep_until_ns(now + wait);
+    for (bool more = wait > 0; more && !atomic_get(&n->graph->hurry);) {
+        more = os_cond_wait_until(&t->hurried, &t->lock, now + wait);
     }
+    os_mutex_unlock(&t->lock);
 }
 
 /* ---- the filter */

@@ -58,6 +58,7 @@ bool disk_thread_open(struct disk_thread *t, struct block *b, unsigned depth, bo
                       struct error *e)
 {
     t->counted = counted;
+    t->block = b;
     t->queue = block_queue_create(b, depth, e);
     if (!t->queue) {
         return false;
@@ -117,6 +118,7 @@ static void wait_idle(struct disk_thread *t, bool drain)
     if (t->counted) {
         return;
     }
+    block_hurry(t->block, true);
     os_mutex_lock(&t->lock);
     t->draining |= drain;
     t->idle &= !drain;
@@ -125,6 +127,7 @@ static void wait_idle(struct disk_thread *t, bool drain)
         os_cond_wait(&t->changed, &t->lock);
     }
     os_mutex_unlock(&t->lock);
+    block_hurry(t->block, false);
 }
 
 void disk_thread_settle(struct disk_thread *t)

@@ -18,6 +18,7 @@ struct disk_job {
 };
 
 struct disk_thread {
+    struct block *block;
     struct block_queue *queue;
     bool counted;
 

@@ -406,11 +406,13 @@ void blk_settle(struct virtio_device *v)
 {
     struct virtio_blk *d = as_blk(v);
     if (d->has_thread) {
+        block_hurry(d->block, true);
         os_mutex_lock(&d->idle_lock);
         while (!d->idle || anything_waits(d)) {
             os_cond_wait(&d->became_idle, &d->idle_lock);
         }
         os_mutex_unlock(&d->idle_lock);
+        block_hurry(d->block, false);
     }
     blk_drop_parked(d);
     for (struct blk_request *r = d->first_due; r; r = r->next) {

@@ -45,6 +45,44 @@ static int64_t time_of(struct block_node *n, unsigned count, size_t bytes, bool 
     return (os_now_ns() - start) / 1000000;
 }
 
+static void ended(struct block_request *r, int status)
+{
+    (void)r;
+    CHECK_EQ(status, 0);
+}
+
+/* The machine stops: what would wait for minutes is done at once. */
+TEST(limits_are_off_while_requests_are_waited_for)
+{
+    struct error e = {{0}};
+    struct block_graph *g = block_graph_create();
+    limit(g, "slow", "iops-total", "1");
+    struct block_node *n = open_json(g,
+                                     "{\"driver\":\"throttle\",\"throttle-group\":\"slow\","
+                                     "\"file\":{\"driver\":\"null-co\",\"size\":\"1M\"}}",
+                                     &e);
+    REQUIRE(n != NULL);
+    struct block *b = block_open_node(n, "disk", BLOCK_PERM_READ, BLOCK_PERM_ALL, &e);
+    struct block_queue *q = b ? block_queue_create(b, 64, &e) : NULL;
+    REQUIRE(q != NULL);
+    static uint8_t buffer[512];
+    const struct iovec iov = {buffer, sizeof(buffer)};
+    struct block_request r[60];
+    const int64_t start = os_now_ns();
+    for (size_t i = 0; i < array_len(r); i++) {
+        r[i] = (struct block_request){
+            .op = BLOCK_READ, .bytes = 512, .iov = &iov, .iov_count = 1, .done = ended};
+        block_queue_submit(q, &r[i]);
+    }
+    block_queue_drain(q);
+    CHECK(os_now_ns() - start < INT64_C(20000000000)); /* of 60 s */
+    CHECK(time_of(n, 2, 512, false) >= 900);           /* and then they are on again */
+    block_queue_destroy(q);
+    block_close(b);
+    block_node_close(n);
+    block_graph_destroy(g);
+}
+
 TEST(a_group_limits_requests_and_bytes)
 {
     struct error e = {{0}};
