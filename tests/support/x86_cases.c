@@ -455,7 +455,8 @@ static unsigned define_flags(struct rng *rng, uint8_t *p)
 
 /* Rows whose instructions may stand in a sequence: they go on behind themselves. PUSHA, POPA and
  * ENTER that fault half-way have done half of it on some CPUs; whether a masked store of no byte
- * faults is each CPU's own (SDM, MASKMOVDQU). */
+ * faults is each CPU's own (SDM, MASKMOVDQU), and so is whether an operand may lie around the end
+ * of 4 GiB, where BOUND and gathers get by chance. */
 static bool goes_on(const struct x86_instr *i)
 {
     static const char *const names[] = {
@@ -465,6 +466,12 @@ static bool goes_on(const struct x86_instr *i)
         "lds",    "lss",      "call_far",    "jmp_far",     "retf",     "iret",   "lar",
         "lsl",    "verr",     "verw",        "int",         "int1",     "pusha",  "enter",
         "popa",   "maskmovq", "maskmovdqu",  "vmaskmovdqu", NULL};
+    static const char *const far_off[] = {"bound",      "vpgatherdd", "vpgatherdq", "vpgatherqd",
+                                          "vpgatherqq", "vgatherdps", "vgatherdpd", "vgatherqps",
+                                          "vgatherqpd", NULL};
+    if (i->mode == 4 && x86_case_is(i->row, far_off)) {
+        return false;
+    }
     if (x86_case_is(i->row, names) || x86_case_is(i->row, estimates) ||
         x86_case_is(i->row, comparisons) || x86_case_is(i->row, odd_ones) ||
         x86_case_is(i->row, sha) || (i->mode == 8 && i->op[0].base == X86_RIP)) {

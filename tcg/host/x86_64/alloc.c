@@ -44,12 +44,22 @@ bool imm32(const struct compiler *c, ir_val v, ir_type t, int32_t *k)
 
 /* ---- moves */
 
+/* All that the register holds. */
+static void move_register(struct compiler *c, bool vec, unsigned dst, unsigned src)
+{
+    if (vec && c->h->wide && dst != src) {
+        emit_v(&c->as, SSE_MOVAPS | OP_L, dst, 0, reg_operand(src), 0, 0);
+    } else {
+        copy(c, vec, dst, src);
+    }
+}
+
 void copy(struct compiler *c, bool vec, unsigned dst, unsigned src)
 {
     if (dst == src) {
         return;
     }
-    if (vec && c->h->wide) {
+    if (vec && ir_is_wide(c->insns[c->i].type)) {
         emit_v(&c->as, SSE_MOVAPS | OP_L, dst, 0, reg_operand(src), 0, 0);
     } else if (vec) {
         emit_rr(&c->as, SSE_MOVAPS, dst, src);
@@ -119,9 +129,9 @@ void store_at_entry(struct compiler *c, unsigned row)
 
 /* ---- eviction */
 
-ir_type slot_type(ir_type t)
+ir_type slot_type(const struct compiler *c, ir_type t)
 {
-    return ir_is_wide(t) ? t : class_of(t) ? T_V128 : T_I64;
+    return !class_of(t) ? T_I64 : c->h->wide ? T_V256 : ir_is_wide(t) ? t : T_V128;
 }
 
 static ir_type value_type(const struct compiler *c, uint16_t v)
@@ -133,7 +143,7 @@ static ir_type value_type(const struct compiler *c, uint16_t v)
 
 unsigned free_slot(struct compiler *c, ir_type t)
 {
-    const bool wide = ir_is_wide(t);
+    const bool wide = ir_is_wide(slot_type(c, t));
     uint64_t *used = wide ? c->wide_used : c->spill_used;
     unsigned slot = 0;
 
@@ -182,7 +192,7 @@ static void reload(struct compiler *c, uint16_t v, unsigned r)
         load_row(c, in->aux, r);
     } else {
         const struct operand o = spill_place(c->h, take_slot(c, v));
-        load_register(c, slot_type(value_type(c, v)), r, o);
+        load_register(c, slot_type(c, value_type(c, v)), r, o);
     }
 }
 
@@ -338,7 +348,7 @@ unsigned define(struct compiler *c, uint16_t v)
     }
     if (c->spill[v]) {
         const unsigned slot = c->spill[v] - 1u;
-        store_register(c, slot_type(value_type(c, v)), r, spill_place(c->h, slot));
+        store_register(c, slot_type(c, value_type(c, v)), r, spill_place(c->h, slot));
         release_slot(c, slot);
     }
     c->owner[vec][r] = 0;
@@ -354,7 +364,7 @@ void move_to(struct compiler *c, bool vec, unsigned dst, ir_val v)
     if (!vec && constant(c, v, &k)) {
         x_mov_imm(&c->as, dst, k);
     } else {
-        copy(c, vec, dst, (unsigned)c->reg[value(c, v)]);
+        move_register(c, vec, dst, (unsigned)c->reg[value(c, v)]);
     }
 }
 
@@ -445,7 +455,7 @@ void parallel_moves(struct compiler *c, bool vec, struct move *m, unsigned n)
     }
     for (unsigned k = 0; k < done; k++) {
         const struct move *next = &ordered[c->as.to_cold ? k : done - 1 - k];
-        copy(c, vec, next->dst, next->src);
+        move_register(c, vec, next->dst, next->src);
     }
 }
 
@@ -483,6 +493,18 @@ static bool zero_upper(const struct ir_insn *in)
     return in->op != IR_trunc && in->op != IR_get && in->op != IR_call && in->op != IR_env_load;
 }
 
+/* In VEX encoding an op clears what is above 128 bits, but for those that may leave a value where
+ * it is, and SHA's, which have none. */
+static bool clears_rest(const struct ir_insn *in)
+{
+    const bool shift = in->op == IR_shli || in->op == IR_shri || in->op == IR_sari;
+    const bool moves = in->op == IR_get || in->op == IR_select || in->op == IR_vpart ||
+                       (shift && in->aux == 0) || (in->op == IR_vext && in->aux % 16 == 0);
+    const bool sha = in->op >= IR_sha256_h && in->op <= IR_sha1_su1;
+
+    return !moves && !sha && in->op != IR_call && ir_is_vector(in->type) && !ir_is_wide(in->type);
+}
+
 static uint16_t alias_of(const struct compiler *c, uint32_t i)
 {
     const struct ir_insn *in = &c->insns[i];
@@ -497,6 +519,9 @@ static uint16_t alias_of(const struct compiler *c, uint32_t i)
     if ((in->op == IR_vget && in->aux == 0 && class_of(in->type)) ||
         (in->op == IR_vpart && in->aux == 0)) {
         return c->alias[in->a]; /* what is above a scalar in its register does not matter */
+    }
+    if (in->op == IR_vwiden && clears_rest(&c->insns[c->alias[in->a]])) {
+        return c->alias[in->a];
     }
     return (uint16_t)i;
 }

@@ -373,7 +373,8 @@ unsigned take_slot(struct compiler *c, uint16_t v);             /* spill slot of
 int home_row(const struct compiler *c,
              uint16_t v); /* the row with a home whose value on entry v is, or -1 */
 bool is_vec(const struct compiler *c, uint16_t v);
-ir_type slot_type(ir_type t); /* as what a value of type t is kept in a spill slot */
+/* As what a value of type t is kept in a spill slot: with all that its register holds. */
+ir_type slot_type(const struct compiler *c, ir_type t);
 void store_at_entry(struct compiler *c,
                     unsigned row); /* memory must hold the row's value on entry */
 void store_register(struct compiler *c, ir_type t, unsigned r, struct operand o);

@@ -399,7 +399,7 @@ static void store_floating(struct compiler *c, const struct map_entry *m)
         r = m->where;
         break;
     case MAP_SPILL:
-        load_register(c, slot_type(t), r, spill_place(c->h, m->where));
+        load_register(c, slot_type(c, t), r, spill_place(c->h, m->where));
         break;
     default: {
         uint64_t k;
@@ -420,7 +420,7 @@ static void load_home(struct compiler *c, const struct map_entry *m)
 
     switch (m->kind) {
     case MAP_SPILL:
-        load_register(c, slot_type(t), home, spill_place(c->h, m->where));
+        load_register(c, slot_type(c, t), home, spill_place(c->h, m->where));
         break;
     case MAP_CONST:
         memcpy(&k, m + 1, sizeof(k));
@@ -465,7 +465,7 @@ static void keep_entry_values(struct compiler *c, struct map_entry *first,
             const ir_type t = c->h->config.guest->regs[m->where].type;
             const unsigned slot = free_slot(c, t), r = class_of(t) ? X0 : RAX;
             load_row(c, m->where, r);
-            store_register(c, slot_type(t), r, spill_place(c->h, slot));
+            store_register(c, slot_type(c, t), r, spill_place(c->h, slot));
             m->kind = MAP_SPILL;
             m->where = (uint16_t)slot;
         }
