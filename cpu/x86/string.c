@@ -183,7 +183,7 @@ static void *span(const struct string *s, unsigned seg, uint64_t offset, bool wr
     const uint64_t end = write ? s->c->seg[seg].end_write : s->c->seg[seg].end_read;
     const uint64_t last = s->is_long || end > s->mask ? s->mask : end - 1;
     uint64_t at, there = 0;
-    if (offset + (s->bytes - 1) > last || last + 1 < s->bytes ||
+    if (offset + (s->bytes - 1) > last || (!s->is_long && end < s->bytes) ||
         !place(s, seg, offset, write, &at)) {
         return NULL;
     }
