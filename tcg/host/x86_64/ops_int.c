@@ -116,11 +116,7 @@ void emit_alu(struct compiler *c, const struct ir_insn *in)
         return;
     }
     if (in->op == IR_andn) {
-        if (plain(in)) {
-            emit_andn(c, in);
-        } else {
-            fallback(c, in);
-        }
+        emit_andn(c, in);
         return;
     }
     const bool produces = flags_from_alu(c, in);
@@ -219,12 +215,12 @@ void emit_mul(struct compiler *c, const struct ir_insn *in)
     if (plain(in) && emit_product(c, in)) {
         return;
     }
-    if (!plain(in)) {
-        if (ir_is_vector(in->type)) {
-            emit_vector(c, in);
-        } else {
-            fallback(c, in);
-        }
+    if (ir_is_vector(in->type)) {
+        emit_vector(c, in);
+        return;
+    }
+    if (!plain(in) && in->op != IR_mul) {
+        fallback(c, in);
         return;
     }
     const bool w = is64(in);
@@ -297,12 +293,12 @@ void emit_div(struct compiler *c, const struct ir_insn *in)
 
 void emit_unary(struct compiler *c, const struct ir_insn *in)
 {
-    if (!plain(in)) {
-        if (ir_is_vector(in->type)) {
-            emit_vector_misc(c, in);
-        } else {
-            fallback(c, in);
-        }
+    if (ir_is_vector(in->type)) {
+        emit_vector_misc(c, in);
+        return;
+    }
+    if (!plain(in) && in->op == IR_bswap) {
+        fallback(c, in);
         return;
     }
     const unsigned dst = def(c);
@@ -414,6 +410,62 @@ static void shift_total(struct compiler *c, const struct ir_insn *in, unsigned k
     x_mov(as, w, RCX, rb);
 }
 
+/* dst = the operand's 8 or 16 bits, extended; to 64 bits by the sign. */
+static void extend_narrow(struct compiler *c, ir_type t, unsigned dst, unsigned r, bool sign)
+{
+    const bool byte = ir_type_bits(t) == 8;
+
+    emit_x(&c->as,
+           OPC(0, MAP_0F, (sign ? 0xbe : 0xb6) | !byte) | W(sign) | (byte ? OP_BYTE_RM : 0), dst,
+           reg_operand(r), 0, 0);
+}
+
+/* Of 8 or 16 bits: as 64 of them, where a count is too large from 64 on; rotations have the host's
+ * own. */
+static void narrow_shift(struct compiler *c, const struct ir_insn *in, unsigned kind)
+{
+    const unsigned dst = def(c);
+    struct assembler *as = &c->as;
+    uint64_t k;
+
+    if (constant(c, in->b, &k)) {
+        const unsigned ra = use(c, in->a, 0), most = in->op == IR_sar ? 63 : 64;
+        const unsigned n = k < most ? (unsigned)k : most;
+        if (in->op == IR_rotr) {
+            emit_x(as, flags_sized(0xc1, in->type), kind, reg_operand(dst), 1,
+                   k % ir_type_bits(in->type));
+            x_mov(as, false, dst, ra);
+        } else if (n == 64) {
+            x_mov_imm(as, dst, 0);
+        } else {
+            x_shift_imm(as, kind, true, dst, n);
+            extend_narrow(c, in->type, dst, ra, in->op == IR_sar);
+        }
+        return;
+    }
+    const unsigned rb = use(c, in->b, 0), ra = use(c, in->a, 0);
+    x_mov(as, true, dst, RAX);
+    if (in->op == IR_rotr) {
+        emit_rr(as, flags_sized(0xd3, in->type), kind, RAX);
+        x_mov(as, false, RAX, ra);
+        x_mov(as, false, RCX, rb);
+        return;
+    }
+    if (in->op == IR_sar) {
+        x_shift_cl(as, kind, true, RAX);
+        x_cmov(as, CC_A, false, RCX, RDX);
+        x_alu(as, ALU_CMP, false, RCX, RDX);
+        x_mov_imm(as, RDX, 63);
+    } else {
+        x_cmov(as, CC_AE, true, RAX, RDX);
+        x_mov_imm(as, RDX, 0);
+        x_alu_imm(as, ALU_CMP, false, reg_operand(RCX), 64);
+        x_shift_cl(as, kind, true, RAX);
+    }
+    extend_narrow(c, in->type, RAX, ra, in->op == IR_sar);
+    extend_narrow(c, in->type, RCX, rb, false);
+}
+
 void emit_shift(struct compiler *c, const struct ir_insn *in)
 {
     const unsigned kind = in->op == IR_shl   ? SHIFT_SHL
@@ -422,12 +474,12 @@ void emit_shift(struct compiler *c, const struct ir_insn *in)
                                              : SHIFT_ROR;
     uint64_t k;
 
+    if (ir_is_vector(in->type)) {
+        emit_vector(c, in);
+        return;
+    }
     if (!plain(in)) {
-        if (ir_is_vector(in->type)) {
-            emit_vector(c, in);
-        } else {
-            fallback(c, in);
-        }
+        narrow_shift(c, in, kind);
         return;
     }
     if (constant(c, in->b, &k)) {
