@@ -544,6 +544,27 @@ static ir_val fold_moved(struct ir_builder *b, struct ir_insn *in)
     return IR_NONE;
 }
 
+/* Flags that are a number, or one of two. */
+static ir_val test_from(struct ir_builder *b, enum ir_cond c, const struct ir_insn *f)
+{
+    const struct ir_insn *x = fold_def(b, f->a);
+    const ir_val which = x->a;
+    uint64_t k, other;
+
+    if (fold_is_const(b, f->a, &k)) {
+        return boolean(b, ir_eval_condition(c, k));
+    }
+    if (ir_is_boolean(b, f->a)) { /* V alone */
+        return ir_select(b, f->a, boolean(b, ir_eval_condition(c, IR_FLAG_V)),
+                         boolean(b, ir_eval_condition(c, 0)));
+    }
+    if (x->op != IR_select || !fold_is_const(b, x->b, &k) || !fold_is_const(b, x->c, &other)) {
+        return IR_NONE;
+    }
+    return ir_select(b, which, boolean(b, ir_eval_condition(c, k)),
+                     boolean(b, ir_eval_condition(c, other)));
+}
+
 static ir_val fold_flags_test(struct ir_builder *b, struct ir_insn *in)
 {
     const struct ir_insn *f = fold_def(b, in->a);
@@ -558,10 +579,7 @@ static ir_val fold_flags_test(struct ir_builder *b, struct ir_insn *in)
     case IR_flags_fcmp:
         return test_fcmp(b, c, in->a);
     case IR_flags_from:
-        if (fold_is_const(b, f->a, &k)) {
-            return boolean(b, ir_eval_condition(c, k));
-        }
-        return IR_NONE;
+        return test_from(b, c, f);
     case IR_flags_select:
         return test_select(b, c, f);
     case IR_flags_with:
@@ -587,6 +605,36 @@ static ir_val fold_flags_test(struct ir_builder *b, struct ir_insn *in)
     }
 }
 
+/* a with some bits of b: of each only what counts. */
+static ir_val fold_with(struct ir_builder *b, struct ir_insn *in)
+{
+    const struct ir_insn *y = fold_def(b, in->b), *x = fold_def(b, in->a);
+
+    while (y->op == IR_flags_with && ((in->aux & y->aux) == 0 || (in->aux & ~y->aux) == 0)) {
+        in->b = in->aux & y->aux ? y->b : y->a;
+        y = fold_def(b, in->b);
+    }
+    while (x->op == IR_flags_with && (x->aux & ~in->aux) == 0) {
+        in->a = x->a;
+        x = fold_def(b, in->a);
+    }
+    if (in->a == in->b || in->aux == 0) {
+        return in->a;
+    }
+    if ((in->aux & IR_FLAGS_ALL) == IR_FLAGS_ALL) {
+        return in->b;
+    }
+    /* Two that change different bits: the inner one's own inner one may be needless. */
+    const struct ir_insn *inner = fold_def(b, x->a);
+    if (x->op == IR_flags_with && (x->aux & in->aux) == 0 && inner->op == IR_flags_with &&
+        (inner->aux & ~in->aux) == 0) {
+        struct ir_insn other = *x;
+        other.a = inner->a;
+        in->a = (uint16_t)ir_emit(b, other);
+    }
+    return IR_NONE;
+}
+
 ir_val fold_flags(struct ir_builder *b, struct ir_insn *in)
 {
     const struct ir_insn *x = fold_def(b, in->a);
@@ -596,9 +644,7 @@ ir_val fold_flags(struct ir_builder *b, struct ir_insn *in)
     case IR_flags_test:
         return fold_flags_test(b, in);
     case IR_flags_with:
-        return in->a == in->b || in->aux == 0             ? in->a
-               : (in->aux & IR_FLAGS_ALL) == IR_FLAGS_ALL ? in->b
-                                                          : IR_NONE;
+        return fold_with(b, in);
     case IR_flags_cmc:
         if (x->op == IR_flags_cmc) {
             return x->a;

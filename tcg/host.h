@@ -97,9 +97,12 @@ enum flags_recipe_bits {
     RECIPE_SHL, /* by a constant that is not 0, the second operand */
     RECIPE_SHR,
     RECIPE_SAR,
+    RECIPE_BITS, /* what the row's memory holds, with C and V as booleans say: */
     RECIPE_KIND = 7,
     RECIPE_CMC = 8,
-    RECIPE_WIDTH_SHIFT = 4 /* 2 bits: log2 of the operands' bytes */
+    RECIPE_WIDTH_SHIFT = 4, /* 2 bits: log2 of the operands' bytes */
+    RECIPE_C = 16,          /* of RECIPE_BITS: the first operand is C, the second one V */
+    RECIPE_V = 32
 };
 #define MAP_CONST_ENTRIES 3u
 #define MAP_FLAGS_ENTRIES 7u

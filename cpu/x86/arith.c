@@ -297,20 +297,18 @@ void x86_cmpxchg16b(struct x86_block *c, const struct x86_instr *i, const struct
 
 /* ---- chains of one flag */
 
-void x86_adcx(struct x86_block *c, const struct x86_instr *i, const struct x86_adcx *a)
-{
-    const ir_val x = x86_read(c, i, &a->dst), y = x86_read(c, i, &a->src), f = x86_flags(c);
-    const ir_val g = ir_flags_adc(c->b, x, y, f);
-    x86_write(c, i, &a->dst, ir_adc(c->b, x, y, f));
-    x86_put_flags(c, x86_flags_with(c, f, X86_PACK_CF, g));
-}
-
-void x86_adox(struct x86_block *c, const struct x86_instr *i, const struct x86_adox *a)
+/* ADCX and ADOX: the flag is the carry, in and out, and a boolean on the way from one to the next.
+ */
+static void chain(struct x86_block *c, const struct x86_instr *i, enum ir_cond set, uint32_t bit)
 {
     struct ir_builder *b = c->b;
-    const ir_val x = x86_read(c, i, &a->dst), y = x86_read(c, i, &a->src), f = x86_flags(c);
-    const ir_val in = x86_flags_set(c, f, X86_PACK_CF, ir_flags_test(b, IR_VS, f));
+    const ir_val x = x86_read(c, i, &i->op[0]), y = x86_read(c, i, &i->op[1]), f = x86_flags(c);
+    const ir_val carry = ir_konst(b, T_I32, X86_PACK_CF), none = ir_konst(b, T_I32, 0);
+    const ir_val in = ir_flags_from(b, ir_select(b, ir_flags_test(b, set, f), carry, none));
+    const ir_val sum = ir_adc(b, x, y, in);
     const ir_val out = ir_flags_test(b, IR_ULT, ir_flags_adc(b, x, y, in));
-    x86_write(c, i, &a->dst, ir_adc(b, x, y, in));
-    x86_put_flags(c, x86_flags_set(c, f, X86_PACK_OF, out));
+    x86_write(c, i, &i->op[0], sum);
+    x86_put_flags(c, x86_flags_set(c, f, bit, out));
 }
+X86_BY(chain, adcx, IR_ULT, X86_PACK_CF)
+X86_BY(chain, adox, IR_VS, X86_PACK_OF)

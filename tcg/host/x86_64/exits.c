@@ -13,6 +13,7 @@
  * store if every exit in between can say where the value is. An exit that cannot makes it a store
  * (PUT_KEPT). Flags are nowhere as a rule; a map tells how to make them again (MAP_FLAGS).
  */
+#include "tcg/eval.h"
 #include "tcg/host/x86_64/compile.h"
 
 /* ---- rows without a home */
@@ -357,6 +358,27 @@ static void make_shift_flags(struct compiler *c, const struct map_entry *m, ir_t
     emit_rm(as, OPC(PP_66, 0, 0x89), RAX, row_place(c->h, m->row));
 }
 
+/* What is in memory, with C and V as booleans say. */
+static void make_flag_bits(struct compiler *c, const struct map_entry *m)
+{
+    const int32_t c_bit = m->where & RECIPE_C ? IR_FLAG_C : 0;
+    const int32_t v_bit = m->where & RECIPE_V ? IR_FLAG_V : 0;
+    struct assembler *as = &c->as;
+
+    emit_rm(as, OPC(0, MAP_0F, 0xb7), RDX, row_place(c->h, m->row));
+    x_alu_imm(as, ALU_AND, false, reg_operand(RDX), ~(c_bit | v_bit));
+    if (c_bit) {
+        load_place(c, RAX, &m[1]);
+        x_shift_imm(as, SHIFT_SHL, false, RAX, 8);
+        x_alu(as, ALU_OR, false, RDX, RAX);
+    }
+    if (v_bit) {
+        load_place(c, RAX, &m[4]);
+        x_alu(as, ALU_OR, false, RDX, RAX);
+    }
+    emit_rm(as, OPC(PP_66, 0, 0x89), RDX, row_place(c->h, m->row));
+}
+
 static void make_flags(struct compiler *c, const struct map_entry *m)
 {
     static const uint8_t ops[] = {
@@ -365,6 +387,10 @@ static void make_flags(struct compiler *c, const struct map_entry *m)
     const unsigned kind = m->where & RECIPE_KIND;
     const ir_type type = types[m->where >> RECIPE_WIDTH_SHIFT & 3];
 
+    if (kind == RECIPE_BITS) {
+        make_flag_bits(c, m);
+        return;
+    }
     if (kind >= RECIPE_SHL) {
         make_shift_flags(c, m, type);
         return;

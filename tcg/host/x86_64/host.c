@@ -187,6 +187,22 @@ static void *spilled(struct vcpu *v, unsigned slot)
                               : vcpu_env(v)->wide_spill[slot - SPILL_SLOTS];
 }
 
+/* The flags in memory with other bits. */
+static void change_flags(struct host *h, struct vcpu *v, const struct map_entry *m)
+{
+    const struct ir_reg *row = &h->config.guest->regs[m->row];
+    uint16_t f;
+
+    memcpy(&f, (const char *)v + row->offset, sizeof(f));
+    if (m->where & RECIPE_C) {
+        f = (uint16_t)((f & ~IR_FLAG_C) | (recipe_operand(h, v, &m[1]) & 1 ? IR_FLAG_C : 0));
+    }
+    if (m->where & RECIPE_V) {
+        f = (uint16_t)((f & ~IR_FLAG_V) | (recipe_operand(h, v, &m[4]) & 1 ? IR_FLAG_V : 0));
+    }
+    set_row(v, row, &f);
+}
+
 /* Packed flags, as the evaluators make them. */
 static void make_flags(struct host *h, struct vcpu *v, const struct map_entry *m)
 {
@@ -199,8 +215,13 @@ static void make_flags(struct host *h, struct vcpu *v, const struct map_entry *m
     const uint64_t width = mask64(ir_type_bits(type));
     union ir_vec x = {.u64 = {recipe_operand(h, v, &m[1]) & width}},
                  y = {.u64 = {recipe_operand(h, v, &m[4]) & width}}, d;
-    struct ir_insn in = {.op = ops[kind], .type = T_FLAGS, .src = type};
+    struct ir_insn in = {.type = T_FLAGS, .src = type};
 
+    if (kind == RECIPE_BITS) {
+        change_flags(h, v, m);
+        return;
+    }
+    in.op = ops[kind];
     if (kind == RECIPE_AND) {
         x.u64[0] &= y.u64[0];
     }

@@ -4,6 +4,7 @@
  * needs one has it produced again from its operands, which costs a compare. The packed form
  * (tcg/ops.h) is what LAHF and SETO give: AH and AL.
  */
+#include "tcg/eval.h"
 #include "tcg/host/x86_64/compile.h"
 #include "tcg/opinfo.h"
 
@@ -147,13 +148,60 @@ static bool shift_recipe(const struct compiler *c, ir_val f, struct flags_recipe
     return true;
 }
 
+/* The boolean that a value of packed flags says as its only bit; 0: it is something else. */
+static uint16_t boolean_of(const struct compiler *c, ir_val f, uint32_t bit)
+{
+    const struct ir_insn *from = &c->insns[value(c, f)];
+    const struct ir_insn *in = &c->insns[value(c, from->a)];
+    uint64_t k, other;
+
+    if (from->op != IR_flags_from) {
+        return 0;
+    }
+    if (bit == 1 && ir_is_boolean(c->b, from->a)) {
+        return value(c, from->a);
+    }
+    return in->op == IR_select && constant(c, in->b, &k) && constant(c, in->c, &other) &&
+                   k == bit && other == 0
+               ? value(c, in->a)
+               : 0;
+}
+
+/* Flags from the block's entry, whose C and V have become booleans (chains of ADCX and ADOX). */
+static bool bits_recipe(const struct compiler *c, ir_val f, struct flags_recipe *r)
+{
+    uint16_t v = value(c, f);
+
+    *r = (struct flags_recipe){.what = RECIPE_BITS};
+    for (; c->insns[v].op == IR_flags_with; v = value(c, c->insns[v].a)) {
+        const struct ir_insn *in = &c->insns[v];
+        const bool carry = in->aux == IR_FLAG_C;
+        const uint16_t given = carry ? RECIPE_C : RECIPE_V;
+        const uint16_t boolean = boolean_of(c, in->b, in->aux);
+        if ((!carry && in->aux != IR_FLAG_V) || !boolean) {
+            return false;
+        }
+        if (!(r->what & given)) {
+            r->what |= given;
+            r->operand[!carry] = boolean;
+        }
+    }
+    if (c->insns[v].op != IR_get || r->what == RECIPE_BITS) {
+        return false;
+    }
+    /* One that is not given is not looked at. */
+    r->operand[0] = r->what & RECIPE_C ? r->operand[0] : r->operand[1];
+    r->operand[1] = r->what & RECIPE_V ? r->operand[1] : r->operand[0];
+    return true;
+}
+
 bool flags_recipe(const struct compiler *c, ir_val f, struct flags_recipe *r)
 {
     bool cmc;
     const struct pending p = plain_producer(c, f, &cmc);
 
     if (p.kind != FLAGS_SUB && p.kind != FLAGS_ADD && p.kind != FLAGS_TEST) {
-        return shift_recipe(c, f, r);
+        return shift_recipe(c, f, r) || bits_recipe(c, f, r);
     }
     r->what = (uint16_t)((p.kind == FLAGS_SUB   ? RECIPE_SUB
                           : p.kind == FLAGS_ADD ? RECIPE_ADD
@@ -356,7 +404,10 @@ static void carry_from_packed(struct compiler *c, ir_val f, bool complement)
     if (complement) {
         x_byte(&c->as, 0xf5); /* cmc */
     }
-    if (in->op == IR_get && c->reg[v] < 0 && c->i <= c->memory_until[v]) {
+    const uint16_t boolean = c->reg[v] < 0 ? boolean_of(c, f, IR_FLAG_C) : 0;
+    if (boolean) {
+        emit_x(&c->as, OPC(0, 1, 0xba), 4, reg_operand((unsigned)c->reg[boolean]), 1, 0);
+    } else if (in->op == IR_get && c->reg[v] < 0 && c->i <= c->memory_until[v]) {
         emit_x(&c->as, OPC(0, 1, 0xba), 4, row_place(c->h, in->aux), 1, 8);
     } else {
         emit_x(&c->as, OPC(0, 1, 0xba), 4, reg_operand((unsigned)c->reg[v]), 1, 8);
@@ -376,13 +427,15 @@ static ir_val carry_source(const struct compiler *c, ir_val f, bool *complement)
     return v;
 }
 
-static void claim_packed(struct compiler *c, ir_val f)
+static void claim_packed(struct compiler *c, ir_val f, uint32_t exclude)
 {
-    const uint16_t v = value(c, f);
+    const uint16_t v = value(c, f), boolean = c->reg[v] < 0 ? boolean_of(c, f, IR_FLAG_C) : 0;
     const struct ir_insn *in = &c->insns[v];
 
-    if (!(in->op == IR_get && c->reg[v] < 0 && c->i <= c->memory_until[v])) {
-        use(c, v, 0);
+    if (boolean) {
+        use(c, boolean, exclude);
+    } else if (!(in->op == IR_get && c->reg[v] < 0 && c->i <= c->memory_until[v])) {
+        use(c, v, exclude);
     }
 }
 
@@ -392,7 +445,7 @@ static void with_carry(struct compiler *c, const struct pending *p)
     const ir_val f = carry_source(c, p->c, &complement);
 
     const unsigned ra = use(c, p->a, 0), rb = use(c, p->b, 0);
-    claim_packed(c, f);
+    claim_packed(c, f, 0);
     emit_rr(&c->as, flags_sized(p->kind == FLAGS_ADC ? 0x13 : 0x1b, p->type), RAX, rb);
     x_mov(&c->as, true, RAX, ra);
     carry_from_packed(c, f, complement);
@@ -704,7 +757,7 @@ void flags_claim_operands(struct compiler *c, ir_val f, uint32_t exclude)
     }
     if (p.kind == FLAGS_ADC || p.kind == FLAGS_SBB) {
         bool complement;
-        use(c, carry_source(c, p.c, &complement), exclude);
+        claim_packed(c, carry_source(c, p.c, &complement), exclude);
     }
 }
 
@@ -722,7 +775,7 @@ static void claim_pending(struct compiler *c, uint32_t exclude)
     }
     if (p->c) {
         bool complement;
-        use(c, carry_source(c, p->c, &complement), exclude);
+        claim_packed(c, carry_source(c, p->c, &complement), exclude);
     }
 }
 
@@ -841,7 +894,7 @@ void emit_carry_op(struct compiler *c, const struct ir_insn *in)
     const unsigned dst = def(c), rb = use(c, in->b, 0), ra = use(c, in->a, 0);
     const bool stays = carry_stays(c, f);
     if (!stays) {
-        claim_packed(c, f);
+        claim_packed(c, f, 0);
     }
     x_mov(&c->as, true, dst, RAX);
     emit_rr(&c->as, flags_sized(in->op == IR_adc ? 0x13 : 0x1b, in->type), RAX, rb);

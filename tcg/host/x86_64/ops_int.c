@@ -415,9 +415,8 @@ static void extend_narrow(struct compiler *c, ir_type t, unsigned dst, unsigned 
 {
     const bool byte = ir_type_bits(t) == 8;
 
-    emit_x(&c->as,
-           OPC(0, MAP_0F, (sign ? 0xbe : 0xb6) | !byte) | W(sign) | (byte ? OP_BYTE_RM : 0), dst,
-           reg_operand(r), 0, 0);
+    emit_x(&c->as, OPC(0, MAP_0F, (sign ? 0xbe : 0xb6) | !byte) | W(sign) | (byte ? OP_BYTE_RM : 0),
+           dst, reg_operand(r), 0, 0);
 }
 
 /* Of 8 or 16 bits: as 64 of them, where a count is too large from 64 on; rotations have the host's
