@@ -87,6 +87,8 @@ void guest_init(void)
         set_idt(v, gate(KERNEL_CODE, (uint32_t)vectors + 16 * v, v == 0x80 ? 0xee : 0x8e, 0));
     }
     set_idt_limit(256 * 8 - 1);
+    outb(0x21, 0xff); /* no interrupts of the 8259s */
+    outb(0xa1, 0xff);
     set_gdt(TSS, segment((uint32_t)tss, 103, 0x89));
     __asm__ volatile("ltr %w0" : : "r"(TSS));
 }
