@@ -279,6 +279,40 @@ void aml_memory_word(struct aml *a, const char *region, uint64_t base, const cha
     aml_end(a);
 }
 
+void aml_region(struct aml *a, const char *name, unsigned space, uint64_t base, uint64_t size)
+{
+    put_le(a, 0x805b, 2);
+    aml_ref(a, name);
+    put(a, space);
+    aml_int(a, base);
+    aml_int(a, size);
+}
+
+void aml_fields(struct aml *a, const char *region, unsigned access_bytes)
+{
+    put_le(a, 0x815b, 2);
+    begin(a, LENGTH);
+    aml_ref(a, region);
+    put(a, log2_floor(access_bytes) + 1); /* other bits are kept */
+}
+
+/* A number of bits is written as a package length is. */
+void aml_unit(struct aml *a, const char *name, unsigned bits)
+{
+    assert(bits < 1 << 12);
+    if (name) {
+        aml_ref(a, name);
+    } else {
+        put(a, 0);
+    }
+    if (bits < 64) {
+        put(a, bits);
+    } else {
+        put(a, 1 << 6 | (bits & 15));
+        put(a, bits >> 4);
+    }
+}
+
 /* ---- resources */
 
 /* A large descriptor's tag and length. */
@@ -313,6 +347,33 @@ void aml_interrupt(struct aml *a, unsigned trigger, uint32_t gsi)
     put(a, 1 | trigger); /* a consumer; active high, exclusive */
     put(a, 1);
     put_le(a, gsi, 4);
+}
+
+void aml_interrupt_of(struct aml *a, unsigned trigger, const uint32_t *gsi, unsigned n)
+{
+    enum {
+        SHARED = 8
+    };
+    descriptor(a, 0x89, 2 + 4 * n);
+    put(a, 1 | trigger | SHARED);
+    put(a, n);
+    for (unsigned i = 0; i < n; i++) {
+        put_le(a, gsi[i], 4);
+    }
+}
+
+/* 6.4.2.1, 6.4.2.2 */
+void aml_irq(struct aml *a, unsigned line)
+{
+    put(a, 0x22);
+    put_le(a, UINT64_C(1) << line, 2);
+}
+
+void aml_dma(struct aml *a, unsigned channel)
+{
+    put(a, 0x2a);
+    put(a, 1u << channel);
+    put(a, 0); /* 8 bits, compatible, no bus master */
 }
 
 /* 6.4.3.8.1. The offsets count from the tag. */
@@ -371,6 +432,11 @@ void aml_window32(struct aml *a, uint32_t base, uint32_t size)
 void aml_window64(struct aml *a, uint64_t base, uint64_t size)
 {
     window(a, 0x8a, 8, &(struct window){0, 1, base, size, 0});
+}
+
+void aml_window16_io(struct aml *a, uint32_t base, uint32_t size)
+{
+    window(a, 0x88, 2, &(struct window){1, 3, base, size, 0});
 }
 
 void aml_window_io(struct aml *a, uint32_t base, uint32_t size, uint32_t translation)

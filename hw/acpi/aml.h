@@ -40,6 +40,7 @@ enum aml_op {
     AML_NOTIFY = 0x86,     /* device, value */
     AML_NOT = 0x92,        /* a */
     AML_EQUAL = 0x93,      /* a, b */
+    AML_LESS = 0x95,       /* a, b */
     AML_RETURN = 0xa4,     /* a */
     AML_DWORD_FIELD = 0x8a /* buffer, offset, name */
 };
@@ -75,6 +76,16 @@ void aml_name_string(struct aml *a, const char *name, const char *text);
 /* A region of memory, and one field of 32 bits at its start whose other bits are written as 0. */
 void aml_memory_word(struct aml *a, const char *region, uint64_t base, const char *field);
 
+/* OperationRegion() of a space (5.5.2.4), and fields of it: a unit of so many bits for each. */
+enum {
+    AML_SYSTEM_MEMORY,
+    AML_SYSTEM_IO,
+    AML_PCI_CONFIG
+};
+void aml_region(struct aml *a, const char *name, unsigned space, uint64_t base, uint64_t size);
+void aml_fields(struct aml *a, const char *region, unsigned access_bytes); /* to aml_end */
+void aml_unit(struct aml *a, const char *name, unsigned bits);             /* NULL: reserved */
+
 /* ---- resources (6.4), within aml_resources */
 
 enum {
@@ -83,6 +94,10 @@ enum {
 };
 void aml_memory32(struct aml *a, uint32_t base, uint32_t size);
 void aml_interrupt(struct aml *a, unsigned trigger, uint32_t gsi);
+/* The same for devices that share it, on one of n lines. */
+void aml_interrupt_of(struct aml *a, unsigned trigger, const uint32_t *gsi, unsigned n);
+void aml_irq(struct aml *a, unsigned line); /* of ISA: an edge, not shared */
+void aml_dma(struct aml *a, unsigned channel);
 void aml_ports(struct aml *a, uint16_t base, uint8_t count);
 /* An edge on that pin of a controller, pulled up. */
 void aml_gpio_int(struct aml *a, unsigned pin, const char *controller);
@@ -90,6 +105,7 @@ void aml_gpio_int(struct aml *a, unsigned pin, const char *controller);
 void aml_bus_numbers(struct aml *a, unsigned first, unsigned last);
 void aml_window32(struct aml *a, uint32_t base, uint32_t size);
 void aml_window64(struct aml *a, uint64_t base, uint64_t size);
+void aml_window16_io(struct aml *a, uint32_t base, uint32_t size);
 void aml_window_io(struct aml *a, uint32_t base, uint32_t size, uint32_t translation);
 
 #endif

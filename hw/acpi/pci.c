@@ -142,7 +142,7 @@ static void grant_control(struct aml *a)
     return_arg3(a);
 }
 
-static void add_osc(struct aml *a)
+void acpi_pci_osc(struct aml *a)
 {
     aml_name_int(a, "SUPP", 0);
     aml_name_int(a, "CTRL", 0);
@@ -212,7 +212,7 @@ void acpi_pci_host(struct aml *a, const struct pci_windows *w, uint32_t gsi)
     aml_int(a, w->ecam_base);
     aml_end(a);
     add_windows(a, w);
-    add_osc(a);
+    acpi_pci_osc(a);
     add_dsm(a);
     reserve_ecam(a, w);
     aml_end(a);

@@ -10,4 +10,7 @@
  * gsi is that of INTA; the others follow. */
 void acpi_pci_host(struct aml *a, const struct pci_windows *w, uint32_t gsi);
 
+/* The method _OSC of such a bridge, in its device. */
+void acpi_pci_osc(struct aml *a);
+
 #endif

@@ -228,6 +228,28 @@ bool acpi_finish(struct acpi_tables *t, struct device *fw_cfg, struct error *e)
     return good;
 }
 
+bool acpi_finish_shown(struct acpi_tables *t, struct device *fw_cfg, const struct fw_cfg_watcher *w,
+                       struct strbuf *blob, struct error *e)
+{
+    uint8_t *rsdp = make_rsdp(t, add_xsdt(t));
+    *blob = t->blob;
+    t->blob = (struct strbuf){0};
+    const bool good = fw_cfg_add_file(fw_cfg, RSDP, rsdp, RSDP_BYTES, e) &&
+                      fw_cfg_add_shown(fw_cfg, TABLES, blob->text, blob->len, w, e) &&
+                      add_file(fw_cfg, "etc/table-loader", &t->commands, e);
+    acpi_free(t);
+    return good;
+}
+
+void acpi_renew(struct acpi_tables *t, struct strbuf *blob)
+{
+    add_xsdt(t);
+    if (t->blob.len == blob->len) {
+        memcpy(blob->text, t->blob.text, blob->len);
+    }
+    acpi_free(t);
+}
+
 /* ---- without firmware */
 
 /* Does what the firmware would for one command; the files are at those places of bytes, which are

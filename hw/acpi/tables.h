@@ -54,6 +54,13 @@ void acpi_command_pointer(struct acpi_tables *t, size_t offset, unsigned bytes, 
 
 /* XSDT and RSDP, and all as files of that fw_cfg device. t is empty then. */
 bool acpi_finish(struct acpi_tables *t, struct device *fw_cfg, struct error *e);
+/* The same, with tables that the guest sees as they are when it looks: then w is told, which makes
+ * them again, as many bytes, by acpi_renew. *blob are the caller's: mem_free. */
+struct fw_cfg_watcher;
+bool acpi_finish_shown(struct acpi_tables *t, struct device *fw_cfg, const struct fw_cfg_watcher *w,
+                       struct strbuf *blob, struct error *e);
+/* t is empty then. */
+void acpi_renew(struct acpi_tables *t, struct strbuf *blob);
 /* The same without firmware: RSDP, and the tables behind it, as they are in memory at base, which
  * is aligned to 64. mem_free. */
 uint8_t *acpi_finish_at(struct acpi_tables *t, uint64_t base, size_t *n);
@@ -70,6 +77,25 @@ struct acpi_platform {
     uint64_t sleep;      /* registers of a device acpi-sleep; 0: none */
 };
 void acpi_add_fadt(struct acpi_tables *t, uint32_t dsdt, const struct acpi_platform *p);
+/* What PCs have of fixed hardware (4.8.3), at I/O ports: tables_fixed.c. */
+struct acpi_fixed {
+    uint16_t sci; /* the ISA interrupt */
+    uint16_t smi_command, pm1_event, pm1_control, pm_timer, gpe;
+    uint8_t enable, disable; /* what to write to smi_command; 0: there is none */
+    uint8_t gpe_bytes;       /* of status and enable */
+    uint8_t century;         /* byte of CMOS memory */
+    uint16_t reset;          /* port, and what to write there */
+    uint8_t reset_value;
+    unsigned intel_boot; /* flags of 5.2.9.3 */
+};
+/* FACS must be the blob's first table; the result is for acpi_add_fixed_fadt. */
+uint32_t acpi_add_facs(struct acpi_tables *t);
+void acpi_add_fixed_fadt(struct acpi_tables *t, uint32_t facs, uint32_t dsdt,
+                         const struct acpi_fixed *f);
+/* An event timer block (IA-PC HPET specification 1.0a, 3.2.4). */
+void acpi_add_hpet(struct acpi_tables *t, uint32_t id, uint64_t base);
+/* What a virtual machine's timers do not need (Microsoft, Windows ACPI Emulated Devices Table). */
+void acpi_add_waet(struct acpi_tables *t);
 /* Those that -acpitable gives. */
 void acpi_add_given(struct acpi_tables *t, const struct machine_config *c);
 /* CPUs, as devices of the namespace, in \\_SB. */
