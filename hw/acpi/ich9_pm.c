@@ -250,7 +250,8 @@ void ich9_pm_fini(struct ich9_pm *p)
 
 void ich9_pm_reset(struct ich9_pm *p)
 {
-    p->smi_enable = SMI_INITIAL;
+    /* Without SMM firmware takes its code for there already, and sets up none. */
+    p->smi_enable = p->smi.raise ? SMI_INITIAL : SMI_INITIAL | SMI_APM;
     p->smi_status = p->processor_control = p->alt_gpi = 0;
     p->gpe_control = p->pm2_control = 0;
     p->event_smi = false;

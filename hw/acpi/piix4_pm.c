@@ -298,6 +298,9 @@ static bool piix4_create(struct device *d, struct error *e)
     }
     pci_device_init(&p->pci, &piix4_pci);
     config_rows_add(&p->pci, piix4_rows, array_len(piix4_rows));
+    if (!p->smi.raise) { /* firmware takes its SMM code for there already, and sets up none */
+        store_le32(p->pci.initial + DEVACTB, DEVACTB_APMC_EN);
+    }
     acpi_pm_init(&p->pm, d, &p->pm_class);
     smbus_host_init(&p->smbus, d, false, smbus_interrupt);
     apm_init(&p->apm, d, commanded);

@@ -7,8 +7,7 @@
 #include "hw/acpi/sleep.h"
 #include "hw/acpi/tables.h"
 #include "hw/i386/microvm.h"
-#include "hw/intc/ioapic.h"
-#include "hw/intc/lapic.h"
+#include "hw/i386/pc_madt.h"
 #include "hw/virtio/virtio_mmio.h"
 
 /* ---- DSDT */
@@ -58,51 +57,6 @@ static uint32_t add_dsdt(struct acpi_tables *t, const struct machine *m)
     return acpi_add_code(t, "DSDT", 2, &a);
 }
 
-/* ---- MADT */
-
-enum {
-    MADT_LAPIC = 0,
-    MADT_IOAPIC = 1,
-    MADT_OVERRIDE = 2,
-    MADT_NMI = 4,
-    PCAT_COMPATIBLE = 1
-};
-
-static void madt_row(struct acpi_tables *t, unsigned type, unsigned bytes)
-{
-    acpi_put(t, type, 1);
-    acpi_put(t, bytes, 1);
-}
-
-static void add_madt(struct acpi_tables *t, const struct machine *m)
-{
-    const struct microvm *v = microvm_of(m);
-    acpi_begin(t, "APIC", 4);
-    acpi_put(t, LAPIC_BASE, 4);
-    acpi_put(t, v->pc.pic ? PCAT_COMPATIBLE : 0, 4);
-    for (unsigned i = 0; i < m->config.cpus; i++) {
-        madt_row(t, MADT_LAPIC, 8);
-        acpi_put(t, i, 1);
-        acpi_put(t, i, 1);
-        acpi_put(t, 1, 4); /* enabled */
-    }
-    for (unsigned n = 0; n < PC_IOAPICS && v->pc.ioapic[n]; n++) {
-        madt_row(t, MADT_IOAPIC, 12);
-        acpi_put(t, n, 2);
-        acpi_put(t, PC_IOAPIC_BASE(n), 4);
-        acpi_put(t, n * IOAPIC_PINS, 4);
-    }
-    madt_row(t, MADT_OVERRIDE, 10);
-    acpi_put(t, 0, 2); /* the ISA bus, line 0 */
-    acpi_put(t, 2, 4);
-    acpi_put(t, 0, 2); /* as the bus has it */
-    madt_row(t, MADT_NMI, 6);
-    acpi_put(t, 0xff, 1); /* all CPUs */
-    acpi_put(t, 0, 2);
-    acpi_put(t, 1, 1); /* LINT1 */
-    acpi_end_listed(t);
-}
-
 /* ---- all */
 
 enum { /* of the FADT: there is no VGA; no clock */
@@ -118,7 +72,7 @@ uint8_t *microvm_acpi(const struct machine *m, size_t *n)
     struct acpi_tables t;
     acpi_init(&t, v->oem_id, v->oem_table_id);
     acpi_add_fadt(&t, add_dsdt(&t, m), &p);
-    add_madt(&t, m);
+    pc_add_madt(&t, m, &v->pc, 0);
     acpi_add_given(&t, &m->config);
     return acpi_finish_at(&t, PC_TABLES, n);
 }

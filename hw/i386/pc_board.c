@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "hw/acpi/pm.h"
 #include "hw/firmware.h"
 #include "hw/pci/pam.h"
 
@@ -14,18 +15,26 @@
 
 /* ---- properties */
 
+static const char *const on_off_auto[] = {"auto", "on", "off", NULL};
+
 #define BOOL_PROP(name, member, desc)                                                              \
     {                                                                                              \
         name, PROP_BOOL, offsetof(struct pc_board, member), "on", desc, NULL                       \
     }
 
 const struct prop pc_board_props[] = {
+    {"acpi", PROP_ENUM, offsetof(struct pc_board, acpi), "auto", "ACPI tables; auto means on",
+     on_off_auto},
     BOOL_PROP("graphics", graphics, "off: firmware's console is the first serial line"),
     BOOL_PROP("fd-bootchk", boot_check, "floppies are checked for a boot sector"),
     BOOL_PROP("pic", pic, "8259 interrupt controllers"),
     BOOL_PROP("pit", pit, "8254 timer"),
     {"max-ram-below-4g", PROP_SIZE, offsetof(struct pc_board, low_ram_limit), NULL,
      "at most so much memory is below 4 GiB; 0: as much as the board has room for", NULL},
+    {"x-oem-id", PROP_STRING, offsetof(struct pc_board, oem_id), "BOCHS ",
+     "maker of the ACPI tables, up to 6 characters", NULL},
+    {"x-oem-table-id", PROP_STRING, offsetof(struct pc_board, oem_table_id), "BXPC    ",
+     "their name, up to 8 characters", NULL},
     {"pflash0", PROP_DRIVE, offsetof(struct pc_board, flash_drive[0]), NULL,
      "id of the drive that is the flash with the firmware", NULL},
     {"pflash1", PROP_DRIVE, offsetof(struct pc_board, flash_drive[1]), NULL,
@@ -80,6 +89,23 @@ static bool add_host(struct pc_board *b, struct error *e)
     return true;
 }
 
+/* A function of the chipset at its place on the root bus. */
+struct device *pc_board_function(struct pc_board *b, const struct device_class *cls)
+{
+    struct device *d = device_new(cls, b->pc.machine, NULL);
+    d->bus = pc_host_bus(b->host);
+    return d;
+}
+
+bool pc_board_complete(struct device *d, const char *place, struct error *e)
+{
+    if (device_set_fixed(d, "addr", place, e) && device_create(d, e)) {
+        return true;
+    }
+    device_free(d);
+    return false;
+}
+
 bool pc_board_build(struct machine *m, const struct pc_board_kind *kind, struct error *e)
 {
     struct pc_board *b = pc_board_of(m);
@@ -105,7 +131,8 @@ bool pc_board_finish(struct machine *m, struct error *e)
     struct pc_board *b = pc_board_of(m);
     b->pc.boot.kind = X86_BOOT_PLAIN;
     b->pc.boot.entry = 0xfff0;
-    return pc_config_add(b, e) && pc_kernel_add(b, e) && fw_cfg_add_boot(b->pc.fw_cfg, m, e);
+    return pc_config_add(b, e) && pc_kernel_add(b, e) && (b->acpi == PC_OFF || pc_acpi_add(b, e)) &&
+           fw_cfg_add_boot(b->pc.fw_cfg, m, e);
 }
 
 void pc_board_reset(struct machine *m)
@@ -123,11 +150,15 @@ void pc_board_destroy(struct machine *m)
     if (b->low_rom) {
         os_unmap(b->low_rom, PAM_BYTES);
     }
+    strbuf_free(&b->tables);
 }
 
 void pc_board_power_button(struct machine *m)
 {
-    (void)m;
+    struct pc_board *b = pc_board_of(m);
+    os_mutex_lock(m->lock);
+    acpi_pm_event(b->kind->pm(b->pm), ACPI_PM1_POWER_BUTTON);
+    os_mutex_unlock(m->lock);
 }
 
 struct bus *pc_board_default_bus(struct machine *m, enum bus_kind kind)

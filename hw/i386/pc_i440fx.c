@@ -3,11 +3,30 @@
  * The board pc: i440FX with PIIX3 and PIIX4's power management, as PCs were in 1996, with more
  * memory and CPUs. Its map is QEMU's.
  */
+#include "hw/acpi/piix4_pm.h"
 #include "hw/i386/pc_board.h"
+#include "hw/isa/piix3.h"
 
+/* Interrupts of PCI and of power management are ISA's. */
 static bool add_south(struct pc_board *b, struct error *e)
 {
-    (void)b, (void)e;
+    struct pc *pc = &b->pc;
+    const struct acpi_smi smi = {NULL, NULL};
+    b->south = pc_board_function(b, &piix3_class);
+    if (!device_set_fixed(b->south, "multifunction", "on", e) ||
+        !pc_board_complete(b->south, "1.0", e)) {
+        return false;
+    }
+    piix3_connect(b->south, pc->isa.irq);
+    for (unsigned n = 0; n < 4; n++) {
+        b->host->irq[n] = piix3_pirq(b->south, n);
+    }
+    b->pm = pc_board_function(b, &piix4_pm_class);
+    piix4_pm_connect(b->pm, pc->ports, &smi);
+    if (!pc_board_complete(b->pm, "1.3", e)) {
+        return false;
+    }
+    b->pm->irq[0] = pc->isa.irq[9];
     return true;
 }
 
@@ -15,7 +34,23 @@ static const struct pc_board_kind kind = {.host = &i440fx_pcihost_class,
                                           .smbios_product = "Standard PC (i440FX + PIIX, 1996)",
                                           .low_ram_most = UINT64_C(0xe0000000),
                                           .low_ram_more = UINT64_C(0xc0000000),
-                                          .add_south = add_south};
+                                          .add_south = add_south,
+                                          .pm = piix4_pm,
+                                          .pm_devfn = 1 << 3 | 3,
+                                          .pm_base_mask = 0xffc0,
+                                          .acpi = {.sci = 9,
+                                                   .smi_command = PIIX4_SMI_COMMAND,
+                                                   .enable = PIIX4_ACPI_ENABLE,
+                                                   .disable = PIIX4_ACPI_DISABLE,
+                                                   .pm1_event = 0x600,
+                                                   .pm1_control = 0x604,
+                                                   .pm_timer = 0x608,
+                                                   .gpe = PIIX4_GPE_BASE,
+                                                   .gpe_bytes = PIIX4_GPE_BYTES,
+                                                   .century = 0x32,
+                                                   .reset = 0xcf9,
+                                                   .reset_value = 0x0f,
+                                                   .intel_boot = 1}};
 
 static bool pc_build_board(struct machine *m, struct error *e)
 {

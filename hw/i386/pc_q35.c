@@ -1,10 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* The board q35: the Q35 chipset with ICH9, of 2009, with PCI Express. Its map is QEMU's. */
 #include "hw/i386/pc_board.h"
+#include "hw/isa/ich9_lpc.h"
 
 static bool add_south(struct pc_board *b, struct error *e)
 {
-    (void)b, (void)e;
+    for (unsigned n = 0; n < PC_INPUTS; n++) {
+        b->inputs[n] = pc_gsi(&b->pc, n);
+    }
+    b->south = pc_board_function(b, &ich9_lpc_class);
+    ich9_lpc_configure(b->south,
+                       &(struct ich9_lpc_config){.ports = b->pc.ports, .inputs = b->inputs});
+    if (!pc_board_complete(b->south, "1f.0", e)) {
+        return false;
+    }
+    for (unsigned n = 0; n < PCI_LINES; n++) {
+        b->host->irq[n] = ich9_lpc_pirq(b->south, n);
+    }
+    b->pm = b->south;
     return true;
 }
 
@@ -13,7 +26,23 @@ static const struct pc_board_kind kind = {.host = &q35_pcihost_class,
                                           .low_ram_most = UINT64_C(0xb0000000),
                                           .low_ram_more = UINT64_C(0x80000000),
                                           .express = true,
-                                          .add_south = add_south};
+                                          .add_south = add_south,
+                                          .pm = ich9_lpc_pm,
+                                          .pm_devfn = 0x1f << 3,
+                                          .pm_base_mask = 0xff80,
+                                          .acpi = {.sci = 9,
+                                                   .smi_command = ICH9_SMI_COMMAND,
+                                                   .enable = ICH9_ACPI_ENABLE,
+                                                   .disable = ICH9_ACPI_DISABLE,
+                                                   .pm1_event = 0x600,
+                                                   .pm1_control = 0x604,
+                                                   .pm_timer = 0x608,
+                                                   .gpe = 0x600 + ICH9_PM_GPE,
+                                                   .gpe_bytes = ICH9_PM_GPE_BYTES,
+                                                   .century = 0x32,
+                                                   .reset = 0xcf9,
+                                                   .reset_value = 0x0f,
+                                                   .intel_boot = 1}};
 
 static bool q35_build(struct machine *m, struct error *e)
 {

@@ -7,6 +7,7 @@
  * segment at its high address (H_SMRAME).
  */
 #include "base/bits.h"
+#include "hw/isa/ich9_lpc.h"
 #include "hw/pci/pc_host_internal.h"
 #include "hw/pci/pci_internal.h"
 #include "hw/pci/pci_regs.h"
@@ -283,13 +284,10 @@ const struct device_class mch_class = {
 
 /* ---- the host */
 
-/* PIRQE to PIRQH by slot; the functions of the south bridge, from slot 25 on, PIRQA to PIRQD, which
- * its registers say after a reset (ICH9 data sheet, 10.1.46 on). */
 static unsigned line(const struct pci_host *h, uint8_t devfn, unsigned pin)
 {
-    const unsigned slot = devfn >> 3;
     (void)h;
-    return slot < 25 ? 4 + (pin - 1 + slot) % 4 : pin - 1;
+    return ich9_lpc_line(devfn >> 3, pin);
 }
 
 static const struct pc_host_kind kind = {"pcie.0", &mch_class, line, smram};

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # tests/run: timeout 900
 # SeaBIOS on pc and q35: what it shows on the serial console and tells its debug port, and Debian's amd64 kernel that it
-# starts by the option ROM of -kernel, also with memory above 4 GiB.
+# starts by the option ROM of -kernel, with one CPU and several, and with memory above 4 GiB; ACPI switches it off.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 guest_arch=x86_64
@@ -67,14 +67,17 @@ boots() {
         failed "$name" "no interrupt of the serial port: '$answer'"
     elif [ -n "$trouble" ]; then
         failed "$name" "$trouble"
+    elif answers 30 "dmesg | grep -cE 'ACPI (BIOS )?(Error|Warning)|ACPI: .*(rror|nvalid)|Firmware Bug'" 0; [ "$answer" != 0 ]; then
+        failed "$name" "Linux complains: $answer"
     else
-        guest_kill
-        guest_end 10
-        echo "ok $name"
+        say 'poweroff -f'
+        guest_end 60
+        [ "$status" = 0 ] && echo "ok $name" || echo "not ok $name: exit status $status after poweroff -f"
     fi
 }
 
 banner pc 'Running on QEMU (i440fx)' 'id=8086:1237'
 banner q35 'Running on QEMU (q35)' 'id=8086:29c0'
 boots seabios_starts_debian_on_pc 1 -M pc -m 512M
-boots seabios_starts_debian_with_memory_above_4_gib 1 -M q35,max-ram-below-4g=512M -m 768M
+boots seabios_starts_debian_on_pc_with_4_vcpus 4 -M pc -m 512M
+boots seabios_starts_debian_with_memory_above_4_gib 2 -M q35,max-ram-below-4g=512M -m 768M

@@ -671,3 +671,22 @@ TEST(kernels_that_firmware_cannot_start_are_refused)
     }
     given_end();
 }
+
+/* ---- ends */
+
+TEST(the_power_button_is_an_event_of_acpi)
+{
+    static const struct machine_class *const classes[] = {&pc_machine_class, &q35_machine_class};
+    static const unsigned places[] = {1 << 3 | 3, 0x1f << 3}, enables[] = {0x80, 0x44};
+    given_begin();
+    for (size_t i = 0; i < array_len(classes); i++) {
+        struct machine *m = board(classes[i]);
+        set_config(m, places[i], 0x40, 4, 0x600);
+        set_config(m, places[i], enables[i], 1, enables[i] == 0x80 ? 1 : 0x80);
+        CHECK_EQ(in(m, 0x600, 2), 0);
+        machine_power_button(m);
+        CHECK_EQ(in(m, 0x600, 2), 0x100);
+        fake_virt_free(m);
+    }
+    given_end();
+}

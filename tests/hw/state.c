@@ -58,7 +58,7 @@ static const char *const extras[] = {
 };
 
 static const char *const microvm_extras[] = {"isa-debugcon", "isa-debug-exit", "virtio-blk-device"};
-static const char *const pc_extras[] = {"virtio-blk-pci"};
+static const char *const pc_extras[] = {"virtio-blk-pci", "smbus-eeprom,address=80"};
 
 static void plug(struct machine *m, const char *text)
 {
