@@ -27,9 +27,9 @@
     X(gpex_root_class)                                                                             \
     X(gpio_key_class)                                                                              \
     X(guest_loader_class)                                                                          \
+    X(hpet_class)                                                                                  \
     X(i440fx_class)                                                                                \
     X(i440fx_pcihost_class)                                                                        \
-    X(hpet_class)                                                                                  \
     X(i6300esb_class)                                                                              \
     X(i8042_class)                                                                                 \
     X(i8237_class)                                                                                 \

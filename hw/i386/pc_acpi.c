@@ -12,6 +12,7 @@
 #include "hw/i386/pc_madt.h"
 #include "hw/numa.h"
 #include "hw/nvram/fw_cfg.h"
+#include "hw/timer/hpet.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
@@ -31,6 +32,8 @@ static uint16_t pm_base(const struct pc_board *b)
     return (uint16_t)(r & b->kind->pm_base_mask);
 }
 
+#define HAS_8042 2u /* 5.2.9.3 */
+
 static void add_fadt(struct acpi_tables *t, const struct pc_board *b, uint32_t facs, uint32_t dsdt)
 {
     struct acpi_fixed f = b->kind->acpi;
@@ -41,6 +44,9 @@ static void add_fadt(struct acpi_tables *t, const struct pc_board *b, uint32_t f
     f.pm_timer = (uint16_t)(f.pm_timer + by);
     if (b->kind->express) {
         f.gpe = (uint16_t)(f.gpe + by);
+    }
+    if (b->i8042) {
+        f.intel_boot |= HAS_8042;
     }
     acpi_add_fixed_fadt(t, facs, dsdt, &f);
 }
@@ -118,6 +124,9 @@ static void make(struct acpi_tables *t, const struct pc_board *b)
     const uint32_t dsdt = pc_add_dsdt(t, b);
     add_fadt(t, b, facs, dsdt);
     pc_add_madt(t, m, &b->pc, ISA_LEVELS);
+    if (b->hpet) {
+        acpi_add_hpet(t, b->hpet_id, HPET_BASE);
+    }
     add_nodes(t, b);
     if (b->kind->express) {
         const paddr ecam = q35_ecam(b->host, &ecam_size);

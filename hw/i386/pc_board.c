@@ -8,7 +8,12 @@
 #include "base/mem.h"
 #include "hw/acpi/pm.h"
 #include "hw/firmware.h"
+#include "hw/i386/pc_smm.h"
+#include "hw/input/i8042.h"
+#include "hw/intc/lapic.h"
+#include "hw/isa/i8237.h"
 #include "hw/pci/pam.h"
+#include "hw/timer/hpet.h"
 
 #define MIB (UINT64_C(1) << 20)
 #define GIB (UINT64_C(1) << 30)
@@ -25,6 +30,10 @@ static const char *const on_off_auto[] = {"auto", "on", "off", NULL};
 const struct prop pc_board_props[] = {
     {"acpi", PROP_ENUM, offsetof(struct pc_board, acpi), "auto", "ACPI tables; auto means on",
      on_off_auto},
+    {"smm", PROP_ENUM, offsetof(struct pc_board, smm_wanted), "auto",
+     "system management mode; auto means on", on_off_auto},
+    BOOL_PROP("hpet", hpet_wanted, "high precision event timers"),
+    BOOL_PROP("i8042", i8042_wanted, "keyboard controller, with keyboard and mouse"),
     BOOL_PROP("graphics", graphics, "off: firmware's console is the first serial line"),
     BOOL_PROP("fd-bootchk", boot_check, "floppies are checked for a boot sector"),
     BOOL_PROP("pic", pic, "8259 interrupt controllers"),
@@ -80,7 +89,9 @@ static bool add_host(struct pc_board *b, struct error *e)
                                                   .ram = m->ram,
                                                   .rom = b->low_rom,
                                                   .low_ram = b->pc.boot.low_ram,
-                                                  .high_ram = b->pc.boot.high_ram});
+                                                  .high_ram = b->pc.boot.high_ram,
+                                                  .smram_changed = pc_smm_changed,
+                                                  .opaque = b});
     if (!device_create(d, e)) {
         device_free(d);
         return false;
@@ -88,6 +99,84 @@ static bool add_host(struct pc_board *b, struct error *e)
     b->host = d;
     return true;
 }
+
+/* ---- old devices */
+
+static void a20(void *opaque, int line, int level)
+{
+    const struct machine *m = opaque;
+    (void)line;
+    for (unsigned i = 0; i < m->vcpu_count; i++) {
+        x86_set_a20(m->vcpus[i], level);
+    }
+}
+
+static bool add_i8042(struct pc_board *b, struct error *e)
+{
+    struct device *d = b->i8042_wanted ? device_new(&i8042_class, b->pc.machine, NULL) : NULL;
+    if (!d) {
+        return true;
+    }
+    d->irq[I8042_KEYBOARD] = b->inputs[1];
+    d->irq[I8042_MOUSE] = b->inputs[12];
+    d->irq[I8042_A20] = (struct irq){a20, b->pc.machine, 0};
+    if (!device_create(d, e)) {
+        device_free(d);
+        return false;
+    }
+    i8042_map(d, b->pc.ports);
+    b->i8042 = d;
+    return true;
+}
+
+static bool add_i8237(struct pc_board *b, struct error *e)
+{
+    struct device *d = device_new(&i8237_class, b->pc.machine, NULL);
+    if (!device_create(d, e)) {
+        device_free(d);
+        return false;
+    }
+    i8237_map(d, b->pc.ports);
+    b->pc.isa.dma = i8237_channels(d);
+    b->i8237 = d;
+    return true;
+}
+
+static void hpet_message(void *opaque, uint64_t address, uint32_t data)
+{
+    lapic_send_msi(opaque, address, data);
+}
+
+/* The 8254 and the clock reach their inputs through it. */
+static bool add_hpet(struct pc_board *b, struct error *e)
+{
+    struct device *d = b->hpet_wanted ? device_new(&hpet_class, b->pc.machine, NULL) : NULL;
+    if (!d) {
+        return true;
+    }
+    hpet_connect(d, &(struct hpet_wiring){b->inputs, hpet_message, b->pc.lapic});
+    if (!device_set_fixed(d, "hpet-intcap", b->kind->hpet_inputs, e) || !device_create(d, e)) {
+        device_free(d);
+        return false;
+    }
+    device_map(d, b->pc.machine->memory, HPET_BASE);
+    if (b->pc.pit) {
+        b->pc.pit->irq[0] = hpet_legacy_input(d, 0);
+    }
+    b->pc.rtc->irq[0] = hpet_legacy_input(d, 1);
+    b->hpet = d;
+    return true;
+}
+
+static bool add_old_devices(struct pc_board *b, struct error *e)
+{
+    for (unsigned n = 0; n < PC_INPUTS; n++) {
+        b->inputs[n] = pc_gsi(&b->pc, n);
+    }
+    return add_i8042(b, e) && add_i8237(b, e) && add_hpet(b, e);
+}
+
+/* ---- the chipset */
 
 /* A function of the chipset at its place on the root bus. */
 struct device *pc_board_function(struct pc_board *b, const struct device_class *cls)
@@ -120,8 +209,11 @@ bool pc_board_build(struct machine *m, const struct pc_board_kind *kind, struct 
         return false;
     }
     space_begin(m->memory);
-    const bool good = pc_build(m, &b->pc, &parts, e) && add_host(b, e) && kind->add_south(b, e) &&
-                      pc_firmware_add(b, e);
+    bool good = pc_build(m, &b->pc, &parts, e) && add_old_devices(b, e) && add_host(b, e);
+    if (good && b->smm_wanted != PC_OFF) {
+        pc_smm_add(b);
+    }
+    good = good && kind->add_south(b, e) && pc_firmware_add(b, e);
     space_commit(m->memory);
     return good;
 }
@@ -129,6 +221,10 @@ bool pc_board_build(struct machine *m, const struct pc_board_kind *kind, struct 
 bool pc_board_finish(struct machine *m, struct error *e)
 {
     struct pc_board *b = pc_board_of(m);
+    uint64_t id = 0;
+    if (b->hpet && space_load(m->memory, HPET_BASE, 4, &id)) {
+        b->hpet_id = (uint32_t)id;
+    }
     b->pc.boot.kind = X86_BOOT_PLAIN;
     b->pc.boot.entry = 0xfff0;
     return pc_config_add(b, e) && pc_kernel_add(b, e) && (b->acpi == PC_OFF || pc_acpi_add(b, e)) &&
@@ -146,6 +242,7 @@ void pc_board_reset(struct machine *m)
 void pc_board_destroy(struct machine *m)
 {
     struct pc_board *b = pc_board_of(m);
+    pc_smm_destroy(b);
     pc_destroy(&b->pc);
     if (b->low_rom) {
         os_unmap(b->low_rom, PAM_BYTES);

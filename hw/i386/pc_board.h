@@ -28,9 +28,10 @@ struct pc_board_kind {
     const char *const *names; /* of versions */
     const char *smbios_product;
     const struct device_class *host;
-    uint64_t low_ram_most; /* what low_ram_more is for */
-    uint64_t low_ram_more; /* below 4 GiB if there is more memory than low_ram_most */
-    bool express;          /* Q35's: PCI Express, eight interrupt lines, PIRQs of their own */
+    uint64_t low_ram_most;   /* what low_ram_more is for */
+    uint64_t low_ram_more;   /* below 4 GiB if there is more memory than low_ram_most */
+    const char *hpet_inputs; /* of the I/O APIC, to which its timers may be led */
+    bool express;            /* Q35's: PCI Express, eight interrupt lines, PIRQs of their own */
     /* The south bridge: its functions, and where the lines of PCI go. */
     bool (*add_south)(struct pc_board *b, struct error *e);
     struct acpi_pm *(*pm)(struct device *d); /* of the device pm */
@@ -41,8 +42,8 @@ struct pc_board_kind {
 
 struct pc_board {
     /* Properties; the switches are enum pc_switch. */
-    int acpi;
-    bool graphics, pit, pic, boot_check;
+    int acpi, smm_wanted;
+    bool graphics, pit, pic, hpet_wanted, i8042_wanted, boot_check;
     char *oem_id, *oem_table_id, *flash_drive[PC_FLASHES];
     uint64_t low_ram_limit;
 
@@ -50,8 +51,11 @@ struct pc_board {
     const struct pc_board_kind *kind;
     struct device *host, *flash[PC_FLASHES];
     struct device *south; /* the bridge to ISA */
-    struct device *pm;    /* what has ACPI's registers; q35: south */
+    struct device *hpet, *i8042, *i8237, *ide;
+    uint32_t hpet_id;  /* what its first register says */
+    struct device *pm; /* what has ACPI's registers; q35: south */
     struct irq inputs[PC_INPUTS];
+    struct pc_smm *smm;   /* NULL: CPUs have no system management mode */
     struct strbuf tables; /* of ACPI, as firmware sees them */
     uint8_t *low_rom;     /* what is seen from 0xc0000 to 1 MiB that is not RAM */
     bool was_reset;       /* once at least */

@@ -12,6 +12,7 @@
 #include "hw/acpi/pci.h"
 #include "hw/acpi/sleep.h"
 #include "hw/i386/pc_board.h"
+#include "hw/timer/hpet.h"
 
 #define SLOTS 32
 #define PINS 4
@@ -307,6 +308,26 @@ static void add_isa_device(struct aml *a, const struct isa_row *r, unsigned uid)
     aml_end(a);
 }
 
+static void add_keyboard(struct aml *a)
+{
+    aml_device(a, "KBD");
+    aml_name_string(a, "_HID", "PNP0303");
+    aml_name(a, "_CRS");
+    aml_resources(a);
+    aml_ports(a, 0x60, 1);
+    aml_ports(a, 0x64, 1);
+    aml_irq(a, 1);
+    aml_end(a);
+    aml_end(a);
+    aml_device(a, "MOU");
+    aml_name_string(a, "_HID", "PNP0F13");
+    aml_name(a, "_CRS");
+    aml_resources(a);
+    aml_irq(a, 12);
+    aml_end(a);
+    aml_end(a);
+}
+
 static void add_isa_devices(struct aml *a, const struct pc_board *b)
 {
     static const struct isa_row rtc = {"RTC", "PNP0B00", 0x70, 8, 8};
@@ -315,6 +336,9 @@ static void add_isa_devices(struct aml *a, const struct pc_board *b)
                                                       {"COM3", "PNP0501", 0x3e8, 8, 4},
                                                       {"COM4", "PNP0501", 0x2e8, 8, 3}};
     add_isa_device(a, &rtc, 0);
+    if (b->i8042) {
+        add_keyboard(a);
+    }
     for (unsigned n = 0; n < PC_SERIALS; n++) {
         if (b->pc.serial[n]) {
             add_isa_device(a, &serial[n], n + 1);
@@ -359,6 +383,18 @@ static void add_fw_cfg(struct aml *a)
     add_isa_device(a, &fw_cfg, 0);
 }
 
+static void add_hpet(struct aml *a)
+{
+    aml_device(a, "HPET");
+    aml_name_string(a, "_HID", "PNP0103");
+    aml_name_int(a, "_UID", 0);
+    aml_name(a, "_CRS");
+    aml_resources(a);
+    aml_memory32(a, HPET_BASE, HPET_BYTES);
+    aml_end(a);
+    aml_end(a);
+}
+
 /* S4 and S5 are the same: off. */
 static void add_sleep(struct aml *a)
 {
@@ -390,6 +426,9 @@ uint32_t pc_add_dsdt(struct acpi_tables *t, const struct pc_board *b)
         reserve_ecam(&a, b);
     }
     add_links(&a, b);
+    if (b->hpet) {
+        add_hpet(&a);
+    }
     add_fw_cfg(&a);
     aml_end(&a);
     add_sleep(&a);

@@ -5,13 +5,15 @@
  */
 #include "hw/acpi/piix4_pm.h"
 #include "hw/i386/pc_board.h"
+#include "hw/i386/pc_smm.h"
+#include "hw/ide/piix_ide.h"
 #include "hw/isa/piix3.h"
 
 /* Interrupts of PCI and of power management are ISA's. */
 static bool add_south(struct pc_board *b, struct error *e)
 {
     struct pc *pc = &b->pc;
-    const struct acpi_smi smi = {NULL, NULL};
+    const struct acpi_smi smi = pc_smm_request(b);
     b->south = pc_board_function(b, &piix3_class);
     if (!device_set_fixed(b->south, "multifunction", "on", e) ||
         !pc_board_complete(b->south, "1.0", e)) {
@@ -27,6 +29,13 @@ static bool add_south(struct pc_board *b, struct error *e)
         return false;
     }
     b->pm->irq[0] = pc->isa.irq[9];
+    b->ide = pc_board_function(b, &piix3_ide_class);
+    if (!pc_board_complete(b->ide, "1.1", e)) {
+        return false;
+    }
+    piix_ide_map(b->ide, pc->ports);
+    b->ide->irq[0] = pc->isa.irq[14];
+    b->ide->irq[1] = pc->isa.irq[15];
     return true;
 }
 
@@ -34,6 +43,7 @@ static const struct pc_board_kind kind = {.host = &i440fx_pcihost_class,
                                           .smbios_product = "Standard PC (i440FX + PIIX, 1996)",
                                           .low_ram_most = UINT64_C(0xe0000000),
                                           .low_ram_more = UINT64_C(0xc0000000),
+                                          .hpet_inputs = "0x4",
                                           .add_south = add_south,
                                           .pm = piix4_pm,
                                           .pm_devfn = 1 << 3 | 3,

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* The board q35: the Q35 chipset with ICH9, of 2009, with PCI Express. Its map is QEMU's. */
-#include "hw/i386/pc_board.h"
+#include "hw/i386/pc_smm.h"
+#include "hw/ide/ich9_ahci.h"
 #include "hw/isa/ich9_lpc.h"
 
 static bool add_south(struct pc_board *b, struct error *e)
 {
-    for (unsigned n = 0; n < PC_INPUTS; n++) {
-        b->inputs[n] = pc_gsi(&b->pc, n);
-    }
     b->south = pc_board_function(b, &ich9_lpc_class);
-    ich9_lpc_configure(b->south,
-                       &(struct ich9_lpc_config){.ports = b->pc.ports, .inputs = b->inputs});
+    ich9_lpc_configure(b->south, &(struct ich9_lpc_config){.ports = b->pc.ports,
+                                                           .smi = pc_smm_request(b),
+                                                           .fw_cfg = b->smm ? b->pc.fw_cfg : NULL,
+                                                           .inputs = b->inputs});
     if (!pc_board_complete(b->south, "1f.0", e)) {
         return false;
     }
@@ -18,7 +18,8 @@ static bool add_south(struct pc_board *b, struct error *e)
         b->host->irq[n] = ich9_lpc_pirq(b->south, n);
     }
     b->pm = b->south;
-    return true;
+    b->ide = pc_board_function(b, &ich9_ahci_class);
+    return pc_board_complete(b->ide, "1f.2", e);
 }
 
 static const struct pc_board_kind kind = {.host = &q35_pcihost_class,
@@ -26,6 +27,7 @@ static const struct pc_board_kind kind = {.host = &q35_pcihost_class,
                                           .low_ram_most = UINT64_C(0xb0000000),
                                           .low_ram_more = UINT64_C(0x80000000),
                                           .express = true,
+                                          .hpet_inputs = "0xff0104",
                                           .add_south = add_south,
                                           .pm = ich9_lpc_pm,
                                           .pm_devfn = 0x1f << 3,

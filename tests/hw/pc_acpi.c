@@ -209,6 +209,31 @@ TEST(nodes_have_their_memory_on_both_sides_of_the_hole)
     given_end();
 }
 
+TEST(tables_tell_of_what_is_there)
+{
+    static struct tables t;
+    struct error e;
+    given_begin();
+    struct machine *m = new_board(&pc_machine_class);
+    finish(m);
+    read_tables(m, &t);
+    REQUIRE(find(&t, "HPET"));
+    CHECK_EQ(load_le32(find(&t, "HPET") + 36), test_load32(m, 0xfed00000));
+    CHECK_EQ(load_le64(find(&t, "HPET") + 44), 0xfed00000);
+    CHECK_EQ(load_le16(find(&t, "FACP") + 109), 3); /* old devices, a keyboard controller */
+    fake_virt_free(m);
+    m = new_board(&pc_machine_class);
+    CHECK(machine_set(m, "hpet", "off", &e) && machine_set(m, "i8042", "off", &e));
+    finish(m);
+    read_tables(m, &t);
+    CHECK(!find(&t, "HPET"));
+    CHECK_EQ(load_le16(find(&t, "FACP") + 109), 1);
+    CHECK_EQ(test_load32(m, 0xfed00000), UINT32_MAX);
+    CHECK_EQ(in(m, 0x64, 1), 0xff);
+    fake_virt_free(m);
+    given_end();
+}
+
 TEST(acpi_can_be_left_out)
 {
     static struct tables t;

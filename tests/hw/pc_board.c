@@ -244,6 +244,79 @@ TEST(the_top_of_memory_is_hidden_as_tseg)
     given_end();
 }
 
+static uint32_t smm_load32(struct machine *m, paddr a)
+{
+    uint64_t value = 0;
+    CHECK(space_load(m->vcpus[1]->spaces[X86_SPACE_SMM], a, 4, &value));
+    return (uint32_t)value;
+}
+
+TEST(system_management_mode_sees_its_ram_and_all_else)
+{
+    given_begin();
+    struct machine *m = board(&q35_machine_class);
+    struct space *smm = m->vcpus[0]->spaces[X86_SPACE_SMM];
+    const paddr end = 32 * MIB;
+    REQUIRE(smm);
+    CHECK_EQ(smm_load32(m, 0xa0000), UINT32_MAX);
+    set_config(m, 0, 0x9d, 1, 0x0a);
+    set_config(m, 0, 0x9e, 1, 0x01);
+    CHECK(space_store(smm, 0xa0000, 4, 0x1234));
+    CHECK(space_store(smm, end - 4, 4, 0x5678));
+    CHECK_EQ(load_le32(m->ram + 0xa0000), 0x1234);
+    CHECK_EQ(load_le32(m->ram + end - 4), 0x5678);
+    CHECK_EQ(test_load32(m, 0xa0000), UINT32_MAX);
+    CHECK_EQ(test_load32(m, end - 4), UINT32_MAX);
+    CHECK_EQ(smm_load32(m, end - 4), 0x5678);
+    CHECK_EQ(smm_load32(m, 0xfffffff0) & 0xff, 0xea);
+    CHECK_EQ(smm_load32(m, 0xfee00030), 0x01050014);
+    set_config(m, 0, 0x60, 4, 0xb0000001); /* what comes later is seen, and goes again */
+    CHECK_EQ(smm_load32(m, 0xb0000000), 0x29c08086);
+    set_attributes(m, 0x90, 0xe0000, 3);
+    test_store32(m, 0xe0000, 0x77);
+    CHECK_EQ(smm_load32(m, 0xe0000), 0x77);
+    machine_reset(m);
+    CHECK_EQ(smm_load32(m, 0xb0000000), UINT32_MAX);
+    CHECK_EQ(smm_load32(m, end - 4), 0x5678); /* memory like any other */
+    CHECK_EQ(test_load32(m, end - 4), 0x5678);
+    fake_virt_free(m);
+    m = new_board(&q35_machine_class);
+    struct error e;
+    CHECK(machine_set(m, "smm", "off", &e));
+    CHECK(fake_virt_finish(m, &e));
+    CHECK(!m->vcpus[0]->spaces[X86_SPACE_SMM]);
+    fake_virt_free(m);
+    given_end();
+}
+
+TEST(smi_commands_reach_the_cpu_once_firmware_wants_them)
+{
+    given_begin();
+    struct machine *m = board(&pc_machine_class);
+    set_config(m, 1 << 3 | 3, 0x58, 4, 1 << 25);
+    set_config(m, 1 << 3 | 3, 0x40, 4, 0x600);
+    set_config(m, 1 << 3 | 3, 0x80, 1, 1);
+    out(m, 0x628, 4, 1); /* SMIs are on */
+    out(m, 0xb2, 1, 0x12);
+    CHECK_EQ(fake_x86(m, 0)->smis, 1);
+    CHECK_EQ(fake_x86(m, 1)->smis, 0);
+    fake_virt_free(m);
+    given_end();
+}
+
+TEST(the_gate_of_address_line_20_is_the_keyboard_controllers)
+{
+    given_begin();
+    struct machine *m = board(&pc_machine_class);
+    CHECK(!fake_x86(m, 2)->a20_closed);
+    out(m, 0x92, 1, 0);
+    CHECK(fake_x86(m, 0)->a20_closed && fake_x86(m, 2)->a20_closed);
+    out(m, 0x92, 1, 2);
+    CHECK(!fake_x86(m, 0)->a20_closed && !fake_x86(m, 2)->a20_closed);
+    fake_virt_free(m);
+    given_end();
+}
+
 /* ---- configuration space in memory */
 
 TEST(configuration_space_is_where_q35_is_told_to_show_it)
