@@ -91,6 +91,10 @@ struct control {
     bool (*gdbserver)(struct control *c, const char *where, struct error *e);
     /* As -watchdog-action says it. */
     bool (*watchdog_action)(struct control *c, const char *action, struct error *e);
+    /* A file with what the first screen shows, or a head of the device of that name or id; format
+     * "ppm" or "png". */
+    bool (*screendump)(struct control *c, const char *path, const char *device, unsigned head,
+                       const char *format, struct error *e);
     /* Text of what system/ owns: "chardev", "block", "block-jobs", "memdev",
      * "network", "version". false: no such topic. */
     bool (*describe)(struct control *c, const char *topic, struct strbuf *out);

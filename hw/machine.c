@@ -8,6 +8,8 @@
 #include "base/bits.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/os.h"
+#include "base/surface.h"
 #include "cpu/cpu.h"
 
 /* ---- life */
@@ -146,6 +148,17 @@ void machine_add_module(struct machine *m, const struct machine_module *module)
     m->modules = mine;
 }
 
+uint8_t *machine_map_memory(struct machine *m, size_t bytes, struct error *e)
+{
+    uint8_t *host = os_map_ram(bytes, e);
+    if (host) {
+        struct machine_memory *k = mem_alloc(sizeof(*k));
+        *k = (struct machine_memory){host, bytes, m->memories};
+        m->memories = k;
+    }
+    return host;
+}
+
 static void place_images(struct machine *m)
 {
     struct error e;
@@ -225,6 +238,11 @@ void machine_free(struct machine *m)
     if (m->ram && !m->config.ram_host) {
         os_unmap(m->ram, m->config.ram_bytes);
     }
+    for (struct machine_memory *k = m->memories, *next; k; k = next) {
+        next = k->next;
+        os_unmap(k->host, k->bytes);
+        mem_free(k);
+    }
     if (m->lock) {
         os_mutex_destroy(m->lock);
         mem_free(m->lock);
@@ -279,6 +297,27 @@ void machine_add_bus_of(struct bus *b, const char *kind)
         } while (machine_find_bus(b->machine, b->name));
     }
     machine_add_bus(b->machine, b);
+}
+
+void machine_add_screen(struct machine *m, struct screen *s)
+{
+    struct screen **end = &m->screens;
+    while (*end) {
+        end = &(*end)->next;
+    }
+    s->next = NULL;
+    *end = s;
+}
+
+void machine_remove_screen(struct machine *m, struct screen *s)
+{
+    struct screen **at = &m->screens;
+    while (*at && *at != s) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        *at = s->next;
+    }
 }
 
 void machine_add_device(struct machine *m, struct device *d)

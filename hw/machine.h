@@ -22,6 +22,7 @@ struct numa;            /* hw/numa.h */
 struct firmware_config; /* hw/firmware.h */
 struct netdev;          /* net/net.h: a packet back end */
 struct p9_share;        /* hw/p9/p9.h: a folder of the host */
+struct screen;          /* base/surface.h */
 
 /* The options of one machine as the command line gave them; strings are owned by the machine's
  * configuration. */
@@ -61,6 +62,8 @@ struct machine_backends {
     /* There is an -object iothread of that id, of which a device has the name. NULL: nobody looks.
      */
     bool (*iothread)(void *opaque, const char *id, struct error *e);
+    /* Where the option ROM of that file name is; NULL: it is not installed. NULL: nobody looks. */
+    const char *(*rom)(void *opaque, const char *name);
     void *opaque;
 };
 
@@ -75,6 +78,13 @@ struct machine_start {
     unsigned cpu;
     uint64_t pc;
     struct machine_start *next;
+};
+
+/* Memory that devices show. */
+struct machine_memory {
+    uint8_t *host;
+    size_t bytes;
+    struct machine_memory *next;
 };
 
 /* A kernel or RAM disk in memory for a hypervisor's first guest: the device tree tells of it. */
@@ -116,6 +126,9 @@ struct machine {
     const char *first_boot;         /* what firmware boots before all else, by its path; or NULL */
     struct machine_global *globals; /* in their order; checked */
 
+    struct machine_memory *memories; /* list: machine_map_memory */
+    struct screen *screens;          /* list, in order of creation */
+
     struct bus *buses;      /* list */
     struct device *devices; /* list, in order of creation */
     struct os_mutex *lock;  /* default device lock */
@@ -148,6 +161,7 @@ struct machine_class {
     void (*power_button)(struct machine *m); /* or NULL */
     /* The bus that -device without bus= goes to for this kind, or NULL. */
     struct bus *(*default_bus)(struct machine *m, enum bus_kind kind);
+    const char *default_screen;     /* the device that shows things without -vga, or NULL */
     const char *default_net_device; /* model of -nic/-net without model=, e.g. "virtio-net-pci" */
     const char *default_disk_interface; /* what -drive without if= means: "virtio" */
     const char *usual_bios; /* file name of the firmware that it has without -bios; or NULL */
@@ -190,6 +204,12 @@ void machine_add_module(struct machine *m, const struct machine_module *module);
 /* All of the machine, also a partly built one. Not the clock, loop and back ends, which are the
  * caller's. */
 void machine_free(struct machine *m);
+/* Zeroed memory for a device to show as RAM or ROM: it lives until the machine ends, also where the
+ * device does not, since a space never forgets memory. NULL: there is none. */
+uint8_t *machine_map_memory(struct machine *m, size_t bytes, struct error *e);
+/* Lists a screen, which its device owns and removes before it dies. Loop thread. */
+void machine_add_screen(struct machine *m, struct screen *s);
+void machine_remove_screen(struct machine *m, struct screen *s);
 /* The guest has let go of d, which dies soon. Any thread. */
 void machine_release(struct device *d);
 /* The device with this id, or NULL. */
