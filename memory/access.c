@@ -27,7 +27,7 @@ static unsigned piece_size(const struct mmio_ops *ops, uint64_t offset, size_t l
 {
     unsigned allowed = sizes_of(ops);
     for (unsigned size = 8; size > 0; size /= 2) {
-        if ((allowed & size) && size <= left && is_aligned(offset, size)) {
+        if ((allowed & size) && size <= left && (ops->any_offset || is_aligned(offset, size))) {
             return size;
         }
     }

@@ -46,6 +46,7 @@ struct mmio_ops {
     void (*write)(void *opaque, uint64_t offset, uint64_t value, unsigned size);
     unsigned sizes;  /* 0 means 1|2|4|8 bytes: 0xf */
     bool big_endian; /* the byte at the lowest offset is the value's highest */
+    bool any_offset; /* accesses need not be aligned */
     /* In place of the two, for a device that looks at who asks, or may refuse: false is a bus
      * error, an exception for a vCPU. */
     bool (*load)(void *opaque, const struct requester *by, uint64_t offset, unsigned size,

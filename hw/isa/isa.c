@@ -30,26 +30,31 @@ static struct isa_bus *bus_of(const struct device *d)
     return d->bus->impl;
 }
 
+bool isa_map_range(struct device *d, const struct mem_range *want, const struct mem_range **range,
+                   struct error *e)
+{
+    struct space *s = bus_of(d)->ports;
+    struct mem_range r = *want;
+    struct mem_view v;
+    if (r.base > 0xffff || r.size > 0x10000 - r.base) {
+        return error_set(e, "iobase=0x%" PRIx64 ": ports go up to 0xffff", r.base);
+    }
+    if (space_find(s, r.base, &v) || (space_find_next(s, r.base, &v) && v.base < r.base + r.size)) {
+        return error_set(e, "iobase=0x%" PRIx64 ": '%s' is at port 0x%" PRIx64, r.base,
+                         v.range->name, v.base);
+    }
+    r.kind = RANGE_MMIO;
+    r.name = d->cls->name;
+    r.lock = d->lock;
+    *range = space_add(s, &r);
+    return true;
+}
+
 bool isa_map(struct device *d, uint64_t base, uint64_t ports, const struct mmio_ops *ops,
              const struct mem_range **range, struct error *e)
 {
-    struct space *s = bus_of(d)->ports;
-    struct mem_view v;
-    if (base > 0xffff || ports > 0x10000 - base) {
-        return error_set(e, "iobase=0x%" PRIx64 ": ports go up to 0xffff", base);
-    }
-    if (space_find(s, base, &v) || (space_find_next(s, base, &v) && v.base < base + ports)) {
-        return error_set(e, "iobase=0x%" PRIx64 ": '%s' is at port 0x%" PRIx64, base, v.range->name,
-                         v.base);
-    }
-    *range = space_add(s, &(struct mem_range){.base = base,
-                                              .size = ports,
-                                              .kind = RANGE_MMIO,
-                                              .name = d->cls->name,
-                                              .ops = ops,
-                                              .opaque = d,
-                                              .lock = d->lock});
-    return true;
+    return isa_map_range(
+        d, &(struct mem_range){.base = base, .size = ports, .ops = ops, .opaque = d}, range, e);
 }
 
 void isa_unmap(struct device *d, const struct mem_range *range)

@@ -21,6 +21,9 @@ void isa_bus_init(struct isa_bus *b, struct machine *m, struct space *ports);
  * the last one, or others are there. The property is called iobase. */
 bool isa_map(struct device *d, uint64_t base, uint64_t ports, const struct mmio_ops *ops,
              const struct mem_range **range, struct error *e);
+/* The same of base, size, ops and opaque of want. */
+bool isa_map_range(struct device *d, const struct mem_range *want, const struct mem_range **range,
+                   struct error *e);
 void isa_unmap(struct device *d, const struct mem_range *range);
 /* Line n, as the property irq says. */
 bool isa_connect(struct device *d, uint32_t n, struct error *e);

@@ -7,7 +7,7 @@
  * clear them, or nothing. Decoding is derived: whenever a write touches the command register, a
  * BAR or a bridge's window, pci_bars_update() compares where each BAR should be with where it is.
  *
- * Not modelled: expansion ROMs, function-level reset, power states (PMCSR only stores).
+ * Not modelled: function-level reset, power states (PMCSR only stores).
  */
 #include "hw/pci/pci.h"
 
@@ -70,16 +70,17 @@ void pci_device_init(struct pci_device *p, const struct pci_class *c)
     if (p->multifunction) {
         p->initial[PCI_HEADER_TYPE] |= PCI_HEADER_MULTIFUNCTION;
     }
-    for (unsigned n = 0; n < PCI_BARS; n++) {
+    for (unsigned n = 0; n <= PCI_ROM; n++) {
         p->bar[n].address = PCI_UNMAPPED;
     }
+    pci_rom_init(p);
     memcpy(p->config, p->initial, sizeof(p->config));
 }
 
 void pci_device_fini(struct pci_device *p)
 {
     pci_intx_set(p, false);
-    for (unsigned n = 0; n < PCI_BARS; n++) {
+    for (unsigned n = 0; n <= PCI_ROM; n++) {
         pci_bar_map(p, n, PCI_UNMAPPED);
     }
     os_mutex_destroy(&p->irq_lock);
@@ -147,6 +148,12 @@ void pci_bar_add(struct pci_device *p, unsigned n, unsigned flags, uint64_t size
     }
 }
 
+unsigned pci_bar_register(const struct pci_device *p, unsigned n)
+{
+    const unsigned rom = p->cls->bridge ? PCI_BRIDGE_ROM_ADDRESS : PCI_ROM_ADDRESS;
+    return n == PCI_ROM ? rom : PCI_BAR0 + 4 * n;
+}
+
 void pci_bar_add_part(struct pci_device *p, unsigned n, const struct pci_bar_part *part)
 {
     struct pci_bar *b = &p->bar[n];
@@ -164,7 +171,11 @@ static uint64_t bar_address(const struct pci_device *p, unsigned n)
     if (!p->bus || !b->size || !(command & (io ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY))) {
         return PCI_UNMAPPED;
     }
-    uint64_t a = load_le32(p->config + PCI_BAR0 + 4 * n) & (uint32_t) ~(b->size - 1);
+    const uint32_t low = load_le32(p->config + pci_bar_register(p, n));
+    if (n == PCI_ROM && !(low & PCI_ROM_ENABLED)) {
+        return PCI_UNMAPPED;
+    }
+    uint64_t a = low & (uint32_t) ~(b->size - 1);
     if (b->flags & PCI_BAR_MEM64) {
         a |= (uint64_t)load_le32(p->config + PCI_BAR0 + 4 * n + 4) << 32;
     }
@@ -187,12 +198,16 @@ void pci_bar_map(struct pci_device *p, unsigned n, uint64_t address)
         }
         if (address != PCI_UNMAPPED) {
             const struct pci_bar_part *part = &b->part[i];
+            const enum range_kind kind = part->ops      ? RANGE_MMIO
+                                         : n == PCI_ROM ? RANGE_ROM
+                                                        : RANGE_RAM;
             b->mapped[i] = space_add(s, &(struct mem_range){
                                             .base = address + part->offset,
                                             .size = part->size,
-                                            .kind = RANGE_MMIO,
+                                            .kind = kind,
                                             .priority = h->priority,
                                             .name = part->name,
+                                            .host = part->ops ? NULL : part->opaque,
                                             .ops = part->ops,
                                             .opaque = part->opaque,
                                             .lock = part->lock,
@@ -205,7 +220,7 @@ void pci_bar_map(struct pci_device *p, unsigned n, uint64_t address)
 
 void pci_bars_update(struct pci_device *p)
 {
-    for (unsigned n = 0; n < PCI_BARS; n++) {
+    for (unsigned n = 0; n <= PCI_ROM; n++) {
         pci_bar_map(p, n, bar_address(p, n));
     }
 }
@@ -290,7 +305,8 @@ void pci_config_write(struct pci_device *p, unsigned offset, uint32_t value, uns
         *c = (uint8_t)(((*c & ~w) | (v & w)) & ~(v & p->clearable[offset + i]));
     }
     bool command = touches(offset, size, PCI_COMMAND, PCI_COMMAND + 2);
-    if (command ||
+    const unsigned rom = pci_bar_register(p, PCI_ROM);
+    if (command || touches(offset, size, rom, rom + 4) ||
         touches(offset, size, PCI_BAR0, PCI_BAR0 + 4 * (p->cls->bridge ? 2 : PCI_BARS))) {
         pci_bars_update(p);
     }

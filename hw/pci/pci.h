@@ -15,6 +15,7 @@
 
 #define PCI_CONFIG_BYTES 256 /* what is stored; the rest of the 4096 reads as zero, or ones */
 #define PCI_BARS 6
+#define PCI_ROM PCI_BARS /* the number of the option ROM's address register */
 
 struct pci_bus;
 struct pci_host;
@@ -27,6 +28,7 @@ struct pci_class {
     uint8_t revision;
     uint8_t interrupt_pin; /* 1..4, 0 none */
     bool bridge;           /* type 1 header */
+    const char *rom;       /* file of the option ROM that it has if that is installed; or NULL */
     /* Before a read of bytes [offset, offset + size) of configuration space. May be NULL. */
     void (*config_reading)(struct device *d, unsigned offset, unsigned size);
     /* After a write to configuration space changed bytes [offset, offset + size). May be NULL. */
@@ -44,7 +46,7 @@ enum {
 struct pci_bar_part {
     uint32_t offset, size;
     const char *name;
-    const struct mmio_ops *ops;
+    const struct mmio_ops *ops; /* NULL: opaque is memory, which lives until the machine ends */
     void *opaque;
     struct os_mutex *lock; /* around ops, or NULL */
 };
@@ -74,7 +76,7 @@ struct pci_device {
     struct device dev; /* first */
 
     /* Properties. */
-    char *romfile; /* NULL or "": no option ROM is shown */
+    char *romfile; /* of the option ROM; "": none; NULL: the class says it */
     int32_t addr;  /* device << 3 | function; -1 any */
     uint32_t rombar;
 
@@ -91,7 +93,9 @@ struct pci_device {
     uint8_t clearable[PCI_CONFIG_BYTES]; /* bits that writing 1 clears */
     uint8_t initial[PCI_CONFIG_BYTES];   /* values at reset */
     const struct pci_class *cls;
-    struct pci_bar bar[PCI_BARS];
+    struct pci_bar bar[PCI_BARS + 1];
+    uint8_t *rom;                   /* rom_bytes of the option ROM, or NULL */
+    size_t rom_bytes;               /* a power of two */
     unsigned cap_end;               /* first free byte for a capability */
     unsigned express_cap, msix_cap; /* offsets, or 0 */
     unsigned msix_vectors;
@@ -111,13 +115,13 @@ struct pci_device {
          PROP_STRING,                                                                              \
          offsetof(struct type, pci.romfile),                                                       \
          NULL,                                                                                     \
-         "only an empty one: option ROMs are not modelled",                                        \
+         "file of its option ROM; an empty name: none",                                            \
          NULL},                                                                                    \
         {"rombar",                                                                                 \
          PROP_U32,                                                                                 \
          offsetof(struct type, pci.rombar),                                                        \
          "1",                                                                                      \
-         "accepted; option ROMs are not modelled",                                                 \
+         "0: the option ROM is not shown",                                                         \
          NULL},                                                                                    \
     {                                                                                              \
         "multifunction", PROP_BOOL, offsetof(struct type, pci.multifunction), "off",               \
@@ -135,12 +139,12 @@ extern const struct field pci_msix_fields[]; /* of a struct pci_msix_entry */
         FIELD_KEEP(type, pci.msix_pending), FIELD_KEEP(type, pci.intx_level),                      \
         FIELD_SKIP(type, pci.writable), FIELD_SKIP(type, pci.clearable),                           \
         FIELD_SKIP(type, pci.initial), FIELD_SKIP(type, pci.cls), FIELD_SKIP(type, pci.bar),       \
-        FIELD_SKIP(type, pci.cap_end), FIELD_SKIP(type, pci.express_cap),                          \
-        FIELD_SKIP(type, pci.msix_cap), FIELD_SKIP(type, pci.msix_vectors),                        \
-        FIELD_SKIP(type, pci.devfn), FIELD_SKIP(type, pci.intx_seen),                              \
-        FIELD_SKIP(type, pci.msi_cap), FIELD_SKIP(type, pci.pad), FIELD_SKIP(type, pci.irq_lock),  \
-        FIELD_SKIP(type, pci.bus), FIELD_SKIP(type, pci.secondary),                                \
-        FIELD_SKIP(type, pci.state_pad)
+        FIELD_SKIP(type, pci.rom), FIELD_SKIP(type, pci.rom_bytes), FIELD_SKIP(type, pci.cap_end), \
+        FIELD_SKIP(type, pci.express_cap), FIELD_SKIP(type, pci.msix_cap),                         \
+        FIELD_SKIP(type, pci.msix_vectors), FIELD_SKIP(type, pci.devfn),                           \
+        FIELD_SKIP(type, pci.intx_seen), FIELD_SKIP(type, pci.msi_cap), FIELD_SKIP(type, pci.pad), \
+        FIELD_SKIP(type, pci.irq_lock), FIELD_SKIP(type, pci.bus),                                 \
+        FIELD_SKIP(type, pci.secondary), FIELD_SKIP(type, pci.state_pad)
 
 /* ---- for functions */
 
@@ -158,6 +162,13 @@ void pci_device_loaded(struct pci_device *p);
 /* A BAR of size bytes (a power of two, at least 16; 64-bit ones take the next number as well). */
 void pci_bar_add(struct pci_device *p, unsigned n, unsigned flags, uint64_t size);
 void pci_bar_add_part(struct pci_device *p, unsigned n, const struct pci_bar_part *part);
+
+/* Ports part->offset and following, which the function decodes whatever its registers say, as VGA
+ * does; until the handle is given back. */
+const struct mem_range *pci_ports_add(struct pci_device *p, const struct pci_bar_part *part);
+/* The host bridge leads ports to a space of their own, and memory below 1 MiB to its bus: a PC. */
+bool pci_is_of_pc(const struct pci_device *p);
+void pci_ports_remove(struct pci_device *p, const struct mem_range *r);
 
 /* Room for a capability of size bytes with the given id; returns its offset in config[]. */
 unsigned pci_cap_add(struct pci_device *p, uint8_t id, unsigned size);

@@ -34,10 +34,6 @@ static bool pci_bus_attach(struct bus *bus, struct device *d, struct error *e)
     struct pci_bus *b = bus->impl;
     struct pci_device *p = (struct pci_device *)d;
     int devfn = p->addr;
-    if (p->romfile && *p->romfile) {
-        return error_set(e, "%s: romfile=%s: option ROMs are not modelled; romfile= is possible",
-                         d->cls->name, p->romfile);
-    }
     if (devfn < 0) {
         devfn = free_slot(b);
         if (devfn < 0) {
@@ -50,6 +46,9 @@ static bool pci_bus_attach(struct bus *bus, struct device *d, struct error *e)
     if (b->slot[devfn]) {
         return error_set(e, "%s: addr=%x.%x on bus %s is taken by %s", d->cls->name, devfn >> 3,
                          devfn & 7, bus->name, b->slot[devfn]->dev.cls->name);
+    }
+    if (!pci_rom_load(p, e)) {
+        return false;
     }
     b->slot[devfn] = p;
     p->devfn = (uint8_t)devfn;
@@ -67,6 +66,7 @@ static void pci_bus_detach(struct bus *bus, struct device *d)
     if (b->slot[p->devfn] == p) {
         b->slot[p->devfn] = NULL;
     }
+    pci_rom_free(p);
 }
 
 static void pci_place(const struct device *d, char *text, size_t size)
@@ -92,6 +92,29 @@ void pci_bus_init(struct pci_bus *b, struct machine *m, struct pci_host *host,
     b->bus.info = bridge ? NULL : pci_info;
     b->bus.firmware_path = pci_firmware_path;
     snprintf(b->bus.name, sizeof(b->bus.name), "%s", name);
+}
+
+const struct mem_range *pci_ports_add(struct pci_device *p, const struct pci_bar_part *part)
+{
+    const struct pci_host *h = p->bus->host;
+    return space_add(h->memory, &(struct mem_range){.base = h->windows.pio_base + part->offset,
+                                                    .size = part->size,
+                                                    .kind = RANGE_MMIO,
+                                                    .name = part->name,
+                                                    .ops = part->ops,
+                                                    .opaque = part->opaque,
+                                                    .lock = part->lock});
+}
+
+bool pci_is_of_pc(const struct pci_device *p)
+{
+    (void)p;
+    return false;
+}
+
+void pci_ports_remove(struct pci_device *p, const struct mem_range *r)
+{
+    space_remove(p->bus->host->memory, r);
 }
 
 /* A function on the root bus is part of the root complex: its capability says so. */

@@ -11,6 +11,14 @@ void pci_config_set32(struct pci_device *p, unsigned offset, uint32_t value);
 /* Decodes BAR n at the CPU address, or nowhere (PCI_UNMAPPED). */
 void pci_bar_map(struct pci_device *p, unsigned n, uint64_t address);
 void pci_bars_update(struct pci_device *p);
+/* Offset of its register; of PCI_ROM too. */
+unsigned pci_bar_register(const struct pci_device *p, unsigned n);
+
+/* pci_rom.c: the option ROM of a function that is attached; its address register, part of
+ * pci_device_init; its end. */
+bool pci_rom_load(struct pci_device *p, struct error *e);
+void pci_rom_init(struct pci_device *p);
+void pci_rom_free(struct pci_device *p);
 
 /* pci_irq.c */
 void pci_msix_reset(struct pci_device *p);

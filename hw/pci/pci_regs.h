@@ -54,6 +54,8 @@ enum {
     PCI_STATUS_CAP_LIST = 0x0010,
     PCI_STATUS_ERRORS = 0xf900, /* write 1 to clear */
 
+    PCI_ROM_ENABLED = 0x00000001,
+
     PCI_HEADER_BRIDGE = 0x01,
     PCI_HEADER_MULTIFUNCTION = 0x80,
 };
