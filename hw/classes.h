@@ -12,6 +12,7 @@
     X(ich9_smbus_class)                                                                            \
     X(piix3_class)                                                                                 \
     X(piix4_pm_class)                                                                              \
+    X(vga_pci_class)                                                                               \
     X(ged_class)                                                                                   \
     X(acpi_sleep_class)                                                                            \
     X(lapic_class)                                                                                 \
@@ -43,6 +44,7 @@
     X(parallel_class)                                                                              \
     X(i8254_class)                                                                                 \
     X(serial16550_class)                                                                           \
+    X(isa_vga_class)                                                                               \
     X(loader_class)                                                                                \
     X(mc146818_class)                                                                              \
     X(mch_class)                                                                                   \
@@ -61,6 +63,7 @@
     X(q35_pcihost_class)                                                                           \
     X(scsi_cd_class)                                                                               \
     X(scsi_hd_class)                                                                               \
+    X(secondary_vga_class)                                                                         \
     X(smbus_eeprom_class)                                                                          \
     X(virtconsole_class)                                                                           \
     X(virtio_9p_device_class)                                                                      \

@@ -69,6 +69,9 @@ static const struct {
      "TEST(the_console_is_at_the_port_that_was_said_and_shows_another_byte)"},
     {"isa-serial", "irq", "tests/hw/serial16550.c",
      "TEST(ports_and_lines_that_cannot_be_are_refused)"},
+    {"VGA", "vgamem_mb", "tests/hw/vga.c", "TEST(memory_is_as_large_as_asked_for)"},
+    {"secondary-vga", "vgamem_mb", "tests/hw/vga.c", "TEST(memory_is_as_large_as_asked_for)"},
+    {"isa-vga", "vgamem_mb", "tests/hw/vga.c", "TEST(memory_is_as_large_as_asked_for)"},
     {"virtconsole", "name", "tests/hw/virtio_console.c",
      "TEST(ports_greet_and_carry_bytes_both_ways)"},
 };
