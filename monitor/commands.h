@@ -34,7 +34,7 @@ struct command {
 extern const struct command commands_run[], commands_info[], commands_memory[], commands_log[],
     commands_help[], commands_balloon[], commands_state[], commands_dump[], commands_net[],
     commands_chardev[], commands_device[], commands_block[], commands_object[], commands_machine[],
-    commands_input[];
+    commands_input[], commands_screen[];
 extern const struct command *const command_tables[]; /* of the commands; ends with NULL */
 extern const struct command info_topics[];           /* behind `info` */
 

@@ -83,6 +83,7 @@ struct config {
     struct text_list serials, monitors, firmware_dirs, blockdevs;
     const char *gdb; /* NULL: none; else a short back end */
     const char *display, *vga, *parallel;
+    bool curses; /* -display curses */
     const char *log_items, *log_file, *log_filter;
     const char *pidfile;
     const char *load_state; /* -loadvm; NULL: the machine begins with a reset */

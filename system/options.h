@@ -62,6 +62,9 @@ bool options_give_help(struct config *c, char *text);
 bool options_check_machine(
     struct config *c, struct error *e); /* options_machine.c: -M -cpu -m -smp -rtc -uuid -name */
 bool options_check_accel(struct config *c, struct error *e); /* options_accel.c: -accel -icount */
+/* Where packages put the option ROM of that name; the config's. NULL: it is not installed. */
+const char *options_find_rom(struct config *c, const char *name);
+bool options_check_screen(struct config *c, struct error *e);
 bool options_check_run(
     struct config *c, struct error *e); /* options_run.c: -action -semihosting -d -seed -echr ... */
 bool options_check_backends(

@@ -34,6 +34,16 @@ static const char *search(struct config *c, const char *name)
     return found ? found : readable(c, "/usr/share/qemu", name);
 }
 
+const char *options_find_rom(struct config *c, const char *name)
+{
+    static const char *const folders[] = {"/usr/share/seabios", "/usr/lib/ipxe/qemu"};
+    const char *found = strchr(name, '/') ? NULL : search(c, name);
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]) && !found; i++) {
+        found = strchr(name, '/') ? NULL : readable(c, folders[i], name);
+    }
+    return found;
+}
+
 static bool find_bios(struct config *c, struct error *e)
 {
     const char *name = c->machine.bios;

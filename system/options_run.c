@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* -action, -no-reboot, -semihosting, -d, -seed, -echr, and the options that choose among displays.
+/* -action, -no-reboot, -semihosting, -d, -seed, -echr,.
  */
 #include <stddef.h>
 #include <string.h>
@@ -150,15 +150,11 @@ bool options_check_run(struct config *c, struct error *e)
     if (c->action_group && !read_group(c, c->action_group, action_rows, c, e)) {
         return false;
     }
-    if (c->display && options_is_help(c->display)) {
-        return options_give_help(c, mem_strdup("Displays:\n  none\n"));
-    }
     if (c->parallel && strcmp(c->parallel, "null") == 0) {
         c->parallel = "none";
     }
-    return only("-display", c->display, "none", e) && only("-vga", c->vga, "none", e) &&
-           only("-parallel", c->parallel, "none", e) && check_numbers(c, e) && check_log(c, e) &&
-           check_semihosting(c, e);
+    return options_check_screen(c, e) && only("-parallel", c->parallel, "none", e) &&
+           check_numbers(c, e) && check_log(c, e) && check_semihosting(c, e);
 }
 
 bool options_take_watchdog(struct config *c, const char *arg, struct error *e)

@@ -138,9 +138,10 @@ const struct option options[] = {
            "byte stream for serial lines, monitors and devices; -chardev help lists the kinds"),
     FLAG("nographic", C, nographic,
          "no window: serial line and monitor share the terminal, ctrl-a h for help"),
-    TEXT("display", "none", C, display,
-         "none: no window, and nothing on the terminal that was not asked for"),
-    TEXT("vga", "none", C, vga, "none is the only choice in this build"),
+    TEXT("display", "none|curses", C, display,
+         "where the screen is seen: curses: text modes in the terminal; none: nowhere, and nothing "
+         "is on the terminal that was not asked for"),
+    TEXT("vga", "std|none", C, vga, "the machine's screen: std: VGA"),
     TEXT("parallel", "none", C, parallel, "none is the only choice in this build"),
     TEXT("echr", "N", C, escape_char, "code of the escape character in place of 1, ctrl-a"),
 

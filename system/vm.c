@@ -250,6 +250,7 @@ static void init_control(struct vm *vm)
                                    .device_del = vm_device_del,
                                    .ringbuf_read = vm_ringbuf_read,
                                    .ringbuf_write = vm_ringbuf_write,
+                                   .screendump = vm_screendump,
                                    .describe = vm_describe};
 }
 
@@ -292,7 +293,7 @@ static bool build(struct vm *vm, bool *done, struct error *e)
         return false;
     }
     machine_reset(m);
-    return vm_open_steering(vm, e) && load_state(vm, e);
+    return vm_open_steering(vm, e) && load_state(vm, e) && vm_open_screen(vm, e);
 }
 
 struct vm *vm_create(struct config *c, struct loop *l, bool *done, struct error *e)
@@ -329,6 +330,7 @@ void vm_destroy(struct vm *vm)
     vm->control.ending = true;
     vm->requests = 0;
     vm->guest_ends = false;
+    vm_close_screen(vm);
     vm_close_consoles(vm);
     semihost_stop(vm->semihosting);
     if (vm->accel) {

@@ -52,6 +52,7 @@ struct vm {
     char *gdb_backend;                  /* where it is waited for */
     bool gdb_closes;                    /* and nobody else needs that */
     struct stream *semihosting_console; /* NULL: standard error */
+    struct curses *curses;              /* -display curses, or NULL */
     struct semihost *semihosting;       /* NULL: the guest's calls are not answered */
     char *semihosting_arguments;
 
@@ -187,6 +188,12 @@ bool vm_connect_networks(struct vm *vm, struct error *e);
 void vm_close_network(struct vm *vm, struct network *n);
 /* Its device is gone. */
 void vm_leave_network(struct vm *vm, const char *id);
+
+/* vm_screen.c: -display, or a word on how the screen is seen; control.screendump. */
+bool vm_open_screen(struct vm *vm, struct error *e);
+void vm_close_screen(struct vm *vm);
+bool vm_screendump(struct control *c, const char *path, const char *device, unsigned head,
+                   const char *format, struct error *e);
 
 /* vm_consoles.c: control.ringbuf_read and ringbuf_write. */
 bool vm_ringbuf_read(struct control *c, const char *id, uint64_t n, struct strbuf *out,

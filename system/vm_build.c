@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/os.h"
 #include "cpu/cpu.h"
+#include "system/options.h"
 #include "system/say.h"
 #include "system/vm.h"
 
@@ -90,6 +91,12 @@ static bool use_entropy(void *opaque, const char *id, const char **path, struct 
         }
     }
     return error_set(e, "there is no -object rng-random or rng-builtin with id=%s", id);
+}
+
+static const char *find_rom(void *opaque, const char *name)
+{
+    struct vm *vm = opaque;
+    return options_find_rom(vm->config, name);
 }
 
 static struct stream *serial(void *opaque, unsigned index)
@@ -225,6 +232,34 @@ static struct device *make_device(struct vm *vm, const struct request *r, struct
         return NULL;
     }
     return d;
+}
+
+/* A -device that is a screen itself takes the place of the one that the machine has by default. */
+static bool has_screen(const struct config *c)
+{
+    static const char *const screens[] = {"VGA", "isa-vga"};
+    for (const struct keyvals *k = c->devices; k; k = k->next) {
+        for (size_t i = 0; i < sizeof(screens) / sizeof(screens[0]); i++) {
+            if (strcmp(keyvals_get(k, "driver"), screens[i]) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* -vga, or what the machine has without it. */
+static bool make_screen(struct vm *vm, struct error *e)
+{
+    const struct config *c = vm->config;
+    const char *driver = c->vga ? "VGA" : vm->machine->cls->default_screen;
+    if (!driver || (c->vga && strcmp(c->vga, "none") == 0) ||
+        (!c->vga && (c->no_defaults || has_screen(c)))) {
+        return true;
+    }
+    const struct request r = {.where = c->vga ? "-vga std" : "the machine's screen",
+                              .driver = driver};
+    return make_device(vm, &r, e) != NULL;
 }
 
 /* The driver of a card: "virtio" is what boards have as their usual one, if that is one. */
@@ -462,11 +497,12 @@ bool vm_build(struct vm *vm, struct error *e)
                                             .entropy = use_entropy,
                                             .iothread = vm_use_iothread,
                                             .fsdev = vm_use_share,
+                                            .rom = find_rom,
                                             .opaque = vm};
     m->release = vm_release_device;
     m->release_opaque = vm;
-    if (!machine_build(m, e) || !vm_open_semihosting(vm, e) || !make_cards(vm, e) ||
-        !make_given(vm, e) || !make_disks(vm, e) || !machine_finish(m, e)) {
+    if (!machine_build(m, e) || !vm_open_semihosting(vm, e) || !make_screen(vm, e) ||
+        !make_cards(vm, e) || !make_given(vm, e) || !make_disks(vm, e) || !machine_finish(m, e)) {
         return false;
     }
     return check_unused(vm, e);
