@@ -100,6 +100,7 @@ const struct machine_class pc_machine_class = {
     .destroy = pc_board_destroy,
     .power_button = pc_board_power_button,
     .default_bus = pc_board_default_bus,
+    .default_screen = "VGA",
     .default_net_device = "virtio-net-pci",
     .default_disk_interface = "virtio",
     .usual_bios = "bios-256k.bin",

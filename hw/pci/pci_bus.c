@@ -94,27 +94,33 @@ void pci_bus_init(struct pci_bus *b, struct machine *m, struct pci_host *host,
     snprintf(b->bus.name, sizeof(b->bus.name), "%s", name);
 }
 
+static struct space *ports_of(const struct pci_host *h)
+{
+    return h->ports ? h->ports : h->memory;
+}
+
 const struct mem_range *pci_ports_add(struct pci_device *p, const struct pci_bar_part *part)
 {
     const struct pci_host *h = p->bus->host;
-    return space_add(h->memory, &(struct mem_range){.base = h->windows.pio_base + part->offset,
-                                                    .size = part->size,
-                                                    .kind = RANGE_MMIO,
-                                                    .name = part->name,
-                                                    .ops = part->ops,
-                                                    .opaque = part->opaque,
-                                                    .lock = part->lock});
-}
-
-bool pci_is_of_pc(const struct pci_device *p)
-{
-    (void)p;
-    return false;
+    const paddr base = h->ports ? 0 : h->windows.pio_base;
+    return space_add(ports_of(h), &(struct mem_range){.base = base + part->offset,
+                                                      .size = part->size,
+                                                      .kind = RANGE_MMIO,
+                                                      .priority = h->priority,
+                                                      .name = part->name,
+                                                      .ops = part->ops,
+                                                      .opaque = part->opaque,
+                                                      .lock = part->lock});
 }
 
 void pci_ports_remove(struct pci_device *p, const struct mem_range *r)
 {
-    space_remove(p->bus->host->memory, r);
+    space_remove(ports_of(p->bus->host), r);
+}
+
+bool pci_is_of_pc(const struct pci_device *p)
+{
+    return p->bus->host->ports != NULL;
 }
 
 /* A function on the root bus is part of the root complex: its capability says so. */
