@@ -21,6 +21,7 @@
     X(arm_gicv3_its_class)                                                                         \
     X(arm_gic_class)                                                                               \
     X(pflash_cfi01_class)                                                                          \
+    X(e1000_class)                                                                                 \
     X(edu_class)                                                                                   \
     X(fw_cfg_io_class)                                                                             \
     X(fw_cfg_class)                                                                                \

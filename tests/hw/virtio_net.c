@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* The virtio network device: the test is the driver, and at the other end of a UDP netdev. */
-#include <arpa/inet.h>
-#include <errno.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+#include "hw/virtio/virtio_net.h"
 #include "base/atomic.h"
 #include "base/bits.h"
 #include "hw/state.h"
-#include "hw/virtio/virtio_net.h"
 #include "tests/support/frames.h"
 #include "tests/support/virtio_rig.h"
+#include "tests/support/wire.h"
 #include "tests/test.h"
 
 extern const struct device_class virtio_net_pci_class, virtio_net_device_class;
@@ -20,8 +15,7 @@ extern const struct device_class virtio_net_pci_class, virtio_net_device_class;
 
 struct scene {
     struct rig r;
-    struct netdev *netdev;
-    int fd; /* the far end */
+    struct wire wire;
     struct device *dev;
     struct drv d;
     struct ring rx, tx, ctrl;
@@ -33,36 +27,13 @@ static struct netdev *give_netdev(void *opaque, const char *id, struct error *e)
 {
     struct scene *s = opaque;
     (void)id, (void)e;
-    return s->netdev;
+    return s->wire.netdev;
 }
 
 static void die(const char *what)
 {
     fprintf(stderr, "%s\n", what);
     exit(2);
-}
-
-static void open_wire(struct scene *s)
-{
-    struct error e = {{0}};
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(a);
-    char to[32], from[32];
-    s->fd = socket(AF_INET, SOCK_DGRAM, 0);
-    if (bind(s->fd, (struct sockaddr *)&a, len) < 0 ||
-        getsockname(s->fd, (struct sockaddr *)&a, &len) < 0) {
-        die("no socket");
-    }
-    snprintf(to, sizeof(to), "127.0.0.1:%u", ntohs(a.sin_port));
-    for (unsigned port = 21000 + (unsigned)getpid() % 20000; !s->netdev && port < 65000; port++) {
-        snprintf(from, sizeof(from), "127.0.0.1:%u", port);
-        s->netdev = netdev_open("socket", "n",
-                                (struct net_option[]){{"udp", to}, {"localaddr", from}}, 2, &e);
-        a.sin_port = htons((uint16_t)port);
-    }
-    if (!s->netdev || connect(s->fd, (struct sockaddr *)&a, len) < 0) {
-        die(e.text);
-    }
 }
 
 struct setting {
@@ -85,7 +56,7 @@ static void open_scene(struct scene *s, const struct setting *w)
 {
     struct error e = {{0}};
     *s = (struct scene){.pairs = w->mq ? 2 : 1};
-    open_wire(s);
+    wire_open(&s->wire);
     rig_open(&s->r);
     s->r.m->config.cpus = 2;
     s->r.m->backends.netdev = give_netdev;
@@ -109,8 +80,7 @@ static void open_scene(struct scene *s, const struct setting *w)
 static void close_scene(struct scene *s)
 {
     rig_close(&s->r);
-    netdev_close(s->netdev);
-    close(s->fd);
+    wire_close(&s->wire);
 }
 
 /* ---- packets */
@@ -128,20 +98,14 @@ static void transmit(struct scene *s, uint32_t n)
     CHECK_EQ(len, 0);
 }
 
-/* What arrives at the far end within ms, or 0. */
 static size_t far_receive(struct scene *s, uint8_t *f, size_t size, int ms)
 {
-    struct pollfd p = {.fd = s->fd, .events = POLLIN};
-    if (poll(&p, 1, ms) <= 0) {
-        return 0;
-    }
-    ssize_t n = recv(s->fd, f, size, 0);
-    return n > 0 ? (size_t)n : 0;
+    return wire_receive(&s->wire, f, size, ms);
 }
 
 static void far_send(struct scene *s, const void *f, size_t n)
 {
-    CHECK(send(s->fd, f, n, 0) == (ssize_t)n);
+    wire_send(&s->wire, f, n);
 }
 
 static paddr post_rx(struct scene *s, uint32_t n)
@@ -531,14 +495,14 @@ TEST(link_changes_reach_the_driver)
     open_scene(&s, &(struct setting){.features = VIRTIO_F(NET_F_STATUS)});
     rig_store(&s.r, s.d.common + 0x10, 2, 3); /* vector for configuration changes */
     CHECK_EQ(drv_config(&s.d, 6, 2), 1);
-    netdev_lock(s.netdev);
-    netdev_set_link(s.netdev, false);
-    netdev_unlock(s.netdev);
+    netdev_lock(s.wire.netdev);
+    netdev_set_link(s.wire.netdev, false);
+    netdev_unlock(s.wire.netdev);
     CHECK_EQ(drv_config(&s.d, 6, 2), 0);
     CHECK_EQ(s.r.msi[3], 1);
-    netdev_lock(s.netdev);
-    netdev_set_link(s.netdev, true);
-    netdev_unlock(s.netdev);
+    netdev_lock(s.wire.netdev);
+    netdev_set_link(s.wire.netdev, true);
+    netdev_unlock(s.wire.netdev);
     CHECK_EQ(drv_config(&s.d, 6, 2), 1);
     close_scene(&s);
 }
@@ -623,9 +587,9 @@ TEST(state_survives_saving_and_the_guest_announces_itself)
     device_save(s.dev, &out);
     open_scene(&t, &w);
     drv_set_status(&t.d, 0);
-    netdev_lock(s.netdev);
+    netdev_lock(s.wire.netdev);
     memcpy(t.r.m->ram, s.r.m->ram, RIG_RAM_BYTES);
-    netdev_unlock(s.netdev);
+    netdev_unlock(s.wire.netdev);
     CHECK_MSG(device_load(t.dev, out.text, out.len, &e), "%s", e.text);
     t.rx = s.rx;
     t.tx = s.tx;
