@@ -284,6 +284,7 @@ union ir_v128 {
 };
 
 struct vcpu;
+struct ir_stack80;
 
 /*
  * A run-time function. Integer functions: uint64_t fn(struct vcpu *, uint64_t a, uint64_t b,
@@ -297,8 +298,10 @@ struct ir_call {
     void (*fn)(void);
     enum ir_call_class class;
     bool vector;
-    bool pure;     /* result depends on the operands only */
-    bool fp_flags; /* gives tcg_fp_flags: a back end reads them itself */
+    bool pure;                        /* result depends on the operands only */
+    bool fp_flags;                    /* gives tcg_fp_flags: a back end reads them itself */
+    uint8_t stack80_kind;             /* enum ir_stack80_kind, with: */
+    const struct ir_stack80 *stack80; /* it is about that stack: tcg/stack80.h; or NULL */
 };
 
 /* A guest register that get and put name: a row of the guest's table. Storage only, no views. */

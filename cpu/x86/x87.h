@@ -13,6 +13,7 @@
 #include "base/softfloat.h"
 #include "cpu/x86/fpu.h"
 #include "cpu/x86/translate.h"
+#include "tcg/stack80.h"
 
 #define X87 (&fp_formats[FP_X87])
 #define X87_ONE ((fp_bits)0x3fff << 64 | UINT64_C(1) << 63)
@@ -101,6 +102,15 @@ bool x87_in_range(fp_bits x);
 fp_bits x87_fsin(fp_bits x, fp_bits unused, struct fp_env *env);
 fp_bits x87_fcos(fp_bits x, fp_bits unused, struct fp_env *env);
 fp_bits x87_ftan(fp_bits x, fp_bits unused, struct fp_env *env);
+
+/* A host with such a unit does the usual cases itself. */
+extern const struct ir_stack80 x87_stack;
+#define X87_STACK_CALL(name_, kind_)                                                               \
+    static const struct ir_call row_##name_ = {.name = "x86_" #name_,                              \
+                                               .fn = (void (*)(void))(do_##name_),                 \
+                                               .class = IR_CALL_RAISES,                            \
+                                               .stack80 = &x87_stack,                              \
+                                               .stack80_kind = (kind_)}
 
 #define X87_CALL(name_)                                                                            \
     static const struct ir_call row_##name_ = {                                                    \

@@ -8,6 +8,13 @@
 
 #include <stddef.h>
 
+const struct ir_stack80 x87_stack = {.registers = offsetof(struct x86_cpu, fpu.st),
+                                     .top = offsetof(struct x86_cpu, fpu.top),
+                                     .control = offsetof(struct x86_cpu, fpu.control),
+                                     .status = offsetof(struct x86_cpu, fpu.status)};
+_Static_assert(offsetof(struct x86_fpu, used) == offsetof(struct x86_fpu, top) + 1,
+               "as struct ir_stack80 says");
+
 /* ---- exceptions */
 
 struct fp_env x87_env(const struct x86_fpu *f)
@@ -116,44 +123,28 @@ static fp_bits divide_into(fp_bits a, fp_bits b, struct fp_env *e)
 static const x87_fn arithmetic[8] = {f80_add, f80_mul,       NULL,    NULL,
                                      f80_sub, subtract_from, f80_div, divide_into};
 
-/* What the other operand is, and how the operation ends: fields of aux. */
-enum {
-    S_REGISTER, /* ST(i) */
-    S_F32,
-    S_F64,
-    S_I16,
-    S_I32
-};
-#define A_OP 7u
-#define A_SOURCE_SHIFT 3 /* 3 bits */
-#define A_REG_SHIFT 6    /* 3 bits: ST(i), an operand */
-#define A_TO (1u << 9)   /* the result goes to ST(i), whose value is the first operand */
-#define A_POP_SHIFT 10   /* 2 bits: so many times */
-#define A_QUIET (1u << 12)
-#define A_EFLAGS (1u << 13) /* a comparison that sets flags */
-
 static unsigned source_of(uint32_t aux)
 {
-    return aux >> A_SOURCE_SHIFT & 7;
+    return aux >> S80_SOURCE_SHIFT & 7;
 }
 
 static unsigned reg_of(uint32_t aux)
 {
-    return aux >> A_REG_SHIFT & 7;
+    return aux >> S80_REG_SHIFT & 7;
 }
 
 static fp_bits operand(const struct x86_fpu *f, uint64_t x, uint32_t aux, struct fp_env *env)
 {
     switch (source_of(aux)) {
-    case S_REGISTER:
+    case S80_REGISTER:
         return x87_get(f, reg_of(aux));
-    case S_F32:
+    case S80_F32:
         return f32_to_f80((uint32_t)x, env);
-    case S_F64:
+    case S80_F64:
         return f64_to_f80(x, env);
     default:
-        return fp_from_fixed(X87, x, (struct fp_fixed){source_of(aux) == S_I16 ? 16 : 32, 0, true},
-                             env);
+        return fp_from_fixed(X87, x,
+                             (struct fp_fixed){source_of(aux) == S80_I16 ? 16 : 32, 0, true}, env);
     }
 }
 
@@ -165,21 +156,21 @@ static uint32_t both_flags(uint32_t read, uint32_t computed, bool is_nan)
 
 static void pop_times(struct x86_fpu *f, uint32_t aux)
 {
-    for (unsigned k = aux >> A_POP_SHIFT & 3; k; k--) {
+    for (unsigned k = aux >> S80_POP_SHIFT & 3; k; k--) {
         x87_pop(f);
     }
 }
 
 static bool is_empty(const struct x86_fpu *f, uint32_t aux)
 {
-    return x87_is_empty(f, 0) || (source_of(aux) == S_REGISTER && x87_is_empty(f, reg_of(aux)));
+    return x87_is_empty(f, 0) || (source_of(aux) == S80_REGISTER && x87_is_empty(f, reg_of(aux)));
 }
 
 static uint64_t do_arithmetic(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t aux)
 {
     struct x86_cpu *c = x86_cpu(v);
     struct x86_fpu *f = &c->fpu;
-    const unsigned to = aux & A_TO ? reg_of(aux) : 0;
+    const unsigned to = aux & S80_TO ? reg_of(aux) : 0;
     (void)y, (void)z;
     if (!x87_begin(c)) {
         return 0;
@@ -193,15 +184,15 @@ static uint64_t do_arithmetic(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z
     }
     struct fp_env env = x87_env(f), reading = env;
     const fp_bits other = operand(f, x, aux, &reading), top = x87_get(f, 0);
-    const fp_bits operands[2] = {aux & A_TO ? other : top, aux & A_TO ? top : other};
-    const fp_bits r = x87_compute(f, arithmetic[aux & A_OP], operands, &env);
+    const fp_bits operands[2] = {aux & S80_TO ? other : top, aux & S80_TO ? top : other};
+    const fp_bits r = x87_compute(f, arithmetic[aux & S80_OP], operands, &env);
     if (x87_raise(f, both_flags(reading.flags, env.flags, fp_is_nan(X87, r)))) {
         x87_put(f, to, r);
         pop_times(f, aux);
     }
     return 0;
 }
-X87_CALL(arithmetic);
+X87_STACK_CALL(arithmetic, S80_ARITHMETIC);
 
 /* ---- comparisons */
 
@@ -218,7 +209,7 @@ static uint64_t put_order(struct x86_fpu *f, uint32_t aux, enum fp_order o, uint
 {
     const uint16_t codes = codes_of(o);
     pop_times(f, aux);
-    if (!(aux & A_EFLAGS)) {
+    if (!(aux & S80_EFLAGS)) {
         x87_set_codes(f, codes);
         return flags;
     }
@@ -240,29 +231,14 @@ static uint64_t do_compare(struct vcpu *v, uint64_t x, uint64_t flags, uint64_t 
     }
     struct fp_env env = x87_env(f), reading = env;
     const fp_bits other = operand(f, x, aux, &reading);
-    const enum fp_order o = fp_compare(X87, x87_get(f, 0), other, !(aux & A_QUIET), &env);
+    const enum fp_order o = fp_compare(X87, x87_get(f, 0), other, !(aux & S80_QUIET), &env);
     return x87_raise(f, both_flags(reading.flags, env.flags, o == FP_UNORDERED))
                ? put_order(f, aux, o, flags)
                : flags;
 }
-X87_CALL(compare);
+X87_STACK_CALL(compare, S80_COMPARE);
 
 /* ---- one operand */
-
-enum {
-    U_CHS,
-    U_ABS,
-    U_TST,
-    U_XAM,
-    U_SQRT,
-    U_RNDINT,
-    U_2XM1,
-    U_SIN,
-    U_COS,
-    U_TAN,
-    U_SINCOS,
-    U_XTRACT
-};
 
 static fp_bits round_to_int(fp_bits a, fp_bits b, struct fp_env *e)
 {
@@ -346,9 +322,11 @@ static void replace(struct x86_fpu *f, x87_fn fn)
  * argument is out of range, and nothing happens. */
 static void trigonometry(struct x86_fpu *f, unsigned op)
 {
-    static const x87_fn first[] = {
-        [U_SIN] = x87_fsin, [U_COS] = x87_fcos, [U_TAN] = x87_ftan, [U_SINCOS] = x87_fsin};
-    const bool pushes = op == U_TAN || op == U_SINCOS;
+    static const x87_fn first[] = {[S80_U_SIN] = x87_fsin,
+                                   [S80_U_COS] = x87_fcos,
+                                   [S80_U_TAN] = x87_ftan,
+                                   [S80_U_SINCOS] = x87_fsin};
+    const bool pushes = op == S80_U_TAN || op == S80_U_SINCOS;
     const bool no_room = pushes && !x87_is_empty(f, 7);
     const fp_bits x = x87_get(f, 0), operands[2] = {x, 0};
     f->status &= (uint16_t)~X86_FSW_C2;
@@ -370,9 +348,9 @@ static void trigonometry(struct x86_fpu *f, unsigned op)
     env.x87_precision = 0;
     const fp_bits r = x87_compute(f, first[op], operands, &env);
     fp_bits second = X87_ONE;
-    if (op == U_SINCOS) {
+    if (op == S80_U_SINCOS) {
         second = x87_fcos(x, 0, &env);
-    } else if (op == U_TAN && fp_is_nan(X87, r)) {
+    } else if (op == S80_U_TAN && fp_is_nan(X87, r)) {
         second = r;
     }
     if (x87_raise(f, env.flags)) {
@@ -430,26 +408,26 @@ static uint64_t do_unary(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uin
         return 0;
     }
     switch (op) {
-    case U_CHS:
-    case U_ABS:
-        change_sign(f, op == U_ABS);
+    case S80_U_CHS:
+    case S80_U_ABS:
+        change_sign(f, op == S80_U_ABS);
         break;
-    case U_TST:
+    case S80_U_TST:
         test(f);
         break;
-    case U_XAM:
+    case S80_U_XAM:
         examine(f);
         break;
-    case U_SQRT:
+    case S80_U_SQRT:
         replace(f, square_root);
         break;
-    case U_RNDINT:
+    case S80_U_RNDINT:
         replace(f, round_to_int);
         break;
-    case U_2XM1:
+    case S80_U_2XM1:
         replace(f, x87_f2xm1);
         break;
-    case U_XTRACT:
+    case S80_U_XTRACT:
         extract(f);
         break;
     default:
@@ -458,7 +436,7 @@ static uint64_t do_unary(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uin
     }
     return 0;
 }
-X87_CALL(unary);
+X87_STACK_CALL(unary, S80_UNARY);
 
 /* ---- two registers, ST(0) and ST(1) */
 
@@ -610,7 +588,7 @@ static uint64_t do_binary(struct vcpu *v, uint64_t a, uint64_t b, uint64_t z, ui
         f->status &= op >= B_PREM ? (uint16_t)~X86_FSW_C2 : UINT16_MAX;
         if (x87_stack_fault(f, false)) {
             x87_put(f, pops, x87_indefinite());
-            pop_times(f, pops ? 1u << A_POP_SHIFT : 0);
+            pop_times(f, pops ? 1u << S80_POP_SHIFT : 0);
         }
         return 0;
     }
@@ -628,7 +606,7 @@ static uint64_t do_binary(struct vcpu *v, uint64_t a, uint64_t b, uint64_t z, ui
     }
     if (x87_raise(f, env.flags)) {
         x87_put(f, pops, r);
-        pop_times(f, pops ? 1u << A_POP_SHIFT : 0);
+        pop_times(f, pops ? 1u << S80_POP_SHIFT : 0);
     }
     return 0;
 }
@@ -640,13 +618,13 @@ static ir_val value_of(struct x86_block *c, const struct x86_instr *i, const str
                        uint32_t *aux, bool integer)
 {
     if (o->kind != X86_MEMORY) {
-        *aux |= (uint32_t)o->reg << A_REG_SHIFT;
+        *aux |= (uint32_t)o->reg << S80_REG_SHIFT;
         return IR_NONE;
     }
-    *aux |= (uint32_t)(integer         ? (o->bytes == 2 ? S_I16 : S_I32)
-                       : o->bytes == 4 ? S_F32
-                                       : S_F64)
-            << A_SOURCE_SHIFT;
+    *aux |= (uint32_t)(integer         ? (o->bytes == 2 ? S80_I16 : S80_I32)
+                       : o->bytes == 4 ? S80_F32
+                                       : S80_F64)
+            << S80_SOURCE_SHIFT;
     return ir_zext(c->b, T_I64, x86_read(c, i, o));
 }
 
@@ -670,7 +648,7 @@ static void to_register(struct x86_block *c, const struct x86_instr *i, uint32_t
 {
     if (x86_x87_begin(c)) {
         call(c, &row_arithmetic, IR_NONE,
-             op | A_TO | (uint32_t)i->op[0].reg << A_REG_SHIFT | pops << A_POP_SHIFT);
+             op | S80_TO | (uint32_t)i->op[0].reg << S80_REG_SHIFT | pops << S80_POP_SHIFT);
     }
 }
 
@@ -701,9 +679,9 @@ static void compare(struct x86_block *c, const struct x86_instr *i, uint32_t how
     }
     const ir_val x = i->ops ? value_of(c, i, &i->op[i->ops - 1], &aux, integer) : IR_NONE;
     if (!i->ops) {
-        aux |= 1u << A_REG_SHIFT; /* FCOMPP */
+        aux |= 1u << S80_REG_SHIFT; /* FCOMPP */
     }
-    if (!(how & A_EFLAGS)) {
+    if (!(how & S80_EFLAGS)) {
         call(c, &row_compare, x, aux);
         return;
     }
@@ -711,19 +689,19 @@ static void compare(struct x86_block *c, const struct x86_instr *i, uint32_t how
     const ir_val f = ir_call(b, T_I64, &row_compare, x, old, IR_NONE, aux);
     x86_put_flags(c, ir_flags_from(b, ir_trunc(b, T_I32, f)));
 }
-#define POPS(n) ((n) << A_POP_SHIFT)
+#define POPS(n) ((n) << S80_POP_SHIFT)
 X86_BY(compare, fcom, 0, false)
 X86_BY(compare, fcomp, POPS(1u), false)
 X86_BY(compare, fcompp, POPS(2u), false)
-X86_BY(compare, fucom, A_QUIET, false)
-X86_BY(compare, fucomp, A_QUIET | POPS(1u), false)
-X86_BY(compare, fucompp, A_QUIET | POPS(2u), false)
+X86_BY(compare, fucom, S80_QUIET, false)
+X86_BY(compare, fucomp, S80_QUIET | POPS(1u), false)
+X86_BY(compare, fucompp, S80_QUIET | POPS(2u), false)
 X86_BY(compare, ficom, 0, true)
 X86_BY(compare, ficomp, POPS(1u), true)
-X86_BY(compare, fcomi, A_EFLAGS, false)
-X86_BY(compare, fcomip, A_EFLAGS | POPS(1u), false)
-X86_BY(compare, fucomi, A_EFLAGS | A_QUIET, false)
-X86_BY(compare, fucomip, A_EFLAGS | A_QUIET | POPS(1u), false)
+X86_BY(compare, fcomi, S80_EFLAGS, false)
+X86_BY(compare, fcomip, S80_EFLAGS | POPS(1u), false)
+X86_BY(compare, fucomi, S80_EFLAGS | S80_QUIET, false)
+X86_BY(compare, fucomip, S80_EFLAGS | S80_QUIET | POPS(1u), false)
 
 static void by_function(struct x86_block *c, const struct x86_instr *i, const struct ir_call *row,
                         uint32_t op)
@@ -733,18 +711,18 @@ static void by_function(struct x86_block *c, const struct x86_instr *i, const st
         call(c, row, IR_NONE, op);
     }
 }
-X86_BY(by_function, fchs, &row_unary, U_CHS)
-X86_BY(by_function, fabs, &row_unary, U_ABS)
-X86_BY(by_function, ftst, &row_unary, U_TST)
-X86_BY(by_function, fxam, &row_unary, U_XAM)
-X86_BY(by_function, fsqrt, &row_unary, U_SQRT)
-X86_BY(by_function, frndint, &row_unary, U_RNDINT)
-X86_BY(by_function, f2xm1, &row_unary, U_2XM1)
-X86_BY(by_function, fsin, &row_unary, U_SIN)
-X86_BY(by_function, fcos, &row_unary, U_COS)
-X86_BY(by_function, fptan, &row_unary, U_TAN)
-X86_BY(by_function, fsincos, &row_unary, U_SINCOS)
-X86_BY(by_function, fxtract, &row_unary, U_XTRACT)
+X86_BY(by_function, fchs, &row_unary, S80_U_CHS)
+X86_BY(by_function, fabs, &row_unary, S80_U_ABS)
+X86_BY(by_function, ftst, &row_unary, S80_U_TST)
+X86_BY(by_function, fxam, &row_unary, S80_U_XAM)
+X86_BY(by_function, fsqrt, &row_unary, S80_U_SQRT)
+X86_BY(by_function, frndint, &row_unary, S80_U_RNDINT)
+X86_BY(by_function, f2xm1, &row_unary, S80_U_2XM1)
+X86_BY(by_function, fsin, &row_unary, S80_U_SIN)
+X86_BY(by_function, fcos, &row_unary, S80_U_COS)
+X86_BY(by_function, fptan, &row_unary, S80_U_TAN)
+X86_BY(by_function, fsincos, &row_unary, S80_U_SINCOS)
+X86_BY(by_function, fxtract, &row_unary, S80_U_XTRACT)
 X86_BY(by_function, fyl2x, &row_binary, B_YL2X)
 X86_BY(by_function, fyl2xp1, &row_binary, B_YL2XP1)
 X86_BY(by_function, fpatan, &row_binary, B_PATAN)

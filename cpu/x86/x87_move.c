@@ -12,20 +12,6 @@
 
 /* ---- loads: the value comes from memory, 80 bits in two parts */
 
-enum {
-    K_F32,
-    K_F64,
-    K_F80,
-    K_I16,
-    K_I32,
-    K_I64,
-    K_BCD,
-    K_REGISTER,
-    K_CONSTANT
-};
-#define K_KIND 15u
-#define K_REG_SHIFT 4 /* ST(i), or which constant */
-
 /* Volume 2, FLD1 and its like: the numbers with 3 bits more, so that they can be rounded. */
 static fp_bits constant(const struct x86_fpu *f, unsigned n)
 {
@@ -60,22 +46,22 @@ static fp_bits from_decimal(uint64_t low, uint64_t high, struct fp_env *env)
 static fp_bits loaded(struct x86_fpu *f, uint64_t x, uint64_t high, uint32_t aux,
                       struct fp_env *env)
 {
-    const unsigned kind = aux & K_KIND;
+    const unsigned kind = aux & S80_KIND;
     switch (kind) {
-    case K_F32:
+    case S80_K_F32:
         return f32_to_f80((uint32_t)x, env);
-    case K_F64:
+    case S80_K_F64:
         return f64_to_f80(x, env);
-    case K_F80:
+    case S80_K_F80:
         return (fp_bits)(uint16_t)high << 64 | x;
-    case K_BCD:
+    case S80_K_BCD:
         return from_decimal(x, high, env);
-    case K_REGISTER:
-        return x87_get(f, aux >> K_REG_SHIFT);
-    case K_CONSTANT:
-        return constant(f, aux >> K_REG_SHIFT);
+    case S80_K_REGISTER:
+        return x87_get(f, aux >> S80_KIND_REG_SHIFT);
+    case S80_K_CONSTANT:
+        return constant(f, aux >> S80_KIND_REG_SHIFT);
     default: {
-        const uint8_t width = kind == K_I16 ? 16 : kind == K_I32 ? 32 : 64;
+        const uint8_t width = kind == S80_K_I16 ? 16 : kind == S80_K_I32 ? 32 : 64;
         return fp_from_fixed(X87, x, (struct fp_fixed){width, 0, true}, env);
     }
     }
@@ -85,7 +71,8 @@ static uint64_t do_load(struct vcpu *v, uint64_t x, uint64_t high, uint64_t z, u
 {
     struct x86_cpu *c = x86_cpu(v);
     struct x86_fpu *f = &c->fpu;
-    const bool no_source = (aux & K_KIND) == K_REGISTER && x87_is_empty(f, aux >> K_REG_SHIFT);
+    const bool no_source = (aux & S80_KIND) == S80_K_REGISTER &&
+                           x87_is_empty(f, aux >> S80_KIND_REG_SHIFT);
     (void)z;
     if (!x87_begin(c)) {
         return 0;
@@ -106,7 +93,7 @@ static uint64_t do_load(struct vcpu *v, uint64_t x, uint64_t high, uint64_t z, u
     }
     return 0;
 }
-X87_CALL(load);
+X87_STACK_CALL(load, S80_LOAD);
 
 static void emit_load(struct x86_block *c, ir_val x, ir_val high, uint32_t aux)
 {
@@ -132,7 +119,7 @@ static void load_memory(struct x86_block *c, const struct x86_instr *i, const st
         return;
     }
     if (o->bytes == 10) {
-        load_ten(c, i, o, K_F80);
+        load_ten(c, i, o, S80_K_F80);
     } else {
         emit_load(c, ir_zext(c->b, T_I64, x86_read(c, i, o)), IR_NONE,
                   kinds[log2_floor(o->bytes) - 1]);
@@ -142,21 +129,21 @@ static void load_memory(struct x86_block *c, const struct x86_instr *i, const st
 void x86_fld(struct x86_block *c, const struct x86_instr *i, const struct x86_fld *a)
 {
     if (a->src.kind == X86_MEMORY) {
-        load_memory(c, i, &a->src, (const uint8_t[]){K_F32, K_F32, K_F64});
+        load_memory(c, i, &a->src, (const uint8_t[]){S80_K_F32, S80_K_F32, S80_K_F64});
     } else if (x86_x87_begin(c)) {
-        emit_load(c, IR_NONE, IR_NONE, K_REGISTER | (uint32_t)a->src.reg << K_REG_SHIFT);
+        emit_load(c, IR_NONE, IR_NONE, S80_K_REGISTER | (uint32_t)a->src.reg << S80_KIND_REG_SHIFT);
     }
 }
 
 void x86_fild(struct x86_block *c, const struct x86_instr *i, const struct x86_fild *a)
 {
-    load_memory(c, i, &a->src, (const uint8_t[]){K_I16, K_I32, K_I64});
+    load_memory(c, i, &a->src, (const uint8_t[]){S80_K_I16, S80_K_I32, S80_K_I64});
 }
 
 void x86_fbld(struct x86_block *c, const struct x86_instr *i, const struct x86_fbld *a)
 {
     if (x86_x87_begin(c)) {
-        load_ten(c, i, &a->src, K_BCD);
+        load_ten(c, i, &a->src, S80_K_BCD);
     }
 }
 
@@ -165,7 +152,7 @@ void x86_fbld(struct x86_block *c, const struct x86_instr *i, const struct x86_f
     {                                                                                              \
         (void)i, (void)a;                                                                          \
         if (x86_x87_begin(c)) {                                                                    \
-            emit_load(c, IR_NONE, IR_NONE, K_CONSTANT | (n) << K_REG_SHIFT);                       \
+            emit_load(c, IR_NONE, IR_NONE, S80_K_CONSTANT | (n) << S80_KIND_REG_SHIFT);            \
         }                                                                                          \
     }
 CONSTANT(fld1, 0u)
@@ -179,10 +166,6 @@ CONSTANT(fldz, 6u)
 
 /* ---- stores to memory: the function does them, since an exception that is not masked leaves
  * memory alone, and a page fault the unit */
-
-#define S_POP 16u
-#define S_CUT 32u   /* FISTTP */
-#define S_ALIGN 64u /* of the memop */
 
 static fp_bits to_f32(fp_bits a, fp_bits b, struct fp_env *e)
 {
@@ -245,20 +228,20 @@ static const struct {
     uint8_t bytes;
     uint64_t indefinite;
 } stores[] = {
-    [K_F32] = {to_f32, 4, 0xffc00000},
-    [K_F64] = {to_f64, 8, UINT64_C(0xfff8000000000000)},
-    [K_F80] = {NULL, 10, UINT64_C(0xc000000000000000)},
-    [K_I16] = {to_i16, 2, 0x8000},
-    [K_I32] = {to_i32, 4, 0x80000000},
-    [K_I64] = {to_i64, 8, UINT64_C(1) << 63},
-    [K_BCD] = {to_decimal, 10, UINT64_C(0xc000000000000000)},
+    [S80_K_F32] = {to_f32, 4, 0xffc00000},
+    [S80_K_F64] = {to_f64, 8, UINT64_C(0xfff8000000000000)},
+    [S80_K_F80] = {NULL, 10, UINT64_C(0xc000000000000000)},
+    [S80_K_I16] = {to_i16, 2, 0x8000},
+    [S80_K_I32] = {to_i32, 4, 0x80000000},
+    [S80_K_I64] = {to_i64, 8, UINT64_C(1) << 63},
+    [S80_K_BCD] = {to_decimal, 10, UINT64_C(0xc000000000000000)},
 };
 
 static bool write(struct x86_cpu *c, uint64_t at, fp_bits r, uint32_t aux)
 {
     struct vcpu *v = &c->vcpu;
-    const unsigned bytes = stores[aux & K_KIND].bytes;
-    const memop m = MO_IDX(v->cls->mmu_index(v)) | (aux & S_ALIGN ? MO_ALIGN : 0);
+    const unsigned bytes = stores[aux & S80_KIND].bytes;
+    const memop m = MO_IDX(v->cls->mmu_index(v)) | (aux & S80_ALIGN ? MO_ALIGN : 0);
     if (bytes < 10) {
         return vcpu_store(v, at, log2_floor(bytes) | m, (uint64_t)r);
     }
@@ -272,8 +255,8 @@ static bool write(struct x86_cpu *c, uint64_t at, fp_bits r, uint32_t aux)
 static bool may_write(struct x86_cpu *c, uint64_t at, uint32_t aux)
 {
     struct vcpu *v = &c->vcpu;
-    const memop m = MO_IDX(v->cls->mmu_index(v)) | (aux & S_ALIGN ? MO_ALIGN : 0);
-    const unsigned bytes = stores[aux & K_KIND].bytes;
+    const memop m = MO_IDX(v->cls->mmu_index(v)) | (aux & S80_ALIGN ? MO_ALIGN : 0);
+    const unsigned bytes = stores[aux & S80_KIND].bytes;
     return vcpu_probe(v, at, (bytes == 10 ? MO_64 : log2_floor(bytes)) | m, ACCESS_WRITE) &&
            (bytes < 10 || vcpu_probe(v, at + 8, MO_16 | m, ACCESS_WRITE));
 }
@@ -282,7 +265,7 @@ static uint64_t do_store(struct vcpu *v, uint64_t at, uint64_t y, uint64_t z, ui
 {
     struct x86_cpu *c = x86_cpu(v);
     struct x86_fpu *f = &c->fpu, before = c->fpu;
-    const unsigned kind = aux & K_KIND;
+    const unsigned kind = aux & S80_KIND;
     const fp_bits operands[2] = {x87_get(f, 0), 0};
     (void)y, (void)z;
     if (!x87_begin(c)) {
@@ -296,19 +279,19 @@ static uint64_t do_store(struct vcpu *v, uint64_t at, uint64_t y, uint64_t z, ui
     } else {
         struct fp_env env = x87_env(f);
         env.x87_precision = 0;
-        env.rounding = aux & S_CUT ? FP_RTZ : env.rounding;
+        env.rounding = aux & S80_CUT ? FP_RTZ : env.rounding;
         r = stores[kind].fn ? x87_compute(f, stores[kind].fn, operands, &env) : operands[0];
         good = x87_raise(f, env.flags) &&
                !(f->status & ~f->control & 0x18 & ~before.status); /* overflow, underflow */
     }
     if (good ? !write(c, at, r, aux) : !may_write(c, at, aux)) {
         *f = before;
-    } else if (good && (aux & S_POP)) {
+    } else if (good && (aux & S80_POP)) {
         x87_pop(f);
     }
     return 0;
 }
-X87_CALL(store);
+X87_STACK_CALL(store, S80_STORE);
 
 static void store_memory(struct x86_block *c, const struct x86_instr *i,
                          const struct x86_operand *o, uint32_t aux)
@@ -316,18 +299,18 @@ static void store_memory(struct x86_block *c, const struct x86_instr *i,
     if (x86_x87_begin(c)) {
         const ir_val at = x86_linear(c, o->seg, x86_offset(c, i, o), o->bytes, true, i->as);
         ir_call(c->b, T_VOID, &row_store, at, IR_NONE, IR_NONE,
-                aux | (c->key & X86_KEY_ALIGN ? S_ALIGN : 0));
+                aux | (c->key & X86_KEY_ALIGN ? S80_ALIGN : 0));
     }
 }
 
 static unsigned float_kind(const struct x86_operand *o)
 {
-    return o->bytes == 4 ? K_F32 : o->bytes == 8 ? K_F64 : K_F80;
+    return o->bytes == 4 ? S80_K_F32 : o->bytes == 8 ? S80_K_F64 : S80_K_F80;
 }
 
 static unsigned integer_kind(const struct x86_operand *o)
 {
-    return o->bytes == 2 ? K_I16 : o->bytes == 4 ? K_I32 : K_I64;
+    return o->bytes == 2 ? S80_K_I16 : o->bytes == 4 ? S80_K_I32 : S80_K_I64;
 }
 
 #define STORE(name, kind, how)                                                                     \
@@ -336,26 +319,12 @@ static unsigned integer_kind(const struct x86_operand *o)
         store_memory(c, i, &a->dst, (kind) | (how));                                               \
     }
 STORE(fist, integer_kind(&a->dst), 0)
-STORE(fistp, integer_kind(&a->dst), S_POP)
-STORE(fisttp, integer_kind(&a->dst), S_POP | S_CUT)
-STORE(fbstp, K_BCD, S_POP)
+STORE(fistp, integer_kind(&a->dst), S80_POP)
+STORE(fisttp, integer_kind(&a->dst), S80_POP | S80_CUT)
+STORE(fbstp, S80_K_BCD, S80_POP)
 #undef STORE
 
 /* ---- registers */
-
-enum {
-    R_ST,
-    R_STP,
-    R_STP_UNCHECKED, /* D9 D8+i: an empty register is no fault, and is not copied */
-    R_XCH,
-    R_FREE,
-    R_FREEP,
-    R_CMOV,
-    R_INC,
-    R_DEC,
-    R_NOTHING /* but for a pending exception: FNOP */
-};
-#define R_REG_SHIFT 4
 
 static void copy_top(struct x86_fpu *f, unsigned n, bool pops)
 {
@@ -405,53 +374,54 @@ static uint64_t do_move(struct vcpu *v, uint64_t condition, uint64_t y, uint64_t
 {
     struct x86_cpu *c = x86_cpu(v);
     struct x86_fpu *f = &c->fpu;
-    const unsigned n = aux >> R_REG_SHIFT, op = aux & 15;
+    const unsigned n = aux >> S80_MOVE_REG_SHIFT, op = aux & 15;
     (void)y, (void)z;
     if (!x87_begin(c)) {
         return 0;
     }
-    if (op != R_NOTHING && op != R_CMOV) {
+    if (op != S80_MOVE_NOTHING && op != S80_MOVE_CMOV) {
         x87_set_c1(f, false);
     }
     switch (op) {
-    case R_ST:
-    case R_STP:
-        copy_top(f, n, op == R_STP);
+    case S80_MOVE_ST:
+    case S80_MOVE_STP:
+        copy_top(f, n, op == S80_MOVE_STP);
         break;
-    case R_STP_UNCHECKED:
+    case S80_MOVE_STP_UNCHECKED:
         if (!x87_is_empty(f, 0)) {
             x87_put(f, n, x87_get(f, 0));
         }
         x87_pop(f);
         break;
-    case R_XCH:
+    case S80_MOVE_XCH:
         exchange(f, n);
         break;
-    case R_FREE:
-    case R_FREEP:
+    case S80_MOVE_FREE:
+    case S80_MOVE_FREEP:
         f->used &= (uint8_t) ~(1u << x87_reg(f, n));
-        if (op == R_FREEP) {
+        if (op == S80_MOVE_FREEP) {
             x87_pop(f);
         }
         break;
-    case R_CMOV:
+    case S80_MOVE_CMOV:
         move_if(f, n, condition);
         break;
-    case R_INC:
-    case R_DEC:
-        f->top = (f->top + (op == R_INC ? 1 : 7)) & 7;
+    case S80_MOVE_INC:
+    case S80_MOVE_DEC:
+        f->top = (f->top + (op == S80_MOVE_INC ? 1 : 7)) & 7;
         break;
     default:
         break;
     }
     return 0;
 }
-X87_CALL(move);
+X87_STACK_CALL(move, S80_MOVE);
 
 static void move(struct x86_block *c, unsigned op, unsigned reg, ir_val condition)
 {
     if (x86_x87_begin(c)) {
-        ir_call(c->b, T_VOID, &row_move, condition, IR_NONE, IR_NONE, op | reg << R_REG_SHIFT);
+        ir_call(c->b, T_VOID, &row_move, condition, IR_NONE, IR_NONE,
+                op | reg << S80_MOVE_REG_SHIFT);
     }
 }
 
@@ -460,16 +430,17 @@ void x86_fst(struct x86_block *c, const struct x86_instr *i, const struct x86_fs
     if (a->dst.kind == X86_MEMORY) {
         store_memory(c, i, &a->dst, float_kind(&a->dst));
     } else {
-        move(c, R_ST, a->dst.reg, IR_NONE);
+        move(c, S80_MOVE_ST, a->dst.reg, IR_NONE);
     }
 }
 
 void x86_fstp(struct x86_block *c, const struct x86_instr *i, const struct x86_fstp *a)
 {
     if (a->dst.kind == X86_MEMORY) {
-        store_memory(c, i, &a->dst, float_kind(&a->dst) | S_POP);
+        store_memory(c, i, &a->dst, float_kind(&a->dst) | S80_POP);
     } else {
-        move(c, i->row == X86_ROW_fstp_d9 ? R_STP_UNCHECKED : R_STP, a->dst.reg, IR_NONE);
+        move(c, i->row == X86_ROW_fstp_d9 ? S80_MOVE_STP_UNCHECKED : S80_MOVE_STP, a->dst.reg,
+             IR_NONE);
     }
 }
 
@@ -479,19 +450,19 @@ void x86_fstp(struct x86_block *c, const struct x86_instr *i, const struct x86_f
         (void)i, (void)a;                                                                          \
         move(c, op, reg, IR_NONE);                                                                 \
     }
-MOVE(fxch, R_XCH, a->dst.reg)
-MOVE(ffree, R_FREE, a->dst.reg)
-MOVE(ffreep, R_FREEP, a->dst.reg)
-MOVE(fincstp, R_INC, 0)
-MOVE(fdecstp, R_DEC, 0)
-MOVE(fnop, R_NOTHING, 0)
+MOVE(fxch, S80_MOVE_XCH, a->dst.reg)
+MOVE(ffree, S80_MOVE_FREE, a->dst.reg)
+MOVE(ffreep, S80_MOVE_FREEP, a->dst.reg)
+MOVE(fincstp, S80_MOVE_INC, 0)
+MOVE(fdecstp, S80_MOVE_DEC, 0)
+MOVE(fnop, S80_MOVE_NOTHING, 0)
 #undef MOVE
 
 #define CMOV(name, cond)                                                                           \
     void x86_##name(struct x86_block *c, const struct x86_instr *i, const struct x86_##name *a)    \
     {                                                                                              \
         (void)i;                                                                                   \
-        move(c, R_CMOV, a->src.reg,                                                                \
+        move(c, S80_MOVE_CMOV, a->src.reg,                                                         \
              ir_zext(c->b, T_I64, ir_flags_test(c->b, cond, x86_flags(c))));                       \
     }
 CMOV(fcmovb, IR_ULT)

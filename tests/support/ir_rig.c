@@ -182,14 +182,14 @@ static uint64_t stop(struct vcpu *v, uint64_t pc, uint64_t b, uint64_t c, uint32
 
 #define FN(f) (void (*)(void))(f)
 static const struct ir_call rows[] = {
-    [RIG_LEAF] = {"leaf", FN(leaf), IR_CALL_LEAF, false, true, false},
-    [RIG_FULL] = {"full", FN(full), IR_CALL_FULL, false, false, false},
-    [RIG_RAISES_IF] = {"raises_if", FN(raises_if), IR_CALL_RAISES, false, false, false},
-    [RIG_RAISE] = {"raise", FN(raise), IR_CALL_RAISES, false, false, false},
-    [RIG_VECTOR] = {"vector", FN(vector), IR_CALL_FULL, true, false, false},
-    [RIG_TAIL] = {"tail_to", FN(tail_to), IR_CALL_FULL, false, false, false},
+    [RIG_LEAF] = {.name = "leaf", .fn = FN(leaf), .class = IR_CALL_LEAF, .pure = true},
+    [RIG_FULL] = {.name = "full", .fn = FN(full), .class = IR_CALL_FULL},
+    [RIG_RAISES_IF] = {.name = "raises_if", .fn = FN(raises_if), .class = IR_CALL_RAISES},
+    [RIG_RAISE] = {.name = "raise", .fn = FN(raise), .class = IR_CALL_RAISES},
+    [RIG_VECTOR] = {.name = "vector", .fn = FN(vector), .class = IR_CALL_FULL, .vector = true},
+    [RIG_TAIL] = {.name = "tail_to", .fn = FN(tail_to), .class = IR_CALL_FULL},
 };
-static const struct ir_call row_stop = {"stop", FN(stop), IR_CALL_FULL, false, false, false};
+static const struct ir_call row_stop = {.name = "stop", .fn = FN(stop), .class = IR_CALL_FULL};
 const struct ir_call *const rig_calls[] = {&rows[RIG_LEAF],
                                            &rows[RIG_FULL],
                                            &rows[RIG_RAISES_IF],

@@ -104,10 +104,11 @@ static void extended(struct rng *rng, uint8_t *p)
 /* Most registers are in use; flags are set of exceptions that are masked. */
 static void x87(struct rng *rng, uint8_t *fx)
 {
-    uint16_t control = (uint16_t)(0x7f | (rng_u32(rng) & 0xc00));
+    uint16_t control = (uint16_t)(0x7f | (rng_below(rng, 2) ? rng_u32(rng) & 0xc00 : 0));
     control |= rng_below(rng, 3) ? 0x300 : rng_below(rng, 2) ? 0x200 : 0;
     control ^= rng_below(rng, 6) ? 0 : rng_u32(rng) & 0x27;
-    const unsigned flags = rng_below(rng, 2) ? 0 : rng_u32(rng) & control & 0x3f;
+    const unsigned some = rng_below(rng, 3) ? rng_u32(rng) : 0x3f; /* nothing new */
+    const unsigned flags = rng_below(rng, 3) ? some & control & 0x3f : 0;
     store_le16(fx, control);
     store_le16(fx + 2, (uint16_t)(rng_below(rng, 8) << 11 | (rng_u32(rng) & 0x4700) | flags));
     fx[4] = (uint8_t)(rng_u32(rng) | rng_u32(rng));

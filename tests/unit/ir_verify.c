@@ -12,9 +12,10 @@ static void nothing(void)
 {
 }
 
-static const struct ir_call leaf = {"leaf", nothing, IR_CALL_LEAF, false, true, false};
-static const struct ir_call full = {"full", nothing, IR_CALL_FULL, false, false, false};
-static const struct ir_call raises = {"raises", nothing, IR_CALL_RAISES, false, false, false};
+static const struct ir_call leaf = {
+    .name = "leaf", .fn = nothing, .class = IR_CALL_LEAF, .pure = true};
+static const struct ir_call full = {.name = "full", .fn = nothing, .class = IR_CALL_FULL};
+static const struct ir_call raises = {.name = "raises", .fn = nothing, .class = IR_CALL_RAISES};
 static const struct ir_call *const calls[] = {&leaf, &full, &raises, NULL};
 static const struct ir_guest guest = {.regs = rows, .reg_count = array_len(rows), .calls = calls};
 

@@ -605,6 +605,8 @@ void emit_atomic(struct compiler *c, const struct ir_insn *in);
 void emit_barrier(struct compiler *c, const struct ir_insn *in);
 void emit_call(struct compiler *c, const struct ir_insn *in);
 void emit_guard(struct compiler *c, const struct ir_insn *in);
+/* A call whose row is about a stack of 80 bits: its usual cases inline; false: nothing emitted. */
+bool emit_stack80(struct compiler *c, const struct ir_insn *in);
 void emit_end(struct compiler *c, const struct ir_insn *in);
 void emit_brcond(struct compiler *c, const struct ir_insn *in);
 void emit_vector(struct compiler *c, const struct ir_insn *in);

@@ -277,10 +277,13 @@ void emit_call(struct compiler *c, const struct ir_insn *in)
 {
     const struct ir_call *row = (const struct ir_call *)(uintptr_t)in->imm;
     const bool has_result = in->type != T_VOID;
-    const unsigned dst = has_result ? def(c) : 0;
     const uint16_t operands[3] = {in->a, in->b, in->c};
     uint32_t index;
 
+    if (row->stack80 && emit_stack80(c, in)) {
+        return;
+    }
+    const unsigned dst = has_result ? def(c) : 0;
     if (row->fp_flags) {
         emit_fp_flags(c, dst);
         return;

@@ -95,7 +95,7 @@ static uint64_t undefined(struct vcpu *v, uint64_t pc, uint64_t b, uint64_t c, u
     return pc;
 }
 static const struct ir_call row_undefined = {
-    "undefined", (void (*)(void))undefined, IR_CALL_FULL, false, false, false};
+    .name = "undefined", .fn = (void (*)(void))undefined, .class = IR_CALL_FULL};
 
 static uint64_t wait_for_line(struct vcpu *v, uint64_t pc, uint64_t b, uint64_t c, uint32_t line)
 {
@@ -108,7 +108,7 @@ static uint64_t wait_for_line(struct vcpu *v, uint64_t pc, uint64_t b, uint64_t 
     return pc;
 }
 static const struct ir_call row_wait = {
-    "wait", (void (*)(void))wait_for_line, IR_CALL_FULL, false, false, false};
+    .name = "wait", .fn = (void (*)(void))wait_for_line, .class = IR_CALL_FULL};
 
 static void translate(struct vcpu *v, struct ir_builder *b)
 {
