@@ -31,6 +31,13 @@ struct control_listener {
     struct control_listener *next;
 };
 
+struct control_medium {
+    const char *id;     /* of the device, drive or node */
+    const char *file;   /* NULL: none */
+    const char *format; /* or NULL */
+    bool force;
+};
+
 struct control {
     enum run_state state;
     struct vcpu *debug_vcpu; /* of the last RUN_DEBUG, else NULL */
@@ -77,9 +84,9 @@ struct control {
     bool (*ringbuf_write)(struct control *c, const char *id, const char *text, struct error *e);
     /* The disk of a device's or drive's id, or of a node, gets another size while it is used. */
     bool (*block_resize)(struct control *c, const char *id, uint64_t bytes, struct error *e);
-    /* Another medium (a file, its format or NULL) for a drive that takes some; file NULL: none. */
-    bool (*block_change)(struct control *c, const char *id, const char *file, const char *format,
-                         struct error *e);
+    /* Another medium for a drive that takes some. A guest that has locked the one that is there is
+     * told, and it stays, unless by force. */
+    bool (*block_change)(struct control *c, const struct control_medium *m, struct error *e);
     /* What a disk with a backing file holds goes into that file (id "all": of every disk). */
     bool (*block_commit)(struct control *c, const char *id, struct error *e);
     /* Begins to copy the backing file's bytes into a disk's image, until it needs none; `describe`

@@ -195,6 +195,17 @@ bool block_is_empty(const struct block *b)
     return b->node->driver == &block_empty_driver;
 }
 
+void block_on_eject(struct block *b, bool (*wants)(void *opaque), void *opaque)
+{
+    b->wants = wants;
+    b->wants_opaque = opaque;
+}
+
+bool block_wants_medium(struct block *b)
+{
+    return !b->wants || !b->wants(b->wants_opaque);
+}
+
 /* Gives b, which stands still, what fresh was opened with, and closes what it had. */
 static void take_over(struct block *b, struct block *fresh)
 {

@@ -109,6 +109,11 @@ void block_resume(struct block *b);
 void block_set_removable(struct block *b, bool removable);
 bool block_is_removable(const struct block *b);
 bool block_is_empty(const struct block *b);
+/* Whose guest may keep the medium in: wants tells it that the medium is to go, and says whether it
+ * is locked. On the thread that calls block_wants_medium. */
+void block_on_eject(struct block *b, bool (*wants)(void *opaque), void *opaque);
+/* Asks the device for the medium. False: the guest has locked it, and was told. */
+bool block_wants_medium(struct block *b);
 bool block_insert(struct block *b, const struct block_options *o, struct error *e);
 /* While requests are under way in other threads. */
 bool block_resize(struct block *b, uint64_t bytes, struct error *e);

@@ -46,11 +46,13 @@ struct block {
     enum block_aio aio;
     enum block_on_error rerror, werror;
 
-    struct os_mutex lock; /* guards the list of queues */
-    struct os_cond idle;  /* a queue has become idle while paused */
-    struct list queues;   /* of struct block_queue */
-    uint32_t paused;      /* atomic */
-    uint32_t held;        /* atomic: requests that wait for a retry */
+    struct os_mutex lock;        /* guards the list of queues */
+    struct os_cond idle;         /* a queue has become idle while paused */
+    struct list queues;          /* of struct block_queue */
+    uint32_t paused;             /* atomic */
+    uint32_t held;               /* atomic: requests that wait for a retry */
+    bool (*wants)(void *opaque); /* block_on_eject; or NULL */
+    void *wants_opaque;
     void (*stop)(void *opaque, int status);
     void *stop_opaque;
     void (*resized)(void *opaque);

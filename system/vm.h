@@ -115,8 +115,7 @@ struct block *vm_find_disk(const struct vm *vm, const char *id,
                            struct error *e); /* drive or node */
 bool vm_disks_wait(const struct vm *vm);     /* for a retry */
 bool vm_block_resize(struct control *c, const char *id, uint64_t bytes, struct error *e);
-bool vm_block_change(struct control *c, const char *id, const char *file, const char *format,
-                     struct error *e);
+bool vm_block_change(struct control *c, const struct control_medium *m, struct error *e);
 void vm_describe_drives(struct vm *vm, struct strbuf *out);
 void vm_describe_networks(struct vm *vm, struct strbuf *out);
 

@@ -301,11 +301,10 @@ static bool change_medium(struct block *b, const char *file, const char *format,
     return good;
 }
 
-bool vm_block_change(struct control *c, const char *id, const char *file, const char *format,
-                     struct error *e)
+bool vm_block_change(struct control *c, const struct control_medium *m, struct error *e)
 {
     struct vm *vm = (struct vm *)c;
-    struct block *b = vm_find_disk(vm, id, e);
+    struct block *b = vm_find_disk(vm, m->id, e);
     const bool running = c->state == RUN_RUNNING;
     if (!b) {
         return false;
@@ -313,10 +312,16 @@ bool vm_block_change(struct control *c, const char *id, const char *file, const 
     if (vm_has_job(vm, b)) {
         return error_set(e, "a job is under way on %s", block_file(b));
     }
+    if (!m->force && block_is_removable(b) && !block_wants_medium(b)) {
+        return error_set(e,
+                         "Device '%s' is locked and force was not specified, wait for tray to open "
+                         "and try again",
+                         m->id);
+    }
     if (running) {
         vm_halt(vm);
     }
-    bool good = change_medium(b, file, format, e);
+    bool good = change_medium(b, m->file, m->format, e);
     if (running) {
         vm_go(vm);
     }

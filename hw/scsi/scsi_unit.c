@@ -9,6 +9,7 @@
 #include "hw/block/disk_identity.h"
 
 enum {
+    EVENT_EJECT_REQUEST = 1,
     EVENT_NEW_MEDIA = 2,
     EVENT_REMOVAL = 3,
 };
@@ -140,6 +141,18 @@ static void medium_changed(void *opaque)
     }
 }
 
+/* The user wants the medium: a guest that has locked it is to let it go (MMC 6.7, eject request).
+ */
+static bool medium_wanted(void *opaque)
+{
+    struct scsi_unit *d = opaque;
+    os_mutex_lock(&d->lock);
+    const bool locked = d->locked;
+    d->media_event = locked ? EVENT_EJECT_REQUEST : d->media_event;
+    os_mutex_unlock(&d->lock);
+    return locked;
+}
+
 /* ---- life */
 
 static bool check_sizes(const struct scsi_unit *d, struct error *e)
@@ -210,12 +223,14 @@ bool scsi_unit_open(struct scsi_unit *d, struct device *dev, enum scsi_type type
     d->mode_bits = d->dpofua ? 0x10 : 0;
     scsi_identify(d);
     block_on_resize(d->block, medium_changed, d);
+    block_on_eject(d->block, d->removable ? medium_wanted : NULL, d);
     return true;
 }
 
 void scsi_unit_close(struct scsi_unit *d)
 {
     block_on_resize(d->block, NULL, NULL);
+    block_on_eject(d->block, NULL, NULL);
     disk_thread_close(&d->disk);
     block_close(d->own_block);
     os_mutex_destroy(&d->lock);

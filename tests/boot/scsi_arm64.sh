@@ -54,8 +54,11 @@ must 60 'md5sum < /dev/sr0' "$(sum_of "$work/one.iso")*"
 must 20 '! dd if=/test/init of=/dev/sr0 2> /dev/null'
 monitor "change cd $work/two.iso raw"
 must 60 'md5sum < /dev/sr0' "$(sum_of "$work/two.iso")*"
-monitor 'eject cd'
-must 20 '! head -c 1 /dev/sr0 2> /dev/null'
+must 20 'exec 9< /dev/sr0' # who has it open has locked it
+monitor 'eject cd' "*Device 'cd' is locked*"
+must 20 'head -c 1 /dev/sr0 | wc -c' 1
+monitor 'eject -f cd'
+must 20 '! head -c 1 /dev/sr0 2> /dev/null; exec 9<&-'
 passed
 
 name=units_come_and_go

@@ -510,6 +510,22 @@ TEST(the_tray_opens_unless_it_is_locked)
     close_scene(&s);
 }
 
+/* Somebody wants the disc: the guest that has locked it is told, and nobody else. */
+TEST(a_guest_that_has_locked_its_disc_is_asked_for_it)
+{
+    struct scene s;
+    open_scene(&s, &(struct setting){0});
+    to_cd(&s);
+    CHECK(block_wants_medium(s.cd) && block_wants_medium(s.disk));
+    CHECK_EQ(command(&s, CDB(0x1e, 0, 0, 0, 1, 0), 0, 0), 0);
+    CHECK(!block_wants_medium(s.cd));
+    CHECK_EQ(command(&s, CDB(0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8, 0), 0, 8), 0);
+    CHECK(data(&s)[4] == 1 && data(&s)[5] == 2); /* it is wanted, and still there */
+    CHECK_EQ(command(&s, CDB(0x1e, 0, 0, 0, 0, 0), 0, 0), 0);
+    CHECK(block_wants_medium(s.cd));
+    close_scene(&s);
+}
+
 TEST(another_medium_is_an_attention_and_an_event)
 {
     struct scene s;
