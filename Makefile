@@ -79,6 +79,8 @@ SUPPORT_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out %_list.c,$(wildcard 
 # dragoman with the tests' accelerator beside its own.
 ORACLE := $(MAIN:%=$(BUILD)/dragoman-oracle)
 SCRIPTS := $(wildcard tests/boot/*.sh tests/system/*.sh tests/code/*.sh tests/monitor/*.t tests/cli/*.sh)
+# What takes an hour is for check-all alone.
+SCRIPTS += $(if $(LONG),$(wildcard tests/long/*.sh))
 # The sizes of the test run.
 QUICK := unit ir hw block net
 VARIANT_KINDS := unit ir hw block net fuzz
@@ -202,7 +204,7 @@ check:
 		$(foreach v,$(VARIANTS),$(VARIANT_TESTS:$(BUILD)/%=$(BUILD)-$(v)/%))
 
 check-all:
-	@+TEST_SCALE=$(or $(TEST_SCALE),20) TEST_FUZZ_SECONDS=$(or $(TEST_FUZZ_SECONDS),600) $(SUBMAKE) check VARIANTS="asan tsan debug"
+	@+LONG=1 TEST_SCALE=$(or $(TEST_SCALE),20) TEST_FUZZ_SECONDS=$(or $(TEST_FUZZ_SECONDS),600) $(SUBMAKE) check VARIANTS="asan tsan debug"
 
 variant-tests: $(VARIANT_TESTS)
 variant-%: $(BUILD)-%/config.mk

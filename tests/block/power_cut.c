@@ -128,6 +128,45 @@ TEST(vmdk_survives_power_cuts)
         &(struct power_cut_plan){.format = "vmdk", .disk_bytes = 2 * MIB - 512, .operations = 300});
 }
 
+TEST(compressed_vmdk_survives_power_cuts)
+{
+    survive(&(struct power_cut_plan){.format = "vmdk",
+                                     .options = "{\"subformat\":\"streamOptimized\"}",
+                                     .disk_bytes = MIB - 512,
+                                     .operations = 200});
+}
+
+/* A descriptor, "0", and two extents that it names. */
+static bool make_split(struct block_graph *g, const char *folder, struct error *e)
+{
+    json_t *o = json_pack("{s:i,s:s}", "size", MIB, "subformat", "twoGbMaxExtentSparse");
+    bool good = true;
+    for (unsigned i = 1; good && i <= 2; i++) {
+        char made[100], extent[100], part[100];
+        snprintf(made, sizeof(made), "%s/part%u.vmdk", folder, i);
+        snprintf(part, sizeof(part), "%s/part%u-s001.vmdk", folder, i);
+        snprintf(extent, sizeof(extent), "%s/%u", folder, i);
+        good = block_image_create(g, "vmdk", made, o, e) && rename(part, extent) == 0;
+    }
+    json_decref(o);
+    char path[100];
+    snprintf(path, sizeof(path), "%s/0", folder);
+    FILE *f = good ? fopen(path, "w") : NULL;
+    good = f && fprintf(f, "# Disk DescriptorFile\nversion=1\nCID=12345678\nparentCID=ffffffff\n"
+                           "createType=\"twoGbMaxExtentSparse\"\nRW 2048 SPARSE \"1\"\n"
+                           "RW 2048 SPARSE \"2\"\n") > 0;
+    return f && fclose(f) == 0 && good;
+}
+
+TEST(split_vmdk_survives_power_cuts)
+{
+    survive(&(struct power_cut_plan){.format = "vmdk",
+                                     .make = make_split,
+                                     .children = {"extents.0", "extents.1"},
+                                     .disk_bytes = 2 * MIB,
+                                     .operations = 300});
+}
+
 TEST(vhdx_survives_power_cuts)
 {
     survive(&(struct power_cut_plan){.format = "vhdx",
@@ -267,6 +306,27 @@ TEST(qcow2_survives_power_cuts_while_its_header_is_changed)
                                          .operations = 200,
                                          .extra = change_header});
     }
+}
+
+/* Tables in one file, the disk's bytes in another. */
+static bool make_with_data_file(struct block_graph *g, const char *folder, struct error *e)
+{
+    char table[100], bytes[100];
+    snprintf(table, sizeof(table), "%s/0", folder);
+    snprintf(bytes, sizeof(bytes), "%s/1", folder);
+    json_t *o = json_pack("{s:i,s:i,s:s}", "size", MIB, "cluster_size", 16384, "data_file", bytes);
+    const bool good = block_image_create(g, "qcow2", table, o, e);
+    json_decref(o);
+    return good;
+}
+
+TEST(qcow2_with_a_data_file_survives_power_cuts)
+{
+    survive(&(struct power_cut_plan){.format = "qcow2",
+                                     .make = make_with_data_file,
+                                     .children = {"data-file"},
+                                     .disk_bytes = MIB,
+                                     .operations = 300});
 }
 
 /* ---- the harness itself notices */

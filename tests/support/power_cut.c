@@ -5,6 +5,7 @@
  */
 #include "tests/support/power_cut.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,13 +33,21 @@ struct step {
     struct run *run;
 };
 
+#define FILES_MAX 3
+
+/* A file, whole. */
+struct remains {
+    uint8_t *bytes;
+    size_t length, room;
+};
+
 struct run {
     const struct power_cut_plan *plan;
     struct rng rng;
     struct block_graph *graph;
-    struct block_node *below, *node;
-    uint8_t *start; /* the image before the workload */
-    size_t start_bytes;
+    struct block_node *below[FILES_MAX], *node; /* the first has all records */
+    unsigned files;
+    struct remains start[FILES_MAX]; /* the image before the workload */
     struct step *steps;
     unsigned count;
     unsigned long seq;
@@ -63,34 +72,66 @@ static bool sector_is(const uint8_t *p, unsigned number, uint64_t sector)
 
 /* ---- the image */
 
-static bool make_image(struct run *u, struct error *e)
+static bool make_one(const struct run *u, const char *folder, struct error *e)
 {
-    char path[] = "/var/tmp/dragoman-test.XXXXXX";
+    char *path = mem_printf("%s/0", folder);
     json_t *o = u->plan->options ? json_loads(u->plan->options, 0, NULL) : json_object();
-    int fd = mkstemp(path);
-    close(fd);
     json_object_set_new(o, "size", json_integer((json_int_t)u->plan->disk_bytes));
-    bool good = block_image_create(u->graph, u->plan->format, path, o, e) &&
-                (folder_read_file(path, &u->start, &u->start_bytes) ||
-                 error_set(e, "%s: unread", path));
+    const bool good = block_image_create(u->graph, u->plan->format, path, o, e);
     json_decref(o);
-    unlink(path);
+    mem_free(path);
     return good;
 }
 
-/* The format on a file in memory with these contents. */
+static bool make_image(struct run *u, struct error *e)
+{
+    char folder[] = "/var/tmp/dragoman-test.XXXXXX";
+    const bool there = mkdtemp(folder) != NULL;
+    bool good = there &&
+                (u->plan->make ? u->plan->make(u->graph, folder, e) : make_one(u, folder, e));
+    for (u->files = 1; u->files < FILES_MAX && u->plan->children[u->files - 1];) {
+        u->files++;
+    }
+    for (unsigned i = 0; good && i < u->files; i++) {
+        char *path = mem_printf("%s/%u", folder, i);
+        good = folder_read_file(path, &u->start[i].bytes, &u->start[i].length) ||
+               error_set(e, "%s: unread", path);
+        u->start[i].room = u->start[i].length;
+        mem_free(path);
+    }
+    if (there) {
+        folder_remove(AT_FDCWD, folder);
+    }
+    return good;
+}
+
+/* The format on files in memory with these contents. */
 static struct block_node *open_image(const struct run *u, struct block_graph *g,
-                                     const uint8_t *bytes, size_t n, struct block_node **below,
+                                     const struct remains *files, struct block_node **below,
                                      struct error *e)
 {
     const struct block_mode m = {.write = true, .discard = true};
     json_t *o = u->plan->open ? json_loads(u->plan->open, 0, NULL) : json_object();
-    *below = recorder_open(g, "memory", bytes, n);
+    for (unsigned i = 0; i < u->files; i++) {
+        char name[20];
+        snprintf(name, sizeof(name), "memory%u", i);
+        below[i] = recorder_open(g, name, files[i].bytes, files[i].length);
+        recorder_of(below[i])->number = i;
+        recorder_of(below[i])->into = i ? recorder_of(below[0]) : NULL;
+        json_object_set_new(o, i ? u->plan->children[i - 1] : "file", json_string(name));
+    }
     json_object_set_new(o, "driver", json_string(u->plan->format));
-    json_object_set_new(o, "file", json_string("memory"));
     struct block_node *node = block_node_open(g, o, &m, e);
     json_decref(o);
     return node;
+}
+
+static void close_files(const struct run *u, struct block_node **below)
+{
+    for (unsigned i = u->files; i-- > 0;) {
+        block_node_close(below[i]);
+        below[i] = NULL;
+    }
 }
 
 /* ---- the workload */
@@ -98,7 +139,7 @@ static struct block_node *open_image(const struct run *u, struct block_graph *g,
 static void step_done(struct block_request *r, int status)
 {
     struct step *s = container_of(r, struct step, r);
-    s->ends = recorder_count(s->run->below);
+    s->ends = recorder_count(s->run->below[0]);
     s->seq_ends = ++s->run->seq;
     if (status < 0) {
         fprintf(stderr, "operation %u: %s\n", s->number, strerror(-status));
@@ -148,7 +189,7 @@ static void start_step(struct run *u, struct block_queue *q, struct step *s)
         s->r.iov = &s->iov;
         s->r.iov_count = 1;
     }
-    s->begins = recorder_count(u->below);
+    s->begins = recorder_count(u->below[0]);
     s->seq_begins = ++u->seq;
     block_queue_submit(q, &s->r);
 }
@@ -253,12 +294,6 @@ static bool check_contents(const struct run *u, struct block_node *n, size_t cut
 
 /* ---- cuts */
 
-/* A file as a power cut leaves it. */
-struct remains {
-    uint8_t *bytes;
-    size_t length, room;
-};
-
 static void grow(struct remains *f, uint64_t end)
 {
     if (end > f->room) {
@@ -311,13 +346,13 @@ static void apply_some(struct remains *f, const struct record *w, struct rng *g)
     }
 }
 
-static bool open_and_check(const struct run *u, const struct remains *f, size_t cut,
+static bool open_and_check(const struct run *u, const struct remains *files, size_t cut,
                            struct power_cut_result *r, struct error *e)
 {
     struct block_graph *g = block_graph_create();
-    struct block_node *below;
+    struct block_node *below[FILES_MAX];
     struct block_check c = {0};
-    struct block_node *n = open_image(u, g, f->bytes, f->length, &below, e);
+    struct block_node *n = open_image(u, g, files, below, e);
     bool good = n != NULL;
     if (good && n->driver->check) {
         good = n->driver->check(n, 0, &c, e);
@@ -333,23 +368,30 @@ static bool open_and_check(const struct run *u, const struct remains *f, size_t 
     }
     good = good && check_contents(u, n, cut, e);
     block_node_close(n);
-    block_node_close(below);
+    close_files(u, below);
     block_graph_destroy(g);
     return good;
 }
 
-/* The power goes after `cut` records, `times` times. durable has all up to record `flushed`. */
-static bool cut_at(struct run *u, const struct remains *durable, size_t flushed, size_t cut,
+/* The power goes after `cut` records. durable has those that are marked. */
+static bool cut_at(struct run *u, const struct remains *durable, const bool *marked, size_t cut,
                    struct power_cut_result *r, struct error *e)
 {
-    const struct recorder *rec = recorder_of(u->below);
-    struct remains f = {.room = durable->room, .length = durable->length};
-    f.bytes = mem_dup(durable->bytes, durable->room);
-    for (size_t i = flushed; i < cut; i++) {
-        apply_some(&f, &rec->records[i], &u->rng);
+    const struct recorder *rec = recorder_of(u->below[0]);
+    struct remains f[FILES_MAX];
+    for (unsigned i = 0; i < u->files; i++) {
+        f[i] = durable[i];
+        f[i].bytes = mem_dup(durable[i].bytes, durable[i].room);
     }
-    bool good = open_and_check(u, &f, cut, r, e);
-    mem_free(f.bytes);
+    for (size_t i = 0; i < cut; i++) {
+        if (!marked[i]) {
+            apply_some(&f[rec->records[i].file], &rec->records[i], &u->rng);
+        }
+    }
+    bool good = open_and_check(u, f, cut, r, e);
+    for (unsigned i = 0; i < u->files; i++) {
+        mem_free(f[i].bytes);
+    }
     r->cuts++;
     if (!good) {
         error_prefix(e, "%s, cut %u, after %zu of %zu records: ", u->plan->format, r->cuts, cut,
@@ -358,31 +400,54 @@ static bool cut_at(struct run *u, const struct remains *durable, size_t flushed,
     return good;
 }
 
+/* A flush of a file was the last record: what came to it before is there for good. */
+static void make_durable(const struct recorder *rec, struct remains *durable, bool *marked,
+                         size_t cut)
+{
+    const unsigned file = rec->records[cut - 1].file;
+    for (size_t i = 0; i < cut; i++) {
+        if (!marked[i] && rec->records[i].file == file) {
+            apply(&durable[file], &rec->records[i]);
+            marked[i] = true;
+        }
+    }
+}
+
 static bool all_cuts(struct run *u, unsigned cuts, struct power_cut_result *r, struct error *e)
 {
-    const struct recorder *rec = recorder_of(u->below);
-    struct remains durable = {0};
-    size_t flushed = 0;
+    const struct recorder *rec = recorder_of(u->below[0]);
+    struct remains durable[FILES_MAX] = {{0}};
+    bool *marked = mem_array(rec->count + 1, sizeof(bool));
     bool good = true;
-    grow(&durable, u->start_bytes);
-    memcpy(durable.bytes, u->start, u->start_bytes);
+    for (unsigned i = 0; i < u->files; i++) {
+        grow(&durable[i], u->start[i].length);
+        memcpy(durable[i].bytes, u->start[i].bytes, u->start[i].length);
+    }
     for (size_t cut = 0; good && cut <= rec->count; cut++) {
         const struct record *last = cut ? &rec->records[cut - 1] : NULL;
         r->writes += last && last->kind == RECORD_WRITE;
         if (last && last->kind == RECORD_FLUSH) {
             r->flushes++;
-            for (; flushed < cut; flushed++) {
-                apply(&durable, &rec->records[flushed]);
-            }
+            make_durable(rec, durable, marked, cut);
         }
         /* As many cuts here as brings their sum to its share. */
         uint64_t share = (uint64_t)cuts * (cut + 1) / (rec->count + 1);
         while (good && r->cuts < share) {
-            good = cut_at(u, &durable, flushed, cut, r, e);
+            good = cut_at(u, durable, marked, cut, r, e);
         }
     }
-    mem_free(durable.bytes);
+    for (unsigned i = 0; i < u->files; i++) {
+        mem_free(durable[i].bytes);
+    }
+    mem_free(marked);
     return good;
+}
+
+static void set_recording(const struct run *u, bool on)
+{
+    for (unsigned i = 0; i < u->files; i++) {
+        recorder_of(u->below[i])->recording = on;
+    }
 }
 
 bool power_cut_run(const struct power_cut_plan *p, uint64_t seed, unsigned cuts,
@@ -393,19 +458,21 @@ bool power_cut_run(const struct power_cut_plan *p, uint64_t seed, unsigned cuts,
     rng_seed(&u.rng, seed);
     bool good = make_image(&u, e);
     if (good) {
-        u.node = open_image(&u, u.graph, u.start, u.start_bytes, &u.below, e);
+        u.node = open_image(&u, u.graph, u.start, u.below, e);
         good = u.node != NULL;
     }
     if (good) {
-        recorder_of(u.below)->recording = true;
+        set_recording(&u, true);
         good = workload(&u, e);
-        recorder_of(u.below)->recording = false;
+        set_recording(&u, false);
         good = good && all_cuts(&u, cuts, r, e);
     }
     block_node_close(u.node);
-    block_node_close(u.below);
+    close_files(&u, u.below);
     block_graph_destroy(u.graph);
-    mem_free(u.start);
+    for (unsigned i = 0; i < u.files; i++) {
+        mem_free(u.start[i].bytes);
+    }
     mem_free(u.steps);
     return good;
 }

@@ -16,6 +16,10 @@ struct power_cut_plan {
     const char *format;
     const char *options; /* of creation, JSON, without the size; NULL: none */
     const char *open;    /* further options of opening, JSON; NULL: none */
+    /* An image of several files: makes "0", which is opened, and "1" and so on in the folder, and
+     * the options by which the format knows these; NULL: one file. */
+    bool (*make)(struct block_graph *g, const char *folder, struct error *e);
+    const char *children[2];
     uint64_t disk_bytes; /* small: each cut reads all of it */
     unsigned operations; /* of the workload */
     bool repair;         /* leaks and errors are repaired before the disk is looked at */

@@ -29,14 +29,25 @@ static void make_room(struct block_node *n, uint64_t end)
     }
 }
 
+static void push(struct recorder *r, const struct record *what)
+{
+    if (r->count == r->cap) {
+        r->cap = r->cap ? 2 * r->cap : 256;
+        r->records = mem_resize_array(r->records, r->cap, sizeof(*r->records));
+    }
+    r->records[r->count++] = *what;
+}
+
+/* r->lock is held. */
 static void note(struct recorder *r, struct record what)
 {
-    if (r->recording) {
-        if (r->count == r->cap) {
-            r->cap = r->cap ? 2 * r->cap : 256;
-            r->records = mem_resize_array(r->records, r->cap, sizeof(*r->records));
-        }
-        r->records[r->count++] = what;
+    what.file = r->number;
+    if (r->recording && r->into) {
+        os_mutex_lock(&r->into->lock);
+        push(r->into, &what);
+        os_mutex_unlock(&r->into->lock);
+    } else if (r->recording) {
+        push(r, &what);
     }
 }
 
@@ -75,7 +86,7 @@ static int recorder_write(struct block_node *n, uint64_t offset, const struct io
         make_room(n, offset + bytes);
         block_iov_get(iov, count, 0, r->file + offset, (size_t)bytes);
         note(r, (struct record){RECORD_WRITE, flags & BLOCK_FUA, offset, bytes,
-                                r->recording ? mem_dup(r->file + offset, (size_t)bytes) : NULL});
+                                r->recording ? mem_dup(r->file + offset, (size_t)bytes) : NULL, 0});
     }
     os_mutex_unlock(&r->lock);
     return status;
@@ -90,7 +101,7 @@ static int recorder_zero(struct block_node *n, uint64_t offset, uint64_t bytes, 
     if (status == 0) {
         make_room(n, offset + bytes);
         memset(r->file + offset, 0, (size_t)bytes);
-        note(r, (struct record){RECORD_WRITE, false, offset, bytes, NULL});
+        note(r, (struct record){RECORD_WRITE, false, offset, bytes, NULL, 0});
     }
     os_mutex_unlock(&r->lock);
     return status;

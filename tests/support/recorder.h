@@ -19,6 +19,7 @@ struct record {
     bool fua;
     uint64_t offset, bytes;
     uint8_t *data; /* NULL: zeros */
+    unsigned file; /* number of the recorder that it came to */
 };
 
 struct recorder {
@@ -26,6 +27,8 @@ struct recorder {
     uint8_t *file;
     size_t room;
     bool recording;
+    unsigned number;       /* of this file */
+    struct recorder *into; /* whose records ours go to; NULL: our own */
     struct record *records;
     size_t count, cap;
     /* The fail_after-th write or flush from now on fails with fail_with; 0: none does. */
