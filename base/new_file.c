@@ -66,7 +66,8 @@ struct new_file *new_file_open(const char *path, struct error *e)
     }
     struct new_file *f = mem_alloc(sizeof(*f));
     f->path = mem_strdup(path);
-    /* Beside it, under a name that does not grow with the file's, which may be as long as can be. */
+    /* Beside it, under a name that does not grow with the file's, which may be as long as can be.
+     */
     const char *slash = strrchr(path, '/');
     f->temporary = mem_printf("%.*s.dragoman-XXXXXX", slash ? (int)(slash + 1 - path) : 0, path);
     f->fd = mkostemp(f->temporary, O_CLOEXEC);
