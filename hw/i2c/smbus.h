@@ -29,6 +29,6 @@ struct smbus {
 void smbus_init(struct smbus *b, struct device *owner);
 void smbus_fini(struct smbus *b);
 
-extern const struct device_class smbus_eeprom_class;
+extern const struct device_class smbus_eeprom_class, ich9_smbus_class;
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The board q35: the Q35 chipset with ICH9, of 2009, with PCI Express. Its map is QEMU's. */
+#include "hw/i2c/smbus.h"
 #include "hw/i386/pc_smm.h"
 #include "hw/ide/ich9_ahci.h"
 #include "hw/isa/ich9_lpc.h"
@@ -19,7 +20,8 @@ static bool add_south(struct pc_board *b, struct error *e)
     }
     b->pm = b->south;
     b->ide = pc_board_function(b, &ich9_ahci_class);
-    return pc_board_complete(b->ide, "1f.2", e);
+    return pc_board_complete(b->ide, "1f.2", e) &&
+           pc_board_complete(pc_board_function(b, &ich9_smbus_class), "1f.3", e);
 }
 
 static const struct pc_board_kind kind = {.host = &q35_pcihost_class,
