@@ -17,7 +17,10 @@ need_guest chipset_pc
 PATH=$PATH:/usr/sbin:/sbin
 rm -rf "$work"
 mkdir -p "$work/served" || exit 2
-initrd_with "$work/initrd" "$work/tree" evdev psmouse e1000 i2c_i801 i2c_piix4 parport_pc lp lpc_ich iTCO_wdt || exit 2
+mkdir -p "$work/tree/test" || exit 2
+cp "$(find "$modules" -name iTCO_wdt.ko)" "$work/tree/test/" || exit 2 # loaded when it is its turn
+initrd_with "$work/initrd" "$work/tree" evdev psmouse e1000 i2c_i801 i2c_piix4 parport_pc lp lpc_ich iTCO_vendor_support \
+    intel_pmc_bxt watchdog || exit 2
 head -c 3000000 /dev/urandom > "$work/served/data"
 sum=$(sha256sum < "$work/served/data" | cut -c1-64)
 serve "$work/served"
@@ -105,7 +108,7 @@ passed
 
 name=the_watchdog_of_q35_ends_a_guest_that_hangs
 echo "# $name"
-must 20 'rmmod iTCO_wdt; insmod /test/iTCO_wdt.ko heartbeat=4; cat /sys/class/watchdog/watchdog0/identity' 'iTCO_wdt*'
+must 20 'insmod /test/iTCO_wdt.ko heartbeat=4; cat /sys/class/watchdog/watchdog0/identity' 'iTCO_wdt*'
 say 'echo x > /dev/watchdog; exec sleep 1000'
 guest_end 120
 [ "$status" = 0 ] && echo "ok $name" || echo "not ok $name: exit status $status"
