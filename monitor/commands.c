@@ -9,12 +9,23 @@
 #include "base/mem.h"
 #include "cpu/cpu.h"
 
-const struct command *const command_tables[] = {
-    commands_help,   commands_info,    commands_run,    commands_memory,
-    commands_log,    commands_balloon, commands_net,    commands_chardev,
-    commands_device, commands_block,   commands_object, commands_machine,
-    commands_state,  commands_dump,    commands_input,  commands_screen,
-    NULL};
+const struct command *const command_tables[] = {commands_help,
+                                                commands_info,
+                                                commands_run,
+                                                commands_memory,
+                                                commands_log,
+                                                commands_balloon,
+                                                commands_net,
+                                                commands_chardev,
+                                                commands_device,
+                                                commands_block,
+                                                commands_object,
+                                                commands_machine,
+                                                commands_state,
+                                                commands_dump,
+                                                commands_input,
+                                                commands_screen,
+                                                NULL};
 
 static bool named(const struct command *row, const char *name)
 {
