@@ -14,37 +14,30 @@
 #include <stddef.h>
 #include <stdint.h>
 
-union pixman_image;
-
 #define SURFACE_MOST 16384 /* pixels of a side */
 
-/* A picture; each pixel is 0x00rrggbb, pixman's x8r8g8b8. */
+/* A picture; each pixel is 0x00rrggbb. */
 struct surface {
     unsigned width, height;
     unsigned stride; /* pixels from a line to the next */
     uint32_t *pixels;
-    union pixman_image *image; /* the same for pixman */
 };
 
 /* Black, with sides from 1 to SURFACE_MOST. NULL: there is no memory for it. Any thread. */
 struct surface *surface_create(unsigned width, unsigned height);
 void surface_free(struct surface *s); /* NULL is allowed */
 
-/* How guests put pixels into memory. */
+/* How guests have pixels in memory, little-endian; from the highest bits down. */
 enum surface_format {
     SURFACE_X1R5G5B5,
     SURFACE_R5G6B5,
     SURFACE_R8G8B8,
     SURFACE_X8R8G8B8,
-    SURFACE_X8R8G8B8_BE, /* the byte at the lowest address is the ignored one */
 };
+unsigned surface_pixel_bytes(enum surface_format f);
 
-/*
- * Lines [y, y + lines) become those at bytes, which are stride bytes apart (a multiple of 4, as is
- * the address) and as wide as the surface. Any thread.
- */
-void surface_put(struct surface *s, unsigned y, unsigned lines, enum surface_format f,
-                 const uint8_t *bytes, size_t stride);
+/* Line y becomes that at bytes, which is as wide as the surface. Any thread. */
+void surface_put(struct surface *s, unsigned y, enum surface_format f, const uint8_t *bytes);
 
 /* ---- screens */
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Pictures in memory, and pixels of guests as pixman has them: see base/surface.h. */
+/* Pictures in memory, and pixels as guests have them: see base/surface.h. */
 #include "base/surface.h"
 
-#include <pixman.h>
-
+#include "base/bits.h"
 #include "base/mem.h"
 
 struct surface *surface_create(unsigned width, unsigned height)
@@ -12,47 +11,64 @@ struct surface *surface_create(unsigned width, unsigned height)
         return NULL;
     }
     uint32_t *pixels = mem_try_array((size_t)width * height, sizeof(*pixels));
-    pixman_image_t *image = pixels ? pixman_image_create_bits(PIXMAN_x8r8g8b8, (int)width,
-                                                              (int)height, pixels, (int)width * 4)
-                                   : NULL;
-    if (!image) {
-        mem_free(pixels);
+    if (!pixels) {
         return NULL;
     }
     struct surface *s = mem_alloc(sizeof(*s));
-    *s = (struct surface){width, height, width, pixels, image};
+    *s = (struct surface){width, height, width, pixels};
     return s;
 }
 
 void surface_free(struct surface *s)
 {
     if (s) {
-        pixman_image_unref(s->image);
         mem_free(s->pixels);
         mem_free(s);
     }
 }
 
-/* Guests are little-endian but for the last format. */
-static pixman_format_code_t format_of(enum surface_format f)
+/* The highest bits again below the lowest: all ones stay all ones. */
+static uint32_t widen(unsigned v, unsigned bits)
 {
-    static const pixman_format_code_t formats[] = {
-        [SURFACE_X1R5G5B5] = PIXMAN_x1r5g5b5,    [SURFACE_R5G6B5] = PIXMAN_r5g6b5,
-        [SURFACE_R8G8B8] = PIXMAN_r8g8b8,        [SURFACE_X8R8G8B8] = PIXMAN_x8r8g8b8,
-        [SURFACE_X8R8G8B8_BE] = PIXMAN_b8g8r8x8,
-    };
-    return formats[f];
+    return v << (8 - bits) | v >> (2 * bits - 8);
 }
 
-void surface_put(struct surface *s, unsigned y, unsigned lines, enum surface_format f,
-                 const uint8_t *bytes, size_t stride)
+static uint32_t from_555(unsigned v)
 {
-    /* pixman only reads them */
-    pixman_image_t *from = pixman_image_create_bits(format_of(f), (int)s->width, (int)lines,
-                                                    (uint32_t *)(uintptr_t)bytes, (int)stride);
-    if (from) {
-        pixman_image_composite32(PIXMAN_OP_SRC, from, NULL, s->image, 0, 0, 0, 0, 0, (int)y,
-                                 (int)s->width, (int)lines);
-        pixman_image_unref(from);
+    return widen(v >> 10 & 31, 5) << 16 | widen(v >> 5 & 31, 5) << 8 | widen(v & 31, 5);
+}
+
+static uint32_t from_565(unsigned v)
+{
+    return widen(v >> 11, 5) << 16 | widen(v >> 5 & 63, 6) << 8 | widen(v & 31, 5);
+}
+
+unsigned surface_pixel_bytes(enum surface_format f)
+{
+    static const uint8_t bytes[] = {[SURFACE_X1R5G5B5] = 2,
+                                    [SURFACE_R5G6B5] = 2,
+                                    [SURFACE_R8G8B8] = 3,
+                                    [SURFACE_X8R8G8B8] = 4};
+    return bytes[f];
+}
+
+void surface_put(struct surface *s, unsigned y, enum surface_format f, const uint8_t *bytes)
+{
+    uint32_t *out = s->pixels + (size_t)y * s->stride;
+    for (unsigned x = 0; x < s->width; x++) {
+        switch (f) {
+        case SURFACE_X1R5G5B5:
+            out[x] = from_555(load_le16(bytes + 2 * x));
+            break;
+        case SURFACE_R5G6B5:
+            out[x] = from_565(load_le16(bytes + 2 * x));
+            break;
+        case SURFACE_R8G8B8:
+            out[x] = load_le16(bytes + 3 * x) | (uint32_t)bytes[3 * x + 2] << 16;
+            break;
+        default:
+            out[x] = load_le32(bytes + 4 * x) & 0xffffff;
+            break;
+        }
     }
 }

@@ -77,7 +77,7 @@ static void layout_of(const struct vga_regs *r, uint64_t bytes, struct layout *l
         return;
     }
     l->true_colour = true;
-    l->pixel_bytes = (r->vbe[VBE_BPP] + 7u) / 8;
+    l->pixel_bytes = surface_pixel_bytes(l->format);
 }
 
 static uint32_t word_at(const struct vga_frame *f, const struct layout *l, uint64_t at)
@@ -193,7 +193,7 @@ static void draw_true_colour(const struct vga_frame *f, const struct layout *l, 
     if (f->regs.big_endian) {
         turn(p, bytes, l->pixel_bytes);
     }
-    surface_put(s, y, 1, l->format, p, sizeof(line));
+    surface_put(s, y, l->format, p);
 }
 
 /* ---- the picture */
