@@ -21,6 +21,7 @@
 static struct {
     int fd;
     struct termios saved, raw;
+    const char *_Atomic farewell;
     _Atomic bool active;
 } terminal = {.fd = -1};
 
@@ -35,6 +36,11 @@ static struct sigaction before[CRASHES];
 void terminal_restore(void)
 {
     if (atomic_exchange(&terminal.active, false)) {
+        const char *farewell = atomic_exchange(&terminal.farewell, NULL);
+        if (farewell) {
+            const ssize_t n = write(STDOUT_FILENO, farewell, strlen(farewell));
+            (void)n;
+        }
         tcsetattr(terminal.fd, TCSANOW, &terminal.saved);
     }
 }
@@ -103,6 +109,25 @@ void terminal_raw(int fd, bool signals)
     terminal.fd = fd;
     terminal.active = true;
     tcsetattr(fd, TCSANOW, &terminal.raw);
+}
+
+void terminal_lend(int fd)
+{
+    if (terminal.active || tcgetattr(fd, &terminal.saved) < 0) {
+        return;
+    }
+    terminal.raw = terminal.saved;
+    if (terminal.fd < 0) {
+        install_handlers();
+    }
+    terminal.fd = fd;
+    terminal.active = true;
+}
+
+void terminal_set_farewell(const char *farewell)
+{
+    terminal.farewell = farewell;
+    tcgetattr(terminal.fd, &terminal.raw); /* as it is from now on */
 }
 
 bool terminal_is_raw(void)

@@ -15,6 +15,13 @@
  */
 void terminal_raw(int fd, bool signals);
 
+/*
+ * Somebody else is about to change the mode of the terminal at fd: it is saved, and given back by
+ * terminal_restore, which then also writes farewell (kept until it is called; NULL: nothing).
+ */
+void terminal_lend(int fd);
+void terminal_set_farewell(const char *farewell);
+
 /* Gives back the saved mode, if any. Async-signal-safe; any number of times. */
 void terminal_restore(void);
 

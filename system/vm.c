@@ -280,7 +280,7 @@ static bool build(struct vm *vm, bool *done, struct error *e)
 {
     make_clock(vm);
     if (!vm_check_properties(vm, e) || !vm_open_backends(vm, e) || !vm_open_consoles(vm, e) ||
-        !vm_connect_networks(vm, e) || !vm_build(vm, e)) {
+        !vm_reserve_terminal(vm, e) || !vm_connect_networks(vm, e) || !vm_build(vm, e)) {
         return false;
     }
     if (vm->config->machine.dump_dtb) {

@@ -190,6 +190,8 @@ void vm_leave_network(struct vm *vm, const char *id);
 
 /* vm_screen.c: -display, or a word on how the screen is seen; control.screendump. */
 bool vm_open_screen(struct vm *vm, struct error *e);
+/* Before the accelerator, whose handlers of signals go before the terminal's. */
+bool vm_reserve_terminal(struct vm *vm, struct error *e);
 void vm_close_screen(struct vm *vm);
 bool vm_screendump(struct control *c, const char *path, const char *device, unsigned head,
                    const char *format, struct error *e);

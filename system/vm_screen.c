@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What the machine's screens show, and where it is seen: -display, screendump. */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/surface.h"
 #include "system/say.h"
+#include "system/terminal.h"
 #include "system/vm.h"
+#include "ui/curses.h"
 #include "ui/screenshot.h"
 
 /* ---- screendump */
@@ -53,10 +56,47 @@ bool vm_screendump(struct control *c, const char *path, const char *device, unsi
 
 /* ---- -display */
 
+static void end_by_key(void *opaque)
+{
+    struct vm *vm = opaque;
+    vm->control.quit(&vm->control, 0);
+}
+
+bool vm_reserve_terminal(struct vm *vm, struct error *e)
+{
+    if (!vm->config->curses) {
+        return true;
+    }
+    if (terminal_is_raw()) {
+        return error_set(e, "-display curses: a serial line or monitor has the terminal (stdio)");
+    }
+    terminal_lend(STDIN_FILENO);
+    return true;
+}
+
+static bool open_curses(struct vm *vm, struct error *e)
+{
+    const struct curses_config how = {.machine = vm->machine,
+                                      .loop = vm->loop,
+                                      .escape = vm->config->escape,
+                                      .end = end_by_key,
+                                      .opaque = vm};
+    vm->curses = curses_open(&how, e);
+    if (!vm->curses) {
+        terminal_restore();
+        error_prefix(e, "-display curses: ");
+        return false;
+    }
+    terminal_set_farewell(curses_farewell(vm->curses));
+    return true;
+}
+
 bool vm_open_screen(struct vm *vm, struct error *e)
 {
     const struct config *c = vm->config;
-    (void)e;
+    if (c->curses) {
+        return open_curses(vm, e);
+    }
     if (vm->machine->screens && !c->display && !c->nographic && !c->daemonize) {
         say("the machine has a screen: -display curses shows its text modes in the terminal, and "
             "the monitor's screendump FILE makes a picture of it");
@@ -66,5 +106,10 @@ bool vm_open_screen(struct vm *vm, struct error *e)
 
 void vm_close_screen(struct vm *vm)
 {
-    (void)vm;
+    if (vm->curses) {
+        terminal_set_farewell(NULL);
+        curses_close(vm->curses);
+        vm->curses = NULL;
+        terminal_restore();
+    }
 }

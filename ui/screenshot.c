@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Pictures in files: PPM as its manual page (netpbm) says, PNG by libpng, which is loaded when it is
- * needed. */
+/* Pictures in files: PPM as its manual page (netpbm) says, PNG by libpng, which is loaded when it
+ * is needed. */
 #include "ui/screenshot.h"
 
 #include <dlfcn.h>

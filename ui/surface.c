@@ -45,10 +45,8 @@ static uint32_t from_565(unsigned v)
 
 unsigned surface_pixel_bytes(enum surface_format f)
 {
-    static const uint8_t bytes[] = {[SURFACE_X1R5G5B5] = 2,
-                                    [SURFACE_R5G6B5] = 2,
-                                    [SURFACE_R8G8B8] = 3,
-                                    [SURFACE_X8R8G8B8] = 4};
+    static const uint8_t bytes[] = {
+        [SURFACE_X1R5G5B5] = 2, [SURFACE_R5G6B5] = 2, [SURFACE_R8G8B8] = 3, [SURFACE_X8R8G8B8] = 4};
     return bytes[f];
 }
 
