@@ -71,7 +71,8 @@ struct pflash {
     uint64_t block_bytes; /* of the bank */
     uint32_t blocks;
     uint8_t width; /* of the bank, in bytes: 1 or 4 */
-    uint8_t pad[3];
+    bool secure;   /* only who is gives commands */
+    uint8_t pad[2];
 
     /* Where the contents are from. */
     struct block *block;
@@ -351,7 +352,8 @@ static void first_cycle(struct pflash *p, uint8_t command)
         set_reading(p, command);
         break;
     case CMD_CLEAR_STATUS:
-        p->status = ST_READY;
+        /* Firmware of PCs takes what then is ready at once for ROM. */
+        p->status = p->width == 1 ? 0 : ST_READY;
         break;
     case CMD_PROGRAM:
     case CMD_PROGRAM_ALT:
@@ -371,6 +373,7 @@ static void first_cycle(struct pflash *p, uint8_t command)
         set_reading(p, CMD_READ_ARRAY);
     }
     if (p->step != STEP_COMMAND) {
+        p->status |= ST_READY;
         set_reading(p, CMD_READ_STATUS);
     }
 }
@@ -423,6 +426,29 @@ static void pflash_write(void *opaque, uint64_t offset, uint64_t value, unsigned
 
 static const struct mmio_ops pflash_ops = {
     .read = pflash_read, .write = pflash_write, .sizes = 1 | 2 | 4};
+
+/* Of a secure flash others read the array, and write nothing. */
+static bool secure_load(void *opaque, const struct requester *by, uint64_t offset, unsigned size,
+                        uint64_t *value)
+{
+    const struct pflash *p = opaque;
+    *value = by->secure ? pflash_read(opaque, offset, size) : load_le(p->contents + offset, size);
+    return true;
+}
+
+static bool secure_store(void *opaque, const struct requester *by, uint64_t offset, unsigned size,
+                         uint64_t value)
+{
+    if (by->secure) {
+        pflash_write(opaque, offset, value, size);
+    } else {
+        log_guest("pflash", "a write at 0x%" PRIx64 " from outside is ignored", offset);
+    }
+    return true;
+}
+
+static const struct mmio_ops secure_ops = {
+    .load = secure_load, .store = secure_store, .sizes = 1 | 2 | 4};
 
 /* ---- contents */
 
@@ -505,7 +531,7 @@ void pflash_map(struct device *d, struct space *s, paddr base)
                           .kind = RANGE_ROMD,
                           .name = p->name,
                           .host = p->contents,
-                          .ops = &pflash_ops,
+                          .ops = p->secure ? &secure_ops : &pflash_ops,
                           .opaque = p,
                           .lock = d->lock};
     assert(!p->range && p->reading == CMD_READ_ARRAY);
@@ -613,6 +639,8 @@ static const struct prop pflash_props[] = {
     {"sector-length", PROP_SIZE, offsetof(struct pflash, block_bytes), "256K",
      "bytes erased at once", NULL},
     {"num-blocks", PROP_U32, offsetof(struct pflash, blocks), "256", "how many of those", NULL},
+    {"secure", PROP_BOOL, offsetof(struct pflash, secure), "off",
+     "only system management mode, or secure memory, programs and erases", NULL},
     {"width", PROP_U8, offsetof(struct pflash, width), "4", "bytes of the bank, 1 or 4", NULL},
     PROP_END,
 };

@@ -239,6 +239,52 @@ TEST(a_bank_of_one_chip_takes_bytes)
     test_machine_free(b.m);
 }
 
+static struct device *new_pc_flash(struct machine *m, const char *secure)
+{
+    struct error e = {""};
+    struct device *d = device_new(&pflash_cfi01_class, m, NULL);
+    CHECK(device_set(d, "num-blocks", "5", &e) && device_set(d, "sector-length", "4096", &e) &&
+          device_set(d, "width", "1", &e) && device_set(d, "secure", secure, &e));
+    CHECK_MSG(device_create(d, &e), "%s", e.text);
+    device_reset(d);
+    return d;
+}
+
+/* Firmware of PCs tells flash from ROM by that. */
+TEST(a_status_that_was_cleared_is_zero_until_something_is_done)
+{
+    struct machine *m = test_machine_new(4096);
+    pflash_map(new_pc_flash(m, "off"), m->memory, 0);
+    test_store(m, 0x1001, 1, 0x50);
+    test_store(m, 0x1001, 1, 0x70);
+    CHECK_EQ(test_load(m, 0x1001, 1), 0);
+    test_store(m, 0x1001, 1, 0x10);
+    CHECK_EQ(test_load(m, 0x1001, 1), 0x80);
+    test_store(m, 0x1001, 1, 0x00);
+    CHECK_EQ(test_load(m, 0x1001, 1), 0x80);
+    test_machine_free(m);
+}
+
+TEST(a_secure_flash_obeys_who_is)
+{
+    struct machine *m = test_machine_new(4096);
+    const struct requester secure = {.secure = true};
+    uint64_t value = 0;
+    pflash_map(new_pc_flash(m, "on"), m->memory, 0);
+    test_store(m, 0, 1, 0x20); /* which others cannot */
+    test_store(m, 0, 1, 0xd0);
+    CHECK_EQ(test_load(m, 0, 1), 0);
+    CHECK(space_store_by(m->memory, &secure, 0, 1, 0x20));
+    CHECK(space_store_by(m->memory, &secure, 0, 1, 0xd0));
+    CHECK(space_load_by(m->memory, &secure, 0, 1, &value));
+    CHECK_EQ(value, 0x80);
+    CHECK_EQ(test_load(m, 0, 1), 0xff); /* others see the array all the time */
+    test_store(m, 0, 1, 0xff);
+    CHECK(space_load_by(m->memory, &secure, 0, 1, &value));
+    CHECK_EQ(value, 0x80);
+    test_machine_free(m);
+}
+
 TEST(what_no_flash_can_be_is_refused)
 {
     static const char *const pairs[][2] = {

@@ -60,6 +60,7 @@ static const struct {
     {"ide-", "werror", "tests/block/errors.c", "TEST(a_write_without_room_waits_for_a_retry)"},
     {"virtio-", "bootindex", "tests/cli/firmware.sh", "bootindex_orders_devices"},
     {"machine", "max-ram-below-4g", "tests/hw/pc_board.c", "TEST(memory_below_4_gib_can_be_less)"},
+    {"cfi.pflash01", "secure", "tests/hw/pflash.c", "TEST(a_secure_flash_obeys_who_is)"},
     {"cfi.pflash01", "width", "tests/hw/pflash.c", "TEST(a_bank_of_one_chip_takes_bytes)"},
     {"machine", "x-oem-id", "tests/cli/firmware.sh", "x-oem-id=OURS"},
     {"machine", "x-oem-table-id", "tests/cli/firmware.sh", "x-oem-table-id=VIRT"},
