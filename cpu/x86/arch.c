@@ -15,10 +15,12 @@ static const struct arch_firmware firmware[] = {
     {"bios-256k.bin", "seabios"},
     {"bios-microvm.bin", "seabios"},
     {"qboot.rom", "qemu-system-data"},
+    {"OVMF.fd", "ovmf"},
     {NULL, NULL},
 };
 
-static const char *const firmware_dirs[] = {"/usr/share/seabios", "/usr/share/qemu", NULL};
+static const char *const firmware_dirs[] = {"/usr/share/seabios", "/usr/share/ovmf",
+                                            "/usr/share/qemu", NULL};
 
 const struct arch x86_64_arch = {
     .name = "x86_64",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The board q35: the Q35 chipset with ICH9, of 2009, with PCI Express. Its map is QEMU's. */
+#include "hw/classes.h"
 #include "hw/i2c/smbus.h"
 #include "hw/i386/pc_smm.h"
 #include "hw/ide/ich9_ahci.h"

@@ -132,7 +132,7 @@ void pc_smm_add(struct pc_board *b)
     *s = (struct pc_smm){
         .space = space_create_beside("smm", m->memory), .memory = m->memory, .board = b};
     os_mutex_init(&s->mutex);
-    space_set_properties(s->space, SPACE_ONES);
+    space_set_properties(s->space, SPACE_ONES | SPACE_SECURE);
     b->smm = s;
     for (unsigned i = 0; i < m->vcpu_count; i++) {
         m->vcpus[i]->spaces[X86_SPACE_SMM] = s->space;

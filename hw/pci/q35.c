@@ -13,6 +13,7 @@
 #include "hw/pci/pci_regs.h"
 
 enum {
+    TSEG_EXTENDED = 0x50,
     PCIEXBAR = 0x60,
     PAM = 0x90,
     PAM_END = PAM + PAM_REGISTERS,
@@ -29,6 +30,8 @@ enum {
 };
 
 #define ABOVE_RAM 2
+#define TSEG_QUERY 0xffffu
+#define TSEG_EXTENDED_MIB 16
 
 /* Registers that only store: offset and number of bytes. */
 static const struct {
@@ -112,10 +115,11 @@ static void hole_write(void *opaque, uint64_t offset, uint64_t value, unsigned s
 
 static const struct mmio_ops hole_ops = {.read = hole_read, .write = hole_write};
 
-/* 5.1.17: 1, 2 or 8 MiB at the end of low memory. */
+/* 5.1.17: 1, 2 or 8 MiB at the end of low memory. The value that the manual reserves is another
+ * size here, as with QEMU: firmware learns of it by asking a register for 0xffff. */
 static uint64_t tseg_size(const struct pc_function *f)
 {
-    static const uint8_t mib[4] = {1, 2, 8, 0};
+    static const uint8_t mib[4] = {1, 2, 8, TSEG_EXTENDED_MIB};
     const uint8_t r = f->pci.config[ESMRAMC];
     const uint64_t size = (uint64_t)mib[(r & TSEG_SIZE) >> 1] << 20;
     const bool on = (f->pci.config[SMRAM] & SMRAM_ENABLE) && (r & TSEG_ENABLE);
@@ -141,6 +145,12 @@ static void update_tseg(struct pc_function *f)
                                                       .ops = &hole_ops})
                    : NULL;
     space_commit(s);
+}
+
+static void tell_extended_tseg(struct pc_function *f)
+{
+    uint8_t *r = f->pci.config + TSEG_EXTENDED;
+    store_le16(r, load_le16(r) == TSEG_QUERY ? TSEG_EXTENDED_MIB : 0);
 }
 
 static unsigned smram(const struct pc_function *f, struct pc_smram ranges[PC_SMRAM_RANGES])
@@ -183,6 +193,9 @@ static bool touches(unsigned offset, unsigned size, unsigned first, unsigned end
 
 static void config_written(struct device *d, unsigned offset, unsigned size)
 {
+    if (touches(offset, size, TSEG_EXTENDED, TSEG_EXTENDED + 2)) {
+        tell_extended_tseg(function_of(d));
+    }
     if (touches(offset, size, PCIEXBAR, PCIEXBAR + 8) || touches(offset, size, PAM, PAM_END) ||
         touches(offset, size, SMRAM, ESMRAMC + 1)) {
         update(function_of(d));
@@ -205,6 +218,7 @@ static void init_registers(struct pci_device *p)
     for (size_t i = 0; i < array_len(stored); i++) {
         memset(p->writable + stored[i].at, 0xff, stored[i].bytes);
     }
+    store_le16(p->writable + TSEG_EXTENDED, 0xffff);
     store_le64(p->writable + PCIEXBAR, UINT64_C(0xffc000007));
     store_le32(p->initial + PCIEXBAR, 0xe0000000);
     store_le32(p->config + PCIEXBAR, 0xe0000000);

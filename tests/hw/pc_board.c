@@ -213,7 +213,7 @@ TEST(the_top_of_memory_is_hidden_as_tseg)
     static const struct {
         unsigned value;
         uint64_t size;
-    } sizes[] = {{0x01, MIB}, {0x03, 2 * MIB}, {0x05, 8 * MIB}, {0x07, 0}, {0x00, 0}};
+    } sizes[] = {{0x01, MIB}, {0x03, 2 * MIB}, {0x05, 8 * MIB}, {0x07, 16 * MIB}, {0x00, 0}};
     given_begin();
     struct machine *m = board(&q35_machine_class);
     const struct pc_board *b = pc_board_of(m);
@@ -221,11 +221,14 @@ TEST(the_top_of_memory_is_hidden_as_tseg)
     const paddr end = 32 * MIB;
     test_store32(m, end - 8 * MIB, 0x11);
     test_store32(m, end - 4, 0x22);
+    CHECK_EQ(config(m, 0, 0x50, 2), 0);
+    set_config(m, 0, 0x50, 2, 0xffff);
+    CHECK_EQ(config(m, 0, 0x50, 2), 16);
     set_config(m, 0, 0x9d, 1, 0x0a);
     for (size_t i = 0; i < array_len(sizes); i++) {
         set_config(m, 0, 0x9e, 1, sizes[i].value);
         CHECK_EQ(test_load32(m, end - 4), sizes[i].size ? UINT32_MAX : 0x22);
-        CHECK_EQ(test_load32(m, end - 8 * MIB), sizes[i].size == 8 * MIB ? UINT32_MAX : 0x11);
+        CHECK_EQ(test_load32(m, end - 8 * MIB), sizes[i].size >= 8 * MIB ? UINT32_MAX : 0x11);
         CHECK_EQ(pc_host_smram(b->host, r), sizes[i].size ? 2 : 1);
         if (sizes[i].size) {
             CHECK_EQ(r[1].base, end - sizes[i].size);

@@ -58,7 +58,8 @@ static const char *const extras[] = {
 };
 
 static const char *const microvm_extras[] = {"isa-debugcon", "isa-debug-exit", "virtio-blk-device"};
-static const char *const pc_extras[] = {"virtio-blk-pci", "smbus-eeprom,address=80"};
+static const char *const pc_extras[] = {"virtio-blk-pci", "smbus-eeprom,address=80",
+                                        "isa-parallel"};
 
 static void plug(struct machine *m, const char *text)
 {
