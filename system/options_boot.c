@@ -75,6 +75,13 @@ static bool check_file(const char *option, const char *name, struct error *e)
            error_set(e, "%s %s: %s", option, name, strerror(errno));
 }
 
+/* It may be a list of files with arguments: the board looks. */
+static bool has_modules(const struct config *c)
+{
+    const char *initrd = c->machine.initrd;
+    return c->machine_class->usual_bios && initrd && strpbrk(initrd, " ,");
+}
+
 bool options_check_boot(struct config *c, struct error *e)
 {
     if (!c->machine.kernel && c->machine.initrd) {
@@ -85,6 +92,6 @@ bool options_check_boot(struct config *c, struct error *e)
     }
     c->machine.no_screen = c->nographic || !c->display;
     return check_file("-kernel", c->machine.kernel, e) &&
-           check_file("-initrd", c->machine.initrd, e) && check_file("-dtb", c->machine.dtb, e) &&
-           find_bios(c, e);
+           (has_modules(c) || check_file("-initrd", c->machine.initrd, e)) &&
+           check_file("-dtb", c->machine.dtb, e) && find_bios(c, e);
 }

@@ -116,7 +116,8 @@ static void exit_status(struct power *p, int status)
 {
     struct vm *vm = vm_of(p);
     hold(vm);
-    vm->guest_status = status;
+    /* The first one counts: a write over several ports may end it more than once. */
+    vm->guest_status = vm->guest_ends ? vm->guest_status : status;
     vm->guest_ends = true;
     vm_power_post(vm);
 }

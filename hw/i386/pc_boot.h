@@ -47,6 +47,9 @@ bool pc_boot_load(struct pc_boot *b, const struct machine_config *config, struct
 /* pc_pvh.c: of an ELF file. The initial RAM disk is placed, or its size is 0. */
 bool pc_boot_is_pvh(const uint8_t *head, size_t n);
 bool pc_boot_load_pvh(struct pc_boot *b, const char *what, struct image_file *f, struct error *e);
+/* The segments and the entry, of the whole file. */
+bool pc_boot_place_pvh(struct pc_boot *b, const char *what, const uint8_t *bytes, size_t n,
+                       struct error *e);
 bool pc_boot_tell_pvh(struct pc_boot *b, paddr initrd, uint64_t initrd_bytes, struct error *e);
 /* pc_boot.c: where both put what they tell the kernel. */
 #define PC_PARAMETERS UINT64_C(0x10000)

@@ -15,7 +15,6 @@
 
 #define ROM_FILE "genroms/kernel.bin"
 #define GIB (UINT64_C(1) << 30)
-#define FILE_MOST (UINT64_C(1) << 31)
 
 /* In the ROM. */
 enum {
@@ -27,19 +26,15 @@ enum {
     ROM_PNP_SUM = ROM_PNP + 9
 };
 
-/* Memory below 640 KiB, as the ROM has it. */
 enum {
-    SETUP = 0x10000,
     SETUP_MOST = 0x8000,
-    HEAP_END = 0xe000, /* from SETUP on */
-    COMMAND_LINE = 0x20000,
-    COMMAND_LINE_MOST = 0xffff
+    HEAP_END = 0xe000 /* from PC_ROM_SETUP on */
 };
 
 /* ---- items */
 
-static void add_blob(struct pc_board *b, enum fw_cfg_key key, enum fw_cfg_key size_key,
-                     uint8_t *bytes, size_t n)
+void pc_kernel_blob(struct pc_board *b, enum fw_cfg_key key, enum fw_cfg_key size_key,
+                    uint8_t *bytes, size_t n)
 {
     fw_cfg_add_u32(b->pc.fw_cfg, size_key, (uint32_t)n);
     fw_cfg_add(b->pc.fw_cfg, key, bytes, n);
@@ -55,11 +50,11 @@ static bool add_initrd(struct pc_board *b, struct error *e)
     if (!image_open(&f, "-initrd", path, e)) {
         return false;
     }
-    uint8_t *bytes = image_read_all(&f, "-initrd", FILE_MOST, e);
+    uint8_t *bytes = image_read_all(&f, "-initrd", PC_KERNEL_FILE_MOST, e);
     const size_t n = (size_t)f.size;
     image_close(&f);
     if (bytes) {
-        add_blob(b, FW_CFG_INITRD_DATA, FW_CFG_INITRD_SIZE, bytes, n);
+        pc_kernel_blob(b, FW_CFG_INITRD_DATA, FW_CFG_INITRD_SIZE, bytes, n);
     }
     return bytes;
 }
@@ -71,7 +66,7 @@ static bool add_command_line(struct pc_board *b, size_t most, struct error *e)
     if (n > most) {
         return error_set(e, "-append: %zu characters; the kernel takes %zu at most", n, most);
     }
-    add_blob(b, FW_CFG_CMDLINE_DATA, FW_CFG_CMDLINE_SIZE, mem_dup(text, n + 1), n + 1);
+    pc_kernel_blob(b, FW_CFG_CMDLINE_DATA, FW_CFG_CMDLINE_SIZE, mem_dup(text, n + 1), n + 1);
     return true;
 }
 
@@ -82,7 +77,7 @@ static void tell_setup(uint8_t *setup, unsigned version)
     setup[P_LOADER] = LINUX_LOADER_UNKNOWN;
     setup[P_LOAD_FLAGS] |= LINUX_HAS_HEAP;
     store_le16(setup + P_HEAP_END, HEAP_END - 0x200);
-    store_le32(setup + P_COMMAND_LINE, COMMAND_LINE);
+    store_le32(setup + P_COMMAND_LINE, PC_ROM_COMMAND_LINE);
     if (version < 0x203) {
         store_le32(setup + P_INITRD_MOST, 0x37ffffff);
     }
@@ -114,9 +109,24 @@ static void place_initrd(struct pc_kernel *k, unsigned version, size_t size)
     k->initrd_end = version >= 0x203 ? load_le32(k->bytes + P_INITRD_MOST) : 0x37ffffff;
 }
 
+static bool file_bytes(const char *option, const char *path, uint64_t *size, struct error *e)
+{
+    struct image_file f;
+    *size = 0;
+    if (path && !image_open(&f, option, path, e)) {
+        return false;
+    }
+    if (path) {
+        *size = f.size;
+        image_close(&f);
+    }
+    return true;
+}
+
 static bool add_linux(struct pc_board *b, struct pc_kernel *k, struct error *e)
 {
-    if (!check_linux(k, e)) {
+    if (!check_linux(k, e) ||
+        !file_bytes("-initrd", b->pc.machine->config.initrd, &k->initrd_bytes, e)) {
         return false;
     }
     const unsigned version = load_le16(k->bytes + P_VERSION);
@@ -129,11 +139,13 @@ static bool add_linux(struct pc_board *b, struct pc_kernel *k, struct error *e)
     }
     tell_setup(k->bytes, version);
     store_le32(k->bytes + P_INITRD_BYTES, (uint32_t)k->initrd_bytes);
-    fw_cfg_add_u32(b->pc.fw_cfg, FW_CFG_SETUP_ADDR, SETUP);
-    add_blob(b, FW_CFG_SETUP_DATA, FW_CFG_SETUP_SIZE, mem_dup(k->bytes, setup), setup);
+    fw_cfg_add_u32(b->pc.fw_cfg, FW_CFG_SETUP_ADDR, PC_ROM_SETUP);
+    pc_kernel_blob(b, FW_CFG_SETUP_DATA, FW_CFG_SETUP_SIZE, mem_dup(k->bytes, setup), setup);
     fw_cfg_add_u32(b->pc.fw_cfg, FW_CFG_KERNEL_ADDR, (uint32_t)LINUX_KERNEL);
-    add_blob(b, FW_CFG_KERNEL_DATA, FW_CFG_KERNEL_SIZE, mem_dup(k->bytes + setup, size), size);
-    return add_command_line(b, most < COMMAND_LINE_MOST ? most : COMMAND_LINE_MOST, e) &&
+    pc_kernel_blob(b, FW_CFG_KERNEL_DATA, FW_CFG_KERNEL_SIZE, mem_dup(k->bytes + setup, size),
+                   size);
+    return add_command_line(b, most < PC_ROM_COMMAND_LINE_MOST ? most : PC_ROM_COMMAND_LINE_MOST,
+                            e) &&
            add_initrd(b, e);
 }
 
@@ -166,21 +178,13 @@ static bool add(struct pc_board *b, struct pc_kernel *k, struct error *e)
     if (linux_is_bzimage(k->bytes, k->n < LINUX_HEAD_BYTES ? k->n : LINUX_HEAD_BYTES)) {
         return add_linux(b, k, e);
     }
-    return error_set(e, "%s: no x86 kernel; those that firmware can start are bzImage", k->what);
-}
-
-static bool file_bytes(const char *option, const char *path, uint64_t *size, struct error *e)
-{
-    struct image_file f;
-    *size = 0;
-    if (path && !image_open(&f, option, path, e)) {
-        return false;
+    if (pc_flat_is_multiboot(k) || pc_flat_is_pvh(k)) {
+        return pc_flat_add(b, k, e);
     }
-    if (path) {
-        *size = f.size;
-        image_close(&f);
-    }
-    return true;
+    return error_set(e,
+                     "%s: no x86 kernel; those that firmware can start are bzImage, multiboot, and "
+                     "ELF with Xen's note of an entry point (PVH)",
+                     k->what);
 }
 
 bool pc_kernel_add(struct pc_board *b, struct error *e)
@@ -191,12 +195,11 @@ bool pc_kernel_add(struct pc_board *b, struct error *e)
     if (!c->kernel) {
         return true;
     }
-    if (!file_bytes("-initrd", c->initrd, &k.initrd_bytes, e) ||
-        !image_open(&f, "-kernel", c->kernel, e)) {
+    if (!image_open(&f, "-kernel", c->kernel, e)) {
         return false;
     }
     k.what = mem_printf("-kernel %s", c->kernel);
-    k.bytes = image_read_all(&f, "-kernel", FILE_MOST, e);
+    k.bytes = image_read_all(&f, "-kernel", PC_KERNEL_FILE_MOST, e);
     k.n = (size_t)f.size;
     image_close(&f);
     const bool good = k.bytes && add(b, &k, e) && add_rom(b, &k, e);

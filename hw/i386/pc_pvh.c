@@ -101,18 +101,22 @@ static bool find_entry(const struct elf_file *f, uint64_t *entry)
     return found;
 }
 
-bool pc_boot_load_pvh(struct pc_boot *b, const char *what, struct image_file *file, struct error *e)
+bool pc_boot_place_pvh(struct pc_boot *b, const char *what, const uint8_t *bytes, size_t n,
+                       struct error *e)
 {
+    const struct elf_file f = {what, bytes, n};
     struct elf_info info;
-    uint8_t *bytes = image_read_all(file, "-kernel", UINT64_MAX, e);
-    if (!bytes) {
+    if (!elf_place(&f, x86_64_arch.elf, b->placements, &info, e)) {
         return false;
     }
-    const struct elf_file f = {what, bytes, (size_t)file->size};
-    bool good = elf_place(&f, x86_64_arch.elf, b->placements, &info, e);
-    if (good && !find_entry(&f, &b->entry)) {
-        good = error_set(e, "%s: an ELF file without Xen's note of an entry point (PVH)", what);
-    }
+    return find_entry(&f, &b->entry) ||
+           error_set(e, "%s: an ELF file without Xen's note of an entry point (PVH)", what);
+}
+
+bool pc_boot_load_pvh(struct pc_boot *b, const char *what, struct image_file *file, struct error *e)
+{
+    uint8_t *bytes = image_read_all(file, "-kernel", UINT64_MAX, e);
+    const bool good = bytes && pc_boot_place_pvh(b, what, bytes, (size_t)file->size, e);
     mem_free(bytes);
     b->kind = X86_BOOT_PVH;
     b->argument = PC_PARAMETERS;
