@@ -160,7 +160,6 @@ static uint64_t do_gather(struct vcpu *v, uint64_t next, uint64_t base, uint64_t
 }
 X86_CALL(gather, IR_CALL_FULL);
 
-/* Three registers that are not the same. */
 static void gather(struct x86_block *c, const struct x86_instr *i)
 {
     const struct x86_operand *o = &i->op[1];
@@ -176,9 +175,7 @@ static void gather(struct x86_block *c, const struct x86_instr *i)
                                .as = i->as,
                                .seg = o->seg,
                                .wide = i->l};
-    if (e.data == e.mask || e.data == e.index || e.mask == e.index) {
-        x86_undefined(c);
-    } else if (x86_sse_begin(c, i)) {
+    if (x86_sse_begin(c, i)) {
         first.index = X86_NONE;
         x86_tail(c, &row_gather, x86_offset(c, i, &first), ir_konst(c->b, T_I64, pack(&e)), 0);
     }

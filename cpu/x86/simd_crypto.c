@@ -9,11 +9,12 @@
 
 static void aes(struct x86_block *c, const struct x86_instr *i, enum ir_op op, enum ir_op mix)
 {
+    const ir_type t = x86_length(i, T_I8X16);
     if (x86_sse_begin(c, i)) {
         const ir_val x = x86_vector(c, i, x86_first(i)), key = x86_vector(c, i, x86_second(i));
-        ir_val r = ir_v1(c->b, op, T_I8X16, x, 0);
-        r = mix == IR_OP_COUNT ? r : ir_v1(c->b, mix, T_I8X16, r, 0);
-        x86_put_vector(c, &i->op[0], x86_v2(c, IR_xor, T_V128, r, key));
+        ir_val r = ir_v1(c->b, op, t, x, 0);
+        r = mix == IR_OP_COUNT ? r : ir_v1(c->b, mix, t, r, 0);
+        x86_put_vector(c, &i->op[0], x86_v2(c, IR_xor, t, r, key));
     }
 }
 
