@@ -123,7 +123,9 @@ struct cpu_class {
     struct vcpu *(*create)(const char *model, unsigned index, struct error *e);
     void (*destroy)(struct vcpu *v);
     void (*reset)(struct vcpu *v);
-    char *(*describe_models)(void);                        /* -cpu help, allocated */
+    char *(*describe_models)(void);         /* -cpu help, allocated */
+    char *(*missing)(const struct vcpu *v); /* what was asked for and is not there, a line each;
+                                               allocated, or NULL; the class may have none */
     void (*registers)(struct vcpu *v, struct strbuf *out); /* info registers: a line CPU#N first */
     /* The class's part of a section of cpu/state.h. load takes its bytes off c and touches nothing
      * without store; with it bytes that passed before are good. check_state: see vcpu_check. */

@@ -478,6 +478,19 @@ bool vm_check_properties(struct vm *vm, struct error *e)
     return ok;
 }
 
+/* Of the CPU model: all vCPUs have the same. */
+static void tell_missing(const struct machine *m)
+{
+    const struct vcpu *v = m->vcpu_count ? m->vcpus[0] : NULL;
+    char *text = v && v->cls->missing ? v->cls->missing(v) : NULL, *rest = text;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        if (*line) {
+            say_warning("%s", line);
+        }
+    }
+    mem_free(text);
+}
+
 bool vm_build(struct vm *vm, struct error *e)
 {
     struct machine *m = vm->machine;
@@ -505,5 +518,6 @@ bool vm_build(struct vm *vm, struct error *e)
         !make_cards(vm, e) || !make_given(vm, e) || !make_disks(vm, e) || !machine_finish(m, e)) {
         return false;
     }
+    tell_missing(m);
     return check_unused(vm, e);
 }

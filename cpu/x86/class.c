@@ -435,6 +435,7 @@ const struct cpu_class x86_cpu_class = {
     .destroy = destroy,
     .reset = x86_reset,
     .describe_models = x86_models_describe,
+    .missing = x86_model_missing,
     .registers = x86_dump_registers,
     .state_version = X86_STATE_VERSION,
     .save = x86_state_save,

@@ -37,7 +37,7 @@ bool x86_control_possible(const struct x86_cpu *c)
            !(c->cr4 & ~cr4_bits(c)) && !(c->efer & ~x86_efer_bits(c)) &&
            in_long == (paging && (c->efer & X86_EFER_LME)) &&
            (!in_long || (c->cr4 & X86_CR4_PAE)) && (in_long || !(c->cr4 & X86_CR4_PCIDE)) &&
-           !(c->cr3 & ~mask64(x86_address_bits(c)));
+           !(c->cr3 & ~mask64(x86_physical_bits(c)));
 }
 
 /* Volume 3, 4.4.1: in PAE paging the four pointers are read when CR3 is loaded, or what makes it
@@ -53,7 +53,7 @@ static bool load_pointers(struct x86_cpu *c, uint64_t cr0, uint64_t cr4, uint64_
         if (!space_load(x86_space(c), x86_a20(c, at), 8, &p[k])) {
             p[k] = 0;
         }
-        if ((p[k] & 1) && (p[k] & ~(mask64(x86_address_bits(c)) & ~UINT64_C(0x1e6)))) {
+        if ((p[k] & 1) && (p[k] & ~(mask64(x86_physical_bits(c)) & ~UINT64_C(0x1e6)))) {
             return x86_raise_gp(c);
         }
     }
@@ -115,7 +115,7 @@ bool x86_load_cr3(struct x86_cpu *c, uint64_t value)
 {
     const bool tagged = c->cr4 & X86_CR4_PCIDE, keep = tagged && value >> 63;
     value &= tagged ? UINT64_MAX >> 1 : UINT64_MAX;
-    if ((c->efer & X86_EFER_LMA) && (value & ~mask64(x86_address_bits(c)))) {
+    if ((c->efer & X86_EFER_LMA) && (value & ~mask64(x86_physical_bits(c)))) {
         return x86_raise_gp(c);
     }
     if (!load_pointers(c, c->cr0, c->cr4, value)) {

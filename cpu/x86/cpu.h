@@ -166,7 +166,19 @@ union x86_ymm {
     uint8_t u8[32];
 };
 
+struct x86_caches;
 struct x86_model;
+
+/* What CPUID says beside features. */
+struct x86_identity {
+    char vendor[13];
+    char text[49]; /* leaves 0x80000002 to 0x80000004 */
+    uint16_t family;
+    uint8_t model, stepping;
+    uint8_t phys_bits;        /* 0: as all models have */
+    uint32_t level, extended; /* greatest leaves */
+    const struct x86_caches *caches;
+};
 
 /* What is delivered: it decides EXT in error codes, and whose rights a gate looks at. */
 enum x86_event {
@@ -219,7 +231,10 @@ struct x86_cpu {
     uint32_t error, pad5;
     /* A reset keeps the rest. */
     const struct x86_model *model;
+    struct x86_identity identity;
     uint32_t cpuid[X86_CPUID_WORD_COUNT]; /* of the model, with what was chosen */
+    uint32_t asked[X86_CPUID_WORD_COUNT]; /* ... and what is not emulated */
+    bool checks;                          /* ... of which users are told */
     uint64_t features;                    /* enum x86_feat as bits; from these */
     struct rng rng;                       /* of RDRAND */
     const struct x86_apic *apic;
@@ -301,6 +316,9 @@ bool x86_has(const struct x86_cpu *c, unsigned bit);
 bool x86_is_intel(const struct x86_cpu *c); /* what the maker decides */
 const char *x86_model_name(const struct x86_cpu *c);
 
+/* cpuid.c: MAXPHYADDR */
+unsigned x86_physical_bits(const struct x86_cpu *c);
+
 /* xsave.c: CPUID's leaf of it. */
 void x86_cpuid_xsave(const struct x86_cpu *c, uint32_t subleaf, uint32_t r[4]);
 
@@ -325,11 +343,6 @@ uint64_t x86_code_base(const struct x86_cpu *c);
 uint64_t x86_code_aux(const struct x86_cpu *c);
 /* From a run-time function of op tail: goes on at pc, with the state as it is. */
 uint64_t x86_go(struct x86_cpu *c, uint64_t pc);
-
-static inline unsigned x86_address_bits(const struct x86_cpu *c)
-{
-    return x86_has(c, X86_HAS_lm) ? 40 : 36; /* MAXPHYADDR, as CPUID says */
-}
 
 /* The number of the space of memory that the CPU sees, and the space. */
 static inline unsigned x86_space_number(const struct x86_cpu *c)

@@ -114,7 +114,7 @@ static bool is_reserved(const struct walk *w, unsigned shift, bool leaf)
 {
     uint64_t bad = 0;
     if (w->bytes == 8) {
-        bad = P_ADDRESS & ~mask64(x86_address_bits(w->c));
+        bad = P_ADDRESS & ~mask64(x86_physical_bits(w->c));
         bad |= w->c->efer & X86_EFER_NXE ? 0 : P_NX;
         bad |= leaf && shift > 12 ? mask64(shift) & ~mask64(13) : 0;
         bad |= !leaf && shift > 21 ? P_LARGE : 0;

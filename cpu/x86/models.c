@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * CPU models, and what CPUID says of them. Intel SDM, volume 2, CPUID; AMD APM, volume 3, appendix
- * E. A model has the features that it names and that are emulated; `max` has all of these.
+ * From -cpu to what CPUID says. A model has the features that it names and that are emulated; those
+ * that are not are told of. `max` has all that are emulated.
  */
 #include "cpu/x86/models.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/bits.h"
 #include "base/mem.h"
 #include "cpu/x86/x86_decode.h"
+
+#define X86_FEAT_none X86_FEAT_COUNT
 
 static const struct {
     uint32_t leaf, subleaf;
@@ -38,51 +41,24 @@ static const struct {
                {X86_HAS_sse2, X86_FEAT_fence},
                {X86_HAS_sse4_2, X86_FEAT_crc32}};
 
-/* ---- models */
+/* Other names; the first of each is the one that is shown. */
+static const struct {
+    const char *name;
+    uint8_t bit;
+} names[] = {{"pni", X86_HAS_sse3},
+             {"sse4.1", X86_HAS_sse4_1},
+             {"sse4.2", X86_HAS_sse4_2},
+             {"i64", X86_HAS_lm},
+             {"xd", X86_HAS_nx},
+             {"ffxsr", X86_HAS_fxsr_opt},
+             {"pclmuldq", X86_HAS_pclmulqdq}};
+#define SHOWN_NAMES 3
 
-/* In word w of 64 bits: a bit, and what all 64-bit CPUs have. */
-#define F(w, name) (X86_HAS_##name / 64 == (w) ? UINT64_C(1) << X86_HAS_##name % 64 : 0)
-#define BASIC(w)                                                                                   \
-    (F(w, fpu) | F(w, de) | F(w, pse) | F(w, tsc) | F(w, msr) | F(w, pae) | F(w, mce) |            \
-     F(w, cx8) | F(w, apic) | F(w, sep) | F(w, mtrr) | F(w, pge) | F(w, mca) | F(w, cmov) |        \
-     F(w, pat) | F(w, pse36) | F(w, clflush) | F(w, mmx) | F(w, fxsr) | F(w, sse) | F(w, sse2) |   \
-     F(w, sse3) | F(w, hypervisor))
-#define WIDE(w) (F(w, cx16) | F(w, syscall) | F(w, nx) | F(w, lm) | F(w, lahf_lm))
-
-static const struct x86_model {
-    const char *name, *help, *vendor;
-    uint8_t family, model, stepping;
-    uint32_t level, extended; /* greatest leaves */
-    uint64_t has[2];
-    bool all;
-} models[] = {
-    {"max", "all that is emulated", "AuthenticAMD", 15, 107, 1, 0xd, 0x8000000a, {0, 0}, true},
-    {"qemu32",
-     "a 32-bit CPU for virtual machines",
-     "GenuineIntel",
-     6,
-     6,
-     3,
-     4,
-     0x80000004,
-     {BASIC(0), BASIC(1)},
-     false},
-    {"qemu64",
-     "a 64-bit CPU for virtual machines",
-     "AuthenticAMD",
-     15,
-     107,
-     1,
-     0xd,
-     0x8000000a,
-     {BASIC(0) | WIDE(0), BASIC(1) | WIDE(1)},
-     false},
-};
-#undef F
-#undef BASIC
-#undef WIDE
-
-_Static_assert(X86_CPUID_BIT_COUNT <= 128, "two words hold all bits");
+/* What models leave out without a word: what they have not in QEMU, though it can be had, and SVM,
+ * which most AMD models have. */
+static const uint8_t left_out[] = {
+    X86_HAS_pcid,   X86_HAS_invpcid, X86_HAS_tsc_deadline, X86_HAS_clzero,        X86_HAS_xsavec,
+    X86_HAS_xsaves, X86_HAS_svm,     X86_HAS_npt,          X86_HAS_svme_addr_chk, X86_HAS_vgif};
 
 bool x86_has(const struct x86_cpu *c, unsigned bit)
 {
@@ -91,7 +67,7 @@ bool x86_has(const struct x86_cpu *c, unsigned bit)
 
 bool x86_is_intel(const struct x86_cpu *c)
 {
-    return c->model->vendor[0] == 'G';
+    return strcmp(c->identity.vendor, "GenuineIntel") == 0;
 }
 
 const char *x86_model_name(const struct x86_cpu *c)
@@ -99,37 +75,97 @@ const char *x86_model_name(const struct x86_cpu *c)
     return c->model->name;
 }
 
+static bool is_emulated(unsigned n)
+{
+    const unsigned feat = bits[n].feat;
+    return feat != X86_FEAT_none && (feat == X86_FEAT_base || !x86_feat_untranslated[feat]);
+}
+
+static bool is_left_out(unsigned n)
+{
+    return memchr(left_out, (int)n, sizeof(left_out));
+}
+
+/* The bits that were asked for, and of these the ones that are there. */
 static void set_bit(struct x86_cpu *c, unsigned n, bool on)
 {
     const uint32_t mask = UINT32_C(1) << bits[n].bit;
-    c->cpuid[bits[n].word] = on ? c->cpuid[bits[n].word] | mask : c->cpuid[bits[n].word] & ~mask;
+    uint32_t *asked = &c->asked[bits[n].word], *has = &c->cpuid[bits[n].word];
+    *asked = on ? *asked | mask : *asked & ~mask;
+    *has = on && is_emulated(n) ? *has | mask : *has & ~mask;
 }
 
-static bool is_emulated(unsigned n)
+/* As users see it. */
+static const char *shown_name(unsigned n, char room[32])
 {
-    return bits[n].feat == X86_FEAT_base || !x86_feat_untranslated[bits[n].feat];
+    for (unsigned k = 0; k < SHOWN_NAMES; k++) {
+        if (names[k].bit == n) {
+            return names[k].name;
+        }
+    }
+    snprintf(room, 32, "%s", bits[n].name);
+    for (char *p = room; *p; p++) {
+        *p = *p == '_' ? '-' : *p;
+    }
+    return room;
 }
 
+static bool is_same_name(const char *x, const char *y)
+{
+    while (*x && (*x == '_' ? '-' : *x) == (*y == '_' ? '-' : *y)) {
+        x++;
+        y++;
+    }
+    return !*x && !*y;
+}
+
+unsigned x86_feature_number(const char *name)
+{
+    for (unsigned n = 0; n < X86_CPUID_BIT_COUNT; n++) {
+        if (is_same_name(bits[n].name, name)) {
+            return n;
+        }
+    }
+    for (size_t k = 0; k < array_len(names); k++) {
+        if (strcmp(names[k].name, name) == 0) {
+            return names[k].bit;
+        }
+    }
+    return X86_CPUID_BIT_COUNT;
+}
+
+/* Leaves up to those where bits are, and the features of the opcode map. */
 static void derive(struct x86_cpu *c)
 {
+    struct x86_identity *id = &c->identity;
     c->features = 0;
+    for (unsigned w = 0; w < X86_CPUID_WORD_COUNT; w++) {
+        uint32_t *last = words[w].leaf >> 31 ? &id->extended : &id->level;
+        if (c->cpuid[w] && *last < words[w].leaf) {
+            *last = words[w].leaf;
+        }
+    }
     for (unsigned n = 0; n < X86_CPUID_BIT_COUNT; n++) {
         c->features |= x86_has(c, n) ? UINT64_C(1) << bits[n].feat : 0;
     }
     for (size_t k = 0; k < array_len(implied); k++) {
         c->features |= x86_has(c, implied[k].bit) ? UINT64_C(1) << implied[k].feat : 0;
     }
-    for (unsigned f = 0; c->model->all && f < X86_FEAT_COUNT; f++) {
-        c->features |= x86_feat_untranslated[f] ? 0 : UINT64_C(1) << f;
-    }
 }
 
-/* ---- -cpu */
+/* ---- options */
 
-static bool unknown(struct error *e, const char *what, const char *word, const char *const *names,
+struct options {
+    struct x86_cpu *c;
+    bool of_model; /* they are the table's, not the user's */
+    bool check, enforce;
+    struct error *e;
+};
+
+static bool unknown(struct error *e, const char *what, const char *word, const char *const *all,
                     size_t n)
 {
-    const char *near = error_nearest_name(word, names, n);
+    const char *near = error_nearest_name(word, all, n);
     error_set(e, "-cpu: no such CPU %s: \"%s\"", what, word);
     if (near) {
         error_append(e, ": did you mean \"%s\"?", near);
@@ -137,233 +173,356 @@ static bool unknown(struct error *e, const char *what, const char *word, const c
     return false;
 }
 
-static bool set_feature(struct x86_cpu *c, char *item, struct error *e)
+enum number {
+    N_FAMILY,
+    N_MODEL,
+    N_STEPPING,
+    N_LEVEL,
+    N_XLEVEL,
+    N_PHYS_BITS,
+    N_COUNT
+};
+
+static const struct {
+    const char *name;
+    uint64_t least, most;
+} numbers[N_COUNT] = {
+    [N_FAMILY] = {"family", 0, 270},        [N_MODEL] = {"model", 0, 255},
+    [N_STEPPING] = {"stepping", 0, 15},     [N_LEVEL] = {"level", 0, UINT32_MAX},
+    [N_XLEVEL] = {"xlevel", 0, UINT32_MAX}, [N_PHYS_BITS] = {"phys-bits", 32, 52}};
+
+static void put_number(struct x86_identity *id, enum number which, uint32_t v)
 {
-    const char *names[X86_CPUID_BIT_COUNT];
+    switch (which) {
+    case N_FAMILY:
+        id->family = (uint16_t)v;
+        break;
+    case N_MODEL:
+        id->model = (uint8_t)v;
+        break;
+    case N_STEPPING:
+        id->stepping = (uint8_t)v;
+        break;
+    case N_LEVEL:
+        id->level = v;
+        break;
+    case N_XLEVEL:
+        id->extended = v;
+        break;
+    default:
+        id->phys_bits = v;
+        break;
+    }
+}
+
+static bool set_number(struct options *o, enum number which, const char *value)
+{
+    char *end;
+    const uint64_t v = strtoull(value, &end, 0);
+    if (*end || end == value || *value == '-' || v < numbers[which].least ||
+        v > numbers[which].most) {
+        return error_set(o->e, "-cpu: %s=%s: expected a number from %llu to %llu",
+                         numbers[which].name, value, (unsigned long long)numbers[which].least,
+                         (unsigned long long)numbers[which].most);
+    }
+    put_number(&o->c->identity, which, (uint32_t)v);
+    return true;
+}
+
+/* Up to 48 characters, and zeros behind them. */
+static void put_text(char text[49], const char *value)
+{
+    memset(text, 0, 49);
+    snprintf(text, 49, "%s", value);
+}
+
+static bool set_text(struct options *o, const char *name, const char *value)
+{
+    struct x86_identity *id = &o->c->identity;
+    const bool vendor = strcmp(name, "vendor") == 0;
+    const size_t n = strlen(value);
+    if (vendor ? n != 12 : n > 48) {
+        return error_set(o->e, "-cpu: %s=%s: expected %s characters", name, value,
+                         vendor ? "12" : "at most 48");
+    }
+    if (vendor) {
+        memcpy(id->vendor, value, n);
+    } else {
+        put_text(id->text, value);
+    }
+    return true;
+}
+
+static bool unknown_option(struct options *o, const char *item)
+{
+    static const char *const others[] = {"vendor", "model-id", "check", "enforce"};
+    const char *all[X86_CPUID_BIT_COUNT + N_COUNT + array_len(others)];
+    char room[X86_CPUID_BIT_COUNT][32];
+    size_t n = 0;
+    for (; n < X86_CPUID_BIT_COUNT; n++) {
+        all[n] = shown_name((unsigned)n, room[n]);
+    }
+    for (unsigned k = 0; k < N_COUNT; k++) {
+        all[n++] = numbers[k].name;
+    }
+    for (size_t k = 0; k < array_len(others); k++) {
+        all[n++] = others[k];
+    }
+    return unknown(o->e, "feature", item, all, n);
+}
+
+static bool set_switch(struct options *o, const char *name, bool on)
+{
+    const unsigned n = x86_feature_number(name);
+    if (strcmp(name, "check") == 0) {
+        o->check = on;
+    } else if (strcmp(name, "enforce") == 0) {
+        o->enforce = on;
+    } else if (n == X86_CPUID_BIT_COUNT) {
+        return unknown_option(o, name);
+    } else if (!o->of_model || !is_left_out(n)) {
+        set_bit(o->c, n, on);
+    }
+    return true;
+}
+
+static bool set_option(struct options *o, char *item)
+{
     char *value = strchr(item, '=');
     bool on = *item != '-';
     item += *item == '+' || *item == '-';
     if (value) {
         *value++ = 0;
-        on = strcmp(value, "on") == 0;
-        if (!on && strcmp(value, "off") != 0) {
-            return error_set(e, "-cpu: %s=%s: expected on or off", item, value);
-        }
-    }
-    for (unsigned n = 0; n < X86_CPUID_BIT_COUNT; n++) {
-        names[n] = bits[n].name;
-        if (strcmp(names[n], item) == 0) {
-            if (on && !is_emulated(n)) {
-                return error_set(e, "-cpu: %s is not emulated", item);
+        for (unsigned k = 0; k < N_COUNT; k++) {
+            if (is_same_name(numbers[k].name, item)) {
+                return set_number(o, k, value);
             }
-            set_bit(c, n, on);
-            return true;
+        }
+        if (strcmp(item, "vendor") == 0 || is_same_name("model-id", item)) {
+            return set_text(o, item, value);
+        }
+        on = strcmp(value, "on") == 0;
+        if (x86_feature_number(item) != X86_CPUID_BIT_COUNT && !on && strcmp(value, "off") != 0) {
+            return error_set(o->e, "-cpu: %s=%s: expected on or off", item, value);
         }
     }
-    return unknown(e, "feature", item, names, X86_CPUID_BIT_COUNT);
+    return set_switch(o, item, on);
 }
 
-static const struct x86_model *find_model(const char *name, size_t n, struct error *e)
+static bool set_options(struct options *o, const char *text, const char *between)
 {
-    const char *names[array_len(models)];
-    char word[32];
-    for (size_t k = 0; k < array_len(models); k++) {
-        names[k] = models[k].name;
-        if (strlen(names[k]) == n && strncmp(names[k], name, n) == 0) {
-            return &models[k];
+    char *copy = mem_strdup(text), *rest = copy;
+    bool good = true;
+    for (char *item; good && (item = strsep(&rest, between)) != NULL;) {
+        good = *item == 0 || set_option(o, item);
+    }
+    mem_free(copy);
+    return good;
+}
+
+/* ---- models */
+
+/* By its name, another one, or its name without a version, which is the first one's. */
+static const struct x86_model *find_model(const char *name)
+{
+    char first[64];
+    snprintf(first, sizeof(first), "%s-v1", name);
+    for (const struct x86_model *m = x86_models; m->name; m++) {
+        if (strcmp(m->name, name) == 0 || strcmp(m->name, first) == 0 ||
+            (m->alias && strcmp(m->alias, name) == 0)) {
+            return m;
         }
     }
-    snprintf(word, sizeof(word), "%.*s", (int)(n < 31 ? n : 31), name);
-    unknown(e, "model", word, names, array_len(models));
     return NULL;
+}
+
+static bool unknown_model(const char *name, struct error *e)
+{
+    if (strcmp(name, "host") == 0) {
+        return error_set(e, "-cpu: host: needs KVM, which is to come; max has all that is "
+                            "emulated");
+    }
+    const char *all[3 * 128];
+    char stems[128][48];
+    size_t n = 0, stem = 0;
+    for (const struct x86_model *m = x86_models; m->name && n + 3 < array_len(all); m++) {
+        const char *version = strstr(m->name, "-v1");
+        all[n++] = m->name;
+        all[n++] = m->alias; /* or NULL */
+        if (version && !version[3]) {
+            snprintf(stems[stem], sizeof(stems[0]), "%.*s", (int)(version - m->name), m->name);
+            all[n++] = stems[stem++];
+        }
+    }
+    return unknown(e, "model", name, all, n);
+}
+
+/* The model that m changes comes first. */
+static void apply_model(struct options *o, const struct x86_model *m)
+{
+    struct x86_identity *id = &o->c->identity;
+    const struct x86_model *chain[16];
+    unsigned n = 0;
+    o->c->model = m;
+    for (; m && n < array_len(chain); m = m->from ? find_model(m->from) : NULL) {
+        chain[n++] = m;
+    }
+    while (n-- > 0) {
+        id->caches = chain[n]->caches ? chain[n]->caches : id->caches;
+        if (chain[n]->id) {
+            put_text(id->text, chain[n]->id);
+        }
+        set_options(o, chain[n]->options ? chain[n]->options : "", " ");
+    }
+}
+
+static bool is_missing(const struct x86_cpu *c, unsigned n)
+{
+    return c->asked[bits[n].word] >> bits[n].bit & 1 && !x86_has(c, n);
+}
+
+static void describe_missing(const struct x86_cpu *c, struct strbuf *out)
+{
+    static const char *const registers[] = {"EAX", "EBX", "ECX", "EDX"};
+    for (unsigned n = 0; n < X86_CPUID_BIT_COUNT; n++) {
+        char room[32];
+        if (is_missing(c, n)) {
+            strbuf_printf(out,
+                          "TCG doesn't support requested feature: CPUID.%02XH:%s.%s [bit %u]\n",
+                          words[bits[n].word].leaf, registers[words[bits[n].word].reg],
+                          shown_name(n, room), bits[n].bit);
+        }
+    }
+}
+
+char *x86_model_missing(const struct vcpu *v)
+{
+    const struct x86_cpu *c = (const struct x86_cpu *)v;
+    struct strbuf out = {0};
+    if (c->checks) {
+        describe_missing(c, &out);
+    }
+    return strbuf_take(&out);
+}
+
+/* QEMU's words, behind which come those of what is missing. */
+static bool check(struct options *o)
+{
+    struct strbuf out = {0};
+    describe_missing(o->c, &out);
+    const bool good = !o->enforce || !*strbuf_text(&out);
+    if (!good) {
+        error_set(o->e, "-cpu: TCG doesn't support requested features");
+        error_append_lines(o->e, strbuf_text(&out));
+    }
+    strbuf_free(&out);
+    return good;
 }
 
 bool x86_model_apply(struct x86_cpu *c, const char *text, struct error *e)
 {
+    struct options o = {.c = c, .of_model = true, .check = true, .e = e};
     const size_t n = strcspn(text, ",");
-    const struct x86_model *m = find_model(text, n, e);
-    bool good = true;
+    char name[64];
+    snprintf(name, sizeof(name), "%.*s", (int)(n < sizeof(name) ? n : sizeof(name) - 1), text);
+    const struct x86_model *m = find_model(name);
     if (!m) {
+        return unknown_model(name, e);
+    }
+    memset(c->cpuid, 0, sizeof(c->cpuid));
+    memset(c->asked, 0, sizeof(c->asked));
+    c->identity = (struct x86_identity){.family = 0};
+    apply_model(&o, m);
+    for (unsigned k = 0; strcmp(m->name, "max") == 0 && k < X86_CPUID_BIT_COUNT; k++) {
+        set_bit(c, k, is_emulated(k) && k != X86_HAS_ht); /* which follows the CPUs */
+    }
+    o.of_model = false;
+    if (!set_options(&o, text + n, ",") || !check(&o)) {
         return false;
     }
-    c->model = m;
-    for (unsigned k = 0; k < X86_CPUID_BIT_COUNT; k++) {
-        set_bit(c, k, is_emulated(k) && (m->all || (m->has[k / 64] >> k % 64 & 1)));
-    }
-    char *copy = mem_strdup(text + n), *rest = copy;
-    for (char *item; good && (item = strsep(&rest, ",")) != NULL;) {
-        good = *item == 0 || set_feature(c, item, e);
-    }
-    mem_free(copy);
+    c->checks = o.check;
     derive(c);
-    return good;
+    return true;
+}
+
+/* ---- help */
+
+struct line {
+    char name[48], text[128];
+};
+
+static int compare_lines(const void *x, const void *y)
+{
+    return strcmp(((const struct line *)x)->name, ((const struct line *)y)->name);
+}
+
+static void describe_model(const struct x86_model *m, struct line *lines, size_t *n)
+{
+    const struct x86_model *first = m;
+    const char *version = strrchr(m->name, '-');
+    while (first->from && !first->id) {
+        first = find_model(first->from);
+    }
+    struct line *l = &lines[(*n)++];
+    snprintf(l->name, sizeof(l->name), "%s", m->name);
+    snprintf(l->text, sizeof(l->text), "%s%s%s", first->id ? first->id : "",
+             first->id && m->note ? " " : "", m->note ? m->note : "");
+    if (m->alias) {
+        l = &lines[(*n)++];
+        snprintf(l->name, sizeof(l->name), "%s", m->alias);
+        snprintf(l->text, sizeof(l->text), "(alias of %s)", m->name);
+    }
+    if (!m->from && version) {
+        l = &lines[(*n)++];
+        snprintf(l->name, sizeof(l->name), "%.*s", (int)(version - m->name), m->name);
+        snprintf(l->text, sizeof(l->text), "(alias configured by machine type)");
+    }
+}
+
+static void describe_features(struct strbuf *out)
+{
+    struct line *lines = mem_alloc(X86_CPUID_BIT_COUNT * sizeof(*lines));
+    unsigned column = 0;
+    for (unsigned n = 0; n < X86_CPUID_BIT_COUNT; n++) {
+        char room[32];
+        snprintf(lines[n].name, sizeof(lines[n].name), "%s", shown_name(n, room));
+        lines[n].text[0] = 0;
+    }
+    qsort(lines, X86_CPUID_BIT_COUNT, sizeof(lines[0]), compare_lines);
+    for (unsigned n = 0; n < X86_CPUID_BIT_COUNT; n++) {
+        const unsigned more = (unsigned)strlen(lines[n].name) + 1;
+        if (column == 0 || column + more > 75) {
+            strbuf_puts(out, column ? "\n " : " ");
+            column = 1;
+        }
+        strbuf_printf(out, " %s", lines[n].name);
+        column += more;
+    }
+    strbuf_puts(out, "\n");
+    mem_free(lines);
 }
 
 char *x86_models_describe(void)
 {
     struct strbuf out = {0};
+    size_t n = 0, count = 0;
+    while (x86_models[count].name) {
+        count++;
+    }
+    struct line *lines = mem_alloc(3 * count * sizeof(*lines));
+    for (size_t k = 0; k + 2 < count; k++) { /* base and max come last */
+        describe_model(&x86_models[k], lines, &n);
+    }
+    qsort(lines, n, sizeof(*lines), compare_lines);
     strbuf_puts(&out, "Available CPUs:\n");
-    for (size_t k = 0; k < array_len(models); k++) {
-        strbuf_printf(&out, "  %-12s %s\n", models[k].name, models[k].help);
+    for (size_t k = 0; k < n; k++) {
+        strbuf_printf(&out, "  %-20s  %s\n", lines[k].name, lines[k].text);
     }
-    strbuf_puts(&out, "Features (+name, -name, name=on|off):\n");
-    for (unsigned n = 0, column = 0; n < X86_CPUID_BIT_COUNT; n++) {
-        if (is_emulated(n)) {
-            strbuf_printf(&out, "%s%s", column == 0 ? "  " : " ", bits[n].name);
-            column += (unsigned)strlen(bits[n].name) + 1;
-            column = column > 64 ? 0 : column;
-            strbuf_puts(&out, column ? "" : "\n");
-        }
+    for (size_t k = count - 2; k < count; k++) {
+        strbuf_printf(&out, "  %-20s  %s\n", x86_models[k].name, x86_models[k].note);
     }
-    strbuf_puts(&out, "\n");
+    mem_free(lines);
+    strbuf_puts(&out, "\nRecognized CPUID flags:\n");
+    describe_features(&out);
     return strbuf_take(&out);
-}
-
-/* ---- CPUID */
-
-uint32_t x86_signature(const struct x86_cpu *c)
-{
-    const struct x86_model *m = c->model;
-    const uint32_t family = m->family < 15 ? m->family : 15u, more = m->family - family;
-    return more << 20 | (uint32_t)(m->model >> 4) << 16 | family << 8 | (m->model & 15u) << 4 |
-           m->stepping;
-}
-
-static void put_text(uint32_t r[4], const char *text, const uint8_t order[3])
-{
-    for (unsigned k = 0; k < 3; k++) {
-        memcpy(&r[order[k]], text + 4 * k, 4);
-    }
-}
-
-/* The bits of features, and those of them that follow a register. */
-static void put_features(const struct x86_cpu *c, uint32_t leaf, uint32_t subleaf, uint32_t r[4])
-{
-    const bool intel = x86_is_intel(c);
-    for (unsigned w = 0; w < X86_CPUID_WORD_COUNT; w++) {
-        if (words[w].leaf == leaf && words[w].subleaf == subleaf) {
-            r[words[w].reg] |= c->cpuid[w];
-        }
-    }
-    if (leaf == 1) {
-        const bool xsave = x86_has(c, X86_HAS_xsave) && (c->cr4 & X86_CR4_OSXSAVE);
-        uint64_t base = 0;
-        const bool apic = c->apic && c->apic->read(c->apic->opaque, (int)c->vcpu.index,
-                                                   X86_MSR_APIC_BASE, &base);
-        r[2] |= (uint32_t)xsave << 27;
-        r[2] &= ~(apic ? 0 : 1u << 21 | 1u << 24);
-        r[3] &= ~(apic && (base >> 11 & 1) ? 0 : 1u << 9);
-        r[3] |= c->cpu_count > 1 ? 1u << 28 : 0;
-    } else if (leaf == 7 && subleaf == 0) {
-        r[2] |= r[2] & 8 && (c->cr4 & X86_CR4_PKE) ? 16u : 0;
-    } else if (leaf == 0x80000001 && !intel) {
-        r[3] |= c->cpuid[X86_WORD_1_EDX] & 0x0183f3ff; /* of AMD's processors, once more */
-        r[2] |= c->cpu_count > 1 ? 2u : 0;
-    }
-}
-
-static unsigned count_bits(const struct x86_cpu *c)
-{
-    return c->cpu_count > 1 ? log2_floor(c->cpu_count - 1) + 1 : 0;
-}
-
-static void put_topology(const struct x86_cpu *c, uint32_t subleaf, uint32_t r[4])
-{
-    r[2] = subleaf & 0xff;
-    r[3] = c->vcpu.index;
-    if (subleaf == 0) {
-        r[1] = 1;
-        r[2] |= 1 << 8;
-    } else if (subleaf == 1) {
-        r[0] = count_bits(c);
-        r[1] = c->cpu_count;
-        r[2] |= 2 << 8;
-    }
-}
-
-static void put_basic(const struct x86_cpu *c, uint32_t leaf, uint32_t subleaf, uint32_t r[4])
-{
-    switch (leaf) {
-    case 0:
-        r[0] = c->model->level;
-        put_text(r, c->model->vendor, (const uint8_t[]){1, 3, 2});
-        break;
-    case 1:
-        r[0] = x86_signature(c);
-        r[1] = c->vcpu.index << 24 | (c->cpu_count > 1 ? (c->cpu_count & 0xff) << 16 : 0) | 8 << 8;
-        break;
-    case 2: /* caches: volume 2, table 3-12 */
-        r[0] = 1;
-        r[2] = 0x4d;
-        r[3] = 0x2c307d;
-        break;
-    case 0xb:
-        put_topology(c, subleaf, r);
-        break;
-    case 0xd:
-        x86_cpuid_xsave(c, subleaf, r);
-        break;
-    default:
-        break;
-    }
-}
-
-static void put_extended(const struct x86_cpu *c, uint32_t leaf, uint32_t r[4])
-{
-    static const char name[48] = "QEMU Virtual CPU version 2.5+"; /* which guests know */
-    const bool wide = x86_has(c, X86_HAS_la57);
-    switch (leaf) {
-    case 0x80000000:
-        r[0] = c->model->extended;
-        put_text(r, c->model->vendor, (const uint8_t[]){1, 3, 2});
-        break;
-    case 0x80000001:
-        r[0] = x86_is_intel(c) ? 0 : x86_signature(c);
-        break;
-    case 0x80000002:
-    case 0x80000003:
-    case 0x80000004:
-        memcpy(r, name + 16 * (leaf - 0x80000002), 16);
-        break;
-    case 0x80000005: /* first-level caches and TLBs: AMD APM, volume 3, E.4.4 and E.4.5 */
-        r[0] = r[1] = 0x01ff01ff;
-        r[2] = r[3] = 0x40020140;
-        break;
-    case 0x80000006:
-        r[1] = 0x42004200;
-        r[2] = 0x02008140;
-        r[3] = 0x00808140;
-        break;
-    case 0x80000008:
-        r[0] = x86_has(c, X86_HAS_lm) ? 40u | (wide ? 57u : 48u) << 8 : 36;
-        r[2] = c->cpu_count > 1 ? c->cpu_count - 1 : 0;
-        break;
-    default:
-        break;
-    }
-}
-
-void x86_cpuid_leaf(const struct x86_cpu *c, uint32_t leaf, uint32_t subleaf, uint32_t r[4])
-{
-    memset(r, 0, 4 * sizeof(r[0]));
-    if (leaf >> 16 == 0x4000 && x86_has(c, X86_HAS_hypervisor)) {
-        r[0] = leaf == 0x40000000 ? 0x40000001 : 0;
-        if (leaf == 0x40000000) {
-            put_text(r, "TCGTCGTCGTCG", (const uint8_t[]){1, 2, 3}); /* which guests know */
-        }
-        return;
-    }
-    /* A leaf beyond the last one is that of the last basic one. */
-    if (leaf >> 31 ? leaf > c->model->extended : leaf > c->model->level) {
-        leaf = c->model->level;
-    }
-    if (leaf != 4 && leaf != 7 && leaf != 0xb && leaf != 0xd) {
-        subleaf = 0; /* ECX does not count */
-    }
-    if (leaf >> 31) {
-        put_extended(c, leaf, r);
-    } else {
-        put_basic(c, leaf, subleaf, r);
-    }
-    put_features(c, leaf, subleaf, r);
 }

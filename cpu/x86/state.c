@@ -125,7 +125,9 @@ static const struct field fields[] = {
     FIELD_SKIP(x86_cpu, error),
     /* The model, the board. */
     FIELD_SKIP(x86_cpu, model),
+    FIELD_SKIP(x86_cpu, identity),
     FIELD_SKIP(x86_cpu, cpuid),
+    FIELD_SKIP(x86_cpu, asked),
     FIELD_SKIP(x86_cpu, features),
     FIELD_SKIP(x86_cpu, apic),
     FIELD_SKIP(x86_cpu, cpu_count),

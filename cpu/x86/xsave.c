@@ -51,7 +51,7 @@ void x86_cpuid_xsave(const struct x86_cpu *c, uint32_t subleaf, uint32_t r[4])
         r[1] = size_of(c->xcr0, false);
         r[2] = size_of(supported(c), false);
     } else if (subleaf == 1) {
-        r[1] = size_of(c->xcr0 | c->xss, true);
+        r[1] = size_of(supported(c), true);
     }
     for (size_t k = 0; k < array_len(components); k++) {
         if (subleaf == components[k].number && (supported(c) >> subleaf & 1)) {
