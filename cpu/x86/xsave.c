@@ -272,7 +272,7 @@ static uint64_t do_xsave(struct vcpu *v, uint64_t next, uint64_t at, uint64_t ki
         put_x87(c, p, bytes == 8);
         memcpy(p + 24, sse, 8);
     }
-    if (want & (C_SSE | C_AVX)) {
+    if (compact ? saved & C_SSE : want & (C_SSE | C_AVX)) {
         put_mxcsr(c, p);
     }
     if (saved & C_SSE) {
@@ -281,7 +281,6 @@ static uint64_t do_xsave(struct vcpu *v, uint64_t next, uint64_t at, uint64_t ki
     put_components(c, want, saved, compact, p);
     const uint64_t old = load_le64(p + LEGACY_BYTES);
     if (compact) {
-        memset(p + LEGACY_BYTES, 0, HEADER_BYTES);
         store_le64(p + LEGACY_BYTES, want & used);
         store_le64(p + LEGACY_BYTES + 8, want | UINT64_C(1) << 63);
     } else {

@@ -97,6 +97,15 @@ bool x86_fx_same(const uint8_t *x, const uint8_t *y, struct x86_fx_how how);
 /* Registers of x, or those that differ in y (NULL: all). */
 void x86_fx_print(const uint8_t *x, const uint8_t *y, struct strbuf *out);
 
+/* x86_images.c: is it one of XSAVE and its like; where an image of it is, in data; images at the
+ * beginning; which components. */
+bool x86_case_has_image(unsigned row);
+uint32_t x86_case_image(struct rng *rng);
+void x86_case_put_images(struct rng *rng, uint8_t *data);
+/* Whether what is there is the same on all CPUs: MXCSR_MASK is not. */
+bool x86_case_counts(uint32_t data_offset);
+void x86_case_components(struct rng *rng, struct x86_case *c);
+
 /* x86_prelude.c: instructions before a case's own, which put into memory, and into registers of c,
  * what it needs there: pointers, selectors, flags. Returns their length. */
 unsigned x86_case_prelude(struct rng *rng, struct x86_case *c, const struct x86_instr *i,

@@ -35,11 +35,11 @@ bool x86_case_is(unsigned row, const char *const *names)
  * own code needs; and what Linux emulates for programs (UMIP).
  */
 static const char *const left_out[] = {
-    "sysenter", "sysexit", "sysret",   "xgetbv",   "xsetbv",   "fxsave",   "fxrstor", "xsave",
-    "xsavec",   "xsaves",  "xsaveopt", "xrstor",   "xrstors",  "rdpkru",   "wrpkru",  "clac",
-    "stac",     "syscall", "int1",     "rdtsc",    "rdtscp",   "rdpmc",    "cpuid",   "rdrand",
-    "rdseed",   "rdpid",   "rdfsbase", "rdgsbase", "wrfsbase", "wrgsbase", "lfs",     "lgs",
-    "pop_fs",   "pop_gs",  "sgdt",     "sidt",     "sldt",     "str",      "smsw",    NULL};
+    "sysenter", "sysexit",  "sysret", "xgetbv", "xsetbv", "fxsave",  "fxrstor",  "xsaves",
+    "xrstors",  "rdpkru",   "wrpkru", "clac",   "stac",   "syscall", "int1",     "rdtsc",
+    "rdtscp",   "rdpmc",    "cpuid",  "rdrand", "rdseed", "rdpid",   "rdfsbase", "rdgsbase",
+    "wrfsbase", "wrgsbase", "lfs",    "lgs",    "pop_fs", "pop_gs",  "sgdt",     "sidt",
+    "sldt",     "str",      "smsw",   NULL};
 
 static bool is_translated(unsigned row)
 {
@@ -209,6 +209,11 @@ static void aim(struct x86_case *c, struct rng *rng, const struct x86_instr *i,
     }
     /* In 16-bit code with addresses of 32 bits these must stay below 64 KiB, too. */
     uint64_t at = in_window(rng, i->mode);
+    if (x86_case_has_image(i->row)) {
+        set_register(c, o->base, i->as,
+                     x86_case_image(rng) + (i->mode == 2 ? 0 : X86_CASE_DATA) - rest);
+        return;
+    }
     const bool aligned = x86_case_is(i->row, sha) || (o->bytes >= 16 && rng_below(rng, 4));
     at &= aligned ? ~UINT64_C(15) : UINT64_MAX;
     set_register(c, o->base, i->as, at - rest);
@@ -232,6 +237,12 @@ static void tame(struct x86_case *c, struct rng *rng, const struct x86_instr *i)
     if (x86_case_is(i->row, doubles) && i->op[0].bytes == 2 && i->op[2].kind == X86_REGISTER) {
         set_register(c, X86_RCX, 1, rng_below(rng, 17));
     }
+}
+
+/* Does memory depend on the register? */
+static bool addresses_by(const struct x86_instr *i, unsigned reg)
+{
+    return i->op[0].kind == X86_MEMORY && (i->op[0].base == reg || i->op[0].index == reg);
 }
 
 static void aim_all(struct x86_case *c, struct rng *rng, const struct x86_instr *i)
@@ -322,7 +333,7 @@ static bool harmless(const struct x86_instr *i)
     static const char *const masked[] = {"maskmovq", "maskmovdqu", "vmaskmovdqu", NULL};
     /* By more than there are bits, results are undefined. */
     if (x86_case_is(i->row, doubles) && i->op[0].bytes == 2 && i->op[2].kind == X86_REGISTER &&
-        i->op[0].kind == X86_MEMORY && (i->op[0].base == X86_RCX || i->op[0].index == X86_RCX)) {
+        addresses_by(i, X86_RCX)) {
         return false;
     }
     /* REP before what is no string instruction is reserved (and makes LOOPNE LOOPE on some CPUs).
@@ -338,6 +349,12 @@ static bool harmless(const struct x86_instr *i)
      * Intel far pointers have offsets of 64. */
     if (i->mode == 8 && ((i->opsize && (x86_rows[i->row].flags & X86_F_F64)) ||
                          (i->os == 8 && x86_case_is(i->row, pointers)))) {
+        return false;
+    }
+    /* Other components, or other places. */
+    if (x86_case_has_image(i->row) &&
+        (addresses_by(i, X86_RAX) || addresses_by(i, X86_RDX) || i->op[0].base >= 16 ||
+         i->op[0].base == i->op[0].index || i->as == 2)) {
         return false;
     }
     return !loads_other_segment(i) && !uses_other_segment(i);
@@ -436,6 +453,9 @@ static void one_instruction(struct x86_batch *b, struct rng *rng, unsigned n, un
     }
     tame(c, rng, &i);
     tame_x87(c, rng, row);
+    if (x86_case_has_image(row)) {
+        x86_case_components(rng, c);
+    }
     aim_all(c, rng, &i);
     const unsigned before = x86_case_prelude(rng, c, &i, code);
     memcpy(code + before, bytes, size);
@@ -474,7 +494,8 @@ static bool goes_on(const struct x86_instr *i)
     }
     if (x86_case_is(i->row, names) || x86_case_is(i->row, estimates) ||
         x86_case_is(i->row, comparisons) || x86_case_is(i->row, odd_ones) ||
-        x86_case_is(i->row, sha) || (i->mode == 8 && i->op[0].base == X86_RIP)) {
+        x86_case_is(i->row, sha) || x86_case_has_image(i->row) ||
+        (i->mode == 8 && i->op[0].base == X86_RIP)) {
         return false;
     }
     return !(x86_rows[i->row].flags & (X86_F_REP | X86_F_REPZ));
@@ -518,6 +539,7 @@ void x86_batch_make(struct x86_batch *b, struct rng *rng, unsigned mode, unsigne
     memset(b, 0, sizeof(*b));
     memset(b->code, 0xcc, sizeof(b->code));
     rng_bytes(rng, b->data, sizeof(b->data));
+    x86_case_put_images(rng, b->data);
     b->mode = mode;
     while (b->count < X86_CASE_COUNT) {
         const unsigned n = b->count;

@@ -147,7 +147,7 @@ void x86_case_fx(struct rng *rng, uint8_t *fx)
             vector(rng, fx + X86_FX_YMM + 16 * k);
         }
     }
-    fx[X86_FX_HEADER] = 7;
+    fx[X86_FX_HEADER] = upper ? 7 : 3;
 }
 
 /* ---- comparing */

@@ -85,7 +85,9 @@ static void begin_fx(uint8_t *fx, const struct x86_case *c)
 {
     memcpy(fx, c->fx, 416);
     if (has_xstate(fx)) {
-        fx[X86_FX_HEADER] |= x86_host_has(X86_FEAT_avx) ? 7 : 3;
+        fx[X86_FX_HEADER] = (uint8_t)((fx[X86_FX_HEADER] & ~7) |
+                                      (c->fx[X86_FX_HEADER] &
+                                       (x86_host_has(X86_FEAT_avx) ? 7 : 3)));
         memcpy(fx + X86_FX_YMM, c->fx + X86_FX_YMM, 256);
     }
 }

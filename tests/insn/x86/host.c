@@ -116,7 +116,11 @@ static void compare(const struct x86_batch *b, const struct engine *e)
             bad++;
         }
     }
-    CHECK(bad || !all || memcmp(host.data, guest.data, sizeof(host.data)) == 0);
+    for (unsigned k = 0; k < sizeof(host.data) && all && !bad; k++) {
+        bad += host.data[k] != guest.data[k] && x86_case_counts(k);
+        CHECK_MSG(!bad, "%s, %u-bit: memory at %x: %02x, not %02x", e->name, 8 * b->mode,
+                  X86_CASE_DATA + k, guest.data[k], host.data[k]);
+    }
 }
 
 static void report_end(const struct x86_batch *b, unsigned n)
