@@ -83,7 +83,7 @@ const void *callout_go(struct vcpu *v, uint64_t pc)
     attend(v);
     for (unsigned attempt = 0; attempt < 4; attempt++) {
         context_select(v, pc);
-        if (must_leave(v, a) || t->step || (a->breakpoint_count && tcg_has_breakpoint(a, pc))) {
+        if (must_leave(v, a) || t->step || (a->breakpoint_count && tcg_has_breakpoint(v, pc))) {
             count_leave(v, a);
             break;
         }

@@ -20,8 +20,17 @@
 #include "base/bits.h"
 #include "base/mem.h"
 
-bool tcg_has_breakpoint(const struct tcg *a, uint64_t pc)
+/* Where the code is fetched that is at pc: by that address debuggers know it. */
+static uint64_t fetched_at(struct vcpu *v, uint64_t pc)
 {
+    const struct cpu_fetch f = tcg_fetch(v, pc);
+    return f.nothing ? pc : tcg_fetched_at(&f, pc);
+}
+
+bool tcg_has_breakpoint(struct vcpu *v, uint64_t at)
+{
+    const struct tcg *a = tcg_of(v)->accel;
+    const uint64_t pc = a->breakpoint_count ? fetched_at(v, at) : at;
     for (unsigned i = 0; i < a->breakpoint_count; i++) {
         if (a->breakpoints[i] == pc) {
             return true;
@@ -47,11 +56,11 @@ uint32_t tcg_insns_to_breakpoint(struct vcpu *v, uint64_t pc, const uint8_t *hos
     const uint64_t mode = v->cls->mode_key(v);
     char text[128];
 
-    if (!may_reach_breakpoint(a, pc, bytes)) {
+    if (!a->breakpoint_count || !may_reach_breakpoint(a, fetched_at(v, pc), bytes)) {
         return UINT32_MAX;
     }
     for (uint32_t at = 0, insns = 0; at < bytes; insns++) {
-        if (insns && tcg_has_breakpoint(a, pc + at)) {
+        if (insns && tcg_has_breakpoint(v, pc + at)) {
             return insns;
         }
         const unsigned n = v->cls->disas(mode, host + at, bytes - at, pc + at, text, sizeof(text));

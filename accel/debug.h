@@ -26,7 +26,7 @@ bool tcg_watch_debugger(struct vcpu *v, uint64_t va, unsigned bytes, enum access
  * instruction may be left by a later access of it and repeated, and the device would be accessed
  * twice (hot.raised). */
 bool tcg_device_once(struct vcpu *v);
-bool tcg_has_breakpoint(const struct tcg *a, uint64_t pc);
+bool tcg_has_breakpoint(struct vcpu *v, uint64_t pc);
 /* The debugger watches a byte of the 2^bits around va. */
 bool tcg_range_watched(const struct tcg *a, uint64_t va, unsigned bits);
 /* Instructions from pc, whose bytes are at host, to the next breakpoint behind

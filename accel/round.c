@@ -60,6 +60,17 @@ void tcg_context_changed(struct vcpu *v)
     }
 }
 
+/* An exception or interrupt is taken. What that accesses meets no watchpoint: there is no
+ * instruction that could be left and be executed again. */
+static void take(struct vcpu *v, void (*how)(struct vcpu *v))
+{
+    const bool passing = tcg_of(v)->passing;
+
+    tcg_of(v)->passing = true;
+    how(v);
+    tcg_of(v)->passing = passing;
+}
+
 bool tcg_take_raised(struct vcpu *v)
 {
     const uint32_t raised = v->hot.raised;
@@ -75,7 +86,7 @@ bool tcg_take_raised(struct vcpu *v)
         tcg_of(v)->alone = true;
         return false;
     }
-    v->cls->take_exception(v);
+    take(v, v->cls->take_exception);
     return true;
 }
 
@@ -113,7 +124,7 @@ static void interpret(struct vcpu *v, uint64_t pc)
     while (!atomic_load(&v->hot.exit_request) && !t->step && !t->hit && !t->alone &&
            !(counted && v->hot.countdown <= 0)) {
         context_select(v, pc);
-        if (t->accel->breakpoint_count && tcg_has_breakpoint(t->accel, pc)) {
+        if (t->accel->breakpoint_count && tcg_has_breakpoint(v, pc)) {
             break;
         }
         if (unlikely(t->context->traced)) {
@@ -173,7 +184,7 @@ static void follow(struct vcpu *v, uint64_t pc, uint64_t mode, bool traced)
     v->cls->followed(v, pc, mode, marks);
     if (v->hot.raised) {
         v->hot.raised = 0;
-        v->cls->take_exception(v);
+        take(v, v->cls->take_exception);
     }
 }
 
@@ -277,7 +288,7 @@ static bool concerns_debugger(struct vcpu *v)
     const struct tcg_vcpu *t = tcg_of(v);
 
     return t->step || t->hit ||
-           (t->accel->breakpoint_count && tcg_has_breakpoint(t->accel, v->cls->pc(v)) &&
+           (t->accel->breakpoint_count && tcg_has_breakpoint(v, v->cls->pc(v)) &&
             !atomic_load(&v->halted));
 }
 
@@ -292,7 +303,7 @@ enum accel_round tcg_run(struct vcpu *v)
     tcg_doing(v, DOING_RUN);
     work_do_errands(v);
     if (!v->holds_interrupts && v->cls->interrupt_ready(v)) {
-        v->cls->take_interrupt(v);
+        take(v, v->cls->take_interrupt);
         atomic_store(&v->halted, false);
     }
     if (!atomic_load(&v->halted) && !atomic_load(&v->powered_off)) { /* INIT may switch it off */

@@ -8,6 +8,7 @@
 /* clang-format off */
 #define ARCHS(X) \
     X(aarch64_arch) \
+    X(i386_arch) \
     X(x86_64_arch)
 /* clang-format on */
 

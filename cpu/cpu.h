@@ -39,6 +39,8 @@ struct cpu_reg {
     const char *gdb_type;    /* as gdb names types: "uint64", "data_ptr"; "code_ptr" is the PC */
     uint64_t (*get)(struct vcpu *v); /* not NULL: a view of several fields; offset is unused */
     void (*set)(struct vcpu *v, uint64_t value); /* NULL with get: it can only be looked at */
+    /* Not NULL: where its bytes are now, by its offset or whatever the class likes. */
+    void *(*place)(struct vcpu *v, const struct cpu_reg *r);
 };
 
 /* A type of gdb's register description, as it stands in each feature that uses it. */
@@ -305,6 +307,8 @@ void vcpu_free(void *cpu);
 /* r stands for the PC, which cpu_class.pc and set_pc know. */
 bool cpu_reg_is_pc(const struct cpu_reg *r);
 
+/* Where the bytes of a register without get are. */
+void *vcpu_register_place(struct vcpu *v, const struct cpu_reg *r);
 /* The register of a stopped vCPU in bytes, which are r->bits / 8, low ones first. */
 void vcpu_read_register(struct vcpu *v, const struct cpu_reg *r, void *bytes);
 

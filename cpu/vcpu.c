@@ -28,6 +28,11 @@ bool cpu_reg_is_pc(const struct cpu_reg *r)
     return r->gdb_type && strcmp(r->gdb_type, "code_ptr") == 0;
 }
 
+void *vcpu_register_place(struct vcpu *v, const struct cpu_reg *r)
+{
+    return r->place ? r->place(v, r) : (char *)v + r->offset;
+}
+
 void vcpu_read_register(struct vcpu *v, const struct cpu_reg *r, void *bytes)
 {
     const bool is_pc = cpu_reg_is_pc(r);
@@ -37,6 +42,6 @@ void vcpu_read_register(struct vcpu *v, const struct cpu_reg *r, void *bytes)
         store_le64(value, is_pc ? v->cls->pc(v) : r->get(v));
         memcpy(bytes, value, r->bits / 8);
     } else {
-        memcpy(bytes, (const char *)v + r->offset, r->bits / 8);
+        memcpy(bytes, vcpu_register_place(v, r), r->bits / 8);
     }
 }

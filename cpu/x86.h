@@ -6,8 +6,8 @@
 #include "cpu/arch.h"
 #include "cpu/cpu.h"
 
-extern const struct arch x86_64_arch;
-extern const struct cpu_class x86_cpu_class;
+extern const struct arch x86_64_arch, i386_arch;
+extern const struct cpu_class x86_cpu_class, x86_i386_cpu_class; /* the second: no long mode */
 
 /* Input lines of vcpu.interrupt_lines. INTR follows its level; the others are the functions' below,
  * which latch. */

@@ -52,7 +52,7 @@ static bool get_register(struct vcpu *v, const struct cpu_reg *r, const char *te
         }
         r->set(v, value);
     } else {
-        memcpy((char *)v + r->offset, bytes, r->bits / 8);
+        memcpy(vcpu_register_place(v, r), bytes, r->bits / 8);
     }
     return true;
 }

@@ -13,7 +13,7 @@
 static const char *const builtin[] = {
     "int8",        "int16",  "int32",   "int64",    "int128",   "uint8",     "uint16",
     "uint32",      "uint64", "uint128", "code_ptr", "data_ptr", "ieee_half", "ieee_single",
-    "ieee_double", "int",    "long",    "float",    NULL};
+    "ieee_double", "int",    "long",    "float",    "i387_ext", NULL};
 
 static const struct gdb_type *find_type(const struct cpu_class *cls, const char *name)
 {

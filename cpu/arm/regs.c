@@ -114,25 +114,25 @@ ARM_SHOWN_ALIASES(ALIAS_GETTER)
 #define CORE "org.gnu.gdb.aarch64.core"
 #define SYSTEM "org.dragoman.aarch64.system"
 #define FPU "org.gnu.gdb.aarch64.fpu"
-#define X(n, home) {"x" #n, offsetof(struct arm_cpu, x[n]), 64, n, CORE, "int", NULL, NULL},
+#define X(n, home) {"x" #n, offsetof(struct arm_cpu, x[n]), 64, n, CORE, "int", NULL, NULL, NULL},
 #define V(n, home)                                                                                 \
-    {"v" #n, offsetof(struct arm_cpu, v[n]), 128, 34 + (n), FPU, "aarch64v", NULL, NULL},
+    {"v" #n, offsetof(struct arm_cpu, v[n]), 128, 34 + (n), FPU, "aarch64v", NULL, NULL, NULL},
 #define ALIAS_ROW(alias, name, gdb) SYSTEM_ROW(alias, gdb)
-#define SYSTEM_ROW(name, gdb) {#name, 0, 64, gdb, SYSTEM, "uint64", name##_get, NULL},
+#define SYSTEM_ROW(name, gdb) {#name, 0, 64, gdb, SYSTEM, "uint64", name##_get, NULL, NULL},
 
 const struct cpu_reg arm_regs[] = {
     /* clang-format off */
     ARM_GENERAL_REGS(X)
-    {"sp", offsetof(struct arm_cpu, sp), 64, 31, CORE, "data_ptr", NULL, NULL},
-    {"pc", offsetof(struct arm_cpu, pc), 64, 32, CORE, "code_ptr", NULL, NULL},
-    {"cpsr", 0, 32, 33, CORE, "int", cpsr_get, cpsr_set},
+    {"sp", offsetof(struct arm_cpu, sp), 64, 31, CORE, "data_ptr", NULL, NULL, NULL},
+    {"pc", offsetof(struct arm_cpu, pc), 64, 32, CORE, "code_ptr", NULL, NULL, NULL},
+    {"cpsr", 0, 32, 33, CORE, "int", cpsr_get, cpsr_set, NULL},
     ARM_VECTOR_REGS(V)
-    {"fpsr", 0, 32, 66, FPU, "int", fpsr_get, fpsr_set},
-    {"fpcr", 0, 32, 67, FPU, "int", fpcr_get, fpcr_set},
+    {"fpsr", 0, 32, 66, FPU, "int", fpsr_get, fpsr_set, NULL},
+    {"fpcr", 0, 32, 67, FPU, "int", fpcr_get, fpcr_set, NULL},
     ARM_SHOWN_SYSREGS(SYSTEM_ROW)
     ARM_SHOWN_ALIASES(ALIAS_ROW)
-    {"SP_EL0", 0, 64, 79, SYSTEM, "uint64", sp_el0, NULL},
-    {"SP_EL1", 0, 64, 80, SYSTEM, "uint64", sp_el1, NULL},
+    {"SP_EL0", 0, 64, 79, SYSTEM, "uint64", sp_el0, NULL, NULL},
+    {"SP_EL1", 0, 64, 80, SYSTEM, "uint64", sp_el1, NULL, NULL},
     /* clang-format on */
     {.name = NULL},
 };

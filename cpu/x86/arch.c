@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The architecture "x86_64": what it has beside its CPUs. */
+/* The architectures "x86_64" and "i386": what they have beside their CPUs. */
 #include "cpu/arch.h"
 
 #include <stddef.h>
@@ -27,6 +27,19 @@ const struct arch x86_64_arch = {
     .desc = "64-bit x86",
     .cpus = cpus,
     .elf = elf,
+    .firmware = firmware,
+    .firmware_dirs = firmware_dirs,
+};
+
+/* The same machines with CPUs that have no long mode. */
+static const struct cpu_class *const cpus_32[] = {&x86_i386_cpu_class, NULL};
+static const struct arch_elf elf_32[] = {{3, 32, false, "i386"}, {0}};
+
+const struct arch i386_arch = {
+    .name = "i386",
+    .desc = "32-bit x86",
+    .cpus = cpus_32,
+    .elf = elf_32,
     .firmware = firmware,
     .firmware_dirs = firmware_dirs,
 };

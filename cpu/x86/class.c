@@ -5,6 +5,7 @@
 #include "cpu/x86/dump.h"
 #include "cpu/x86/fpu.h"
 #include "cpu/x86/models.h"
+#include "cpu/x86/registers.h"
 #include "cpu/x86/state.h"
 #include "cpu/x86/translate.h"
 
@@ -234,14 +235,15 @@ static uint32_t space_tag(struct vcpu *v, vaddr va, unsigned idx)
 
 /* ---- life */
 
-static struct vcpu *create(const char *model, unsigned index, struct error *e)
+static struct vcpu *create(const struct cpu_class *cls, const char *model, unsigned index,
+                           struct error *e)
 {
     struct x86_cpu *c = vcpu_alloc(sizeof(*c));
     if (!c) {
         error_set(e, "no memory for a vCPU");
         return NULL;
     }
-    c->vcpu.cls = &x86_cpu_class;
+    c->vcpu.cls = cls;
     c->vcpu.index = index;
     c->vcpu.firmware_id = index;
     c->cpu_count = 1;
@@ -249,6 +251,9 @@ static struct vcpu *create(const char *model, unsigned index, struct error *e)
     if (!x86_model_apply(c, *model ? model : "max", e)) {
         vcpu_free(c);
         return NULL;
+    }
+    if (cls == &x86_i386_cpu_class) {
+        x86_model_without_long_mode(c);
     }
     return &c->vcpu;
 }
@@ -373,103 +378,42 @@ void x86_set_boot(struct vcpu *v, enum x86_boot boot)
     x86_cpu(v)->boot = (uint8_t)boot;
 }
 
-/* ---- registers */
-
-static uint64_t get_rflags(struct vcpu *v)
-{
-    return x86_rflags(x86_cpu(v));
-}
-
-static void set_rflags(struct vcpu *v, uint64_t value)
-{
-    x86_set_rflags(x86_cpu(v), value, UINT32_MAX);
-}
-
-#define CORE "org.gnu.gdb.i386.core"
-#define GENERAL(name_, n, gdb_)                                                                    \
-    {                                                                                              \
-        .name = name_, .offset = offsetof(struct x86_cpu, r[n]), .bits = 64, .gdb = gdb_,          \
-        .gdb_feature = CORE, .gdb_type = "int64"                                                   \
-    }
-
-static const struct cpu_reg regs[] = {
-    GENERAL("rax", 0, 0),
-    GENERAL("rbx", 3, 1),
-    GENERAL("rcx", 1, 2),
-    GENERAL("rdx", 2, 3),
-    GENERAL("rsi", 6, 4),
-    GENERAL("rdi", 7, 5),
-    GENERAL("rbp", 5, 6),
-    GENERAL("rsp", 4, 7),
-    GENERAL("r8", 8, 8),
-    GENERAL("r9", 9, 9),
-    GENERAL("r10", 10, 10),
-    GENERAL("r11", 11, 11),
-    GENERAL("r12", 12, 12),
-    GENERAL("r13", 13, 13),
-    GENERAL("r14", 14, 14),
-    GENERAL("r15", 15, 15),
-    {.name = "rip",
-     .offset = offsetof(struct x86_cpu, rip),
-     .bits = 64,
-     .gdb = 16,
-     .gdb_feature = CORE,
-     .gdb_type = "code_ptr"},
-    {.name = "eflags",
-     .bits = 32,
-     .gdb = 17,
-     .gdb_feature = CORE,
-     .gdb_type = "int32",
-     .get = get_rflags,
-     .set = set_rflags},
-    {.name = NULL},
-};
+/* ---- the classes */
 
 static const char *const spaces[] = {"ports", "smm", NULL};
 
-const struct cpu_class x86_cpu_class = {
-    .name = "x86",
-    .regs = regs,
-    .gdb_arch = "i386:x86-64",
-    .create = create,
-    .destroy = destroy,
-    .reset = x86_reset,
-    .describe_models = x86_models_describe,
-    .missing = x86_model_missing,
-    .registers = x86_dump_registers,
-    .state_version = X86_STATE_VERSION,
-    .save = x86_state_save,
-    .load = x86_state_load,
-    .check_state = x86_state_check,
-    .loaded = x86_state_loaded,
-    .boot = x86_boot,
-    .ir = &ir_guest,
-    .pc = get_pc,
-    .set_pc = set_pc,
-    .mode_key = mode_key,
-    .mode_name = mode_name,
-    .aux = get_aux,
-    .set_aux = set_aux,
-    .fetch = fetch,
-    .crosses = x86_crosses,
-    .translate = x86_translate_block,
-    .disas = x86_disas,
-    .mmu_index = mmu_index,
-    .mmu_index_user = mmu_index,
-    .walk = x86_walk,
-    .debug_translate = x86_debug_translate,
-    .space_tag = space_tag,
-    .take_exception = x86_take_exception,
-    .raise_memory = x86_raise_memory,
-    .watch_stops_behind = true,
-    .watch = x86_watch,
-    .traces = x86_traces,
-    .marks_accesses = x86_marks_accesses,
-    .followed = x86_followed,
-    .spaces = spaces,
-    .locks_anywhere = true,
-    .coherent_code = true,
-    .interrupt_ready = x86_interrupt_ready,
-    .take_interrupt = x86_take_interrupt,
-    .has_work = x86_has_work,
-};
+static struct vcpu *create_64(const char *model, unsigned index, struct error *e)
+{
+    return create(&x86_cpu_class, model, index, e);
+}
+
+static struct vcpu *create_32(const char *model, unsigned index, struct error *e)
+{
+    return create(&x86_i386_cpu_class, model, index, e);
+}
+
+/* What both have. */
+#define ALL                                                                                        \
+    .destroy = destroy, .reset = x86_reset, .describe_models = x86_models_describe,                \
+    .missing = x86_model_missing, .registers = x86_dump_registers,                                 \
+    .state_version = X86_STATE_VERSION, .save = x86_state_save, .load = x86_state_load,            \
+    .check_state = x86_state_check, .loaded = x86_state_loaded, .boot = x86_boot, .ir = &ir_guest, \
+    .pc = get_pc, .set_pc = set_pc, .mode_key = mode_key, .mode_name = mode_name, .aux = get_aux,  \
+    .set_aux = set_aux, .fetch = fetch, .crosses = x86_crosses, .translate = x86_translate_block,  \
+    .disas = x86_disas, .mmu_index = mmu_index, .mmu_index_user = mmu_index, .walk = x86_walk,     \
+    .debug_translate = x86_debug_translate, .space_tag = space_tag,                                \
+    .take_exception = x86_take_exception, .raise_memory = x86_raise_memory,                        \
+    .watch_stops_behind = true, .watch = x86_watch, .traces = x86_traces,                          \
+    .marks_accesses = x86_marks_accesses, .followed = x86_followed, .spaces = spaces,              \
+    .locks_anywhere = true, .coherent_code = true, .interrupt_ready = x86_interrupt_ready,         \
+    .take_interrupt = x86_take_interrupt, .has_work = x86_has_work
+
+#define CLASS(name_, bits, gdb_arch_)                                                              \
+    .name = name_, .regs = x86_regs_##bits, .gdb_types = x86_gdb_types_##bits,                     \
+    .gdb_arch = gdb_arch_, .create = create_##bits, ALL
+
+/* CPUs of PCs, and those of them that have no long mode, whatever the model says. */
+const struct cpu_class x86_cpu_class = {CLASS("x86", 64, "i386:x86-64")};
+const struct cpu_class x86_i386_cpu_class = {CLASS("i386", 32, "i386")};
+#undef CLASS
+#undef ALL

@@ -234,7 +234,6 @@ struct x86_cpu {
     struct x86_identity identity;
     uint32_t cpuid[X86_CPUID_WORD_COUNT]; /* of the model, with what was chosen */
     uint32_t asked[X86_CPUID_WORD_COUNT]; /* ... and what is not emulated */
-    bool checks;                          /* ... of which users are told */
     uint64_t features;                    /* enum x86_feat as bits; from these */
     struct rng rng;                       /* of RDRAND */
     const struct x86_apic *apic;
@@ -243,7 +242,8 @@ struct x86_cpu {
     uint8_t boot;            /* enum x86_boot */
     bool a20_masked;         /* bit 20 of physical addresses is 0, */
     _Atomic bool a20_wanted; /* and what it is to be */
-    uint8_t pad4[5];
+    bool checks;             /* users are told of what is asked for and not emulated */
+    uint8_t pad4[4];
     _Atomic uint32_t
         startup; /* a start-up message that came before the INIT was done: 256 | vector */
 };

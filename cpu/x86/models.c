@@ -502,6 +502,17 @@ static void describe_features(struct strbuf *out)
     mem_free(lines);
 }
 
+void x86_model_without_long_mode(struct x86_cpu *c)
+{
+    static const uint8_t wide[] = {X86_HAS_lm,   X86_HAS_lahf_lm, X86_HAS_syscall,
+                                   X86_HAS_cx16, X86_HAS_pcid,    X86_HAS_fsgsbase,
+                                   X86_HAS_la57, X86_HAS_pku,     X86_HAS_pdpe1gb};
+    for (size_t k = 0; k < array_len(wide); k++) {
+        set_bit(c, wide[k], false);
+    }
+    derive(c);
+}
+
 char *x86_models_describe(void)
 {
     struct strbuf out = {0};

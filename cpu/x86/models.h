@@ -29,6 +29,8 @@ extern const struct x86_model x86_models[];
 /* Makes c a CPU of the model, "NAME,+FEATURE,-FEATURE,FEATURE=on|off…"; false: e says what there
  * is. */
 bool x86_model_apply(struct x86_cpu *c, const char *text, struct error *e);
+/* Takes away what only 64-bit CPUs have. */
+void x86_model_without_long_mode(struct x86_cpu *c);
 char *x86_models_describe(void); /* allocated */
 /* What the model has, or was asked for, and is not emulated: a line each; allocated, or NULL. */
 char *x86_model_missing(const struct vcpu *v);

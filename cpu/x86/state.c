@@ -133,6 +133,7 @@ static const struct field fields[] = {
     FIELD_SKIP(x86_cpu, cpu_count),
     FIELD_SKIP(x86_cpu, logged),
     FIELD_SKIP(x86_cpu, boot),
+    FIELD_SKIP(x86_cpu, checks),
     FIELD_SKIP(x86_cpu, pad1),
     FIELD_SKIP(x86_cpu, pad2),
     FIELD_SKIP(x86_cpu, pad3),

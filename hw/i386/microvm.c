@@ -197,24 +197,21 @@ static struct bus *microvm_default_bus(struct machine *m, enum bus_kind kind)
     return NULL;
 }
 
-static const struct cpu_class *const microvm_cpus[] = {&x86_cpu_class, NULL};
+static const struct cpu_class *const cpus_64[] = {&x86_cpu_class, NULL};
+static const struct cpu_class *const cpus_32[] = {&x86_i386_cpu_class, NULL};
 
-const struct machine_class microvm_machine_class = {
-    .name = "microvm",
-    .desc = "PC without PCI, with virtio devices in memory",
-    .arch = "x86_64",
-    .cpu_classes = microvm_cpus,
-    .default_cpu = "qemu64",
-    .default_ram_bytes = UINT64_C(128) << 20,
-    .max_cpus = 255,
-    .board_size = sizeof(struct microvm),
-    .props = microvm_props,
-    .build = microvm_build,
-    .finish = microvm_finish,
-    .reset = microvm_reset,
-    .destroy = microvm_destroy,
-    .power_button = microvm_power_button,
-    .default_bus = microvm_default_bus,
-    .default_net_device = "virtio-net-device",
-    .default_disk_interface = "virtio",
-};
+/* The same board for both programs. */
+#define MICROVM(arch_, cpus_, default_cpu_)                                                        \
+    {                                                                                              \
+        .name = "microvm", .desc = "PC without PCI, with virtio devices in memory", .arch = arch_, \
+        .cpu_classes = cpus_, .default_cpu = default_cpu_,                                         \
+        .default_ram_bytes = UINT64_C(128) << 20, .max_cpus = 255,                                 \
+        .board_size = sizeof(struct microvm), .props = microvm_props, .build = microvm_build,      \
+        .finish = microvm_finish, .reset = microvm_reset, .destroy = microvm_destroy,              \
+        .power_button = microvm_power_button, .default_bus = microvm_default_bus,                  \
+        .default_net_device = "virtio-net-device", .default_disk_interface = "virtio"              \
+    }
+
+const struct machine_class microvm_machine_class = MICROVM("x86_64", cpus_64, "qemu64");
+const struct machine_class microvm_i386_machine_class = MICROVM("i386", cpus_32, "qemu32");
+#undef MICROVM

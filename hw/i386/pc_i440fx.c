@@ -68,6 +68,7 @@ static bool pc_build_board(struct machine *m, struct error *e)
 }
 
 static const struct cpu_class *const cpus[] = {&x86_cpu_class, NULL};
+static const struct cpu_class *const cpus_32[] = {&x86_i386_cpu_class, NULL};
 
 /* What QEMU calls the board as its versions had it. */
 static const char *const versions[] = {"pc-i440fx-2.4",  "pc-i440fx-2.5",  "pc-i440fx-2.6",
@@ -82,26 +83,19 @@ static const char *const versions[] = {"pc-i440fx-2.4",  "pc-i440fx-2.5",  "pc-i
                                        "pc-i440fx-9.1",  "pc-i440fx-9.2",  "pc-i440fx-10.0",
                                        "pc-i440fx-10.1", "pc-i440fx-10.2", NULL};
 
-const struct machine_class pc_machine_class = {
-    .name = "pc",
-    .also = versions,
-    .desc = "Standard PC (i440FX and PIIX)",
-    .arch = "x86_64",
-    .is_default = true,
-    .cpu_classes = cpus,
-    .default_cpu = "qemu64",
-    .default_ram_bytes = UINT64_C(128) << 20,
-    .max_cpus = 255,
-    .board_size = sizeof(struct pc_board),
-    .props = pc_board_props,
-    .build = pc_build_board,
-    .finish = pc_board_finish,
-    .reset = pc_board_reset,
-    .destroy = pc_board_destroy,
-    .power_button = pc_board_power_button,
-    .default_bus = pc_board_default_bus,
-    .default_screen = "VGA",
-    .default_net_device = "virtio-net-pci",
-    .default_disk_interface = "virtio",
-    .usual_bios = "bios-256k.bin",
-};
+/* The same board for both programs. */
+#define PC(arch_, cpus_, default_cpu_)                                                             \
+    {                                                                                              \
+        .name = "pc", .also = versions, .desc = "Standard PC (i440FX and PIIX)", .arch = arch_,    \
+        .is_default = true, .cpu_classes = cpus_, .default_cpu = default_cpu_,                     \
+        .default_ram_bytes = UINT64_C(128) << 20, .max_cpus = 255,                                 \
+        .board_size = sizeof(struct pc_board), .props = pc_board_props, .build = pc_build_board,   \
+        .finish = pc_board_finish, .reset = pc_board_reset, .destroy = pc_board_destroy,           \
+        .power_button = pc_board_power_button, .default_bus = pc_board_default_bus,                \
+        .default_screen = "VGA", .default_net_device = "virtio-net-pci",                           \
+        .default_disk_interface = "virtio", .usual_bios = "bios-256k.bin"                          \
+    }
+
+const struct machine_class pc_machine_class = PC("x86_64", cpus, "qemu64");
+const struct machine_class pc_i386_machine_class = PC("i386", cpus_32, "qemu32");
+#undef PC

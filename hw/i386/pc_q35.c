@@ -55,6 +55,7 @@ static bool q35_build(struct machine *m, struct error *e)
 }
 
 static const struct cpu_class *const cpus[] = {&x86_cpu_class, NULL};
+static const struct cpu_class *const cpus_32[] = {&x86_i386_cpu_class, NULL};
 
 /* What QEMU calls the board as its versions had it. */
 static const char *const versions[] = {
@@ -65,25 +66,19 @@ static const char *const versions[] = {
     "pc-q35-8.0",   "pc-q35-8.1",  "pc-q35-8.2",  "pc-q35-9.0", "pc-q35-9.1", "pc-q35-9.2",
     "pc-q35-10.0",  "pc-q35-10.1", "pc-q35-10.2", NULL};
 
-const struct machine_class q35_machine_class = {
-    .name = "q35",
-    .also = versions,
-    .desc = "PC with PCI Express (Q35 and ICH9)",
-    .arch = "x86_64",
-    .cpu_classes = cpus,
-    .default_cpu = "qemu64",
-    .default_ram_bytes = UINT64_C(128) << 20,
-    .max_cpus = 255,
-    .board_size = sizeof(struct pc_board),
-    .props = pc_board_props,
-    .build = q35_build,
-    .finish = pc_board_finish,
-    .reset = pc_board_reset,
-    .destroy = pc_board_destroy,
-    .power_button = pc_board_power_button,
-    .default_bus = pc_board_default_bus,
-    .default_screen = "VGA",
-    .default_net_device = "virtio-net-pci",
-    .default_disk_interface = "virtio",
-    .usual_bios = "bios-256k.bin",
-};
+/* The same board for both programs. */
+#define Q35(arch_, cpus_, default_cpu_)                                                            \
+    {                                                                                              \
+        .name = "q35", .also = versions, .desc = "PC with PCI Express (Q35 and ICH9)",             \
+        .arch = arch_, .cpu_classes = cpus_, .default_cpu = default_cpu_,                          \
+        .default_ram_bytes = UINT64_C(128) << 20, .max_cpus = 255,                                 \
+        .board_size = sizeof(struct pc_board), .props = pc_board_props, .build = q35_build,        \
+        .finish = pc_board_finish, .reset = pc_board_reset, .destroy = pc_board_destroy,           \
+        .power_button = pc_board_power_button, .default_bus = pc_board_default_bus,                \
+        .default_screen = "VGA", .default_net_device = "virtio-net-pci",                           \
+        .default_disk_interface = "virtio", .usual_bios = "bios-256k.bin"                          \
+    }
+
+const struct machine_class q35_machine_class = Q35("x86_64", cpus, "qemu64");
+const struct machine_class q35_i386_machine_class = Q35("i386", cpus_32, "qemu32");
+#undef Q35

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # fetch.sh CACHE WHAT...
-# Fetches into CACHE, by Debian package name, what tests and measurements run: arm64, amd64 (kernel and installer of
-# that architecture), firmware (UEFI and U-Boot for arm64), userland (an arm64 initramfs with Python and its tests), disk (Debian
+# Fetches into CACHE, by Debian package name, what tests and measurements run: arm64, amd64, i386 (kernel and installer
+# of that architecture), firmware (UEFI and U-Boot for arm64), userland (an arm64 initramfs with Python and its tests), disk (Debian
 # for arm64, set up by the dragoman of $BUILD), picolibc (a C library for bare metal), qemu10 (QEMU 10 and qemu-user, to
 # compare with), bench, wide, languages, disks (arm64 initramfs of the sets of workloads), bench-amd64.
 # What is there already is kept and needs no network.
@@ -22,8 +22,8 @@ quietly() {
 
 for what; do
     case $what in
-    arm64 | amd64)
-        [ -e "$cache/$what/vmlinuz-$what" ] && [ -d "$cache/$what/di/usr" ] && continue
+    arm64 | amd64 | i386)
+        [ -e "$cache/$what/vmlinuz-${what/#i386/686-pae}" ] && [ -d "$cache/$what/di/usr" ] && continue
         echo "fetching Debian's $what kernel and installer into $cache"
         quietly "$cache/$what.log" "$here/mkguests.sh" "$cache" "$what"
         ;;
@@ -61,6 +61,6 @@ for what; do
         echo "building the workloads' initramfs ($set_) from Debian's $arch packages in $cache"
         quietly "$cache/bench.log" "$here/../bench/mkbench.sh" "$cache" "$arch" "$here/../bench/$set_"
         ;;
-    *) echo "fetch.sh: no guest $what; there are arm64, amd64, firmware, userland, disk, picolibc, qemu10, bench, bench-amd64, wide, languages and disks" >&2; exit 2 ;;
+    *) echo "fetch.sh: no guest $what; there are arm64, amd64, i386, firmware, userland, disk, picolibc, qemu10, bench, bench-amd64, wide, languages and disks" >&2; exit 2 ;;
     esac
 done

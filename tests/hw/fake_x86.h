@@ -32,12 +32,12 @@ static struct vcpu *fake_x86_create(const char *model, unsigned index, struct er
     return &f->common.v;
 }
 
-const struct cpu_class x86_cpu_class = {.name = "fake",
-                                        .create = fake_x86_create,
-                                        .destroy = fake_destroy,
-                                        .reset = fake_reset,
-                                        .boot = fake_boot,
-                                        .set_pc = fake_set_pc};
+#define FAKE_X86                                                                                   \
+    {                                                                                              \
+        .name = "fake", .create = fake_x86_create, .destroy = fake_destroy, .reset = fake_reset,   \
+        .boot = fake_boot, .set_pc = fake_set_pc                                                   \
+    }
+const struct cpu_class x86_cpu_class = FAKE_X86, x86_i386_cpu_class = FAKE_X86;
 
 void x86_set_apic(struct vcpu *v, const struct x86_apic *apic)
 {

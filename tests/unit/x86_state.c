@@ -114,7 +114,7 @@ TEST(another_model_or_other_features_are_refused)
     struct error e = {""};
     vcpu_write(&a->vcpu, &s);
     CHECK(!load(b, &s, &e));
-    CHECK_STR(e.text, "the state is of a max, and -cpu here is qemu64");
+    CHECK_STR(e.text, "the state is of a max, and -cpu here is qemu64-v1");
     CHECK(!load(c, &s, &e));
     CHECK(strstr(e.text, "the state is of a max with other features"));
     strbuf_free(&s);

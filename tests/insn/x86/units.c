@@ -80,8 +80,8 @@ static void enter(struct x86_cpu *c, const struct unit_case *t)
                              UINT64_C(0x00cf93000000ffff) | (uint64_t)(k == X86_CS) << 43);
         }
     }
-    c->gdt = (struct x86_table){GDT, 0x1f};
-    c->idt = (struct x86_table){t->real ? 0 : IDT, t->real ? 0x3ff : 32 * 8 - 1};
+    c->gdt = (struct x86_table){.base = GDT, .limit = 0x1f};
+    c->idt = (struct x86_table){.base = t->real ? 0 : IDT, .limit = t->real ? 0x3ff : 32 * 8 - 1};
     c->cr0 = t->cr0 | 0x10;
     c->cr4 = t->cr4;
     c->xcr0 = t->xcr0;

@@ -65,8 +65,8 @@ static const struct ir_guest guest = {
     .regs = rows, .reg_count = array_len(rows), .fp_rules = &fp_rules_arm};
 
 static const struct cpu_reg regs[] = {
-    {"a", offsetof(struct tiny_cpu, a), 32, 0, "org.dragoman.tiny", "tiny_flags", NULL, NULL},
-    {"pc", offsetof(struct tiny_cpu, pc), 32, 1, "org.dragoman.tiny", "code_ptr", NULL, NULL},
+    {"a", offsetof(struct tiny_cpu, a), 32, 0, "org.dragoman.tiny", "tiny_flags", NULL, NULL, NULL},
+    {"pc", offsetof(struct tiny_cpu, pc), 32, 1, "org.dragoman.tiny", "code_ptr", NULL, NULL, NULL},
     {.name = NULL},
 };
 static const struct gdb_type gdb_types[] = {
