@@ -172,8 +172,9 @@ static void log_registers(struct vcpu *v)
 {
     if (log_enabled(LOG_CPU_RESET)) {
         struct strbuf s = {0};
-        v->cls->registers(v, &s);
-        log_print(LOG_CPU_RESET, "CPU reset: %s", strbuf_text(&s));
+        v->cls->registers(v, &s); /* its first line is CPU#N */
+        const char *rest = strchr(strbuf_text(&s), '\n');
+        log_print(LOG_CPU_RESET, "CPU Reset (CPU %u)%s", v->index, rest ? rest : "\n");
         strbuf_free(&s);
     }
 }

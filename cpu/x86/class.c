@@ -298,7 +298,6 @@ void x86_reset(struct vcpu *v)
 {
     struct x86_cpu *c = x86_cpu(v);
     const size_t from = offsetof(struct x86_cpu, r), to = offsetof(struct x86_cpu, model);
-    x86_dump_reset(c);
     memset((char *)c + from, 0, to - from);
     start_anew(c);
     c->cr0 = 0x60000010;

@@ -58,8 +58,11 @@ static void put_segment(const struct x86_cpu *c, const char *name, const struct 
                         struct strbuf *out)
 {
     const bool known = (c->cr0 & X86_CR0_PE) && !(c->rflags & X86_VM);
+    /* As in the descriptor, with the limit's upper bits. */
+    const uint32_t limit = s->attr & X86_A_PAGES ? s->limit >> 12 : s->limit;
+    const uint32_t word = (uint32_t)s->attr << 8 | (limit & 0xf0000);
     strbuf_printf(out, "%-3s=%04x %0*llx %08x %08x", name, s->selector, x86_is_long(c) ? 16 : 8,
-                  (ull)s->base, s->limit, (unsigned)s->attr << 8);
+                  (ull)s->base, s->limit, word);
     if (known && (s->attr || s->selector)) {
         put_kind(c, s, out);
     }
@@ -212,7 +215,7 @@ void x86_dump_reset(struct x86_cpu *c)
     char head[32];
     if (log_enabled(LOG_CPU_RESET)) {
         snprintf(head, sizeof(head), "CPU Reset (CPU %u)\n", c->vcpu.index);
-        log_all(c, LOG_CPU_RESET, WITH_FPU | WITH_FLAGS_SOURCE, head);
+        log_all(c, LOG_CPU_RESET, WITH_FPU, head);
     }
 }
 

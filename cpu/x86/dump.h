@@ -22,6 +22,7 @@ void x86_dump_nested(int first, unsigned second);
 /* The CPU shuts down: what came one after the other. */
 void x86_dump_triple(struct x86_cpu *c, const struct x86_dump_event *e, unsigned n);
 void x86_dump_shutdown(struct x86_cpu *c, const char *why);
+/* INIT; of other resets the machine tells. */
 void x86_dump_reset(struct x86_cpu *c);
 /* SMM is entered or left. */
 void x86_dump_mode(struct x86_cpu *c, const char *what);
