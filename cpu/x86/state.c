@@ -272,14 +272,11 @@ bool x86_state_check(struct vcpu *v, struct error *e)
     static const struct {
         const char *what;
         bool (*possible)(const struct x86_cpu *c);
-    } checks[] = {{"control registers", x86_control_possible},
-                  {"XCR0", xcr0_possible},
-                  {"model-specific registers", x86_msrs_possible},
-                  {"RFLAGS", flags_possible},
-                  {"RIP, or what belongs to it,", place_possible},
-                  {"segments", segments_possible},
-                  {"vector registers", vectors_possible},
-                  {"debug registers", debug_possible}};
+    } checks[] = {
+        {"control registers", x86_control_possible},     {"XCR0", xcr0_possible},
+        {"model-specific registers", x86_msrs_possible}, {"RFLAGS", flags_possible},
+        {"RIP, or what belongs to it,", place_possible}, {"segments", segments_possible},
+        {"vector registers", vectors_possible},          {"debug registers", debug_possible}};
     for (size_t k = 0; k < array_len(checks); k++) {
         if (!checks[k].possible(c)) {
             return error_set(e, "%s are what no program can make them", checks[k].what);
