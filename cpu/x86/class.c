@@ -5,6 +5,7 @@
 #include "cpu/x86/dump.h"
 #include "cpu/x86/fpu.h"
 #include "cpu/x86/models.h"
+#include "cpu/x86/monitor.h"
 #include "cpu/x86/registers.h"
 #include "cpu/x86/state.h"
 #include "cpu/x86/translate.h"
@@ -260,6 +261,7 @@ static struct vcpu *create(const struct cpu_class *cls, const char *model, unsig
 
 static void destroy(struct vcpu *v)
 {
+    x86_monitor_destroy(x86_cpu(v));
     vcpu_free(x86_cpu(v));
 }
 
@@ -287,7 +289,8 @@ static void start_anew(struct x86_cpu *c)
     c->dr[7] = X86_DR7_FIXED;
     c->r[X86_RDX] = x86_signature(c);
     c->nmi_blocked = c->in_smm = false;
-    c->debug_pending = 0;
+    c->debug_pending = c->in_mwait = 0;
+    c->monitors = false;
     c->rip = 0xfff0;
     c->aux = x86_code_aux(c);
     c->vcpu.hot.excl_addr = UINT64_MAX;

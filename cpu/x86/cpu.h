@@ -212,11 +212,15 @@ struct x86_cpu {
     uint64_t xcr0, xss;
     uint32_t pkru;
     uint32_t smbase;
-    uint64_t pdpte[4]; /* of PAE: read when CR3 is loaded */
-    bool nmi_blocked;  /* until IRET */
+    uint64_t monitor_at; /* linear */
+    uint64_t pdpte[4];   /* of PAE: read when CR3 is loaded */
+    bool nmi_blocked;    /* until IRET */
     bool in_smm;
     bool nmi_was_blocked;  /* before the SMI */
     uint8_t debug_pending; /* bits of DR6 for behind the next instruction */
+    bool monitors;         /* MONITOR has been executed: */
+    uint8_t monitor_value; /* the byte at its address, */
+    uint8_t in_mwait;      /* and the CPU sleeps in MWAIT */
     bool keeps_rf;         /* the instruction that runs began with RF, and has set it again */
     bool steps_by_new;     /* it began with TF, and is followed by a step if TF still is set */
     uint8_t event;         /* enum x86_event: while it is delivered */
@@ -227,8 +231,8 @@ struct x86_cpu {
     bool has_error;
     bool trap;       /* it goes on there even so (skip is 0) */
     bool look_again; /* the instruction says which exception it is */
-    uint8_t pad3[3];
-    uint32_t error, pad5;
+    uint8_t pad3[4];
+    uint32_t error;
     /* A reset keeps the rest. */
     const struct x86_model *model;
     struct x86_identity identity;
@@ -237,12 +241,13 @@ struct x86_cpu {
     uint64_t features;                    /* enum x86_feat as bits; from these */
     struct rng rng;                       /* of RDRAND */
     const struct x86_apic *apic;
-    unsigned cpu_count;      /* of the machine */
-    uint32_t logged;         /* deliveries */
-    uint8_t boot;            /* enum x86_boot */
-    bool a20_masked;         /* bit 20 of physical addresses is 0, */
-    _Atomic bool a20_wanted; /* and what it is to be */
-    bool checks;             /* users are told of what is asked for and not emulated */
+    struct clock_timer *monitor_timer; /* or NULL */
+    unsigned cpu_count;                /* of the machine */
+    uint32_t logged;                   /* deliveries */
+    uint8_t boot;                      /* enum x86_boot */
+    bool a20_masked;                   /* bit 20 of physical addresses is 0, */
+    _Atomic bool a20_wanted;           /* and what it is to be */
+    bool checks;                       /* users are told of what is asked for and not emulated */
     uint8_t pad4[4];
     _Atomic uint32_t
         startup; /* a start-up message that came before the INIT was done: 256 | vector */

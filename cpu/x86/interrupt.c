@@ -8,6 +8,7 @@
  * behind it. That one is a block of its own, since its `local` says so; it looks for interrupts
  * that wait once it is entered, so that it is left when it is done.
  */
+#include "cpu/x86/monitor.h"
 #include "cpu/x86/smm.h"
 #include "cpu/x86/translate.h"
 #include "cpu/x86/vm86.h"
@@ -18,7 +19,6 @@
 #define NMI (1u << X86_LINE_NMI)
 #define INIT (1u << X86_LINE_INIT)
 #define SMI (1u << X86_LINE_SMI)
-#define WAKE (1u << X86_LINE_WAKE)
 
 /* Of the lines that are up those that are not masked: in SMM no SMI, and INIT waits. */
 static uint32_t lines_ready(const struct x86_cpu *c)
@@ -34,12 +34,12 @@ bool x86_interrupt_ready(struct vcpu *v)
     if (atomic_load(&c->a20_wanted) != c->a20_masked) {
         x86_settle_a20(c);
     }
-    return !(c->aux & X86_LOCAL_SHADOW) && lines_ready(c);
+    return !(c->aux & X86_LOCAL_SHADOW) && (lines_ready(c) || x86_monitor_breaks(c));
 }
 
 bool x86_has_work(struct vcpu *v)
 {
-    return lines_ready(x86_cpu(v));
+    return lines_ready(x86_cpu(v)) || x86_monitor_breaks(x86_cpu(v));
 }
 
 void x86_look_for_interrupts(struct x86_cpu *c)
@@ -142,21 +142,20 @@ void x86_take_interrupt(struct vcpu *v)
 {
     struct x86_cpu *c = x86_cpu(v);
     const uint32_t lines = lines_ready(c);
+    const bool halted = atomic_load(&v->halted) && !c->in_mwait;
+    x86_monitor_wake(c);
     if (lines & SMI) {
-        atomic_fetch_and(&v->interrupt_lines, ~(SMI | WAKE));
-        x86_enter_smm(c, atomic_load(&v->halted));
+        atomic_fetch_and(&v->interrupt_lines, ~SMI);
+        x86_enter_smm(c, halted);
     } else if (lines & INIT) {
-        atomic_fetch_and(&v->interrupt_lines, ~(NMI | WAKE));
+        atomic_fetch_and(&v->interrupt_lines, ~NMI);
         init(c);
     } else if (lines & NMI) {
-        atomic_fetch_and(&v->interrupt_lines, ~(NMI | WAKE));
+        atomic_fetch_and(&v->interrupt_lines, ~NMI);
         c->nmi_blocked = true;
         x86_deliver_interrupt(c, X86_NMI);
     } else if (lines & INTR) {
-        atomic_fetch_and(&v->interrupt_lines, ~WAKE);
         take_external(c);
-    } else {
-        atomic_fetch_and(&v->interrupt_lines, ~WAKE);
     }
 }
 

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "cpu/x86/fpu.h"
 #include "cpu/x86/models.h"
+#include "cpu/x86/monitor.h"
 
 static const struct field segment_fields[] = {
     FIELD(x86_segment, base),
@@ -100,6 +101,10 @@ static const struct field fields[] = {
     FIELD(x86_cpu, xcr0),
     FIELD(x86_cpu, xss),
     FIELD(x86_cpu, pkru),
+    FIELD(x86_cpu, monitor_at),
+    FIELD(x86_cpu, monitors),
+    FIELD(x86_cpu, monitor_value),
+    FIELD_MOST(x86_cpu, in_mwait, 2),
     FIELD(x86_cpu, pdpte),
     FIELD(x86_cpu, smbase),
     FIELD(x86_cpu, nmi_blocked),
@@ -131,6 +136,7 @@ static const struct field fields[] = {
     FIELD_SKIP(x86_cpu, features),
     FIELD_SKIP(x86_cpu, apic),
     FIELD_SKIP(x86_cpu, cpu_count),
+    FIELD_SKIP(x86_cpu, monitor_timer),
     FIELD_SKIP(x86_cpu, logged),
     FIELD_SKIP(x86_cpu, boot),
     FIELD_SKIP(x86_cpu, checks),
@@ -138,7 +144,6 @@ static const struct field fields[] = {
     FIELD_SKIP(x86_cpu, pad2),
     FIELD_SKIP(x86_cpu, pad3),
     FIELD_SKIP(x86_cpu, pad4),
-    FIELD_SKIP(x86_cpu, pad5),
     FIELD_END,
 };
 
@@ -211,6 +216,7 @@ void x86_state_loaded(struct vcpu *v)
     for (unsigned k = 0; k < X86_SEGMENTS; k++) {
         x86_segment_settle(&c->seg[k]);
     }
+    x86_monitor_loaded(c);
     tcg_context_changed(v);
 }
 

@@ -3,7 +3,7 @@
 # tests/run: timeout 300
 # Bare-metal guests of PCs (tests/guests/x86) say what tests/system/x86/NAME.expect has, which is what the manual says, by
 # host code and by the interpreter; and QEMU's output differs from it as NAME.qemu says, which is where QEMU does not
-# follow the manual.
+# follow the manual. Without such a file QEMU does not come to the end of the guest.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 build=${BUILD:-build}
@@ -38,6 +38,7 @@ check() {
             echo "not ok ${name}_by_$engine: $(head -n 4 "$tmp/diff" | tr '\n' ' ')$(head -n 1 "$tmp/$name.$engine.errors")"
         fi
     done
+    [ -e "$expect/$name.qemu" ] || return
     [ -x "$qemu" ] || { echo "skip ${name}_by_qemu: no QEMU 10 in the cache"; return; }
     output "$tmp/$name.qemu" "$qemu" -kernel "$guest" -device isa-debug-exit,iobase=0x501,iosize=4 "$@"
     diff "$expect/$name.expect" "$tmp/$name.qemu" > "$tmp/diff"
