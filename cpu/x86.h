@@ -64,6 +64,13 @@ enum x86_boot {
 };
 void x86_set_boot(struct vcpu *v, enum x86_boot boot);
 
+/* FERR#: rises when an x87 instruction finds an exception while CR0.NE is clear. IRQ 13 of PCs. */
+void x86_set_ferr(struct vcpu *v, struct irq line);
+
+/* ---- on v's thread: a write to port 0xf0 lowers FERR#, and asserts IGNNE# */
+
+void x86_ignore_ferr(struct vcpu *v);
+
 /* ---- any thread */
 
 void x86_send_nmi(struct vcpu *v);

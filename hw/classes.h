@@ -88,8 +88,10 @@
 /* X(variable): a const struct machine_class of that name. */
 #define MACHINE_CLASSES(X)                                                                         \
     X(virt_machine_class)                                                                          \
-    X(microvm_machine_class) X(pc_machine_class) X(q35_machine_class)                              \
-        X(microvm_i386_machine_class) X(pc_i386_machine_class) X(q35_i386_machine_class)
+    X(microvm_machine_class)                                                                       \
+    X(pc_machine_class)                                                                            \
+    X(q35_machine_class)                                                                           \
+    X(microvm_i386_machine_class) X(pc_i386_machine_class) X(q35_i386_machine_class)
 
 #define DECLARE_CLASS(variable) extern const struct device_class variable;
 DEVICE_CLASSES(DECLARE_CLASS)

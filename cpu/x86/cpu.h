@@ -218,6 +218,7 @@ struct x86_cpu {
     bool in_smm;
     bool nmi_was_blocked;  /* before the SMI */
     uint8_t debug_pending; /* bits of DR6 for behind the next instruction */
+    bool ignne;            /* IGNNE#, until there is no x87 exception */
     bool monitors;         /* MONITOR has been executed: */
     uint8_t monitor_value; /* the byte at its address, */
     uint8_t in_mwait;      /* and the CPU sleeps in MWAIT */
@@ -231,7 +232,7 @@ struct x86_cpu {
     bool has_error;
     bool trap;       /* it goes on there even so (skip is 0) */
     bool look_again; /* the instruction says which exception it is */
-    uint8_t pad3[4];
+    uint8_t pad3[3];
     uint32_t error;
     /* A reset keeps the rest. */
     const struct x86_model *model;
@@ -241,6 +242,7 @@ struct x86_cpu {
     uint64_t features;                    /* enum x86_feat as bits; from these */
     struct rng rng;                       /* of RDRAND */
     const struct x86_apic *apic;
+    struct irq ferr;                   /* the line FERR#, to the board */
     struct clock_timer *monitor_timer; /* or NULL */
     unsigned cpu_count;                /* of the machine */
     uint32_t logged;                   /* deliveries */

@@ -206,6 +206,7 @@ static bool translate_insn(struct x86_block *c)
     if (!(c->shadow & X86_LOCAL_SS)) {
         x86_break_check(c);
     }
+    c->instr = &i;
     c->next = c->pc + i.bytes;
     if (c->mode != 8) {
         c->next &= 0xffffffff;

@@ -20,7 +20,8 @@ struct x86_block {
     bool marked;     /* ... and x86_cpu.upper_used says so */
     bool vex;        /* of the instruction */
     uint64_t pc, next;
-    uint64_t jump; /* the block goes on there, within the page; 0: at next */
+    const struct x86_instr *instr; /* at pc */
+    uint64_t jump;                 /* the block goes on there, within the page; 0: at next */
 };
 
 static inline ir_type x86_type_of(unsigned bytes)

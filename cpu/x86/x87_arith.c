@@ -53,9 +53,13 @@ bool x87_stack_fault(struct x86_fpu *f, bool overflow)
 
 bool x87_begin(struct x86_cpu *c)
 {
-    if ((c->fpu.status & X86_FSW_ES) && (c->cr0 & X86_CR0_NE)) {
+    if (!(c->fpu.status & X86_FSW_ES)) {
+        c->ignne = false;
+    } else if (c->cr0 & X86_CR0_NE) {
         x86_raise(c, X86_MF);
         return false;
+    } else {
+        x86_x87_ferr(c);
     }
     return true;
 }
@@ -91,6 +95,7 @@ bool x86_x87_begin(struct x86_block *c)
         return false;
     }
     x86_x87_check(c);
+    x86_x87_pointers(c, c->instr);
     return true;
 }
 

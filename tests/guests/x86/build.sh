@@ -7,5 +7,5 @@ out=$1
 shift
 mkdir -p "$(dirname "$out")"
 gcc -m32 -march=i686 -O1 -g0 -std=c11 -Wall -Wextra -ffreestanding -fno-pic -fno-pie -no-pie -fno-stack-protector \
-    -fno-asynchronous-unwind-tables -mgeneral-regs-only -nostdlib -static -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+    -fno-asynchronous-unwind-tables -mno-sse -mno-mmx -nostdlib -static -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
     -I "$here/../../.." -T "$here/guest.ld" -o "$out" "$here/start.S" "$here/guest.c" "$@"
