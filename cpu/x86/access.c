@@ -157,6 +157,24 @@ static void check_limit(struct x86_block *c, unsigned seg, ir_val offset, unsign
 
 /* ---- memory */
 
+/* The same with a segment's base, of 64-bit code: nothing there changes it within a block. */
+static void add_long_base(struct x86_block *c, unsigned seg, struct ir_address *a)
+{
+    struct ir_builder *b = c->b;
+    const ir_val base = ir_env_load(b, T_I64, field(seg, offsetof(struct x86_segment, base)));
+    uint64_t k;
+    if (a->index != IR_NONE) {
+        a->base = ir_add(b, base, a->base);
+    } else if (ir_const_value(b, a->base, &k) && k + (uint64_t)a->disp == (uint64_t)(int32_t)k) {
+        a->base = base;
+        a->disp = (int32_t)k;
+    } else {
+        a->index = a->base;
+        a->scale = 0;
+        a->base = base;
+    }
+}
+
 /* The address that a memory op takes; the limit has been looked at. */
 static struct ir_address place(struct x86_block *c, const struct x86_instr *i,
                                const struct x86_operand *o, unsigned bytes, bool write)
@@ -166,7 +184,11 @@ static struct ir_address place(struct x86_block *c, const struct x86_instr *i,
         a = (struct ir_address){.base = x86_offset(c, i, o)};
         check_limit(c, o->seg, a.base, bytes, write);
     }
-    a.segment = has_base(c, o->seg) ? field(o->seg, offsetof(struct x86_segment, base)) : 0;
+    if (has_base(c, o->seg) && i->as == 8) {
+        add_long_base(c, o->seg, &a);
+    } else if (has_base(c, o->seg)) {
+        a.segment = field(o->seg, offsetof(struct x86_segment, base));
+    }
     return a;
 }
 

@@ -598,6 +598,19 @@ bool flags_constant(const struct compiler *c, ir_val f, uint32_t *k)
     return true;
 }
 
+/* Flags of a conjunction that nobody wants are a test of its operands, as a condition of them is.
+ */
+static void test_operands(const struct compiler *c, struct pending *p)
+{
+    const struct ir_insn *in = &c->insns[p->a];
+
+    if (p->kind == FLAGS_TEST && p->a == p->b && p->a < FIRST_ROW_VALUE && in->op == IR_and &&
+        in->type == p->type && c->reg[p->a] < 0 && !c->spill[p->a]) {
+        p->a = value(c, in->a);
+        p->b = value(c, in->b);
+    }
+}
+
 void put_flags(struct compiler *c, ir_val f, struct operand place)
 {
     uint32_t k;
@@ -607,7 +620,8 @@ void put_flags(struct compiler *c, ir_val f, struct operand place)
         emit_x(&c->as, OPC(PP_66, 0, 0xc7), 0, place, 2, k);
         return;
     }
-    const struct pending p = producer(c, f, &cmc);
+    struct pending p = producer(c, f, &cmc);
+    test_operands(c, &p);
     if (p.kind == FLAGS_PACKED || c->reg[value(c, f)] >= 0) {
         const uint16_t v = value(c, f);
         if (c->pending.kind && c->insns[v].op == IR_flags_cmc) {

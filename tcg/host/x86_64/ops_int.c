@@ -555,6 +555,33 @@ static void emit_sbfx(struct compiler *c, const struct ir_insn *in, unsigned pos
     copy(c, false, dst, ra);
 }
 
+/* The lowest byte or two, which the host can write alone. */
+static void emit_dep_low(struct compiler *c, const struct ir_insn *in, unsigned len)
+{
+    const unsigned dst = def(c), rb = use(c, in->b, 1u << dst);
+
+    claim_first(c, dst, in->a);
+    if (len == 8) {
+        emit_rr(&c->as, OPC(0, 0, 0x8a) | OP_BYTE_REG | OP_BYTE_RM, dst, rb);
+    } else {
+        emit_rr(&c->as, OPC(PP_66, 0, 0x8b), dst, rb);
+    }
+    start_with(c, dst, in->a);
+}
+
+/* The second byte, by way of ah. */
+static void emit_dep_second(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
+    const bool w = is64(in);
+    struct assembler *as = &c->as;
+
+    x_mov(as, w, dst, RAX);
+    emit_bytes(as, (const uint8_t[]){0x88, 0xcc}, 2); /* mov ah, cl */
+    x_mov(as, w, RAX, ra);
+    x_mov(as, false, RCX, rb);
+}
+
 /* Rotates the field to the bottom, replaces it, rotates back; short forms for the ends. */
 static void emit_dep(struct compiler *c, const struct ir_insn *in, unsigned pos, unsigned len)
 {
@@ -608,6 +635,10 @@ void emit_field(struct compiler *c, const struct ir_insn *in)
         emit_ubfx(c, in, pos, len);
     } else if (in->op == IR_sbfx) {
         emit_sbfx(c, in, pos, len);
+    } else if (pos == 0 && (len == 8 || len == 16) && is64(in)) {
+        emit_dep_low(c, in, len);
+    } else if (pos == 8 && len == 8) {
+        emit_dep_second(c, in);
     } else {
         emit_dep(c, in, pos, len);
     }

@@ -19,10 +19,33 @@
 #include "tcg/host/x86_64/compile.h"
 #include "tcg/tlb_layout.h"
 
+/* A constant address of an access that is alone, as a displacement. */
+static bool is_absolute(const struct compiler *c, const struct ir_insn *in, int32_t *disp)
+{
+    const unsigned n = c->group_of[c->i];
+    const uint16_t v = value(c, in->a);
+    uint64_t k;
+
+    if ((in->op != IR_load && in->op != IR_store) || in->b || !is_plain_sum(in) ||
+        (n && c->groups[n - 1].members > 1) || c->reg[v] >= 0 || !constant(c, in->a, &k)) {
+        return false;
+    }
+    k += (uint64_t)(int64_t)(int32_t)in->imm;
+    if ((uint64_t)(int64_t)(int32_t)k != k || (int32_t)k > INT32_MAX - IR_VEC_BYTES) {
+        return false;
+    }
+    *disp = (int32_t)k;
+    return true;
+}
+
 struct address address_of(struct compiler *c, const struct ir_insn *in)
 {
     struct address a = {.index = NO_REG, .disp = (int32_t)in->imm};
 
+    if (is_absolute(c, in, &a.disp)) {
+        a.base = NO_REG;
+        return a;
+    }
     a.base = use(c, in->a, 0);
     if (in->b && (in->op == IR_load || in->op == IR_store)) {
         a.index = use(c, in->b, 0);
@@ -213,7 +236,10 @@ static void bytes_of_check(struct compiler *c, struct operand first, struct oper
     const bool plain = first.disp == 0 && first.index == NO_REG;
     struct assembler *as = &c->as;
 
-    if (in_rdx) {
+    if (first.base == NO_REG && first.index == NO_REG) {
+        x_mov_imm(as, RCX, (uint32_t)((uint64_t)(int64_t)first.disp >> by));
+        x_mov_imm(as, RAX, (uint64_t)(int64_t)last.disp);
+    } else if (in_rdx) {
         x_lea(as, true, RAX, at(RDX, last.disp - first.disp));
         emit_v(as, rorx, RCX, 0, reg_operand(RDX), 1, by);
         x_lea(as, true, RDX, first);
