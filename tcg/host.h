@@ -75,6 +75,7 @@ enum map_kind {
     MAP_CONST,
     MAP_STATE,
     MAP_ROW,
+    MAP_SUM,        /* a general register and a constant */
     MAP_FLAGS,      /* made again from two operands */
     MAP_HOST_FLAGS, /* within a back end */
     /* No row, but what the block keeps of the TLB behind the site: the addend of a group, in a
@@ -85,7 +86,7 @@ enum map_kind {
 struct map_entry {
     uint8_t row, kind;
     uint16_t where; /* register number, spill slot; MAP_ROW: the row whose value on entry, in
-                       memory, it is; MAP_CONST: a 64-bit constant is in the next entries;
+                       memory, it is; MAP_CONST, MAP_SUM: a 64-bit constant is in the next entries;
                        MAP_FLAGS: enum flags_recipe_bits, and two operands follow, each an entry
                        (general register, spill slot, constant, or MAP_ROW: what
                        the row's memory holds now) and 64 bits for a constant */
@@ -101,6 +102,7 @@ enum flags_recipe_bits {
     RECIPE_KIND = 7,
     RECIPE_CMC = 8,
     RECIPE_WIDTH_SHIFT = 4, /* 2 bits: log2 of the operands' bytes */
+    RECIPE_RESULT = 64,     /* the first operand is what the sum or difference gave */
     RECIPE_C = 16,          /* of RECIPE_BITS: the first operand is C, the second one V */
     RECIPE_V = 32
 };
@@ -110,7 +112,9 @@ enum flags_recipe_bits {
 /* Entries from m to the next row's. */
 static inline unsigned map_entries(const struct map_entry *m)
 {
-    return m->kind == MAP_CONST ? MAP_CONST_ENTRIES : m->kind == MAP_FLAGS ? MAP_FLAGS_ENTRIES : 1;
+    return m->kind == MAP_CONST || m->kind == MAP_SUM ? MAP_CONST_ENTRIES
+           : m->kind == MAP_FLAGS                     ? MAP_FLAGS_ENTRIES
+                                                      : 1;
 }
 
 /* One compiled block. Links and sites are allocated by the owner through host_runtime's arenas.

@@ -468,6 +468,8 @@ struct flags_recipe {
     uint16_t operand[2];
 };
 bool flags_recipe(const struct compiler *c, ir_val f, struct flags_recipe *r);
+/* The same from what the operation gave, if it is a value of the block. */
+bool flags_recipe_of_result(const struct compiler *c, ir_val f, struct flags_recipe *r);
 bool flags_are(const struct compiler *c, ir_val f, const struct pending *p); /* f's producer is p */
 bool flags_complemented(const struct compiler *c, ir_val f);                 /* but for the carry */
 bool flags_constant(const struct compiler *c, ir_val f, uint32_t *packed);

@@ -73,6 +73,40 @@ static void map_constant(struct compiler *c, unsigned row, uint64_t k)
     }
 }
 
+/* v is nowhere, but it is a sum of what is in a register and a constant. */
+static bool is_sum(const struct compiler *c, uint16_t v, unsigned *r, uint64_t *k)
+{
+    const struct ir_insn *in = &c->insns[v];
+
+    if (v >= FIRST_ROW_VALUE || (in->op != IR_add && in->op != IR_sub) || in->type != T_I64 ||
+        c->reg[v] >= 0 || c->spill[v] || !constant(c, in->b, k)) {
+        return false;
+    }
+    const uint16_t base = value(c, in->a);
+    *k = in->op == IR_add ? *k : 0 - *k;
+    if (c->reg[base] < 0 || (int64_t)*k != (int32_t)*k) {
+        return false;
+    }
+    *r = (unsigned)c->reg[base];
+    return true;
+}
+
+static bool map_sum(struct compiler *c, unsigned row, uint16_t v)
+{
+    unsigned r;
+    uint64_t k;
+
+    if (!is_sum(c, v, &r, &k)) {
+        return false;
+    }
+    struct map_entry *m = map_room(c, MAP_CONST_ENTRIES);
+    if (m) {
+        *m = (struct map_entry){.row = (uint8_t)row, .kind = MAP_SUM, .where = (uint16_t)r};
+        memcpy(m + 1, &k, sizeof(k));
+    }
+    return true;
+}
+
 /* Gives v, which is on entry in its home and nowhere now, that home again. */
 static bool claim_home(struct compiler *c, uint16_t v)
 {
@@ -101,6 +135,9 @@ static void map_home(struct compiler *c, unsigned row, unsigned home, bool vec)
     if (c->reg[v] < 0 && !c->spill[v]) {
         if (v < FIRST_ROW_VALUE && c->insns[v].op == IR_konst) {
             map_constant(c, row, c->insns[v].imm);
+            return;
+        }
+        if (map_sum(c, row, v)) {
             return;
         }
         if (!c->owner[vec][home] && !(c->locked[vec] >> home & 1)) {
@@ -177,25 +214,53 @@ static bool place_in_row(struct compiler *c, uint16_t v, struct map_entry *m)
     return false;
 }
 
-/* How the packed flags v are made again: from two operands, which must be somewhere. */
-static bool map_flags(struct compiler *c, unsigned row, uint16_t v)
+/* An operand of flags, computed in this block and nowhere now: a store of it is cheaper than one of
+ * the flags. */
+static bool spill_operand(struct compiler *c, uint16_t v, struct map_entry *m, uint64_t *k)
 {
-    struct flags_recipe recipe;
-    struct map_entry place[2] = {{0}, {0}};
-    uint64_t k[2];
-
-    if (!flags_recipe(c, v, &recipe)) {
+    if (v >= FIRST_ROW_VALUE || c->insns[v].op == IR_get || c->reg[v] >= 0) {
         return false;
     }
+    take_slot(c, v);
+    return place_of(c, v, m, k);
+}
+
+/* Says where the operands are; of those that are nowhere at most so many get a slot. */
+static bool place_operands(struct compiler *c, const struct flags_recipe *r, unsigned slots,
+                           struct map_entry *place, uint64_t *k)
+{
     for (unsigned n = 0; n < 2; n++) {
-        if (!place_of(c, recipe.operand[n], &place[n], &k[n]) &&
-            !place_in_row(c, recipe.operand[n], &place[n])) {
+        place[n] = (struct map_entry){0};
+        if (place_of(c, r->operand[n], &place[n], &k[n]) ||
+            place_in_row(c, r->operand[n], &place[n])) {
+            continue;
+        }
+        if (!slots || !spill_operand(c, r->operand[n], &place[n], &k[n])) {
             return false;
         }
+        slots--;
+    }
+    return true;
+}
+
+/* How the packed flags v are made again: from two operands, or what came of them. */
+static bool map_flags(struct compiler *c, unsigned row, uint16_t v)
+{
+    struct flags_recipe r;
+    struct map_entry place[2];
+    uint64_t k[2];
+
+    if (!flags_recipe(c, v, &r)) {
+        return false;
+    }
+    if (!place_operands(c, &r, 0, place, k) &&
+        !(flags_recipe_of_result(c, v, &r) && place_operands(c, &r, 0, place, k)) &&
+        !(flags_recipe(c, v, &r) && place_operands(c, &r, 1, place, k))) {
+        return false;
     }
     struct map_entry *m = map_room(c, MAP_FLAGS_ENTRIES);
     if (m) {
-        *m = (struct map_entry){.row = (uint8_t)row, .kind = MAP_FLAGS, .where = recipe.what};
+        *m = (struct map_entry){.row = (uint8_t)row, .kind = MAP_FLAGS, .where = r.what};
         for (unsigned n = 0; n < 2; n++) {
             m[1 + 3 * n] = place[n];
             memcpy(&m[2 + 3 * n], &k[n], sizeof(k[n]));
@@ -212,6 +277,9 @@ static void map_floating(struct compiler *c, unsigned row, struct pending *flags
     uint32_t bits;
 
     if (c->h->config.guest->regs[row].type != T_FLAGS) {
+        if (map_sum(c, row, v)) {
+            return;
+        }
         if (!place_of(c, v, &m, &k)) {
             keep_in_memory(c, row);
         } else if (m.kind == MAP_CONST) {
@@ -397,8 +465,20 @@ static void make_flags(struct compiler *c, const struct map_entry *m)
     }
     load_place(c, RAX, &m[1]);
     load_place(c, RCX, &m[4]);
+    if (m->where & RECIPE_RESULT) {
+        x_alu(&c->as, kind == RECIPE_SUB ? ALU_ADD : ALU_SUB, true, RAX, RCX);
+    }
     emit_rr(&c->as, flags_sized(ops[kind] << 3 | 3, type), RAX, RCX);
     store_host_flags(c, m->row, m->where & RECIPE_CMC);
+}
+
+/* r = from and the constant of m. */
+static void load_sum(struct compiler *c, unsigned r, unsigned from, const struct map_entry *m)
+{
+    uint64_t k;
+
+    memcpy(&k, m + 1, sizeof(k));
+    x_lea(&c->as, true, r, at(from, (int32_t)k));
 }
 
 /* A row without a home goes to memory. */
@@ -423,6 +503,9 @@ static void store_floating(struct compiler *c, const struct map_entry *m)
     case MAP_GPR:
     case MAP_VEC:
         r = m->where;
+        break;
+    case MAP_SUM:
+        load_sum(c, r, m->where, m);
         break;
     case MAP_SPILL:
         load_register(c, slot_type(c, t), r, spill_place(c->h, m->where));
@@ -458,6 +541,9 @@ static void load_home(struct compiler *c, const struct map_entry *m)
     case MAP_ROW:
         load_row(c, m->where, home);
         break;
+    case MAP_SUM: /* the register is there already */
+        load_sum(c, home, home, m);
+        break;
     default:
         break;
     }
@@ -471,7 +557,7 @@ static void move_homes(struct compiler *c, const struct map_entry *first,
 
     for (const struct map_entry *m = first; m < end; m += map_entries(m)) {
         const int home = c->h->homes.of_row[m->row];
-        if (home >= 0 && (m->kind == MAP_GPR || m->kind == MAP_VEC)) {
+        if (home >= 0 && (m->kind == MAP_GPR || m->kind == MAP_VEC || m->kind == MAP_SUM)) {
             const bool vec = m->kind == MAP_VEC;
             moves[vec][count[vec]++] = (struct move){.dst = (uint8_t)home,
                                                      .src = (uint8_t)m->where};

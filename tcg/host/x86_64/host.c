@@ -224,6 +224,8 @@ static void make_flags(struct host *h, struct vcpu *v, const struct map_entry *m
     in.op = ops[kind];
     if (kind == RECIPE_AND) {
         x.u64[0] &= y.u64[0];
+    } else if (m->where & RECIPE_RESULT) {
+        x.u64[0] = (kind == RECIPE_SUB ? x.u64[0] + y.u64[0] : x.u64[0] - y.u64[0]) & width;
     }
     ir_eval_op(v, h->config.guest, &in, &d, (const union ir_vec *const[]){&x, &y, &y});
     if (m->where & RECIPE_CMC) {
@@ -249,6 +251,13 @@ static void apply(struct host *h, struct vcpu *v, const struct map_entry *m,
     case MAP_SPILL:
         set_row(v, row, spilled(v, m->where));
         break;
+    case MAP_SUM: {
+        uint64_t k;
+        memcpy(&k, m + 1, sizeof(k));
+        k += vcpu_env(v)->gpr[m->where];
+        set_row(v, row, &k);
+        break;
+    }
     case MAP_CONST:
         set_row(v, row, m + 1);
         break;

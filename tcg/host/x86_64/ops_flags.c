@@ -213,6 +213,37 @@ bool flags_recipe(const struct compiler *c, ir_val f, struct flags_recipe *r)
     return true;
 }
 
+#define RESULT_WITHIN 6 /* ops before the flags: a semantic function gives both */
+
+bool flags_recipe_of_result(const struct compiler *c, ir_val f, struct flags_recipe *r)
+{
+    bool cmc;
+    const struct pending p = producer(c, f, &cmc);
+    const unsigned op = p.kind == FLAGS_SUB ? IR_sub : IR_add;
+    uint16_t v = value(c, f);
+
+    if (!flags_recipe(c, f, r)) {
+        return false;
+    }
+    if (p.kind == FLAGS_TEST) {
+        r->operand[0] = r->operand[1] = p.a;
+        return true;
+    }
+    while (c->insns[v].op == IR_flags_cmc) {
+        v = value(c, c->insns[v].a);
+    }
+    for (unsigned n = 1; n <= RESULT_WITHIN && n < v && p.kind <= FLAGS_ADD; n++) {
+        const struct ir_insn *in = &c->insns[v - n];
+        if (in->op == op && in->type == p.type && value(c, in->a) == p.a &&
+            value(c, in->b) == p.b) {
+            r->what |= RECIPE_RESULT;
+            r->operand[0] = (uint16_t)(v - n);
+            return true;
+        }
+    }
+    return false;
+}
+
 bool flags_are(const struct compiler *c, ir_val f, const struct pending *p)
 {
     bool cmc;
