@@ -13,6 +13,7 @@
 #include "cpu/x86/translate.h"
 #include "cpu/x86/vm86.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #define INTR (1u << X86_LINE_INTR)
@@ -175,16 +176,49 @@ static uint64_t do_interrupts(struct vcpu *v, uint64_t next, uint64_t y, uint64_
 }
 X86_CALL(interrupts, IR_CALL_FULL);
 
+/* IF may be changed, and nobody looks at single instructions. */
+static bool is_allowed(const struct x86_block *c)
+{
+    const bool checked = c->key & (X86_KEY_PROTECTED | X86_KEY_VM86);
+    return !(c->key & X86_KEY_TF) && !(checked && c->cpl > (c->key >> X86_KEY_IOPL_SHIFT & 3));
+}
+
+static ir_val rflags(struct x86_block *c)
+{
+    return ir_env_load(c->b, T_I32, offsetof(struct x86_cpu, rflags));
+}
+
+static void put_rflags(struct x86_block *c, ir_val v)
+{
+    ir_env_store(c->b, offsetof(struct x86_cpu, rflags), v);
+}
+
 void x86_cli(struct x86_block *c, const struct x86_instr *i, const struct x86_cli *a)
 {
     (void)i, (void)a;
-    x86_tail(c, &row_interrupts, IR_NONE, IR_NONE, false);
+    if (!is_allowed(c)) {
+        x86_tail(c, &row_interrupts, IR_NONE, IR_NONE, false);
+        return;
+    }
+    put_rflags(c, ir_andn(c->b, rflags(c), ir_konst(c->b, T_I32, X86_IF)));
 }
 
+/* If an interrupt waits the function does it, in a block of its own at the same PC; else there is
+ * nothing that the shadow would keep away. */
 void x86_sti(struct x86_block *c, const struct x86_instr *i, const struct x86_sti *a)
 {
+    struct ir_builder *b = c->b;
     (void)i, (void)a;
-    x86_tail(c, &row_interrupts, IR_NONE, IR_NONE, true);
+    if (!is_allowed(c) || c->waits || c->shadow) {
+        x86_tail(c, &row_interrupts, IR_NONE, IR_NONE, true);
+        return;
+    }
+    const ir_val lines = ir_env_load(b, T_I32, offsetof(struct x86_cpu, vcpu.interrupt_lines));
+    const uint32_t local = b->local;
+    b->local = local | X86_LOCAL_WAITS;
+    ir_brcond(b, ir_cmp(b, IR_NE, lines, ir_konst(b, T_I32, 0)), c->pc);
+    b->local = local;
+    put_rflags(c, ir_or(b, rflags(c), ir_konst(b, T_I32, X86_IF)));
 }
 
 static uint64_t do_hlt(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uint32_t aux)

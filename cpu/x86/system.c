@@ -2,7 +2,7 @@
 /*
  * System instructions. Intel SDM, volume 2: CLTS, CPUID, IN, INVLPG, LGDT, LMSW, OUT, RDFSBASE,
  * RDPID, RDRAND, SGDT, SMSW, SWAPGS, WBINVD and their like; volume 3, 19.5.2 (I/O permission bit
- * map). Not here yet: SMM, MONITOR.
+ * map).
  */
 #include "cpu/x86/translate.h"
 
@@ -367,22 +367,16 @@ void x86_wrgsbase(struct x86_block *c, const struct x86_instr *i, const struct x
     write_base(c, i, &a->src, X86_GS);
 }
 
-static uint64_t do_swapgs(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uint32_t aux)
-{
-    struct x86_cpu *c = x86_cpu(v);
-    const uint64_t base = c->seg[X86_GS].base;
-    (void)y, (void)z, (void)aux;
-    c->seg[X86_GS].base = c->kernel_gs_base;
-    c->kernel_gs_base = base;
-    return x86_go(c, next);
-}
-X86_CALL(swapgs, IR_CALL_FULL);
-
+/* Nothing looks at the bases but accesses, which read them. */
 void x86_swapgs(struct x86_block *c, const struct x86_instr *i, const struct x86_swapgs *a)
 {
+    struct ir_builder *b = c->b;
+    const uint32_t kernel = offsetof(struct x86_cpu, kernel_gs_base);
     (void)i, (void)a;
     if (!x86_privileged(c)) {
-        x86_tail(c, &row_swapgs, IR_NONE, IR_NONE, 0);
+        const ir_val current = ir_env_load(b, T_I64, base_field(X86_GS));
+        ir_env_store(b, base_field(X86_GS), ir_env_load(b, T_I64, kernel));
+        ir_env_store(b, kernel, current);
     }
 }
 

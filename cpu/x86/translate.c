@@ -236,7 +236,8 @@ void x86_translate_block(struct vcpu *v, struct ir_builder *b)
                           .cpl = key >> X86_KEY_CPL_SHIFT & 3,
                           .pc = b->pc};
     c.stack = c.mode == 8 ? 8 : key & X86_KEY_BIG_STACK ? 4 : 2;
-    c.shadow = b->local & X86_LOCAL_ALL;
+    c.shadow = b->local & (X86_LOCAL_SHADOW | X86_LOCAL_SS);
+    c.waits = b->local & X86_LOCAL_WAITS;
     /* Elsewhere PCs have fewer bits, and would wrap at another place. */
     b->movable = b->movable && c.mode == 8 && !b->aux;
     c.marked = c.cpl == 3 && (b->local & X86_LOCAL_UPPER);

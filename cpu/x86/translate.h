@@ -16,6 +16,7 @@ struct x86_block {
     unsigned stack; /* 2, 4, 8: of the stack pointer */
     unsigned cpl;
     unsigned shadow; /* X86_LOCAL_: the block is an instruction that no interrupt comes before */
+    bool waits;      /* it begins with STI, and an interrupt waits */
     bool upper;      /* upper halves of YMM registers may be used */
     bool marked;     /* ... and x86_cpu.upper_used says so */
     bool vex;        /* of the instruction */

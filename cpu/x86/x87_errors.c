@@ -52,7 +52,7 @@ void x86_x87_pointers(struct x86_block *c, const struct x86_instr *i)
     }
     const struct x86_operand *o = memory_of(i);
     const uint64_t opcode = (uint64_t)(i->opcode & 7) << 8 | i->modrm;
-    ir_env_store(b, field(offsetof(struct x86_fpu, ip)), ir_konst(b, T_I64, c->pc));
+    ir_env_store(b, field(offsetof(struct x86_fpu, ip)), ir_address(b, c->pc));
     ir_env_store(b, field(offsetof(struct x86_fpu, opcode)), ir_konst(b, T_I16, opcode));
     if (c->mode != 8) {
         ir_env_store(b, field(offsetof(struct x86_fpu, code)), selector(c, X86_CS));
