@@ -187,6 +187,14 @@ enum x86_event {
     X86_EVENT_EXTERNAL  /* all others */
 };
 
+/* RAM of a space, where page tables were found last: as long as its generation is that. */
+struct x86_table_ram {
+    struct space *space;
+    const uint8_t *host;
+    paddr base;
+    uint64_t size, generation;
+};
+
 struct x86_cpu {
     struct vcpu vcpu;
     uint64_t r[16];
@@ -242,6 +250,7 @@ struct x86_cpu {
     uint64_t features;                    /* enum x86_feat as bits; from these */
     struct rng rng;                       /* of RDRAND */
     const struct x86_apic *apic;
+    struct x86_table_ram table_ram;
     struct irq ferr;                   /* the line FERR#, to the board */
     struct clock_timer *monitor_timer; /* or NULL */
     unsigned cpu_count;                /* of the machine */

@@ -43,21 +43,46 @@ struct walk {
     bool user, open; /* user mode; a system access that SMAP does not keep from user pages */
 };
 
+static bool read_slowly(struct walk *w, struct space *s)
+{
+    struct mem_view view;
+    const uint64_t generation = space_generation(s);
+    if (space_find(s, w->at, &view) && view.range->kind == RANGE_RAM) {
+        w->c->table_ram = (struct x86_table_ram){s, view.range->host + view.offset, view.base,
+                                                 view.size & ~UINT64_C(7), generation};
+    }
+    return space_load(s, w->at, w->bytes, &w->entry);
+}
+
 static bool read_entry(struct walk *w, uint64_t at)
 {
+    const struct x86_table_ram *r = &w->c->table_ram;
+    struct space *s = x86_space(w->c);
     w->at = x86_a20(w->c, at);
-    return space_load(x86_space(w->c), w->at, w->bytes, &w->entry);
+    const uint64_t offset = w->at - r->base;
+    if (unlikely(offset >= r->size || r->space != s || r->generation != space_generation(s))) {
+        return read_slowly(w, s);
+    }
+    const void *host = r->host + offset;
+    if (w->bytes == 8) {
+        const uint64_t bytes = atomic_get_acquire((const uint64_t *)host);
+        w->entry = load_le64(&bytes);
+    } else {
+        const uint32_t bytes = atomic_get_acquire((const uint32_t *)host);
+        w->entry = load_le32(&bytes);
+    }
+    return true;
 }
 
 /* Sets bits in the entry that was read; false: it is another one now. */
 static bool set_bits(struct walk *w, uint64_t bits)
 {
     struct space *s = x86_space(w->c);
-    uint8_t *host = space_host(s, w->at, w->bytes, true);
     bool done;
     if ((w->entry & bits) == bits) {
         return true;
     }
+    uint8_t *host = space_host(s, w->at, w->bytes, true);
     if (!host) {
         return space_store(s, w->at, w->bytes, w->entry | bits);
     }

@@ -136,6 +136,7 @@ static const struct field fields[] = {
     FIELD_SKIP(x86_cpu, asked),
     FIELD_SKIP(x86_cpu, features),
     FIELD_SKIP(x86_cpu, apic),
+    FIELD_SKIP(x86_cpu, table_ram),
     FIELD_SKIP(x86_cpu, cpu_count),
     FIELD_SKIP(x86_cpu, ferr),
     FIELD_SKIP(x86_cpu, monitor_timer),
