@@ -130,8 +130,9 @@ static bool drive_clashes(struct config *c, const struct drive *d, struct error 
 static bool has_image(const struct drive *d)
 {
     const struct block_driver *driver = d->image.format ? block_driver_find(d->image.format) : NULL;
+    const char *child = driver && driver->file_key ? driver->file_key : "file";
     return d->image.file || json_object_get(d->image.tree, "file") ||
-           (driver && driver->kind == BLOCK_PROTOCOL);
+           json_object_get(d->image.tree, child) || (driver && driver->kind == BLOCK_PROTOCOL);
 }
 
 static void fill_drive(const struct config *c, const struct keyvals *k, const struct drive_group *g,

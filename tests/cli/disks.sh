@@ -118,5 +118,6 @@ talk jobs_are_listed 'No active jobs' 'info block-jobs' $D
 talk stream_without_a_backing_file 'disk.img has no backing file' 'block_stream virtio0' $D
 talk stream_of_what_snapshot_took '^virtio0: .*snapshot' 'block_stream virtio0\ninfo block-jobs\ninfo block' $D,snapshot=on
 talk no_job_to_cancel 'no job is under way on disk.img' 'block_job_cancel virtio0' $D
+talk a_filter_has_its_own_child '^virtio0: disk.img .blkdebug.' 'info block' -drive driver=blkdebug,image.driver=file,image.filename=disk.img,if=virtio
 talk media_of_a_fixed_disk "Device 'virtio0' is not removable" 'eject virtio0' $D
 talk change_of_a_fixed_disk "Device 'virtio0' is not removable" 'change virtio0 disk.img' $D

@@ -168,6 +168,11 @@ wrong netdev_without_id 'the id is missing' $V -netdev user
 wrong bad_port_forwarding 'hostfwd' $V -nic user,hostfwd=tcp:x
 wrong unknown_nic_key 'model' $V -nic user,modle=virtio-net-pci
 wrong unknown_object 'filter-dump' $V -object filter-dmp,id=f
+wrong guestfwd_to_no_back_end 'there is no -chardev with id=x' $V -netdev user,id=n,guestfwd=tcp:10.0.2.9:99-chardev:x
+wrong guestfwd_to_nobody 'Connection refused' $V -netdev user,id=n,guestfwd=tcp:10.0.2.9:99-tcp:127.0.0.1:1
+wrong guestfwd_to_nothing 'chardev:ID and what else -serial takes, are accepted' $V -netdev user,id=n,guestfwd=tcp:10.0.2.9:99
+wrong guestfwd_twice 'the port is taken' $V -chardev null,id=x,mux=on -netdev user,id=n,guestfwd=tcp:10.0.2.9:99-chardev:x,guestfwd=tcp:10.0.2.9:99-chardev:x
+wrong bridge_helper_that_gives_nothing 'it gave no interface in the bridge br0' $V -netdev bridge,id=n,helper=/bin/false
 wrong dump_of_no_network 'no -netdev with id=n' $V -object filter-dump,id=f,netdev=n,file=x.pcap
 wrong bad_serial 'not a back end' $V -serial stdoi
 wrong no_window 'no window' $V -serial vc

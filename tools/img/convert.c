@@ -303,6 +303,7 @@ static const struct command_option convert_options[] = {
     {IMG_SNAPSHOT, 'l', "source-snapshot", "SNAPSHOT", "what this snapshot kept"},
     {IMG_SOURCE_CACHE, 'T', "source-cache", "CACHE", "cache mode for them (writeback)"},
     {IMG_OTHER_FORMAT, 'O', "target-format", "FMT", "format of the image to be (raw)"},
+    {IMG_OTHER_FORMAT, 0, "output-format", "FMT", "the same"},
     {IMG_OUTPUT_OPTS, 0, "target-image-opts", NULL, "its name is driver=...; with -n"},
     {IMG_OPTIONS, 'o', "target-options", "KEY=VALUE,...", "its options; '-o help' lists them"},
     {IMG_COMPRESS, 'c', "compress", NULL, "compressed, where the format can"},

@@ -78,6 +78,9 @@ int main(int argc, char **argv)
         printf("dragoman-img %s\n", DRAGOMAN_VERSION);
         return 0;
     }
+    if (strcmp(word, "-T") == 0 || strncmp(word, "--trace", 7) == 0) {
+        return command_failf("%s: there are no trace points", word);
+    }
     if (strcmp(word, "-man") == 0) {
         for (size_t i = 0; i < array_len(commands); i++) {
             command_manual(commands[i]);
