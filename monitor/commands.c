@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "base/mem.h"
 #include "cpu/cpu.h"
 
@@ -61,8 +62,41 @@ void commands_describe(const struct command *table, struct strbuf *out)
     }
 }
 
+/* Commands of QEMU's that are not built, and what there is in their place. */
+static const struct {
+    const char *name, *instead;
+} not_built[] = {
+    {"block_set_io_throttle", "limits are given with -drive or -object throttle-group"},
+    {"drive_add", "-drive if=none,id=ID before the start, and device_add"},
+    {"drive_backup", "block_stream and commit are there"},
+    {"drive_del", "device_del takes the device, and its drive stays"},
+    {"drive_mirror", "block_stream and commit are there"},
+    {"migrate", "savevm FILE, and -loadvm FILE there"},
+    {"nbd_server_add", "dragoman-nbd serves images"},
+    {"nbd_server_remove", "dragoman-nbd serves images"},
+    {"nbd_server_start", "dragoman-nbd serves images"},
+    {"nbd_server_stop", "dragoman-nbd serves images"},
+    {"snapshot_blkdev", "dragoman-img create -b, while the machine is off"},
+    {"snapshot_blkdev_internal", "savevm FILE keeps the machine, dragoman-img snapshot a disk"},
+    {"snapshot_delete_blkdev_internal", "dragoman-img snapshot -d, while the machine is off"},
+};
+
+static bool is_not_built(const char *name, struct strbuf *out)
+{
+    for (size_t i = 0; i < array_len(not_built); i++) {
+        if (strcmp(not_built[i].name, name) == 0) {
+            strbuf_printf(out, "'%s' is not built; %s\n", name, not_built[i].instead);
+            return true;
+        }
+    }
+    return false;
+}
+
 static void unknown(const char *name, struct strbuf *out)
 {
+    if (is_not_built(name, out)) {
+        return;
+    }
     enum {
         MAX = 64
     };

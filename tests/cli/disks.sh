@@ -119,5 +119,6 @@ talk stream_without_a_backing_file 'disk.img has no backing file' 'block_stream 
 talk stream_of_what_snapshot_took '^virtio0: .*snapshot' 'block_stream virtio0\ninfo block-jobs\ninfo block' $D,snapshot=on
 talk no_job_to_cancel 'no job is under way on disk.img' 'block_job_cancel virtio0' $D
 talk a_filter_has_its_own_child '^virtio0: disk.img .blkdebug.' 'info block' -drive driver=blkdebug,image.driver=file,image.filename=disk.img,if=virtio
+talk mirrors_are_not_built "'drive_mirror' is not built; block_stream" 'drive_mirror virtio0 x' $D
 talk media_of_a_fixed_disk "Device 'virtio0' is not removable" 'eject virtio0' $D
 talk change_of_a_fixed_disk "Device 'virtio0' is not removable" 'change virtio0 disk.img' $D
