@@ -530,6 +530,7 @@ bool qcow2_snapshot_apply(struct block_node *n, const char *which, struct error 
     if (!s || !begin(n, e) || !qcow2_bitmaps_resize_begin(n, bytes, e)) {
         return false;
     }
+    forget_cached(n);
     int status = mark_all(n, bytes > n->size_bytes ? bytes : n->size_bytes);
     status = status < 0 ? status : apply(n, s);
     forget_cached(n);
