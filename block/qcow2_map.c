@@ -133,6 +133,8 @@ static void map_clusters(struct block_node *n, const struct qcow2_table *t, uint
         x->node = q->data;
         x->offset = place;
         x->bytes = some << q->cluster_bits;
+    } else if (clusters) { /* write() fills the pool, and goes on */
+        x->bytes = clusters << q->cluster_bits;
     }
 }
 

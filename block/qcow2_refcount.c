@@ -12,7 +12,7 @@
 #include "base/mem.h"
 #include "block/qcow2.h"
 
-#define POOL_BYTES (UINT64_C(4) << 20)
+#define POOL_BYTES (UINT64_C(16) << 20)
 #define POOL_LEAST 16
 
 /* ---- one refcount */

@@ -217,6 +217,8 @@ static int write_some(struct block_node *n, struct part *p)
     qcow2_entry_get(q, t->bytes, qcow2_slice_index(q, p->offset), &e);
     p->bytes = x.bytes < p->bytes ? x.bytes : p->bytes;
     if (x.kind == BLOCK_MAP_WRITE) {
+        const uint64_t to_end = q->cluster_bytes - (p->offset & (q->cluster_bytes - 1));
+        p->bytes = p->bytes < to_end ? p->bytes : to_end;
         qcow2_bitmaps_mark(q, p->offset, p->bytes);
     }
     os_mutex_unlock(&n->tables);
