@@ -279,6 +279,7 @@ static void qcow2_close(struct block_node *n)
     }
     qcow2_snapshots_free(q);
     qcow2_bitmaps_free(q);
+    qcow2_packers_free(q);
     qcow2_header_free(&q->h);
     mem_free(q->frees.list);
     mem_free(q->l1);

@@ -148,6 +148,7 @@ struct qcow2 {
     uint64_t cleaned_ns, cleaned_stamp;
     /* Clusters that packed data may be added to. */
     uint64_t packed_at;
+    struct qcow2_packer *packers; /* idle ones */
     bool stale_end; /* atomic: behind the file's end may be bytes, of a write that failed */
 
     struct qcow2_snapshot *snapshot;
@@ -285,6 +286,7 @@ int qcow2_drop(struct block_node *n, uint64_t offset, uint64_t bytes);
 int qcow2_decode(struct block_node *n, uint64_t offset, const struct block_extent *x, void *bytes,
                  size_t length);
 int qcow2_write_packed(struct block_node *n, uint64_t offset, const void *bytes, size_t length);
+void qcow2_packers_free(struct qcow2 *q);
 int qcow2_state_read(struct block_node *n, uint64_t offset, void *bytes, size_t length);
 int qcow2_state_write(struct block_node *n, uint64_t offset, const void *bytes, size_t length);
 

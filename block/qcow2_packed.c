@@ -22,16 +22,61 @@ static z_stream stream_of(const void *from, size_t bytes, void *to, size_t room)
                       .avail_out = (uInt)room};
 }
 
-static size_t deflate_all(const void *from, size_t bytes, void *to, size_t room)
+/* What packing one cluster takes of memory, kept for the next: each thread that packs has one. */
+struct qcow2_packer {
+    struct qcow2_packer *next;
+    z_stream z;
+    bool has_z;
+    ZSTD_CCtx *zstd;
+};
+
+static struct qcow2_packer *take_packer(struct block_node *n)
 {
-    z_stream s = stream_of(from, bytes, to, room);
-    if (deflateInit2(&s, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -12, 9, Z_DEFAULT_STRATEGY) != Z_OK) {
+    struct qcow2 *q = n->state;
+    os_mutex_lock(&n->tables);
+    struct qcow2_packer *p = q->packers;
+    q->packers = p ? p->next : NULL;
+    os_mutex_unlock(&n->tables);
+    return p ? p : mem_alloc(sizeof(*p));
+}
+
+static void put_packer(struct block_node *n, struct qcow2_packer *p)
+{
+    struct qcow2 *q = n->state;
+    os_mutex_lock(&n->tables);
+    p->next = q->packers;
+    q->packers = p;
+    os_mutex_unlock(&n->tables);
+}
+
+void qcow2_packers_free(struct qcow2 *q)
+{
+    while (q->packers) {
+        struct qcow2_packer *p = q->packers;
+        q->packers = p->next;
+        if (p->has_z) {
+            deflateEnd(&p->z);
+        }
+        ZSTD_freeCCtx(p->zstd);
+        mem_free(p);
+    }
+}
+
+static size_t deflate_all(struct qcow2_packer *p, const void *from, size_t bytes, void *to,
+                          size_t room)
+{
+    const z_stream s = stream_of(from, bytes, to, room);
+    z_stream *z = &p->z;
+    p->has_z = p->has_z || deflateInit2(z, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -12, 9,
+                                        Z_DEFAULT_STRATEGY) == Z_OK;
+    if (!p->has_z || deflateReset(z) != Z_OK) {
         return 0;
     }
-    const int result = deflate(&s, Z_FINISH);
-    const size_t made = room - s.avail_out;
-    deflateEnd(&s);
-    return result == Z_STREAM_END ? made : 0;
+    z->next_in = s.next_in;
+    z->avail_in = s.avail_in;
+    z->next_out = s.next_out;
+    z->avail_out = s.avail_out;
+    return deflate(z, Z_FINISH) == Z_STREAM_END ? room - z->avail_out : 0;
 }
 
 /* Writers with a larger window than they should have are read, too. */
@@ -47,9 +92,13 @@ static size_t inflate_all(const void *from, size_t bytes, void *to, size_t room)
     return result == Z_STREAM_END || (result == Z_BUF_ERROR && made == room) ? made : 0;
 }
 
-static size_t zstd_all(const void *from, size_t bytes, void *to, size_t room)
+static size_t zstd_all(struct qcow2_packer *p, const void *from, size_t bytes, void *to,
+                       size_t room)
 {
-    const size_t made = ZSTD_compress(to, room, from, bytes, ZSTD_CLEVEL_DEFAULT);
+    p->zstd = p->zstd ? p->zstd : ZSTD_createCCtx();
+    const size_t made = p->zstd
+                            ? ZSTD_compressCCtx(p->zstd, to, room, from, bytes, ZSTD_CLEVEL_DEFAULT)
+                            : 0;
     return ZSTD_isError(made) ? 0 : made;
 }
 
@@ -128,9 +177,10 @@ static int write_cluster(struct block_node *n, uint64_t offset, const uint8_t *b
     const struct qcow2 *q = n->state;
     const struct iovec iov = {(void *)(uintptr_t)bytes, length};
     block_slow_leave(n); /* others pack meanwhile */
-    const size_t packed = q->h.compression == QCOW2_ZSTD
-                              ? zstd_all(bytes, q->cluster_bytes, room, q->cluster_bytes - 1)
-                              : deflate_all(bytes, q->cluster_bytes, room, q->cluster_bytes - 1);
+    struct qcow2_packer *p = take_packer(n);
+    const size_t packed = (q->h.compression == QCOW2_ZSTD ? zstd_all : deflate_all)(
+        p, bytes, q->cluster_bytes, room, q->cluster_bytes - 1);
+    put_packer(n, p);
     block_slow_enter(n);
     if (packed == 0) {
         return qcow2_write(n, offset, &iov, 1, length, 0);
