@@ -20,6 +20,7 @@
     X(arm_gicv3_class)                                                                             \
     X(arm_gicv3_its_class)                                                                         \
     X(arm_gic_class)                                                                               \
+    X(bochs_display_class)                                                                         \
     X(pflash_cfi01_class)                                                                          \
     X(e1000_class)                                                                                 \
     X(edu_class)                                                                                   \
@@ -62,6 +63,7 @@
     X(pl061_class)                                                                                 \
     X(pvpanic_pci_class)                                                                           \
     X(q35_pcihost_class)                                                                           \
+    X(ramfb_class)                                                                                 \
     X(scsi_cd_class)                                                                               \
     X(scsi_hd_class)                                                                               \
     X(secondary_vga_class)                                                                         \

@@ -50,23 +50,28 @@ unsigned surface_pixel_bytes(enum surface_format f)
     return bytes[f];
 }
 
-void surface_put(struct surface *s, unsigned y, enum surface_format f, const uint8_t *bytes)
+static uint32_t pixel_of(enum surface_format f, const uint8_t *bytes)
 {
-    uint32_t *out = s->pixels + (size_t)y * s->stride;
-    for (unsigned x = 0; x < s->width; x++) {
-        switch (f) {
-        case SURFACE_X1R5G5B5:
-            out[x] = from_555(load_le16(bytes + 2 * x));
-            break;
-        case SURFACE_R5G6B5:
-            out[x] = from_565(load_le16(bytes + 2 * x));
-            break;
-        case SURFACE_R8G8B8:
-            out[x] = load_le16(bytes + 3 * x) | (uint32_t)bytes[3 * x + 2] << 16;
-            break;
-        default:
-            out[x] = load_le32(bytes + 4 * x) & 0xffffff;
-            break;
-        }
+    switch (f) {
+    case SURFACE_X1R5G5B5:
+        return from_555(load_le16(bytes));
+    case SURFACE_R5G6B5:
+        return from_565(load_le16(bytes));
+    case SURFACE_R8G8B8:
+        return load_le16(bytes) | (uint32_t)bytes[2] << 16;
+    default:
+        return load_le32(bytes) & 0xffffff;
     }
+}
+
+bool surface_put(struct surface *s, unsigned y, enum surface_format f, const uint8_t *bytes)
+{
+    uint32_t *out = s->pixels + (size_t)y * s->stride, differs = 0;
+    const unsigned each = surface_pixel_bytes(f);
+    for (unsigned x = 0; x < s->width; x++, bytes += each) {
+        const uint32_t pixel = pixel_of(f, bytes);
+        differs |= out[x] ^ pixel;
+        out[x] = pixel;
+    }
+    return differs != 0;
 }

@@ -60,14 +60,16 @@ static const struct mmio_ops ports_ops = {.read = ports_read, .write = ports_wri
 
 static uint64_t interface_read(void *opaque, uint64_t offset, unsigned size)
 {
+    const struct vga_mmio *m = opaque;
     (void)size;
-    return vbe_read(((struct vga_mmio *)opaque)->vga, (unsigned)offset / 2);
+    return m->read(m->opaque, (unsigned)offset / 2);
 }
 
 static void interface_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
+    const struct vga_mmio *m = opaque;
     (void)size;
-    vbe_write(((struct vga_mmio *)opaque)->vga, (unsigned)offset / 2, (uint16_t)value);
+    m->write(m->opaque, (unsigned)offset / 2, (uint16_t)value);
 }
 
 static const struct mmio_ops interface_ops = {
@@ -79,7 +81,7 @@ static uint64_t extended_read(void *opaque, uint64_t offset, unsigned size)
 {
     const struct vga_mmio *m = opaque;
     (void)size;
-    return offset == 0 ? EXTENDED_BYTES : m->vga->regs.big_endian ? BIG : LITTLE;
+    return offset == 0 ? EXTENDED_BYTES : *m->big_endian ? BIG : LITTLE;
 }
 
 static void extended_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
@@ -87,7 +89,7 @@ static void extended_write(void *opaque, uint64_t offset, uint64_t value, unsign
     struct vga_mmio *m = opaque;
     (void)size;
     if (offset == 4 && (value == BIG || value == LITTLE)) {
-        m->vga->regs.big_endian = value == BIG;
+        *m->big_endian = value == BIG;
     }
 }
 
@@ -109,9 +111,11 @@ void vga_mmio_add(struct vga_mmio *m, struct pci_device *p, struct os_mutex *loc
     if (m->edid) {
         add(m, p, &(struct pci_bar_part){EDID_AT, EDID_BYTES, "edid", &edid_ops, NULL, lock});
     }
-    add(m, p, &(struct pci_bar_part){PORTS_AT, PORTS, "vga-ports", &ports_ops, NULL, lock});
+    if (m->vga) {
+        add(m, p, &(struct pci_bar_part){PORTS_AT, PORTS, "vga-ports", &ports_ops, NULL, lock});
+    }
     add(m, p, &(struct pci_bar_part){VBE_AT, 2 * VBE_REGS, "vbe", &interface_ops, NULL, lock});
-    if (m->extended) {
+    if (m->big_endian) {
         add(m, p,
             &(struct pci_bar_part){EXTENDED_AT, EXTENDED_BYTES, "extended", &extended_ops, NULL,
                                    lock});

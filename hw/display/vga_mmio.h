@@ -13,8 +13,13 @@
 #define VGA_MMIO_BYTES 4096
 
 struct vga_mmio {
-    struct vga *vga;
-    bool edid, extended;
+    struct vga *vga; /* whose ports there are; NULL: none */
+    /* Registers of the display interface, and the order of bytes; opaque is the device's. */
+    uint16_t (*read)(void *opaque, unsigned index);
+    void (*write)(void *opaque, unsigned index, uint16_t value);
+    void *opaque;
+    bool *big_endian; /* NULL: it cannot be chosen */
+    bool edid;
     uint8_t monitor[EDID_BYTES];
 };
 

@@ -80,6 +80,16 @@ static void remove_ports(struct vga_pci *d)
 
 /* ---- life */
 
+static uint16_t read_interface(void *opaque, unsigned index)
+{
+    return vbe_read(opaque, index);
+}
+
+static void write_interface(void *opaque, unsigned index, uint16_t value)
+{
+    vbe_write(opaque, index, value);
+}
+
 static void vga_pci_destroy(struct device *dev)
 {
     struct vga_pci *d = of(dev);
@@ -107,8 +117,11 @@ static bool vga_pci_create(struct device *dev, struct error *e)
                                             .name = "vga.vram",
                                             .opaque = d->vga.memory});
     m->vga = &d->vga;
+    m->read = read_interface;
+    m->write = write_interface;
+    m->opaque = &d->vga;
     m->edid = d->edid;
-    m->extended = d->extended;
+    m->big_endian = d->extended ? &d->vga.regs.big_endian : NULL;
     if (d->mmio) {
         vga_mmio_add(m, &d->pci, dev->lock);
     }
