@@ -36,7 +36,8 @@ enum surface_format {
 };
 unsigned surface_pixel_bytes(enum surface_format f);
 
-/* Line y becomes that at bytes, which is as wide as the surface; true: it was another. Any thread. */
+/* Line y becomes that at bytes, which is as wide as the surface; true: it was another. Any thread.
+ */
 bool surface_put(struct surface *s, unsigned y, enum surface_format f, const uint8_t *bytes);
 
 /* ---- screens */
