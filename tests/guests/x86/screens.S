@@ -3,7 +3,7 @@
  * A boot disk that sets a mode by the BIOS, draws a pattern, says "ready" on the first serial line and
  * halts. Byte 0x1f0 of the disk says which: 1 text of 25 lines, 2 text of 50 lines, 3 16 colours in
  * planes, 4 256 colours, 5 the same without chain 4, panned and split, 6 four colours of CGA,
- * 7 to 10 VBE of 8, 16, 24 and 32 bits through the window, 11 VBE of 1024x768.
+ * 7 to 10 VBE of 8, 16, 24 and 32 bits through the window, 11 VBE of 1024x768; 12 shows what is typed.
  * tests/boot/screens_amd64.sh compares what is seen with what another emulator shows.
  */
         .code16
@@ -36,7 +36,7 @@ begin:  cli
         jmp     2b
 
 word:   .asciz  "ready\r\n"
-table:  .word   0, text, text50, planes, bytes, unchained, cga, vbe8, vbe16, vbe24, vbe32, vbe_large
+table:  .word   0, text, text50, planes, bytes, unchained, cga, vbe8, vbe16, vbe24, vbe32, vbe_large, echo
 
         .org    _start + 0x1f0
 kind:   .byte   1
@@ -164,6 +164,34 @@ cga:    movw    $0x0004, %ax
         cmpw    $0x4000, %di
         jb      1b
         ret
+
+/* Lines at once, so that they are seen at once. */
+echo:   movw    $0x0003, %ax
+        int     $0x10
+        movw    $prompt, %si
+        call    show
+1:      movw    $line, %di
+2:      movb    $0, %ah
+        int     $0x16
+        stosb
+        cmpb    $13, %al
+        jne     2b
+        movl    $0x0a, (%di)
+        movw    $line, %si
+        call    show
+        jmp     1b
+
+show:   lodsb
+        testb   %al, %al
+        jz      1f
+        movb    $0x0e, %ah
+        movw    $0x0007, %bx
+        int     $0x10
+        jmp     show
+1:      ret
+
+prompt: .asciz  "type a line\r\n"
+        .set    line, 0x9000
 
 vbe8:   movw    $0x101, %bx
         jmp     vbe
