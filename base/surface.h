@@ -69,6 +69,8 @@ struct screen_viewer {
     void (*resized)(void *opaque, const struct surface *s);
     /* A part of it has changed. */
     void (*changed)(void *opaque, unsigned x, unsigned y, unsigned width, unsigned height);
+    /* The screen dies, and the viewer is none of it any more. */
+    void (*gone)(void *opaque);
     void *opaque;
     struct screen_viewer *next;
 };

@@ -6,10 +6,27 @@
 #include "base/mem.h"
 #include "base/surface.h"
 
+static void tell_device(const struct screen *s, bool on)
+{
+    if (s->ops->watched) {
+        s->ops->watched(s->opaque, on);
+    }
+}
+
 /* ---- for devices */
 
 void screen_fini(struct screen *s)
 {
+    if (s->viewers) {
+        tell_device(s, false);
+    }
+    while (s->viewers) {
+        struct screen_viewer *v = s->viewers;
+        s->viewers = v->next;
+        if (v->gone) {
+            v->gone(v->opaque);
+        }
+    }
     surface_free(s->surface);
     s->surface = NULL;
 }
@@ -71,13 +88,6 @@ bool screen_text_size(struct screen_text *t, unsigned columns, unsigned rows)
 }
 
 /* ---- for viewers */
-
-static void tell_device(const struct screen *s, bool on)
-{
-    if (s->ops->watched) {
-        s->ops->watched(s->opaque, on);
-    }
-}
 
 void screen_watch(struct screen *s, struct screen_viewer *v)
 {

@@ -128,7 +128,7 @@ static void make_registers(struct bochs_display *d)
     pci_bar_add_part(&d->pci, 0,
                      &(struct pci_bar_part){
                          .size = (uint32_t)d->bytes, .name = "bochs-display", .opaque = d->memory});
-    vga_mmio_add(&d->registers, &d->pci, d->pci.dev.lock);
+    vga_mmio_add(&d->registers, &d->pci, d->pci.dev.machine->lock);
 }
 
 static bool bochs_create(struct device *dev, struct error *e)

@@ -65,7 +65,7 @@ static void add_ports(struct vga_pci *d)
                                                                     .name = "vga",
                                                                     .ops = row->ops,
                                                                     .opaque = &d->vga.host.ports[i],
-                                                                    .lock = d->pci.dev.lock});
+                                                                    .lock = d->pci.dev.machine->lock});
     }
 }
 
@@ -123,7 +123,7 @@ static bool vga_pci_create(struct device *dev, struct error *e)
     m->edid = d->edid;
     m->big_endian = d->extended ? &d->vga.regs.big_endian : NULL;
     if (d->mmio) {
-        vga_mmio_add(m, &d->pci, dev->lock);
+        vga_mmio_add(m, &d->pci, dev->machine->lock);
     }
     if (is_primary(dev)) {
         add_ports(d);

@@ -3,6 +3,7 @@
  * VGA by itself: what it shows, who is told of it, its memory as memory, its PCI functions, its
  * state, and a guest that means ill. tests/hw/vga_qemu.c compares it with another.
  */
+#include "hw/display/vga.h"
 #include "base/bits.h"
 #include "base/mem.h"
 #include "base/rng.h"
@@ -397,6 +398,60 @@ static void do_anything(struct vga_rig *r, struct rng *rng)
         space_store(r->ports, ports[rng_below(rng, array_len(ports))], size, value);
         break;
     }
+}
+
+/* Behind struct device; what a state brings is looked at by loaded. */
+static struct vga *vga_of(struct device *d)
+{
+    return (struct vga *)(void *)((uint8_t *)d + sizeof(struct device));
+}
+
+TEST(any_state_makes_a_picture_or_none)
+{
+    struct vga_rig r;
+    struct rng rng;
+    struct screen_text t = {0};
+    rng_seed(&rng, test_seed());
+    vga_rig_open(&r, false);
+    for (unsigned i = 0; i < 2000 * test_scale(); i++) {
+        struct vga_regs *regs = &vga_of(r.dev)->regs;
+        uint8_t *bytes = (uint8_t *)regs;
+        for (unsigned k = 0; k < sizeof(*regs); k++) {
+            bytes[k] = (uint8_t)(rng_below(&rng, 4) ? rng_u64(&rng) : rng_below(&rng, 2) * 0xff);
+        }
+        regs->attr_data = regs->dac_8bit = regs->big_endian = rng_below(&rng, 2);
+        regs->seq_index &= 7; /* as the table of fields has it */
+        regs->gfx_index &= 15;
+        regs->dac_part %= 3;
+        regs->attr_index |= 0x20;
+        regs->vbe[VBE_ENABLE] = (uint16_t)rng_below(&rng, 2);
+        r.dev->cls->loaded(r.dev);
+        screen_refresh(r.m->screens);
+        screen_read_text(r.m->screens, &t);
+        vga_in(&r, 0x3c9, 1);
+        vga_load(&r, 0xa0000 + (unsigned)rng_below(&rng, 0x1fffc), 4);
+    }
+    mem_free(t.cells);
+    vga_rig_close(&r);
+}
+
+static void note_gone(void *opaque)
+{
+    ++*(unsigned *)opaque;
+}
+
+TEST(viewers_learn_of_the_end)
+{
+    unsigned gone = 0;
+    struct rig r;
+    struct screen_viewer v = {.gone = note_gone, .opaque = &gone};
+    struct device *d = open_pci(&r, &vga_pci_class, NULL);
+    screen_watch(r.m->screens, &v);
+    screen_refresh(r.m->screens);
+    device_free(d);
+    CHECK_EQ(gone, 1);
+    CHECK(!r.m->screens && !dirty_used(space_dirty(r.m->memory)));
+    rig_close(&r);
 }
 
 TEST(any_registers_make_a_picture_or_none)
