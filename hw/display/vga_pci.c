@@ -60,12 +60,13 @@ static void add_ports(struct vga_pci *d)
 {
     for (unsigned i = 0; i < VGA_PORT_ROWS; i++) {
         const struct vga_port_row *row = &vga_port_rows[i];
-        d->ports[i] = pci_ports_add(&d->pci, &(struct pci_bar_part){.offset = row->first,
-                                                                    .size = row->count,
-                                                                    .name = "vga",
-                                                                    .ops = row->ops,
-                                                                    .opaque = &d->vga.host.ports[i],
-                                                                    .lock = d->pci.dev.machine->lock});
+        d->ports[i] = pci_ports_add(&d->pci,
+                                    &(struct pci_bar_part){.offset = row->first,
+                                                           .size = row->count,
+                                                           .name = "vga",
+                                                           .ops = row->ops,
+                                                           .opaque = &d->vga.host.ports[i],
+                                                           .lock = d->pci.dev.machine->lock});
     }
 }
 
