@@ -57,14 +57,18 @@ static void list_accepted(const struct choice *rows, struct error *e)
 
 static bool check(const char *option, const char *given, const struct choice *rows, struct error *e)
 {
+    const size_t n = strcspn(given, ",=");
     for (const struct choice *r = rows; r->name; r++) {
-        if (strcmp(r->name, given) == 0) {
-            if (!r->help) {
-                error_set(e, "%s %s: not in this build yet", option, given);
-                list_accepted(rows, e);
-            }
-            return r->help != NULL;
+        if (strncmp(r->name, given, n) != 0 || r->name[n]) {
+            continue;
         }
+        if (r->help) {
+            return !given[n] ||
+                   error_set(e, "%s %s: '%s' takes no keys in this build", option, given, r->name);
+        }
+        error_set(e, "%s %s: not in this build yet", option, given);
+        list_accepted(rows, e);
+        return false;
     }
     error_set(e, "%s %s: there is no such choice", option, given);
     list_accepted(rows, e);

@@ -74,6 +74,24 @@ TEST(curses_is_refused_where_it_cannot_be)
     finish(1);
 }
 
+TEST(what_is_to_come_is_refused_by_its_name)
+{
+    static const struct {
+        const char *option, *value, *why;
+    } rows[] = {{"-display", "gtk", "-display gtk: not in this build yet; accepted: none, curses"},
+                {"-display", "vnc=:1", "-display vnc=:1: not in this build yet"},
+                {"-display", "curses,charset=x", "'curses' takes no keys in this build"},
+                {"-display", "windows", "there is no such choice; accepted: none, curses"},
+                {"-vga", "cirrus", "-vga cirrus: not in this build yet; accepted: none, std"},
+                {"-vga", "svga", "there is no such choice"}};
+    NEEDS_PROGRAM();
+    for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        session_start(&s, ARGS("-M", "virt", rows[i].option, rows[i].value));
+        CHECK(session_expect(&s, rows[i].why));
+        finish(1);
+    }
+}
+
 /* ---- pictures */
 
 static bool file_begins(const char *path, const char *text, size_t n)
