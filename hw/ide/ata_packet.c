@@ -104,17 +104,14 @@ void ata_take_packet(struct ata_command *c)
     }
 }
 
-/* Blocks of data by PIO are at most as long as the driver says (SFF-8020i 5.8); 0 is no length. */
+/* Blocks of data by PIO are at most as long as the driver says (SFF-8020i 5.8). 0, with which
+ * drivers send what has no data, is taken for the most. */
 static void begin_packet(struct ide_drive *d, struct ata_command *c)
 {
     const uint32_t most = c->regs.lba >> 8 & 0xffff;
     (void)d;
     c->dma = c->regs.features & FEATURE_DMA;
-    if (!c->dma && most == 0 && !c->has_packet) {
-        ata_fail(c, ATA_ABRT);
-        return;
-    }
-    c->block = most == 0xffff ? 0xfffe : most > 1 ? most & ~1u : 2;
+    c->block = most == 0 || most == 0xffff ? 0xfffe : most > 1 ? most & ~1u : 2;
     if (c->has_packet) {
         ata_take_packet(c);
         return;

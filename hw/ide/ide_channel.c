@@ -47,7 +47,7 @@ static struct ide_drive *working(const struct ide_channel *ch)
 
 static void update_line(const struct ide_channel *ch)
 {
-    irq_set(&ch->irq, ch->interrupts && !(ch->control & CONTROL_NIEN));
+    irq_set(ch->irq, ch->interrupts && !(ch->control & CONTROL_NIEN));
 }
 
 static void raise(struct ide_channel *ch)
@@ -605,6 +605,7 @@ void ide_channel_init(struct ide_channel *ch, struct device *d, unsigned n,
 {
     ch->bus.units = IDE_UNITS;
     ch->bus.depth = 1;
+    ch->irq = &d->irq[n];
     ch->dma = dma;
     ch->dma_opaque = opaque;
     os_mutex_init(&ch->lock);

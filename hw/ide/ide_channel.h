@@ -48,7 +48,7 @@ struct ide_channel {
     uint8_t pio[ATA_BUFFER_BYTES], buffer[ATA_BUFFER_BYTES];
 
     /* No state. */
-    struct irq irq;
+    const struct irq *irq; /* its device's, of the same number as the bus */
     struct os_mutex lock;
     struct clock_timer *timer;     /* of counted time */
     const struct ide_dma_ops *dma; /* NULL: none */
@@ -59,7 +59,7 @@ struct ide_channel {
     uint8_t pad2[6];
 };
 
-/* Makes bus n of d; dma may be NULL. irq is the caller's to set. */
+/* Makes bus n of d, which interrupts by d->irq[n]; dma may be NULL. */
 void ide_channel_init(struct ide_channel *ch, struct device *d, unsigned n,
                       const struct ide_dma_ops *dma, void *opaque);
 void ide_channel_fini(struct ide_channel *ch);

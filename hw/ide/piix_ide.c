@@ -306,8 +306,6 @@ void piix_ide_map(struct device *d, struct space *ports)
 {
     struct piix_ide *p = of(d);
     p->ports = ports;
-    p->ch[0].irq = d->irq[0];
-    p->ch[1].irq = d->irq[1];
     add_ports(p, 0, 0x1f0, 8, &ide_command_ops);
     add_ports(p, 1, 0x3f6, 1, &ide_control_ops);
     add_ports(p, 2, 0x170, 8, &ide_command_ops);
