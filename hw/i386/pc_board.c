@@ -76,6 +76,12 @@ static bool choose_low_ram(const struct machine *m, uint64_t *low, struct error 
 
 /* ---- devices */
 
+static void pci_message(void *opaque, uint64_t address, uint32_t data, uint32_t requester)
+{
+    (void)requester;
+    lapic_send_msi(opaque, address, data);
+}
+
 static bool add_host(struct pc_board *b, struct error *e)
 {
     struct machine *m = b->pc.machine;
@@ -86,6 +92,7 @@ static bool add_host(struct pc_board *b, struct error *e)
     memset(b->low_rom, 0xff, PAM_BYTES);
     struct device *d = device_new(b->kind->host, m, NULL);
     pc_host_configure(d, &(struct pc_host_config){.ports = b->pc.ports,
+                                                  .msi = {pci_message, b->pc.lapic},
                                                   .ram = m->ram,
                                                   .rom = b->low_rom,
                                                   .low_ram = b->pc.boot.low_ram,

@@ -67,6 +67,7 @@ bool pc_host_create(struct device *d, struct error *e)
         return error_set(e, "%s: only boards have it", d->cls->name);
     }
     h->host.ports = h->config.ports;
+    h->host.msi = h->config.msi;
     h->host.line = kind->line;
     h->host.node = "pci@i0cf8";
     set_windows(h);

@@ -14,8 +14,9 @@ extern const struct device_class i440fx_pcihost_class, i440fx_class, q35_pcihost
 
 struct pc_host_config {
     struct space *ports;
-    uint8_t *ram, *rom;                  /* as struct pam has them */
-    uint64_t low_ram, high_ram;          /* bytes below and above 4 GiB */
+    uint8_t *ram, *rom;         /* as struct pam has them */
+    uint64_t low_ram, high_ram; /* bytes below and above 4 GiB */
+    struct pci_msi_sink msi;
     void (*smram_changed)(void *opaque); /* or NULL; what pc_host_smram says is not what it was */
     void *opaque;
 };
