@@ -24,6 +24,7 @@
     X(pflash_cfi01_class)                                                                          \
     X(e1000_class)                                                                                 \
     X(edu_class)                                                                                   \
+    X(floppy_class)                                                                                \
     X(fw_cfg_io_class)                                                                             \
     X(fw_cfg_class)                                                                                \
     X(gpex_pcihost_class)                                                                          \
@@ -42,6 +43,7 @@
     X(ioapic_class)                                                                                \
     X(debug_exit_class)                                                                            \
     X(debugcon_class)                                                                              \
+    X(isa_fdc_class)                                                                               \
     X(i8259_class)                                                                                 \
     X(parallel_class)                                                                              \
     X(i8254_class)                                                                                 \

@@ -43,6 +43,12 @@ static const struct {
     {"scsi-", "rerror", "tests/block/errors.c",
      "TEST(the_device_stands_above_the_drive_and_passive_queues_report)"},
     {"scsi-", "werror", "tests/block/errors.c", "TEST(a_write_without_room_waits_for_a_retry)"},
+    {"floppy", "bootindex", "tests/hw/fdc.c", "TEST(places_and_ports_that_cannot_be_are_refused)"},
+    {"isa-fdc", "irq", "tests/hw/fdc.c", "TEST(places_and_ports_that_cannot_be_are_refused)"},
+    {"isa-fdc", "check_media_rate", "tests/hw/fdc.c",
+     "TEST(sectors_that_are_not_there_and_rates_that_are_wrong)"},
+    {"isa-fdc", "fallback", "tests/hw/fdc.c",
+     "TEST(another_medium_is_told_of_and_has_its_own_format)"},
     {"ide-", "serial", "tests/hw/ide.c", "TEST(names_geometry_and_blocks_are_as_they_were_given)"},
     {"ide-", "model", "tests/hw/ide.c", "TEST(names_geometry_and_blocks_are_as_they_were_given)"},
     {"ide-", "ver", "tests/hw/ide.c", "TEST(names_geometry_and_blocks_are_as_they_were_given)"},
@@ -144,6 +150,9 @@ static struct machine *build(const struct form *f, const struct setting *s,
     }
     if (good && !there && cls->bus == BUS_NVME) {
         good = given_plug(m, device_class_find("nvme"), NULL, NULL, e);
+    }
+    if (good && !there && cls->bus == BUS_FLOPPY) {
+        good = given_plug(m, device_class_find("isa-fdc"), NULL, NULL, e);
     }
     if (good && !there && cls->bus == BUS_IDE) {
         good = given_plug(m, device_class_find("ich9-ahci"), NULL, NULL, e);

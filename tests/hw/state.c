@@ -57,9 +57,13 @@ static const char *const extras[] = {
     "loader",
 };
 
-static const char *const microvm_extras[] = {"isa-debugcon", "isa-debug-exit", "virtio-blk-device"};
-static const char *const pc_extras[] = {"virtio-blk-pci", "smbus-eeprom,address=80",
-                                        "isa-parallel"};
+static const char *const microvm_extras[] = {
+    "isa-debugcon", "isa-debug-exit", "virtio-blk-device", "isa-fdc", "floppy,drive=d",
+};
+static const char *const pc_extras[] = {
+    "virtio-blk-pci", "smbus-eeprom,address=80", "isa-parallel", "e1000",
+    "secondary-vga",  "bochs-display",           "isa-vga",
+};
 
 static void plug(struct machine *m, const char *text)
 {
