@@ -163,7 +163,9 @@ struct machine_class {
     struct bus *(*default_bus)(struct machine *m, enum bus_kind kind);
     const char *default_screen;     /* the device that shows things without -vga, or NULL */
     const char *default_net_device; /* model of -nic/-net without model=, e.g. "virtio-net-pci" */
-    const char *default_disk_interface; /* what -drive without if= means: "virtio" */
+    const char *default_disk_interface; /* what -drive without if= means: "virtio", "ide" */
+    unsigned ide_units;     /* drives of an IDE bus as -drive counts them; 0: it has no such bus */
+    bool has_floppy;        /* it has a floppy drive, though nobody asks for one */
     const char *usual_bios; /* file name of the firmware that it has without -bios; or NULL */
 };
 

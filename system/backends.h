@@ -14,20 +14,24 @@
 #include "system/secret.h"
 
 /* Where a disk goes: the machine's usual place, nowhere but to a -device, a virtio-blk of its own,
- * a flash bank. */
+ * a flash bank, a bus of the machine's IDE or floppy controller. */
 enum drive_interface {
     DRIVE_USUAL,
     DRIVE_NONE,
     DRIVE_VIRTIO,
-    DRIVE_PFLASH
+    DRIVE_PFLASH,
+    DRIVE_IDE,
+    DRIVE_FLOPPY
 };
+#define DRIVE_ANYWHERE UINT32_MAX
 
 /* One -drive. */
 struct drive {
     struct drive *next;
-    const char *where; /* the option, for messages */
-    int interface;     /* enum drive_interface; never DRIVE_USUAL once the machine is known */
-    uint32_t index;
+    const char *where;  /* the option, for messages */
+    int interface;      /* enum drive_interface; never DRIVE_USUAL once the machine is known */
+    uint32_t index;     /* of those of its interface; of IDE all buses are counted through */
+    uint32_t bus, unit; /* as they were given, or DRIVE_ANYWHERE */
     bool index_given;
     bool cdrom;
     const char *serial; /* or NULL */

@@ -13,6 +13,8 @@ static const char *const interface_choices[] = {[DRIVE_USUAL] = "default",
                                                 [DRIVE_NONE] = "none",
                                                 [DRIVE_VIRTIO] = "virtio",
                                                 [DRIVE_PFLASH] = "pflash",
+                                                [DRIVE_IDE] = "ide",
+                                                [DRIVE_FLOPPY] = "floppy",
                                                 NULL};
 enum {
     MEDIA_DISK,
@@ -32,8 +34,8 @@ static const struct key_row drive_rows[] = {
      "where it goes; none: to the -device with drive=ID (default)", interface_choices},
     {"index", KEY_U32, offsetof(struct drive_group, index),
      "its number among those of its kind (next)", NULL},
-    {"unit", KEY_U32, offsetof(struct drive_group, unit), "the same", NULL},
-    {"bus", KEY_U32, offsetof(struct drive_group, bus), "0", NULL},
+    {"unit", KEY_U32, offsetof(struct drive_group, unit), "the same; of IDE, on its bus", NULL},
+    {"bus", KEY_U32, offsetof(struct drive_group, bus), "of IDE; else 0 is the only one", NULL},
     {"media", KEY_CHOICE, offsetof(struct drive_group, media), "cdrom: read-only, and may be empty",
      media_choices},
     {"werror", KEY_CHOICE, offsetof(struct drive_group, werror),
@@ -112,10 +114,17 @@ static void number_drive(struct config *c, struct drive *d)
     }
 }
 
+/* Places of IDE are known when the machine is. */
+static bool has_number(const struct drive *d)
+{
+    return d->interface != DRIVE_NONE && (d->interface != DRIVE_IDE || d->index_given);
+}
+
 static bool drive_clashes(struct config *c, const struct drive *d, struct error *e)
 {
     for (const struct drive *o = c->drive_list; o; o = o->next) {
-        if (d->interface != DRIVE_NONE && o->interface == d->interface && o->index == d->index) {
+        if (has_number(d) && o->interface == d->interface && o->index == d->index &&
+            o->bus == d->bus) {
             return error_set(e, "%s: index %u of if=%s is taken by %s", d->where, d->index,
                              interface_choices[d->interface], o->where);
         }
@@ -139,6 +148,8 @@ static void fill_drive(const struct config *c, const struct keyvals *k, const st
                        struct drive *d)
 {
     d->interface = g->interface;
+    d->bus = keyvals_get(k, "bus") ? g->bus : DRIVE_ANYWHERE;
+    d->unit = keyvals_get(k, "unit") ? g->unit : DRIVE_ANYWHERE;
     d->index_given = keyvals_get(k, "index") || keyvals_get(k, "unit");
     d->index = keyvals_get(k, "unit") ? g->unit : g->index;
     d->cdrom = g->media == MEDIA_CDROM;
@@ -153,7 +164,7 @@ static void fill_drive(const struct config *c, const struct keyvals *k, const st
 /* Kinds of disks that QEMU's other machines have controllers for. */
 static bool is_for_other_machines(const struct keyvals *k, struct error *e)
 {
-    static const char *const kinds[] = {"ide", "scsi", "sd", "mtd", "floppy", "xen"};
+    static const char *const kinds[] = {"scsi", "sd", "mtd", "xen"};
     const char *wanted = keyvals_get(k, "if");
     for (size_t i = 0; wanted && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         if (strcmp(kinds[i], wanted) == 0) {
@@ -165,6 +176,27 @@ static bool is_for_other_machines(const struct keyvals *k, struct error *e)
         }
     }
     return false;
+}
+
+/* A drive whose medium can be changed may begin without one. */
+static bool may_be_empty(const struct drive_group *g)
+{
+    const bool cd = g->media == MEDIA_CDROM && g->interface != DRIVE_VIRTIO &&
+                    g->interface != DRIVE_PFLASH;
+    return cd || g->interface == DRIVE_FLOPPY;
+}
+
+static bool check_places(const struct keyvals *k, const struct drive_group *g,
+                         const struct drive *d, struct error *e)
+{
+    if (keyvals_get(k, "index") && (keyvals_get(k, "unit") || keyvals_get(k, "bus"))) {
+        return error_set(e, "%s: index cannot be used with bus and unit", k->where);
+    }
+    if (g->bus && g->interface != DRIVE_IDE && g->interface != DRIVE_USUAL) {
+        return error_set(e, "%s: bus: 0 is the only one", k->where);
+    }
+    return !d->serial || d->interface != DRIVE_PFLASH ||
+           error_set(e, "%s: a flash bank has no serial=", k->where);
 }
 
 static bool check_drive(struct config *c, struct keyvals *k, struct error *e)
@@ -181,17 +213,12 @@ static bool check_drive(struct config *c, struct keyvals *k, struct error *e)
     struct drive_group g = {.interface = DRIVE_USUAL};
     bool ok = take_image_keys(c, k, &d->image, e) &&
               keyvals_apply(k, drive_rows, image_rows, &g, e);
-    d->image.empty = ok && !has_image(d) && g.interface == DRIVE_NONE && g.media == MEDIA_CDROM;
+    d->image.empty = ok && !has_image(d) && may_be_empty(&g);
     if (ok && !has_image(d) && !d->image.empty) {
         ok = error_set(e, "%s: file= is missing", k->where);
     }
-    if (ok && g.bus) {
-        ok = error_set(e, "%s: bus: 0 is the only one", k->where);
-    }
     fill_drive(c, k, &g, d);
-    if (ok && d->serial && d->interface == DRIVE_PFLASH) {
-        ok = error_set(e, "%s: a flash bank has no serial=", k->where);
-    }
+    ok = ok && check_places(k, &g, d, e);
     number_drive(c, d);
     if (!ok || !drive_clashes(c, d, e)) {
         block_options_free(&d->image);

@@ -115,6 +115,8 @@ const struct option options[] = {
     DRIVE("hdc", "index=2,media=disk", "disk 2"),
     DRIVE("hdd", "index=3,media=disk", "disk 3"),
     DRIVE("cdrom", "index=2,media=cdrom", "disk 2, read-only"),
+    DRIVE("fda", "if=floppy,index=0", "floppy in the first drive"),
+    DRIVE("fdb", "if=floppy,index=1", "floppy in the second drive"),
     DRIVE("pflash", "if=pflash", "contents of the next flash bank"),
 
     GROUPS("fsdev", "local,id=ID,path=FOLDER,security_model=MODEL[,KEY=VALUE...]", D, fsdevs,
@@ -212,8 +214,6 @@ const struct option options[] = {
     REFUSED("enable-kvm", NULL, "this build has -accel tcg only"),
     REFUSED("enable-sync-profile", NULL,
             "-accel tcg,stats=on measures, the monitor's info jit tells"),
-    REFUSED("fda", "FILE", "there is no floppy drive; use -drive"),
-    REFUSED("fdb", "FILE", "there is no floppy drive; use -drive"),
     REFUSED("incoming", "URI", "there is no migration yet; -loadvm begins with a saved state"),
     REFUSED("iscsi", "GROUP", "have the host attach the disk, and name its device with -drive"),
     REFUSED(

@@ -119,6 +119,11 @@ bool vm_block_change(struct control *c, const struct control_medium *m, struct e
 void vm_describe_drives(struct vm *vm, struct strbuf *out);
 void vm_describe_networks(struct vm *vm, struct strbuf *out);
 
+/* vm_drives.c: what is said of drives once the machine is known; the devices of those on the
+ * machine's own IDE and floppy buses. */
+bool vm_place_drives(struct vm *vm, struct error *e);
+bool vm_make_drives(struct vm *vm, struct error *e);
+
 /* vm_objects.c: -object; guest memory out of back ends, before the board; struct machine_backends'
  * .iothread; control.object_add and object_del. */
 bool vm_open_objects(struct vm *vm, struct error *e);

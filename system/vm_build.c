@@ -515,7 +515,8 @@ bool vm_build(struct vm *vm, struct error *e)
     m->release = vm_release_device;
     m->release_opaque = vm;
     if (!machine_build(m, e) || !vm_open_semihosting(vm, e) || !make_screen(vm, e) ||
-        !make_cards(vm, e) || !make_given(vm, e) || !make_disks(vm, e) || !machine_finish(m, e)) {
+        !vm_make_drives(vm, e) || !make_cards(vm, e) || !make_given(vm, e) || !make_disks(vm, e) ||
+        !machine_finish(m, e)) {
         return false;
     }
     tell_missing(m);

@@ -51,14 +51,6 @@ static const struct drive *same_image(const struct vm *vm, const struct drive *d
 
 static bool open_drive(struct vm *vm, struct drive *d, struct error *e)
 {
-    const char *usual = vm->config->machine_class->default_disk_interface;
-    if (d->interface == DRIVE_USUAL) {
-        d->interface = usual && strcmp(usual, "virtio") == 0 ? DRIVE_VIRTIO : DRIVE_NONE;
-    }
-    if (d->interface != DRIVE_NONE && !d->image.id) {
-        d->image.id = mem_printf("%s%u", d->interface == DRIVE_VIRTIO ? "virtio" : "pflash",
-                                 d->index);
-    }
     d->block = block_open(vm->graph, &d->image, e);
     if (!d->block) {
         const struct drive *same = same_image(vm, d);
@@ -90,7 +82,7 @@ static bool make_throttle_groups(struct vm *vm, struct error *e)
 bool vm_open_disks(struct vm *vm, struct error *e)
 {
     vm->graph = block_graph_create();
-    if (!make_throttle_groups(vm, e) || !open_blockdevs(vm, e)) {
+    if (!make_throttle_groups(vm, e) || !open_blockdevs(vm, e) || !vm_place_drives(vm, e)) {
         return false;
     }
     for (struct drive *d = vm->config->drive_list; d; d = d->next) {

@@ -88,6 +88,9 @@ bool pc_config_add(struct pc_board *b, struct error *e);
 /* The order of booting, in CMOS memory; again: behind the first reset. */
 void pc_config_set_order(struct pc_board *b, bool again);
 
+/* pc_disks.c: CMOS memory tells of disks; the bits of floppies for its equipment byte. */
+uint8_t pc_disks_set_cmos(struct pc_board *b);
+
 /* pc_kernel.c: -kernel for firmware, by items of fw_cfg and an option ROM. */
 bool pc_kernel_add(struct pc_board *b, struct error *e);
 

@@ -79,7 +79,7 @@ static void fill_cmos(struct pc_board *b)
     const struct pc_boot *boot = &b->pc.boot;
     const uint64_t low = boot->low_ram;
     const uint64_t extended = (low - MIB) >> KIB_SHIFT;
-    set_cmos(b, CMOS_EQUIPMENT, 1, HAS_FPU | HAS_MOUSE);
+    set_cmos(b, CMOS_EQUIPMENT, 1, HAS_FPU | HAS_MOUSE | pc_disks_set_cmos(b));
     set_cmos(b, CMOS_BASE, 2, 640);
     set_cmos(b, CMOS_EXTENDED, 2, extended);
     set_cmos(b, CMOS_EXTENDED2, 2, extended);
