@@ -156,7 +156,11 @@ static bool microvm_finish(struct machine *m, struct error *e)
 {
     struct microvm *v = microvm_of(m);
     make_append(m);
-    return fw_cfg_add_boot(v->pc.fw_cfg, m, e) && (m->config.bios || add_tables(m, e)) &&
+    if (m->config.bios) {
+        return pc_load(&v->pc, NULL, 0, e) && (!has_acpi(v) || microvm_acpi_add(m, e)) &&
+               fw_cfg_add_boot(v->pc.fw_cfg, m, e);
+    }
+    return fw_cfg_add_boot(v->pc.fw_cfg, m, e) && add_tables(m, e) &&
            pc_load(&v->pc, v->append, has_acpi(v) ? PC_TABLES : 0, e);
 }
 

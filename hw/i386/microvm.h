@@ -41,5 +41,7 @@ static inline bool microvm_is_on(int value)
 
 /* Its tables as they are in memory at PC_TABLES, RSDP first. mem_free. */
 uint8_t *microvm_acpi(const struct machine *m, size_t *n);
+/* The same for firmware, in fw_cfg. */
+bool microvm_acpi_add(const struct machine *m, struct error *e);
 
 #endif

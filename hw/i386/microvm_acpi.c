@@ -64,15 +64,27 @@ enum { /* of the FADT: there is no VGA; no clock */
     NO_RTC = 1 << 5
 };
 
-uint8_t *microvm_acpi(const struct machine *m, size_t *n)
+static void make(struct acpi_tables *t, const struct machine *m)
 {
     const struct microvm *v = microvm_of(m);
     const struct acpi_platform p = {.intel_boot = NO_VGA | (v->pc.rtc ? 0u : NO_RTC),
                                     .sleep = MICROVM_SLEEP};
+    acpi_init(t, v->oem_id, v->oem_table_id);
+    acpi_add_fadt(t, add_dsdt(t, m), &p);
+    pc_add_madt(t, m, &v->pc, 0);
+    acpi_add_given(t, &m->config);
+}
+
+uint8_t *microvm_acpi(const struct machine *m, size_t *n)
+{
     struct acpi_tables t;
-    acpi_init(&t, v->oem_id, v->oem_table_id);
-    acpi_add_fadt(&t, add_dsdt(&t, m), &p);
-    pc_add_madt(&t, m, &v->pc, 0);
-    acpi_add_given(&t, &m->config);
+    make(&t, m);
     return acpi_finish_at(&t, PC_TABLES, n);
+}
+
+bool microvm_acpi_add(const struct machine *m, struct error *e)
+{
+    struct acpi_tables t;
+    make(&t, m);
+    return acpi_finish(&t, microvm_of(m)->pc.fw_cfg, e);
 }

@@ -8,6 +8,7 @@
 #include "base/bits.h"
 #include "base/mem.h"
 #include "hw/char/serial16550.h"
+#include "hw/i386/pc_kernel.h"
 #include "hw/intc/i8259.h"
 #include "hw/intc/ioapic.h"
 #include "hw/intc/lapic.h"
@@ -268,7 +269,7 @@ static void add_rom(struct pc *pc, const char *name, paddr base, uint8_t *bytes,
                                                        .host = bytes});
 }
 
-/* It ends at 4 GiB; its last 128 KiB are below 1 MiB as well. */
+/* It ends at 4 GiB; its last 128 KiB are below 1 MiB as well, in RAM, which firmware writes to. */
 static bool load_bios(struct pc *pc, const char *path, struct error *e)
 {
     struct image_file f;
@@ -298,8 +299,25 @@ static bool load_bios(struct pc *pc, const char *path, struct error *e)
     pc->rom_bytes = size;
     const uint64_t low = size < BIOS_LOW_BYTES ? size : BIOS_LOW_BYTES;
     add_rom(pc, "bios", 4 * GIB - size, pc->rom, size);
-    add_rom(pc, "bios-low", 0x100000 - low, pc->rom + size - low, low);
-    return true;
+    return pc_boot_put(&pc->boot, "the firmware", 0x100000 - low, pc->rom + size - low, low, e);
+}
+
+bool pc_add_e820(struct pc *pc, struct error *e)
+{
+    enum {
+        ROW = 20
+    };
+    const struct pc_boot *boot = &pc->boot;
+    const size_t rows = boot->high_ram ? 2 : 1;
+    uint8_t *p = mem_alloc(rows * ROW);
+    store_le64(p + 8, boot->low_ram);
+    store_le32(p + 16, PC_RAM);
+    if (boot->high_ram) {
+        store_le64(p + ROW, 4 * GIB);
+        store_le64(p + ROW + 8, boot->high_ram);
+        store_le32(p + ROW + 16, PC_RAM);
+    }
+    return fw_cfg_add_file(pc->fw_cfg, "etc/e820", p, rows * ROW, e);
 }
 
 bool pc_load(struct pc *pc, const char *append, paddr rsdp, struct error *e)
@@ -311,11 +329,7 @@ bool pc_load(struct pc *pc, const char *append, paddr rsdp, struct error *e)
     pc->boot.kind = X86_BOOT_PLAIN;
     pc->boot.entry = 0xfff0;
     if (c->bios) {
-        return !c->kernel ? load_bios(pc, c->bios, e)
-                          : error_set(e,
-                                      "-bios %s: together with -kernel it is not supported; "
-                                      "without -bios the kernel is started directly",
-                                      c->bios);
+        return load_bios(pc, c->bios, e) && pc_add_e820(pc, e) && pc_kernel_add(pc, e);
     }
     if (!c->kernel) {
         return (!c->initrd || error_set(e, "-initrd: needs -kernel")) &&

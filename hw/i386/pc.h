@@ -44,6 +44,8 @@ struct device *pc_add(struct pc *pc, const struct device_class *cls, bool ports,
 struct irq pc_gsi(struct pc *pc, unsigned n);
 /* -kernel and -initrd with that command line (which the caller keeps; NULL: none), or -bios. */
 bool pc_load(struct pc *pc, const char *append, paddr rsdp, struct error *e);
+/* What firmware is told of memory, by fw_cfg's file "etc/e820". */
+bool pc_add_e820(struct pc *pc, struct error *e);
 /* The first CPU begins with the kernel or firmware, the others wait. */
 void pc_reset(struct pc *pc);
 void pc_destroy(struct pc *pc);

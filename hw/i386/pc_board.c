@@ -8,6 +8,7 @@
 #include "base/mem.h"
 #include "hw/acpi/pm.h"
 #include "hw/firmware.h"
+#include "hw/i386/pc_kernel.h"
 #include "hw/i386/pc_smm.h"
 #include "hw/input/i8042.h"
 #include "hw/intc/lapic.h"
@@ -234,8 +235,8 @@ bool pc_board_finish(struct machine *m, struct error *e)
     }
     b->pc.boot.kind = X86_BOOT_PLAIN;
     b->pc.boot.entry = 0xfff0;
-    return pc_config_add(b, e) && pc_kernel_add(b, e) && (b->acpi == PC_OFF || pc_acpi_add(b, e)) &&
-           fw_cfg_add_boot(b->pc.fw_cfg, m, e);
+    return pc_config_add(b, e) && pc_kernel_add(&b->pc, e) &&
+           (b->acpi == PC_OFF || pc_acpi_add(b, e)) && fw_cfg_add_boot(b->pc.fw_cfg, m, e);
 }
 
 void pc_board_reset(struct machine *m)

@@ -91,9 +91,6 @@ void pc_config_set_order(struct pc_board *b, bool again);
 /* pc_disks.c: CMOS memory tells of disks; the bits of floppies for its equipment byte. */
 uint8_t pc_disks_set_cmos(struct pc_board *b);
 
-/* pc_kernel.c: -kernel for firmware, by items of fw_cfg and an option ROM. */
-bool pc_kernel_add(struct pc_board *b, struct error *e);
-
 /* pc_acpi.c */
 bool pc_acpi_add(struct pc_board *b, struct error *e);
 /* pc_dsdt.c */

@@ -91,24 +91,6 @@ static void fill_cmos(struct pc_board *b)
 
 /* ---- fw_cfg */
 
-static bool add_e820(struct pc_board *b, struct error *e)
-{
-    enum {
-        ROW = 20
-    };
-    const struct pc_boot *boot = &b->pc.boot;
-    const size_t rows = boot->high_ram ? 2 : 1;
-    uint8_t *p = mem_alloc(rows * ROW);
-    store_le64(p + 8, boot->low_ram);
-    store_le32(p + 16, PC_RAM);
-    if (boot->high_ram) {
-        store_le64(p + ROW, 4 * GIB);
-        store_le64(p + ROW + 8, boot->high_ram);
-        store_le32(p + ROW + 16, PC_RAM);
-    }
-    return fw_cfg_add_file(b->pc.fw_cfg, "etc/e820", p, rows * ROW, e);
-}
-
 /* The number of nodes, the node of each CPU, the memory of each node. */
 static void add_numa(struct pc_board *b)
 {
@@ -164,5 +146,6 @@ bool pc_config_add(struct pc_board *b, struct error *e)
     fw_cfg_add_u16(f, FW_CFG_NOGRAPHIC, b->pc.machine->config.no_screen);
     fw_cfg_add_u32(f, FW_CFG_IRQ0_OVERRIDE, 1);
     add_numa(b);
-    return add_e820(b, e) && add_sleep_states(b, e) && add_serial_console(b, e) && add_smbios(b, e);
+    return pc_add_e820(&b->pc, e) && add_sleep_states(b, e) && add_serial_console(b, e) &&
+           add_smbios(b, e);
 }

@@ -58,10 +58,10 @@ bool pc_flat_is_pvh(const struct pc_kernel *k)
 
 /* ---- kernels in memory */
 
-static bool check_room(const struct pc_board *b, const struct pc_kernel *k, uint64_t base,
-                       uint64_t end, struct error *e)
+static bool check_room(const struct pc *pc, const struct pc_kernel *k, uint64_t base, uint64_t end,
+                       struct error *e)
 {
-    const uint64_t low = b->pc.boot.low_ram;
+    const uint64_t low = pc->boot.low_ram;
     if (base < MIB || end < base || end > low - FIRMWARE_ROOM) {
         return error_set(e,
                          "%s: with its modules it is from 0x%" PRIx64 " to 0x%" PRIx64 "; there is "
@@ -72,8 +72,8 @@ static bool check_room(const struct pc_board *b, const struct pc_kernel *k, uint
 }
 
 /* One piece of what placements say. */
-static bool flatten(const struct pc_board *b, const struct pc_kernel *k,
-                    const struct placements *list, struct image *image, struct error *e)
+static bool flatten(const struct pc *pc, const struct pc_kernel *k, const struct placements *list,
+                    struct image *image, struct error *e)
 {
     uint64_t end = 0;
     image->base = list->first ? list->first->base : 0;
@@ -81,7 +81,7 @@ static bool flatten(const struct pc_board *b, const struct pc_kernel *k,
         const uint64_t its = p->base + p->size + p->zeros;
         end = its > end ? its : end;
     }
-    if (!check_room(b, k, image->base, end, e)) {
+    if (!check_room(pc, k, image->base, end, e)) {
         return false;
     }
     image->n = end - image->base;
@@ -93,7 +93,7 @@ static bool flatten(const struct pc_board *b, const struct pc_kernel *k,
 }
 
 /* The header's addresses say it; a field of 0 for an end means that of the file, or none. */
-static bool load_by_addresses(const struct pc_board *b, const struct pc_kernel *k, size_t at,
+static bool load_by_addresses(const struct pc *pc, const struct pc_kernel *k, size_t at,
                               struct image *image, struct error *e)
 {
     const uint8_t *h = k->bytes + at;
@@ -112,7 +112,7 @@ static bool load_by_addresses(const struct pc_board *b, const struct pc_kernel *
     if (size > k->n - from) {
         return error_set(e, "%s: the kernel is truncated", k->what);
     }
-    if (!check_room(b, k, load, end, e)) {
+    if (!check_room(pc, k, load, end, e)) {
         return false;
     }
     *image = (struct image){.base = load, .n = end - load, .entry = load_le32(h + 28)};
@@ -121,26 +121,26 @@ static bool load_by_addresses(const struct pc_board *b, const struct pc_kernel *
     return true;
 }
 
-static bool load_elf(const struct pc_board *b, const struct pc_kernel *k, struct image *image,
+static bool load_elf(const struct pc *pc, const struct pc_kernel *k, struct image *image,
                      struct error *e)
 {
     static const struct arch_elf kinds[] = {{3, 32, false, "i386"}, {0}};
     const struct elf_file f = {k->what, k->bytes, k->n};
     struct placements list = {NULL};
     struct elf_info info;
-    const bool good = elf_place(&f, kinds, &list, &info, e) && flatten(b, k, &list, image, e);
+    const bool good = elf_place(&f, kinds, &list, &info, e) && flatten(pc, k, &list, image, e);
     image->entry = good ? info.entry : 0;
     placements_free(&list);
     return good;
 }
 
-static bool load_pvh(const struct pc_board *b, const struct pc_kernel *k, struct image *image,
+static bool load_pvh(const struct pc *pc, const struct pc_kernel *k, struct image *image,
                      struct error *e)
 {
     struct placements list = {NULL};
     struct pc_boot boot = {.placements = &list};
     const bool good = pc_boot_place_pvh(&boot, k->what, k->bytes, k->n, e) &&
-                      flatten(b, k, &list, image, e);
+                      flatten(pc, k, &list, image, e);
     image->entry = boot.entry;
     placements_free(&list);
     return good;
@@ -242,10 +242,10 @@ enum {
     MODULE_BYTES = 16
 };
 
-static void tell_multiboot(struct teller *t, const struct pc_board *b, const struct modules *m,
+static void tell_multiboot(struct teller *t, const struct pc *pc, const struct modules *m,
                            uint64_t first)
 {
-    const struct machine_config *c = &b->pc.machine->config;
+    const struct machine_config *c = &pc->machine->config;
     const uint8_t zeros[INFO_BYTES] = {0};
     const uint32_t info = put(t, zeros, INFO_BYTES);
     char *line = mem_printf("%s %s", c->kernel, c->append ? c->append : "");
@@ -266,7 +266,7 @@ static void tell_multiboot(struct teller *t, const struct pc_board *b, const str
     uint8_t *p = word(t, info);
     store_le32(p, INFO_FLAGS);
     store_le32(p + INFO_MEMORY, 639);
-    store_le32(p + INFO_MEMORY + 4, (uint32_t)((b->pc.boot.low_ram - MIB) >> 10));
+    store_le32(p + INFO_MEMORY + 4, (uint32_t)((pc->boot.low_ram - MIB) >> 10));
     store_le32(p + INFO_COMMAND_LINE, command);
     store_le32(p + INFO_MODULES, m->count);
     store_le32(p + INFO_MODULES + 4, modules);
@@ -296,18 +296,18 @@ static void tell_pvh(struct teller *t, const struct modules *m, uint64_t first)
 
 /* ---- all */
 
-static bool add_items(struct pc_board *b, const struct pc_kernel *k, struct image *image,
+static bool add_items(struct pc *pc, const struct pc_kernel *k, struct image *image,
                       struct modules *m, struct error *e)
 {
-    struct device *f = b->pc.fw_cfg;
-    const char *append = b->pc.machine->config.append ? b->pc.machine->config.append : "";
+    struct device *f = pc->fw_cfg;
+    const char *append = pc->machine->config.append ? pc->machine->config.append : "";
     const uint64_t first = align_up(image->base + image->n, GUEST_PAGE_SIZE);
     struct teller t = {{0}};
-    if (!check_room(b, k, image->base, first + m->bytes.len, e)) {
+    if (!check_room(pc, k, image->base, first + m->bytes.len, e)) {
         return false;
     }
     if (k->kind == PC_KERNEL_MULTIBOOT) {
-        tell_multiboot(&t, b, m, first);
+        tell_multiboot(&t, pc, m, first);
     } else {
         tell_pvh(&t, m, first);
     }
@@ -316,34 +316,34 @@ static bool add_items(struct pc_board *b, const struct pc_kernel *k, struct imag
         strbuf_free(&t.out);
         return error_set(e, "-append, -initrd: more than a kernel can be told");
     }
-    pc_kernel_blob(b, FW_CFG_SETUP_DATA, FW_CFG_SETUP_SIZE, (uint8_t *)strbuf_take(&t.out), told);
-    pc_kernel_blob(b, FW_CFG_CMDLINE_DATA, FW_CFG_CMDLINE_SIZE, mem_dup(append, strlen(append) + 1),
-                   strlen(append) + 1);
+    pc_kernel_blob(pc, FW_CFG_SETUP_DATA, FW_CFG_SETUP_SIZE, (uint8_t *)strbuf_take(&t.out), told);
+    pc_kernel_blob(pc, FW_CFG_CMDLINE_DATA, FW_CFG_CMDLINE_SIZE,
+                   mem_dup(append, strlen(append) + 1), strlen(append) + 1);
     fw_cfg_add_u32(f, FW_CFG_KERNEL_ADDR, (uint32_t)image->base);
     fw_cfg_add_u32(f, FW_CFG_KERNEL_ENTRY, (uint32_t)image->entry);
-    pc_kernel_blob(b, FW_CFG_KERNEL_DATA, FW_CFG_KERNEL_SIZE, image->bytes, image->n);
+    pc_kernel_blob(pc, FW_CFG_KERNEL_DATA, FW_CFG_KERNEL_SIZE, image->bytes, image->n);
     image->bytes = NULL;
     fw_cfg_add_u32(f, FW_CFG_INITRD_ADDR, (uint32_t)first);
     if (initrd) {
-        pc_kernel_blob(b, FW_CFG_INITRD_DATA, FW_CFG_INITRD_SIZE, (uint8_t *)strbuf_take(&m->bytes),
-                       initrd);
+        pc_kernel_blob(pc, FW_CFG_INITRD_DATA, FW_CFG_INITRD_SIZE,
+                       (uint8_t *)strbuf_take(&m->bytes), initrd);
     }
     return true;
 }
 
-bool pc_flat_add(struct pc_board *b, struct pc_kernel *k, struct error *e)
+bool pc_flat_add(struct pc *pc, struct pc_kernel *k, struct error *e)
 {
     struct modules *m = mem_alloc(sizeof(*m));
     struct image image = {NULL};
     size_t at = 0;
     const bool multiboot = find_header(k, &at);
     k->kind = multiboot ? PC_KERNEL_MULTIBOOT : PC_KERNEL_PVH;
-    const bool loaded = !multiboot ? load_pvh(b, k, &image, e)
+    const bool loaded = !multiboot ? load_pvh(pc, k, &image, e)
                         : load_le32(k->bytes + at + 4) & HAS_ADDRESSES
-                            ? load_by_addresses(b, k, at, &image, e)
-                            : load_elf(b, k, &image, e);
-    const bool good = loaded && read_modules(m, b->pc.machine->config.initrd, multiboot, e) &&
-                      add_items(b, k, &image, m, e);
+                            ? load_by_addresses(pc, k, at, &image, e)
+                            : load_elf(pc, k, &image, e);
+    const bool good = loaded && read_modules(m, pc->machine->config.initrd, multiboot, e) &&
+                      add_items(pc, k, &image, m, e);
     mem_free(image.bytes);
     free_modules(m);
     mem_free(m);

@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "hw/i386/boot_rom.h"
 #include "hw/i386/linux_boot.h"
-#include "hw/i386/pc_board.h"
 #include "hw/i386/pc_kernel.h"
 #include "hw/nvram/fw_cfg.h"
 
@@ -33,16 +32,16 @@ enum {
 
 /* ---- items */
 
-void pc_kernel_blob(struct pc_board *b, enum fw_cfg_key key, enum fw_cfg_key size_key,
-                    uint8_t *bytes, size_t n)
+void pc_kernel_blob(struct pc *pc, enum fw_cfg_key key, enum fw_cfg_key size_key, uint8_t *bytes,
+                    size_t n)
 {
-    fw_cfg_add_u32(b->pc.fw_cfg, size_key, (uint32_t)n);
-    fw_cfg_add(b->pc.fw_cfg, key, bytes, n);
+    fw_cfg_add_u32(pc->fw_cfg, size_key, (uint32_t)n);
+    fw_cfg_add(pc->fw_cfg, key, bytes, n);
 }
 
-static bool add_initrd(struct pc_board *b, struct error *e)
+static bool add_initrd(struct pc *pc, struct error *e)
 {
-    const char *path = b->pc.machine->config.initrd;
+    const char *path = pc->machine->config.initrd;
     struct image_file f;
     if (!path) {
         return true;
@@ -54,19 +53,19 @@ static bool add_initrd(struct pc_board *b, struct error *e)
     const size_t n = (size_t)f.size;
     image_close(&f);
     if (bytes) {
-        pc_kernel_blob(b, FW_CFG_INITRD_DATA, FW_CFG_INITRD_SIZE, bytes, n);
+        pc_kernel_blob(pc, FW_CFG_INITRD_DATA, FW_CFG_INITRD_SIZE, bytes, n);
     }
     return bytes;
 }
 
-static bool add_command_line(struct pc_board *b, size_t most, struct error *e)
+static bool add_command_line(struct pc *pc, size_t most, struct error *e)
 {
-    const char *text = b->pc.machine->config.append ? b->pc.machine->config.append : "";
+    const char *text = pc->machine->config.append ? pc->machine->config.append : "";
     const size_t n = strlen(text);
     if (n > most) {
         return error_set(e, "-append: %zu characters; the kernel takes %zu at most", n, most);
     }
-    pc_kernel_blob(b, FW_CFG_CMDLINE_DATA, FW_CFG_CMDLINE_SIZE, mem_dup(text, n + 1), n + 1);
+    pc_kernel_blob(pc, FW_CFG_CMDLINE_DATA, FW_CFG_CMDLINE_SIZE, mem_dup(text, n + 1), n + 1);
     return true;
 }
 
@@ -123,10 +122,10 @@ static bool file_bytes(const char *option, const char *path, uint64_t *size, str
     return true;
 }
 
-static bool add_linux(struct pc_board *b, struct pc_kernel *k, struct error *e)
+static bool add_linux(struct pc *pc, struct pc_kernel *k, struct error *e)
 {
     if (!check_linux(k, e) ||
-        !file_bytes("-initrd", b->pc.machine->config.initrd, &k->initrd_bytes, e)) {
+        !file_bytes("-initrd", pc->machine->config.initrd, &k->initrd_bytes, e)) {
         return false;
     }
     const unsigned version = load_le16(k->bytes + P_VERSION);
@@ -134,19 +133,19 @@ static bool add_linux(struct pc_board *b, struct pc_kernel *k, struct error *e)
     const size_t most = version >= 0x206 ? load_le32(k->bytes + P_COMMAND_LINE_MOST) : 255;
     k->kind = PC_KERNEL_LINUX;
     place_initrd(k, version, size);
-    if (b->pc.boot.low_ram < LINUX_KERNEL + size) {
+    if (pc->boot.low_ram < LINUX_KERNEL + size) {
         return error_set(e, "%s: its %zu MiB do not fit into memory (-m)", k->what, k->n >> 20);
     }
     tell_setup(k->bytes, version);
     store_le32(k->bytes + P_INITRD_BYTES, (uint32_t)k->initrd_bytes);
-    fw_cfg_add_u32(b->pc.fw_cfg, FW_CFG_SETUP_ADDR, PC_ROM_SETUP);
-    pc_kernel_blob(b, FW_CFG_SETUP_DATA, FW_CFG_SETUP_SIZE, mem_dup(k->bytes, setup), setup);
-    fw_cfg_add_u32(b->pc.fw_cfg, FW_CFG_KERNEL_ADDR, (uint32_t)LINUX_KERNEL);
-    pc_kernel_blob(b, FW_CFG_KERNEL_DATA, FW_CFG_KERNEL_SIZE, mem_dup(k->bytes + setup, size),
+    fw_cfg_add_u32(pc->fw_cfg, FW_CFG_SETUP_ADDR, PC_ROM_SETUP);
+    pc_kernel_blob(pc, FW_CFG_SETUP_DATA, FW_CFG_SETUP_SIZE, mem_dup(k->bytes, setup), setup);
+    fw_cfg_add_u32(pc->fw_cfg, FW_CFG_KERNEL_ADDR, (uint32_t)LINUX_KERNEL);
+    pc_kernel_blob(pc, FW_CFG_KERNEL_DATA, FW_CFG_KERNEL_SIZE, mem_dup(k->bytes + setup, size),
                    size);
-    return add_command_line(b, most < PC_ROM_COMMAND_LINE_MOST ? most : PC_ROM_COMMAND_LINE_MOST,
+    return add_command_line(pc, most < PC_ROM_COMMAND_LINE_MOST ? most : PC_ROM_COMMAND_LINE_MOST,
                             e) &&
-           add_initrd(b, e);
+           add_initrd(pc, e);
 }
 
 /* ---- the ROM */
@@ -160,7 +159,7 @@ static uint8_t sum(const uint8_t *bytes, size_t n)
     return (uint8_t)s;
 }
 
-static bool add_rom(struct pc_board *b, const struct pc_kernel *k, struct error *e)
+static bool add_rom(struct pc *pc, const struct pc_kernel *k, struct error *e)
 {
     const size_t n = sizeof(boot_rom);
     uint8_t *rom = mem_dup(boot_rom, n);
@@ -169,17 +168,17 @@ static bool add_rom(struct pc_board *b, const struct pc_kernel *k, struct error 
     store_le32(rom + ROM_INITRD_FROM, k->initrd_from);
     rom[ROM_PNP_SUM] = (uint8_t)-sum(rom + ROM_PNP, ROM_PNP_BYTES);
     rom[n - 1] = (uint8_t)-sum(rom, n);
-    b->pc.machine->first_boot = "/rom@" ROM_FILE;
-    return fw_cfg_add_file(b->pc.fw_cfg, ROM_FILE, rom, n, e);
+    pc->machine->first_boot = "/rom@" ROM_FILE;
+    return fw_cfg_add_file(pc->fw_cfg, ROM_FILE, rom, n, e);
 }
 
-static bool add(struct pc_board *b, struct pc_kernel *k, struct error *e)
+static bool add(struct pc *pc, struct pc_kernel *k, struct error *e)
 {
     if (linux_is_bzimage(k->bytes, k->n < LINUX_HEAD_BYTES ? k->n : LINUX_HEAD_BYTES)) {
-        return add_linux(b, k, e);
+        return add_linux(pc, k, e);
     }
     if (pc_flat_is_multiboot(k) || pc_flat_is_pvh(k)) {
-        return pc_flat_add(b, k, e);
+        return pc_flat_add(pc, k, e);
     }
     return error_set(e,
                      "%s: no x86 kernel; those that firmware can start are bzImage, multiboot, and "
@@ -187,9 +186,9 @@ static bool add(struct pc_board *b, struct pc_kernel *k, struct error *e)
                      k->what);
 }
 
-bool pc_kernel_add(struct pc_board *b, struct error *e)
+bool pc_kernel_add(struct pc *pc, struct error *e)
 {
-    const struct machine_config *c = &b->pc.machine->config;
+    const struct machine_config *c = &pc->machine->config;
     struct pc_kernel k = {.kind = PC_KERNEL_LINUX};
     struct image_file f;
     if (!c->kernel) {
@@ -202,7 +201,7 @@ bool pc_kernel_add(struct pc_board *b, struct error *e)
     k.bytes = image_read_all(&f, "-kernel", PC_KERNEL_FILE_MOST, e);
     k.n = (size_t)f.size;
     image_close(&f);
-    const bool good = k.bytes && add(b, &k, e) && add_rom(b, &k, e);
+    const bool good = k.bytes && add(pc, &k, e) && add_rom(pc, &k, e);
     mem_free(k.bytes);
     mem_free(k.what);
     return good;

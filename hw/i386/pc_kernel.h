@@ -4,7 +4,7 @@
 #ifndef HW_I386_PC_KERNEL_H
 #define HW_I386_PC_KERNEL_H
 
-#include "hw/i386/pc_board.h"
+#include "hw/i386/pc.h"
 #include "hw/nvram/fw_cfg.h"
 
 /* As the option ROM knows them. */
@@ -35,13 +35,16 @@ struct pc_kernel {
     uint32_t initrd_from, initrd_end; /* where the ROM may place a RAM disk */
 };
 
+/* -kernel, -initrd and -append for firmware: items of fw_cfg, and the ROM. */
+bool pc_kernel_add(struct pc *pc, struct error *e);
+
 /* An item and that of its size; the bytes are taken over. */
-void pc_kernel_blob(struct pc_board *b, enum fw_cfg_key key, enum fw_cfg_key size_key,
-                    uint8_t *bytes, size_t n);
+void pc_kernel_blob(struct pc *pc, enum fw_cfg_key key, enum fw_cfg_key size_key, uint8_t *bytes,
+                    size_t n);
 
 /* pc_flat.c: what k is, and its items. */
 bool pc_flat_is_multiboot(const struct pc_kernel *k);
 bool pc_flat_is_pvh(const struct pc_kernel *k);
-bool pc_flat_add(struct pc_board *b, struct pc_kernel *k, struct error *e);
+bool pc_flat_add(struct pc *pc, struct pc_kernel *k, struct error *e);
 
 #endif

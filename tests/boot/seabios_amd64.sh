@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # tests/run: timeout 900
-# SeaBIOS on pc and q35: what it shows on the serial console and tells its debug port, and Debian's amd64 kernel that it
+# SeaBIOS on pc, q35 and microvm, qboot on microvm: what it shows on the serial console and tells its debug port, and Debian's amd64 kernel that it
 # starts by the option ROM of -kernel, with one CPU and several, and with memory above 4 GiB; ACPI switches it off.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
@@ -81,3 +81,9 @@ banner q35 'Running on QEMU (q35)' 'id=8086:29c0'
 boots seabios_starts_debian_on_pc 1 -M pc -m 512M
 boots seabios_starts_debian_on_pc_with_4_vcpus 4 -M pc -m 512M
 boots seabios_starts_debian_with_memory_above_4_gib 2 -M q35,max-ram-below-4g=512M -m 768M
+boots seabios_starts_debian_on_microvm 1 -M microvm -m 512M -bios bios-microvm.bin
+if [ -e /usr/share/qemu/qboot.rom ]; then
+    boots qboot_starts_debian_on_microvm 1 -M microvm -m 512M -bios qboot.rom
+else
+    echo "skip qboot_starts_debian_on_microvm: qboot.rom is not installed (package qemu-system-data)"
+fi
