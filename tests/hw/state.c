@@ -55,14 +55,15 @@ static const char *const extras[] = {
     "pci-bridge",
     "i6300esb",
     "loader",
+    "ramfb",
 };
 
 static const char *const microvm_extras[] = {
     "isa-debugcon", "isa-debug-exit", "virtio-blk-device", "isa-fdc", "floppy,drive=d",
 };
 static const char *const pc_extras[] = {
-    "virtio-blk-pci", "smbus-eeprom,address=80", "isa-parallel", "e1000",
-    "secondary-vga",  "bochs-display",           "isa-vga",
+    "virtio-blk-pci", "smbus-eeprom,address=80", "isa-parallel",
+    "e1000",          "secondary-vga",           "bochs-display",
 };
 
 static void plug(struct machine *m, const char *text)
@@ -104,6 +105,7 @@ static struct machine *board(const char *which)
         plug_all(m, microvm_extras, array_len(microvm_extras));
     } else if (pc) {
         plug_all(m, pc_extras, array_len(pc_extras));
+        plug(m, pc == &pc_machine_class ? "isa-vga" : "VGA"); /* one each */
     } else {
         plug_all(m, extras, array_len(extras));
         plug(m, which[0] == '2' ? "virtio-balloon-pci" : "virtio-balloon-device"); /* one each */
