@@ -120,6 +120,7 @@ __asm__(".pushsection .rodata\n"
         "  movw %ax, %ds\n"
         "  movw %cs, 0x560\n"
         "  movl $0x8888, 0x568\n"
+        "  movl $0x9999, %cs:0x470\n"
         "  outb %al, $0x10\n"
         "9: jmp 9b\n"
         ".balign 8\n"
@@ -153,8 +154,8 @@ static void put_tables(struct test_board *b)
 static void go_through_modes(const struct accel_config *config)
 {
     static const uint64_t expected[] = {
-        0x1111, 0x2222, 0x7000, 0x3333, 0x4444, 0x7000, UINT64_C(0x123456789abcdef0),
-        0x500,  0x5555, 0x6666, 0x7777, 0x100,  0x10,   0x8888};
+        0x1111, 0x2222, 0x7000, 0x3333, 0x4444, 0x7000, UINT64_C(0x123456789abcdef0), 0x500, 0x5555,
+        0x6666, 0x7777, 0x100,  0x10,   0x8888, 0x9999};
     struct error e = {""};
     struct test_board *b = test_board_new(&x86_cpu_class, "max", 1, 0, 0x200000, &e);
     REQUIRE(b);
