@@ -259,11 +259,6 @@ void ich9_pm_reset(struct ich9_pm *p)
     tco_reset(&p->tco);
 }
 
-bool ich9_pm_check(const struct ich9_pm *p, struct error *e)
-{
-    return acpi_pm_check(&p->pm, e);
-}
-
 void ich9_pm_loaded(struct ich9_pm *p)
 {
     acpi_pm_loaded(&p->pm);

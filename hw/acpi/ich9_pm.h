@@ -44,7 +44,6 @@ void ich9_pm_init(struct ich9_pm *p, struct device *d, const struct acpi_pm_clas
                   const struct tco_class *tco);
 void ich9_pm_fini(struct ich9_pm *p);
 void ich9_pm_reset(struct ich9_pm *p);
-bool ich9_pm_check(const struct ich9_pm *p, struct error *e);
 void ich9_pm_loaded(struct ich9_pm *p);
 
 /* A command was written to port 0xb2, by that vCPU. */

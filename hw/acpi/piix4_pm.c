@@ -344,7 +344,7 @@ static void piix4_settle(struct device *d)
 
 static bool piix4_check(struct device *d, struct error *e)
 {
-    return pci_device_check(&of(d)->pci, e) && acpi_pm_check(&of(d)->pm, e);
+    return pci_device_check(&of(d)->pci, e);
 }
 
 static void piix4_loaded(struct device *d)

@@ -230,14 +230,10 @@ void acpi_pm_settle(struct acpi_pm *p)
     note_carry(p);
 }
 
-bool acpi_pm_check(const struct acpi_pm *p, struct error *e)
-{
-    return p->carries <= carries_now(p) ||
-           error_set(e, "its timer tells of a carry that is still to come");
-}
-
 void acpi_pm_loaded(struct acpi_pm *p)
 {
+    const uint64_t now = carries_now(p);
+    p->carries = p->carries < now ? p->carries : now;
     changed(p);
 }
 

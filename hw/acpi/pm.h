@@ -103,9 +103,8 @@ extern const struct field acpi_pm_fields[];
 void acpi_pm_init(struct acpi_pm *p, struct device *d, const struct acpi_pm_class *cls);
 void acpi_pm_fini(struct acpi_pm *p);
 void acpi_pm_reset(struct acpi_pm *p);
-/* Parts of the device's settle, check and loaded. */
+/* Parts of the device's settle and loaded. */
 void acpi_pm_settle(struct acpi_pm *p);
-bool acpi_pm_check(const struct acpi_pm *p, struct error *e);
 void acpi_pm_loaded(struct acpi_pm *p);
 
 /* The 32 bits at an offset that is aligned to them. */

@@ -489,16 +489,11 @@ static void hpet_settle(struct device *d)
     os_mutex_unlock(d->lock);
 }
 
-static bool hpet_check(struct device *d, struct error *e)
-{
-    const struct hpet *h = of(d);
-    return h->start_ns <= clock_now_ns(d->clock) ||
-           error_set(e, "its counter is to begin in the future");
-}
-
 static void hpet_loaded(struct device *d)
 {
     struct hpet *h = of(d);
+    const uint64_t now = clock_now_ns(d->clock);
+    h->start_ns = h->start_ns < now ? h->start_ns : now;
     pass_legacy(h);
     for (unsigned n = 0; n < h->timers; n++) {
         if (!h->message) {
@@ -557,6 +552,5 @@ const struct device_class hpet_class = {
     .reset = hpet_reset,
     .destroy = hpet_destroy,
     .settle = hpet_settle,
-    .check = hpet_check,
     .loaded = hpet_loaded,
 };

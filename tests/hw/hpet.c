@@ -3,6 +3,7 @@
 #include "hw/timer/hpet.h"
 
 #include "base/bits.h"
+#include "hw/state.h"
 #include "tests/support/machine.h"
 #include "tests/test.h"
 
@@ -297,6 +298,31 @@ TEST(state_survives_saving_and_loading_with_its_timer)
     advance(&b, 5 * MS);
     CHECK_EQ(b.line[16].rises, 2);
     end(&b);
+}
+
+/* The machine's clock is set after all devices were checked. */
+TEST(a_state_may_be_of_a_later_time)
+{
+    struct bench b, later;
+    struct strbuf s = {0};
+    struct error e = {""};
+    begin(&later, NULL, NULL);
+    advance(&later, 50 * MS);
+    put(&later, CONFIG, 1);
+    advance(&later, 2 * MS);
+    machine_settle(later.m);
+    device_write(later.d, &s);
+    begin(&b, NULL, NULL);
+    machine_settle(b.m);
+    CHECK_MSG(device_read(b.d, s.text, s.len, device_version(b.d), true, &e), "%s", e.text);
+    CHECK_MSG(machine_check(b.m, &e), "%s", e.text);
+    advance(&b, 52 * MS);
+    machine_loaded(b.m);
+    machine_resume(b.m);
+    CHECK_EQ(get(&b, COUNTER), 2 * TICKS_PER_MS);
+    strbuf_free(&s);
+    end(&b);
+    end(&later);
 }
 
 TEST(any_access_is_taken)

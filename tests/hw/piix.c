@@ -3,6 +3,7 @@
 #include "hw/acpi/piix4_pm.h"
 #include "hw/i2c/smbus.h"
 #include "hw/isa/piix3.h"
+#include "hw/state.h"
 #include "tests/hw/pc_rig.h"
 
 #define BRIDGE 0x08
@@ -115,6 +116,30 @@ TEST(the_timer_counts_3579545_in_a_second_with_24_bits)
     pc_advance(&b.p, 4000 * MS);
     CHECK(pc_in(&b.p, BASE + 8, 4) < 0x1000000);
     end(&b);
+}
+
+/* The machine's clock is set after all devices were checked. */
+TEST(a_state_may_be_of_a_later_time)
+{
+    struct bench b, later;
+    struct strbuf s = {0};
+    struct error e = {""};
+    begin(&later);
+    place(&later);
+    pc_advance(&later.p, 3000 * MS);
+    machine_settle(later.p.r.m);
+    device_write(later.pm, &s);
+    begin(&b);
+    machine_settle(b.p.r.m);
+    CHECK_MSG(device_read(b.pm, s.text, s.len, device_version(b.pm), true, &e), "%s", e.text);
+    CHECK_MSG(machine_check(b.p.r.m, &e), "%s", e.text);
+    clock_manual_advance(b.p.r.m->clock, 3000 * MS);
+    machine_loaded(b.p.r.m);
+    machine_resume(b.p.r.m);
+    CHECK_EQ(pc_in(&b.p, BASE, 2), 1); /* the carry that was */
+    strbuf_free(&s);
+    end(&b);
+    end(&later);
 }
 
 TEST(a_carry_of_the_timer_is_an_event)
