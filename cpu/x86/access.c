@@ -123,11 +123,19 @@ bool x86_segment_allows(const struct x86_segment *s, uint64_t offset, unsigned b
     return last <= s->limit;
 }
 
+/* Volume 3, 20.1.1: in real mode only limits count, which is where programs write to their code. */
+static bool allows(const struct x86_cpu *c, const struct x86_segment *s, uint64_t offset,
+                   unsigned bytes, bool write)
+{
+    return c->cr0 & X86_CR0_PE ? x86_segment_allows(s, offset, bytes, write)
+                               : offset + bytes - 1 <= s->limit;
+}
+
 bool x86_segment_check(struct x86_cpu *c, unsigned seg, uint64_t offset, unsigned bytes, bool write)
 {
     const struct x86_segment *s = &c->seg[seg];
     if (offset + bytes - 1 >= (write ? s->end_write : s->end_read) &&
-        !x86_segment_allows(s, offset, bytes, write)) {
+        !allows(c, s, offset, bytes, write)) {
         x86_raise_error(c, seg == X86_SS ? X86_STACK : X86_GP, 0);
         return false;
     }

@@ -42,7 +42,7 @@ __asm__(".pushsection .rodata\n"
         "  orb $1, %al\n"
         "  movl %eax, %cr0\n"
         "  ljmpl $8, $(protected - at)\n"
-        "1: movl $0x1111, 0x500\n"
+        "1: movl $0x1111, %cs:0x500\n" /* code may be written in real mode */
         "  iret\n"
         "2: movl $0x2222, 0x508\n"
         "  pushw %bp\n"
