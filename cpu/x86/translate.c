@@ -248,7 +248,9 @@ void x86_translate_block(struct vcpu *v, struct ir_builder *b)
                           b->guest_insns >= b->max_guest_insns;
         c.pc = c.jump ? c.jump : c.next;
         c.jump = 0;
-        if (!b->ended && over) {
+        if (!b->ended && c.shadow) {
+            x86_end_shadow(&c, c.pc);
+        } else if (!b->ended && over) {
             ir_br(b, c.pc);
         }
         if (b->ended) {

@@ -30,6 +30,7 @@ __asm__(".pushsection .rodata\n"
         ".intel_syntax noprefix\n"
         ".code64\n"
         ".globl x86_system, x86_system_end, x86_vectors, x86_p_interrupts, x86_p_halt, x86_p_msr\n"
+        ".globl x86_p_window\n"
         ".globl x86_p_calls, x86_p_smap, x86_p_xsave, x86_user, x86_after_halt\n"
         "x86_system:\n"
         ".balign 16\n"
@@ -72,6 +73,17 @@ __asm__(".pushsection .rodata\n"
         "  inc rbx\n"
         "  nop\n"
         "  cli\n"
+        "  jmp end\n"
+
+        "x86_p_window:\n"
+        "  mov ecx, 1000\n"
+        "1: mov cr8, rax\n"
+        "  sti\n"
+        "  nop\n"
+        "  nop\n"
+        "  cli\n"
+        "  dec ecx\n"
+        "  jnz 1b\n"
         "  jmp end\n"
 
         "x86_p_halt:\n"
@@ -211,8 +223,8 @@ __asm__(".pushsection .rodata\n"
         ".att_syntax\n"
         ".popsection\n");
 extern const uint8_t x86_system[], x86_system_end[], x86_vectors[], x86_p_interrupts[],
-    x86_p_halt[], x86_p_msr[], x86_p_calls[], x86_p_smap[], x86_p_xsave[], x86_user[],
-    x86_after_halt[];
+    x86_p_window[], x86_p_halt[], x86_p_msr[], x86_p_calls[], x86_p_smap[], x86_p_xsave[],
+    x86_user[], x86_after_halt[];
 
 /* ---- a board in long mode */
 
@@ -221,6 +233,7 @@ struct rig {
     struct x86_apic apic;
     unsigned left; /* interrupts that are still to come */
     bool nmi;      /* sent with the first one */
+    unsigned wait; /* writes of CR8 until one comes, or 0 */
 };
 
 static int acknowledge(void *opaque, int vcpu)
@@ -235,6 +248,16 @@ static int acknowledge(void *opaque, int vcpu)
         irq_set(&irq, 0);
     }
     return 0x40;
+}
+
+static void set_priority(void *opaque, int vcpu, unsigned priority)
+{
+    struct rig *g = opaque;
+    const struct irq irq = vcpu_irq(g->b->vcpus[vcpu], X86_LINE_INTR);
+    (void)priority;
+    if (g->wait && --g->wait == 0) {
+        irq_set(&irq, 1);
+    }
 }
 
 static bool no_msr(void *opaque, int vcpu, uint32_t msr, uint64_t *value)
@@ -303,7 +326,8 @@ static void begin(struct rig *g, const uint8_t *program)
     struct error e = {""};
     *g = (struct rig){.b = test_board_new(&x86_cpu_class, "max", 1, 0, 0x800000, &e)};
     REQUIRE(g->b);
-    g->apic = (struct x86_apic){.opaque = g, .acknowledge = acknowledge, .read = no_msr};
+    g->apic = (struct x86_apic){
+        .opaque = g, .acknowledge = acknowledge, .set_priority = set_priority, .read = no_msr};
     test_board_add_end(g->b, g->b->spaces[1], PORT);
     memcpy(g->b->ram + CODE, x86_system, (size_t)(x86_system_end - x86_system));
     put_tables(g->b);
@@ -343,6 +367,20 @@ TEST(no_interrupt_comes_between_sti_and_the_next_instruction)
         CHECK_EQ(word(&g, 0), 1);
         CHECK_EQ(word(&g, 1), 1); /* the NMI */
         CHECK_EQ(word(&g, 2), 1); /* rbx, when it came */
+        test_board_free(g.b);
+    }
+}
+
+/* Firmware lets interrupts in for two instructions, again and again. */
+TEST(an_interrupt_comes_in_a_short_window)
+{
+    for (unsigned k = FIRST_WITH_INTERRUPTS; k < ENGINES; k++) {
+        struct rig g;
+        begin(&g, x86_p_window);
+        g.left = 1;
+        g.wait = 900; /* by then blocks are linked */
+        run(&g, k);
+        CHECK_EQ(word(&g, 0), 1);
         test_board_free(g.b);
     }
 }
