@@ -413,6 +413,7 @@ static const struct pci_class e1000_pci = {
     .class_code = 0x020000,
     .revision = 3,
     .interrupt_pin = 1,
+    .rom = "efi-e1000.rom",
 };
 
 static bool e1000_create(struct device *dev, struct error *e)
