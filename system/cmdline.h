@@ -82,7 +82,7 @@ struct config {
 
     struct text_list serials, monitors, firmware_dirs, blockdevs;
     const char *gdb; /* NULL: none; else a short back end */
-    const char *display, *vga, *parallel;
+    const char *display, *vga, *parallel, *debugcon;
     bool curses; /* -display curses */
     const char *log_items, *log_file, *log_filter;
     const char *pidfile;

@@ -223,6 +223,24 @@ static bool check_shorts(struct config *c, const char *option, const struct text
     return true;
 }
 
+/* -parallel and -debugcon are a back end, and the device that has it. */
+static bool check_port(struct config *c, const char *option, const char *text, const char *driver,
+                       struct error *e)
+{
+    struct text_list one = {&text, 1};
+    const struct chardev_short s = {.option = option, .text = text, .id = option + 1};
+    if (!text || strcmp(text, "none") == 0) {
+        return true;
+    }
+    if (!check_shorts(c, option, &one, e)) {
+        return false;
+    }
+    struct keyvals *k = keyvals_parse(option, driver, "driver", e);
+    keyvals_set(k, "chardev", chardev_short_id(&s) ? chardev_short_id(&s) : s.id);
+    keyvals_append(&c->devices, k);
+    return true;
+}
+
 struct mon_group {
     const char *chardev, *id;
     int mode;
@@ -281,7 +299,9 @@ bool options_check_backends(struct config *c, struct error *e)
     }
     struct text_list gdb = {&c->gdb, c->gdb ? 1 : 0};
     return check_shorts(c, "-serial", &c->serials, e) &&
-           check_shorts(c, "-monitor", &c->monitors, e) && check_shorts(c, "-gdb", &gdb, e);
+           check_shorts(c, "-monitor", &c->monitors, e) && check_shorts(c, "-gdb", &gdb, e) &&
+           check_port(c, "-parallel", c->parallel, "isa-parallel", e) &&
+           check_port(c, "-debugcon", c->debugcon, "isa-debugcon", e);
 }
 
 void options_drop_network(struct network **at)

@@ -136,13 +136,6 @@ static bool check_numbers(struct config *c, struct error *e)
     return true;
 }
 
-static bool only(const char *option, const char *given, const char *accepted, struct error *e)
-{
-    return !given || strcmp(given, accepted) == 0 ||
-           error_set(e, "%s %s: there is none in this build; accepted: %s", option, given,
-                     accepted);
-}
-
 bool options_check_run(struct config *c, struct error *e)
 {
     c->reboot = c->no_reboot ? REBOOT_SHUTDOWN : REBOOT_RESET;
@@ -150,11 +143,8 @@ bool options_check_run(struct config *c, struct error *e)
     if (c->action_group && !read_group(c, c->action_group, action_rows, c, e)) {
         return false;
     }
-    if (c->parallel && strcmp(c->parallel, "null") == 0) {
-        c->parallel = "none";
-    }
-    return options_check_screen(c, e) && only("-parallel", c->parallel, "none", e) &&
-           check_numbers(c, e) && check_log(c, e) && check_semihosting(c, e);
+    return options_check_screen(c, e) && check_numbers(c, e) && check_log(c, e) &&
+           check_semihosting(c, e);
 }
 
 bool options_take_watchdog(struct config *c, const char *arg, struct error *e)

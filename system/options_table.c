@@ -144,7 +144,10 @@ const struct option options[] = {
          "where the screen is seen: curses: text modes in the terminal; none: nowhere, and nothing "
          "is on the terminal that was not asked for"),
     TEXT("vga", "std|none", C, vga, "the machine's screen: std: VGA"),
-    TEXT("parallel", "none", C, parallel, "none is the only choice in this build"),
+    TEXT("parallel", "BACKEND", C, parallel,
+         "a parallel port whose printer is what -serial takes, or none"),
+    TEXT("debugcon", "BACKEND", C, debugcon,
+         "what is written to port 0xe9 goes to what -serial takes: -device isa-debugcon"),
     TEXT("echr", "N", C, escape_char, "code of the escape character in place of 1, ctrl-a"),
 
     GROUPS("device", "DRIVER[,PROPERTY=VALUE...]", V, devices, "driver",
@@ -209,7 +212,6 @@ const struct option options[] = {
     HARMLESS("vnc", "none", C, "display", vnc_rows, "none is accepted: there is no window yet"),
 
     REFUSED("add-fd", "GROUP", "name the file, or /dev/fd/N"),
-    REFUSED("debugcon", "BACKEND", "use -serial"),
     REFUSED("dump-vmstate", "FILE", "the monitor's savevm writes a state"),
     REFUSED("enable-kvm", NULL, "this build has -accel tcg only"),
     REFUSED("enable-sync-profile", NULL,

@@ -63,6 +63,14 @@ static bool open_serial(struct vm *vm, const char *text, struct error *e)
     return true;
 }
 
+/* The back end of -parallel or -debugcon, which its device finds by the option's name. */
+static bool open_port(struct vm *vm, const char *option, const char *text, struct error *e)
+{
+    const char *id;
+    const struct chardev_short how = {.option = option, .text = text, .id = option + 1};
+    return !text || is(text, "none") || chardevs_add_short(vm->chardevs, &how, &id, e);
+}
+
 static bool shares_terminal(const struct config *c)
 {
     return !c->no_defaults && (c->nographic || !c->display) && !c->daemonize;
@@ -97,7 +105,7 @@ static bool terminal_is_taken(const struct config *c)
             return true;
         }
     }
-    return is(c->gdb, "stdio");
+    return is(c->gdb, "stdio") || is(c->parallel, "stdio") || is(c->debugcon, "stdio");
 }
 
 /* The first serial line when -serial says nothing. */
@@ -141,6 +149,10 @@ bool vm_open_consoles(struct vm *vm, struct error *e)
         if (!chardevs_add(vm->chardevs, k, e)) {
             return false;
         }
+    }
+    if (!open_port(vm, "-parallel", c->parallel, e) ||
+        !open_port(vm, "-debugcon", c->debugcon, e)) {
+        return false;
     }
     for (size_t i = 0; i < c->serials.count; i++) {
         if (!open_serial(vm, c->serials.items[i], e)) {

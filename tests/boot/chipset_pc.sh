@@ -30,8 +30,9 @@ start() { # MACHINE OPTION...
     guest_start "$1" -M "$@" -m 512M -nographic -no-reboot -kernel "$kernel" -initrd "$work/initrd" \
         -append "console=ttyS0 rdinit=/test/init panic=-1 tsc_early_khz=1000000 tsc=reliable" \
         -nic user,id=net0,model=e1000 -monitor "unix:$work/monitor,server=on,wait=off" \
-        -chardev "file,id=printer,path=$work/printed" -device isa-parallel,chardev=printer
+        -parallel "file:$work/printed" -debugcon "file:$work/$1.debug" -global isa-debugcon.iobase=0x402
     await 280 ' # ' || failed "$name" "no shell"
+    grep -q '^SeaBIOS (version' "$work/$1.debug" || failed "$name" "firmware's messages are not in its log"
     must 20 'echo 1 > /proc/sys/kernel/printk'
 }
 
