@@ -87,7 +87,8 @@
     X(virtio_serial_device_class)                                                                  \
     X(virtio_serial_pci_class)                                                                     \
     X(virtserialport_class)                                                                        \
-    X(vmcoreinfo_class)
+    X(vmcoreinfo_class)                                                                            \
+    X(vmgenid_class)
 
 /* X(variable): a const struct machine_class of that name. */
 #define MACHINE_CLASSES(X)                                                                         \

@@ -26,7 +26,8 @@ enum {
 enum command {
     ALLOCATE = 1,
     ADD_POINTER = 2,
-    ADD_CHECKSUM = 3
+    ADD_CHECKSUM = 3,
+    WRITE_POINTER = 4
 };
 
 /* ---- commands */
@@ -73,6 +74,15 @@ static void add_checksum(struct acpi_tables *t, const char *file, size_t at, siz
 void acpi_command_pointer(struct acpi_tables *t, size_t offset, unsigned bytes, const char *file)
 {
     add_pointer(t, TABLES, offset, bytes, file);
+}
+
+void acpi_command_write_pointer(struct acpi_tables *t, const char *file, const char *to,
+                                uint32_t offset)
+{
+    uint8_t *p = add_command(t, WRITE_POINTER, file, to);
+    store_le32(p, 0);
+    store_le32(p + 4, offset);
+    p[8] = 8;
 }
 
 /* ---- tables */

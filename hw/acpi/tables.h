@@ -52,6 +52,10 @@ void acpi_command_allocate(struct acpi_tables *t, const char *file, uint32_t ali
 /* The bytes at offset of the tables' blob, an offset in file, become an address. */
 void acpi_command_pointer(struct acpi_tables *t, size_t offset, unsigned bytes, const char *file);
 
+/* The file, which is the guest's to write, gets the address of what is at offset in another one. */
+void acpi_command_write_pointer(struct acpi_tables *t, const char *file, const char *to,
+                                uint32_t offset);
+
 /* XSDT and RSDP, and all as files of that fw_cfg device. t is empty then. */
 bool acpi_finish(struct acpi_tables *t, struct device *fw_cfg, struct error *e);
 /* The same, with tables that the guest sees as they are when it looks: then w is told, which makes

@@ -4,6 +4,7 @@
  * tables, so they are made anew when it looks.
  */
 #include "hw/acpi/tables.h"
+#include "hw/acpi/vmgenid.h"
 
 #include "base/bits.h"
 #include "base/mem.h"
@@ -133,6 +134,7 @@ static void make(struct acpi_tables *t, const struct pc_board *b)
         acpi_add_mcfg(t, ecam, ecam_size ? (unsigned)(ecam_size >> 20) - 1 : 255);
     }
     acpi_add_waet(t);
+    vmgenid_add_table(t, m);
     acpi_add_given(t, &m->config);
 }
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # tests/run: timeout 600
-# Linux on pc and q35 finds the chipset's devices and uses them: keyboard and mouse, HPET, SMBus, e1000, the watchdog.
+# Linux on pc and q35 finds the chipset's devices and uses them: keyboard and mouse, HPET, SMBus, e1000, the watchdog, the
+# parallel port, the generation identifier.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 guest_arch=x86_64
@@ -30,10 +31,12 @@ start() { # MACHINE OPTION...
     guest_start "$1" -M "$@" -m 512M -nographic -no-reboot -kernel "$kernel" -initrd "$work/initrd" \
         -append "console=ttyS0 rdinit=/test/init panic=-1 tsc_early_khz=1000000 tsc=reliable" \
         -nic user,id=net0,model=e1000 -monitor "unix:$work/monitor,server=on,wait=off" \
-        -parallel "file:$work/printed" -debugcon "file:$work/$1.debug" -global isa-debugcon.iobase=0x402
+        -parallel "file:$work/printed" -debugcon "file:$work/$1.debug" -global isa-debugcon.iobase=0x402 \
+        -device vmgenid
     await 280 ' # ' || failed "$name" "no shell"
     grep -q '^SeaBIOS (version' "$work/$1.debug" || failed "$name" "firmware's messages are not in its log"
     must 20 'echo 1 > /proc/sys/kernel/printk'
+    must 20 'ls -d /sys/bus/acpi/drivers/vmgenid/QEMUVGID:00'
 }
 
 # listen FILE: what a connection to port $sink_port of this host brings goes there, until $sink_pid ends
