@@ -239,6 +239,24 @@ OP(vumulh, BIN, PURE | COMMUTES, EV(eval_vumulh))
 OP(vsdot, TRI, PURE, EV(eval_vsdot))
 OP(vudot, TRI, PURE, EV(eval_vudot))
 OP(vusdot, TRI, PURE, EV(eval_vusdot))          /* b unsigned, c signed */
+/* products of the low halves of lanes of 64 bits; the high half of those of 16 bits */
+OP(vsmule, BIN, PURE | COMMUTES, EV(eval_vsmule))
+OP(vumule, BIN, PURE | COMMUTES, EV(eval_vumule))
+OP(vsmulhi, BIN, PURE | COMMUTES, EV(eval_vsmulhi))
+OP(vumulhi, BIN, PURE | COMMUTES, EV(eval_vumulhi))
+/* ... of 16 bits with 15 of fraction, rounded; it wraps around */
+OP(vsmulr, BIN, PURE | COMMUTES, EV(eval_vsmulr))
+/* sums of two products of signed 16 bits, in lanes of 32 */
+OP(vsmadd, BIN, PURE | COMMUTES, EV(eval_vsmadd))
+/* ... of unsigned bytes of a and signed ones of b, in lanes of 16, saturated */
+OP(vusmadd, BIN, PURE, EV(eval_vusmadd))
+/* sums of eight absolute differences of bytes, in lanes of 64 */
+OP(vsad, BIN, PURE | COMMUTES, EV(eval_vsad))
+/* signed lanes of twice the bits of a, then of b, saturated: signed, unsigned */
+OP(vspack, BIN, PURE, EV(eval_vspack))
+OP(vupack, BIN, PURE, EV(eval_vupack))
+/* lane n of 32 bits is lane (aux >> 2 * n & 3) of a */
+OP(vpick, UNI, PURE, EV(eval_vpick))
 OP(pmul8, BIN, PURE | COMMUTES, EV(eval_pmul8)) /* carry-less, low byte of each product */
 /* aux 0: low halves, 1: high halves; 16-bit lanes */
 OP(pmull8, BINI, PURE | COMMUTES, EV(eval_pmull8))

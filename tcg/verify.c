@@ -263,7 +263,18 @@ static ir_type fixed_type(enum ir_op op)
     case IR_vsdot:
     case IR_vudot:
     case IR_vusdot:
+    case IR_vsmadd:
+    case IR_vpick:
         return T_I32X4;
+    case IR_vsmule:
+    case IR_vumule:
+    case IR_vsad:
+        return T_I64X2;
+    case IR_vsmulhi:
+    case IR_vumulhi:
+    case IR_vsmulr:
+    case IR_vusmadd:
+        return T_I16X8;
     case IR_pmul8:
         return T_I8X16;
     case IR_pmull8:
@@ -295,6 +306,9 @@ static bool verify_lane_width(struct verifier *c)
     case IR_vuqxtn:
     case IR_vsqxtun:
         return check(c, w <= 32, "there are no lanes of twice the width");
+    case IR_vspack:
+    case IR_vupack:
+        return check(c, w <= 16, "there are no such lanes of twice the width");
     default:
         return true;
     }

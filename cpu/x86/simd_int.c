@@ -6,45 +6,6 @@
  */
 #include "cpu/x86/sse.h"
 
-/* ---- products of words, of which wide lanes are made */
-
-static ir_val high_words(struct x86_block *c, ir_type t, ir_val x, ir_val y, const enum ir_op op[2])
-{
-    const ir_type wide = (ir_type)(t + 1 - IR_TYPE(0, 1)); /* lanes of twice the bits */
-    return x86_v2(c, IR_vuzp2, t, x86_v2(c, op[0], wide, x, y), x86_v2(c, op[1], wide, x, y));
-}
-
-static ir_val by_high_signed(struct x86_block *c, ir_type t, ir_val x, ir_val y)
-{
-    return high_words(c, t, x, y, (const enum ir_op[]){IR_vsmull, IR_vsmulh});
-}
-
-static ir_val by_high_unsigned(struct x86_block *c, ir_type t, ir_val x, ir_val y)
-{
-    return high_words(c, t, x, y, (const enum ir_op[]){IR_vumull, IR_vumulh});
-}
-
-static ir_val by_sum_of_products(struct x86_block *c, ir_type t, ir_val x, ir_val y)
-{
-    return x86_v2(c, IR_vpadd, t, x86_v2(c, IR_vsmull, t, x, y), x86_v2(c, IR_vsmulh, t, x, y));
-}
-
-static ir_val by_even(struct x86_block *c, ir_type t, ir_val x, ir_val y)
-{
-    const ir_type half = x86_halved(t);
-    return x86_v2(c, IR_vumull, t, x86_v2(c, IR_vuzp1, half, x, x),
-                  x86_v2(c, IR_vuzp1, half, y, y));
-}
-
-static ir_val by_differences(struct x86_block *c, ir_type t, ir_val x, ir_val y)
-{
-    const ir_type t4 = x86_halved(t), t2 = x86_halved(t4);
-    ir_val v = x86_v2(c, IR_uabd, x86_halved(t2), x, y);
-    v = ir_v1(c->b, IR_vuaddlp, t2, v, 0);
-    v = ir_v1(c->b, IR_vuaddlp, t4, v, 0);
-    return ir_v1(c->b, IR_vuaddlp, t, v, 0);
-}
-
 X86_BOTH(x86_vector_op, paddb, IR_add, T_I8X16)
 X86_BOTH(x86_vector_op, paddw, IR_add, T_I16X8)
 X86_BOTH(x86_vector_op, paddd, IR_add, T_I32X4)
@@ -68,11 +29,11 @@ X86_BOTH(x86_vector_op, pmaxub, IR_umax, T_I8X16)
 X86_BOTH(x86_vector_op, pminsw, IR_smin, T_I16X8)
 X86_BOTH(x86_vector_op, pmaxsw, IR_smax, T_I16X8)
 X86_BOTH(x86_vector_op, pmullw, IR_mul, T_I16X8)
-X86_BOTH(x86_two_vectors, pmulhw, by_high_signed, T_I16X8)
-X86_BOTH(x86_two_vectors, pmulhuw, by_high_unsigned, T_I16X8)
-X86_BOTH(x86_two_vectors, pmaddwd, by_sum_of_products, T_I32X4)
-X86_BOTH(x86_two_vectors, pmuludq, by_even, T_I64X2)
-X86_BOTH(x86_two_vectors, psadbw, by_differences, T_I64X2)
+X86_BOTH(x86_vector_op, pmulhw, IR_vsmulhi, T_I16X8)
+X86_BOTH(x86_vector_op, pmulhuw, IR_vumulhi, T_I16X8)
+X86_BOTH(x86_vector_op, pmaddwd, IR_vsmadd, T_I32X4)
+X86_BOTH(x86_vector_op, pmuludq, IR_vumule, T_I64X2)
+X86_BOTH(x86_vector_op, psadbw, IR_vsad, T_I64X2)
 X86_BOTH(x86_compare_vectors, pcmpeqb, IR_EQ, T_I8X16)
 X86_BOTH(x86_compare_vectors, pcmpeqw, IR_EQ, T_I16X8)
 X86_BOTH(x86_compare_vectors, pcmpeqd, IR_EQ, T_I32X4)

@@ -10,19 +10,12 @@
 
 static void pack(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
 {
-    struct ir_builder *b = c->b;
-    const struct x86_operand *dst = &i->op[0];
-    t = x86_length(i, t);
-    if (!x86_sse_begin(c, i)) {
-        return;
-    }
-    const ir_val x = x86_vector(c, i, x86_first(i)), y = x86_vector(c, i, x86_second(i));
-    if (x86_is_mmx(dst)) {
-        x86_put_vector(c, dst, ir_v1(b, op, t, ir_vjoin(b, x, y), 0));
-    } else {
-        x86_put_vector(c, dst,
-                       x86_v2(c, IR_vzip1, x86_length(i, T_I64X2), ir_v1(b, op, t, x, 0),
-                              ir_v1(b, op, t, y, 0)));
+    if (x86_sse_begin(c, i)) {
+        ir_val x = x86_vector(c, i, x86_first(i)), y = x86_vector(c, i, x86_second(i));
+        if (x86_is_mmx(&i->op[0])) {
+            x = y = ir_vjoin(c->b, x, y);
+        }
+        x86_put_vector(c, &i->op[0], x86_v2(c, op, x86_length(i, t), x, y));
     }
 }
 
@@ -44,9 +37,9 @@ static void unpack_high(struct x86_block *c, const struct x86_instr *i, ir_type 
     }
 }
 
-X86_BOTH(pack, packsswb, IR_vsqxtn, T_I8X16)
-X86_BOTH(pack, packuswb, IR_vsqxtun, T_I8X16)
-X86_BOTH(pack, packssdw, IR_vsqxtn, T_I16X8)
+X86_BOTH(pack, packsswb, IR_vspack, T_I8X16)
+X86_BOTH(pack, packuswb, IR_vupack, T_I8X16)
+X86_BOTH(pack, packssdw, IR_vspack, T_I16X8)
 X86_BOTH(x86_vector_op, punpcklbw, IR_vzip1, T_I8X16)
 X86_BOTH(x86_vector_op, punpcklwd, IR_vzip1, T_I16X8)
 X86_BOTH(x86_vector_op, punpckldq, IR_vzip1, T_I32X4)
@@ -82,26 +75,11 @@ static void take_pairs(uint8_t lanes[4], uint64_t imm, unsigned first)
     }
 }
 
-/* What one op does. */
 static ir_val shuffle_pairs(struct x86_block *c, ir_val x, uint64_t imm)
 {
     const struct x86_instr length = {.l = ir_is_wide(ir_type_of(c->b, x))};
-    uint8_t lanes[8];
     imm &= 0xff;
-    if (imm == 0xe4) {
-        return x;
-    }
-    if (imm == 0x4e) {
-        return ir_v2(c->b, IR_vext, x86_length(&length, T_I8X16), x, x, 8);
-    }
-    if (imm == 0x44 || imm == 0xee) {
-        return ir_v1(c->b, IR_vdup_lane, x86_length(&length, T_I64X2), x, imm == 0xee);
-    }
-    if (imm % 0x55 == 0) {
-        return ir_v1(c->b, IR_vdup_lane, x86_length(&length, T_I32X4), x, (unsigned)imm / 0x55);
-    }
-    take_pairs(lanes, imm, 0);
-    return pick(c, x, 4, lanes);
+    return imm == 0xe4 ? x : ir_v1(c->b, IR_vpick, x86_length(&length, T_I32X4), x, (unsigned)imm);
 }
 
 static void shuffle_all(struct x86_block *c, const struct x86_instr *i)

@@ -18,9 +18,10 @@ static void horizontal(struct x86_block *c, const struct x86_instr *i, enum ir_o
         if (x86_is_mmx(&i->op[0])) {
             x = y = ir_vjoin(c->b, x, y);
         }
-        x86_put_vector(
-            c, &i->op[0],
-            x86_v2(c, op, t, x86_v2(c, IR_vuzp1, t, x, y), x86_v2(c, IR_vuzp2, t, x, y)));
+        x86_put_vector(c, &i->op[0],
+                       op == IR_add ? x86_v2(c, IR_vpadd, t, x, y)
+                                    : x86_v2(c, op, t, x86_v2(c, IR_vuzp1, t, x, y),
+                                             x86_v2(c, IR_vuzp2, t, x, y)));
     }
 }
 
@@ -33,17 +34,6 @@ X86_BOTH(horizontal, phsubsw, IR_sssub, T_I16X8)
 
 /* ---- lane by lane */
 
-/* Bytes without a sign times bytes with one, sums of two, saturated. */
-static ir_val by_products(struct x86_block *c, ir_type t, ir_val x, ir_val y)
-{
-    struct ir_builder *b = c->b;
-    const ir_val even_y = ir_v1(b, IR_sari, t, ir_v1(b, IR_shli, t, y, 8), 8);
-    const ir_val even_x = x86_v2(c, IR_and, t, x, x86_vkonst(c, t, UINT64_C(0x00ff00ff00ff00ff)));
-    const ir_val even = x86_v2(c, IR_mul, t, even_x, even_y);
-    const ir_val odd = x86_v2(c, IR_mul, t, ir_v1(b, IR_shri, t, x, 8), ir_v1(b, IR_sari, t, y, 8));
-    return x86_v2(c, IR_ssadd, t, even, odd);
-}
-
 static ir_val by_sign(struct x86_block *c, ir_type t, ir_val x, ir_val y)
 {
     struct ir_builder *b = c->b;
@@ -51,16 +41,6 @@ static ir_val by_sign(struct x86_block *c, ir_type t, ir_val x, ir_val y)
     const ir_val none = ir_v2(b, IR_vcmp, t, y, zero, IR_EQ);
     const ir_val r = x86_v2(c, IR_sub, t, x86_v2(c, IR_xor, t, x, minus), minus);
     return x86_v2(c, IR_andn, t, r, none);
-}
-
-/* The product of twice 0x8000 does not saturate. */
-static ir_val by_rounded(struct x86_block *c, ir_type t, ir_val x, ir_val y)
-{
-    struct ir_builder *b = c->b;
-    const ir_val least = x86_vkonst(c, t, UINT64_C(0x8000800080008000));
-    const ir_val both = x86_v2(c, IR_and, t, ir_v2(b, IR_vcmp, t, x, least, IR_EQ),
-                               ir_v2(b, IR_vcmp, t, y, least, IR_EQ));
-    return x86_v2(c, IR_xor, t, x86_v2(c, IR_srdmulh, t, x, y), both);
 }
 
 static void absolute(struct x86_block *c, const struct x86_instr *i, ir_type t)
@@ -71,32 +51,18 @@ static void absolute(struct x86_block *c, const struct x86_instr *i, ir_type t)
     }
 }
 
-static ir_val by_even(struct x86_block *c, ir_type t, ir_val x, ir_val y)
-{
-    const ir_type half = x86_halved(t);
-    return x86_v2(c, IR_vsmull, t, x86_v2(c, IR_vuzp1, half, x, x),
-                  x86_v2(c, IR_vuzp1, half, y, y));
-}
-
-static ir_val by_pack(struct x86_block *c, ir_type t, ir_val x, ir_val y)
-{
-    const ir_type join = ir_is_wide(t) ? T_I64X4 : T_I64X2;
-    return x86_v2(c, IR_vzip1, join, ir_v1(c->b, IR_vsqxtun, t, x, 0),
-                  ir_v1(c->b, IR_vsqxtun, t, y, 0));
-}
-
-X86_BOTH(x86_two_vectors, pmaddubsw, by_products, T_I16X8)
+X86_BOTH(x86_vector_op, pmaddubsw, IR_vusmadd, T_I16X8)
 X86_BOTH(x86_two_vectors, psignb, by_sign, T_I8X16)
 X86_BOTH(x86_two_vectors, psignw, by_sign, T_I16X8)
 X86_BOTH(x86_two_vectors, psignd, by_sign, T_I32X4)
-X86_BOTH(x86_two_vectors, pmulhrsw, by_rounded, T_I16X8)
+X86_BOTH(x86_vector_op, pmulhrsw, IR_vsmulr, T_I16X8)
 X86_BOTH(absolute, pabsb, T_I8X16)
 X86_BOTH(absolute, pabsw, T_I16X8)
 X86_BOTH(absolute, pabsd, T_I32X4)
-X86_BOTH(x86_two_vectors, pmuldq, by_even, T_I64X2)
+X86_BOTH(x86_vector_op, pmuldq, IR_vsmule, T_I64X2)
 X86_BOTH(x86_compare_vectors, pcmpeqq, IR_EQ, T_I64X2)
 X86_BOTH(x86_compare_vectors, pcmpgtq, IR_SGT, T_I64X2)
-X86_BOTH(x86_two_vectors, packusdw, by_pack, T_I16X8)
+X86_BOTH(x86_vector_op, packusdw, IR_vupack, T_I16X8)
 X86_BOTH(x86_vector_op, pminsb, IR_smin, T_I8X16)
 X86_BOTH(x86_vector_op, pminsd, IR_smin, T_I32X4)
 X86_BOTH(x86_vector_op, pminuw, IR_umin, T_I16X8)

@@ -614,6 +614,7 @@ void emit_brcond(struct compiler *c, const struct ir_insn *in);
 void emit_vector(struct compiler *c, const struct ir_insn *in);
 void emit_vector_shift(struct compiler *c, const struct ir_insn *in);
 void emit_vector_compare(struct compiler *c, const struct ir_insn *in);
+void emit_vector_pick(struct compiler *c, const struct ir_insn *in);
 void emit_vector_shuffle(struct compiler *c, const struct ir_insn *in);
 void emit_vector_misc(struct compiler *c, const struct ir_insn *in);
 void emit_vector_fp(struct compiler *c, const struct ir_insn *in);

@@ -38,6 +38,13 @@ static const struct vector_row rows[] = {
     {IR_ussub, L_I8, false, B66(0xd8)}, {IR_ussub, L_I16, false, B66(0xd9)},
     {IR_urhadd, L_I8, false, B66(0xe0)}, {IR_urhadd, L_I16, false, B66(0xe3)},
     {IR_vpadd, L_I16, false, B38(0x01)}, {IR_vpadd, L_I32, false, B38(0x02)},
+    {IR_vsmule, L_I64, false, B38(0x28)}, {IR_vumule, L_I64, false, B66(0xf4)},
+    {IR_vsmulhi, L_I16, false, B66(0xe5)}, {IR_vumulhi, L_I16, false, B66(0xe4)},
+    {IR_vsmulr, L_I16, false, B38(0x0b)},
+    {IR_vsmadd, L_I32, false, B66(0xf5)}, {IR_vusmadd, L_I16, false, B38(0x04)},
+    {IR_vsad, L_I64, false, B66(0xf6)},
+    {IR_vspack, L_I8, false, B66(0x63)}, {IR_vspack, L_I16, false, B66(0x6b)},
+    {IR_vupack, L_I8, false, B66(0x67)}, {IR_vupack, L_I16, false, B38(0x2b)},
 };
 /* clang-format on */
 
@@ -137,6 +144,13 @@ void emit_vector(struct compiler *c, const struct ir_insn *in)
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
     three(c, row->code, dst, row->swap ? rb : ra, row->swap ? ra : rb);
+}
+
+void emit_vector_pick(struct compiler *c, const struct ir_insn *in)
+{
+    const unsigned dst = def(c), ra = use(c, in->a, 0);
+
+    emit_x(&c->as, B66(0x70), dst, reg_operand(ra), 1, in->aux); /* pshufd */
 }
 
 /* ---- constants */

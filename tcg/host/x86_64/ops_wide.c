@@ -99,6 +99,7 @@ bool wide_is_native(const struct ir_insn *in)
     case IR_neg:
     case IR_bsel:
     case IR_vext:
+    case IR_vpick:
     case IR_vtbl:
         return true;
     default:
@@ -228,6 +229,9 @@ static void emit_wide_shuffle(struct compiler *c, const struct ir_insn *in)
                  : n                          ? 0xee
                                               : 0x44);
         break;
+    case IR_vpick:
+        wide_imm(c, PSHUFD, (const unsigned[]){dst, 0, ra}, n);
+        break;
     case IR_vext:
         wide_imm(c, VPALIGNR, (const unsigned[]){dst, rb, ra}, n);
         break;
@@ -319,6 +323,7 @@ void emit_wide(struct compiler *c, const struct ir_insn *in)
         break;
     case IR_vdup_lane:
     case IR_vext:
+    case IR_vpick:
     case IR_vtbl:
         emit_wide_shuffle(c, in);
         break;
