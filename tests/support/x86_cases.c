@@ -489,7 +489,9 @@ static bool goes_on(const struct x86_instr *i)
     static const char *const far_off[] = {"bound",      "vpgatherdd", "vpgatherdq", "vpgatherqd",
                                           "vpgatherqq", "vgatherdps", "vgatherdpd", "vgatherqps",
                                           "vgatherqpd", NULL};
-    if (i->mode == 4 && x86_case_is(i->row, far_off)) {
+    /* Which bits of MXCSR there are is the CPU's, too. */
+    static const char *const loads[] = {"ldmxcsr", "vldmxcsr", NULL};
+    if (x86_case_is(i->row, loads) || (i->mode == 4 && x86_case_is(i->row, far_off))) {
         return false;
     }
     if (x86_case_is(i->row, names) || x86_case_is(i->row, estimates) ||
