@@ -30,7 +30,7 @@ static void fused_scalar(struct x86_block *c, const struct x86_instr *i, ir_type
     const uint8_t *n = orders[order];
     x86_fp_begin(c);
     const ir_val r = ir_fma(c->b, t, v[n[0]], v[n[1]], v[n[2]], negate, x86_fp(c));
-    x86_fp_end(c);
+    x86_fp_result(c, r);
     x86_put_vector(c, &i->op[0], x86_with_low(c, x86_xmm(c, i->op[0].reg), r));
 }
 
@@ -50,7 +50,7 @@ static void fused_packed(struct x86_block *c, const struct x86_instr *i, ir_type
     const ir_val addend = turn ? x86_turn_signs(c, t, v[n[2]], turn - 1) : v[n[2]];
     x86_fp_begin(c);
     const ir_val r = ir_fma(c->b, t, v[n[0]], v[n[1]], addend, negate, x86_fp(c));
-    x86_fp_end(c);
+    x86_fp_result(c, r);
     x86_put_vector(c, &i->op[0], r);
 }
 

@@ -8,6 +8,7 @@
 #define X86_MXCSR_FLAGS 0x3fu
 #define X86_MXCSR_DAZ 0x40u
 #define X86_MXCSR_MASKS 0x1f80u
+#define X86_MXCSR_UE 0x10u
 #define X86_MXCSR_UM 0x800u
 #define X86_MXCSR_FTZ 0x8000u
 #define X86_MXCSR_ALL 0xffffu

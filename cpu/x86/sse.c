@@ -331,14 +331,13 @@ static uint64_t do_fp_begin(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, 
 X86_CALL(fp_begin, IR_CALL_FULL);
 
 /* Volume 1, 11.5.2: of an exception before the operation that is not masked no other flag is set.
- */
-static uint64_t do_fp_end(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t aux)
+ * PE beside an overflow or underflow that is not masked is what it is when they are masked. */
+static void end_operation(struct x86_cpu *c, bool tiny)
 {
-    struct x86_cpu *c = x86_cpu(v);
     const uint32_t before = c->mxcsr; /* with the flags of what came before */
-    (void)x, (void)y, (void)z, (void)aux;
     c->mxcsr &= ~X86_MXCSR_FLAGS;
-    const uint32_t new_flags = x86_mxcsr(c) & X86_MXCSR_FLAGS;
+    uint32_t new_flags = x86_mxcsr(c) & X86_MXCSR_FLAGS;
+    new_flags |= tiny && !(before & X86_MXCSR_UM) ? X86_MXCSR_UE : 0;
     const uint32_t unmasked = new_flags & ~(before >> 7);
     const uint32_t early = unmasked & 7; /* invalid, denormal, division by zero */
     const uint32_t kept = early ? new_flags & 7 : new_flags;
@@ -346,9 +345,50 @@ static uint64_t do_fp_end(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, ui
     if (unmasked) {
         x86_raise(c, c->cr4 & X86_CR4_OSXMMEXCPT ? X86_XM : X86_UD);
     }
+}
+
+static uint64_t do_fp_end(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t aux)
+{
+    (void)x, (void)y, (void)z, (void)aux;
+    end_operation(x86_cpu(v), false);
     return 0;
 }
 X86_CALL(fp_end, IR_CALL_RAISES);
+
+static bool has_tiny(const union ir_vec *v, unsigned lane)
+{
+    bool tiny = false;
+    for (unsigned k = 0; k < 16 / lane; k++) {
+        const uint64_t x = lane == 8 ? v->u64[k] : (uint64_t)v->u32[k] << 32;
+        const uint64_t exponent = lane == 8 ? UINT64_C(0x7ff) << 52 : UINT64_C(0xff) << 55;
+        tiny |= !(x & exponent) && x << 1;
+    }
+    return tiny;
+}
+
+/* Volume 1, 4.9.1.5: underflow that is not masked is an exception even if the result is exact. a,
+ * b: the halves of it. */
+static void do_fp_result(struct vcpu *v, union ir_vec *d, const union ir_vec *a,
+                         const union ir_vec *b, const union ir_vec *c, uint32_t lane)
+{
+    (void)c;
+    memset(d, 0, sizeof(*d));
+    end_operation(x86_cpu(v), has_tiny(a, lane) || has_tiny(b, lane));
+}
+static const struct ir_call row_fp_result = {.name = "x86_fp_result",
+                                             .fn = (void (*)(void))do_fp_result,
+                                             .class = IR_CALL_RAISES,
+                                             .vector = true};
+
+void x86_fp_result(struct x86_block *c, ir_val r)
+{
+    const ir_type t = ir_type_of(c->b, r);
+    if (c->key & X86_KEY_XM) {
+        const ir_val low = ir_type_bits(t) < 128 ? ir_vzext(c->b, r) : x86_part(c, r, 0);
+        const ir_val high = ir_is_wide(t) ? x86_part(c, r, 1) : low;
+        ir_call(c->b, T_V128, &row_fp_result, low, high, IR_NONE, ir_lane_bits(t) / 8);
+    }
+}
 
 void x86_fp_begin(struct x86_block *c)
 {

@@ -98,6 +98,8 @@ static inline void x86_put_low(struct x86_block *c, const struct x86_instr *i, i
  * raised a flag that is not masked. In most modes they emit nothing. */
 void x86_fp_begin(struct x86_block *c);
 void x86_fp_end(struct x86_block *c);
+/* The same behind an operation whose results r may underflow. */
+void x86_fp_result(struct x86_block *c, ir_val r);
 
 /* x with the sign of each other lane turned, from `first` (0 or 1) on, if it is no NaN. */
 ir_val x86_turn_signs(struct x86_block *c, ir_type t, ir_val x, unsigned first);

@@ -11,13 +11,23 @@
 
 /* ---- two operands */
 
+/* A minimum and a maximum is one of the operands, whatever it is. */
+static void computed(struct x86_block *c, enum ir_op op, ir_val r)
+{
+    if (op == IR_fmin || op == IR_fmax) {
+        x86_fp_end(c);
+    } else {
+        x86_fp_result(c, r);
+    }
+}
+
 static void packed(struct x86_block *c, const struct x86_instr *i, enum ir_op op, ir_type t)
 {
     if (x86_sse_begin(c, i)) {
         const ir_val x = x86_vector(c, i, x86_first(i)), y = x86_vector(c, i, x86_second(i));
         x86_fp_begin(c);
         const ir_val r = ir_fp2(c->b, op, x86_length(i, t), x, y, x86_fp(c));
-        x86_fp_end(c);
+        computed(c, op, r);
         x86_put_vector(c, &i->op[0], r);
     }
 }
@@ -28,7 +38,7 @@ static void scalar(struct x86_block *c, const struct x86_instr *i, enum ir_op op
         const ir_val y = x86_scalar(c, i, x86_second(i), t), x = x86_scalar(c, i, x86_first(i), t);
         x86_fp_begin(c);
         const ir_val r = ir_fp2(c->b, op, t, x, y, x86_fp(c));
-        x86_fp_end(c);
+        computed(c, op, r);
         x86_put_low(c, i, r);
     }
 }
@@ -54,7 +64,7 @@ static ir_val neighbours(struct x86_block *c, ir_type t, ir_val x, ir_val y, enu
     const ir_val even = x86_v2(c, IR_vuzp1, lanes, x, y), odd = x86_v2(c, IR_vuzp2, lanes, x, y);
     x86_fp_begin(c);
     const ir_val r = ir_fp2(c->b, op, t, even, odd, x86_fp(c));
-    x86_fp_end(c);
+    x86_fp_result(c, r);
     return r;
 }
 
@@ -78,7 +88,7 @@ static ir_val by_turns(struct x86_block *c, ir_type t, ir_val x, ir_val y)
     const ir_val z = x86_turn_signs(c, t, y, 0);
     x86_fp_begin(c);
     const ir_val r = ir_fp2(c->b, IR_fadd, t, x, z, x86_fp(c));
-    x86_fp_end(c);
+    x86_fp_result(c, r);
     return r;
 }
 X86_BOTH(x86_two_vectors, addsubps, by_turns, T_F32X4)

@@ -39,7 +39,7 @@ static void change_precision(struct x86_block *c, const struct x86_instr *i, ir_
         const ir_val x = x86_scalar(c, i, x86_second(i), from);
         x86_fp_begin(c);
         const ir_val r = ir_fcvt(c->b, to, x, x86_fp(c));
-        x86_fp_end(c);
+        x86_fp_result(c, r);
         x86_put_low(c, i, r);
     }
 }
@@ -99,7 +99,11 @@ static void lanes(struct x86_block *c, const struct x86_instr *i, ir_type from, 
         const ir_val lane = ir_vget(b, from, x86_part(c, x, k / of_part), k % of_part);
         r[k] = convert(c, lane, to, rounding);
     }
-    x86_fp_end(c);
+    if (from == T_F64 && to == T_F32) {
+        x86_fp_result(c, gather(c, r, n));
+    } else {
+        x86_fp_end(c);
+    }
     if (x86_is_mmx(&i->op[1])) {
         x86_mmx_enter(c);
     }
