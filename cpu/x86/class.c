@@ -291,6 +291,7 @@ static void start_anew(struct x86_cpu *c)
     c->nmi_blocked = c->in_smm = false;
     c->debug_pending = c->in_mwait = 0;
     c->monitors = false;
+    c->repeat_pc = UINT64_MAX;
     c->rip = 0xfff0;
     c->aux = x86_code_aux(c);
     c->vcpu.hot.excl_addr = UINT64_MAX;

@@ -220,6 +220,7 @@ struct x86_cpu {
     uint64_t xcr0, xss;
     uint32_t pkru;
     uint32_t smbase;
+    uint64_t repeat_pc;  /* of a string instruction that goes on there */
     uint64_t monitor_at; /* linear */
     uint64_t pdpte[4];   /* of PAE: read when CR3 is loaded */
     bool nmi_blocked;    /* until IRET */

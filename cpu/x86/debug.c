@@ -136,6 +136,11 @@ bool x86_watch(struct vcpu *v, vaddr va, unsigned bytes, enum access a, unsigned
     return vcpu_mark(v, set);
 }
 
+bool x86_follows_rounds(struct x86_cpu *c)
+{
+    return (c->rflags & X86_TF) || x86_marks_accesses(&c->vcpu);
+}
+
 /* ---- behind an instruction: 17.2.5, 17.3.1.4, 6.8.3 */
 
 #define FOLLOWS (X86_KEY_TF | X86_KEY_RF | X86_KEY_PENDING)
@@ -162,6 +167,7 @@ void x86_followed(struct vcpu *v, uint64_t pc, uint64_t key, uint32_t marks)
     } else if (met || stepped) {
         c->dr[6] = (c->dr[6] & ~(uint64_t)(met ? 15 : 0)) | met | (stepped ? X86_DR6_BS : 0);
         x86_raise_trap(c, X86_DB, 0, false);
+        c->trap = c->rip != c->repeat_pc; /* else a round of a string: with RF */
     }
 }
 

@@ -13,6 +13,9 @@ bool x86_watches_page(const struct x86_cpu *c, uint64_t va, unsigned idx);
 /* Emitted where an instruction begins: #DB if it has a breakpoint. */
 void x86_break_check(struct x86_block *c);
 
+/* Each round of a repeated instruction may be followed by a debug exception. */
+bool x86_follows_rounds(struct x86_cpu *c);
+
 /* Hooks of struct cpu_class. */
 bool x86_marks_accesses(struct vcpu *v);
 bool x86_watch(struct vcpu *v, vaddr va, unsigned bytes, enum access a, unsigned idx);

@@ -398,7 +398,10 @@ void x86_take_exception(struct vcpu *v)
 
 void x86_deliver_interrupt(struct x86_cpu *c, unsigned vector)
 {
-    deliver_all(
-        (struct delivery){.c = c, .vector = vector, .event = X86_EVENT_EXTERNAL, .pc = c->rip},
-        false);
+    deliver_all((struct delivery){.c = c,
+                                  .vector = vector,
+                                  .event = X86_EVENT_EXTERNAL,
+                                  .pc = c->rip,
+                                  .fault = c->rip == c->repeat_pc},
+                false);
 }

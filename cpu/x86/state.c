@@ -101,6 +101,7 @@ static const struct field fields[] = {
     FIELD(x86_cpu, xcr0),
     FIELD(x86_cpu, xss),
     FIELD(x86_cpu, pkru),
+    FIELD(x86_cpu, repeat_pc),
     FIELD(x86_cpu, monitor_at),
     FIELD(x86_cpu, ignne),
     FIELD(x86_cpu, monitors),

@@ -13,6 +13,7 @@
  * TLB knows is not to be noticed.
  */
 #include "cpu/x86/string.h"
+#include "cpu/x86/debug.h"
 #include "cpu/x86/translate.h"
 #include "tcg/elements.h"
 
@@ -261,11 +262,20 @@ static struct string unpack(struct vcpu *v, uint32_t aux)
     return s;
 }
 
-/* At most ROUNDS of them; then the same instruction goes on, at pc. */
+static uint64_t goes_on(struct x86_cpu *c, uint64_t pc)
+{
+    c->repeat_pc = pc;
+    return x86_go(c, pc);
+}
+
+/* At most ROUNDS of them, or one where each may be followed by a debug exception; then the same
+ * instruction goes on, at pc. */
 static uint64_t do_repeat(struct vcpu *v, uint64_t next, uint64_t pc, uint64_t z, uint32_t aux)
 {
     const struct string s = unpack(v, aux);
+    const bool alone = x86_follows_rounds(s.c);
     (void)z;
+    s.c->repeat_pc = UINT64_MAX;
     if (s.op >= S_INS && !x86_port_allowed(s.c, (uint16_t)s.c->r[X86_RDX], s.bytes)) {
         return pc; /* whatever rCX says */
     }
@@ -274,7 +284,7 @@ static uint64_t do_repeat(struct vcpu *v, uint64_t next, uint64_t pc, uint64_t z
         if (!left) {
             return x86_go(s.c, next);
         }
-        const uint64_t n = many(&s, left);
+        const uint64_t n = alone ? 0 : many(&s, left);
         if (!n && !element(&s)) {
             return x86_go(s.c, pc);
         }
@@ -283,9 +293,9 @@ static uint64_t do_repeat(struct vcpu *v, uint64_t next, uint64_t pc, uint64_t z
         if (s.until && zero == (s.until == 1)) {
             return x86_go(s.c, next);
         }
-        k += n > 64 ? ROUNDS / 8 : 0;
+        k += alone ? ROUNDS : n > 64 ? ROUNDS / 8 : 0;
     }
-    return x86_go(s.c, pc);
+    return get_offset(&s, X86_RCX) ? goes_on(s.c, pc) : x86_go(s.c, next);
 }
 X86_CALL(repeat, IR_CALL_FULL);
 

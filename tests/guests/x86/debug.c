@@ -286,6 +286,35 @@ static void step_watched(void)
                      : "memory");
 }
 
+extern const uint8_t at_n[], at_o[];
+
+static void step_rep(void)
+{
+    __asm__ volatile("movl $word, %%esi\n"
+                     "movl $word + 16, %%edi\n"
+                     "movl $3, %%ecx\n"
+                     "pushfl\n"
+                     "orl $0x100, (%%esp)\n"
+                     "popfl\n"
+                     "at_n: rep movsb\n"
+                     "nop\n"
+                     :
+                     :
+                     : "esi", "edi", "ecx", "memory");
+}
+
+static void rep_watched(void)
+{
+    __asm__ volatile("movl $word, %%esi\n"
+                     "movl $word + 16, %%edi\n"
+                     "movl $8, %%ecx\n"
+                     "at_o: rep movsb\n"
+                     "nop\n"
+                     :
+                     :
+                     : "esi", "edi", "ecx", "memory");
+}
+
 static void icebp(void)
 {
     __asm__ volatile(".byte 0xf1");
@@ -303,6 +332,13 @@ static void steps(void)
     tried("INT n", 0x400, step_int);
     set_dr(0, (uint32_t)(word + 1));
     tried("a step and a store", LOCAL(0) | ON_WRITE(0), step_watched);
+    first = at_n;
+    tried("a step in a repeated instruction", 0x400, step_rep);
+    say(" ecx %x\n", seen_regs.ecx);
+    first = at_o;
+    set_dr(0, (uint32_t)(word + 4) + 2);
+    tried("a store of a repeated instruction", LOCAL(0) | ON_WRITE(0), rep_watched);
+    say(" ecx %x\n", seen_regs.ecx);
     first = (const uint8_t *)(uint32_t)icebp;
     tried("INT1", 0x400, icebp);
 }
