@@ -147,7 +147,7 @@ static uint8_t read_planes(struct vga *v, uint64_t at)
                                  vga_planes(r->gfx[GFX_DONT_CARE]);
         return (uint8_t)~fold(differs);
     }
-    const unsigned map = r->gfx[GFX_READ_MAP];
+    const unsigned map = r->gfx[GFX_READ_MAP] & 3;
     return (uint8_t)(r->latch >> 8 * (odd_even ? (map & 2) | (at & 1) : map));
 }
 

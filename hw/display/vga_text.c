@@ -127,10 +127,10 @@ static void draw_cell(const struct vga_frame *f, const struct vga_text *t, const
     }
 }
 
-/* Code and attribute at offset in the planes, which go on at the front. */
+/* Code and attribute at offset in memory, which goes on at the front. */
 static uint16_t cell_at(const struct vga_frame *f, uint64_t offset)
 {
-    return load_le16(f->memory + (offset & (VGA_PLANES_BYTES - 1) & ~UINT64_C(3)));
+    return load_le16(f->memory + (offset & (f->bytes - 1) & ~UINT64_C(3)));
 }
 
 static void draw_text_row(const struct vga_frame *f, struct vga_text *t, const struct layout *l,
