@@ -9,6 +9,8 @@
 
 #include "base/fail.h"
 
+#define BUFFER_ALIGN 4096u
+
 _Noreturn void mem_end(size_t size)
 {
     fprintf(stderr, "dragoman: out of memory (%zu bytes wanted)\n", size);
@@ -45,6 +47,16 @@ void *mem_alloc(size_t size)
         mem_end(size);
     }
     return p;
+}
+
+void *mem_buffer(size_t size)
+{
+    const size_t whole = (size / BUFFER_ALIGN + 1) * BUFFER_ALIGN;
+    void *p = aligned_alloc(BUFFER_ALIGN, whole);
+    if (!p) {
+        mem_end(size);
+    }
+    return memset(p, 0, whole);
 }
 
 void *mem_array(size_t n, size_t size)

@@ -36,6 +36,10 @@ char *mem_vprintf(const char *fmt, va_list ap) __attribute__((format(printf, 1, 
 void *mem_try_alloc(size_t size);
 void *mem_try_array(size_t n, size_t size);
 
+/* size zeroed bytes from the begin of a page on, which the host copies to and from files more
+ * quickly than others. Never NULL. */
+void *mem_buffer(size_t size);
+
 /* Ends the process because so many bytes are not to be had. */
 _Noreturn void mem_end(size_t size);
 

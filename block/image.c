@@ -388,7 +388,7 @@ static int commit_piece(const struct commit *c, uint64_t at, const struct block_
 static int commit_all(const struct commit *c)
 {
     const uint64_t size = block_node_size(c->top);
-    void *buffer = mem_alloc(COMMIT_PIECE);
+    void *buffer = mem_buffer(COMMIT_PIECE);
     int status = 0;
     for (uint64_t at = 0; at < size && status == 0;) {
         struct block_status s;

@@ -52,9 +52,10 @@ for my $f (qw(raw qcow2)) { for my $aio (qw(threads io_uring)) { for my $op ('re
 for my $how ([qw(4k 64 60000)], [qw(64k 32 12000)]) { my ($s, $d, $n) = @$how; # each write goes to a place that is new
 	compare('bench', "qcow2-new-$s-d$d-io_uring", sub { my $f = "$work/to.$_[0]"; system("$img{A} create -q -f qcow2 $f 1G");
 		(image($_[0]), 'bench', '-w', '-f', 'qcow2', '-i', 'io_uring', '-s', $s, '-d', $d, '-c', $n, $f) }, sub { unlink "$work/to.$_[0]" }) }
-# copies
+# copies: of what was not written over
+run(image('B'), qw(convert -O qcow2), "$work/source.raw", "$work/source.qcow2");
 for my $how (['raw-qcow2', qw(-f raw -O qcow2)], ['qcow2-raw', qw(-f qcow2 -O raw)], ['qcow2-qcow2', qw(-f qcow2 -O qcow2)]) { my ($name, @o) = @$how;
-	my $from = $name =~ /^raw/ ? "$work/source.raw" : $of{qcow2};
+	my $from = $name =~ /^raw/ ? "$work/source.raw" : "$work/source.qcow2";
 	compare('convert', $name, sub { (image($_[0]), 'convert', @o, $from, "$work/to.$_[0]") }, sub { unlink "$work/to.$_[0]" }) }
 my %bytes;
 for my $c (qw(zlib zstd)) { compare('compress', $c, sub { (image($_[0]), qw(convert -c -f raw -O qcow2 -o), "compression_type=$c", "$work/source.raw", "$work/to.$_[0]") },

@@ -130,8 +130,8 @@ static int compare_sizes(struct comparison *c, struct img_progress *p)
     if (unlike && !c->quiet) {
         printf("Warning: Image size mismatch!\n");
     }
-    c->bytes[0] = mem_alloc(PIECE);
-    c->bytes[1] = mem_alloc(PIECE);
+    c->bytes[0] = mem_buffer(PIECE);
+    c->bytes[1] = mem_buffer(PIECE);
     int status = compare_all(c, p);
     if (status == SAME && !c->quiet && !img_interrupted()) {
         printf("Images are identical.\n");

@@ -310,7 +310,7 @@ static void work(void *arg)
     struct worker *me = arg;
     struct crew *w = me->crew;
     const uint64_t most = w->c->packed > PIECE ? w->c->packed : PIECE;
-    uint8_t *bytes = mem_alloc((size_t)most);
+    uint8_t *bytes = mem_buffer((size_t)most);
     for (;;) {
         struct piece p;
         os_mutex_lock(&w->lock);

@@ -88,8 +88,8 @@ static bool keep_content(const struct command_line *l, struct block_node *n,
     if (r.packed && (!block_node_skip_filters(n)->driver->write_packed || r.unit != cluster)) {
         return error_set(e, "%s: it cannot be compressed", block_node_file(n));
     }
-    r.old = mem_alloc((size_t)(r.unit * PIECE_UNITS));
-    r.new = mem_alloc((size_t)(r.unit * PIECE_UNITS));
+    r.old = mem_buffer((size_t)(r.unit * PIECE_UNITS));
+    r.new = mem_buffer((size_t)(r.unit * PIECE_UNITS));
     img_interrupt_begin();
     img_progress_begin(&r.p, command_given(l, IMG_PROGRESS));
     int status = rebase_all(&r);
