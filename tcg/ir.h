@@ -286,6 +286,19 @@ union ir_v128 {
 struct vcpu;
 struct ir_stack80;
 
+/* What a run-time function does that some hosts have as an instruction: x86's of SHA, operands a
+ * and b, for SHA256RNDS2 c, and for SHA1RNDS4 the constant. */
+enum ir_known_function {
+    IR_KNOWN_NONE,
+    IR_KNOWN_SHA1NEXTE,
+    IR_KNOWN_SHA1MSG1,
+    IR_KNOWN_SHA1MSG2,
+    IR_KNOWN_SHA256RNDS2,
+    IR_KNOWN_SHA256MSG1,
+    IR_KNOWN_SHA256MSG2,
+    IR_KNOWN_SHA1RNDS4
+};
+
 /*
  * A run-time function. Integer functions: uint64_t fn(struct vcpu *, uint64_t a, uint64_t b,
  * uint64_t c, uint32_t aux). With vector set: void fn(struct vcpu *, union ir_vec *d, const union
@@ -300,6 +313,7 @@ struct ir_call {
     bool vector;
     bool pure;                        /* result depends on the operands only */
     bool fp_flags;                    /* gives tcg_fp_flags: a back end reads them itself */
+    uint8_t known;                    /* enum ir_known_function */
     uint8_t stack80_kind;             /* enum ir_stack80_kind, with: */
     const struct ir_stack80 *stack80; /* it is about that stack: tcg/stack80.h; or NULL */
 };

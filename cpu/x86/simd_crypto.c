@@ -178,13 +178,21 @@ static void do_sha256_message2(struct vcpu *v, union ir_vec *d, const union ir_v
     *d = r;
 }
 
-X86_VECTOR_CALL(sha1_rounds);
-X86_VECTOR_CALL(sha1_next);
-X86_VECTOR_CALL(sha1_message1);
-X86_VECTOR_CALL(sha1_message2);
-X86_VECTOR_CALL(sha256_rounds);
-X86_VECTOR_CALL(sha256_message1);
-X86_VECTOR_CALL(sha256_message2);
+#define SHA_CALL(name_, known_)                                                                    \
+    static const struct ir_call row_##name_ = {.name = "x86_" #name_,                              \
+                                               .fn = (void (*)(void))(do_##name_),                 \
+                                               .class = IR_CALL_FULL,                              \
+                                               .vector = true,                                     \
+                                               .pure = true,                                       \
+                                               .known = IR_KNOWN_##known_}
+SHA_CALL(sha1_rounds, SHA1RNDS4);
+SHA_CALL(sha1_next, SHA1NEXTE);
+SHA_CALL(sha1_message1, SHA1MSG1);
+SHA_CALL(sha1_message2, SHA1MSG2);
+SHA_CALL(sha256_rounds, SHA256RNDS2);
+SHA_CALL(sha256_message1, SHA256MSG1);
+SHA_CALL(sha256_message2, SHA256MSG2);
+#undef SHA_CALL
 
 static void sha(struct x86_block *c, const struct x86_instr *i, const struct ir_call *row)
 {

@@ -622,6 +622,8 @@ void emit_crypto(struct compiler *c, const struct ir_insn *in);
 bool emit_aes_with_key(struct compiler *c,
                        const struct ir_insn *in); /* in adds a key to half a round or a whole one */
 void emit_sha256(struct compiler *c, const struct ir_insn *in);
+/* A call of such a function as one instruction; false: nothing emitted. */
+bool emit_known(struct compiler *c, const struct ir_insn *in, enum ir_known_function known);
 void emit_vdup_lane(struct compiler *c, const struct ir_insn *in);
 void emit_vector_saturate(struct compiler *c, const struct ir_insn *in);
 void emit_vfcmp(struct compiler *c, const struct ir_insn *in);

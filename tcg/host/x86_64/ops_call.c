@@ -280,7 +280,8 @@ void emit_call(struct compiler *c, const struct ir_insn *in)
     const uint16_t operands[3] = {in->a, in->b, in->c};
     uint32_t index;
 
-    if (row->stack80 && emit_stack80(c, in)) {
+    if ((row->stack80 && emit_stack80(c, in)) ||
+        (row->known && emit_known(c, in, (enum ir_known_function)row->known))) {
         return;
     }
     const unsigned dst = has_result ? def(c) : 0;

@@ -61,6 +61,30 @@ void emit_sha256(struct compiler *c, const struct ir_insn *in)
     copy(c, true, X0, rc);
 }
 
+/* x86's own instructions, which are calls of functions that are known to be them. */
+bool emit_known(struct compiler *c, const struct ir_insn *in, enum ir_known_function known)
+{
+    const bool rounds = known == IR_KNOWN_SHA256RNDS2;
+    struct assembler *as = &c->as;
+
+    if (!c->h->cpu.sha) {
+        return false;
+    }
+    const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
+    const unsigned rc = rounds ? use(c, in->c, 0) : 0;
+    copy(c, true, dst, X1);
+    if (known == IR_KNOWN_SHA1RNDS4) {
+        emit_x(as, OPC(PP_NONE, MAP_0F3A, 0xcc), X1, reg_operand(rb), 1, in->aux & 3);
+    } else { /* in the order of their opcodes; xmm0 is the third operand */
+        emit_rr(as, BSHA(0xc8 + known - IR_KNOWN_SHA1NEXTE), X1, rb);
+    }
+    if (rounds) {
+        copy(c, true, X0, rc);
+    }
+    copy(c, true, X1, ra);
+    return true;
+}
+
 /* ---- SHA-1 */
 
 /* Four rounds. The host counts its lanes from the top, adds the constant of the rounds itself, and
