@@ -35,6 +35,24 @@ void x86_jmp(struct x86_block *c, const struct x86_instr *i, const struct x86_jm
     }
 }
 
+/*
+ * Kernels that do not trust the CPU's guesses jump by way of a call of `mov [rsp], r; ret` (a
+ * "retpoline"). Nothing returns behind such a call: the block goes on with it, and the return is an
+ * indirect jump.
+ */
+static bool leads_to_trampoline(const struct x86_block *c, uint64_t pc)
+{
+    static const uint8_t mov[] = {0x48, 0x89, 0x04, 0x24, 0xc3}; /* of rax */
+    const struct ir_builder *b = c->b;
+    const uint64_t at = pc - b->pc;
+    if (c->mode != 8 || !x86_may_follow(c, pc) || at + sizeof(mov) > b->code_bytes) {
+        return false;
+    }
+    const uint8_t *p = b->code + at;
+    return (p[0] & 0xfb) == mov[0] && p[1] == mov[1] && (p[2] & 0xc7) == mov[2] && p[3] == mov[3] &&
+           p[4] == mov[4];
+}
+
 void x86_call(struct x86_block *c, const struct x86_instr *i, const struct x86_call *a)
 {
     const ir_val back = ir_trunc(c->b, x86_type_of(i->os), ir_address(c->b, c->next));
@@ -42,7 +60,12 @@ void x86_call(struct x86_block *c, const struct x86_instr *i, const struct x86_c
         const uint64_t pc = goal(c, i, &a->src);
         x86_check_branch(c, IR_NONE, pc);
         x86_push_value(c, i->os, back);
-        ir_brcall(c->b, pc, c->next);
+        c->trampoline = leads_to_trampoline(c, pc);
+        if (c->trampoline) {
+            c->jump = pc;
+        } else {
+            ir_brcall(c->b, pc, c->next);
+        }
     } else {
         const ir_val pc = indirect(c, i, &a->src);
         x86_check_goal(c, pc);
@@ -56,7 +79,11 @@ static void ret(struct x86_block *c, const struct x86_instr *i, uint64_t more)
     const ir_val pc = ir_zext(c->b, T_I64, x86_peek(c, i->os, 0));
     x86_check_goal(c, pc);
     x86_drop(c, i->os + more);
-    ir_ret(c->b, pc);
+    if (c->trampoline) {
+        ir_jump(c->b, pc);
+    } else {
+        ir_ret(c->b, pc);
+    }
 }
 
 void x86_ret(struct x86_block *c, const struct x86_instr *i, const struct x86_ret *a)

@@ -107,6 +107,11 @@ static bool has_room(const struct x86_block *c, uint64_t pc)
 /* A jump of so many bytes is followed: a write to what is jumped over drops the block, too. */
 #define FOLLOW_AT_MOST 1024
 
+bool x86_may_follow(const struct x86_block *c, uint64_t pc)
+{
+    return c->b->follows && has_room(c, pc) && pc - c->pc <= FOLLOW_AT_MOST;
+}
+
 /* PCs must lie within the segment. */
 static bool has_limit(const struct x86_block *c)
 {
@@ -145,7 +150,7 @@ void x86_check_branch(struct x86_block *c, ir_val condition, uint64_t pc)
 void x86_branch_to(struct x86_block *c, uint64_t pc)
 {
     x86_check_branch(c, IR_NONE, pc);
-    if (c->b->follows && has_room(c, pc) && pc - c->pc <= FOLLOW_AT_MOST) {
+    if (x86_may_follow(c, pc)) {
         c->jump = pc;
     } else {
         ir_br(c->b, pc);

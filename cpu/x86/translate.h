@@ -23,6 +23,7 @@ struct x86_block {
     uint64_t pc, next;
     const struct x86_instr *instr; /* at pc */
     uint64_t jump;                 /* the block goes on there, within the page; 0: at next */
+    bool trampoline;               /* it does behind a call whose return address is overwritten */
 };
 
 static inline ir_type x86_type_of(unsigned bytes)
@@ -126,6 +127,8 @@ void x86_check_goal(struct x86_block *c, ir_val pc);
 /* The PC cut to as many bytes as the instruction's size says. */
 uint64_t x86_pc(const struct x86_block *c, uint64_t pc, unsigned bytes);
 void x86_branch_to(struct x86_block *c, uint64_t pc);
+/* The block may go on at pc, within the page. */
+bool x86_may_follow(const struct x86_block *c, uint64_t pc);
 /* The block ends behind this instruction. */
 void x86_end_block(struct x86_block *c);
 

@@ -135,6 +135,25 @@ TEST(block_goes_on_at_the_goal_of_a_jump_forwards)
     rig_free(r);
 }
 
+TEST(calls_of_trampolines_are_jumps)
+{
+    static const char thunk[] = "\xe8\x07\0\0\0" /* call .+12; pause; lfence; jmp .-5 */
+                                "\xf3\x90\x0f\xae\xe8\xeb\xf9"
+                                "\x4c\x89\x1c\x24\xc3"; /* mov [rsp], r11; ret */
+    struct rig *r = rig_new();
+    memset(r->code, 0x90, sizeof(r->code));
+    memcpy(r->code, thunk, sizeof(thunk) - 1);
+    r->b.follows = true;
+    translate(r, PC, KEY_64, 0);
+    CHECK_EQ(r->b.insns[r->b.count - 1].op, IR_jump);
+    CHECK_EQ(r->b.guest_insns, 3);
+    CHECK_EQ(r->b.guest_bytes, sizeof(thunk) - 1);
+    r->code[15] = 0x25; /* mov [0x...], r11 */
+    translate(r, PC, KEY_64, 0);
+    CHECK_EQ(r->b.insns[r->b.count - 1].op, IR_brcall);
+    rig_free(r);
+}
+
 TEST(jumps_out_of_the_page_and_far_ones_end_the_block)
 {
     struct rig *r = rig_new();
