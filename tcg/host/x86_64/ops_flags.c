@@ -395,10 +395,23 @@ opcode flags_sized(unsigned op, ir_type t)
     }
 }
 
+/* b is a byte that the instruction holds. */
+static bool is_byte(const struct compiler *c, ir_type t, ir_val b, uint64_t *k)
+{
+    return ir_type_bits(t) == 8 && c->reg[value(c, b)] < 0 && constant(c, b, k);
+}
+
 static void compare(struct compiler *c, ir_type t, ir_val a, ir_val b)
 {
     int32_t k;
+    uint64_t byte;
     const bool wide = ir_type_bits(t) >= 32;
+
+    if (is_byte(c, t, b, &byte)) {
+        const unsigned ra = use(c, a, 0);
+        emit_x(&c->as, OPC(0, 0, 0x80) | OP_BYTE_RM, ALU_CMP, reg_operand(ra), 1, byte);
+        return;
+    }
 
     if (imm32(c, b, t, &k) && wide) {
         const unsigned ra = use(c, a, 0);
@@ -416,6 +429,13 @@ static void compare(struct compiler *c, ir_type t, ir_val a, ir_val b)
 static void test_bits(struct compiler *c, ir_type t, ir_val a, ir_val b)
 {
     int32_t k;
+    uint64_t byte;
+
+    if (value(c, a) != value(c, b) && is_byte(c, t, b, &byte)) {
+        const unsigned ra = use(c, a, 0);
+        emit_x(&c->as, OPC(0, 0, 0xf6) | OP_BYTE_RM, 0, reg_operand(ra), 1, byte);
+        return;
+    }
 
     if (value(c, a) != value(c, b) && imm32(c, b, t, &k) && ir_type_bits(t) >= 32) {
         x_test_imm(&c->as, t == T_I64, use(c, a, 0), k);
