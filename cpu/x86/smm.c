@@ -235,6 +235,7 @@ static void leave(struct x86_cpu *c)
     }
     x86_set_rflags(c, flags, UINT32_MAX);
     x86_flags_returned(c, false);
+    c->rip &= x86_is_long(c) ? UINT64_MAX : UINT32_MAX;
     c->nmi_blocked = c->nmi_was_blocked;
     atomic_store(&c->vcpu.halted, halted);
 }
@@ -249,6 +250,10 @@ static uint64_t do_rsm(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, ui
     }
     leave(c);
     c->in_smm = false;
+    if (!x86_load_cr3(c, c->cr3)) { /* the handler may have had PAE's pointers of its own */
+        v->hot.raised = 0;
+        x86_shut_down(c, "RSM found pointers of PAE that no CPU can have");
+    }
     x86_debug_changed(c);
     change_space(c);
     vcpu_exit_soon(v);

@@ -131,6 +131,44 @@ static void say_back(struct regs r)
         r.edi, r.flags & 1, cr0 & 1);
 }
 
+/* PAE paging: the pointers are read when CR3 is loaded, and by RSM, since the handler may have had
+ * others. */
+static uint64_t pointers[4] __attribute__((aligned(32)));
+static uint64_t pages[512] __attribute__((aligned(4096))),
+    device_pages[512] __attribute__((aligned(4096)));
+
+static void set_cr0_paging(int on)
+{
+    uint32_t v;
+    __asm__ volatile("movl %%cr0, %0" : "=r"(v));
+    __asm__ volatile("movl %0, %%cr0" : : "r"(on ? v | 0x80000000 : v & 0x7fffffff) : "memory");
+}
+
+static void load_cr3(void)
+{
+    __asm__ volatile("movl %0, %%cr3" : : "r"(pointers) : "memory");
+}
+
+static void with_paging(void)
+{
+    uint32_t cr4;
+    for (uint64_t k = 0; k < 512; k++) {
+        pages[k] = k << 21 | 0x83;
+        device_pages[k] = (UINT64_C(3) << 30) + (k << 21) + 0x83;
+    }
+    pointers[0] = (uint32_t)pages | 1;
+    pointers[3] = (uint32_t)device_pages | 1;
+    __asm__ volatile("movl %%cr4, %0" : "=r"(cr4));
+    __asm__ volatile("movl %0, %%cr4" : : "r"(cr4 | 0x20));
+    load_cr3();
+    set_cr0_paging(1);
+    say_back(interrupt());
+    pointers[1] = 0x1e7; /* bits that must be 0 */
+    attempt("CR3 with a pointer that cannot be", load_cr3);
+    pointers[1] = 0;
+    set_cr0_paging(0);
+}
+
 static void rsm(void)
 {
     __asm__ volatile("rsm");
@@ -165,5 +203,6 @@ void guest_main(void)
     say_mode("at the new place");
     say(" smbase %x\n", wide ? saved(0xff00) : saved(0xfef8));
     say_back(r);
+    with_paging();
     say("end\n");
 }
