@@ -119,7 +119,7 @@ static bool is_same_name(const char *x, const char *y)
     return !*x && !*y;
 }
 
-unsigned x86_feature_number(const char *name)
+static unsigned feature_number(const char *name)
 {
     for (unsigned n = 0; n < X86_CPUID_BIT_COUNT; n++) {
         if (is_same_name(bits[n].name, name)) {
@@ -273,7 +273,7 @@ static bool unknown_option(struct options *o, const char *item)
 
 static bool set_switch(struct options *o, const char *name, bool on)
 {
-    const unsigned n = x86_feature_number(name);
+    const unsigned n = feature_number(name);
     if (strcmp(name, "check") == 0) {
         o->check = on;
     } else if (strcmp(name, "enforce") == 0) {
@@ -302,7 +302,7 @@ static bool set_option(struct options *o, char *item)
             return set_text(o, item, value);
         }
         on = strcmp(value, "on") == 0;
-        if (x86_feature_number(item) != X86_CPUID_BIT_COUNT && !on && strcmp(value, "off") != 0) {
+        if (feature_number(item) != X86_CPUID_BIT_COUNT && !on && strcmp(value, "off") != 0) {
             return error_set(o->e, "-cpu: %s=%s: expected on or off", item, value);
         }
     }

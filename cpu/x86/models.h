@@ -34,8 +34,6 @@ void x86_model_without_long_mode(struct x86_cpu *c);
 char *x86_models_describe(void); /* allocated */
 /* What the model has, or was asked for, and is not emulated: a line each; allocated, or NULL. */
 char *x86_model_missing(const struct vcpu *v);
-/* A feature's bit by a name that -cpu takes, or X86_CPUID_BIT_COUNT. */
-unsigned x86_feature_number(const char *name);
 
 /* ---- cpuid.c */
 
