@@ -63,6 +63,7 @@
     X(pl011_class)                                                                                 \
     X(pl031_class)                                                                                 \
     X(pl061_class)                                                                                 \
+    X(pvpanic_isa_class)                                                                           \
     X(pvpanic_pci_class)                                                                           \
     X(q35_pcihost_class)                                                                           \
     X(ramfb_class)                                                                                 \

@@ -11,6 +11,7 @@
 #include "hw/firmware.h"
 #include "hw/i386/pc_board.h"
 #include "hw/i386/pc_madt.h"
+#include "hw/misc/pvpanic.h"
 #include "hw/numa.h"
 #include "hw/nvram/fw_cfg.h"
 #include "hw/timer/hpet.h"
@@ -135,6 +136,7 @@ static void make(struct acpi_tables *t, const struct pc_board *b)
     }
     acpi_add_waet(t);
     vmgenid_add_table(t, m);
+    pvpanic_add_table(t, m);
     acpi_add_given(t, &m->config);
 }
 

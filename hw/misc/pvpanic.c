@@ -1,18 +1,47 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The device by which a guest says that it has crashed (QEMU's docs/specs/pvpanic): one byte, read
- * as the events that it takes, written as those that came. Here on PCI.
+ * as the events that it takes, written as those that came. On PCI, and at a port, of which a table
+ * of ACPI tells.
  */
+#include "hw/misc/pvpanic.h"
+
+#include <inttypes.h>
+
 #include "base/log.h"
 #include "hw/classes.h"
+#include "hw/isa/isa.h"
 #include "hw/pci/pci.h"
 
 enum {
     PANICKED = 1,
     CRASH_LOADED = 2, /* the guest crashed, and its own kernel for that sees to it */
     SHUT_DOWN = 4,    /* it wants to be switched off */
+    ALL_EVENTS = PANICKED | CRASH_LOADED | SHUT_DOWN,
     BAR_BYTES = 16
 };
+
+static void take_events(const struct device *d, unsigned offered, uint64_t value)
+{
+    struct power *power = d->machine->power;
+    const unsigned events = (unsigned)value & offered;
+    if (value & ~(uint64_t)offered) {
+        log_guest(d->cls->name, "0x%" PRIx64 " written: no such event", value);
+    }
+    if (events & PANICKED) {
+        power->request(power, POWER_PANIC);
+    } else if (events & SHUT_DOWN) {
+        power->request(power, POWER_OFF);
+    }
+}
+
+static bool check_events(const struct device *d, unsigned events, struct error *e)
+{
+    return !(events & ~(unsigned)ALL_EVENTS) ||
+           error_set(e, "%s: events=%u: at most 7", d->cls->name, events);
+}
+
+/* ---- on PCI */
 
 struct pvpanic {
     struct pci_device pci; /* first */
@@ -30,17 +59,12 @@ static uint64_t events_read(void *opaque, uint64_t offset, unsigned size)
 static void events_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
 {
     struct pvpanic *d = opaque;
-    struct power *power = d->pci.dev.machine->power;
-    const unsigned events = (unsigned)value & d->events;
     (void)size;
-    if (offset != 0 || (value & ~(uint64_t)d->events)) {
-        log_guest(d->pci.dev.cls->name, "0x%llx written at 0x%llx: no such event",
-                  (unsigned long long)value, (unsigned long long)offset);
-    }
-    if (offset == 0 && (events & PANICKED)) {
-        power->request(power, POWER_PANIC);
-    } else if (offset == 0 && (events & SHUT_DOWN)) {
-        power->request(power, POWER_OFF);
+    if (offset == 0) {
+        take_events(&d->pci.dev, d->events, value);
+    } else {
+        log_guest(d->pci.dev.cls->name, "0x%" PRIx64 " written at 0x%" PRIx64 ": nothing is there",
+                  value, offset);
     }
 }
 
@@ -58,8 +82,8 @@ static const struct pci_class pvpanic_pci = {
 static bool pvpanic_create(struct device *d, struct error *e)
 {
     struct pvpanic *p = (struct pvpanic *)d;
-    if (p->events & ~(PANICKED | CRASH_LOADED | SHUT_DOWN)) {
-        return error_set(e, "%s: events=%u: at most 7", d->cls->name, p->events);
+    if (!check_events(d, p->events, e)) {
+        return false;
     }
     pci_device_init(&p->pci, &pvpanic_pci);
     pci_bar_add(&p->pci, 0, PCI_BAR_MEM32, BAR_BYTES);
@@ -88,11 +112,17 @@ static void pvpanic_loaded(struct device *d)
     pci_device_loaded((struct pci_device *)d);
 }
 
+#define EVENTS_PROP(type)                                                                          \
+    {                                                                                              \
+        "events", PROP_U8, offsetof(struct type, events), "7",                                     \
+            "that the guest may tell of: 1 it crashed, 2 and sees to it, 4 it wants to be "        \
+            "switched off",                                                                        \
+            NULL                                                                                   \
+    }
+
 static const struct prop pvpanic_props[] = {
     PCI_PROPS(pvpanic, pci),
-    {"events", PROP_U8, offsetof(struct pvpanic, events), "7",
-     "that the guest may tell of: 1 it crashed, 2 and sees to it, 4 it wants to be switched off",
-     NULL},
+    EVENTS_PROP(pvpanic),
     PROP_END,
 };
 
@@ -116,4 +146,89 @@ const struct device_class pvpanic_pci_class = {
     .loaded = pvpanic_loaded,
     .flags = DEVICE_THREAD_SAFE | DEVICE_PLUGGABLE,
     .kind = &pvpanic_pci,
+};
+
+/* ---- at a port */
+
+struct pvpanic_isa {
+    struct device dev;
+    const struct mem_range *range;
+    uint32_t ioport; /* property, and the next */
+    uint8_t events;
+    uint8_t pad[3];
+};
+
+static uint64_t port_read(void *opaque, uint64_t offset, unsigned size)
+{
+    (void)offset, (void)size;
+    return ((const struct pvpanic_isa *)opaque)->events;
+}
+
+static void port_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)
+{
+    const struct pvpanic_isa *p = opaque;
+    (void)offset, (void)size;
+    take_events(&p->dev, p->events, value);
+}
+
+static const struct mmio_ops port_ops = {.read = port_read, .write = port_write, .sizes = 1};
+
+static bool pvpanic_isa_create(struct device *d, struct error *e)
+{
+    struct pvpanic_isa *p = (struct pvpanic_isa *)d;
+    return check_events(d, p->events, e) && isa_map(d, p->ioport, 1, &port_ops, &p->range, e);
+}
+
+static void pvpanic_isa_destroy(struct device *d)
+{
+    isa_unmap(d, ((struct pvpanic_isa *)d)->range);
+}
+
+void pvpanic_add_table(struct acpi_tables *t, const struct machine *m)
+{
+    struct aml a = {.depth = 0};
+    const struct device *d = m->devices;
+    while (d && d->cls != &pvpanic_isa_class) {
+        d = d->next;
+    }
+    if (!d) {
+        return;
+    }
+    aml_scope(&a, "\\_SB");
+    aml_device(&a, "PEVT");
+    aml_name_string(&a, "_HID", "QEMU0001");
+    aml_name(&a, "_CRS");
+    aml_resources(&a);
+    aml_ports(&a, (uint16_t)((const struct pvpanic_isa *)d)->ioport, 1);
+    aml_end(&a);
+    aml_end(&a);
+    aml_end(&a);
+    acpi_begin(t, "SSDT", 1);
+    acpi_put_bytes(t, a.out.text, a.out.len);
+    strbuf_free(&a.out);
+    acpi_end_listed(t);
+}
+
+static const struct prop pvpanic_isa_props[] = {
+    {"ioport", PROP_U32, offsetof(struct pvpanic_isa, ioport), "0x505", "its port", NULL},
+    EVENTS_PROP(pvpanic_isa),
+    PROP_END,
+};
+
+static const struct field pvpanic_isa_fields[] = {
+    FIELD_SKIP(pvpanic_isa, range),
+    FIELD_SKIP(pvpanic_isa, pad),
+    FIELD_END,
+};
+
+const struct device_class pvpanic_isa_class = {
+    .name = "pvpanic",
+    .desc = "port by which a guest tells of a crash",
+    .bus = BUS_ISA,
+    .size = sizeof(struct pvpanic_isa),
+    .props = pvpanic_isa_props,
+    .fields = pvpanic_isa_fields,
+    .create = pvpanic_isa_create,
+    .destroy = pvpanic_isa_destroy,
+    .flags = DEVICE_PLUGGABLE,
 };

@@ -32,11 +32,11 @@ start() { # MACHINE OPTION...
         -append "console=ttyS0 rdinit=/test/init panic=-1 tsc_early_khz=1000000 tsc=reliable" \
         -nic user,id=net0,model=e1000 -monitor "unix:$work/monitor,server=on,wait=off" \
         -parallel "file:$work/printed" -debugcon "file:$work/$1.debug" -global isa-debugcon.iobase=0x402 \
-        -device vmgenid
+        -device vmgenid -device pvpanic
     await 280 ' # ' || failed "$name" "no shell"
     grep -q '^SeaBIOS (version' "$work/$1.debug" || failed "$name" "firmware's messages are not in its log"
     must 20 'echo 1 > /proc/sys/kernel/printk'
-    must 20 'ls -d /sys/bus/acpi/drivers/vmgenid/QEMUVGID:00'
+    must 20 'ls -d /sys/bus/acpi/drivers/vmgenid/QEMUVGID:00 /sys/bus/platform/devices/QEMU0001:00'
 }
 
 # listen FILE: what a connection to port $sink_port of this host brings goes there, until $sink_pid ends
