@@ -110,6 +110,10 @@ static struct machine *board(const char *which)
         plug_all(m, extras, array_len(extras));
         plug(m, which[0] == '2' ? "virtio-balloon-pci" : "virtio-balloon-device"); /* one each */
     }
+    if (pc && pc->usual_bios) {
+        plug(m, "vmgenid"); /* of whose event chipsets tell */
+        plug(m, "pvpanic");
+    }
     CHECK_MSG(machine_finish(m, &e), "%s", e.text);
     machine_reset(m);
     return m;
