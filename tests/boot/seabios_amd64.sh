@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # tests/run: timeout 900
 # SeaBIOS on pc, q35 and microvm, qboot on microvm: what it shows on the serial console and tells its debug port, and Debian's amd64 kernel that it
-# starts by the option ROM of -kernel, with one CPU and several, and with memory above 4 GiB; ACPI switches it off.
+# starts by the option ROM of -kernel, with one CPU and several, and with memory above 4 GiB; ACPI switches it off and resets it.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 guest_arch=x86_64
@@ -53,7 +53,8 @@ answers() {
     ask "$1" "$2" && answer=${answer##*$'\n'} && [ "$answer" = "$3" ]
 }
 
-# boots NAME CPUS OPTION...: to a shell that finds its CPUs
+end='poweroff -f'
+# boots NAME CPUS OPTION...: to a shell that finds its CPUs, and ends by $end
 boots() {
     local name=$1 cpus=$2
     shift 2
@@ -70,9 +71,9 @@ boots() {
     elif answers 30 "dmesg | grep -cE 'ACPI (BIOS )?(Error|Warning)|ACPI: .*(rror|nvalid)|Firmware Bug'" 0; [ "$answer" != 0 ]; then
         failed "$name" "Linux complains: $answer"
     else
-        say 'poweroff -f'
+        say "$end"
         guest_end 60
-        [ "$status" = 0 ] && echo "ok $name" || echo "not ok $name: exit status $status after poweroff -f"
+        [ "$status" = 0 ] && echo "ok $name" || echo "not ok $name: exit status $status after $end"
     fi
 }
 
@@ -80,7 +81,10 @@ banner pc 'Running on QEMU (i440fx)' 'id=8086:1237'
 banner q35 'Running on QEMU (q35)' 'id=8086:29c0'
 boots seabios_starts_debian_on_pc 1 -M pc -m 512M
 boots seabios_starts_debian_on_pc_with_4_vcpus 4 -M pc -m 512M
+append="$append reboot=a" # by ACPI's register
+end='reboot -f'
 boots seabios_starts_debian_with_memory_above_4_gib 2 -M q35,max-ram-below-4g=512M -m 768M
+end='poweroff -f'
 boots seabios_starts_debian_on_microvm 1 -M microvm -m 512M -bios bios-microvm.bin
 if [ -e /usr/share/qemu/qboot.rom ]; then
     boots qboot_starts_debian_on_microvm 1 -M microvm -m 512M -bios qboot.rom

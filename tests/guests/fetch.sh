@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # fetch.sh CACHE WHAT...
 # Fetches into CACHE, by Debian package name, what tests and measurements run: arm64, amd64, i386 (kernel and installer
-# of that architecture), firmware (UEFI and U-Boot for arm64), userland (an arm64 initramfs with Python and its tests), disk (Debian
+# of that architecture), memtest, firmware (UEFI and U-Boot for arm64), userland (an arm64 initramfs with Python and its tests), disk (Debian
 # for arm64, set up by the dragoman of $BUILD), picolibc (a C library for bare metal), qemu10 (QEMU 10 and qemu-user, to
 # compare with), bench, wide, languages, disks (arm64 initramfs of the sets of workloads), bench-amd64.
 # What is there already is kept and needs no network.
@@ -31,6 +31,11 @@ for what; do
         [ -e "$cache/firmware/qemu-efi-aarch64/.deb" ] && [ -e "$cache/firmware/u-boot-qemu/.deb" ] && continue
         echo "fetching Debian's UEFI and U-Boot for arm64 into $cache"
         FIRMWARE='qemu-efi-aarch64 u-boot-qemu' quietly "$cache/firmware.log" "$here/mkguests.sh" "$cache" firmware
+        ;;
+    memtest)
+        [ -e "$cache/firmware/memtest86+/.deb" ] && continue
+        echo "fetching memtest86+ into $cache"
+        FIRMWARE=memtest86+ quietly "$cache/memtest.log" "$here/mkguests.sh" "$cache" firmware
         ;;
     qemu10)
         [ -x "$cache/qemu10/bin/qemu-system-aarch64" ] && continue
@@ -61,6 +66,6 @@ for what; do
         echo "building the workloads' initramfs ($set_) from Debian's $arch packages in $cache"
         quietly "$cache/bench.log" "$here/../bench/mkbench.sh" "$cache" "$arch" "$here/../bench/$set_"
         ;;
-    *) echo "fetch.sh: no guest $what; there are arm64, amd64, i386, firmware, userland, disk, picolibc, qemu10, bench, bench-amd64, wide, languages and disks" >&2; exit 2 ;;
+    *) echo "fetch.sh: no guest $what; there are arm64, amd64, i386, memtest, firmware, userland, disk, picolibc, qemu10, bench, bench-amd64, wide, languages and disks" >&2; exit 2 ;;
     esac
 done
