@@ -36,20 +36,16 @@ void vga_drawn_free(struct vga_drawn *d)
     mem_free(d);
 }
 
-bool vga_frame_is_dirty(const struct vga_frame *f, uint64_t offset, uint64_t n)
+bool vga_frame_is_dirty(const struct vga_frame *f, uint64_t offset, uint64_t n, uint64_t reach)
 {
-    if (f->full) {
-        return true;
-    }
-    const uint64_t pages = f->bytes >> DIRTY_PAGE_BITS;
+    const uint64_t pages = reach >> DIRTY_PAGE_BITS;
     const uint64_t last = (offset + n - 1) >> DIRTY_PAGE_BITS;
-    for (uint64_t page = offset >> DIRTY_PAGE_BITS; page <= last; page++) {
+    bool dirty = f->full;
+    for (uint64_t page = offset >> DIRTY_PAGE_BITS; page <= last && !dirty; page++) {
         const uint64_t at = page & (pages - 1); /* it goes on at the front */
-        if (f->dirty[at / 64] >> (at % 64) & 1) {
-            return true;
-        }
+        dirty = f->dirty[at / 64] >> (at % 64) & 1;
     }
-    return false;
+    return dirty;
 }
 
 /* The loop's thread; no lock is held. */

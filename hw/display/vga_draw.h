@@ -64,8 +64,8 @@ static inline unsigned vga_lines(const struct vga_regs *r)
     return (r->crtc[0x12] | (r->crtc[0x07] & 0x02) << 7 | (r->crtc[0x07] & 0x40) << 3) + 1u;
 }
 
-/* A page of n bytes at offset was written since the last picture. */
-bool vga_frame_is_dirty(const struct vga_frame *f, uint64_t offset, uint64_t n);
+/* A page of n bytes at offset, modulo reach, was written since the last picture. */
+bool vga_frame_is_dirty(const struct vga_frame *f, uint64_t offset, uint64_t n, uint64_t reach);
 
 /* vga_text.c */
 void vga_text_draw(struct vga_frame *f, struct vga_text *t, struct screen *s, uint64_t now_ns);

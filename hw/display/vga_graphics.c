@@ -200,7 +200,7 @@ static void draw_true_colour(const struct vga_frame *f, const struct layout *l, 
 
 static unsigned line_bytes_drawn(const struct layout *l)
 {
-    const unsigned dots = l->doubled ? l->width / 2 : l->width;
+    const unsigned dots = (l->doubled ? l->width / 2 : l->width) + l->pan;
     return l->true_colour            ? l->width * l->pixel_bytes
            : l->shift == SHIFT_BYTES ? dots
                                      : (dots + 7) / 8 * 4;
@@ -245,7 +245,7 @@ void vga_graphics_draw(struct vga_frame *f, struct screen *s)
     unsigned row = 0, repeat = l.repeat;
     for (unsigned y = 0; y < l.height; y++) {
         const uint64_t from = address_of(r, at, row);
-        if (vga_frame_is_dirty(f, from, drawn)) {
+        if (vga_frame_is_dirty(f, from, drawn, l.reach)) {
             c.first = c.first < c.end ? c.first : y;
             c.end = y + 1;
             if (l.true_colour) {
