@@ -73,7 +73,10 @@ static bool place(const struct vm *vm, struct drive *d, struct error *e)
         return place_unit(vm, d, cls->ide_units, e);
     }
     if (d->interface == DRIVE_FLOPPY) {
-        return place_unit(vm, d, FLOPPY_DRIVES, e);
+        return place_unit(vm, d, FLOPPY_DRIVES, e) &&
+               (d->bus == 0 ||
+                error_set(e, "%s: machine type does not support if=floppy,bus=%u,unit=%u", d->where,
+                          d->bus, d->unit));
     }
     return d->bus == DRIVE_ANYWHERE || d->bus == 0 ||
            error_set(e, "%s: bus: 0 is the only one", d->where);

@@ -459,6 +459,31 @@ TEST(a_state_whose_commands_are_under_way_has_them_done)
     ide_rig_close(&s);
 }
 
+TEST(what_waits_for_a_retry_is_issued_anew_after_loading)
+{
+    struct ide_rig s;
+    struct ahci_drv d;
+    struct ide_saved saved;
+    ide_rig_open_failing(&s);
+    ahci_rig_add(&s, true);
+    s.first = ide_rig_drive(&s, &ide_hd_class, "ide.0", "drive=disk", NULL);
+    ahci_drv_open(&d, &s, 0);
+    const struct ahci_io io = transfer(&s, READ_DMA_EXT, 5, 2);
+    memset(ide_rig_data(&s), 1, 1024);
+    ahci_put(&d, 3, &io);
+    ahci_reg_set(&d, AHCI_PX_CI, 1 << 3);
+    CHECK(ide_rig_waits(&s));
+    CHECK_EQ(ahci_reg(&d, AHCI_PX_CI), 1 << 3);
+    ide_save(s.host, s.first, &saved);
+    CHECK(ahci_wait(&d, AHCI_PX_CI, UINT32_MAX, 0)); /* it went on */
+    memset(ide_rig_data(&s), 1, 1024);
+    CHECK(ide_load(s.host, s.first, &saved));
+    CHECK(ahci_wait(&d, AHCI_PX_CI, UINT32_MAX, 0));
+    CHECK(all_are(ide_rig_data(&s), 0, 1024));
+    CHECK_EQ(ahci_moved(&d, 3), 1024);
+    ide_rig_close(&s);
+}
+
 TEST(firmware_knows_drives_by_their_paths)
 {
     struct ide_rig s;

@@ -580,6 +580,35 @@ TEST(state_is_the_same_in_the_middle_of_a_command)
     ide_rig_close(&s);
 }
 
+TEST(what_waits_for_a_retry_is_done_by_it_or_after_loading)
+{
+    struct ide_rig s;
+    struct ide_saved saved;
+    ide_rig_open_failing(&s);
+    ide_rig_piix(&s);
+    s.first = ide_rig_drive(&s, &ide_hd_class, "ide.0", "drive=disk", NULL);
+    const struct ide_regs r = {.command = READ, .device = 0xe0, .count = 1, .lba = 5};
+    memset(ide_rig_data(&s), 1, 512);
+    ide_start(&s, FIRST, &r);
+    CHECK(ide_rig_waits(&s));
+    CHECK_EQ(ide_in(&s, 0x3f6, 1), ATA_BSY);
+    block_retry(s.disk);
+    CHECK_EQ(ide_wait(&s, FIRST), ATA_READY | ATA_DRQ);
+    ide_rig_close(&s);
+
+    ide_rig_open_failing(&s);
+    ide_rig_piix(&s);
+    s.first = ide_rig_drive(&s, &ide_hd_class, "ide.0", "drive=disk", NULL);
+    ide_start(&s, FIRST, &r);
+    CHECK(ide_rig_waits(&s));
+    ide_save(s.host, s.first, &saved);
+    CHECK_EQ(ide_wait(&s, FIRST), ATA_READY | ATA_DRQ); /* it went on */
+    CHECK(ide_load(s.host, s.first, &saved));
+    CHECK_EQ(ide_wait(&s, FIRST), ATA_READY | ATA_DRQ);
+    CHECK_EQ(s.irq[0], 1);
+    ide_rig_close(&s);
+}
+
 TEST(places_and_properties_that_cannot_be_are_refused)
 {
     static const char *const bad[] = {"drive=none",

@@ -11,8 +11,13 @@
 
 void ahci_rig_open(struct ide_rig *s, bool counted, bool msi)
 {
-    struct error e = {""};
     ide_rig_open(s, counted);
+    ahci_rig_add(s, msi);
+}
+
+void ahci_rig_add(struct ide_rig *s, bool msi)
+{
+    struct error e = {""};
     s->host = rig_device(&s->r, &ich9_ahci_class, "pcie.0", &e, "addr=4", NULL);
     if (!s->host) {
         fprintf(stderr, "%s\n", e.text);

@@ -16,6 +16,8 @@ struct ahci_drv {
 
 /* An adapter at slot 4 with memory decoded and, if msi, messages of data 5. */
 void ahci_rig_open(struct ide_rig *s, bool counted, bool msi);
+/* The same on a rig that is open. */
+void ahci_rig_add(struct ide_rig *s, bool msi);
 /* After drives are there: the port is started. */
 void ahci_drv_open(struct ahci_drv *d, struct ide_rig *s, unsigned port);
 uint32_t ahci_reg(const struct ahci_drv *d, unsigned offset);

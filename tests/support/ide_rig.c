@@ -69,11 +69,52 @@ void ide_rig_close(struct ide_rig *s)
     block_close(s->disk);
     block_close(s->other);
     block_close(s->cd);
+    if (s->graph) {
+        block_graph_destroy(s->graph);
+    }
 }
 
 uint8_t *ide_rig_data(struct ide_rig *s)
 {
     return rig_host(&s->r, s->data);
+}
+
+static void stopped(void *opaque, int status)
+{
+    (void)opaque, (void)status;
+}
+
+void ide_rig_open_failing(struct ide_rig *s)
+{
+    struct error e = {""};
+    struct block_options o = {.format = (char *)"raw", .rerror = BLOCK_ON_ERROR_STOP};
+    ide_rig_open(s, false);
+    block_close(s->disk);
+    s->graph = block_graph_create();
+    o.tree = json_object();
+    json_object_set_new(o.tree, "file",
+                        json_loads("{\"driver\":\"blkdebug\",\"image\":{\"driver\":\"null-co\","
+                                   "\"size\":4194304,\"read-zeroes\":true},\"inject-error\":[{"
+                                   "\"event\":\"read_aio\",\"sector\":5,\"once\":true}]}",
+                                   0, NULL));
+    s->disk = block_open(s->graph, &o, &e);
+    json_decref(o.tree);
+    if (!s->disk) {
+        fprintf(stderr, "%s\n", e.text);
+        exit(2);
+    }
+    block_on_stop(s->disk, stopped, s);
+}
+
+bool ide_rig_waits(struct ide_rig *s)
+{
+    for (int64_t end = os_now_ns() + INT64_C(10000000000); os_now_ns() < end;) {
+        if (block_waits_for_retry(s->disk)) {
+            return true;
+        }
+        os_sleep_until_ns(os_now_ns() + 20000);
+    }
+    return false;
 }
 
 static void must(const struct device *d, const struct error *e)
@@ -237,26 +278,40 @@ uint8_t ide_dma(struct ide_rig *s, const struct ide_regs *r, bool to_memory, uin
     return status;
 }
 
+void ide_save(struct device *host, struct device *drive, struct ide_saved *out)
+{
+    *out = (struct ide_saved){0};
+    device_save(drive, &out->drive);
+    device_save(host, &out->host);
+}
+
+bool ide_load(struct device *host, struct device *drive, struct ide_saved *in)
+{
+    struct error e = {""};
+    device_reset(host);
+    const bool good = device_load(drive, in->drive.text, in->drive.len, &e) &&
+                      device_load(host, in->host.text, in->host.len, &e);
+    strbuf_free(&in->drive);
+    strbuf_free(&in->host);
+    return good;
+}
+
+static bool is_same(const struct strbuf *a, const struct strbuf *b)
+{
+    return a->len == b->len && memcmp(a->text, b->text, a->len) == 0;
+}
+
 bool ide_round_trip(struct device *host, struct device *drive)
 {
-    struct device *const all[2] = {host, drive};
-    struct strbuf before[2] = {{0}}, after = {0};
-    struct error e = {""};
-    bool good = true;
-    for (unsigned i = 0; i < 2; i++) {
-        device_save(all[i], &before[i]);
-    }
-    device_reset(host);
-    for (unsigned i = 2; i-- > 0;) {
-        good = device_load(all[i], before[i].text, before[i].len, &e) && good;
-    }
-    for (unsigned i = 0; i < 2; i++) {
-        after.len = 0;
-        device_save(all[i], &after);
-        good = good && after.len == before[i].len &&
-               memcmp(after.text, before[i].text, after.len) == 0;
-        strbuf_free(&before[i]);
-    }
-    strbuf_free(&after);
+    struct ide_saved first, again, kept;
+    ide_save(host, drive, &first);
+    ide_save(host, drive, &kept);
+    bool good = ide_load(host, drive, &first);
+    ide_save(host, drive, &again);
+    good = good && is_same(&kept.host, &again.host) && is_same(&kept.drive, &again.drive);
+    strbuf_free(&kept.host);
+    strbuf_free(&kept.drive);
+    strbuf_free(&again.host);
+    strbuf_free(&again.drive);
     return good;
 }

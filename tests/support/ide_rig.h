@@ -13,6 +13,7 @@
  * of the first 64 of 512 bytes. */
 struct ide_rig {
     struct rig r;
+    struct block_graph *graph; /* of a disk that fails, or NULL */
     struct block *disk, *other, *cd;
     struct space *ports;
     struct device *host, *first; /* a controller, and a drive of it */
@@ -24,6 +25,10 @@ struct ide_rig {
 
 /* The disks and a rig; no controller yet. */
 void ide_rig_open(struct ide_rig *s, bool counted);
+/* The same with a "disk" whose request of sector 5 fails once, and that then waits for a retry. */
+void ide_rig_open_failing(struct ide_rig *s);
+/* Requests of it that wait. */
+bool ide_rig_waits(struct ide_rig *s);
 void ide_rig_close(struct ide_rig *s);
 uint8_t *ide_rig_data(struct ide_rig *s);
 /* A drive of the class; ends the program if there is none. a and b may be NULL. */
@@ -62,5 +67,11 @@ void ide_put_table(struct ide_rig *s, paddr at, uint32_t n, uint32_t piece);
 /* Saves the host and the drive (which it resets with itself), resets, and loads them again; the
  * state is the same. */
 bool ide_round_trip(struct device *host, struct device *drive);
+/* The parts of it: the state of both; and a reset, after which they have that state. */
+struct ide_saved {
+    struct strbuf host, drive;
+};
+void ide_save(struct device *host, struct device *drive, struct ide_saved *out);
+bool ide_load(struct device *host, struct device *drive, struct ide_saved *in); /* frees it */
 
 #endif
