@@ -16,10 +16,24 @@ static void detach(struct bus *b, struct device *d)
     (void)b, (void)d;
 }
 
+/* Its class, and how many of that were there before it: states tell devices apart by it. */
+static void place(const struct device *d, char *text, size_t size)
+{
+    unsigned before = 0;
+    for (const struct device *o = d->machine->devices; o && o != d; o = o->next) {
+        before += o->cls == d->cls && o->bus == d->bus;
+    }
+    snprintf(text, size, "%s.%u", d->cls->name, before);
+}
+
 void isa_bus_init(struct isa_bus *b, struct machine *m, struct space *ports)
 {
-    b->bus = (struct bus){
-        .kind = BUS_ISA, .machine = m, .impl = b, .attach = attach, .detach = detach};
+    b->bus = (struct bus){.kind = BUS_ISA,
+                          .machine = m,
+                          .impl = b,
+                          .attach = attach,
+                          .detach = detach,
+                          .place = place};
     snprintf(b->bus.name, sizeof(b->bus.name), "isa.0");
     b->ports = ports;
     machine_add_bus(m, &b->bus);

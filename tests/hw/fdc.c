@@ -558,6 +558,22 @@ TEST(a_state_is_the_same_in_the_middle_of_a_sector)
     close_scene(&s);
 }
 
+TEST(states_tell_the_devices_of_the_bus_apart)
+{
+    struct scene s;
+    struct error e = {""};
+    open_scene(&s);
+    struct device *other = rig_device(&s.r, &isa_fdc_class, "isa.0", &e, "iobase=0x370", "irq=7",
+                                      "dma=3", NULL);
+    REQUIRE(other);
+    char *first = device_path(s.fdc), *second = device_path(other);
+    CHECK_STR(first, "isa.0/isa-fdc.0");
+    CHECK_STR(second, "isa.0/isa-fdc.1");
+    mem_free(first);
+    mem_free(second);
+    close_scene(&s);
+}
+
 TEST(places_and_ports_that_cannot_be_are_refused)
 {
     struct scene s;
