@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Copying. Threads take pieces, in order, under a lock: runs of one kind, as the sources tell, cut
- * at PIECE. Each reads its piece, and writes it when its turn has come; with in_order unset at
- * once. A run that needs no work costs no piece.
+ * at PIECE. They are read into slots, and written from there, one after the other; with in_order
+ * unset as they come. A run that needs no work costs no piece.
  */
 #include "tools/img/copy.h"
 
@@ -17,6 +17,7 @@
 
 #define PIECE (UINT64_C(1) << 21)
 #define THREADS_MAX 16u
+#define SLOTS_MAX (2 * THREADS_MAX)
 #define PACKED_PIECE_MOST (UINT64_C(1) << 25)
 
 enum kind {
@@ -30,12 +31,15 @@ struct piece {
     uint64_t at, bytes; /* of the whole */
 };
 
-struct worker {
-    struct crew *crew;
-    struct os_thread thread;
-    struct os_cond turn; /* written is where it waits for, or it has failed */
-    bool waits;
-    uint64_t at;
+/* A buffer, and the piece that it has. */
+struct slot {
+    struct piece p;
+    uint8_t *bytes;
+    enum {
+        FREE,
+        BUSY, /* it is read or written */
+        READY
+    } state;
 };
 
 struct crew {
@@ -43,8 +47,10 @@ struct crew {
     uint64_t all;
     int64_t begun_ns;
     struct os_mutex lock;
-    struct worker worker[THREADS_MAX];
-    unsigned workers;
+    struct os_cond changed; /* a slot is free, or there is nothing more to do */
+    struct slot slot[SLOTS_MAX];
+    unsigned slots;
+    bool writing;     /* somebody writes, in order */
     uint64_t next;    /* pieces before it are taken */
     uint64_t written; /* in order: pieces before it are done */
     uint64_t done;    /* bytes, in any order */
@@ -83,9 +89,7 @@ static void fail(struct crew *w, const char *name, const char *what, uint64_t at
         command_failf("%s: it cannot be %s at byte %" PRIu64 ": %s", name, what, at,
                       strerror(-status));
     }
-    for (unsigned i = 0; i < w->workers; i++) {
-        os_cond_signal(&w->worker[i].turn);
-    }
+    os_cond_broadcast(&w->changed);
 }
 
 /* ---- what comes next: the lock is held */
@@ -253,75 +257,105 @@ static int write_piece(const struct copy *c, const struct piece *p, const uint8_
 
 /* ---- threads */
 
-/* Waits, in order, for those before it. The lock is held. */
-static bool wait_turn(struct worker *me, const struct piece *p)
+/* A slot in that state, in order with what is next to be written; the lock is held. */
+static struct slot *find_slot(struct crew *w, int state)
 {
-    struct crew *w = me->crew;
-    me->at = p->at;
-    me->waits = w->c->in_order;
-    while (w->c->in_order && w->written != p->at && !w->failed) {
-        os_cond_wait(&me->turn, &w->lock);
-    }
-    me->waits = false;
-    return !w->failed;
-}
-
-/* Only who is next is woken. The lock is held. */
-static void wake_next(struct crew *w)
-{
-    for (unsigned i = 0; i < w->workers; i++) {
-        if (w->worker[i].waits && w->worker[i].at == w->written) {
-            os_cond_signal(&w->worker[i].turn);
+    for (unsigned i = 0; i < w->slots; i++) {
+        struct slot *s = &w->slot[i];
+        if ((int)s->state == state &&
+            (state != READY || !w->c->in_order || s->p.at == w->written)) {
+            return s;
         }
     }
+    return NULL;
 }
 
-static void one_piece(struct worker *me, const struct piece *p, uint8_t *bytes)
+/* The lock is held, and let go of meanwhile. */
+static void write_slot(struct crew *w, struct slot *s)
 {
-    struct crew *w = me->crew;
-    const struct copy_source *who = w->c->sources;
-    int status = p->kind == DATA ? read_piece(w->c, p, bytes, &who) : 0;
-    os_mutex_lock(&w->lock);
-    if (status < 0) {
-        fail(w, who->name, "read", p->at, status);
-    }
-    bool good = wait_turn(me, p);
+    w->writing = true;
     os_mutex_unlock(&w->lock);
-    status = good ? write_piece(w->c, p, bytes) : 0;
+    const int status = write_piece(w->c, &s->p, s->bytes);
     os_mutex_lock(&w->lock);
+    w->writing = false;
     if (status < 0) {
-        fail(w, w->c->to_name, "written", p->at, status);
+        fail(w, w->c->to_name, "written", s->p.at, status);
     }
-    w->written = w->c->in_order ? p->at + p->bytes : w->written;
-    w->done += p->bytes;
+    w->written = w->c->in_order ? s->p.at + s->p.bytes : w->written;
+    w->done += s->p.bytes;
+    s->state = FREE;
     const uint64_t done = w->done;
     if (!w->failed) {
         img_progress_show(&w->c->progress, done, w->all);
     }
-    wake_next(w);
-    os_mutex_unlock(&w->lock);
+    os_cond_broadcast(&w->changed);
     if (w->c->rate) {
+        os_mutex_unlock(&w->lock);
         img_keep_rate(w->c->rate, w->begun_ns, done);
+        os_mutex_lock(&w->lock);
     }
 }
 
+/* The same. False: there is nothing more to read. */
+static bool read_slot(struct crew *w, struct slot *s)
+{
+    const struct copy_source *who = w->c->sources;
+    if (!take(w, &s->p)) {
+        return false;
+    }
+    s->state = BUSY;
+    os_mutex_unlock(&w->lock);
+    const int status = s->p.kind == DATA ? read_piece(w->c, &s->p, s->bytes, &who) : 0;
+    os_mutex_lock(&w->lock);
+    s->state = READY;
+    if (status < 0) {
+        fail(w, who->name, "read", s->p.at, status);
+    }
+    return true;
+}
+
+static bool is_over(const struct crew *w)
+{
+    for (unsigned i = 0; i < w->slots && !w->failed; i++) {
+        if (w->slot[i].state != FREE) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Who finds the next piece ready while nobody writes does so, and goes on as long as there are
+ * such; the others read ahead. Nobody is handed anything, which would cost a sleep each time. */
 static void work(void *arg)
 {
-    struct worker *me = arg;
-    struct crew *w = me->crew;
-    const uint64_t most = w->c->packed > PIECE ? w->c->packed : PIECE;
-    uint8_t *bytes = mem_buffer((size_t)most);
+    struct crew *w = arg;
+    os_mutex_lock(&w->lock);
     for (;;) {
-        struct piece p;
-        os_mutex_lock(&w->lock);
-        bool more = take(w, &p);
-        os_mutex_unlock(&w->lock);
-        if (!more) {
+        struct slot *s = w->failed || (w->writing && w->c->in_order) ? NULL : find_slot(w, READY);
+        if (s) {
+            s->state = BUSY;
+            write_slot(w, s);
+            continue;
+        }
+        s = find_slot(w, FREE);
+        if (s && read_slot(w, s)) {
+            continue;
+        }
+        if (is_over(w)) {
             break;
         }
-        one_piece(me, &p, bytes);
+        os_cond_wait(&w->changed, &w->lock);
     }
-    mem_free(bytes);
+    os_cond_broadcast(&w->changed);
+    os_mutex_unlock(&w->lock);
+}
+
+static void make_slots(struct crew *w, unsigned threads)
+{
+    const uint64_t most = w->c->packed > PIECE ? w->c->packed : PIECE;
+    for (w->slots = 0; w->slots < 2 * threads; w->slots++) {
+        w->slot[w->slots].bytes = mem_buffer((size_t)most);
+    }
 }
 
 /* What is in the page cache of this host waits for nothing. */
@@ -358,26 +392,25 @@ bool copy_run(struct copy *c)
         w.piece = c->rate < 8 * 4096 ? 4096 : c->rate / 8 / 512 * 512;
     }
     os_mutex_init(&w.lock);
-    for (; w.workers < THREADS_MAX; w.workers++) {
-        w.worker[w.workers].crew = &w;
-        os_cond_init(&w.worker[w.workers].turn);
-    }
-    const unsigned most = threads_for(c);
+    os_cond_init(&w.changed);
+    const unsigned most = threads_for(c) < THREADS_MAX ? threads_for(c) : THREADS_MAX;
+    struct os_thread threads[THREADS_MAX];
     unsigned n = 1;
-    while (n < most && n < THREADS_MAX &&
-           os_thread_start(&w.worker[n].thread, "copy", work, &w.worker[n], &e)) {
+    make_slots(&w, most);
+    while (n < most && os_thread_start(&threads[n], "copy", work, &w, &e)) {
         n++;
     }
-    work(&w.worker[0]);
+    work(&w);
     while (--n > 0) {
-        os_thread_join(&w.worker[n].thread);
+        os_thread_join(&threads[n]);
+    }
+    for (unsigned i = 0; i < w.slots; i++) {
+        mem_free(w.slot[i].bytes);
     }
     if (!w.failed && !img_interrupted()) {
         img_progress_show(&c->progress, 1, 1);
     }
-    for (unsigned i = 0; i < w.workers; i++) {
-        os_cond_destroy(&w.worker[i].turn);
-    }
+    os_cond_destroy(&w.changed);
     os_mutex_destroy(&w.lock);
     return !w.failed && !img_interrupted();
 }
