@@ -334,7 +334,7 @@ static bool add_items(struct pc *pc, const struct pc_kernel *k, struct image *im
 bool pc_flat_add(struct pc *pc, struct pc_kernel *k, struct error *e)
 {
     struct modules *m = mem_alloc(sizeof(*m));
-    struct image image = {NULL};
+    struct image image = {.bytes = NULL};
     size_t at = 0;
     const bool multiboot = find_header(k, &at);
     k->kind = multiboot ? PC_KERNEL_MULTIBOOT : PC_KERNEL_PVH;
