@@ -232,7 +232,7 @@ code-expect: tests
 
 .PHONY: demo bench
 demo: all
-	@BUILD=$(BUILD) tests/guests/demo.sh $(CACHE)
+	@BUILD=$(BUILD) tests/guests/demo.sh $(CACHE) $(ARCH)
 
 bench: all $(BENCHES)
 	@BUILD=$(BUILD) tests/bench/run.sh $(CACHE)
@@ -262,7 +262,7 @@ distclean:
 
 define HELP
   make              the program, build/dragoman-system-NAME for each architecture, dragoman-img, dragoman-nbd
-  make demo         fetches a Debian arm64 guest and boots it to a shell
+  make demo         fetches a Debian guest and boots it to a shell (ARCH=arm64, amd64, i386)
   make check        all tests, as continuous integration runs them
   make check-quick  the tests that need no guest, for the inner loop
   make check-all    all tests with 20 times the random cases, each fuzz target for ten minutes, other builds too

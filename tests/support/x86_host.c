@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "base/os.h"
 #include "cpu/x86/x86_decode.h"
 #include "tests/support/x86_case.h"
 
@@ -23,22 +25,44 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
+/* What the kernel calls what not every host has. */
+static const char *const feature_names[X86_FEAT_COUNT] = {
+    [X86_FEAT_adx] = "adx",
+    [X86_FEAT_aes] = "aes",
+    [X86_FEAT_avx] = "avx",
+    [X86_FEAT_avx2] = "avx2",
+    [X86_FEAT_bmi1] = "bmi1",
+    [X86_FEAT_bmi2] = "bmi2",
+    [X86_FEAT_clflushopt] = "clflushopt",
+    [X86_FEAT_clwb] = "clwb",
+    [X86_FEAT_cx16] = "cx16",
+    [X86_FEAT_f16c] = "f16c",
+    [X86_FEAT_fma] = "fma",
+    [X86_FEAT_lzcnt] = "abm",
+    [X86_FEAT_movbe] = "movbe",
+    [X86_FEAT_pclmul] = "pclmulqdq",
+    [X86_FEAT_popcnt] = "popcnt",
+    [X86_FEAT_sha] = "sha_ni",
+    [X86_FEAT_sse41] = "sse4_1",
+    [X86_FEAT_sse42] = "sse4_2",
+    [X86_FEAT_crc32] = "sse4_2",
+    [X86_FEAT_sse4a] = "sse4a",
+    [X86_FEAT_ssse3] = "ssse3",
+    [X86_FEAT_vaes] = "vaes",
+};
+
+/* Features that CPUID shows and the kernel hides are none. */
 bool x86_host_has(unsigned feat)
 {
-    switch (feat) {
-    case X86_FEAT_avx:
-        return __builtin_cpu_supports("avx");
-    case X86_FEAT_avx2:
-        return __builtin_cpu_supports("avx2");
-    case X86_FEAT_fma:
-        return __builtin_cpu_supports("fma");
-    case X86_FEAT_f16c:
-        return __builtin_cpu_supports("f16c");
-    case X86_FEAT_sse4a:
-        return __builtin_cpu_supports("sse4a");
-    default:
+    static char *names;
+    char name[32];
+
+    if (!feature_names[feat]) {
         return true;
     }
+    names = names ? names : os_cpu_names();
+    snprintf(name, sizeof(name), " %s ", feature_names[feat]);
+    return names && strstr(names, name);
 }
 
 static struct {
