@@ -153,10 +153,12 @@ static fp_bits operand(const struct x86_fpu *f, uint64_t x, uint32_t aux, struct
     }
 }
 
-/* The flags of reading an operand and of computing: a NaN goes before a denormal number. */
+/* The flags of reading an operand and of computing: a NaN and a division by zero go before a
+ * denormal number (volume 1, 8.6 and 4.9.2). */
 static uint32_t both_flags(uint32_t read, uint32_t computed, bool is_nan)
 {
-    return computed | (is_nan ? read & ~(uint32_t)FP_DENORMAL : read);
+    const bool hidden = is_nan || (computed & FP_DIVZERO);
+    return computed | (hidden ? read & ~(uint32_t)FP_DENORMAL : read);
 }
 
 static void pop_times(struct x86_fpu *f, uint32_t aux)

@@ -195,6 +195,10 @@ bool acpi_pm_set_types(struct acpi_pm_class *c, unsigned disable_s3, unsigned di
     if (!disable_s3) {
         return error_set(e, "disable_s3=0: suspending to memory is not modelled; 1 is possible");
     }
+    if (disable_s3 > 1 || disable_s4 > 1) {
+        return error_set(e, "disable_s%u=%u: 0 or 1 is accepted", disable_s3 > 1 ? 3 : 4,
+                         disable_s3 > 1 ? disable_s3 : disable_s4);
+    }
     if (s4_val > 7) {
         return error_set(e, "s4_val=%u: sleep types are 0 to 7", s4_val);
     }

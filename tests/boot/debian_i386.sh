@@ -17,4 +17,5 @@ boots pae_boots_to_a_shell_and_powers_off 1 'poweroff -f' -kernel "$kernel" -app
 boots pae_with_4_vcpus_resets_by_a_triple_fault 4 'reboot -f' -M microvm,acpi=off -kernel "$kernel" -append "$append reboot=t"
 boots without_pae 1 'poweroff -f' -cpu max -kernel "${kernel%-pae}" -append "$append"
 dragoman=${dragoman%-i386}-x86_64
-boots by_the_program_of_64_bit_cpus 2 'poweroff -f' -cpu max -kernel "$kernel" -append "$append"
+# The kernel complains of an AMD of family 6, which max is, that has company.
+boots by_the_program_of_64_bit_cpus 2 'poweroff -f' -cpu qemu64 -kernel "$kernel" -append "$append"

@@ -272,6 +272,14 @@ TEST(interrupts_can_be_messages)
     end(&b);
 }
 
+TEST(there_may_be_more_timers)
+{
+    struct bench b;
+    begin(&b, "timers", "16");
+    CHECK_EQ(get(&b, 0) >> 8 & 31, 15);
+    end(&b);
+}
+
 TEST(properties_are_checked)
 {
     struct bench b;

@@ -79,6 +79,14 @@ static const struct {
     {"VGA", "vgamem_mb", "tests/hw/vga.c", "TEST(memory_is_as_large_as_asked_for)"},
     {"secondary-vga", "vgamem_mb", "tests/hw/vga.c", "TEST(memory_is_as_large_as_asked_for)"},
     {"isa-vga", "vgamem_mb", "tests/hw/vga.c", "TEST(memory_is_as_large_as_asked_for)"},
+    {"ICH9-LPC", "multifunction", "tests/hw/ich9.c",
+     "TEST(identity_and_reset_values_are_those_of_the_data_sheet)"},
+    {"PIIX3", "multifunction", "tests/hw/piix.c",
+     "TEST(identities_and_reset_values_are_those_of_the_data_sheets)"},
+    {"e1000", "mitigation", "tests/hw/e1000.c", "TEST(without_mitigation_itr_keeps_nothing_apart)"},
+    {"hpet", "timers", "tests/hw/hpet.c", "TEST(there_may_be_more_timers)"},
+    {"isa-parallel", "irq", "tests/hw/parallel.c",
+     "TEST(a_strobe_prints_a_byte_and_is_acknowledged)"},
     {"virtconsole", "name", "tests/hw/virtio_console.c",
      "TEST(ports_greet_and_carry_bytes_both_ways)"},
 };
@@ -117,6 +125,18 @@ static const struct form {
              {&q35_machine_class, NULL, 3}};
 
 static const struct prop *board_props; /* those that are being tried */
+
+/* Functions of chips are on the boards that have the chip, and nowhere else. */
+static bool is_chip_of_pc(const struct device_class *cls)
+{
+    static const struct device_class *const chips[] = {&ich9_lpc_class, &piix3_class,
+                                                       &piix4_pm_class, &ich9_smbus_class};
+    bool found = false;
+    for (size_t i = 0; i < array_len(chips); i++) {
+        found |= chips[i] == cls;
+    }
+    return found;
+}
 
 /* A board with that setting and with a device of the class, if it has none; NULL: refused. */
 static struct machine *build(const struct form *f, const struct setting *s,
@@ -163,7 +183,8 @@ static struct machine *build(const struct form *f, const struct setting *s,
     if (good && cls == &virtio_mmio_class) { /* what it is shows with a device */
         good = given_plug(m, device_class_find("virtio-rng-device"), NULL, NULL, e);
     }
-    good = good && (there || given_plug(m, cls, s ? s->prop : NULL, NULL, e)) &&
+    const bool elsewhere = !there && is_chip_of_pc(cls);
+    good = good && (there || elsewhere || given_plug(m, cls, s ? s->prop : NULL, NULL, e)) &&
            machine_finish(m, e);
     if (!good) {
         fake_virt_free(m);

@@ -249,7 +249,7 @@ TEST(bad_options_are_refused_with_what_is_accepted)
     char where[32];
     struct card a;
     struct error e = {{0}};
-    refused("usr", NULL, NULL, "accepted are dgram, socket, stream, tap, user");
+    refused("usr", NULL, NULL, "accepted are bridge, dgram, socket, stream, tap, user");
     refused("socket", NULL, NULL, "one of listen=");
     refused("socket", "lisen", "x", "did you mean 'listen'");
     refused("socket", "listen", "1234", "HOST:PORT is accepted");
@@ -263,7 +263,7 @@ TEST(bad_options_are_refused_with_what_is_accepted)
     refused("user", "dns", "here", "IPv4 address");
     refused("user", "restrict", "maybe", "'on' or 'off'");
     refused("user", "smb", "/tmp", "not modelled");
-    refused("user", "guestfwd", "tcp:10.0.2.100:80-chardev", "-cmd:COMMAND");
+    refused("user", "guestfwd", "tcp:10.0.2.100:80", "-cmd:COMMAND");
     refused("tap", "vhost", "on", "not modelled");
     refused("tap", "fd", "x", "open file descriptor");
     snprintf(where, sizeof(where), "127.0.0.1:%u", free_port());

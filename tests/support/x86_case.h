@@ -76,6 +76,9 @@ void x86_batch_make(struct x86_batch *b, struct rng *rng, unsigned mode, unsigne
                     bool sequences);
 /* Whether rows of that number are made at all, in the mode. */
 bool x86_case_has_row(unsigned row, unsigned mode);
+/* Does the instruction at rip check several things of its operand, alignment or elements? Which of
+ * their faults comes is the CPU's choice (SDM, volume 3, table 6-2, priority 10). */
+bool x86_case_has_checks(const struct x86_batch *b, unsigned n, uint64_t rip);
 /* The text of a case's instructions. */
 void x86_case_print(const struct x86_batch *b, unsigned n, struct strbuf *out);
 

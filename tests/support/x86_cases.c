@@ -559,6 +559,19 @@ void x86_batch_make(struct x86_batch *b, struct rng *rng, unsigned mode, unsigne
     }
 }
 
+bool x86_case_has_checks(const struct x86_batch *b, unsigned n, uint64_t rip)
+{
+    static const char *const masked[] = {"vmaskmovps", "vmaskmovpd", "vpmaskmovd", "vpmaskmovq",
+                                         NULL};
+    const uint64_t at = rip - b->cases[n].rip;
+    struct x86_instr i;
+
+    return at < b->bytes[n] &&
+           x86_decode(b->mode, b->code + X86_CASE_SLOT * n + X86_CASE_START + at, 15, &i) ==
+               X86_OK &&
+           (x86_case_has_image(i.row) || x86_case_is(i.row, masked));
+}
+
 void x86_case_print(const struct x86_batch *b, unsigned n, struct strbuf *out)
 {
     const uint8_t *p = b->code + X86_CASE_SLOT * n + X86_CASE_START;

@@ -262,10 +262,14 @@ TEST(behind_its_removal_nobody_signals)
         CHECK(!os_event_take(bell.event));
         os_event_close(bell.event);
     }
+    for (unsigned i = 0; i < array_len(g); i++) { /* on a busy host one may have been late */
+        while (atomic_get(&g[i].stores) <= 100) {
+            os_yield();
+        }
+    }
     atomic_set(&over, true);
     for (unsigned i = 0; i < array_len(g); i++) {
         os_thread_join(&g[i].thread);
-        CHECK(g[i].stores > 100);
     }
     CHECK(rung > 0);
     space_destroy(d.space);
