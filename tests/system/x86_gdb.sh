@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 build=${BUILD:-build}
 qemu=${DRAGOMAN_CACHE:-$build/cache}/qemu10/bin/qemu-system
-gdb=$(command -v gdb-multiarch || command -v gdb) || { echo "skip x86_gdb: there is no gdb"; exit 0; }
+gdb=$(command -v gdb-multiarch) || { echo "skip x86_gdb: there is no gdb"; exit 0; }
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 gcc -m32 -c -o "$tmp/modes.o" tests/guests/x86/modes.S 2> "$tmp/errors" && objcopy -O binary "$tmp/modes.o" "$tmp/modes.bin" ||
