@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tests/run: timeout 600 */
+/* tests/run: timeout 1500 */
 /* qcow2 images as a whole: snapshots, sizes, bitmaps, options, repair; and what is refused. */
 #include <errno.h>
 #include <fcntl.h>
