@@ -78,6 +78,7 @@ bool tcg_take_raised(struct vcpu *v)
     countdown_left_block(v);
     v->hot.raised = 0;
     tcg_of(v)->ended = false;
+    tcg_of(v)->retried = raised == TCG_RETRY;
     if (raised == TCG_WATCHED) {
         tcg_of(v)->hit = true;
         return false;
@@ -188,7 +189,8 @@ static void follow(struct vcpu *v, uint64_t pc, uint64_t mode, bool traced)
     }
 }
 
-/* The instruction at which v stands, while no other vCPU runs if it needs that. */
+/* The instruction at which v stands, while no other vCPU runs if it needs that; once more if it has
+ * not happened and is repeated (vcpu_retry). */
 static void run_alone(struct vcpu *v)
 {
     struct tcg_vcpu *t = tcg_of(v);
@@ -198,7 +200,7 @@ static void run_alone(struct vcpu *v)
     do {
         const bool stops = t->wants_world;
         const uint64_t pc = tcg_load_place(v);
-        t->alone = t->wants_world = t->noted = false;
+        t->alone = t->wants_world = t->noted = t->retried = false;
         vcpu_env(v)->marks = 0;
         if (stops) {
             work_stop_others(v);
@@ -213,7 +215,7 @@ static void run_alone(struct vcpu *v)
         if (t->ended) {
             follow(v, pc, mode, traced);
         }
-    } while (t->alone);
+    } while (t->alone || t->retried);
     t->single = t->noted = false;
     t->step = step;
 }
