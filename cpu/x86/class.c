@@ -305,7 +305,6 @@ void x86_reset(struct vcpu *v)
     memset((char *)c + from, 0, to - from);
     start_anew(c);
     c->cr0 = 0x60000010;
-    x86_segment_settle_code(c);
     c->smbase = 0x30000;
     c->pat = UINT64_C(0x0007040600070406);
     c->misc_enable = 1; /* fast strings */
@@ -321,7 +320,6 @@ void x86_reset_by_init(struct x86_cpu *c)
     x86_dump_reset(c);
     start_anew(c);
     c->cr0 = (c->cr0 & 0x60000000) | 0x10; /* CD, NW */
-    x86_segment_settle_code(c);
 }
 
 /* 32-bit code without paging, in flat segments whose descriptors are not in memory: the Linux/x86

@@ -420,8 +420,6 @@ void x86_segment_fill(struct x86_segment *s, uint16_t selector, uint64_t descrip
 /* What follows from base, limit and attributes. */
 void x86_segment_settle(struct x86_segment *s);
 void x86_segment_real(struct x86_segment *s, uint16_t selector);
-/* CS, with attributes and CR0 that were just set. */
-void x86_segment_settle_code(struct x86_cpu *c);
 /* The descriptor of a selector; false: it is beyond its table (nothing is raised). A fault of the
  * access is raised. */
 enum x86_look {

@@ -31,29 +31,12 @@ void x86_segment_fill(struct x86_segment *s, uint16_t selector, uint64_t d)
     x86_segment_settle(s);
 }
 
-/* In real mode code is memory like any other, whatever the descriptor said that it came from. */
-static void open_code(struct x86_segment *s)
-{
-    if (s->attr & X86_A_CODE) {
-        s->end_read = s->end_write = (uint64_t)s->limit + 1;
-    }
-}
-
 /* Limit and attributes stay what they are, as programs of real mode may want. */
 void x86_segment_real(struct x86_segment *s, uint16_t selector)
 {
     s->selector = selector;
     s->base = (uint64_t)selector << 4;
     x86_segment_settle(s);
-    open_code(s);
-}
-
-void x86_segment_settle_code(struct x86_cpu *c)
-{
-    x86_segment_settle(&c->seg[X86_CS]);
-    if (!(c->cr0 & X86_CR0_PE)) {
-        open_code(&c->seg[X86_CS]);
-    }
 }
 
 enum x86_look x86_descriptor(struct x86_cpu *c, uint16_t selector, uint64_t *d)

@@ -167,7 +167,6 @@ static void take_all(struct x86_cpu *c, const struct map *m)
         s->base = take(c, p->base, wide);
         x86_segment_settle(s);
     }
-    x86_segment_settle_code(c);
     c->smbase = (uint32_t)take(c, m->base, 4);
 }
 

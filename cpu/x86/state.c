@@ -221,7 +221,6 @@ void x86_state_loaded(struct vcpu *v)
         x86_segment_settle(&c->seg[k]);
     }
     x86_monitor_loaded(c);
-    x86_segment_settle_code(c);
     tcg_context_changed(v);
 }
 
