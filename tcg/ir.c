@@ -46,7 +46,7 @@ void ir_begin(struct ir_builder *b, uint64_t pc, uint64_t mode_key)
     b->fetch_mask = UINT64_MAX;
     b->guest_insns = 0;
     b->guest_bytes = 0;
-    b->ended = false;
+    b->ended = b->polls = false;
     b->fp_mark = 0;
     memset(b->reg_value, 0, b->guest->reg_count * sizeof(b->reg_value[0]));
     memset(b->cse_heads, 0, sizeof(b->cse_heads));

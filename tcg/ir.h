@@ -385,6 +385,7 @@ struct ir_builder {
     uint8_t branches_left; /* conditional branches that the block may go on behind */
     bool loops;            /* a loop that is one block may be compiled as one */
     bool follows;          /* it may go on at the goal of a jump forwards within the page */
+    bool polls;      /* set by translate: where it leads to looks whether the vCPU is to leave */
     bool flags_dead; /* FLAGS rows are overwritten by the successors before anybody can look */
     bool no_fold;    /* to find faults: append as told */
     bool ended;

@@ -252,19 +252,3 @@ void x86_leave_shadow(struct x86_block *c)
 {
     ir_call(c->b, T_VOID, &row_leave_shadow, IR_NONE, IR_NONE, IR_NONE, 0);
 }
-
-/* A link to what follows would not look whether the vCPU is to leave, and that may be a CLI. */
-static uint64_t do_behind_shadow(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z,
-                                 uint32_t aux)
-{
-    (void)y, (void)z, (void)aux;
-    x86_look_for_interrupts(x86_cpu(v));
-    return x86_go(x86_cpu(v), next);
-}
-X86_CALL(behind_shadow, IR_CALL_FULL);
-
-void x86_end_shadow(struct x86_block *c, uint64_t pc)
-{
-    c->next = pc;
-    x86_tail(c, &row_behind_shadow, IR_NONE, IR_NONE, 0);
-}

@@ -242,6 +242,7 @@ void x86_translate_block(struct vcpu *v, struct ir_builder *b)
                           .pc = b->pc};
     c.stack = c.mode == 8 ? 8 : key & X86_KEY_BIG_STACK ? 4 : 2;
     c.shadow = b->local & (X86_LOCAL_SHADOW | X86_LOCAL_SS);
+    b->polls = c.shadow; /* else what follows may be a CLI, by a link */
     c.waits = b->local & X86_LOCAL_WAITS;
     /* Elsewhere PCs have fewer bits, and would wrap at another place. */
     b->movable = b->movable && c.mode == 8 && !b->aux;
@@ -253,9 +254,7 @@ void x86_translate_block(struct vcpu *v, struct ir_builder *b)
                           b->guest_insns >= b->max_guest_insns;
         c.pc = c.jump ? c.jump : c.next;
         c.jump = 0;
-        if (!b->ended && c.shadow) {
-            x86_end_shadow(&c, c.pc);
-        } else if (!b->ended && over) {
+        if (!b->ended && over) {
             ir_br(b, c.pc);
         }
         if (b->ended) {

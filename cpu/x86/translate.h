@@ -134,8 +134,6 @@ void x86_end_block(struct x86_block *c);
 
 /* ---- interrupt.c: emitted where an instruction in a shadow begins */
 void x86_leave_shadow(struct x86_block *c);
-/* ---- where it ends, and does not branch: goes on at pc */
-void x86_end_shadow(struct x86_block *c, uint64_t pc);
 
 /* ---- control.c */
 extern const struct ir_call x86_row_lmsw, x86_row_clts;

@@ -4,8 +4,8 @@
  * when it hits.
  *
  * A direct link is a jump whose displacement is patched. If it crosses a page, the code slot of the
- * goal's page is compared first. A backward link within the page polls exit_request; all others
- * poll for free, since a kick spoils what they compare.
+ * goal's page is compared first. A backward link within the page polls exit_request, and so does
+ * each one of a block that says so; those that compare poll for free, since a kick spoils that.
  */
 #include "memory/space.h"
 #include "tcg/code_layout.h"
@@ -102,9 +102,10 @@ static bool crosses(const struct compiler *c, uint64_t pc)
     return (ir_fetched_at(c->b, pc) ^ ir_fetched_at(c->b, c->b->pc)) >> GUEST_PAGE_BITS;
 }
 
-static bool backward(const struct compiler *c, uint64_t pc)
+/* A link within the page, to pc. */
+static bool polls(const struct compiler *c, uint64_t pc)
 {
-    return pc <= c->b->pc + c->insn_of[c->i];
+    return c->b->polls || pc <= c->b->pc + c->insn_of[c->i];
 }
 
 /* Compares the code slot of the page of pc, l's goal; emitted backwards or forwards as the
@@ -277,7 +278,7 @@ static void go_to(struct compiler *c, struct goal g)
     l->patch = x_jmp_patchable(&c->as, l->stub);
     if (crosses(c, g.pc)) {
         page_check(c, l, g.pc);
-    } else if (backward(c, g.pc)) {
+    } else if (polls(c, g.pc)) {
         poll(c, g);
     }
     if (c->loops) {
@@ -332,7 +333,7 @@ static void final_branch(struct compiler *c, const struct ir_insn *in)
     const unsigned cc = condition(c, in->a);
     struct assembler *as = &c->as;
 
-    if (crosses(c, g.pc) || backward(c, g.pc) || c->loops) {
+    if (crosses(c, g.pc) || polls(c, g.pc) || c->loops) {
         const uint32_t over = as->hot;
         go_to(c, g);
         x_jcc(as, cc ^ 1, over);
@@ -374,7 +375,7 @@ static void side_exit(struct compiler *c, const struct ir_insn *in)
 {
     const uint64_t pc = in->imm;
     const unsigned cc = condition(c, in->a);
-    const bool polls = !crosses(c, pc) && backward(c, pc);
+    const bool looks = !crosses(c, pc) && polls(c, pc);
     struct link *l = new_link(c, goal_of(c, in), false);
 
     uint32_t aside = 0;
@@ -382,10 +383,10 @@ static void side_exit(struct compiler *c, const struct ir_insn *in)
         aside = moved_stubs(c, l, pc);
     } else {
         link_stub(c, l);
-        aside = polls ? poll_path(c, goal_of(c, in)) : 0;
+        aside = looks ? poll_path(c, goal_of(c, in)) : 0;
     }
     const uint32_t path = exit_places(c, &c->pending);
-    if (path == c->as.cold && !crosses(c, pc) && !polls && !c->h->config.counted) {
+    if (path == c->as.cold && !crosses(c, pc) && !looks && !c->h->config.counted) {
         l->patch = x_jcc_patchable(&c->as, cc, l->stub);
         return;
     }
@@ -514,7 +515,7 @@ static void emit_brcall(struct compiler *c, struct goal g, uint64_t return_pc)
     return_site(c, back);
     call_link(c, g);
     push_return(c, back);
-    if (!crosses(c, g.pc) && backward(c, g.pc)) {
+    if (!crosses(c, g.pc) && polls(c, g.pc)) {
         poll(c, g); /* before the frame exists */
     }
 }

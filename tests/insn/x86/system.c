@@ -30,7 +30,7 @@ __asm__(".pushsection .rodata\n"
         ".intel_syntax noprefix\n"
         ".code64\n"
         ".globl x86_system, x86_system_end, x86_vectors, x86_p_interrupts, x86_p_halt, x86_p_msr\n"
-        ".globl x86_p_window\n"
+        ".globl x86_p_window, x86_p_jump_window\n"
         ".globl x86_p_calls, x86_p_smap, x86_p_xsave, x86_user, x86_after_halt\n"
         "x86_system:\n"
         ".balign 16\n"
@@ -81,6 +81,17 @@ __asm__(".pushsection .rodata\n"
         "  sti\n"
         "  nop\n"
         "  nop\n"
+        "  cli\n"
+        "  dec ecx\n"
+        "  jnz 1b\n"
+        "  jmp end\n"
+
+        "x86_p_jump_window:\n"
+        "  mov ecx, 1000\n"
+        "1: mov cr8, rax\n"
+        "  sti\n"
+        "  jmp 2f\n"
+        "2: nop\n"
         "  cli\n"
         "  dec ecx\n"
         "  jnz 1b\n"
@@ -223,8 +234,8 @@ __asm__(".pushsection .rodata\n"
         ".att_syntax\n"
         ".popsection\n");
 extern const uint8_t x86_system[], x86_system_end[], x86_vectors[], x86_p_interrupts[],
-    x86_p_window[], x86_p_halt[], x86_p_msr[], x86_p_calls[], x86_p_smap[], x86_p_xsave[],
-    x86_user[], x86_after_halt[];
+    x86_p_window[], x86_p_jump_window[], x86_p_halt[], x86_p_msr[], x86_p_calls[], x86_p_smap[],
+    x86_p_xsave[], x86_user[], x86_after_halt[];
 
 /* ---- a board in long mode */
 
@@ -372,17 +383,39 @@ TEST(no_interrupt_comes_between_sti_and_the_next_instruction)
 }
 
 /* Firmware lets interrupts in for two instructions, again and again. */
-TEST(an_interrupt_comes_in_a_short_window)
+static void go_through_windows(const uint8_t *program, bool has_masked)
 {
     for (unsigned k = FIRST_WITH_INTERRUPTS; k < ENGINES; k++) {
         struct rig g;
-        begin(&g, x86_p_window);
+        begin(&g, program);
         g.left = 1;
         g.wait = 900; /* by then blocks are linked */
+        if (has_masked) {
+            x86_cpu(g.b->vcpus[0])->nmi_blocked = true;
+            x86_send_nmi(g.b->vcpus[0]);
+        }
         run(&g, k);
         CHECK_EQ(word(&g, 0), 1);
+        CHECK_EQ(word(&g, 1), has_masked); /* the handler's IRET unmasks it */
         test_board_free(g.b);
     }
+}
+
+TEST(an_interrupt_comes_in_a_short_window)
+{
+    go_through_windows(x86_p_window, false);
+    go_through_windows(x86_p_jump_window, false);
+}
+
+/* With a masked one each STI looks, and has a shadow. */
+TEST(an_interrupt_comes_in_a_short_window_while_another_one_is_masked)
+{
+    go_through_windows(x86_p_window, true);
+}
+
+TEST(an_interrupt_comes_in_a_short_window_that_begins_with_a_jump)
+{
+    go_through_windows(x86_p_jump_window, true);
 }
 
 TEST(an_interrupt_that_waits_ends_hlt_behind_sti)
