@@ -43,7 +43,7 @@ static void set_segment(struct x86_cpu *c, unsigned reg, uint16_t selector)
     } else {
         return;
     }
-    c->aux = x86_code_base(c) << 32;
+    c->aux = x86_code_aux(c);
     tcg_mode_changed(&c->vcpu);
 }
 
@@ -75,7 +75,7 @@ static void set_control(struct x86_cpu *c, uint64_t *reg, uint64_t value)
         *reg = before;
         c->efer = efer;
     }
-    c->aux = x86_code_base(c) << 32;
+    c->aux = x86_code_aux(c);
     tlb_flush_all(&c->vcpu, false);
     tcg_context_changed(&c->vcpu);
 }

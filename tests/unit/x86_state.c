@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "cpu/state.h"
 #include "cpu/x86/fpu.h"
+#include "cpu/x86/frame.h"
 #include "tests/test.h"
 
 static struct x86_cpu *make(const char *model)
@@ -105,6 +106,27 @@ TEST(state_is_the_same_after_a_round_trip)
     strbuf_free(&t);
     drop(a);
     drop(b);
+}
+
+/* Legacy SSE code keeps upper halves of YMM registers only if it was translated to. */
+TEST(a_debugger_that_sets_a_segment_keeps_what_code_is_translated_for)
+{
+    struct x86_cpu *c = make("max");
+    const struct cpu_reg *r = c->vcpu.cls->regs;
+    c->cr0 = X86_CR0_PE | 0x10;
+    for (unsigned k = 0; k < X86_SEGMENTS; k++) {
+        x86_segment_virtual(&c->seg[k], 0x1000);
+    }
+    x86_set_rflags(c, X86_VM, UINT32_MAX);
+    c->upper_used = 1;
+    c->aux = x86_code_aux(c);
+    while (r->name && strcmp(r->name, "cs") != 0) {
+        r++;
+    }
+    REQUIRE(r->name);
+    r->set(&c->vcpu, 0x1234);
+    CHECK_EQ(c->aux, UINT64_C(0x12340) << 32 | X86_LOCAL_UPPER);
+    drop(c);
 }
 
 TEST(another_model_or_other_features_are_refused)
