@@ -38,11 +38,7 @@ static bool avx_begin(struct x86_block *c)
         x86_undefined(c);
         return false;
     }
-    if (c->key & X86_KEY_TS) {
-        x86_raise_now(c, X86_NM);
-        return false;
-    }
-    return true;
+    return !x86_task_switched(c);
 }
 
 bool x86_sse_begin(struct x86_block *c, const struct x86_instr *i)
@@ -55,8 +51,7 @@ bool x86_sse_begin(struct x86_block *c, const struct x86_instr *i)
         x86_undefined(c);
         return false;
     }
-    if (c->key & X86_KEY_TS) {
-        x86_raise_now(c, X86_NM);
+    if (x86_task_switched(c)) {
         return false;
     }
     if (mmx) {

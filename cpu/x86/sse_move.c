@@ -310,9 +310,7 @@ void x86_emms(struct x86_block *c, const struct x86_instr *i, const struct x86_e
     (void)i, (void)a;
     if (c->key & X86_KEY_EM) {
         x86_undefined(c);
-    } else if (c->key & X86_KEY_TS) {
-        x86_raise_now(c, X86_NM);
-    } else {
+    } else if (!x86_task_switched(c)) {
         x86_x87_check(c);
         ir_env_store(c->b, offsetof(struct x86_cpu, fpu.top), ir_konst(c->b, T_I16, 0));
     }

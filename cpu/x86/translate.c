@@ -88,6 +88,15 @@ bool x86_privileged(struct x86_block *c)
     return true;
 }
 
+bool x86_task_switched(struct x86_block *c)
+{
+    if (!(c->key & X86_KEY_TS)) {
+        return false;
+    }
+    x86_raise_now(c, X86_NM);
+    return true;
+}
+
 /* ---- branches */
 
 uint64_t x86_pc(const struct x86_block *c, uint64_t pc, unsigned bytes)

@@ -118,6 +118,8 @@ void x86_undefined(struct x86_block *c);
 bool x86_privileged(struct x86_block *c);
 /* The same where CR4.UMIP is set. */
 bool x86_user_mode_instruction(struct x86_block *c);
+/* #NM where CR0.TS is set: true then. */
+bool x86_task_switched(struct x86_block *c);
 /* A branch if the condition holds; checked: the PC has been found within the segment. */
 void x86_branch_if(struct x86_block *c, ir_val condition, uint64_t pc);
 void x86_check_branch(struct x86_block *c, ir_val condition, uint64_t pc);

@@ -380,11 +380,7 @@ static bool xsave_available(struct x86_block *c)
         x86_undefined(c);
         return false;
     }
-    if (c->key & X86_KEY_TS) {
-        x86_raise_now(c, X86_NM);
-        return false;
-    }
-    return true;
+    return !x86_task_switched(c);
 }
 
 static void extended(struct x86_block *c, const struct x86_instr *i, const struct x86_operand *o,
