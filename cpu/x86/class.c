@@ -77,12 +77,10 @@ uint64_t x86_rflags(const struct x86_cpu *c)
 void x86_set_rflags(struct x86_cpu *c, uint64_t value, uint64_t mask)
 {
     const uint64_t all = (x86_rflags(c) & ~mask) | (value & mask);
-    const uint32_t rest = X86_TF | X86_IF | X86_IOPL | X86_NT | X86_RF | X86_VM | X86_AC | X86_VIF |
-                          X86_VIP | X86_ID;
     c->flags = (uint16_t)((all & 0xd5) << 8 | (all >> 11 & 1));
     c->direction = all & X86_DF ? UINT64_MAX : 1;
-    const uint32_t changed = c->rflags ^ ((uint32_t)all & rest);
-    c->rflags = (uint32_t)all & rest;
+    const uint32_t changed = c->rflags ^ ((uint32_t)all & X86_RFLAGS_KEPT);
+    c->rflags = (uint32_t)all & X86_RFLAGS_KEPT;
     if (changed) {
         tcg_mode_changed(&c->vcpu);
     }

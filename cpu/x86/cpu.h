@@ -58,6 +58,9 @@ enum {
 #define X86_VIP 0x100000u
 #define X86_ID 0x200000u
 #define X86_STATUS (X86_CF | X86_PF | X86_AF | X86_ZF | X86_SF | X86_OF)
+/* Those that x86_cpu.rflags has. */
+#define X86_RFLAGS_KEPT                                                                            \
+    (X86_TF | X86_IF | X86_IOPL | X86_NT | X86_RF | X86_VM | X86_AC | X86_VIF | X86_VIP | X86_ID)
 
 #define X86_CR0_PE 0x1u
 #define X86_CR0_MP 0x2u

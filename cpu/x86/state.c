@@ -236,10 +236,8 @@ static bool xcr0_possible(const struct x86_cpu *c)
 
 static bool flags_possible(const struct x86_cpu *c)
 {
-    const uint32_t rest = X86_TF | X86_IF | X86_IOPL | X86_NT | X86_RF | X86_VM | X86_AC | X86_VIF |
-                          X86_VIP | X86_ID;
     const bool virtual = c->rflags & X86_VM;
-    return !(c->rflags & ~rest) && (c->direction == 1 || c->direction == UINT64_MAX) &&
+    return !(c->rflags & ~X86_RFLAGS_KEPT) && (c->direction == 1 || c->direction == UINT64_MAX) &&
            (!virtual || ((c->cr0 & X86_CR0_PE) && !(c->efer & X86_EFER_LMA) && x86_cpl(c) == 3));
 }
 
