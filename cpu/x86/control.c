@@ -161,11 +161,15 @@ static uint64_t do_set_control(struct vcpu *v, uint64_t next, uint64_t value, ui
 }
 X86_CALL(set_control, IR_CALL_FULL);
 
+uint64_t x86_cr8(const struct x86_cpu *c)
+{
+    return c->apic ? c->apic->priority(c->apic->opaque, (int)c->vcpu.index) : c->cr8;
+}
+
 static uint64_t do_get_priority(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t aux)
 {
-    const struct x86_cpu *c = x86_cpu(v);
     (void)x, (void)y, (void)z, (void)aux;
-    return c->apic ? c->apic->priority(c->apic->opaque, (int)v->index) : c->cr8;
+    return x86_cr8(x86_cpu(v));
 }
 X86_CALL(get_priority, IR_CALL_FULL);
 

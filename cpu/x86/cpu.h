@@ -402,6 +402,8 @@ void x86_flags_returned(struct x86_cpu *c, bool had_rf);
 
 /* control.c: by a switch of tasks, which has no other checks. */
 bool x86_load_cr3(struct x86_cpu *c, uint64_t value);
+/* The local APIC's, where there is one. */
+uint64_t x86_cr8(const struct x86_cpu *c);
 
 /* interrupt.c */
 bool x86_interrupt_ready(struct vcpu *v);

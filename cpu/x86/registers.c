@@ -97,8 +97,7 @@ CONTROL_VIEW(efer)
 
 static uint64_t get_cr8(struct vcpu *v)
 {
-    const struct x86_cpu *c = x86_cpu(v);
-    return c->apic ? c->apic->priority(c->apic->opaque, (int)v->index) : c->cr8;
+    return x86_cr8(x86_cpu(v));
 }
 
 static uint64_t get_control(struct vcpu *v)
