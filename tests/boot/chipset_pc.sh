@@ -10,10 +10,7 @@ guest_arch=x86_64
 . tests/support/initrd.sh
 . tests/support/server.sh
 . tests/support/steps.sh
-kernel=$cache/amd64/vmlinuz-amd64
-initrd=$cache/amd64/di/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/initrd.gz
-modules=$cache/amd64/kernel-amd64/lib/modules
-[ -e /usr/share/seabios/bios-256k.bin ] || { echo "skip chipset_pc: SeaBIOS is not installed (package seabios)"; exit 0; }
+need_seabios chipset_pc
 need_guest chipset_pc
 PATH=$PATH:/usr/sbin:/sbin
 rm -rf "$work"

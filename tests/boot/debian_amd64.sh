@@ -7,8 +7,6 @@ cd "$(dirname "$0")/../.." || exit 2
 guest_arch=x86_64
 . tests/support/console.sh
 . tests/support/microvm.sh
-kernel=$cache/amd64/vmlinuz-amd64
-initrd=$cache/amd64/di/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/initrd.gz
 need_guest debian_amd64
 base=(-M microvm -m 512M -nographic -nic none -no-reboot -kernel "$kernel" -initrd "$initrd")
 

@@ -8,8 +8,6 @@ cd "$(dirname "$0")/../.." || exit 2
 guest_arch=i386
 . tests/support/console.sh
 . tests/support/microvm.sh
-kernel=$cache/i386/vmlinuz-686-pae
-initrd=$cache/i386/di/usr/lib/debian-installer/images/12/i386/text/debian-installer/i386/initrd.gz
 need_guest debian_i386
 base=(-M microvm -m 512M -nographic -nic none -no-reboot -initrd "$initrd")
 

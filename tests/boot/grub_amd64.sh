@@ -7,8 +7,6 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 guest_arch=x86_64
 . tests/support/console.sh
-kernel=$cache/amd64/vmlinuz-amd64
-initrd=$cache/amd64/di/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/initrd.gz
 for file in /usr/share/seabios/bios-256k.bin /usr/share/OVMF/OVMF_CODE_4M.fd /usr/lib/grub/i386-pc/boot.img \
     /usr/lib/grub/x86_64-efi/moddep.lst; do
     [ -e $file ] || { echo "skip grub_amd64: no $file (packages seabios, ovmf, grub-pc-bin, grub-efi-amd64-bin)"; exit 0; }

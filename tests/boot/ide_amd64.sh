@@ -9,10 +9,7 @@ guest_arch=x86_64
 . tests/support/console.sh
 . tests/support/initrd.sh
 . tests/support/steps.sh
-kernel=$cache/amd64/vmlinuz-amd64
-initrd=$cache/amd64/di/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/initrd.gz
-modules=$cache/amd64/kernel-amd64/lib/modules
-[ -e /usr/share/seabios/bios-256k.bin ] || { echo "skip ide_amd64: SeaBIOS is not installed (package seabios)"; exit 0; }
+need_seabios ide_amd64
 PATH=$PATH:/usr/sbin:/sbin
 rm -rf "$work"
 mkdir -p "$work/iso" || exit 2

@@ -9,7 +9,7 @@ guest_arch=x86_64
 . tests/support/console.sh
 . tests/support/steps.sh
 PATH=$PATH:/usr/sbin:/sbin
-[ -e /usr/share/seabios/bios-256k.bin ] || { echo "skip ipxe_pc: SeaBIOS is not installed (package seabios)"; exit 0; }
+need_seabios ipxe_pc
 roms=
 for dir in /usr/lib/ipxe/qemu "$cache/firmware/ipxe-qemu/usr/lib/ipxe/qemu" "$cache/qemu10/root/usr/lib/ipxe/qemu"; do
     [ -e "$dir/efi-e1000.rom" ] && { roms=$dir; break; }

@@ -8,7 +8,7 @@ guest_arch=x86_64 guest_limit=560
 . tests/support/console.sh
 memtest=$cache/firmware/memtest86+/boot/memtest86+x64.bin
 [ -e "$memtest" ] || { echo "skip memtest_amd64: no memtest86+ in $cache (make guests)"; exit 0; }
-[ -e /usr/share/seabios/bios-256k.bin ] || { echo "skip memtest_amd64: SeaBIOS is not installed (package seabios)"; exit 0; }
+need_seabios memtest_amd64
 
 name=memtest_finds_no_error_in_its_tests_0_to_9
 guest_start $name -M pc -m 64M -nographic -nic none -kernel "$memtest" -append console=ttyS0,115200

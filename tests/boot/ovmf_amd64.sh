@@ -7,8 +7,6 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 guest_arch=x86_64
 . tests/support/console.sh
-kernel=$cache/amd64/vmlinuz-amd64
-initrd=$cache/amd64/di/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/initrd.gz
 firmware=/usr/share/OVMF
 [ -e $firmware/OVMF_CODE_4M.fd ] || { echo "skip ovmf_amd64: OVMF is not installed (package ovmf)"; exit 0; }
 need_guest ovmf_amd64

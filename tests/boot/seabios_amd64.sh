@@ -7,9 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 guest_arch=x86_64
 . tests/support/console.sh
-kernel=$cache/amd64/vmlinuz-amd64
-initrd=$cache/amd64/di/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/initrd.gz
-[ -e /usr/share/seabios/bios-256k.bin ] || { echo "skip seabios_amd64: SeaBIOS is not installed (package seabios)"; exit 0; }
+need_seabios seabios_amd64
 need_guest seabios_amd64
 append="console=ttyS0 rdinit=/bin/sh panic=-1 tsc_early_khz=1000000 tsc=reliable"
 

@@ -10,9 +10,6 @@ guest_arch=x86_64
 . tests/support/initrd.sh
 . tests/support/server.sh
 . tests/support/state.sh
-kernel=$cache/amd64/vmlinuz-amd64
-initrd=$cache/amd64/di/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/initrd.gz
-modules=$cache/amd64/kernel-amd64/lib/modules
 need_guest state_amd64
 machine=(-M microvm -cpu max)
 append='console=ttyS0 tsc_early_khz=1000000 tsc=reliable'

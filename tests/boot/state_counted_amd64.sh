@@ -8,9 +8,6 @@ guest_arch=x86_64
 . tests/support/console.sh
 . tests/support/initrd.sh
 . tests/support/state_counted.sh
-kernel=$cache/amd64/vmlinuz-amd64
-initrd=$cache/amd64/di/usr/lib/debian-installer/images/12/amd64/text/debian-installer/amd64/initrd.gz
-modules=$cache/amd64/kernel-amd64/lib/modules
 need_guest state_counted_amd64
 counted_begin virtio_mmio virtio_blk virtio_rng
 

@@ -13,6 +13,7 @@ cache=$(cd "$1" && pwd) dragoman=$(realpath -s "$2")
 . "$here/lib.sh"
 . "$here/../support/initrd.sh"
 initrd=$cache/arm64/di/usr/lib/debian-installer/images/12/arm64/text/debian-installer/arm64/initrd.gz
+modules=$cache/arm64/kernel-arm64/lib/modules
 stage=$cache/.stage/disk
 root=$stage/root disk=$stage/disk.raw
 packages=systemd-sysv,udev,dbus,linux-image-cloud-arm64,grub-efi-arm64,openssh-server,cloud-init,python3-cffi-backend,iproute2

@@ -14,8 +14,15 @@ dragoman=${DRAGOMAN:-${BUILD:-build}/dragoman}
 case ${dragoman##*/} in dragoman) dragoman=$dragoman-system-${guest_arch:-aarch64} ;; esac
 cache=${DRAGOMAN_CACHE:-${BUILD:-build}/cache}
 work=${BUILD:-build}/tests/boot/$(basename "$0" .sh)
-kernel=$cache/arm64/vmlinuz-arm64
-initrd=$cache/arm64/di/usr/lib/debian-installer/images/12/arm64/text/debian-installer/arm64/initrd.gz
+# Debian's kernel for it, the installer's initrd and modules.
+case ${guest_arch:-aarch64} in
+x86_64) debian=amd64 flavour=amd64 ;;
+i386) debian=i386 flavour=686-pae ;;
+*) debian=arm64 flavour=arm64 ;;
+esac
+kernel=$cache/$debian/vmlinuz-$flavour
+initrd=$cache/$debian/di/usr/lib/debian-installer/images/12/$debian/text/debian-installer/$debian/initrd.gz
+modules=$cache/$debian/kernel-$flavour/lib/modules
 trouble='' answer='' status=''
 line='' before='' # of the console: the line being read, the lines since the last await
 
@@ -23,6 +30,13 @@ line='' before='' # of the console: the line being read, the lines since the las
 need_guest() {
     [ -e "$kernel" ] && [ -e "$initrd" ] && return
     echo "skip $1: no ${kernel##*/} and its installer in $cache (make guests)"
+    exit 0
+}
+
+# need_seabios NAME: the same, if the host does not have it
+need_seabios() {
+    [ -e /usr/share/seabios/bios-256k.bin ] && return
+    echo "skip $1: SeaBIOS is not installed (package seabios)"
     exit 0
 }
 

@@ -4,7 +4,7 @@
 # module_order DIR MODULE...   prints the files of these modules below DIR, each after those that it needs
 # initrd_with OUT TREE MODULE...  OUT: the installer's initrd, then TREE/ with /test/init, which loads the modules and
 #                              starts a shell, or what TREE/test/then has for one. Boot with rdinit=/test/init.
-# $modules is where modules are looked for, if not in the arm64 kernel's package.
+# $modules is where modules are looked for.
 
 module_order() {
     local dir=$1 name file
@@ -22,7 +22,7 @@ initrd_with() {
     shift 2
     mkdir -p "$tree/test"
     : > "$tree/test/order"
-    for file in $(module_order "${modules:-$cache/arm64/kernel-arm64/lib/modules}" "$@" | awk '!seen[$0]++'); do
+    for file in $(module_order "$modules" "$@" | awk '!seen[$0]++'); do
         cp "$file" "$tree/test/"
         echo "/test/${file##*/}" >> "$tree/test/order"
     done
