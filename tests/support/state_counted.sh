@@ -4,8 +4,8 @@
 # console.sh and initrd.sh, not run. TEST_SEED chooses the moments.
 #
 # counted_begin MODULE...       makes the initrd and the disk
-# goes_on_alike NAME CPUS       options() NAME CPUS puts the emulator's options into $options: the serial line is appended
-#                               to $work/NAME.console, the disk is $work/NAME.disk, the run ends at count $stop
+# goes_on_alike NAME CPUS       on ${machine[@]} with virtio-blk-$bus and virtio-rng-$bus and the kernel's parameters $append,
+#                               to the count $stop
 
 # counted_begin MODULE...
 counted_begin() {
@@ -30,6 +30,15 @@ SCRIPT
     RANDOM=$((seed))
     echo "# TEST_SEED=$seed"
     yes 'what stands on the disk' | head -c 8M > "$work/disk"
+}
+
+# options NAME CPUS: in $options; the serial line is appended to $work/NAME.console, the disk is $work/NAME.disk
+options() {
+    options=("${machine[@]}" -m 512M -nodefaults -display none -seed 42 -rtc base=2024-02-29T12:00:00
+        -chardev "file,id=s,path=$work/$1.console,append=on" -serial chardev:s -kernel "$kernel" -initrd "$work/initrd"
+        -append "$append rdinit=/test/init" -device "virtio-rng-$bus" -smp "$2"
+        -drive "file=$work/$1.disk,format=raw,if=none,id=d" -device "virtio-blk-$bus,drive=d"
+        -icount "shift=2,sleep=off,stop=$stop")
 }
 
 # left_alone NAME CPUS: $took is for how many milliseconds
