@@ -9,17 +9,12 @@ need_guest debian_arm64
 
 base=(-M virt -m 1G -nographic -nic none -kernel "$kernel" -initrd "$initrd" -append "console=ttyAMA0 rdinit=/bin/sh")
 
-failed() { # NAME WHY
-    echo "not ok $1: $2; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
-    guest_end 0
-}
-
 # to_shell NAME OPTION...
 to_shell() {
     local name=$1
     shift
     guest_start "$name" "${base[@]}" "$@"
-    await 120 '~ # ' || { failed "$name" "no shell"; return 1; }
+    await 120 '~ # ' || { guest_failed "$name" "no shell"; return 1; }
 }
 
 # boots NAME CPUS GIC OPTION...: to a shell that can count and finds the machine it was given, then powers off
@@ -29,13 +24,13 @@ boots() {
     echo "# $name"
     to_shell "$name" -smp "$cpus" "$@" || return
     if ! ask 20 'echo $((6 * 7))' || [ "$answer" != 42 ]; then
-        failed "$name" "6 * 7 is '$answer'"
+        guest_failed "$name" "6 * 7 is '$answer'"
     elif ! ask 20 'mount -t proc p /proc && grep -c ^processor /proc/cpuinfo' || [ "$answer" != "$cpus" ]; then
-        failed "$name" "$cpus vCPUs were asked for, the guest has '$answer'"
+        guest_failed "$name" "$cpus vCPUs were asked for, the guest has '$answer'"
     elif ! ask 20 'grep -m1 arch_timer /proc/interrupts' || [[ $answer != *"$gic"* ]]; then
-        failed "$name" "no $gic in '$answer'"
+        guest_failed "$name" "no $gic in '$answer'"
     elif [ -n "$trouble" ]; then
-        failed "$name" "$trouble"
+        guest_failed "$name" complaint
     else
         say 'poweroff -f'
         guest_end 30
@@ -64,9 +59,9 @@ name=reboot_boots_again
 if to_shell $name -cpu max,pauth=off; then
     say 'reboot -f'
     if ! await 120 '~ # '; then
-        failed $name "no shell after the reboot"
+        guest_failed $name "no shell after the reboot"
     elif ! ask 20 'echo $((6 * 7))' || [ "$answer" != 42 ]; then
-        failed $name "6 * 7 is '$answer' after the reboot"
+        guest_failed $name "6 * 7 is '$answer' after the reboot"
     else
         say 'poweroff -f'
         guest_end 30

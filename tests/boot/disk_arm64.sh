@@ -17,12 +17,6 @@ mkdir -p "$work/served" || exit 2
 disk=$work/disk.qcow2 img=${BUILD:-build}/dragoman-img
 "$img" create -q -f qcow2 -b "$(realpath "$base")" -F raw "$disk" || exit 2
 
-failed() { # NAME WHY
-    echo "not ok $1: $2${trouble:+ ($trouble)}; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
-    guest_kill
-    guest_end 5
-}
-
 # ---- what the guest is told
 
 ssh-keygen -q -t ed25519 -N '' -f "$work/key" || exit 2
@@ -54,9 +48,9 @@ boot() {
     shift 2
     guest_start "$name" -M virt -cpu max,pauth=off -smp 2 -m 1G -nographic -bios "$uefi" \
         -drive "file=$disk,if=virtio" -nic "user,hostfwd=tcp:127.0.0.1:$forwarded-:22" "$@"
-    [ -z "$host" ] || await 900 "seeded as $host" || { failed "$name" "not seeded"; return 1; }
+    [ -z "$host" ] || await 900 "seeded as $host" || { guest_failed "$name" "not seeded"; return 1; }
     say '' # the prompt once more, if it was there
-    await 900 ' login:' || { failed "$name" "no login"; return 1; }
+    await 900 ' login:' || { guest_failed "$name" "no login"; return 1; }
 }
 
 # in_guest SECONDS COMMAND: by ssh; $answer is what it prints
@@ -78,7 +72,7 @@ button() {
 # says NAME SECONDS COMMAND ANSWER
 says() {
     in_guest "$2" "$3"
-    [ "$answer" = "$4" ] || { failed "$1" "'$3' says: $answer"; return 1; }
+    [ "$answer" = "$4" ] || { guest_failed "$1" "'$3' says: $answer"; return 1; }
 }
 running='systemctl is-system-running --wait; systemctl --failed --plain --no-legend'
 

@@ -15,11 +15,10 @@ truncate -s 8M "$work/disk.img"
 
 name=write_without_room_goes_on_after_cont
 failed() {
-    echo "not ok $name: $1; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
-    guest_kill
-    guest_end 5
+    guest_failed "$name" "$1"
     exit
 }
+
 # monitor COMMAND SECONDS TEXT: switches to the monitor and back
 monitor() {
     printf '\001c' >&"$keys"

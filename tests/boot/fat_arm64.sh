@@ -16,16 +16,10 @@ printf '%s\r\n' '@echo -off' 'fs0:' 'type "a folder\some text.txt"' 'mkdir made'
     'cp "a folder\some text.txt" made\copy.txt' 'echo <script-is-over>' > "$work/esp/startup.nsh"
 cp "$aavmf/AAVMF_VARS.fd" "$work/vars.fd"
 
-failed() { # NAME WHY
-    echo "not ok $1: $2; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
-    guest_kill
-    guest_end 5
-}
-
 guest_start shell $machine -drive "if=pflash,unit=0,format=raw,readonly=on,file=$aavmf/AAVMF_CODE.fd" \
     -drive "if=pflash,unit=1,format=raw,file=$work/vars.fd" -drive "file=fat:rw:$work/esp,format=raw,if=virtio"
 if ! await 300 'script-is-over'; then
-    failed uefi_runs_startup_nsh "it has not run"
+    guest_failed uefi_runs_startup_nsh "it has not run"
     exit
 fi
 echo "ok uefi_runs_startup_nsh"

@@ -11,11 +11,6 @@ need_guest firmware_arm64
 uefi=$cache/firmware/qemu-efi-aarch64/usr/share/qemu-efi-aarch64/QEMU_EFI.fd
 [ -e "$uefi" ] || { echo "skip firmware_arm64: no UEFI in $cache (make guests)"; exit 0; }
 
-failed() { # NAME WHY
-    echo "not ok $1: $2; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
-    guest_end 0
-}
-
 monitor() { printf '\001c%s\r\001c' "$1" >&"$keys"; }
 
 linux=(-m 1G -nographic -nic none -bios "$uefi" -kernel "$kernel" -initrd "$initrd"
@@ -26,20 +21,20 @@ to_shell() {
     local name=$1
     shift
     guest_start "$name" "${linux[@]}" "$@"
-    await 240 '~ # ' || { failed "$name" "no shell"; return 1; }
-    ask 20 'mount -t proc p /proc; mount -t sysfs s /sys; echo there' || { failed "$name" "no /proc"; return 1; }
+    await 240 '~ # ' || { guest_failed "$name" "no shell"; return 1; }
+    ask 20 'mount -t proc p /proc; mount -t sysfs s /sys; echo there' || { guest_failed "$name" "no /proc"; return 1; }
 }
 
 # says NAME COMMAND ANSWER: the guest's answer is that, or it fails and the guest is at its end
 says() {
     ask 30 "$2"
     [ "$answer" = "$3" ] && return
-    failed "$1" "'$2' says '$answer'"
+    guest_failed "$1" "'$2' says '$answer'"
     return 1
 }
 
 off() { # NAME: the guest powers off
-    if [ -n "$trouble" ]; then failed "$1" "$trouble"; return; fi
+    if [ -n "$trouble" ]; then guest_failed "$1" complaint; return; fi
     say 'poweroff -f'
     guest_end 60
     [ "$status" = 0 ] && echo "ok $1" || echo "not ok $1: exit status $status after poweroff"
@@ -63,7 +58,7 @@ if to_shell $name -M virt,gic-version=3 -smp 2 -cpu max,pauth=off -numa node,mem
     if ask 20 'sleep 1; grep -i ged /proc/interrupts' && [ -n "$answer" ] && [ "$answer" != "$before_button" ]; then
         off $name
     else
-        failed $name "the button does not arrive: '$answer'"
+        guest_failed $name "the button does not arrive: '$answer'"
     fi
 fi
 
@@ -78,11 +73,11 @@ fi
 name=firmware_reaches_its_shell
 guest_start $name -M virt -m 512M -cpu max -nographic -nic none -bios "$uefi" -boot menu=on,splash-time=0
 if ! await 240 'Shell> '; then
-    failed $name "no shell"
+    guest_failed $name "no shell"
 else
     say 'smbiosview -t 1'
     if ! await 30 'QEMU Virtual Machine'; then
-        failed $name "no SMBIOS"
+        guest_failed $name "no SMBIOS"
     else
         say 'reset -s'
         guest_end 60
@@ -95,9 +90,9 @@ folder=$(dirname "$initrd")
 guest_start $name -M virt -m 512M -cpu max -nographic -bios "$uefi" \
     -netdev "user,id=n,tftp=$folder,bootfile=bootnetaa64.efi" -device virtio-net-pci,netdev=n,bootindex=0
 if ! await 300 'NBP file downloaded successfully'; then
-    failed $name "nothing came"
+    guest_failed $name "nothing came"
 elif ! await 120 'GRUB'; then
-    failed $name "no GRUB"
+    guest_failed $name "no GRUB"
 else
     guest_kill
     guest_end 5
@@ -115,9 +110,9 @@ truncate -s 68M "$disk" && printf 'label: gpt\nstart=2048, size=131072, type=U\n
 boots_disk() {
     guest_start "$1" -M virt -m 512M -cpu max -nographic -nic none -bios "$2" -drive "if=none,id=d,file=$disk,format=raw" "${@:3}"
     if ! await 240 'GRUB'; then
-        failed "$1" "no GRUB"
+        guest_failed "$1" "no GRUB"
     elif ! await 60 'grub> '; then
-        failed "$1" "GRUB has no prompt"
+        guest_failed "$1" "GRUB has no prompt"
     else
         guest_kill
         guest_end 5

@@ -13,17 +13,11 @@ rm -rf "$work"
 mkdir -p "$work" || exit 2
 machine="-M virt -cpu cortex-a57 -m 512 -nographic -nic none"
 
-failed() { # NAME WHY
-    echo "not ok $1: $2; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
-    guest_kill
-    guest_end 5
-}
-
 uboot_boot() { # NAME
     guest_start "$1" $machine -bios "$uboot" -drive "if=pflash,unit=1,format=raw,file=$work/env.fd"
-    await 100 'Hit any key' || { failed "$1" "no U-Boot"; return 1; }
+    await 100 'Hit any key' || { guest_failed "$1" "no U-Boot"; return 1; }
     say ''
-    await 60 '=> ' || { failed "$1" "no prompt"; return 1; }
+    await 60 '=> ' || { guest_failed "$1" "no prompt"; return 1; }
 }
 
 truncate -s 64M "$work/env.fd"
@@ -39,11 +33,11 @@ if uboot_boot uboot_saveenv; then
                 guest_end 20
                 echo "ok uboot_saveenv_is_kept"
             else
-                failed uboot_saveenv_is_kept "it is not: $before"
+                guest_failed uboot_saveenv_is_kept "it is not: $before"
             fi
         fi
     else
-        failed uboot_saveenv "it does not save"
+        guest_failed uboot_saveenv "it does not save"
     fi
 fi
 
@@ -51,7 +45,7 @@ guid=12345678-1234-5678-1234-56789abcdef0
 uefi_boot() { # NAME
     guest_start "$1" $machine -drive "if=pflash,unit=0,format=raw,readonly=on,file=$aavmf/AAVMF_CODE.fd" \
         -drive "if=pflash,unit=1,format=raw,file=$work/vars.fd"
-    await 200 'Shell> ' || { failed "$1" "no shell"; return 1; }
+    await 200 'Shell> ' || { guest_failed "$1" "no shell"; return 1; }
 }
 
 cp "$aavmf/AAVMF_VARS.fd" "$work/vars.fd"
@@ -68,7 +62,7 @@ if uefi_boot uefi_variable; then
             guest_end 20
             echo "ok uefi_variable_is_kept"
         else
-            failed uefi_variable_is_kept "it is not: $before"
+            guest_failed uefi_variable_is_kept "it is not: $before"
         fi
     fi
 fi

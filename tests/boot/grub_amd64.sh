@@ -30,12 +30,6 @@ CFG
 grub-mkrescue -o "$image" "$work/image" > "$work/mkrescue" 2>&1 || { echo "not ok grub_amd64: $(tail -1 "$work/mkrescue")"; exit 1; }
 rm -rf "$work/image"
 
-failed() { # NAME WHY
-    echo "not ok $1: $2; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
-    guest_kill
-    guest_end 0
-}
-
 # starts NAME PLATFORM SHELL OPTION...: GRUB of that platform loads the kernel; SHELL: to its shell, and it is switched off
 starts() {
     local name=$1 platform=$2 shell=$3
@@ -43,17 +37,17 @@ starts() {
     echo "# $name"
     guest_start "$name" -m 512M -nographic -nic none -no-reboot "$@"
     if ! await 200 "GRUB of $platform"; then
-        failed "$name" "no GRUB"
+        guest_failed "$name" "no GRUB"
     elif ! await 120 'Linux version'; then
-        failed "$name" "no kernel"
+        guest_failed "$name" "no kernel"
     elif [ "$shell" = no ]; then
         guest_kill
         guest_end 10
         echo "ok $name"
     elif ! await 280 '~ # '; then
-        failed "$name" "no shell"
+        guest_failed "$name" "no shell"
     elif [ -n "$trouble" ]; then
-        failed "$name" "$trouble"
+        guest_failed "$name" complaint
     else
         say 'poweroff -f'
         guest_end 60

@@ -12,12 +12,6 @@ firmware=/usr/share/OVMF
 need_guest ovmf_amd64
 mkdir -p "$work"
 
-failed() { # NAME WHY
-    echo "not ok $1: $2; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
-    guest_kill
-    guest_end 0
-}
-
 # flash CODE VARS: options of the two flashes; VARS is a copy
 flash() {
     flashes=(-drive "if=pflash,format=raw,readonly=on,file=$firmware/$1" -drive "if=pflash,format=raw,file=$2")
@@ -36,7 +30,7 @@ shell() {
     echo "# $name"
     guest_start "$name" -m 256M -nographic -nic none "$@"
     await 200 'Press' && say '' && await 60 'Shell> ' && return
-    failed "$name" "no shell"
+    guest_failed "$name" "no shell"
     return 1
 }
 
@@ -60,7 +54,7 @@ if shell $name -M q35 "${flashes[@]}"; then
         say 'reset -s'
         ended $name
     else
-        failed $name "the variable is gone"
+        guest_failed $name "the variable is gone"
     fi
 fi
 
@@ -69,11 +63,11 @@ echo "# $name"
 guest_start $name -M q35 -m 512M -smp 2 -nographic -nic none -no-reboot "${flashes[@]}" -kernel "$kernel" -initrd "$initrd" \
     -append "console=ttyS0 rdinit=/bin/sh panic=-1 tsc_early_khz=1000000 tsc=reliable"
 if ! await 280 '~ # '; then
-    failed $name "no shell"
+    guest_failed $name "no shell"
 elif ask 30 'mount -t sysfs s /sys; mount -t proc p /proc; ls /sys/firmware/efi/runtime-map > /dev/null' && [ -n "$trouble" ]; then
-    failed $name "$trouble"
+    guest_failed $name complaint
 elif ! ask 30 'test -d /sys/firmware/efi/efivars && grep -c ^processor /proc/cpuinfo' || [ "${answer##*$'\n'}" != 2 ]; then
-    failed $name "no UEFI, or not 2 vCPUs: '$answer'"
+    guest_failed $name "no UEFI, or not 2 vCPUs: '$answer'"
 else
     say 'poweroff -f'
     ended $name
@@ -89,5 +83,5 @@ if await 200 'Security Violation'; then
     guest_end 10
     cmp -s $firmware/OVMF_VARS_4M.ms.fd "$work/keys" && echo "not ok $name: it has written no variable" || echo "ok $name"
 else
-    failed $name "nothing is refused"
+    guest_failed $name "nothing is refused"
 fi

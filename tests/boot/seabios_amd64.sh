@@ -11,12 +11,6 @@ need_seabios seabios_amd64
 need_guest seabios_amd64
 append="console=ttyS0 rdinit=/bin/sh panic=-1 tsc_early_khz=1000000 tsc=reliable"
 
-failed() { # NAME WHY
-    echo "not ok $1: $2; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
-    guest_kill
-    guest_end 0
-}
-
 # told FILE TEXT...: the debug port's log has all of them
 told() {
     local log=$1 text
@@ -33,12 +27,12 @@ banner() {
     guest_start "$name" -M "$board" -m 64M -smp 2 -nographic -nic none -chardev "file,id=d,path=$debug" \
         -device isa-debugcon,iobase=0x402,chardev=d
     if ! await 60 'SeaBIOS (version'; then
-        failed "$name" "no banner"
+        guest_failed "$name" "no banner"
     elif ! await 60 'No bootable device.'; then
-        failed "$name" "it does not come to an end"
+        guest_failed "$name" "it does not come to an end"
     elif ! told "$debug" 'QEMU fw_cfg DMA interface supported' 'len 0x0000000004000000 \[RAM\]' 'Found 2 cpu(s)' \
         'Found 1 serial ports' "$@"; then
-        failed "$name" "its log lacks $missing"
+        guest_failed "$name" "its log lacks $missing"
     else
         guest_kill
         guest_end 10
@@ -59,15 +53,15 @@ boots() {
     echo "# $name"
     guest_start "$name" -nographic -nic none -no-reboot -kernel "$kernel" -initrd "$initrd" -append "$append" -smp "$cpus" "$@"
     if ! await 280 '~ # '; then
-        failed "$name" "no shell"
+        guest_failed "$name" "no shell"
     elif ! answers 30 'mount -t proc p /proc && grep -c ^processor /proc/cpuinfo' "$cpus"; then
-        failed "$name" "$cpus vCPUs were asked for, the guest has '$answer'"
+        guest_failed "$name" "$cpus vCPUs were asked for, the guest has '$answer'"
     elif ! answers 30 'grep -c ttyS0 /proc/interrupts' 1; then
-        failed "$name" "no interrupt of the serial port: '$answer'"
+        guest_failed "$name" "no interrupt of the serial port: '$answer'"
     elif [ -n "$trouble" ]; then
-        failed "$name" "$trouble"
+        guest_failed "$name" complaint
     elif answers 30 "dmesg | grep -cE 'ACPI (BIOS )?(Error|Warning)|ACPI: .*(rror|nvalid)|Firmware Bug'" 0; [ "$answer" != 0 ]; then
-        failed "$name" "Linux complains: $answer"
+        guest_failed "$name" "Linux complains: $answer"
     else
         say "$end"
         guest_end 60

@@ -20,30 +20,24 @@ sum=$(sha256sum < "$work/served/data" | cut -c1-64)
 serve "$work/served"
 trap 'kill $server_pid' EXIT
 
-failed() { # NAME WHY
-    echo "not ok $1: $2${trouble:+ ($trouble)}; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
-    guest_kill
-    guest_end 5
-}
-
 # boot NAME OPTION...: to the shell with all modules loaded
 boot() {
     guest_start "$1" -M virt -cpu max,pauth=off -m 1G -nographic -kernel "$kernel" -initrd "$work/initrd" \
         -append "console=ttyAMA0 rdinit=/test/init" "${@:2}"
-    await 120 ' # ' || { failed "$1" "no shell"; return 1; }
+    await 120 ' # ' || { guest_failed "$1" "no shell"; return 1; }
 }
 
 # must NAME SECONDS COMMAND [PATTERN]: the guest's command ends with status 0, and what it prints matches
 must() {
     ask "$2" "$3"
     local rc=$?
-    [ $rc = 0 ] || { failed "$1" "'$3': status $rc: $answer"; return 1; }
-    [ -z "${4:-}" ] || [[ $answer == $4 ]] || { failed "$1" "'$3': $answer"; return 1; }
+    [ $rc = 0 ] || { guest_failed "$1" "'$3': status $rc: $answer"; return 1; }
+    [ -z "${4:-}" ] || [[ $answer == $4 ]] || { guest_failed "$1" "'$3': $answer"; return 1; }
 }
 
 # off NAME: orderly power-off
 off() {
-    [ -z "$trouble" ] || { failed "$1" complaint; return 1; }
+    [ -z "$trouble" ] || { guest_failed "$1" complaint; return 1; }
     say 'poweroff -f'
     guest_end 60
     [ "$status" = 0 ] || { echo "not ok $1: exit status $status after poweroff"; return 1; }
@@ -137,7 +131,7 @@ if boot $name -nic "user,hostfwd=tcp:127.0.0.1:$forwarded-:80" && network_up $na
     must $name 20 'nc -l -p 80 < /tmp/data & true' && must $name 20 'until grep -q :0050 /proc/net/tcp*; do :; done'; then
     got=$(timeout 60 head -c 8000000 < "/dev/tcp/127.0.0.1/$forwarded" | sha256sum | cut -c1-64)
     if [ "$got" != "$sum" ]; then
-        failed $name "what came is not what was sent"
+        guest_failed $name "what came is not what was sent"
     else
         off $name && echo "ok $name"
     fi

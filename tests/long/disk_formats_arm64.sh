@@ -16,12 +16,6 @@ PATH=$PATH:/usr/sbin:/sbin
 rm -rf "$work"
 mkdir -p "$work" || exit 2
 
-failed() { # NAME WHY
-    echo "not ok $1: $2${trouble:+ ($trouble)}; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
-    guest_kill
-    guest_end 5
-}
-
 # one FORMAT OPTIONS
 one() {
     local name=debian_on_$1 disk=$work/disk.$1 root
@@ -35,7 +29,7 @@ one() {
         "$img" convert -O "$1" ${2:+-o "$2"} "$base" "$disk" || { echo "not ok $name: no image"; return; }
     guest_start "$1" -M virt -cpu max,pauth=off -smp 2 -m 1G -nographic -nic none -bios "$uefi" \
         -drive "file=$disk,format=$1,if=virtio" -cdrom "$work/seed.iso"
-    await 1200 seeded || { failed $name 'not seeded'; return; }
+    await 1200 seeded || { guest_failed $name 'not seeded'; return; }
     printf '\001csystem_powerdown\r\001c' >&"$keys"
     guest_end 300
     [ "$status" = 0 ] && [ -z "$trouble" ] || { echo "not ok $name: exit status $status at power-off $trouble"; return; }

@@ -64,11 +64,10 @@ serve "$work/served"
 trap 'kill $server_pid' EXIT
 
 failed() { # NAME WHY
-    echo "not ok $1: $2${trouble:+ ($trouble)}; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
-    guest_kill
-    guest_end 5
+    guest_failed "$@"
     exit 0
 }
+
 machine=(-M virt -cpu max,pauth=off -smp 2 -m 1G -nographic -bios "$uefi" -drive "file=$disk,if=virtio" -nic user)
 
 name=unattended_installation_onto_qcow2

@@ -7,6 +7,7 @@
 # ask SECONDS COMMAND         has the guest's shell run COMMAND; $answer is what it prints; its status, or 124
 # guest_end SECONDS           waits for the emulator's end; $status is its exit status (137: it had to be killed)
 # guest_kill                  ends the emulator as a power cut does; guest_end is still due
+# guest_failed NAME WHY       says that the test NAME failed, and ends the emulator
 # $trouble                    the first complaint of the kernel, if there was any
 # What was awaited, and all before it, is not looked at again.
 
@@ -122,4 +123,10 @@ guest_end() {
     exec {console}<&- {keys}>&-
     wait "$guest_pid" 2> /dev/null
     status=$?
+}
+
+guest_failed() {
+    echo "not ok $1: $2${trouble:+ ($trouble)}; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
+    guest_kill
+    guest_end 5
 }

@@ -10,11 +10,6 @@
 
 append="console=ttyS0 rdinit=/bin/sh panic=-1 tsc_early_khz=1000000 tsc=reliable"
 
-failed() { # NAME WHY
-    echo "not ok $1: $2; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
-    guest_end 0
-}
-
 # answers SECONDS COMMAND ANSWER: the last line that it prints
 answers() {
     ask "$1" "$2" && answer=${answer##*$'\n'} && [ "$answer" = "$3" ]
@@ -26,17 +21,17 @@ boots() {
     echo "# $name"
     guest_start "$name" "${base[@]}" -smp "$cpus" "$@"
     if ! await 280 '~ # '; then
-        failed "$name" "no shell"
+        guest_failed "$name" "no shell"
     elif ! answers 30 'echo $((6 * 7))' 42; then
-        failed "$name" "6 * 7 is '$answer'"
+        guest_failed "$name" "6 * 7 is '$answer'"
     elif ! answers 30 'mount -t proc p /proc && grep -c ^processor /proc/cpuinfo' "$cpus"; then
-        failed "$name" "$cpus vCPUs were asked for, the guest has '$answer'"
+        guest_failed "$name" "$cpus vCPUs were asked for, the guest has '$answer'"
     elif ! answers 30 'grep -c ttyS0 /proc/interrupts' 1; then
-        failed "$name" "no interrupt of the serial port: '$answer'"
+        guest_failed "$name" "no interrupt of the serial port: '$answer'"
     elif ! answers 60 'sleep 1; echo slept' slept; then
-        failed "$name" "no timer wakes it up: '$answer'"
+        guest_failed "$name" "no timer wakes it up: '$answer'"
     elif [ -n "$trouble" ]; then
-        failed "$name" "$trouble"
+        guest_failed "$name" complaint
     else
         say "$end"
         guest_end 60

@@ -80,12 +80,6 @@ done
 LOAD
 }
 
-failed() { # NAME WHY
-    echo "not ok $1: $2${trouble:+ ($trouble)}; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
-    guest_kill
-    guest_end 5
-}
-
 key() { # ctrl-a and the key
     printf '\001%s' "$1" >&"$keys"
 }
@@ -99,8 +93,8 @@ monitor() {
 must() { # NAME SECONDS COMMAND [PATTERN]
     ask "$2" "$3"
     local rc=$?
-    [ $rc = 0 ] || { failed "$1" "'$3': status $rc: $answer"; return 1; }
-    [ -z "${4:-}" ] || [[ $answer == $4 ]] || { failed "$1" "'$3': $answer"; return 1; }
+    [ $rc = 0 ] || { guest_failed "$1" "'$3': status $rc: $answer"; return 1; }
+    [ -z "${4:-}" ] || [[ $answer == $4 ]] || { guest_failed "$1" "'$3': $answer"; return 1; }
 }
 
 # The rounds of each worker so far, in $counts; again if a file was just being written.
@@ -118,7 +112,7 @@ all_get_on() {
     local name=$1 limit=$((SECONDS + 150)) i
     count "$name" || return
     local at=("${counts[@]}")
-    [ ${#at[@]} = 7 ] || { failed "$name" "${#at[@]} workers"; return 1; }
+    [ ${#at[@]} = 7 ] || { guest_failed "$name" "${#at[@]} workers"; return 1; }
     while [ $SECONDS -lt $limit ]; do
         count "$name" || return
         local slow=0
@@ -128,9 +122,9 @@ all_get_on() {
         [ $slow = 1 ] || break
         sleep 1
     done
-    [ $slow = 0 ] || { failed "$name" "workers stand still: ${at[*]}, ${counts[*]}"; return 1; }
-    ! grep -aq '^BAD' "$log" || { failed "$name" "$(grep -a -m1 '^BAD' "$log")"; return 1; }
-    [ -z "$trouble" ] || { failed "$name" complaint; return 1; }
+    [ $slow = 0 ] || { guest_failed "$name" "workers stand still: ${at[*]}, ${counts[*]}"; return 1; }
+    ! grep -aq '^BAD' "$log" || { guest_failed "$name" "$(grep -a -m1 '^BAD' "$log")"; return 1; }
+    [ -z "$trouble" ] || { guest_failed "$name" complaint; return 1; }
 }
 
 works_on() {
@@ -141,7 +135,7 @@ works_on() {
     local options=("${machine[@]}" -smp 4 -m 512M -nographic -kernel "$kernel" -initrd "$work/initrd"
         -append "$append rdinit=/test/init quiet" "${@//DISK/$disk}")
     guest_start "$name" "${options[@]}"
-    await 120 ' # ' || { failed "$name" "no shell"; return 1; }
+    await 120 ' # ' || { guest_failed "$name" "no shell"; return 1; }
     must "$name" 20 'ip link set eth0 up' && must "$name" 60 'udhcpc -n -q -i eth0' '*10.0.2.15*' &&
         must "$name" 20 'mount /dev/vda /mnt' && must "$name" 20 "sh /test/load $port $sum" || return
     must "$name" 120 'while [ $(ls /tmp/count | wc -l) != 7 ]; do sleep 1; done' || return
@@ -149,17 +143,17 @@ works_on() {
         sleep "$((RANDOM % 3)).$((RANDOM % 10))$((RANDOM % 10))"
         key c
         await 300 '(dragoman) ' && monitor stop && monitor "savevm $state" ||
-            { failed "$name" "round $i: no state: $before"; return 1; }
+            { guest_failed "$name" "round $i: no state: $before"; return 1; }
         if [ $((RANDOM % 3)) = 0 ]; then # once more, in this process
             monitor "savevm $state.again" && cmp "$state" "$state.again" && monitor "loadvm $state" ||
-                { failed "$name" "round $i: a state twice: $before"; return 1; }
+                { guest_failed "$name" "round $i: a state twice: $before"; return 1; }
         fi
         say quit
         guest_end 20
         [ "$status" = 0 ] || { echo "not ok $name: round $i: exit status $status after quit"; return 1; }
         guest_start "$name.$i" "${options[@]}" -S -loadvm "$state"
         await 300 '(dragoman) ' && monitor "savevm $state.again" && cmp "$state" "$state.again" && monitor cont ||
-            { failed "$name" "round $i: not the same state after loading: $before"; return 1; }
+            { guest_failed "$name" "round $i: not the same state after loading: $before"; return 1; }
         key c
         all_get_on "$name" || return
     done

@@ -9,9 +9,7 @@
 # off                          orderly power-off, which is the step's end
 
 failed() {
-    echo "not ok $1: $2${trouble:+ ($trouble)}; console $log: $(tail -n 1 "$log" | tr -cd '[:print:]') $(tail -n 1 "$errors")"
-    guest_kill
-    guest_end 5
+    guest_failed "$@"
     exit 0
 }
 
