@@ -6,7 +6,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 guest_arch=x86_64
 . tests/support/console.sh
-. tests/support/microvm.sh
+. tests/support/pc.sh
 need_guest debian_amd64
 base=(-M microvm -m 512M -nographic -nic none -no-reboot -kernel "$kernel" -initrd "$initrd")
 

@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 guest_arch=i386
 . tests/support/console.sh
-. tests/support/microvm.sh
+. tests/support/pc.sh
 need_guest debian_i386
 base=(-M microvm -m 512M -nographic -nic none -no-reboot -initrd "$initrd")
 

@@ -7,6 +7,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 guest_arch=x86_64
 . tests/support/console.sh
+. tests/support/pc.sh
 firmware=/usr/share/OVMF
 [ -e $firmware/OVMF_CODE_4M.fd ] || { echo "skip ovmf_amd64: OVMF is not installed (package ovmf)"; exit 0; }
 need_guest ovmf_amd64
@@ -61,7 +62,7 @@ fi
 name=ovmf_starts_debian
 echo "# $name"
 guest_start $name -M q35 -m 512M -smp 2 -nographic -nic none -no-reboot "${flashes[@]}" -kernel "$kernel" -initrd "$initrd" \
-    -append "console=ttyS0 rdinit=/bin/sh panic=-1 tsc_early_khz=1000000 tsc=reliable"
+    -append "$append"
 if ! await 280 '~ # '; then
     guest_failed $name "no shell"
 elif ask 30 'mount -t sysfs s /sys; mount -t proc p /proc; ls /sys/firmware/efi/runtime-map > /dev/null' && [ -n "$trouble" ]; then

@@ -7,9 +7,11 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 guest_arch=x86_64
 . tests/support/console.sh
+. tests/support/pc.sh
 need_seabios seabios_amd64
 need_guest seabios_amd64
-append="console=ttyS0 rdinit=/bin/sh panic=-1 tsc_early_khz=1000000 tsc=reliable"
+complaints='ACPI (BIOS )?(Error|Warning)|ACPI: .*(rror|nvalid)|Firmware Bug'
+base=(-nographic -nic none -no-reboot -kernel "$kernel" -initrd "$initrd")
 
 # told FILE TEXT...: the debug port's log has all of them
 told() {
@@ -40,46 +42,15 @@ banner() {
     fi
 }
 
-# answers SECONDS COMMAND ANSWER: the last line that it prints
-answers() {
-    ask "$1" "$2" && answer=${answer##*$'\n'} && [ "$answer" = "$3" ]
-}
-
-end='poweroff -f'
-# boots NAME CPUS OPTION...: to a shell that finds its CPUs, and ends by $end
-boots() {
-    local name=$1 cpus=$2
-    shift 2
-    echo "# $name"
-    guest_start "$name" -nographic -nic none -no-reboot -kernel "$kernel" -initrd "$initrd" -append "$append" -smp "$cpus" "$@"
-    if ! await 280 '~ # '; then
-        guest_failed "$name" "no shell"
-    elif ! answers 30 'mount -t proc p /proc && grep -c ^processor /proc/cpuinfo' "$cpus"; then
-        guest_failed "$name" "$cpus vCPUs were asked for, the guest has '$answer'"
-    elif ! answers 30 'grep -c ttyS0 /proc/interrupts' 1; then
-        guest_failed "$name" "no interrupt of the serial port: '$answer'"
-    elif [ -n "$trouble" ]; then
-        guest_failed "$name" complaint
-    elif answers 30 "dmesg | grep -cE 'ACPI (BIOS )?(Error|Warning)|ACPI: .*(rror|nvalid)|Firmware Bug'" 0; [ "$answer" != 0 ]; then
-        guest_failed "$name" "Linux complains: $answer"
-    else
-        say "$end"
-        guest_end 60
-        [ "$status" = 0 ] && echo "ok $name" || echo "not ok $name: exit status $status after $end"
-    fi
-}
-
 banner pc 'Running on QEMU (i440fx)' 'id=8086:1237'
 banner q35 'Running on QEMU (q35)' 'id=8086:29c0'
-boots seabios_starts_debian_on_pc 1 -M pc -m 512M
-boots seabios_starts_debian_on_pc_with_4_vcpus 4 -M pc -m 512M
-append="$append reboot=a" # by ACPI's register
-end='reboot -f'
-boots seabios_starts_debian_with_memory_above_4_gib 2 -M q35,max-ram-below-4g=512M -m 768M
-end='poweroff -f'
-boots seabios_starts_debian_on_microvm 1 -M microvm -m 512M -bios bios-microvm.bin
+boots seabios_starts_debian_on_pc 1 'poweroff -f' -M pc -m 512M -append "$append"
+boots seabios_starts_debian_on_pc_with_4_vcpus 4 'poweroff -f' -M pc -m 512M -append "$append"
+# It is reset by ACPI's register.
+boots seabios_starts_debian_with_memory_above_4_gib 2 'reboot -f' -M q35,max-ram-below-4g=512M -m 768M -append "$append reboot=a"
+boots seabios_starts_debian_on_microvm 1 'poweroff -f' -M microvm -m 512M -bios bios-microvm.bin -append "$append"
 if [ -e /usr/share/qemu/qboot.rom ]; then
-    boots qboot_starts_debian_on_microvm 1 -M microvm -m 512M -bios qboot.rom
+    boots qboot_starts_debian_on_microvm 1 'poweroff -f' -M microvm -m 512M -bios qboot.rom -append "$append"
 else
     echo "skip qboot_starts_debian_on_microvm: qboot.rom is not installed (package qemu-system-data)"
 fi

@@ -109,7 +109,7 @@ ask() {
 
 # The emulator is timeout's child.
 guest_kill() {
-    kill -KILL $(cat "/proc/$guest_pid/task/$guest_pid/children") 2> /dev/null
+    kill -KILL $(cat "/proc/$guest_pid/task/$guest_pid/children" 2> /dev/null) 2> /dev/null
 }
 
 guest_end() {

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-# Boots of Debian's kernel and installer initrd on microvm. Sourced by tests/boot/debian_*.sh after console.sh, with $kernel
-# and $initrd set, not run.
+# Boots of Debian's kernel and installer initrd on microvm, pc and q35. Sourced by tests/boot/*.sh after console.sh, not run.
 #
-# boots NAME CPUS END OPTION...   to a shell that can count and finds the machine it was given, then ends by END
+# boots NAME CPUS END OPTION...   with "${base[@]}" to a shell that can count and finds the machine it was given, then ends by END
 #
 # What the kernel says of its timer is given to it (tsc_early_khz): it measures the timer against the 8254 within 50 ms,
 # which a busy host spoils; QEMU's guests have the same trouble. For the same reason nobody compares the TSC with ticks
 # (tsc=reliable), and what the kernel says in between does not count as an answer.
 
 append="console=ttyS0 rdinit=/bin/sh panic=-1 tsc_early_khz=1000000 tsc=reliable"
+complaints="" # a pattern of what the kernel must not say
 
 # answers SECONDS COMMAND ANSWER: the last line that it prints
 answers() {
@@ -32,6 +32,8 @@ boots() {
         guest_failed "$name" "no timer wakes it up: '$answer'"
     elif [ -n "$trouble" ]; then
         guest_failed "$name" complaint
+    elif [ -n "$complaints" ] && { answers 30 "dmesg | grep -cE '$complaints'" 0; [ "$answer" != 0 ]; }; then
+        guest_failed "$name" "Linux complains: $answer"
     else
         say "$end"
         guest_end 60
