@@ -123,6 +123,8 @@ void vm_describe_networks(struct vm *vm, struct strbuf *out);
  * machine's own IDE and floppy buses. */
 bool vm_place_drives(struct vm *vm, struct error *e);
 bool vm_make_drives(struct vm *vm, struct error *e);
+/* There is a -device of one of these drivers; the last one is NULL. */
+bool vm_has_device(const struct vm *vm, const char *const *drivers);
 
 /* vm_objects.c: -object; guest memory out of back ends, before the board; struct machine_backends'
  * .iothread; control.object_add and object_del. */

@@ -235,17 +235,10 @@ static struct device *make_device(struct vm *vm, const struct request *r, struct
 }
 
 /* A -device that is a screen itself takes the place of the one that the machine has by default. */
-static bool has_screen(const struct config *c)
+static bool has_screen(const struct vm *vm)
 {
-    static const char *const screens[] = {"VGA", "isa-vga"};
-    for (const struct keyvals *k = c->devices; k; k = k->next) {
-        for (size_t i = 0; i < sizeof(screens) / sizeof(screens[0]); i++) {
-            if (strcmp(keyvals_get(k, "driver"), screens[i]) == 0) {
-                return true;
-            }
-        }
-    }
-    return false;
+    static const char *const screens[] = {"VGA", "isa-vga", NULL};
+    return vm_has_device(vm, screens);
 }
 
 /* -vga, or what the machine has without it. */
@@ -254,7 +247,7 @@ static bool make_screen(struct vm *vm, struct error *e)
     const struct config *c = vm->config;
     const char *driver = c->vga ? "VGA" : vm->machine->cls->default_screen;
     if (!driver || (c->vga && strcmp(c->vga, "none") == 0) ||
-        (!c->vga && (c->no_defaults || has_screen(c)))) {
+        (!c->vga && (c->no_defaults || has_screen(vm)))) {
         return true;
     }
     const struct request r = {.where = c->vga ? "-vga std" : "the machine's screen",

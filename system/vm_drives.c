@@ -60,7 +60,7 @@ static bool place_unit(const struct vm *vm, struct drive *d, uint32_t units, str
                      d->unit, d->index);
 }
 
-static bool place(const struct vm *vm, struct drive *d, struct error *e)
+static bool find_place(const struct vm *vm, struct drive *d, struct error *e)
 {
     const struct machine_class *cls = class_of(vm);
     if (d->interface == DRIVE_IDE) {
@@ -98,6 +98,15 @@ static void name_drive(struct drive *d)
                              d->index);
 }
 
+static bool place(const struct vm *vm, struct drive *d, struct error *e)
+{
+    if (!find_place(vm, d, e)) {
+        return false;
+    }
+    name_drive(d);
+    return true;
+}
+
 static int usual_interface(const struct vm *vm)
 {
     const char *usual = class_of(vm)->default_disk_interface;
@@ -109,7 +118,7 @@ static int usual_interface(const struct vm *vm)
 
 /* ---- drives that nobody asked for */
 
-static bool has_device(const struct vm *vm, const char *const *drivers)
+bool vm_has_device(const struct vm *vm, const char *const *drivers)
 {
     for (const struct keyvals *k = vm->config->devices; k; k = k->next) {
         const char *driver = keyvals_get(k, "driver");
@@ -122,7 +131,7 @@ static bool has_device(const struct vm *vm, const char *const *drivers)
     return false;
 }
 
-static void add_empty(struct vm *vm, int interface, uint32_t index)
+static bool add_empty(struct vm *vm, int interface, uint32_t index, struct error *e)
 {
     struct drive *d = mem_alloc(sizeof(*d)), **end = &vm->config->drive_list;
     while (*end) {
@@ -137,24 +146,24 @@ static void add_empty(struct vm *vm, int interface, uint32_t index)
                         .cdrom = interface == DRIVE_IDE,
                         .image = {.empty = true, .read_only = interface == DRIVE_IDE}};
     *end = d;
+    return place(vm, d, e);
 }
 
 /* As QEMU: a CD drive, and on some boards a floppy drive, unless -nodefaults says otherwise. */
-static void add_usual_drives(struct vm *vm)
+static bool add_usual_drives(struct vm *vm, struct error *e)
 {
     static const char *const disks[] = {"ide-cd", "ide-hd", "scsi-cd", "scsi-hd", NULL};
     static const char *const floppies[] = {"floppy", "isa-fdc", NULL};
     if (vm->config->no_defaults) {
-        return;
+        return true;
     }
-    if (usual_interface(vm) == DRIVE_IDE && !has_device(vm, disks) &&
-        !is_taken(vm, NULL, DRIVE_IDE, USUAL_CD_INDEX)) {
-        add_empty(vm, DRIVE_IDE, USUAL_CD_INDEX);
+    if (usual_interface(vm) == DRIVE_IDE && !vm_has_device(vm, disks) &&
+        !is_taken(vm, NULL, DRIVE_IDE, USUAL_CD_INDEX) &&
+        !add_empty(vm, DRIVE_IDE, USUAL_CD_INDEX, e)) {
+        return false;
     }
-    if (class_of(vm)->has_floppy && !has_device(vm, floppies) &&
-        !is_taken(vm, NULL, DRIVE_FLOPPY, 0)) {
-        add_empty(vm, DRIVE_FLOPPY, 0);
-    }
+    return !class_of(vm)->has_floppy || vm_has_device(vm, floppies) ||
+           is_taken(vm, NULL, DRIVE_FLOPPY, 0) || add_empty(vm, DRIVE_FLOPPY, 0, e);
 }
 
 bool vm_place_drives(struct vm *vm, struct error *e)
@@ -165,14 +174,7 @@ bool vm_place_drives(struct vm *vm, struct error *e)
             return false;
         }
     }
-    add_usual_drives(vm);
-    for (struct drive *d = vm->config->drive_list; d; d = d->next) {
-        if (!place(vm, d, e)) { /* those that were added; the others stay */
-            return false;
-        }
-        name_drive(d);
-    }
-    return true;
+    return add_usual_drives(vm, e);
 }
 
 /* ---- devices */
