@@ -76,8 +76,7 @@ struct boot_group {
 static const struct key_row boot_rows[] = {
     {"order", KEY_TEXT, offsetof(struct boot_group, order),
      "letters of what to boot from: a floppy, c disk, d CD, n network (cad); firmware goes first "
-     "by "
-     "the bootindex of devices",
+     "by the bootindex of devices",
      NULL},
     {"once", KEY_TEXT, offsetof(struct boot_group, once), "the same, until the first reset", NULL},
     {"menu", KEY_BOOL, offsetof(struct boot_group, menu), "ask firmware for its boot menu (off)",

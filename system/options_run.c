@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* -action, -no-reboot, -semihosting, -d, -seed, -echr,.
- */
+/* -action, -no-reboot, -semihosting, -d, -seed, -echr. */
 #include <stddef.h>
 #include <string.h>
 

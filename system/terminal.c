@@ -86,12 +86,25 @@ static void install_handlers(void)
     atexit(terminal_restore);
 }
 
-void terminal_raw(int fd, bool signals)
+/* Saves its mode. False: there is none, or we have one already. */
+static bool take(int fd)
 {
     if (terminal.active || tcgetattr(fd, &terminal.saved) < 0) {
-        return;
+        return false;
     }
     terminal.raw = terminal.saved;
+    if (terminal.fd < 0) {
+        install_handlers();
+    }
+    terminal.fd = fd;
+    return true;
+}
+
+void terminal_raw(int fd, bool signals)
+{
+    if (!take(fd)) {
+        return;
+    }
     terminal.raw.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL |
                                         IXON);
     terminal.raw.c_oflag |= OPOST;
@@ -103,25 +116,15 @@ void terminal_raw(int fd, bool signals)
     terminal.raw.c_cflag |= CS8;
     terminal.raw.c_cc[VMIN] = 1;
     terminal.raw.c_cc[VTIME] = 0;
-    if (terminal.fd < 0) {
-        install_handlers();
-    }
-    terminal.fd = fd;
     terminal.active = true;
     tcsetattr(fd, TCSANOW, &terminal.raw);
 }
 
 void terminal_lend(int fd)
 {
-    if (terminal.active || tcgetattr(fd, &terminal.saved) < 0) {
-        return;
+    if (take(fd)) {
+        terminal.active = true;
     }
-    terminal.raw = terminal.saved;
-    if (terminal.fd < 0) {
-        install_handlers();
-    }
-    terminal.fd = fd;
-    terminal.active = true;
 }
 
 void terminal_set_farewell(const char *farewell)
