@@ -35,7 +35,7 @@ struct piece {
 struct slot {
     struct piece p;
     uint8_t *bytes;
-    enum {
+    enum slot_state {
         FREE,
         BUSY, /* it is read or written */
         READY
@@ -258,12 +258,11 @@ static int write_piece(const struct copy *c, const struct piece *p, const uint8_
 /* ---- threads */
 
 /* A slot in that state, in order with what is next to be written; the lock is held. */
-static struct slot *find_slot(struct crew *w, int state)
+static struct slot *find_slot(struct crew *w, enum slot_state state)
 {
     for (unsigned i = 0; i < w->slots; i++) {
         struct slot *s = &w->slot[i];
-        if ((int)s->state == state &&
-            (state != READY || !w->c->in_order || s->p.at == w->written)) {
+        if (s->state == state && (state != READY || !w->c->in_order || s->p.at == w->written)) {
             return s;
         }
     }
@@ -274,6 +273,7 @@ static struct slot *find_slot(struct crew *w, int state)
 static void write_slot(struct crew *w, struct slot *s)
 {
     w->writing = true;
+    s->state = BUSY;
     os_mutex_unlock(&w->lock);
     const int status = write_piece(w->c, &s->p, s->bytes);
     os_mutex_lock(&w->lock);
@@ -333,7 +333,6 @@ static void work(void *arg)
     for (;;) {
         struct slot *s = w->failed || (w->writing && w->c->in_order) ? NULL : find_slot(w, READY);
         if (s) {
-            s->state = BUSY;
             write_slot(w, s);
             continue;
         }
@@ -376,7 +375,8 @@ static unsigned threads_for(const struct copy *c)
     for (size_t i = 0; i < c->source_count; i++) {
         cached = cached && is_cached(c->sources[i].node);
     }
-    return cached && c->threads > cpus ? cpus : c->threads;
+    const unsigned most = cached && cpus < THREADS_MAX ? cpus : THREADS_MAX;
+    return c->threads < most ? c->threads : most;
 }
 
 bool copy_run(struct copy *c)
@@ -393,7 +393,7 @@ bool copy_run(struct copy *c)
     }
     os_mutex_init(&w.lock);
     os_cond_init(&w.changed);
-    const unsigned most = threads_for(c) < THREADS_MAX ? threads_for(c) : THREADS_MAX;
+    const unsigned most = threads_for(c);
     struct os_thread threads[THREADS_MAX];
     unsigned n = 1;
     make_slots(&w, most);

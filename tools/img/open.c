@@ -41,8 +41,8 @@ int img_open_line(struct image *m, struct block_graph *g, const struct command_l
 
 int img_close_line(struct image *m, bool good, struct error *e)
 {
-    const bool closed = image_close(m,
-                                    good ? e : NULL); /* the first thing that went wrong is told */
+    /* The first thing that went wrong is told. */
+    const bool closed = image_close(m, good ? e : NULL);
     return good && closed ? 0 : command_fail(e);
 }
 
