@@ -465,6 +465,24 @@ static struct qcow2_bitmap *find(const struct block_node *n, const char *name, s
     return NULL;
 }
 
+/* A table of the disk's size, all zeros, is b's from then on. */
+static int make_table(struct block_node *n, struct qcow2_bitmap *b)
+{
+    const struct qcow2 *q = n->state;
+    const uint32_t size = (uint32_t)table_entries(n, b);
+    const uint64_t clusters = qcow2_clusters(q, (uint64_t)size * 8);
+    uint64_t *zeros = mem_try_array((size_t)size + 1, 8);
+    uint64_t offset = 0;
+    int status = !zeros ? -ENOMEM : clusters ? qcow2_alloc(n, clusters, &offset) : 0;
+    status = status < 0 ? status : qcow2_l1_write(n, offset, size, zeros);
+    mem_free(zeros);
+    if (status == 0) {
+        b->table_offset = offset;
+        b->table_size = size;
+    }
+    return status;
+}
+
 static bool add(struct block_node *n, const struct block_bitmap_request *r, struct error *e)
 {
     struct qcow2 *q = n->state;
@@ -485,16 +503,11 @@ static bool add(struct block_node *n, const struct block_bitmap_request *r, stru
                          r->name);
     }
     b.granularity = log2_floor(granularity);
-    b.table_size = (uint32_t)table_entries(n, &b);
     if (bits_bytes(n, &b) > BITS_MAX) {
         return error_set(e, "bitmap '%s': it would be too large; a larger granularity is accepted",
                          r->name);
     }
-    uint64_t *zeros = mem_array(b.table_size + 1, 8);
-    const uint64_t clusters = qcow2_clusters(q, (uint64_t)b.table_size * 8);
-    int status = clusters ? qcow2_alloc(n, clusters, &b.table_offset) : 0;
-    status = status < 0 ? status : qcow2_l1_write(n, b.table_offset, b.table_size, zeros);
-    mem_free(zeros);
+    const int status = make_table(n, &b);
     if (status < 0) {
         return done(n, status, e);
     }
@@ -727,20 +740,8 @@ bool qcow2_bitmaps_resize_begin(struct block_node *n, uint64_t disk_bytes, struc
 /* The bits go to another place, with a table of the disk's size. */
 static int move_bits(struct block_node *n, struct qcow2_bitmap *b)
 {
-    const struct qcow2 *q = n->state;
-    const uint32_t size = (uint32_t)table_entries(n, b);
-    const uint64_t clusters = qcow2_clusters(q, (uint64_t)size * 8);
-    uint64_t *zeros = mem_try_array((size_t)size + 1, 8);
-    uint64_t offset = 0;
-    int status = !zeros ? -ENOMEM : clusters ? qcow2_alloc(n, clusters, &offset) : 0;
-    status = status < 0 ? status : qcow2_l1_write(n, offset, size, zeros);
-    mem_free(zeros);
-    if (status == 0) {
-        b->table_offset = offset;
-        b->table_size = size;
-        status = store_bits(n, b);
-    }
-    return status;
+    const int status = make_table(n, b);
+    return status < 0 ? status : store_bits(n, b);
 }
 
 /* None of them can be believed: as the image says. */
