@@ -24,6 +24,9 @@ static struct block_node *open_json(struct block_graph *g, const char *text, str
 
 /* ---- throttle */
 
+static const char slow_disk[] = "{\"driver\":\"throttle\",\"throttle-group\":\"slow\","
+                                "\"file\":{\"driver\":\"null-co\",\"size\":\"1M\"}}";
+
 static void limit(struct block_graph *g, const char *group, const char *key, const char *value)
 {
     struct error e = {{0}};
@@ -57,10 +60,7 @@ TEST(limits_are_off_while_requests_are_waited_for)
     struct error e = {{0}};
     struct block_graph *g = block_graph_create();
     limit(g, "slow", "iops-total", "1");
-    struct block_node *n = open_json(g,
-                                     "{\"driver\":\"throttle\",\"throttle-group\":\"slow\","
-                                     "\"file\":{\"driver\":\"null-co\",\"size\":\"1M\"}}",
-                                     &e);
+    struct block_node *n = open_json(g, slow_disk, &e);
     REQUIRE(n != NULL);
     struct block *b = block_open_node(n, "disk", BLOCK_PERM_READ, BLOCK_PERM_ALL, &e);
     struct block_queue *q = b ? block_queue_create(b, 64, &e) : NULL;
@@ -89,10 +89,7 @@ TEST(a_group_limits_requests_and_bytes)
     struct block_graph *g = block_graph_create();
     limit(g, "slow", "iops-write", "100");
     limit(g, "slow", "bps-read", "1M");
-    struct block_node *n = open_json(g,
-                                     "{\"driver\":\"throttle\",\"throttle-group\":\"slow\","
-                                     "\"file\":{\"driver\":\"null-co\",\"size\":\"1M\"}}",
-                                     &e);
+    struct block_node *n = open_json(g, slow_disk, &e);
     REQUIRE(n != NULL);
     CHECK_EQ(block_node_size(n), MIB);
     /* A tenth of a second's worth is there at first: 10 of 40 requests, 100 KiB of 400. */
