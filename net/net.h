@@ -49,6 +49,9 @@ struct net_packet {
     struct net_offload offload;
 };
 
+/* The first bytes of the frame, in one piece: so many as there are and have room. */
+size_t net_copy(const struct net_packet *p, uint8_t *to, size_t room);
+
 /* Bits of what a side takes without help: frames with needs_checksum, with gso of a kind. */
 enum {
     NET_OFFLOAD_CHECKSUM = 1,

@@ -74,7 +74,6 @@ bool net_may_deliver(const struct netdev *n);
 void net_deliver_bytes(struct netdev *n, const void *p, size_t bytes);
 /* The frame's bytes in one piece: its own, or a copy in n->scratch; NULL if it is too long. */
 uint8_t *net_linear(struct netdev *n, const struct net_packet *p);
-size_t net_copy(const struct net_packet *p, uint8_t *to, size_t room);
 
 /* ---- offload.c: what hardware would do to a frame of bytes at f, in one piece */
 

@@ -135,17 +135,6 @@ struct frame {
     uint16_t vlan;
 };
 
-static size_t copy_head(const struct net_packet *p, uint8_t *to, size_t room)
-{
-    size_t n = 0;
-    for (unsigned i = 0; i < p->iov_count && n < room; i++) {
-        const size_t piece = p->iov[i].iov_len < room - n ? p->iov[i].iov_len : room - n;
-        memcpy(to + n, p->iov[i].iov_base, piece);
-        n += piece;
-    }
-    return n;
-}
-
 /* n bytes from at on, into guest memory at a. */
 static void copy_packet(struct e1000 *d, const struct net_packet *p, size_t at, paddr a, size_t n)
 {
@@ -189,7 +178,7 @@ static void copy_frame(struct e1000 *d, const struct frame *f, size_t at, paddr 
 static bool look_at(struct e1000 *d, struct frame *f)
 {
     bool inexact;
-    const size_t n = copy_head(f->p, f->head, sizeof(f->head));
+    const size_t n = net_copy(f->p, f->head, sizeof(f->head));
     const bool tagged = n == sizeof(f->head) && load_be16(f->head + TYPE_AT) == d->reg[E1000_VET];
     if (n < HEADER_BYTES || !wants_address(d, f->head, &inexact) ||
         (tagged && !wants_vlan(d, f->head))) {

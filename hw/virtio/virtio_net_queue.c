@@ -193,23 +193,11 @@ static void fill_buffers(struct virtio_net *d, unsigned queue, unsigned n,
     virtio_complete_end(&d->v, queue);
 }
 
-/* The headers of the frame, in one piece. */
-static size_t peek(const struct net_packet *p, uint8_t *to, size_t room)
-{
-    size_t n = 0;
-    for (unsigned i = 0; i < p->iov_count && n < room; i++) {
-        size_t piece = p->iov[i].iov_len < room - n ? p->iov[i].iov_len : room - n;
-        memcpy(to + n, p->iov[i].iov_base, piece);
-        n += piece;
-    }
-    return n;
-}
-
 bool net_deliver_to_guest(void *opaque, unsigned unused, const struct net_packet *p)
 {
     struct virtio_net *d = opaque;
     uint8_t head[64];
-    size_t n = peek(p, head, sizeof(head));
+    size_t n = net_copy(p, head, sizeof(head));
     (void)unused;
     if (d->live && d->paused) {
         return false;
