@@ -51,6 +51,10 @@ struct net_packet {
 
 /* The first bytes of the frame, in one piece: so many as there are and have room. */
 size_t net_copy(const struct net_packet *p, uint8_t *to, size_t room);
+/* RFC 1071: sum and the n bytes as big-endian 16-bit words, of which the last may be half there;
+ * and the checksum, the complement of what that comes to. */
+uint64_t net_sum(const uint8_t *p, size_t n, uint64_t sum);
+uint16_t net_sum_end(uint64_t sum);
 
 /* Bits of what a side takes without help: frames with needs_checksum, with gso of a kind. */
 enum {

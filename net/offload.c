@@ -42,8 +42,7 @@ enum {
 
 /* ---- checksums */
 
-/* The sum of n bytes as big-endian 16-bit words, not folded; n may be odd. */
-static uint64_t sum_bytes(const uint8_t *p, size_t n, uint64_t sum)
+uint64_t net_sum(const uint8_t *p, size_t n, uint64_t sum)
 {
     /* Native words first: the ones' complement sum does not mind the byte order until the end. */
     uint64_t native = 0;
@@ -72,7 +71,7 @@ static uint64_t sum_bytes(const uint8_t *p, size_t n, uint64_t sum)
     return sum + load_be16(&folded);
 }
 
-static uint16_t fold(uint64_t sum)
+uint16_t net_sum_end(uint64_t sum)
 {
     while (sum >> 16) {
         sum = (sum & 0xffff) + (sum >> 16);
@@ -87,7 +86,7 @@ bool net_checksum(uint8_t *f, size_t bytes, const struct net_offload *o)
         return false;
     }
     /* The driver has put the sum of the pseudo header into the field. */
-    uint16_t c = fold(sum_bytes(f + o->csum_start, bytes - o->csum_start, 0));
+    uint16_t c = net_sum_end(net_sum(f + o->csum_start, bytes - o->csum_start, 0));
     store_be16(f + at, c ? c : 0xffff); /* 0 means "none" in UDP, and is the same in TCP */
     return true;
 }
@@ -153,9 +152,9 @@ static void put_tcp_checksum(uint8_t *f, const struct tcp_frame *t, size_t end)
 {
     const uint8_t *ip = f + t->ip;
     uint64_t sum = PROTOCOL_TCP + (end - t->tcp);
-    sum = t->v6 ? sum_bytes(ip + IPV6_ADDRESSES, 32, sum) : sum_bytes(ip + IPV4_ADDRESSES, 8, sum);
+    sum = t->v6 ? net_sum(ip + IPV6_ADDRESSES, 32, sum) : net_sum(ip + IPV4_ADDRESSES, 8, sum);
     store_be16(f + t->tcp + TCP_CHECKSUM, 0);
-    store_be16(f + t->tcp + TCP_CHECKSUM, fold(sum_bytes(f + t->tcp, end - t->tcp, sum)));
+    store_be16(f + t->tcp + TCP_CHECKSUM, net_sum_end(net_sum(f + t->tcp, end - t->tcp, sum)));
 }
 
 bool net_checksum_tcp(uint8_t *f, size_t bytes)
@@ -180,7 +179,7 @@ static void finish_segment(uint8_t *f, const struct tcp_frame *t, size_t end, un
         store_be16(ip + IPV4_TOTAL_LENGTH, (uint16_t)(end - t->ip));
         store_be16(ip + IPV4_ID, (uint16_t)(load_be16(ip + IPV4_ID) + n));
         store_be16(ip + IPV4_CHECKSUM, 0);
-        store_be16(ip + IPV4_CHECKSUM, fold(sum_bytes(ip, t->tcp - t->ip, 0)));
+        store_be16(ip + IPV4_CHECKSUM, net_sum_end(net_sum(ip, t->tcp - t->ip, 0)));
     }
     put_tcp_checksum(f, t, end);
 }
@@ -235,9 +234,9 @@ void net_make_large(uint8_t *f, size_t bytes, uint16_t gso_size, struct net_offl
     size_t tcp_bytes = bytes - NET_ETHERNET_HEADER - IPV4_BYTES;
     store_be16(ip + IPV4_TOTAL_LENGTH, (uint16_t)(IPV4_BYTES + tcp_bytes));
     store_be16(ip + IPV4_CHECKSUM, 0);
-    store_be16(ip + IPV4_CHECKSUM, fold(sum_bytes(ip, IPV4_BYTES, 0)));
-    uint64_t pseudo = sum_bytes(ip + IPV4_ADDRESSES, 8, PROTOCOL_TCP + tcp_bytes);
-    store_be16(tcp + TCP_CHECKSUM, (uint16_t)~fold(pseudo));
+    store_be16(ip + IPV4_CHECKSUM, net_sum_end(net_sum(ip, IPV4_BYTES, 0)));
+    uint64_t pseudo = net_sum(ip + IPV4_ADDRESSES, 8, PROTOCOL_TCP + tcp_bytes);
+    store_be16(tcp + TCP_CHECKSUM, (uint16_t)~net_sum_end(pseudo));
     *o = (struct net_offload){
         .needs_checksum = true,
         .gso = NET_GSO_TCP4,

@@ -48,23 +48,6 @@ static uint8_t command_of(const struct descriptor *t)
 
 /* ---- checksums */
 
-static uint32_t sum(const uint8_t *p, size_t n, uint32_t v)
-{
-    for (; n > 1; p += 2, n -= 2) {
-        v += load_be16(p);
-    }
-    v += n ? (uint32_t)*p << 8 : 0;
-    return v;
-}
-
-static uint16_t fold(uint32_t v)
-{
-    while (v >> 16) {
-        v = (v & 0xffff) + (v >> 16);
-    }
-    return (uint16_t)v;
-}
-
 /* Over bytes first to last (0: the end) of the frame, put at offset. */
 static void insert_sum(struct e1000 *d, unsigned first, unsigned offset, unsigned last)
 {
@@ -73,13 +56,7 @@ static void insert_sum(struct e1000 *d, unsigned first, unsigned offset, unsigne
         return;
     }
     /* What a field of zeros would give, as drivers have it; else what it holds goes in. */
-    uint32_t v = 0;
-    for (size_t at = first; at < end;) {
-        const size_t piece = end - at < 0x8000 ? end - at : 0x8000;
-        v = fold(sum(d->tx_frame + at, piece, v));
-        at += piece;
-    }
-    store_be16(d->tx_frame + offset, (uint16_t)~fold(v));
+    store_be16(d->tx_frame + offset, net_sum_end(net_sum(d->tx_frame + first, end - first, 0)));
 }
 
 /* ---- the end of a frame */
@@ -100,17 +77,17 @@ static bool complete_headers(struct e1000 *d, const struct e1000_context *c)
         return false;
     }
     const uint32_t tcp_bytes = d->tx_bytes - c->tcp_start;
-    uint32_t pseudo = 6 + tcp_bytes;
+    uint64_t pseudo = 6 + tcp_bytes;
     if (v4) {
         store_be16(ip + 2, (uint16_t)(d->tx_bytes - c->ip_start));
         store_be16(ip + 10, 0);
-        store_be16(ip + 10, (uint16_t)~fold(sum(ip, c->tcp_start - c->ip_start, 0)));
-        pseudo = sum(ip + 12, 8, pseudo);
+        store_be16(ip + 10, net_sum_end(net_sum(ip, c->tcp_start - c->ip_start, 0)));
+        pseudo = net_sum(ip + 12, 8, pseudo);
     } else {
         store_be16(ip + 4, (uint16_t)tcp_bytes);
-        pseudo = sum(ip + 8, 32, pseudo);
+        pseudo = net_sum(ip + 8, 32, pseudo);
     }
-    store_be16(tcp + (c->tcp_offset - c->tcp_start), fold(pseudo));
+    store_be16(tcp + (c->tcp_offset - c->tcp_start), (uint16_t)~net_sum_end(pseudo));
     return true;
 }
 
