@@ -93,15 +93,6 @@ void ich9_pm_tco_smi(struct ich9_pm *p)
 
 /* ---- registers */
 
-static uint32_t gpe_word(const struct ich9_pm *p, unsigned first)
-{
-    uint32_t v = 0;
-    for (unsigned i = 0; i < 4; i++) {
-        v |= (uint32_t)acpi_pm_gpe_read(&p->pm, first + i) << 8 * i;
-    }
-    return v;
-}
-
 static uint32_t tco_word(const struct ich9_pm *p, unsigned first)
 {
     uint32_t v = 0;
@@ -148,7 +139,7 @@ static uint64_t pm_read(void *opaque, uint64_t offset, unsigned size)
     } else if (word >= ICH9_PM_TCO) {
         v = tco_word(p, word - ICH9_PM_TCO);
     } else if (word >= ICH9_PM_GPE && word < ICH9_PM_GPE + ICH9_PM_GPE_BYTES) {
-        v = gpe_word(p, word - ICH9_PM_GPE);
+        v = acpi_pm_gpe_read(&p->pm, word - ICH9_PM_GPE);
     } else {
         v = word_at(p, word);
     }
@@ -219,7 +210,7 @@ static void pm_write(void *opaque, uint64_t offset, uint64_t value, unsigned siz
         if (at < ACPI_PM_BYTES) {
             pm1_written(p, at, byte);
         } else if (at >= ICH9_PM_GPE && at < ICH9_PM_GPE + ICH9_PM_GPE_BYTES) {
-            acpi_pm_gpe_write(&p->pm, at - ICH9_PM_GPE, byte);
+            acpi_pm_gpe_write_byte(&p->pm, at - ICH9_PM_GPE, byte);
         }
     }
     word_written(p, (unsigned)offset & ~3u, (uint32_t)value << shift,

@@ -174,21 +174,12 @@ static const uint32_t storing[PM_BYTES / 4] = {
     [GP_OUTPUT / 4] = 0x7fffffff,
 };
 
-static uint32_t gpe_word(const struct piix4_pm *p)
-{
-    uint32_t v = 0;
-    for (unsigned i = 0; i < PIIX4_GPE_BYTES; i++) {
-        v |= (uint32_t)acpi_pm_gpe_read(&p->pm, i) << 8 * i;
-    }
-    return v;
-}
-
 static uint64_t pm_read(void *opaque, uint64_t offset, unsigned size)
 {
     struct piix4_pm *p = opaque;
     const unsigned word = (unsigned)offset & ~3u;
     const uint32_t v = word < ACPI_PM_BYTES ? acpi_pm_read(&p->pm, word)
-                       : word == GPE        ? gpe_word(p)
+                       : word == GPE        ? acpi_pm_gpe_read(&p->pm, 0)
                                             : p->registers[word / 4];
     (void)size;
     return v >> 8 * (offset & 3);
@@ -215,7 +206,7 @@ static void pm_write(void *opaque, uint64_t offset, uint64_t value, unsigned siz
         if (at < ACPI_PM_BYTES) {
             acpi_pm_write_byte(&p->pm, at, (uint8_t)value);
         } else if (at < GPE + PIIX4_GPE_BYTES) {
-            acpi_pm_gpe_write(&p->pm, at - GPE, (uint8_t)value);
+            acpi_pm_gpe_write_byte(&p->pm, at - GPE, (uint8_t)value);
         } else {
             register_written(p, at, (uint8_t)value);
         }
@@ -226,8 +217,9 @@ static const struct mmio_ops pm_ops = {.read = pm_read, .write = pm_write, .size
 
 static uint64_t gpe_read(void *opaque, uint64_t offset, unsigned size)
 {
+    const struct piix4_pm *p = opaque;
     (void)size;
-    return gpe_word(opaque) >> 8 * offset;
+    return acpi_pm_gpe_read(&p->pm, 0) >> 8 * offset;
 }
 
 static void gpe_write(void *opaque, uint64_t offset, uint64_t value, unsigned size)

@@ -170,13 +170,18 @@ void acpi_pm_write_byte(struct acpi_pm *p, unsigned offset, uint8_t value)
     changed(p);
 }
 
-uint8_t acpi_pm_gpe_read(const struct acpi_pm *p, unsigned n)
+uint32_t acpi_pm_gpe_read(const struct acpi_pm *p, unsigned n)
 {
     const unsigned bytes = p->cls->gpe_bytes;
-    return n < bytes ? p->gpe_status[n] : n < 2 * bytes ? p->gpe_enable[n - bytes] : 0;
+    uint32_t v = 0;
+    for (unsigned i = 0; i < 4 && n + i < 2 * bytes; i++) {
+        const unsigned at = n + i;
+        v |= (uint32_t)(at < bytes ? p->gpe_status[at] : p->gpe_enable[at - bytes]) << 8 * i;
+    }
+    return v;
 }
 
-void acpi_pm_gpe_write(struct acpi_pm *p, unsigned n, uint8_t value)
+void acpi_pm_gpe_write_byte(struct acpi_pm *p, unsigned n, uint8_t value)
 {
     const unsigned bytes = p->cls->gpe_bytes;
     if (n < bytes) {

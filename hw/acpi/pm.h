@@ -110,9 +110,10 @@ void acpi_pm_loaded(struct acpi_pm *p);
 /* The 32 bits at an offset that is aligned to them. */
 uint32_t acpi_pm_read(struct acpi_pm *p, unsigned offset);
 void acpi_pm_write_byte(struct acpi_pm *p, unsigned offset, uint8_t value);
-/* Byte n of the general-purpose events: the status, then the enable bits. */
-uint8_t acpi_pm_gpe_read(const struct acpi_pm *p, unsigned n);
-void acpi_pm_gpe_write(struct acpi_pm *p, unsigned n, uint8_t value);
+/* The bytes of the general-purpose events: the status, then the enable bits. The 32 bits from byte
+ * n on, and byte n. */
+uint32_t acpi_pm_gpe_read(const struct acpi_pm *p, unsigned n);
+void acpi_pm_gpe_write_byte(struct acpi_pm *p, unsigned n, uint8_t value);
 
 /* Events happen: bits of PM1's status, a general-purpose one by its number. */
 void acpi_pm_event(struct acpi_pm *p, uint16_t bits);
