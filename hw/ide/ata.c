@@ -123,16 +123,33 @@ uint8_t *ata_reply(struct ata_command *c, uint32_t n)
     return c->buffer;
 }
 
-void ata_step_buffer(struct ide_drive *d, struct ata_command *c)
+void ata_give_bytes(struct ata_command *c)
 {
-    (void)d;
-    for (unsigned i = 0; i < c->iov_count && c->left; i++) {
-        const size_t room = c->iov[i].iov_len, n = c->left < room ? (size_t)c->left : room;
+    for (unsigned i = 0; i < c->iov_count && c->taken < c->filled; i++) {
+        const size_t have = c->filled - c->taken, room = c->iov[i].iov_len;
+        const size_t n = have < room ? have : room;
         memcpy(c->iov[i].iov_base, c->buffer + c->taken, n);
         c->taken += (uint32_t)n;
         c->left -= n;
         c->moved += n;
     }
+}
+
+void ata_take_bytes(struct ata_command *c)
+{
+    for (unsigned i = 0; i < c->iov_count && c->left; i++) {
+        const size_t have = c->iov[i].iov_len, n = c->left < have ? (size_t)c->left : have;
+        memcpy(c->buffer + c->filled, c->iov[i].iov_base, n);
+        c->filled += (uint32_t)n;
+        c->left -= n;
+        c->moved += n;
+    }
+}
+
+void ata_step_buffer(struct ide_drive *d, struct ata_command *c)
+{
+    (void)d;
+    ata_give_bytes(c);
     if (c->left == 0) {
         ata_end(c);
     }

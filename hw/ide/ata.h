@@ -148,7 +148,11 @@ void ata_end(struct ata_command *c);
 void ata_fail(struct ata_command *c, uint8_t error);
 /* In begin: the reply is n bytes of buffer, which is cleared. */
 uint8_t *ata_reply(struct ata_command *c, uint32_t n);
-/* Step of one whose data comes from, or goes to, buffer. */
+/* Moves between buffer and the memory of the step: what is filled and not yet taken; what is left
+ * to come. */
+void ata_give_bytes(struct ata_command *c);
+void ata_take_bytes(struct ata_command *c);
+/* Step of one whose data comes from buffer. */
 void ata_step_buffer(struct ide_drive *d, struct ata_command *c);
 /* Step of one that ends with all that was written on stable storage. */
 void ata_step_flush(struct ide_drive *d, struct ata_command *c);

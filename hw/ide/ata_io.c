@@ -280,13 +280,7 @@ static bool check_ranges(struct ata_command *c)
 static void step_trim(struct ide_drive *d, struct ata_command *c)
 {
     (void)d;
-    for (unsigned i = 0; i < c->iov_count && c->left; i++) {
-        const size_t have = c->iov[i].iov_len, n = c->left < have ? (size_t)c->left : have;
-        memcpy(c->buffer + c->filled, c->iov[i].iov_base, n);
-        c->filled += (uint32_t)n;
-        c->left -= n;
-        c->moved += n;
-    }
+    ata_take_bytes(c);
     if (c->left) {
         ata_stepped(c);
     } else if (!check_ranges(c)) {

@@ -50,6 +50,17 @@ static uint32_t sense_of(const struct scsi_command *s)
                                   : SCSI_SENSE(s->sense[2], s->sense[12], s->sense[13]);
 }
 
+/* Of a step: the unit refused it, which ends the packet. */
+static bool refused(struct ata_command *c)
+{
+    const uint32_t sense = sense_of(&c->scsi);
+    if (sense) {
+        fail_packet(c, sense);
+        ata_stepped(c);
+    }
+    return sense;
+}
+
 /* ---- what a packet says */
 
 static bool is_read(const uint8_t *packet)
@@ -126,14 +137,7 @@ static void begin_packet(struct ide_drive *d, struct ata_command *c)
 /* Hands the memory of the step what buffer has. */
 static void give(struct ata_command *c)
 {
-    for (unsigned i = 0; i < c->iov_count && c->taken < c->filled; i++) {
-        const size_t have = c->filled - c->taken, room = c->iov[i].iov_len;
-        const size_t n = have < room ? have : room;
-        memcpy(c->iov[i].iov_base, c->buffer + c->taken, n);
-        c->taken += (uint32_t)n;
-        c->moved += n;
-    }
-    c->left -= c->moved;
+    ata_give_bytes(c);
     if (c->left == 0) {
         end_packet(c);
     }
@@ -162,10 +166,7 @@ static void run_read(struct ata_command *c, struct iovec *iov, unsigned count, u
 static void read_done(struct scsi_command *s)
 {
     struct ata_command *c = of(s);
-    const uint32_t sense = sense_of(s);
-    if (sense) {
-        fail_packet(c, sense);
-        ata_stepped(c);
+    if (refused(c)) {
         return;
     }
     c->at += s->moved / CD_BLOCK;
@@ -180,10 +181,7 @@ static void read_done(struct scsi_command *s)
 static void buffer_read(struct scsi_command *s)
 {
     struct ata_command *c = of(s);
-    const uint32_t sense = sense_of(s);
-    if (sense) {
-        fail_packet(c, sense);
-        ata_stepped(c);
+    if (refused(c)) {
         return;
     }
     c->at += s->moved / CD_BLOCK;
@@ -209,10 +207,7 @@ static void step_read(struct ata_command *c)
 static void reply_done(struct scsi_command *s)
 {
     struct ata_command *c = of(s);
-    const uint32_t sense = sense_of(s);
-    if (sense) {
-        fail_packet(c, sense);
-        ata_stepped(c);
+    if (refused(c)) {
         return;
     }
     c->replied = true;
@@ -272,13 +267,7 @@ static void step_reply(struct ata_command *c)
 /* Parameters from the host; the command runs when all are there. */
 static void step_parameters(struct ata_command *c)
 {
-    for (unsigned i = 0; i < c->iov_count && c->left; i++) {
-        const size_t have = c->iov[i].iov_len, n = c->left < have ? (size_t)c->left : have;
-        memcpy(c->buffer + c->filled, c->iov[i].iov_base, n);
-        c->filled += (uint32_t)n;
-        c->left -= n;
-        c->moved += n;
-    }
+    ata_take_bytes(c);
     if (c->left) {
         ata_stepped(c);
     } else {
