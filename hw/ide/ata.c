@@ -105,10 +105,17 @@ void ata_step(struct ata_command *c)
     c->row->step(c->drive, c);
 }
 
+/* What comes from the host goes into buffer, unless it is sectors. */
+static bool has_room(const struct ata_command *c)
+{
+    const bool buffered = c->direction == ATA_OUT && !(c->row->flags & ATA_ROW_WRITES);
+    return !buffered || c->left <= ATA_BUFFER_BYTES - c->filled;
+}
+
 bool ata_loaded(struct ata_command *c)
 {
     c->row = find_row(c->drive, c->regs.command);
-    return c->row && c->row->step && c->taken <= c->filled;
+    return c->row && c->row->step && c->taken <= c->filled && has_room(c);
 }
 
 /* ---- data in memory */

@@ -2,7 +2,8 @@
 /* A CD drive on IDE: packets by the data port and by the bus master, media that change. */
 #include "base/bits.h"
 #include "block/block.h"
-#include "hw/ide/ide.h"
+#include "hw/ide/ide_channel.h"
+#include "hw/ide/piix_ide.h"
 #include "hw/scsi/scsi.h"
 #include "tests/support/ide_rig.h"
 #include "tests/support/machine.h"
@@ -312,5 +313,24 @@ TEST(state_is_the_same_in_the_middle_of_a_reply)
         CHECK_EQ(ide_in(&s, BASE, 2), 0x101 * (i / 256 + 1));
     }
     CHECK_EQ(ide_wait(&s, BASE), GOOD);
+    ide_rig_close(&s);
+}
+
+TEST(a_state_with_more_parameters_than_there_is_room_for_is_refused)
+{
+    static const uint8_t select[12] = {0x55, 0x10, 0, 0, 0, 0, 0, 0, 8};
+    struct ide_rig s;
+    struct ide_saved saved;
+    open_scene(&s, "drive=cd");
+    struct ata_command *c = &container_of(piix_ide_bus(s.host, 1), struct ide_channel, bus)->c;
+    CHECK(packet(&s, select, 2048, false) & ATA_DRQ);
+    CHECK_EQ(c->left, 8);
+    c->filled = ATA_BUFFER_BYTES - 8;
+    ide_save(s.host, s.first, &saved);
+    CHECK(ide_load(s.host, s.first, &saved));
+    c->filled = ATA_BUFFER_BYTES - 7;
+    ide_save(s.host, s.first, &saved);
+    CHECK(!ide_load(s.host, s.first, &saved));
+    device_reset(s.host);
     ide_rig_close(&s);
 }
