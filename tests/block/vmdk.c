@@ -296,6 +296,25 @@ TEST(se_sparse_extents_are_read)
     formats_folder_drop();
 }
 
+TEST(room_that_qemu_leaves_at_the_end_is_a_leak_that_a_repair_cuts_off)
+{
+    static uint8_t model[MIB];
+    struct error e = {{0}};
+    struct block_check c = {0};
+    const char *path = formats_make("vmdk", "{\"zeroed_grain\":true}", sizeof(model));
+    memset(model, 5, GRAIN);
+    CHECK_MSG(formats_run(&e, "qemu-io -f vmdk -c 'write -P 5 0 %u' -c 'write -z %u %u' %s",
+                          4 * GRAIN, GRAIN, 3 * GRAIN, path),
+              "%s", e.text);
+    CHECK(formats_check("vmdk", path, 0, &c, &e) && c.corruptions == 0 && c.leaks == 3);
+    CHECK_MSG(formats_ours_is("vmdk", path, model, sizeof(model), &e), "%s", e.text);
+    CHECK(formats_check("vmdk", path, BLOCK_FIX_LEAKS, &c, &e) && c.leaks_fixed == 3);
+    CHECK_MSG(formats_clean("vmdk", path, &e), "%s", e.text);
+    CHECK_MSG(formats_ours_is("vmdk", path, model, sizeof(model), &e), "%s", e.text);
+    CHECK_MSG(formats_theirs_is("vmdk", path, model, sizeof(model), &e), "%s", e.text);
+    formats_folder_drop();
+}
+
 /* ---- compressed grains */
 
 static const char stream[] = "{\"subformat\":\"streamOptimized\"}";
