@@ -28,6 +28,7 @@ static void place(const struct device *d, char *text, size_t size)
 
 void isa_bus_init(struct isa_bus *b, struct machine *m, struct space *ports)
 {
+    *b = (struct isa_bus){.ports = ports};
     b->bus = (struct bus){.kind = BUS_ISA,
                           .machine = m,
                           .impl = b,
@@ -35,7 +36,6 @@ void isa_bus_init(struct isa_bus *b, struct machine *m, struct space *ports)
                           .detach = detach,
                           .place = place};
     snprintf(b->bus.name, sizeof(b->bus.name), "isa.0");
-    b->ports = ports;
     machine_add_bus(m, &b->bus);
 }
 

@@ -14,7 +14,8 @@ struct isa_bus {
     struct isa_dma *dma; /* NULL: the machine has no DMA controller */
 };
 
-/* Makes and lists the bus "isa.0". It is the board's, who fills irq, and outlives its devices. */
+/* Makes and lists the bus "isa.0", whose lines lead nowhere and which has no DMA. It is the
+ * board's, who fills irq and dma afterwards, and outlives its devices. */
 void isa_bus_init(struct isa_bus *b, struct machine *m, struct space *ports);
 
 /* For devices of the bus, in create: registers at so many ports from base on; false: they go beyond

@@ -63,6 +63,24 @@ static struct device *make(struct bench *b, const struct device_class *cls, cons
     return d;
 }
 
+TEST(lines_lead_nowhere_before_the_board_has_said_where)
+{
+    struct bench b;
+    struct isa_bus used;
+    begin(&b);
+    memset(&used, 0xaa, sizeof(used));
+    isa_bus_init(&used, b.m, b.m->memory);
+    struct device *d = make(&b, &debugcon_class, NULL, NULL, &(struct error){""});
+    REQUIRE(d);
+    d->bus = &used.bus;
+    for (uint32_t n = 0; n < 16; n++) {
+        CHECK(isa_connect(d, n, &(struct error){""}) && !d->irq[0].set);
+    }
+    CHECK(!isa_dma_of(d));
+    d->bus = &b.isa.bus;
+    end(&b);
+}
+
 TEST(bytes_of_the_port_go_to_the_character_device)
 {
     struct bench b;
