@@ -219,6 +219,12 @@ static void wake(struct e1000 *d)
     }
 }
 
+/* The transmit side has what the receive side leaves of 64 KiB (SDM, 13.4.16). */
+static uint32_t packet_buffer(uint32_t receive_kib)
+{
+    return receive_kib | (receive_kib < 64 ? 64 - receive_kib : 0) << 16;
+}
+
 /* Those that do more than store. */
 static void register_written(struct e1000 *d, unsigned i, uint32_t value)
 {
@@ -243,6 +249,9 @@ static void register_written(struct e1000 *d, unsigned i, uint32_t value)
         break;
     case E1000_IMC:
         d->reg[E1000_IMS] &= ~value;
+        break;
+    case E1000_PBA:
+        d->reg[E1000_PBA] = packet_buffer(value & rows[E1000_PBA].writable);
         break;
     case E1000_RDT:
     case E1000_TDT:
@@ -498,8 +507,11 @@ static bool e1000_check(struct device *dev, struct error *e)
     for (unsigned i = 0; i < E1000_REGISTER_COUNT; i++) {
         const bool kept = i != E1000_STATUS && i != E1000_EERD && i != E1000_MDIC &&
                           i != E1000_ICR && i != E1000_IMS;
-        if (kept && (d->reg[i] ^ rows[i].initial) & ~rows[i].writable) {
-            return error_set(e, "its register %s cannot be 0x%08x", rows[i].name, d->reg[i]);
+        const uint32_t v = d->reg[i];
+        const uint32_t fixed = i == E1000_PBA ? packet_buffer(v & rows[i].writable)
+                                              : rows[i].initial;
+        if (kept && (v ^ fixed) & ~rows[i].writable) {
+            return error_set(e, "its register %s cannot be 0x%08x", rows[i].name, v);
         }
     }
     return pci_device_check(&d->pci, e);

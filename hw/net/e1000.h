@@ -43,7 +43,7 @@ extern const struct device_class e1000_class;
     R(TIPG, 0x00410, 0x3fffffff, 0x00602006)                                                       \
     R(AIT, 0x00458, 0x0000ffff, 0)                                                                 \
     R(LEDCTL, 0x00e00, 0xcfcfcfcf, 0x07068302)                                                     \
-    R(PBA, 0x01000, 0x0000ffff, 0x00100030)                                                        \
+    R(PBA, 0x01000, 0x0000007f, 0x00100030)                                                        \
     R(FCRTL, 0x02160, 0x8000fff8, 0)                                                               \
     R(FCRTH, 0x02168, 0x0000fff8, 0)                                                               \
     R(RDFH, 0x02410, 0x00001fff, 0)                                                                \

@@ -28,6 +28,7 @@ enum { /* registers */
     IMC = 0x00d8,
     RCTL = 0x0100,
     TCTL = 0x0400,
+    PBA = 0x1000,
     RDBAL = 0x2800,
     RDH = 0x2810,
     RDT = 0x2818,
@@ -715,6 +716,26 @@ TEST(a_software_reset_leaves_the_defaults)
     CHECK_EQ(get(&s, MTA), 0);
     CHECK_EQ(get(&s, RA), 0x12005452);
     CHECK_EQ(get(&s, CTRL) & 1 << 26, 0);
+    end(&s);
+}
+
+/* SDM, 13.4.16: both sides share 64 KiB, and only the receive side's part is written. */
+TEST(the_packet_buffer_is_shared_out)
+{
+    static const uint32_t shares[][2] = {{0, 0x00400000},          {0x30, 0x00100030},
+                                         {0xffff0020, 0x00200020}, {0x40, 0x00000040},
+                                         {0x78, 0x00000078},       {0x88, 0x00380008}};
+    struct scene s;
+    begin(&s);
+    CHECK_EQ(get(&s, PBA), 0x00100030);
+    for (unsigned i = 0; i < array_len(shares); i++) {
+        put(&s, PBA, shares[i][0]);
+        CHECK_EQ(get(&s, PBA), shares[i][1]);
+        CHECK(test_round_trip(s.d));
+        CHECK_EQ(get(&s, PBA), shares[i][1]);
+    }
+    put(&s, CTRL, 1 << 26);
+    CHECK_EQ(get(&s, PBA), 0x00100030);
     end(&s);
 }
 
