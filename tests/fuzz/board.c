@@ -182,6 +182,7 @@ static void run_pc(const struct machine_class *cls)
     m->backends = given_backends;
     prepare(m);
     CHECK_MSG(given_plug(m, &e1000_class, NULL, NULL, &e), "%s", e.text);
+    machine_reset(m);
     set_up(m);
     hammer_and_check(m);
     fake_virt_free(m);
