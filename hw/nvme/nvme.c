@@ -18,6 +18,7 @@ enum {
     PAGE_EXPONENT_MAX = 4, /* of pages of 4 KiB */
 
     CC_WRITABLE_BITS = 0xfffff1,
+    CC_FIXED_BITS = 0x3ff0, /* while it is enabled: command set, page size, arbitration (3.1.5) */
     SHUTDOWN = 3 << 14,
 };
 
@@ -28,14 +29,19 @@ static struct nvme *of(struct device *d)
 
 /* ---- enabling and disabling (7.3, 7.6) */
 
-static bool can_enable(const struct nvme *n)
+/* What cannot change while it is enabled. */
+static bool admin_is_good(const struct nvme *n)
 {
     const uint64_t mask = nvme_page_bytes(n) - 1;
     const unsigned page = n->cc >> 7 & 15, commands = n->cc >> 4 & 7, arbitration = n->cc >> 11 & 7;
-    const unsigned sqes = n->cc >> 16 & 15, cqes = n->cc >> 20 & 15;
-    return page <= PAGE_EXPONENT_MAX && commands == 0 && arbitration == 0 &&
-           (sqes == 6 || sqes == 0) && (cqes == 4 || cqes == 0) && n->asq && n->acq &&
+    return page <= PAGE_EXPONENT_MAX && commands == 0 && arbitration == 0 && n->asq && n->acq &&
            !((n->asq | n->acq) & mask) && (n->aqa & 0xfff) && (n->aqa >> 16 & 0xfff);
+}
+
+static bool can_enable(const struct nvme *n)
+{
+    const unsigned sqes = n->cc >> 16 & 15, cqes = n->cc >> 20 & 15;
+    return admin_is_good(n) && (sqes == 6 || sqes == 0) && (cqes == 4 || cqes == 0);
 }
 
 static void enable(struct nvme *n)
@@ -87,7 +93,8 @@ static void write_cc(struct nvme *n, uint32_t value)
         nvme_flush(n);
     }
     os_mutex_lock(&n->lock);
-    n->cc = value & CC_WRITABLE_BITS;
+    const uint32_t writable = was && is ? CC_WRITABLE_BITS & ~CC_FIXED_BITS : CC_WRITABLE_BITS;
+    n->cc = (n->cc & CC_FIXED_BITS & ~writable) | (value & writable);
     if (!was && is) {
         enable(n);
     }
@@ -151,12 +158,24 @@ static uint64_t nvme_read(void *opaque, uint64_t offset, unsigned size)
     return value & mask64(8 * size);
 }
 
-static void write_address(struct nvme *n, uint64_t *at, uint64_t offset, uint32_t value)
+static void write_address(uint64_t *at, uint64_t offset, uint32_t value)
 {
     *at = offset & 4 ? (uint32_t)*at | (uint64_t)value << 32
                      : (*at & ~UINT64_C(0xffffffff)) | value;
     *at &= ~UINT64_C(0xfff);
-    (void)n;
+}
+
+/* Of the admin queues: they are set while the controller is disabled (3.1.8 to 3.1.10). */
+static void write_admin(struct nvme *n, uint64_t offset, uint32_t value)
+{
+    if (n->cc & NVME_CC_ENABLE) {
+        log_guest("nvme", "0x%x written at 0x%llx of an enabled controller", value,
+                  (unsigned long long)offset);
+    } else if (offset == NVME_AQA) {
+        n->aqa = value & 0x0fff0fff;
+    } else {
+        write_address(offset < NVME_ACQ ? &n->asq : &n->acq, offset, value);
+    }
 }
 
 static void write_32(struct nvme *n, uint64_t offset, uint32_t value)
@@ -173,15 +192,11 @@ static void write_32(struct nvme *n, uint64_t offset, uint32_t value)
         nvme_interrupts_update(n);
         break;
     case NVME_AQA:
-        n->aqa = value & 0x0fff0fff;
-        break;
     case NVME_ASQ:
     case NVME_ASQ + 4:
-        write_address(n, &n->asq, offset, value);
-        break;
     case NVME_ACQ:
     case NVME_ACQ + 4:
-        write_address(n, &n->acq, offset, value);
+        write_admin(n, offset, value);
         break;
     default:
         log_guest("nvme", "0x%x written at 0x%llx, where nothing can be", value,
@@ -351,7 +366,7 @@ static bool nvme_check(struct device *d, struct error *e)
     if (!pci_device_check(&n->pci, e)) {
         return false;
     }
-    if ((n->csts & NVME_CSTS_READY) && !can_enable(n)) {
+    if ((n->csts & NVME_CSTS_READY) && !admin_is_good(n)) {
         return error_set(e, "it is ready, and its registers are none that it can have become so");
     }
     return nvme_queues_check(n, e);

@@ -9,7 +9,6 @@
 #include "hw/block/fdc.h"
 #include "hw/isa/i8237.h"
 #include "hw/isa/isa.h"
-#include "hw/state.h"
 #include "tests/support/machine.h"
 #include "tests/support/virtio_rig.h"
 #include "tests/test.h"
@@ -104,10 +103,7 @@ static void one_driver(struct rng *g)
             clock_manual_advance(r.m->clock, rng_below(g, 4000000));
         }
         if (n % 100 == 50) {
-            struct strbuf state = {0};
-            device_save(fdc, &state);
-            CHECK_MSG(device_load(fdc, state.text, state.len, &e), "%s", e.text);
-            strbuf_free(&state);
+            test_states_load(r.m);
         }
     }
     out(ports, 0x3f2, 0x18);

@@ -9,7 +9,6 @@
 #include "base/rng.h"
 #include "block/block.h"
 #include "hw/ide/ide_channel.h"
-#include "hw/state.h"
 #include "tests/support/ahci_rig.h"
 #include "tests/support/machine.h"
 #include "tests/test.h"
@@ -130,15 +129,6 @@ static void piix_action(struct ide_rig *s, struct rng *g)
     }
 }
 
-static void check_loads(struct device *d)
-{
-    struct strbuf state = {0};
-    struct error e = {""};
-    device_save(d, &state);
-    CHECK_MSG(device_load(d, state.text, state.len, &e), "%s", e.text);
-    strbuf_free(&state);
-}
-
 TEST(random_drivers_of_a_parallel_channel_do_no_harm)
 {
     struct rng g;
@@ -156,7 +146,7 @@ TEST(random_drivers_of_a_parallel_channel_do_no_harm)
                 clock_manual_advance(s.r.m->clock, rng_below(&g, 200000));
             }
             if (n % 100 == 50) {
-                check_loads(s.host);
+                test_states_load(s.r.m);
             }
         }
         ide_out(&s, 0x3f6, 1, 4);
@@ -244,7 +234,7 @@ TEST(random_drivers_of_an_ahci_adapter_do_no_harm)
                 clock_manual_advance(s.r.m->clock, rng_below(&g, 200000));
             }
             if (n % 100 == 50) {
-                check_loads(s.host);
+                test_states_load(s.r.m);
             }
         }
         s.r.next = RIG_RAM + 0x400000;

@@ -117,6 +117,9 @@ TEST(random_drivers_do_no_harm)
         CHECK(nvme_drv_enable(&d));
         for (unsigned n = 0; n < 400; n++) {
             one_action(&d, &g);
+            if (n % 100 == 50) {
+                test_states_load(r.m);
+            }
         }
         nvme_reg_set(&d, NVME_INTMC, 4, UINT32_MAX);
         REQUIRE(nvme_drv_enable(&d));

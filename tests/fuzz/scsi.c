@@ -152,6 +152,9 @@ TEST(random_commands_do_no_harm)
     struct bus *bus = machine_find_bus(r.m, "scsi.0");
     for (unsigned i = 0; i < 20000 * test_scale(); i++) {
         one_command(bus->impl, &g, buffer);
+        if (i % 100 == 0) {
+            test_states_load(r.m);
+        }
         if (i % 500 == 0) {
             device_reset(hd);
             device_reset(cd);

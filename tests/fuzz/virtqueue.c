@@ -17,6 +17,7 @@
 #include "base/stream.h"
 #include "block/block.h"
 #include "net/net.h"
+#include "tests/support/machine.h"
 #include "tests/support/virtio_rig.h"
 #ifndef FUZZ_LIBFUZZER
 #include "tests/test.h"
@@ -314,6 +315,9 @@ static bool run_input(const uint8_t *data, size_t n)
     negotiate(h);
     while (cursor_left(&h->in)) {
         one_action(h);
+        if (take(h, 1) % 32 == 0) {
+            test_states_load(h->r.m);
+        }
     }
     drv_set_status(&h->d, 0);
     bool well = drv_status(&h->d) == 0 && drv_negotiate(&h->d, VIRTIO_F_VERSION_1);

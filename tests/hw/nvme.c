@@ -156,6 +156,27 @@ TEST(a_controller_that_cannot_be_enabled_says_so)
     }
 }
 
+/* 3.1.5, 3.1.8 to 3.1.10: the driver has to disable it first. */
+TEST(what_an_enabled_controller_stands_on_stays)
+{
+    struct scene s;
+    open_scene(&s, &(struct setting){0});
+    const uint64_t asq = nvme_reg(&s.d, NVME_ASQ, 8), acq = nvme_reg(&s.d, NVME_ACQ, 8);
+    const uint64_t aqa = nvme_reg(&s.d, NVME_AQA, 4);
+    nvme_reg_set(&s.d, NVME_AQA, 4, 0);
+    nvme_reg_set(&s.d, NVME_ASQ, 8, 0);
+    nvme_reg_set(&s.d, NVME_ACQ, 8, 0x123000);
+    nvme_reg_set(&s.d, NVME_CC, 4, 0x553ff1); /* entries of queues to come may have other sizes */
+    CHECK_EQ(nvme_reg(&s.d, NVME_ASQ, 8), asq);
+    CHECK_EQ(nvme_reg(&s.d, NVME_ACQ, 8), acq);
+    CHECK_EQ(nvme_reg(&s.d, NVME_AQA, 4), aqa);
+    CHECK_EQ(nvme_reg(&s.d, NVME_CC, 4), 0x550001);
+    CHECK_EQ(nvme_reg(&s.d, NVME_CSTS, 4), NVME_CSTS_READY);
+    CHECK(test_round_trip(s.dev));
+    CHECK_EQ(io(&s, READ, 5, 1), NVME_OK);
+    close_scene(&s);
+}
+
 /* ---- I/O */
 
 TEST(blocks_are_read_and_written)

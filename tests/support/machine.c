@@ -118,6 +118,17 @@ bool test_round_trip(struct device *d)
     return same;
 }
 
+void test_states_load(struct machine *m)
+{
+    for (struct device *d = m->devices; d; d = d->next) {
+        struct strbuf state = {0};
+        struct error e;
+        device_save(d, &state);
+        must(device_load(d, state.text, state.len, &e), &e);
+        strbuf_free(&state);
+    }
+}
+
 /* ---- streams */
 
 static size_t stream_written(struct stream *s, const uint8_t *bytes, size_t n)

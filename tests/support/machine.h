@@ -48,6 +48,10 @@ struct irq test_line_irq(struct test_line *l);
  */
 bool test_round_trip(struct device *d);
 
+/* Whatever a guest has brought about is a state that can be loaded: each device's is, and it goes
+ * on from there. Ends the program with the reason if one is refused. */
+void test_states_load(struct machine *m);
+
 /* A stream that collects what is written and delivers what a test feeds it. */
 struct test_stream {
     struct stream stream; /* first */
