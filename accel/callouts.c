@@ -316,19 +316,6 @@ static const void *call(struct vcpu *v, const struct ir_call *row, const struct 
     return finish(v, s, v->hot.raised);
 }
 
-static uint64_t site_address(const struct vcpu *v, const struct site *s)
-{
-    uint64_t a = (uint64_t)(int64_t)s->disp;
-
-    if (s->base != SITE_NO_REG) {
-        a += vcpu_env(v)->gpr[s->base];
-    }
-    if (s->index != SITE_NO_REG) {
-        a += vcpu_env(v)->gpr[s->index] << s->scale;
-    }
-    return memop_address(s->memop, a, tcg_segment(v, (uint32_t)s->segment << 16));
-}
-
 static bool load_vector(struct vcpu *v, const struct site *s, uint64_t va, memop m)
 {
     union ir_vec x = {.u64 = {0, 0}};
@@ -373,22 +360,6 @@ static bool access_by_register(struct vcpu *v, const struct site *s, uint64_t va
                                              : vcpu_env(v)->gpr[s->data]);
 }
 
-static bool mem_leaf(struct vcpu *v, const struct site *s)
-{
-    const unsigned bytes = 1u << (s->memop & MO_SIZE_LOG2);
-    const uint64_t va = site_address(v, s);
-
-    if (s->slow || ((va ^ (va + bytes - 1)) >> GUEST_PAGE_BITS) ||
-        ((s->memop & MO_ALIGN) && (va & (bytes - 1)))) {
-        return false;
-    }
-    tcg_doing(v, DOING_REFILL);
-    const bool done = tlb_refill_leaf(v, va, s->kind == SITE_LOAD ? ACCESS_READ : ACCESS_WRITE,
-                                      memop_idx(s->memop));
-    tcg_doing(v, DOING_LEAF);
-    return done;
-}
-
 /* An access by the run-time. Whether it walks is known behind it: so is what it is booked on. */
 static const void *mem(struct vcpu *v, const struct site *s)
 {
@@ -400,7 +371,7 @@ static const void *mem(struct vcpu *v, const struct site *s)
     vcpu_env(v)->insns_left = s->insns_left;
     vcpu_env(v)->more = s->more;
     tcg_of(v)->block = s->block;
-    const bool done = access_by_register(v, s, site_address(v, s));
+    const bool done = access_by_register(v, s, tcg_site_address_leaf(v, s));
     const bool walked = vcpu_env(v)->tlb->walks != walks;
     tcg_count(v, walked ? COUNT_MEM_WALK : COUNT_MEM);
     if (walked && stats->ns[DOING_MEM] != ns) {
@@ -452,7 +423,7 @@ const struct host_runtime tcg_runtime = {
     .go = go,
     .poll = poll,
     .tail = tail,
-    .mem_leaf = mem_leaf,
+    .mem_leaf = tcg_mem_leaf,
     .mem = mem,
     .call = call,
     .op = op,

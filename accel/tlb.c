@@ -330,16 +330,6 @@ static void enter_host(struct vcpu *v, struct tlb_page *p, paddr pa)
     }
 }
 
-/* What is allowed in the whole page. */
-static uint32_t allowed_in_all(const struct translation *tr)
-{
-    const uint32_t parts = tr->in_part;
-
-    return (tr->read && !(parts & 1u << ACCESS_READ) ? TLB_READ : 0) |
-           (tr->write && !(parts & 1u << ACCESS_WRITE) ? TLB_WRITE : 0) |
-           (tr->exec && !(parts & 1u << ACCESS_FETCH) ? TLB_EXEC : 0);
-}
-
 /* Enters tr into the second level; gives its page's address and flags. */
 static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct translation *tr)
 {
@@ -348,13 +338,10 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
     const uint32_t tag = tr->global ? UINT32_MAX : tlb_tag_of(t, a, idx);
     const bool large = tr->page_bits > GUEST_PAGE_BITS && tr->page_bits < 63;
     const bool watched = is_watched(v, a, large ? tr->page_bits : GUEST_PAGE_BITS);
-    /* Generated code takes the lines for writes for loads, too. */
-    const uint32_t whole = allowed_in_all(tr);
-    const bool slow = tr->slow || (watched && !large) ||
-                      (whole & (TLB_READ | TLB_WRITE)) == TLB_WRITE;
+    const bool slow = tr->slow || (watched && !large);
     const uint32_t gen = tlb_gen(t, a, tag, tr->global);
-    const uint32_t flags = whole | (tr->global ? TLB_GLOBAL : 0) | (slow ? TLB_SLOW : 0) |
-                           (watched && large ? TLB_WATCHED : 0) | (tr->device ? TLB_DEVICE : 0);
+    const uint32_t flags = tlb_flags_of(tr) | (slow ? TLB_SLOW : 0) |
+                           (watched && large ? TLB_WATCHED : 0);
 
     const bool common = cpu_is_common(&t->regions, a);
     if (!tr->global && common && !t->nonglobal_common) {
@@ -377,14 +364,8 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
                                 .gen = gen};
         return (tr->pa & ~(paddr)(GUEST_PAGE_SIZE - 1)) | flags;
     }
-    const uint64_t page = a & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
     const paddr pa = tr->pa & ~(paddr)(GUEST_PAGE_SIZE - 1);
-    struct tlb_page *p = tlb_way_leaf(t, page, tag, idx, tr->global);
-    *p = (struct tlb_page){.key = page | idx | 0x800,
-                           .tag = tag,
-                           .gen = gen + *tlb_page_gen(t, page),
-                           .pa_flags = pa | flags};
-    p->host = (uint64_t)(uintptr_t)tlb_page_of_ram(t, pa);
+    struct tlb_page *p = tlb_enter_leaf(t, a, tag, idx, pa | flags);
     if (!p->host) {
         enter_host(v, p, pa);
     }

@@ -218,6 +218,25 @@ struct tlb_page *tlb_set_leaf(struct tlb *t, uint64_t page, uint32_t tag, unsign
 struct tlb_page *tlb_way_leaf(struct tlb *t, uint64_t page, uint32_t tag, unsigned idx,
                               bool global);
 
+/* What the second level keeps of tr but for debuggers' watchpoints. */
+static inline uint32_t tlb_flags_of(const struct translation *tr)
+{
+    const uint32_t parts = tr->in_part;
+    const uint32_t whole = (tr->read && !(parts & 1u << ACCESS_READ) ? TLB_READ : 0) |
+                           (tr->write && !(parts & 1u << ACCESS_WRITE) ? TLB_WRITE : 0) |
+                           (tr->exec && !(parts & 1u << ACCESS_FETCH) ? TLB_EXEC : 0);
+    /* Generated code takes the lines for writes for loads, too. */
+    const bool slow = tr->slow || (whole & (TLB_READ | TLB_WRITE)) == TLB_WRITE;
+
+    return whole | (tr->global ? TLB_GLOBAL : 0) | (slow ? TLB_SLOW : 0) |
+           (tr->device ? TLB_DEVICE : 0);
+}
+
+/* Enters a page of 4 KiB; its host address is 0 if it is not in RAM that is found without the map.
+ * tag: UINT32_MAX for a global page. */
+struct tlb_page *tlb_enter_leaf(struct tlb *t, uint64_t a, uint32_t tag, unsigned idx,
+                                uint64_t pa_flags);
+
 /* The large page that holds va, as flags and physical page of va; false if none. */
 bool tlb_large_leaf(const struct tlb *t, uint64_t va, unsigned idx, uint64_t *pa_flags);
 
@@ -226,8 +245,8 @@ bool tlb_large_leaf(const struct tlb *t, uint64_t va, unsigned idx, uint64_t *pa
 bool tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_page, bool write);
 
 /*
- * Refills the inline line for an access (ACCESS_READ or ACCESS_WRITE) from the second level. false:
- * not there, not allowed, or not plain RAM. LEAF class.
+ * Refills the inline line for an access (ACCESS_READ or ACCESS_WRITE) from the second level, or by
+ * the class's walk_leaf. false: not there, not allowed, or not plain RAM. LEAF class.
  */
 bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx);
 

@@ -4,6 +4,7 @@
  * Built without vector registers, so that generated code can call it without saving them (class
  * LEAF).
  */
+#include "accel/tcg.h"
 #include "accel/tlb.h"
 #include "base/bits.h"
 
@@ -105,6 +106,50 @@ bool tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_
     return true;
 }
 
+struct tlb_page *tlb_enter_leaf(struct tlb *t, uint64_t a, uint32_t tag, unsigned idx,
+                                uint64_t pa_flags)
+{
+    const bool global = tag == UINT32_MAX;
+    const uint64_t page = a & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
+    struct tlb_page *p = tlb_way_leaf(t, page, tag, idx, global);
+
+    *p = (struct tlb_page){.key = page | idx | 0x800,
+                           .tag = tag,
+                           .gen = tlb_gen(t, a, tag, global) + *tlb_page_gen(t, page),
+                           .pa_flags = pa_flags};
+    p->host = (uint64_t)(uintptr_t)tlb_page_of_ram(t, pa_flags & ~(paddr)(GUEST_PAGE_SIZE - 1));
+    return p;
+}
+
+/*
+ * Walks, and enters the page that holds va. NULL: it takes more than that (large pages; what comes
+ * of the first page of its kind), or an access of that kind is not simply one of RAM; nothing has
+ * been entered then.
+ */
+static const struct tlb_page *walk(struct vcpu *v, struct tlb *t, uint64_t va, unsigned access,
+                                   unsigned idx)
+{
+    const uint64_t a = tlb_canonical(t, va);
+    const bool common = cpu_is_common(&t->regions, a);
+    struct translation tr;
+
+    if (!v->cls->walk_leaf || !tcg_of(v) || tcg_of(v)->accel->watchpoint_count ||
+        !(t->chosen >> idx & 1) || !v->cls->walk_leaf(v, va, access, idx, &tr) ||
+        tr.page_bits != GUEST_PAGE_BITS) {
+        return NULL;
+    }
+    const uint32_t flags = tlb_flags_of(&tr);
+    const paddr pa = tr.pa & ~(paddr)(GUEST_PAGE_SIZE - 1);
+    if ((flags & TLB_SLOW) || !(flags & (access == ACCESS_WRITE ? TLB_WRITE : TLB_READ)) ||
+        !tlb_page_of_ram(t, pa) || (!tr.global && common && !t->nonglobal_common)) {
+        return NULL;
+    }
+    t->global_own |= tr.global && !common;
+    t->idx_seen |= 1u << idx;
+    t->walks++;
+    return tlb_enter_leaf(t, a, tr.global ? UINT32_MAX : tlb_tag_of(t, a, idx), idx, pa | flags);
+}
+
 bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
 {
     struct tlb *t = vcpu_env(v)->tlb;
@@ -113,6 +158,10 @@ bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
 
     if (va != tlb_canonical(t, va) && !vcpu_env(v)->top_byte_ignored[va >> 55 & 1]) {
         return false;
+    }
+    struct tlb_table *table = t->by_idx[idx];
+    if (!table || (table->filled > table->lines * 4 && table->lines < TLB_MAX_LINES)) {
+        return false; /* the C side resizes it */
     }
     const struct tlb_page *p = tlb_find_leaf(t, va, idx);
     uint64_t host;
@@ -124,7 +173,11 @@ bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
         host = p->host;
     } else {
         const struct tlb_large *l = find_large(t, va, idx);
-        if (!l || !(l->flags & need) || (l->flags & (TLB_SLOW | TLB_WATCHED))) {
+        if (!l) {
+            p = walk(v, t, va, access, idx);
+            return p && tlb_fill_line_leaf(t, va, idx, p->host, write);
+        }
+        if (!(l->flags & need) || (l->flags & (TLB_SLOW | TLB_WATCHED))) {
             return false;
         }
         const uint64_t pa = l->pa +
@@ -133,10 +186,6 @@ bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
         if (!host) {
             return false;
         }
-    }
-    struct tlb_table *table = t->by_idx[idx];
-    if (!table || (table->filled > table->lines * 4 && table->lines < TLB_MAX_LINES)) {
-        return false; /* the C side resizes it */
     }
     t->refills++;
     return tlb_fill_line_leaf(t, va, idx, host, write);

@@ -25,8 +25,9 @@ struct rate {
 
 #define RATES 64
 
+unsigned log_categories;
+
 static struct {
-    unsigned mask;
     struct os_mutex lock;
     FILE *file; /* NULL: standard error */
     struct log_filter filter;
@@ -72,19 +73,14 @@ bool log_category_at(size_t i, const char **name, const char **help)
     return true;
 }
 
-bool log_enabled(unsigned mask)
-{
-    return (atomic_get(&log_state.mask) & mask) != 0;
-}
-
 unsigned log_mask(void)
 {
-    return atomic_get(&log_state.mask);
+    return atomic_get(&log_categories);
 }
 
 void log_set_mask(unsigned mask)
 {
-    atomic_set(&log_state.mask, mask);
+    atomic_set(&log_categories, mask);
 }
 
 /* The lock is held. */

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/atomic.h"
 #include "base/error.h"
 
 enum log_category {
@@ -43,9 +44,14 @@ struct log_filter {
     struct log_range range[LOG_FILTER_MAX];
 };
 
+extern unsigned log_categories; /* those that are on; log.c's own */
+
 /* True if any category of mask is on. Cheap enough for once a block, not for once an instruction.
  */
-bool log_enabled(unsigned mask);
+static inline bool log_enabled(unsigned mask)
+{
+    return (atomic_get(&log_categories) & mask) != 0;
+}
 
 /* Writes the text, without adding a newline, if any category of mask is on. */
 void log_print(unsigned mask, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -178,6 +178,9 @@ struct cpu_class {
      * word for raise_memory. */
     bool (*walk)(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
                  uint64_t *fault);
+    /* What walk finds of a page of 4 KiB, where nothing else has to happen and no access is slow.
+     * false: walk has to look. Class LEAF (tcg/ir.h); NULL: it always has to. */
+    bool (*walk_leaf)(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t);
     /* Debug view: current address space, no side effects. */
     bool (*debug_translate)(struct vcpu *v, vaddr va, paddr *pa);
     /* The same, of all that page tables say of the piece that va is in. NULL: nobody can tell. */

@@ -424,6 +424,11 @@ uint64_t space_generation(struct space *s)
     return atomic_get_acquire(&s->generation);
 }
 
+const uint64_t *space_generation_place(const struct space *s)
+{
+    return &s->generation;
+}
+
 /* Each word for itself: a torn copy is noticed by the caller, who looks at the generation. */
 static struct mem_view copy_view(const struct mem_view *v)
 {

@@ -124,6 +124,8 @@ bool space_has(const struct space *s, enum space_property p);
 
 /* Grows with each publication, before the listeners are called. */
 uint64_t space_generation(struct space *s);
+/* Where it is, to be read with atomic_get_acquire. */
+const uint64_t *space_generation_place(const struct space *s);
 
 /* Called after each publication, on the publishing thread, without a lock held. At most
  * SPACE_LISTENERS of them. */

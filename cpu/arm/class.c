@@ -17,6 +17,7 @@
 #include "cpu/arm/regs.h"
 #include "cpu/arm/save.h"
 #include "cpu/arm/sysregs.h"
+#include "cpu/arm/walk.h"
 #include "cpu/arm/timer.h"
 
 /* ---- life */
@@ -199,6 +200,7 @@ const struct cpu_class arm_cpu_class = {
     .mmu_index = arm_mmu_index,
     .mmu_index_user = arm_mmu_index_user,
     .walk = arm_walk,
+    .walk_leaf = arm_walk_leaf,
     .debug_translate = arm_debug_translate,
     .mapping = arm_mapping,
     .regions = {.shift = 63, .bits = 1, .copied = 8, .common = 1u << 1},

@@ -256,6 +256,7 @@ struct arm_regime {
 struct arm_table_ram {
     const uint8_t *host;
     uint64_t base, size, generation;
+    const uint64_t *now; /* the map's generation */
 };
 
 struct arm_cpu {

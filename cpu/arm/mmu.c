@@ -5,8 +5,8 @@
  * access flag and dirty state (FEAT_HAFDBS), PAN, E0PD. The contiguous bit is a hint that is not
  * taken.
  *
- * A walk is described by two structs, so that EL2, EL3 and stage 2 can come beside it: struct
- * arm_regime, what registers say of the half of the address space that is used, and struct walk,
+ * What of a walk only reads is in walk_leaf.c. A walk is described by two structs, so that EL2, EL3 and stage 2 can come beside it: struct
+ * arm_regime, what registers say of the half of the address space that is used, and struct arm_walk,
  * where the walk stands.
  */
 #include "cpu/arm/mmu.h"
@@ -16,23 +16,8 @@
 #include "cpu/arm/debug.h"
 #include "cpu/arm/exception.h"
 #include "cpu/arm/sysregs.h"
+#include "cpu/arm/walk.h"
 #include "memory/dirty.h"
-
-struct walk {
-    const struct arm_regime *g;
-    struct arm_cpu *cpu;
-    bool side_effects;       /* hardware updates of descriptors are made */
-    int level;               /* -1 to 3 */
-    unsigned shift;          /* the lowest bit of the address that the level translates */
-    uint64_t descriptor, at; /* the leaf, and its physical address */
-    uint64_t tables;         /* the descriptors of tables, or-ed */
-    uint64_t fault;
-};
-
-/* The leaf as far as permissions go. */
-struct leaf {
-    bool el0, read_only, uxn, pxn;
-};
 
 unsigned arm_pa_bits(const struct arm_cpu *cpu)
 {
@@ -141,39 +126,6 @@ void arm_update_regimes(struct arm_cpu *cpu)
 
 /* ---- the walk */
 
-static uint64_t level_code(uint64_t code, int level)
-{
-    if (level >= 0) {
-        return code + (unsigned)level;
-    }
-    switch (code) {
-    case FSC_TRANSLATION:
-        return FSC_TRANSLATION_MINUS1;
-    case FSC_EXTERNAL_WALK:
-        return FSC_EXTERNAL_WALK_MINUS1;
-    default:
-        return FSC_ADDRESS_SIZE_MINUS1;
-    }
-}
-
-static bool fail(struct walk *w, uint64_t code)
-{
-    w->fault = level_code(code, w->level);
-    return false;
-}
-
-/* The address in a descriptor: bits above 47 are elsewhere with 52 bits. */
-static uint64_t address_in(const struct arm_regime *g, uint64_t d)
-{
-    uint64_t a = d & mask64(48) & ~mask64(g->granule_bits);
-    if (unlikely(g->wide_64k)) {
-        a |= (d >> 12 & 15) << 48;
-    } else if (unlikely(g->ds)) {
-        a |= (d >> 48 & 3) << 48 | (d >> 8 & 3) << 50;
-    }
-    return a;
-}
-
 static bool load_slowly(struct arm_cpu *cpu, uint64_t at, uint64_t *d)
 {
     struct arm_table_ram *r = &cpu->table_ram;
@@ -181,146 +133,70 @@ static bool load_slowly(struct arm_cpu *cpu, uint64_t at, uint64_t *d)
     const uint64_t generation = space_generation(cpu->vcpu.memory);
     if (space_find(cpu->vcpu.memory, at, &view) && view.range->kind == RANGE_RAM) {
         *r = (struct arm_table_ram){view.range->host + view.offset, view.base,
-                                    view.size & ~UINT64_C(7), generation};
+                                    view.size & ~UINT64_C(7), generation,
+                                    space_generation_place(cpu->vcpu.memory)};
     }
     return space_load(cpu->vcpu.memory, at, 8, d);
 }
 
-static inline bool load_descriptor(struct arm_cpu *cpu, uint64_t at, uint64_t *d)
-{
-    const struct arm_table_ram *r = &cpu->table_ram;
-    if (likely(at - r->base < r->size && r->generation == space_generation(cpu->vcpu.memory))) {
-        const void *host = r->host + (at - r->base);
-        const uint64_t bytes = atomic_get_acquire((const uint64_t *)host);
-        *d = load_le64(&bytes);
-        return true;
-    }
-    return load_slowly(cpu, at, d);
-}
-
-/* Of the guest's byte order, and back. */
-static inline uint64_t descriptor_order(const struct arm_regime *g, uint64_t d)
-{
-    return unlikely(g->big_endian) ? bswap64(d) : d;
-}
-
 /* From TTBR to the leaf. */
-static bool find_leaf(struct walk *w, uint64_t va)
+static bool find_leaf(struct arm_walk *w, uint64_t va)
 {
-    const struct arm_regime *g = w->g;
-    const unsigned stride = g->granule_bits - 3u;
-    uint64_t table = g->start_table, mask = g->start_mask, d;
-    w->tables = 0;
-    w->shift = g->start_shift;
-    for (w->level = g->start_level;; w->level++, w->shift -= stride, mask = mask64(stride)) {
-        if (unlikely(table >> g->pa_bits)) {
-            w->level -= w->level > 0 &&
-                        w->level > g->start_level; /* of the level that named the table */
-            return fail(w, FSC_ADDRESS_SIZE);
+    bool found = arm_walk_find_leaf(w, va);
+    while (w->stuck) {
+        uint64_t d;
+        if (!load_slowly(w->cpu, w->at, &d)) {
+            w->stuck = false;
+            return arm_walk_fail_leaf(w, FSC_EXTERNAL_WALK);
         }
-        w->at = table + ((va >> w->shift & mask) << 3);
-        if (unlikely(!load_descriptor(w->cpu, w->at, &d))) {
-            return fail(w, FSC_EXTERNAL_WALK);
-        }
-        d = descriptor_order(g, d);
-        w->descriptor = d;
-        const bool is_table = d & 2;
-        if (!(d & 1) || (w->level == 3 ? !is_table : !is_table && w->level < g->least_block)) {
-            return fail(w, FSC_TRANSLATION);
-        }
-        table = address_in(g, d);
-        if (w->level == 3 || !is_table) {
-            return table >> g->pa_bits ? fail(w, FSC_ADDRESS_SIZE) : true;
-        }
-        w->tables |= d;
+        found = arm_walk_take_leaf(w, va, d);
     }
+    return found;
 }
 
 /* Replaces the descriptor if it still is what the walk saw; false: it has changed, walk again. */
-static bool replace_descriptor(struct walk *w, uint64_t with)
+static bool replace_descriptor(struct arm_walk *w, uint64_t with)
 {
     uint8_t *host = space_host(w->cpu->vcpu.memory, w->at, 8, true);
     if (host) {
-        uint64_t seen = descriptor_order(w->g, w->descriptor);
-        if (!atomic_cas((uint64_t *)(void *)host, &seen, descriptor_order(w->g, with))) {
+        uint64_t seen = arm_descriptor_order(w->g, w->descriptor);
+        if (!atomic_cas((uint64_t *)(void *)host, &seen, arm_descriptor_order(w->g, with))) {
             return false;
         }
         dirty_written(w->cpu->vcpu.memory, host, 8);
-    } else if (!space_store(w->cpu->vcpu.memory, w->at, 8, descriptor_order(w->g, with))) {
+    } else if (!space_store(w->cpu->vcpu.memory, w->at, 8, arm_descriptor_order(w->g, with))) {
         return false;
     }
     return true;
 }
 
-#define DESC_AF (UINT64_C(1) << 10)
-#define DESC_READ_ONLY (UINT64_C(1) << 7)
-#define DESC_DBM (UINT64_C(1) << 51)
-
-static bool table_bit(const struct walk *w, unsigned n)
-{
-    return !w->g->hpd && bit(w->tables, n);
-}
-
-static struct leaf leaf_of(const struct walk *w)
-{
-    const uint64_t d = w->descriptor;
-    return (struct leaf){
-        .el0 = bit(d, 6) && !table_bit(w, 61),
-        .read_only = bit(d, 7) || table_bit(w, 62),
-        .uxn = bit(d, 54) || table_bit(w, 60),
-        .pxn = bit(d, 53) || table_bit(w, 59),
-    };
-}
-
-static void permissions(const struct arm_regime *g, struct leaf l, unsigned idx,
-                        struct translation *t)
-{
-    if (idx == ARM_MMU_EL0) {
-        t->read = l.el0;
-        t->write = l.el0 && !l.read_only;
-        t->exec = !l.uxn && !(g->wxn && t->write);
-        return;
-    }
-    t->read = true;
-    t->write = !l.read_only;
-    t->exec = !l.pxn && !(g->wxn && t->write) && !(l.el0 && !l.read_only);
-    if (idx == ARM_MMU_EL1_PAN) {
-        const bool el0_exec = !l.uxn && !(g->wxn && l.el0 && !l.read_only);
-        if (l.el0 || (g->epan && el0_exec)) {
-            t->read = t->write = false;
-        }
-    }
-}
-
 /* A page that is clean but may be written, DBM says; only a write that is permitted makes it dirty.
  */
-static bool becomes_dirty(const struct walk *w, enum access a, unsigned idx)
+static bool becomes_dirty(const struct arm_walk *w, enum access a, unsigned idx)
 {
     const uint64_t d = w->descriptor;
-    if (a != ACCESS_WRITE || !w->g->ha || !w->g->hd || !(d & DESC_DBM) || !(d & DESC_READ_ONLY) ||
-        table_bit(w, 62)) {
+    if (a != ACCESS_WRITE || !w->g->ha || !w->g->hd || !(d & ARM_DESC_DBM) || !(d & ARM_DESC_READ_ONLY) ||
+        arm_walk_table_bit(w, 62)) {
         return false;
     }
-    struct leaf dirty = leaf_of(w);
     struct translation t;
-    dirty.read_only = false;
-    permissions(w->g, dirty, idx, &t);
+    arm_walk_allow_leaf(w, false, idx, &t);
     return t.write;
 }
 
 /* Access flag and dirty state. *again: the descriptor has changed under the walk. */
-static bool hardware_update(struct walk *w, enum access a, unsigned idx, bool *again)
+static bool hardware_update(struct arm_walk *w, enum access a, unsigned idx, bool *again)
 {
     const struct arm_regime *g = w->g;
     uint64_t with = w->descriptor;
-    if (!(with & DESC_AF)) {
+    if (!(with & ARM_DESC_AF)) {
         if (!g->ha) {
-            return fail(w, FSC_ACCESS_FLAG);
+            return arm_walk_fail_leaf(w, FSC_ACCESS_FLAG);
         }
-        with |= DESC_AF;
+        with |= ARM_DESC_AF;
     }
     if (becomes_dirty(w, a, idx)) {
-        with &= ~DESC_READ_ONLY;
+        with &= ~ARM_DESC_READ_ONLY;
     }
     if (with != w->descriptor) {
         *again = w->side_effects && !replace_descriptor(w, with);
@@ -329,28 +205,7 @@ static bool hardware_update(struct walk *w, enum access a, unsigned idx, bool *a
     return true;
 }
 
-static bool allowed(const struct translation *t, enum access a)
-{
-    return a == ACCESS_READ ? t->read : a == ACCESS_WRITE ? t->write : t->exec;
-}
-
-static bool use_leaf(struct walk *w, uint64_t va, enum access a, unsigned idx,
-                     struct translation *t)
-{
-    const struct arm_regime *g = w->g;
-    const unsigned bits = w->shift;
-    const uint64_t base = address_in(g, w->descriptor) & ~mask64(bits);
-    t->pa = base | (va & mask64(bits));
-    t->page_bits = (uint8_t)(bits < 30 ? bits : 30);
-    t->global = !bit(w->descriptor, 11);
-    t->attr = bit(w->descriptor, 50) ? ARM_ATTR_GUARDED : 0;
-    const uint8_t memory_type = (uint8_t)(g->mair >> (w->descriptor >> 2 & 7) * 8);
-    t->device = (memory_type & 0xf0) == 0;
-    permissions(g, leaf_of(w), idx, t);
-    return allowed(t, a) ? true : fail(w, FSC_PERMISSION);
-}
-
-static bool walk_tables(struct walk *w, uint64_t va, enum access a, unsigned idx,
+static bool walk_tables(struct arm_walk *w, uint64_t va, enum access a, unsigned idx,
                         struct translation *t)
 {
     for (;;) {
@@ -365,10 +220,10 @@ static bool walk_tables(struct walk *w, uint64_t va, enum access a, unsigned idx
         if (again) {
             continue;
         }
-        if (!use_leaf(w, va, a, idx, t)) {
+        if (!arm_walk_use_leaf(w, va, a, idx, t)) {
             return false;
         }
-        if (a != ACCESS_WRITE && (seen & DESC_DBM) && (seen & DESC_READ_ONLY)) {
+        if (a != ACCESS_WRITE && (seen & ARM_DESC_DBM) && (seen & ARM_DESC_READ_ONLY)) {
             t->write = false; /* the first write has to come here */
         }
         return true;
@@ -394,7 +249,7 @@ static bool flat(const struct arm_cpu *cpu, uint64_t va, const struct arm_regime
     return true;
 }
 
-static bool translate(struct arm_cpu *cpu, uint64_t va, enum access a, unsigned idx, struct walk *w,
+static bool translate(struct arm_cpu *cpu, uint64_t va, enum access a, unsigned idx, struct arm_walk *w,
                       struct translation *t)
 {
     const struct arm_regime *g = &cpu->regime[bit(va, 55)];
@@ -403,10 +258,9 @@ static bool translate(struct arm_cpu *cpu, uint64_t va, enum access a, unsigned 
     if (!g->enabled) {
         return flat(cpu, va, g, t, &w->fault);
     }
-    if (g->walk_disabled || g->bad_size || (va & g->top) != g->top_value ||
-        (g->el0_disabled && idx == ARM_MMU_EL0)) {
+    if (arm_walk_refused(g, va, idx)) {
         w->level = 0;
-        return fail(w, FSC_TRANSLATION);
+        return arm_walk_fail_leaf(w, FSC_TRANSLATION);
     }
     *t = (struct translation){0};
     return walk_tables(w, va, a, idx, t);
@@ -431,7 +285,7 @@ bool arm_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct tran
               uint64_t *fault)
 {
     struct arm_cpu *cpu = arm_cpu(v);
-    struct walk w = {.side_effects = true};
+    struct arm_walk w = {.side_effects = true};
     if (!translate(cpu, va, a, idx, &w, t)) {
         *fault = w.fault;
         return false;
@@ -452,7 +306,7 @@ bool arm_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct tran
 /* By EL1's permissions, which are the widest. */
 bool arm_debug_translate(struct vcpu *v, vaddr va, paddr *pa)
 {
-    struct walk w = {.side_effects = false};
+    struct arm_walk w = {.side_effects = false};
     struct translation t;
     if (!translate(arm_cpu(v), va, ACCESS_READ, ARM_MMU_EL1, &w, &t)) {
         return false;
@@ -478,10 +332,11 @@ static bool find_part(const struct arm_cpu *cpu, uint64_t va, struct cpu_mapping
     return false;
 }
 
-static void set_mapping(struct cpu_mapping *m, const struct walk *w, struct translation *t)
+static void set_mapping(struct cpu_mapping *m, const struct arm_walk *w, struct translation *t)
 {
+    const bool read_only = bit(w->descriptor, 7) || arm_walk_table_bit(w, 62);
     for (unsigned privileged = 0; privileged < 2; privileged++) {
-        permissions(w->g, leaf_of(w), privileged ? ARM_MMU_EL1 : ARM_MMU_EL0, t);
+        arm_walk_allow_leaf(w, read_only, privileged ? ARM_MMU_EL1 : ARM_MMU_EL0, t);
         m->read[privileged] = t->read && (privileged || !w->g->el0_disabled);
         m->write[privileged] = t->write && (privileged || !w->g->el0_disabled);
         m->exec[privileged] = t->exec && (privileged || !w->g->el0_disabled);
@@ -496,7 +351,7 @@ void arm_mapping(struct vcpu *v, vaddr va, struct cpu_mapping *m)
 {
     struct arm_cpu *cpu = arm_cpu(v);
     const struct arm_regime *g = &cpu->regime[bit(va, 55)];
-    struct walk w = {.g = g, .cpu = cpu};
+    struct arm_walk w = {.g = g, .cpu = cpu};
     struct translation t = {0};
 
     *m = (struct cpu_mapping){0};
@@ -520,8 +375,8 @@ void arm_mapping(struct vcpu *v, vaddr va, struct cpu_mapping *m)
     const bool good = find_leaf(&w, va);
     m->first = va & ~mask64(w.shift);
     m->last = va | mask64(w.shift);
-    if (good && ((w.descriptor & DESC_AF) || g->ha)) {
-        use_leaf(&w, m->first, ACCESS_READ, ARM_MMU_EL1, &t);
+    if (good && ((w.descriptor & ARM_DESC_AF) || g->ha)) {
+        arm_walk_use_leaf(&w, m->first, ACCESS_READ, ARM_MMU_EL1, &t);
         set_mapping(m, &w, &t);
     }
 }
@@ -565,7 +420,7 @@ unsigned arm_granule_bits(const struct arm_cpu *cpu, uint64_t va)
 
 uint64_t arm_address_translate(struct arm_cpu *cpu, uint64_t va, enum access a, unsigned idx)
 {
-    struct walk w = {.side_effects = false};
+    struct arm_walk w = {.side_effects = false};
     struct translation t;
     if (!translate(cpu, va, a, idx, &w, &t)) {
         return 1 | w.fault << 1 | PAR_RES1;

@@ -364,6 +364,7 @@ static void debug_class(const struct cpu_class *cls, const struct accel_config *
 
     asked.cls = *cls;
     asked.cls.walk = walk_slow;
+    asked.cls.walk_leaf = NULL;
     asked.cls.watch = ask;
     asked.cls.followed = note_met;
     e.board->vcpus[0]->cls = cls;

@@ -136,6 +136,7 @@ static void rig_init(struct rig *r, struct error *e)
 
     r->cls = arm_cpu_class;
     r->cls.walk = walk;
+    r->cls.walk_leaf = NULL;
     r->cls.spaces = names;
     r->other = os_map_ram(RAM_BYTES, e);
     r->b = test_board_new(&r->cls, "max", 1, RAM, RAM_BYTES, e);
