@@ -381,6 +381,9 @@ void context_select(struct vcpu *v, uint64_t pc)
         c = *recent = lookup(v, mode, tag, region);
     }
     make_current(v, c);
+    if (t->switching.from) {
+        switches_arrive(v);
+    }
 }
 
 /* ---- flushes */
@@ -543,6 +546,7 @@ void context_forget(struct tcg_vcpu *t)
     t->context = NULL;
     t->context_dirty = t->space_dirty = true;
     memset(t->recent, 0, sizeof(t->recent));
+    switches_forget(t);
     context_forget_fetched(t);
     memset(t->jumps, 0, JUMP_TABLE_ENTRIES * sizeof(*t->jumps));
 }

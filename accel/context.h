@@ -43,9 +43,10 @@ struct context {
     uint64_t key; /* secret; the upper 12 bits are the id */
     uint64_t mode_key;
     uint32_t tag;
-    uint8_t region;           /* of addresses */
-    bool traced;              /* each instruction is followed (cpu_class.traces) */
-    bool retired;             /* its mappings are no longer true */
+    uint8_t region; /* of addresses */
+    bool traced;    /* each instruction is followed (cpu_class.traces) */
+    /* Generated code looks at both at once: */
+    _Alignas(2) bool retired; /* its mappings are no longer true */
     _Atomic bool suspect;     /* some mapping is */
     struct code_mapping *map; /* open hash */
     uint32_t map_size, map_used;
@@ -53,6 +54,9 @@ struct context {
     struct context *next, *next_sharing;
     struct code_slots slots;
 };
+
+_Static_assert(offsetof(struct context, suspect) == offsetof(struct context, retired) + 1,
+               "two bytes in a row");
 
 /* A page that a vCPU found code on: what context_enter_page entered, kept for the next look-up. */
 struct fetched {

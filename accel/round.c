@@ -49,6 +49,7 @@ void tcg_mode_changed(struct vcpu *v)
 {
     if (tcg_of(v)) {
         tcg_of(v)->context_dirty = true;
+        tcg_of(v)->switching.from = NULL;
     }
 }
 
@@ -57,6 +58,7 @@ void tcg_context_changed(struct vcpu *v)
     if (tcg_of(v)) {
         tcg_of(v)->context_dirty = true;
         tcg_of(v)->space_dirty = true;
+        switches_forget(tcg_of(v));
     }
 }
 

@@ -125,7 +125,7 @@ static uint64_t cache_bytes(const struct tcg *a)
 
 static bool create_host(struct tcg *a, const struct cpu_class *cls, struct error *e)
 {
-    const struct host_config hc = {
+    struct host_config hc = {
         .layout = VCPU_LAYOUT,
         .runtime = tcg_runtime,
         .guest = cls->ir,
@@ -136,6 +136,9 @@ static bool create_host(struct tcg *a, const struct cpu_class *cls, struct error
         .compilers = a->parallel ? a->base.count : 1,
     };
 
+    hc.layout.context = offsetof(struct tcg_vcpu, context);
+    hc.layout.switches = offsetof(struct tcg_vcpu, switches);
+    hc.layout.stale = offsetof(struct context, retired);
     a->host = host_create(&hc, e);
     if (a->host) {
         compilers_create(a);

@@ -15,6 +15,7 @@
 #include "accel/ops.h"
 #include "accel/space_tags.h"
 #include "accel/stats.h"
+#include "accel/switches.h"
 #include "accel/tlb.h"
 #include "base/hash.h"
 #include "base/os.h"
@@ -36,6 +37,8 @@ struct tcg_vcpu {
     struct tcg *accel;
     void *signal_stack; /* of its thread */
     struct context *context;
+    struct tcg_switch switches[TCG_SWITCHES];
+    struct pending_switch switching;
     struct context *recent[CONTEXT_CACHE];
     struct fetched fetched[FETCHED_PAGES]; /* by virtual page, direct mapped */
     struct jump_entry *jumps;

@@ -133,6 +133,14 @@ static bool is_inline(const struct vcpu *v, const struct tlb_table *table)
     return v->hot.tlb_current == table + 1 || v->hot.tlb_user == table + 1;
 }
 
+/* Changes of mode that are remembered lead to the table of an index. */
+static void forget_switches(struct vcpu *v)
+{
+    if (tcg_of(v)) {
+        switches_forget(tcg_of(v));
+    }
+}
+
 /* All tables are in use, as there are more MMU indices than tables: the one that was chosen first
  * is taken from its index, which chooses anew when it is needed again. */
 static unsigned take_table(struct vcpu *v)
@@ -153,6 +161,7 @@ static unsigned take_table(struct vcpu *v)
             t->chosen &= ~(1u << k);
         }
     }
+    forget_switches(v);
     return slot;
 }
 
@@ -227,6 +236,7 @@ static void select_idx(struct vcpu *v, unsigned idx)
         table = resident(v, idx, shared);
         t->by_idx[idx] = table;
         table->last_use = ++t->tick;
+        forget_switches(v);
     }
     if (shared && !same_spaces(t, &table->spaces, &t->spaces[idx], own)) {
         tlb_drop_own(table);
@@ -264,7 +274,10 @@ void tlb_select(struct vcpu *v, bool space)
     const unsigned idx = v->cls->mmu_index(v);
     const unsigned user = v->cls->mmu_index_user(v);
 
-    t->chosen = space ? 0 : t->chosen;
+    if (space) {
+        t->chosen = 0;
+        forget_switches(v);
+    }
     t->user_idx = user;
     select_idx(v, idx);
     v->hot.tlb_current = t->by_idx[idx] + 1;
@@ -346,6 +359,7 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
     const bool common = cpu_is_common(&t->regions, a);
     if (!tr->global && common && !t->nonglobal_common) {
         unshare_tables(t);
+        forget_switches(v);
     }
     t->global_own |= tr->global && !common;
     t->idx_seen |= 1u << idx;

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct context;
 struct tcg_vcpu;
 struct tlb;
 struct vcpu;
@@ -48,6 +49,25 @@ struct tcg_hot {
     uint64_t page; /* virtual address of the page of the movable block that runs; kicks leave it */
     int32_t yields_left; /* a guest that gives way counts this down, and calls vcpu_yield below 0 */
 };
+
+/*
+ * A change of mode that generated code makes itself. Where the state that a mode depends on changes
+ * in ways that the guest numbers (kinds), what results is known by the context that is left, some
+ * bits of the new state, and aux; what was found for these the last time is kept here. See
+ * accel/switches.h.
+ */
+struct tcg_switch {
+    uint64_t from;         /* key of the context that is left ^ bits; TCG_NO_SWITCH: none */
+    uint64_t aux, aux_key; /* of what control leads to; the latter as layout_aux_key */
+    uint64_t key; /* of the context that is entered, and the rest of what makes it current */
+    uint32_t *code_slots;
+    struct context *context;
+    void *tlb_current, *tlb_user;
+};
+_Static_assert(sizeof(struct tcg_switch) == 64, "generated code shifts by 6");
+#define TCG_NO_SWITCH UINT64_MAX
+#define TCG_SWITCH_KINDS 8u
+#define TCG_SWITCHES (2 * TCG_SWITCH_KINDS) /* by kind; with aux in the second half */
 
 /*
  * A slot of the monitors stands for all granules of 16 bytes whose host addresses agree in
@@ -135,6 +155,13 @@ void vcpu_yield(struct vcpu *v);
 void tcg_context_changed(struct vcpu *v);
 /* The same when space_tag gives what it did (exception entry and return). */
 void tcg_mode_changed(struct vcpu *v);
+/*
+ * The same from the function of a tail that does nothing else (ir_call.switches), operands of which
+ * are the PC, bits and aux that follow; kind is the lowest bits of its constant. What the mode, the
+ * MMU index and the tag become depends on kind, bits, and what they were, alone; until the next
+ * tcg_context_changed generated code does without the function.
+ */
+void tcg_switched(struct vcpu *v, unsigned kind, uint64_t bits, uint64_t aux);
 
 /*
  * TLB invalidation. tag is cpu_class->space_tag's; a range is that of the pages that hold its first

@@ -145,6 +145,9 @@ struct block {
 struct host_layout {
     int32_t hot, env;
     int32_t state; /* of the CPU struct's start */
+    /* In what env.tcg leads to: the current context, and what changes of mode are known; in a
+     * context: two bytes that are 0 unless it must be looked at before it is entered. */
+    int32_t context, switches, stale;
 };
 
 /* Run-time functions. All run on the C stack with the guest's registers in memory unless said

@@ -312,6 +312,7 @@ struct ir_call {
     enum ir_call_class class;
     bool vector;
     bool pure;                        /* result depends on the operands only */
+    bool switches;                    /* of a tail: changes the mode, see tcg_switched */
     bool fp_flags;                    /* gives tcg_fp_flags: a back end reads them itself */
     uint8_t known;                    /* enum ir_known_function */
     uint8_t stack80_kind;             /* enum ir_stack80_kind, with: */

@@ -203,8 +203,18 @@ void x86_cli(struct x86_block *c, const struct x86_instr *i, const struct x86_cl
     put_rflags(c, ir_andn(c->b, rflags(c), ir_konst(c->b, T_I32, X86_IF)));
 }
 
-/* If an interrupt waits the function does it, in a block of its own at the same PC; else there is
- * nothing that the shadow would keep away. */
+void x86_slow_if_waiting(struct x86_block *c)
+{
+    struct ir_builder *b = c->b;
+    const ir_val lines = ir_env_load(b, T_I32, offsetof(struct x86_cpu, vcpu.interrupt_lines));
+    const uint32_t local = b->local;
+    b->local = local | X86_LOCAL_WAITS;
+    ir_brcond(b, ir_cmp(b, IR_NE, lines, ir_konst(b, T_I32, 0)), c->pc);
+    b->local = local;
+}
+
+/* If an interrupt waits the function does it; else there is nothing that the shadow would keep
+ * away. */
 void x86_sti(struct x86_block *c, const struct x86_instr *i, const struct x86_sti *a)
 {
     struct ir_builder *b = c->b;
@@ -213,11 +223,7 @@ void x86_sti(struct x86_block *c, const struct x86_instr *i, const struct x86_st
         x86_tail(c, &row_interrupts, IR_NONE, IR_NONE, true);
         return;
     }
-    const ir_val lines = ir_env_load(b, T_I32, offsetof(struct x86_cpu, vcpu.interrupt_lines));
-    const uint32_t local = b->local;
-    b->local = local | X86_LOCAL_WAITS;
-    ir_brcond(b, ir_cmp(b, IR_NE, lines, ir_konst(b, T_I32, 0)), c->pc);
-    b->local = local;
+    x86_slow_if_waiting(c);
     put_rflags(c, ir_or(b, rflags(c), ir_konst(b, T_I32, X86_IF)));
 }
 

@@ -135,22 +135,41 @@ void x86_enter(struct x86_block *c, const struct x86_instr *i, const struct x86_
 
 /* ---- flags */
 
-/* RFLAGS without RF and VM. */
-void x86_pushf(struct x86_block *c, const struct x86_instr *i, const struct x86_pushf *a)
+ir_val x86_read_rflags(struct x86_block *c)
 {
     struct ir_builder *b = c->b;
     const ir_val f = ir_zext(b, T_I64, ir_flags_bits(b, x86_flags(c)));
     const ir_val rest = ir_zext(b, T_I64, ir_env_load(b, T_I32, offsetof(struct x86_cpu, rflags)));
     const ir_val df = ir_and(b, ir_env_load(b, T_I64, offsetof(struct x86_cpu, direction)),
                              ir_konst(b, T_I64, X86_DF));
-    ir_val v = ir_or(b, ir_ubfx(b, f, 8, 8),
-                     ir_shl(b, ir_and(b, f, ir_konst(b, T_I64, 1)), ir_konst(b, T_I64, 11)));
+    const ir_val v = ir_or(b, ir_and(b, ir_ubfx(b, f, 8, 8), ir_konst(b, T_I64, 0xd5)),
+                           ir_shl(b, ir_and(b, f, ir_konst(b, T_I64, 1)), ir_konst(b, T_I64, 11)));
+    return ir_or(b, ir_or(b, v, df), ir_or(b, rest, ir_konst(b, T_I64, 2)));
+}
+
+void x86_write_rflags(struct x86_block *c, ir_val v)
+{
+    struct ir_builder *b = c->b;
+    const ir_val one = ir_konst(b, T_I64, 1);
+    const ir_val status = ir_shl(b, ir_and(b, v, ir_konst(b, T_I64, 0xd5)), ir_konst(b, T_I64, 8));
+    const ir_val packed = ir_or(b, status, ir_ubfx(b, v, 11, 1));
+    const ir_val back = ir_shl(b, ir_ubfx(b, v, 10, 1), one);
+    const ir_val kept = ir_and(b, v, ir_konst(b, T_I64, X86_RFLAGS_KEPT));
+    x86_put_flags(c, ir_flags_from(b, ir_trunc(b, T_I32, packed)));
+    ir_env_store(b, offsetof(struct x86_cpu, direction), ir_sub(b, one, back));
+    ir_env_store(b, offsetof(struct x86_cpu, rflags), ir_trunc(b, T_I32, kept));
+}
+
+/* RFLAGS without RF and VM. */
+void x86_pushf(struct x86_block *c, const struct x86_instr *i, const struct x86_pushf *a)
+{
+    struct ir_builder *b = c->b;
     (void)a;
     if (x86_virtual_flags(c, false, i->os)) {
         return;
     }
-    v = ir_or(b, ir_or(b, v, df), ir_konst(b, T_I64, 2));
-    v = ir_or(b, v, ir_and(b, rest, ir_konst(b, T_I64, ~(uint64_t)(X86_RF | X86_VM))));
+    const ir_val v = ir_and(b, x86_read_rflags(c),
+                            ir_konst(b, T_I64, ~(uint64_t)(X86_RF | X86_VM)));
     x86_push_value(c, i->os, ir_trunc(b, x86_type_of(i->os), v));
 }
 

@@ -5,6 +5,8 @@
  */
 #include "cpu/x86/translate.h"
 
+#include <stddef.h>
+
 static void flat(struct x86_segment *s, uint16_t selector, unsigned attr)
 {
     *s = (struct x86_segment){.limit = UINT32_MAX, .attr = (uint16_t)attr, .selector = selector};
@@ -43,11 +45,65 @@ static uint64_t do_syscall(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z
 }
 X86_CALL(syscall, IR_CALL_FULL);
 
+static ir_val load64(struct x86_block *c, size_t offset)
+{
+    return ir_env_load(c->b, T_I64, (uint32_t)offset);
+}
+
+/* As flat: a segment with this selector, a value of 64 bits. */
+static void put_flat(struct x86_block *c, unsigned reg, ir_val selector, unsigned attr)
+{
+    struct ir_builder *b = c->b;
+    const size_t at = offsetof(struct x86_cpu, seg) + reg * sizeof(struct x86_segment);
+    struct x86_segment s;
+    flat(&s, 0, attr);
+    const ir_val last = ir_or(b, ir_shl(b, selector, ir_konst(b, T_I64, 48)),
+                              ir_konst(b, T_I64, s.limit | (uint64_t)s.attr << 32));
+    ir_env_store(b, (uint32_t)(at + offsetof(struct x86_segment, base)),
+                 ir_konst(b, T_I64, s.base));
+    ir_env_store(b, (uint32_t)(at + offsetof(struct x86_segment, end_read)),
+                 ir_konst(b, T_I64, s.end_read));
+    ir_env_store(b, (uint32_t)(at + offsetof(struct x86_segment, end_write)),
+                 ir_konst(b, T_I64, s.end_write));
+    ir_env_store(b, (uint32_t)(at + offsetof(struct x86_segment, limit)), last);
+}
+_Static_assert(offsetof(struct x86_segment, attr) == offsetof(struct x86_segment, limit) + 4 &&
+                   offsetof(struct x86_segment, selector) == offsetof(struct x86_segment, attr) + 2,
+               "put_flat stores the three as one");
+
+/* #UD unless EFER.SCE is set. */
+static void check_sce(struct x86_block *c)
+{
+    struct ir_builder *b = c->b;
+    const ir_val sce = ir_and(b, load64(c, offsetof(struct x86_cpu, efer)),
+                              ir_konst(b, T_I64, X86_EFER_SCE));
+    x86_raise_if(c, ir_cmp(b, IR_EQ, sce, ir_konst(b, T_I64, 0)), X86_UD);
+}
+
+/* From 64-bit code, without single steps. */
+static void syscall_inline(struct x86_block *c)
+{
+    struct ir_builder *b = c->b;
+    check_sce(c);
+    const ir_val star = load64(c, offsetof(struct x86_cpu, star));
+    const ir_val flags = ir_and(b, x86_read_rflags(c), ir_konst(b, T_I64, ~(uint64_t)X86_RF));
+    const ir_val cs = ir_and(b, ir_ubfx(b, star, 32, 16), ir_konst(b, T_I64, 0xfffc));
+    ir_put(b, X86_RCX, ir_address(b, c->next));
+    ir_put(b, 11, flags);
+    x86_write_rflags(c, ir_andn(b, flags, load64(c, offsetof(struct x86_cpu, fmask))));
+    put_flat(c, X86_CS, cs, FLAT_CODE);
+    put_flat(c, X86_SS, ir_add(b, cs, ir_konst(b, T_I64, 8)), FLAT_DATA);
+    x86_switch(c, X86_SWITCH_SYSCALL, load64(c, offsetof(struct x86_cpu, lstar)),
+               ir_konst(b, T_I64, 0));
+}
+
 void x86_syscall(struct x86_block *c, const struct x86_instr *i, const struct x86_syscall *a)
 {
     (void)i, (void)a;
     if (c->mode != 8 && (x86_is_intel(c->cpu) || !(c->key & X86_KEY_PROTECTED))) {
         x86_undefined(c);
+    } else if (c->mode == 8 && !(c->key & X86_KEY_TF)) {
+        syscall_inline(c);
     } else {
         x86_tail(c, &row_syscall, IR_NONE, IR_NONE, 0);
     }
@@ -80,12 +136,56 @@ static uint64_t do_sysret(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z,
 }
 X86_CALL(sysret, IR_CALL_FULL);
 
+static uint64_t do_check_canonical(struct vcpu *v, uint64_t pc, uint64_t y, uint64_t z,
+                                   uint32_t aux)
+{
+    (void)y, (void)z, (void)aux;
+    if (!x86_is_canonical(x86_cpu(v), pc)) {
+        x86_raise_gp(x86_cpu(v));
+    }
+    return 0;
+}
+X86_CALL(check_canonical, IR_CALL_RAISES);
+
+/* The function looks at addresses that only 5-level paging has. */
+static void check_canonical(struct x86_block *c, ir_val pc)
+{
+    struct ir_builder *b = c->b;
+    const ir_val n = ir_konst(b, T_I64, 16);
+    const ir_val low = ir_sar(b, ir_shl(b, pc, n), n);
+    ir_guard(b, ir_cmp(b, IR_NE, low, pc), &row_check_canonical, pc, IR_NONE, 0);
+}
+
+#define SYSRET_FLAGS 0x3c7fd7u /* those that R11 has */
+
+/* To 64-bit code. Where an interrupt waits the function does it: as STI. */
+static void sysret_inline(struct x86_block *c)
+{
+    struct ir_builder *b = c->b;
+    const ir_val pc = ir_get(b, X86_RCX), mask = ir_konst(b, T_I64, SYSRET_FLAGS);
+    x86_slow_if_waiting(c);
+    check_sce(c);
+    check_canonical(c, pc);
+    const ir_val cs = ir_ubfx(b, load64(c, offsetof(struct x86_cpu, star)), 48, 16);
+    const ir_val flags = ir_andn(b, ir_get(b, 11), ir_konst(b, T_I64, X86_RF | X86_VM));
+    x86_write_rflags(c, ir_or(b, ir_andn(b, x86_read_rflags(c), mask), ir_and(b, flags, mask)));
+    put_flat(c, X86_CS, ir_or(b, ir_add(b, cs, ir_konst(b, T_I64, 16)), ir_konst(b, T_I64, 3)),
+             FLAT_CODE | DPL3);
+    put_flat(c, X86_SS, ir_or(b, ir_add(b, cs, ir_konst(b, T_I64, 8)), ir_konst(b, T_I64, 3)),
+             FLAT_DATA | DPL3);
+    x86_switch(c, X86_SWITCH_SYSRET, pc, x86_user_aux(c, 0));
+}
+
 void x86_sysret(struct x86_block *c, const struct x86_instr *i, const struct x86_sysret *a)
 {
     (void)a;
     if (c->mode != 8 && (x86_is_intel(c->cpu) || !(c->key & X86_KEY_PROTECTED))) {
         x86_undefined(c);
-    } else if (!x86_privileged(c)) {
+    } else if (x86_privileged(c)) {
+        return;
+    } else if (i->os == 8 && !(c->key & X86_KEY_TF) && !c->waits && !c->shadow) {
+        sysret_inline(c);
+    } else {
         x86_tail(c, &row_sysret, IR_NONE, IR_NONE, i->os == 8 ? 8 : 4);
     }
 }

@@ -269,23 +269,18 @@ void x86_invpcid(struct x86_block *c, const struct x86_instr *i, const struct x8
 
 /* ---- SMAP */
 
-static uint64_t do_set_ac(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z, uint32_t on)
-{
-    struct x86_cpu *c = x86_cpu(v);
-    (void)y, (void)z;
-    c->rflags = on ? c->rflags | X86_AC : c->rflags & ~X86_AC;
-    tcg_mode_changed(v);
-    return x86_go(c, next);
-}
-X86_CALL(set_ac, IR_CALL_FULL);
-
 static void set_ac(struct x86_block *c, bool on)
 {
+    struct ir_builder *b = c->b;
+    const uint32_t at = offsetof(struct x86_cpu, rflags);
     if (c->cpl) {
         x86_undefined(c);
-    } else {
-        x86_tail(c, &row_set_ac, IR_NONE, IR_NONE, on);
+        return;
     }
+    const ir_val old = ir_env_load(b, T_I32, at), ac = ir_konst(b, T_I32, X86_AC);
+    ir_env_store(b, at, on ? ir_or(b, old, ac) : ir_andn(b, old, ac));
+    x86_switch(c, on ? X86_SWITCH_STAC : X86_SWITCH_CLAC, ir_address(b, c->next),
+               ir_konst(b, T_I64, b->aux & ~mask64(32)));
 }
 
 void x86_clac(struct x86_block *c, const struct x86_instr *i, const struct x86_clac *a)

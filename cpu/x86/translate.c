@@ -52,6 +52,35 @@ void x86_tail(struct x86_block *c, const struct ir_call *row, ir_val y, ir_val z
     ir_tail(c->b, row, ir_address(c->b, c->next), y, z, aux);
 }
 
+/* What of RFLAGS a mode depends on. */
+#define MODE_FLAGS (X86_TF | X86_IOPL | X86_RF | X86_VM | X86_AC)
+
+static uint64_t do_switch(struct vcpu *v, uint64_t pc, uint64_t bits, uint64_t aux, uint32_t kind)
+{
+    tcg_switched(v, kind, bits, aux);
+    return x86_go(x86_cpu(v), pc);
+}
+static const struct ir_call row_switch = {
+    .name = "x86_switch", .fn = (void (*)(void))do_switch, .class = IR_CALL_FULL, .switches = true};
+
+void x86_switch(struct x86_block *c, enum x86_switch kind, ir_val pc, ir_val aux)
+{
+    struct ir_builder *b = c->b;
+    const ir_val rflags = ir_env_load(b, T_I32, offsetof(struct x86_cpu, rflags));
+    const ir_val bits = ir_and(b, rflags, ir_konst(b, T_I32, MODE_FLAGS));
+    ir_tail(b, &row_switch, pc, ir_zext(b, T_I64, bits), aux, kind);
+}
+
+ir_val x86_user_aux(struct x86_block *c, uint64_t base)
+{
+    struct ir_builder *b = c->b;
+    const ir_val used = ir_env_load(b, T_I8, offsetof(struct x86_cpu, upper_used));
+    const ir_val upper = ir_cmp(b, IR_NE, used, ir_konst(b, T_I8, 0));
+    return ir_or(b, ir_shl(b, ir_zext(b, T_I64, upper), ir_konst(b, T_I64, 1)),
+                 ir_konst(b, T_I64, base << 32));
+}
+_Static_assert(X86_LOCAL_UPPER == 2, "x86_user_aux shifts by 1");
+
 static uint64_t do_raise_tail(struct vcpu *v, uint64_t x, uint64_t error, uint64_t z, uint32_t aux)
 {
     return do_raise(v, x, error, z, aux);

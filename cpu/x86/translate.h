@@ -85,6 +85,10 @@ static inline ir_val x86_flags(struct x86_block *c)
     return ir_get(c->b, X86_REG_FLAGS);
 }
 
+/* All of RFLAGS as 64 bits, and writing all. */
+ir_val x86_read_rflags(struct x86_block *c);
+void x86_write_rflags(struct x86_block *c, ir_val v);
+
 static inline void x86_put_flags(struct x86_block *c, ir_val f)
 {
     ir_put(c->b, X86_REG_FLAGS, f);
@@ -110,6 +114,20 @@ ir_val x86_flags_op(struct x86_block *c, enum ir_op op, ir_val x, ir_val y, ir_v
 
 /* A function of the run-time that ends the block: it is given the next PC, y and z. */
 void x86_tail(struct x86_block *c, const struct ir_call *row, ir_val y, ir_val z, uint32_t aux);
+/* Ends the block by a change of mode (tcg_switched) that generated code makes: on at pc, with aux;
+ * kind tells it from others. The new mode depends on RFLAGS, which are in place, and on what is
+ * fixed for the kind. */
+enum x86_switch {
+    X86_SWITCH_SYSCALL,
+    X86_SWITCH_SYSRET,
+    X86_SWITCH_STAC,
+    X86_SWITCH_CLAC,
+    X86_SWITCH_SYSENTER,
+    X86_SWITCH_SYSEXIT
+};
+void x86_switch(struct x86_block *c, enum x86_switch kind, ir_val pc, ir_val aux);
+/* The aux of code at level 3. */
+ir_val x86_user_aux(struct x86_block *c, uint64_t base);
 void x86_raise_now(struct x86_block *c, enum x86_vector vector);
 void x86_raise_error_now(struct x86_block *c, enum x86_vector vector, uint32_t error);
 void x86_raise_if(struct x86_block *c, ir_val condition, enum x86_vector vector);
@@ -136,6 +154,9 @@ void x86_end_block(struct x86_block *c);
 
 /* ---- interrupt.c: emitted where an instruction in a shadow begins */
 void x86_leave_shadow(struct x86_block *c);
+/* In front of an instruction that may set IF: if an interrupt waits it is executed in a block of
+ * its own, which knows (x86_block.waits). */
+void x86_slow_if_waiting(struct x86_block *c);
 
 /* ---- control.c */
 extern const struct ir_call x86_row_lmsw, x86_row_clts;

@@ -239,8 +239,8 @@ enum constant {
 };
 
 struct stubs {
-    uint32_t enter, leave, link, go, poll, tail, mem, member_load, member_store, call, leaf, op,
-        ret_miss, counted;
+    uint32_t enter, leave, link, go, poll, tail, change, mem, member_load, member_store, call, leaf,
+        op, ret_miss, counted;
 };
 
 /* Host code, from start to end, whose floating-point traps are evaluated at path. */

@@ -553,7 +553,9 @@ static void emit_tail(struct compiler *c, const struct ir_insn *in)
 {
     struct assembler *as = &c->as;
 
-    x_jmp(as, c->h->stubs.tail);
+    const struct ir_call *row = (const struct ir_call *)(uintptr_t)in->imm;
+
+    x_jmp(as, row->switches ? c->h->stubs.change : c->h->stubs.tail);
     load_pc(c, RDX, c->b->pc + c->insn_of[c->i]);
     x_mov_imm(as, RCX, in->aux);
     x_mov_imm(as, RAX, in->imm);

@@ -381,6 +381,103 @@ static uint32_t link_stub(struct host *h, struct assembler *as)
     return start;
 }
 
+/* The word at offset n of the change of mode that is remembered at rdx. */
+#define SWITCH(n) at(RDX, (int32_t)offsetof(struct tcg_switch, n))
+
+/* rax, rcx, rdx: operands of a tail that may turn out to be one. */
+static const uint8_t tail_operands[] = {RAX, RCX, RDX};
+
+static void load_bits(struct host *h, struct assembler *as)
+{
+    x_load(as, true, RCX, arg_place(h, 1));
+    x_alu_mem(as, ALU_XOR, true, RCX, at(STATE, HOT(h, key)));
+}
+
+/*
+ * The change of mode that is remembered for the kind in ecx: rdx = its place, rax = what env.tcg
+ * leads to. Returns the places of the jumps that say that there is none.
+ */
+static void find_switch(struct host *h, struct assembler *as, uint32_t none[3])
+{
+    x_alu_imm(as, ALU_AND, false, reg_operand(RCX), TCG_SWITCH_KINDS - 1);
+    x_load(as, true, RDX, arg_place(h, 2));
+    x_test(as, true, RDX, RDX);
+    emit_bytes(as, (const uint8_t[]){0x74, 0x03}, 2);                   /* je past the next */
+    emit_bytes(as, (const uint8_t[]){0x83, 0xc1, TCG_SWITCH_KINDS}, 3); /* add ecx */
+    x_shift_imm(as, SHIFT_SHL, false, RCX, 6);
+    x_load(as, true, RAX, at(STATE, ENV(h, tcg)));
+    x_lea(as, true, RCX, at_index(RAX, RCX, 0, h->config.layout.switches));
+    x_alu_mem(as, ALU_CMP, true, RDX, at(RCX, offsetof(struct tcg_switch, aux)));
+    none[0] = forward_jcc(as, CC_NE);
+    x_mov(as, true, RDX, RCX);
+    load_bits(h, as);
+    x_alu_mem(as, ALU_CMP, true, RCX, SWITCH(from));
+    none[1] = forward_jcc(as, CC_NE);
+    x_load(as, true, RCX, SWITCH(context));
+    emit_x(as, OPC(PP_66, 0, 0x83), ALU_CMP, at(RCX, h->config.layout.stale), 1, 0);
+    none[2] = forward_jcc(as, CC_NE);
+}
+
+/*
+ * Makes it current; rdx = key ^ aux_key. The key comes last, and by an operation that the look at
+ * exit_request cannot overtake: a kick stores exit_request, then spoils the key, then the code
+ * slots. Either it is seen here, or what it spoils stays so.
+ */
+static void make_switch(struct host *h, struct assembler *as)
+{
+    x_store(as, true, RCX, at(RAX, h->config.layout.context));
+    x_load(as, true, RAX, SWITCH(code_slots));
+    x_store(as, true, RAX, at(STATE, HOT(h, code_slots)));
+    x_load(as, true, RAX, SWITCH(tlb_user));
+    x_store(as, true, RAX, at(STATE, HOT(h, tlb_user)));
+    x_load(as, true, TLB_BASE, SWITCH(tlb_current));
+    x_store(as, true, TLB_BASE, at(STATE, HOT(h, tlb_current)));
+    x_load(as, true, RCX, SWITCH(key));
+    x_load(as, true, RDX, SWITCH(aux_key));
+    x_alu(as, ALU_XOR, true, RDX, RCX);
+    emit_rm(as, OPC(0, 0, 0x87) | OP_W, RCX, at(STATE, HOT(h, key))); /* xchg */
+    emit_x(as, OPC(0, 0, 0x83), ALU_CMP, at(STATE, HOT(h, exit_request)), 1, 0);
+}
+
+/*
+ * As tail; the function does nothing but tcg_switched, and is not called where what comes of that
+ * is known: accel/switches.h.
+ */
+static uint32_t change_stub(struct host *h, struct assembler *as)
+{
+    const uint32_t start = as->cold;
+    uint32_t none[3];
+
+    for (unsigned n = 0; n < array_len(tail_operands); n++) {
+        x_store(as, true, tail_operands[n], member_place(h, n));
+    }
+    find_switch(h, as, none);
+    make_switch(h, as);
+    x_load(as, true, RAX, arg_place(h, 0));
+    const uint32_t kicked = forward_jcc(as, CC_NE);
+    x_alu(as, ALU_XOR, true, RDX, RAX);
+    x_mov(as, true, RCX, RDX);
+    jump_index(h, as, RDX, RAX);
+    x_alu_imm(as, ALU_AND, false, reg_operand(RDX), LAYOUT_JUMP_MASK);
+    x_alu_mem(as, ALU_ADD, true, RDX, at(STATE, HOT(h, jump_table)));
+    x_alu_mem(as, ALU_CMP, true, RCX, at(RDX, 0));
+    const uint32_t misses = forward_jcc(as, CC_NE);
+    emit_x(as, OPC(0, 0, 0xff), 4, at(RDX, 8), 0, 0);
+    land(as, kicked);
+    land(as, misses);
+    x_load(as, true, RDX, arg_place(h, 2));
+    x_store(as, true, RDX, at(STATE, ENV(h, aux)));
+    x_jmp(as, h->stubs.go);
+    for (unsigned n = 0; n < array_len(none); n++) {
+        land(as, none[n]);
+    }
+    for (unsigned n = 0; n < array_len(tail_operands); n++) {
+        x_load(as, true, tail_operands[n], member_place(h, n));
+    }
+    x_jmp(as, h->stubs.tail);
+    return start;
+}
+
 static const uint8_t callee_saved[] = {RBX, RBP, R12, R13, R14, R15};
 
 /* void enter(state in rdi, entry in rsi) */
@@ -515,6 +612,7 @@ void stubs_create(struct host *h)
     h->stubs.go = boundary_stub(h, &as, (uintptr_t)r->go);
     h->stubs.poll = boundary_stub(h, &as, (uintptr_t)r->poll);
     h->stubs.tail = boundary_stub(h, &as, (uintptr_t)r->tail);
+    h->stubs.change = change_stub(h, &as);
     h->stubs.mem = mem_stub(h, &as);
     h->stubs.member_load = member_stub(h, &as, 0);
     h->stubs.member_store = member_stub(h, &as, TLB_LAYOUT_WRITE);
@@ -534,9 +632,9 @@ void stubs_create(struct host *h)
 static const struct {
     const char *name;
     size_t member;
-} stub_names[] = {STUB(enter), STUB(leave), STUB(link),        STUB(go),           STUB(poll),
-                  STUB(tail),  STUB(mem),   STUB(member_load), STUB(member_store), STUB(call),
-                  STUB(leaf),  STUB(op),    STUB(ret_miss),    STUB(counted)};
+} stub_names[] = {STUB(enter), STUB(leave),  STUB(link), STUB(go),          STUB(poll),
+                  STUB(tail),  STUB(change), STUB(mem),  STUB(member_load), STUB(member_store),
+                  STUB(call),  STUB(leaf),   STUB(op),   STUB(ret_miss),    STUB(counted)};
 _Static_assert(array_len(stub_names) == sizeof(struct stubs) / sizeof(uint32_t),
                "each stub has a name");
 

@@ -31,7 +31,8 @@ __asm__(".pushsection .rodata\n"
         ".code64\n"
         ".globl x86_system, x86_system_end, x86_vectors, x86_p_interrupts, x86_p_halt, x86_p_msr\n"
         ".globl x86_p_window, x86_p_jump_window\n"
-        ".globl x86_p_calls, x86_p_smap, x86_p_xsave, x86_user, x86_after_halt\n"
+        ".globl x86_p_calls, x86_p_smap, x86_p_xsave, x86_user,\n"
+        ".globl x86_p_smap_rounds, x86_p_spaces, x86_p_user_window, x86_after_halt\n"
         "x86_system:\n"
         ".balign 16\n"
         "x86_vectors:\n"
@@ -201,6 +202,113 @@ __asm__(".pushsection .rodata\n"
         "  mov [0x518], rax\n"
         "  jmp end\n"
 
+        /* SMAP, again and again, and where CR4 says something else meanwhile. */
+        "smap_rounds: mov ecx, 100\n"
+        "1: stac\n"
+        "  mov rax, [0x600000]\n"
+        "  clac\n"
+        "  dec ecx\n"
+        "  jnz 1b\n"
+        "  ret\n"
+        "x86_p_smap_rounds:\n"
+        "  lea r15, [rip + 1f]\n"
+        "  call smap_rounds\n"
+        "  mov rax, [0x600000]\n"
+        "1: mov rax, [0x540]\n"
+        "  mov [0x500], rax\n"
+        "  mov [0x508], ecx\n"
+        "  mov qword ptr [0x540], 99\n"
+        "  lea r15, [rip + 2f]\n"
+        "  mov rax, cr4\n"
+        "  btr rax, 21\n"
+        "  mov cr4, rax\n"
+        "  call smap_rounds\n"
+        "  mov rax, [0x600000]\n"
+        "2: mov rax, [0x540]\n"
+        "  mov [0x510], rax\n"
+        "  lea r15, [rip + 3f]\n"
+        "  mov rax, cr4\n"
+        "  bts rax, 21\n"
+        "  mov cr4, rax\n"
+        "  call smap_rounds\n"
+        "  mov rax, [0x600000]\n"
+        "3: mov rax, [0x540]\n"
+        "  mov [0x518], rax\n"
+        "  mov [0x520], ecx\n"
+        "  jmp end\n"
+
+        /* Users in two address spaces in turn, with all flags; rdx is what the user's code is. */
+        "x86_p_spaces:\n"
+        "  mov ecx, 0xc0000081\n"
+        "  xor eax, eax\n"
+        "  mov edx, 0x00230010\n"
+        "  wrmsr\n"
+        "  inc ecx\n"
+        "  lea rax, [rip + 2f]\n"
+        "  xor edx, edx\n"
+        "  wrmsr\n"
+        "  mov ecx, 0xc0000084\n" /* FMASK: C, D, AC */
+        "  mov eax, 0x40401\n"
+        "  wrmsr\n"
+        "  xor ebx, ebx\n"
+        "  xor ebp, ebp\n"
+        "  xor r13d, r13d\n"
+        "  xor r14d, r14d\n"
+        "1: mov eax, ebx\n"
+        "  and eax, 1\n"
+        "  inc eax\n"
+        "  mov ecx, eax\n"
+        "  shl eax, 16\n"
+        "  or eax, ecx\n"
+        "  bts rax, 63\n"
+        "  mov cr3, rax\n" /* 0x10001 or 0x20002, and all stays in the TLB */
+        "  imul r12d, ebx, 0x9e3779b1\n"
+        "  and r12d, 0x240cd5\n"
+        "  or r12d, 2\n"
+        "  mov r11, r12\n"
+        "  mov ecx, 0x600000\n"
+        "  sysretq\n"
+        "2: pushfq\n"
+        "  pop rax\n"
+        "  xor rax, r12\n"
+        "  and r12d, 0x40401\n"
+        "  xor rax, r12\n"
+        "  or r13, rax\n" /* flags that are not what they were without those masked */
+        "  shl rdx, 1\n"
+        "  cld\n"
+        "  add rbp, rdx\n"
+        "  mov [0x510], r11\n"
+        "  inc ebx\n"
+        "  cmp ebx, 1000\n"
+        "  jb 1b\n"
+        "  mov [0x500], rbp\n"
+        "  mov [0x508], r13\n"
+        "  jmp end\n"
+
+        /* Interrupts are let in by SYSRET, and shut out by SYSCALL. */
+        "x86_p_user_window:\n"
+        "  mov ecx, 0xc0000081\n"
+        "  xor eax, eax\n"
+        "  mov edx, 0x00230010\n"
+        "  wrmsr\n"
+        "  inc ecx\n"
+        "  lea rax, [rip + 2f]\n"
+        "  xor edx, edx\n"
+        "  wrmsr\n"
+        "  mov ecx, 0xc0000084\n" /* FMASK: IF */
+        "  mov eax, 0x200\n"
+        "  wrmsr\n"
+        "  xor ebx, ebx\n"
+        "1: xor eax, eax\n"
+        "  mov cr8, rax\n"
+        "  mov r11d, 0x202\n"
+        "  mov ecx, 0x600000\n"
+        "  sysretq\n"
+        "2: inc ebx\n"
+        "  cmp ebx, 1000\n"
+        "  jb 1b\n"
+        "  jmp end\n"
+
         "x86_p_xsave:\n"
         "  xor ecx, ecx\n"
         "  mov eax, 3\n"
@@ -235,7 +343,8 @@ __asm__(".pushsection .rodata\n"
         ".popsection\n");
 extern const uint8_t x86_system[], x86_system_end[], x86_vectors[], x86_p_interrupts[],
     x86_p_window[], x86_p_jump_window[], x86_p_halt[], x86_p_msr[], x86_p_calls[], x86_p_smap[],
-    x86_p_xsave[], x86_user[], x86_after_halt[];
+    x86_p_smap_rounds[], x86_p_spaces[], x86_p_user_window[], x86_p_xsave[], x86_user[],
+    x86_after_halt[];
 
 /* ---- a board in long mode */
 
@@ -481,6 +590,67 @@ TEST(smap_keeps_the_system_from_user_pages)
         CHECK_EQ(word(&g, 1), 1); /* present, a read by the system */
         CHECK_EQ(word(&g, 2), 0x1234);
         CHECK_EQ(word(&g, 3), X86_PAGE);
+        test_board_free(g.b);
+    }
+}
+
+TEST(smap_is_as_cr4_says_each_time)
+{
+    for (unsigned k = 0; k < ENGINES; k++) {
+        struct rig g;
+        begin(&g, x86_p_smap_rounds);
+        run(&g, k);
+        CHECK_EQ(word(&g, 0), X86_PAGE);
+        CHECK_EQ((uint32_t)word(&g, 1), 0); /* no sooner */
+        CHECK_EQ(word(&g, 2), 99);          /* not without SMAP */
+        CHECK_EQ(word(&g, 3), X86_PAGE);
+        CHECK_EQ((uint32_t)word(&g, 4), 0);
+        test_board_free(g.b);
+    }
+}
+
+#define OTHER_TABLES 0x20000
+#define OTHER_PAGE 0x400000
+
+/* mov edx, n; syscall */
+static void put_user(struct test_board *b, uint64_t pa, uint8_t n)
+{
+    const uint8_t code[] = {0xba, n, 0, 0, 0, 0x0f, 0x05};
+    memcpy(b->ram + pa, code, sizeof(code));
+}
+
+TEST(system_calls_return_to_the_address_space_of_cr3)
+{
+    for (unsigned k = 0; k < ENGINES; k++) {
+        struct rig g;
+        begin(&g, x86_p_spaces);
+        x86_cpu(g.b->vcpus[0])->cr4 |= X86_CR4_PCIDE;
+        memcpy(g.b->ram + OTHER_TABLES, g.b->ram + TABLES, 0x3000);
+        test_board_put(g.b, OTHER_TABLES, (OTHER_TABLES + 0x1000) | 7);
+        test_board_put(g.b, OTHER_TABLES + 0x1000, (OTHER_TABLES + 0x2000) | 7);
+        test_board_put(g.b, OTHER_TABLES + 0x2018, OTHER_PAGE | 0x87);
+        put_user(g.b, USER_PAGE, 1);
+        put_user(g.b, OTHER_PAGE, 100);
+        run(&g, k);
+        CHECK_EQ(word(&g, 0), 2 * 50500);
+        CHECK_EQ(word(&g, 1), 0);
+        CHECK_EQ(word(&g, 2), ((999 * 0x9e3779b1u) & 0x240cd5) | 2); /* all flags as they were */
+        test_board_free(g.b);
+    }
+}
+
+TEST(an_interrupt_that_waits_comes_behind_sysret)
+{
+    for (unsigned k = FIRST_WITH_INTERRUPTS; k < ENGINES; k++) {
+        struct rig g;
+        begin(&g, x86_p_user_window);
+        put_user(g.b, USER_PAGE, 1);
+        g.left = 1;
+        g.wait = 900;
+        run(&g, k);
+        CHECK_EQ(word(&g, 0), 1);
+        CHECK_EQ(word(&g, 2), 899);
+        CHECK_EQ(word(&g, 3), USER_PAGE);
         test_board_free(g.b);
     }
 }
