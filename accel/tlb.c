@@ -117,6 +117,8 @@ void tlb_destroy(struct tlb *t)
 
 /* ---- resident tables */
 
+#define NONGLOBAL_MANY 256u /* pages */
+
 static bool in_use(const struct tlb *t, const struct tlb_table *table, unsigned but)
 {
     for (unsigned k = 0; k < TLB_MMU_INDICES; k++) {
@@ -221,8 +223,7 @@ static struct tlb_table *resident(struct vcpu *v, unsigned idx, bool shared)
 static void select_idx(struct vcpu *v, unsigned idx)
 {
     struct tlb *t = vcpu_env(v)->tlb;
-    const bool shared = t->regions.common && idx != t->user_idx && !t->nonglobal_common;
-    const uint32_t own = ~(uint32_t)t->regions.common;
+    const bool shared = t->regions.common && idx != t->user_idx && !t->unshared;
     struct tlb_table *table = t->by_idx[idx];
 
     if ((t->chosen >> idx & 1) && table->shared == shared) {
@@ -238,7 +239,7 @@ static void select_idx(struct vcpu *v, unsigned idx)
         table->last_use = ++t->tick;
         forget_switches(v);
     }
-    if (shared && !same_spaces(t, &table->spaces, &t->spaces[idx], own)) {
+    if (shared && !same_spaces(t, &table->spaces, &t->spaces[idx], tlb_own_regions(t))) {
         tlb_drop_own(table);
         table->spaces = t->spaces[idx];
     }
@@ -249,7 +250,7 @@ static void unshare_tables(struct tlb *t)
 {
     const uint32_t own = ~(uint32_t)t->regions.common;
 
-    t->nonglobal_common = true;
+    t->unshared = true;
     t->chosen = 0;
     for (unsigned i = 0; i < TLB_TABLES && t->tables[i]; i++) {
         struct tlb_table *table = t->tables[i];
@@ -266,6 +267,26 @@ static void unshare_tables(struct tlb *t)
             table->used = false;
         }
     }
+}
+
+/* Systems have pages that are not global while they start. Tables in use stay the same, which
+ * generated code knows. */
+void tlb_share_again(struct vcpu *v)
+{
+    struct tlb *t = vcpu_env(v)->tlb;
+
+    t->nonglobal_common = false;
+    t->common_pages = t->nonglobal_pages = 0;
+    if (!t->unshared) {
+        return;
+    }
+    t->unshared = false;
+    for (unsigned i = 0; i < TLB_TABLES && t->tables[i]; i++) {
+        struct tlb_table *table = t->tables[i];
+        table->used = t->by_idx[table->idx] == table;
+        table->shared = t->regions.common && table->idx != t->user_idx;
+    }
+    forget_switches(v);
 }
 
 void tlb_select(struct vcpu *v, bool space)
@@ -306,7 +327,8 @@ void tlb_forget(struct vcpu *v)
     }
     t->chosen = 0;
     t->idx_seen = 0;
-    t->global_own = t->nonglobal_common = false;
+    t->global_own = t->nonglobal_common = t->unshared = false;
+    t->common_pages = t->nonglobal_pages = 0;
 }
 
 /* ---- look-up with page walk */
@@ -343,6 +365,22 @@ static void enter_host(struct vcpu *v, struct tlb_page *p, paddr pa)
     }
 }
 
+/* A page of a region that is common, which is global or not. A few that are not are lines that a
+ * shared table drops (tlb_fill_line_leaf); many are a system that keeps its own apart. */
+static void note_common(struct vcpu *v, bool global)
+{
+    struct tlb *t = vcpu_env(v)->tlb;
+
+    t->common_pages += global;
+    t->nonglobal_common |= !global;
+    t->nonglobal_pages += !global;
+    if (!global && !t->unshared && t->nonglobal_pages > NONGLOBAL_MANY &&
+        t->nonglobal_pages > t->common_pages / 4) {
+        unshare_tables(t);
+        forget_switches(v);
+    }
+}
+
 /* Enters tr into the second level; gives its page's address and flags. */
 static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct translation *tr)
 {
@@ -357,9 +395,8 @@ static uint64_t enter(struct vcpu *v, uint64_t va, unsigned idx, const struct tr
                            (watched && large ? TLB_WATCHED : 0);
 
     const bool common = cpu_is_common(&t->regions, a);
-    if (!tr->global && common && !t->nonglobal_common) {
-        unshare_tables(t);
-        forget_switches(v);
+    if (common) {
+        note_common(v, tr->global);
     }
     t->global_own |= tr->global && !common;
     t->idx_seen |= 1u << idx;
@@ -499,7 +536,7 @@ bool tlb_lookup(struct vcpu *v, uint64_t va, enum access a, unsigned idx, struct
     if (hit->whole && !hit->slow && !hit->part && a != ACCESS_FETCH) {
         tlb_fill_line_leaf(t, va, idx,
                            (uint64_t)(uintptr_t)hit->host - (va & (GUEST_PAGE_SIZE - 1)),
-                           a == ACCESS_WRITE);
+                           a == ACCESS_WRITE, hit->global);
     }
     return true;
 }

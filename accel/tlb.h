@@ -80,9 +80,10 @@ struct tlb_large {
 
 /*
  * The header of an inline table; it lies directly before the lines, which begin on a page. A shared
- * table serves all address spaces in turn: what belongs to one of them, all but its common regions,
- * is dropped when the space changes. Any other belongs to just its spaces. Behind the lines is how
- * many of those for writes lead to a page, so that few are looked for where there is none.
+ * table serves all address spaces in turn: what belongs to one of them, all but global pages of its
+ * common regions, is dropped when the space changes. Any other belongs to just its spaces. Behind
+ * the lines is how many of those for writes lead to a page, so that few are looked for where there
+ * is none.
  */
 struct tlb_table {
     void *map;                /* start of the host mapping */
@@ -122,7 +123,9 @@ struct tlb {
     uint32_t idx_seen;   /* bit per MMU index with which a page was entered */
     bool global_own;     /* a page that all address spaces share has been entered in a region that
                             is not common */
-    bool nonglobal_common; /* one that they do not, in one that is */
+    bool nonglobal_common; /* one that they do not, in one that is; since all was dropped: */
+    uint32_t common_pages, nonglobal_pages; /* entered in regions that are: global, and not */
+    bool unshared;                          /* by the latter: tables are shared no longer */
     uint32_t gen_all;
     uint32_t *gen_tag; /* by tag; then the global pages of each region */
     uint32_t gen_page[TLB_PAGE_GENS];
@@ -203,6 +206,12 @@ static inline uint8_t *tlb_page_of_ram(const struct tlb *t, paddr page)
     return NULL;
 }
 
+/* Regions, a bit each, of which a shared table may hold what one address space has. */
+static inline uint32_t tlb_own_regions(const struct tlb *t)
+{
+    return t->nonglobal_common ? UINT32_MAX : ~(uint32_t)t->regions.common;
+}
+
 static inline uint32_t tlb_tag_of(const struct tlb *t, uint64_t va, unsigned idx)
 {
     return t->spaces[idx].tag[cpu_region(&t->regions, va)];
@@ -242,7 +251,8 @@ bool tlb_large_leaf(const struct tlb *t, uint64_t va, unsigned idx, uint64_t *pa
 
 /* Enters page's translation of va into the inline table of idx. false: the page must not be open
  * for writing, since somebody wants to know of a write. */
-bool tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_page, bool write);
+bool tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_page, bool write,
+                        bool global);
 
 /*
  * Refills the inline line for an access (ACCESS_READ or ACCESS_WRITE) from the second level, or by
@@ -276,6 +286,9 @@ void tlb_forget(struct vcpu *v);
 /* MMU indices or (space) address space tags may have changed: chooses the resident tables, sets
  * hot.tlb_current and tlb_user. */
 void tlb_select(struct vcpu *v, bool space);
+
+/* All tables are empty: those that could not be shared can be again. */
+void tlb_share_again(struct vcpu *v);
 
 /* Forgets all lines of a table; one that was hardly used becomes smaller. */
 void tlb_clear_table(struct tlb_table *t);

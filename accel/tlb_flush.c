@@ -151,6 +151,7 @@ void tlb_drop_all(struct vcpu *v)
     t->gen_all++;
     forget_large(t);
     clear_tables(t);
+    tlb_share_again(v);
 }
 
 static void drop_writes_of(struct tlb_table *table, const uint8_t *host)
@@ -211,7 +212,7 @@ void tlb_drop_tag(struct vcpu *v, uint32_t tag)
     t->gen_tag[tag & 0xffff]++;
     for (unsigned i = 0; i < TLB_TABLES && t->tables[i]; i++) {
         struct tlb_table *table = t->tables[i];
-        if (table->shared && has_space(t, table, tag, ~(uint32_t)t->regions.common)) {
+        if (table->shared && has_space(t, table, tag, tlb_own_regions(t))) {
             tlb_drop_own(table);
         } else if (!table->shared && has_space(t, table, tag, UINT32_MAX)) {
             tlb_clear_table(table);

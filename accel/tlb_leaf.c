@@ -77,7 +77,8 @@ static const struct tlb_large *find_large(const struct tlb *t, uint64_t va, unsi
     return NULL;
 }
 
-bool tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_page, bool write)
+bool tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_page, bool write,
+                        bool global)
 {
     struct tlb_table *table = t->by_idx[idx];
 
@@ -89,7 +90,7 @@ bool tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_
     }
     const uint64_t page = va & ~(uint64_t)(GUEST_PAGE_SIZE - 1);
     struct tlb_line *line = tlb_line(table, va, write);
-    if (table->shared && !cpu_is_common(&t->regions, tlb_canonical(t, va))) {
+    if (table->shared && !(global && cpu_is_common(&t->regions, tlb_canonical(t, va)))) {
         if (table->own_count < TLB_OWN_LIST) {
             table->own_lines[table->own_count] = (uint32_t)((char *)line - (char *)(table + 1));
         }
@@ -123,7 +124,7 @@ struct tlb_page *tlb_enter_leaf(struct tlb *t, uint64_t a, uint32_t tag, unsigne
 
 /*
  * Walks, and enters the page that holds va. NULL: it takes more than that (large pages; what comes
- * of the first page of its kind), or an access of that kind is not simply one of RAM; nothing has
+ * of a page of its own in a common region), or an access of that kind is not simply one of RAM; nothing has
  * been entered then.
  */
 static const struct tlb_page *walk(struct vcpu *v, struct tlb *t, uint64_t va, unsigned access,
@@ -141,9 +142,10 @@ static const struct tlb_page *walk(struct vcpu *v, struct tlb *t, uint64_t va, u
     const uint32_t flags = tlb_flags_of(&tr);
     const paddr pa = tr.pa & ~(paddr)(GUEST_PAGE_SIZE - 1);
     if ((flags & TLB_SLOW) || !(flags & (access == ACCESS_WRITE ? TLB_WRITE : TLB_READ)) ||
-        !tlb_page_of_ram(t, pa) || (!tr.global && common && !t->nonglobal_common)) {
+        !tlb_page_of_ram(t, pa) || (!tr.global && common)) {
         return NULL;
     }
+    t->common_pages += common;
     t->global_own |= tr.global && !common;
     t->idx_seen |= 1u << idx;
     t->walks++;
@@ -165,17 +167,19 @@ bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
     }
     const struct tlb_page *p = tlb_find_leaf(t, va, idx);
     uint64_t host;
+    bool global;
     if (p) {
         if (!(p->pa_flags & need) || (p->pa_flags & TLB_SLOW) || !p->host ||
             (write && (p->pa_flags & TLB_ROM))) {
             return false;
         }
         host = p->host;
+        global = p->pa_flags & TLB_GLOBAL;
     } else {
         const struct tlb_large *l = find_large(t, va, idx);
         if (!l) {
             p = walk(v, t, va, access, idx);
-            return p && tlb_fill_line_leaf(t, va, idx, p->host, write);
+            return p && tlb_fill_line_leaf(t, va, idx, p->host, write, p->pa_flags & TLB_GLOBAL);
         }
         if (!(l->flags & need) || (l->flags & (TLB_SLOW | TLB_WATCHED))) {
             return false;
@@ -183,12 +187,13 @@ bool tlb_refill_leaf(struct vcpu *v, uint64_t va, unsigned access, unsigned idx)
         const uint64_t pa = l->pa +
                             ((tlb_canonical(t, va) - l->base) & ~(uint64_t)(GUEST_PAGE_SIZE - 1));
         host = (uint64_t)(uintptr_t)tlb_page_of_ram(t, pa);
+        global = l->flags & TLB_GLOBAL;
         if (!host) {
             return false;
         }
     }
     t->refills++;
-    return tlb_fill_line_leaf(t, va, idx, host, write);
+    return tlb_fill_line_leaf(t, va, idx, host, write, global);
 }
 
 void *vcpu_host_leaf(struct vcpu *v, uint64_t va, int kind, unsigned mmu_idx)

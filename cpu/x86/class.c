@@ -223,6 +223,12 @@ static unsigned mmu_index(struct vcpu *v)
     return x86_cpl(c) == 3 ? X86_MMU_USER : is_open(c) ? X86_MMU_OPEN : X86_MMU_SYSTEM;
 }
 
+static unsigned mmu_index_user(struct vcpu *v)
+{
+    (void)v;
+    return X86_MMU_USER;
+}
+
 /* The PCID. Without PCIDs there is one address space at a time: a load of CR3 drops all that is not
  * global. */
 static uint32_t space_tag(struct vcpu *v, vaddr va, unsigned idx)
@@ -401,8 +407,8 @@ static struct vcpu *create_32(const char *model, unsigned index, struct error *e
     .check_state = x86_state_check, .loaded = x86_state_loaded, .boot = x86_boot, .ir = &ir_guest, \
     .pc = get_pc, .set_pc = set_pc, .mode_key = mode_key, .mode_name = mode_name, .aux = get_aux,  \
     .set_aux = set_aux, .fetch = fetch, .crosses = x86_crosses, .translate = x86_translate_block,  \
-    .disas = x86_disas, .mmu_index = mmu_index, .mmu_index_user = mmu_index, .walk = x86_walk,     \
-    .debug_translate = x86_debug_translate, .space_tag = space_tag,                                \
+    .disas = x86_disas, .mmu_index = mmu_index, .mmu_index_user = mmu_index_user,                  \
+    .walk = x86_walk, .debug_translate = x86_debug_translate, .space_tag = space_tag,              \
     .take_exception = x86_take_exception, .raise_memory = x86_raise_memory,                        \
     .watch_stops_behind = true, .watch = x86_watch, .traces = x86_traces,                          \
     .marks_accesses = x86_marks_accesses, .followed = x86_followed, .spaces = spaces,              \
@@ -414,7 +420,9 @@ static struct vcpu *create_32(const char *model, unsigned index, struct error *e
     .gdb_arch = gdb_arch_, .create = create_##bits, ALL
 
 /* CPUs of PCs, and those of them that have no long mode, whatever the model says. */
-const struct cpu_class x86_cpu_class = {CLASS("x86", 64, "i386:x86-64")};
-const struct cpu_class x86_i386_cpu_class = {CLASS("i386", 32, "i386")};
+const struct cpu_class x86_cpu_class = {CLASS("x86", 64, "i386:x86-64"),
+                                        .regions = {.shift = 63, .bits = 1, .common = 1u << 1}};
+const struct cpu_class x86_i386_cpu_class = {
+    CLASS("i386", 32, "i386"), .regions = {.shift = 30, .bits = 2, .common = 1u << 3}};
 #undef CLASS
 #undef ALL

@@ -122,7 +122,9 @@ bool x86_load_cr3(struct x86_cpu *c, uint64_t value)
         return false;
     }
     c->cr3 = value;
-    if (!keep) {
+    if (!keep && !(c->cr4 & X86_CR4_PGE)) {
+        tlb_flush_all(&c->vcpu, false);
+    } else if (!keep) {
         tlb_flush_tag(&c->vcpu, tagged ? value & 0xfff : 0, false);
     }
     tcg_context_changed(&c->vcpu);

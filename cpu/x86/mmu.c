@@ -182,6 +182,13 @@ static enum step step(struct walk *w, unsigned shift, bool may_be_leaf, uint64_t
     return set_bits(w, P_ACCESSED) ? STEP_DOWN : STEP_AGAIN;
 }
 
+/* Without PGE there are no global pages: what a load of CR3 drops then is all, unless there are
+ * PCIDs. Systems that clear PGE do so to drop all, and set it with the next instruction. */
+static bool is_global(const struct walk *w)
+{
+    return (w->entry & P_GLOBAL) && (w->c->cr4 & (X86_CR4_PGE | X86_CR4_PCIDE)) != X86_CR4_PCIDE;
+}
+
 static enum step finish(struct walk *w, vaddr va, unsigned shift, struct translation *t,
                         uint64_t *fault)
 {
@@ -189,8 +196,7 @@ static enum step finish(struct walk *w, vaddr va, unsigned shift, struct transla
     if (shift == 22) {
         frame = (w->entry & 0xffc00000) | (w->entry >> 13 & 0xff) << 32; /* PSE-36 */
     }
-    *t = (struct translation){.page_bits = (uint8_t)shift,
-                              .global = (w->entry & P_GLOBAL) && (w->c->cr4 & X86_CR4_PGE)};
+    *t = (struct translation){.page_bits = (uint8_t)shift, .global = is_global(w)};
     t->pa = (frame & ~mask64(shift)) | (va & mask64(shift));
     rights(w, t);
     if (!key_allows(w, t) &&
