@@ -188,6 +188,12 @@ static void enter_segments(struct x86_cpu *c)
     c->seg[X86_CS].base = c->smbase;
 }
 
+/* The map of CPUs without long mode has no room for EFER, which they keep as it is. */
+static uint64_t kept_efer(const struct x86_cpu *c)
+{
+    return map_of(c) == &maps[0] ? c->efer : 0;
+}
+
 void x86_enter_smm(struct x86_cpu *c, bool halted)
 {
     const struct map *m = map_of(c);
@@ -202,7 +208,7 @@ void x86_enter_smm(struct x86_cpu *c, bool halted)
     c->rip = STATE;
     c->cr0 &= ~(uint64_t)(X86_CR0_PE | X86_CR0_EM | X86_CR0_TS | X86_CR0_PG);
     c->cr4 = 0;
-    c->efer = 0;
+    c->efer = kept_efer(c);
     c->dr[7] = X86_DR7_FIXED;
     c->aux = x86_code_aux(c);
     x86_debug_changed(c);
@@ -223,7 +229,7 @@ static void leave(struct x86_cpu *c)
     const struct map *m = map_of(c);
     const uint64_t flags = take(c, m->flags, m->flags_bytes);
     const bool halted = take(c, m->halted, 1) & 1;
-    c->efer = 0;
+    c->efer = kept_efer(c);
     take_all(c, m);
     c->cr0 |= 0x10;
     c->dr[6] |= X86_DR6_FIXED;

@@ -149,6 +149,32 @@ static void load_cr3(void)
     __asm__ volatile("movl %0, %%cr3" : : "r"(pointers) : "memory");
 }
 
+#define EFER 0xc0000080u
+#define NXE 0x800u
+
+static int has_nx(void)
+{
+    uint32_t eax = 0x80000001, edx;
+    __asm__("cpuid" : "+a"(eax), "=d"(edx) : : "ebx", "ecx");
+    return edx >> 20 & 1;
+}
+
+static uint32_t efer(void)
+{
+    uint32_t v;
+    __asm__ volatile("rdmsr" : "=a"(v) : "c"(EFER) : "edx");
+    return v;
+}
+
+/* CPUs with either map have EFER behind RSM as it was before. */
+static void with_nx(void)
+{
+    __asm__ volatile("wrmsr" : : "a"(NXE), "d"(0), "c"(EFER));
+    interrupt();
+    say(" with NXE: efer %x\n", efer());
+    __asm__ volatile("wrmsr" : : "a"(0), "d"(0), "c"(EFER));
+}
+
 static void with_paging(void)
 {
     uint32_t cr4;
@@ -163,6 +189,9 @@ static void with_paging(void)
     load_cr3();
     set_cr0_paging(1);
     say_back(interrupt());
+    if (has_nx()) {
+        with_nx();
+    }
     pointers[1] = 0x1e7; /* bits that must be 0 */
     attempt("CR3 with a pointer that cannot be", load_cr3);
     pointers[1] = 0;
