@@ -124,7 +124,8 @@ struct reg {
 enum {
     DEVICE_THREAD_SAFE = 1,
     DEVICE_PLUGGABLE = 2 /* by -device */,
-    DEVICE_INTERNAL = 4 /* not listed */
+    DEVICE_INTERNAL = 4 /* not listed */,
+    DEVICE_STAYS = 8 /* it neither comes nor goes while the machine runs */
 };
 
 struct device_class {
@@ -177,6 +178,12 @@ struct device {
     bool created;
     bool released; /* the guest has let go of it: machine_release */
 };
+
+/* It may come to a machine that runs, and go from it, if its bus can do that. */
+static inline bool device_can_leave(const struct device *d)
+{
+    return (d->cls->flags & (DEVICE_PLUGGABLE | DEVICE_STAYS)) == DEVICE_PLUGGABLE;
+}
 
 /*
  * Allocates the struct, sets the defaults of its properties, and takes clock, memory and lock from

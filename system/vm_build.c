@@ -201,6 +201,9 @@ static bool choose_bus(struct vm *vm, struct device *d, const struct request *r,
 /* Whether a device may come to its bus while the machine runs. */
 static bool can_come(const struct device *d, struct error *e)
 {
+    if (!device_can_leave(d)) {
+        return error_set(e, "%s cannot come to a machine that runs", d->cls->name);
+    }
     return (d->bus && d->bus->plug) ||
            error_set(e, "bus '%s' does not support hot plug; a pcie-root-port has a bus that does",
                      d->bus ? d->bus->name : bus_kind_name(d->cls->bus));

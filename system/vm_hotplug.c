@@ -183,6 +183,9 @@ bool vm_device_del(struct control *c, const char *id, struct error *e)
         return error_set(e, "bus '%s' does not support hot plug",
                          d->bus ? d->bus->name : bus_kind_name(d->cls->bus));
     }
+    if (!device_can_leave(d)) {
+        return error_set(e, "'%s' cannot leave a machine that runs", id);
+    }
     const bool running = was_running(vm);
     vm_halt(vm);
     const bool good = d->bus->unplug(d->bus, d, e);

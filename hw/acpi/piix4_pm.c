@@ -8,6 +8,7 @@
 #include "hw/acpi/piix4_pm.h"
 
 #include "base/log.h"
+#include "hw/acpi/pci_plug.h"
 #include "hw/classes.h"
 #include "hw/i2c/smbus_host.h"
 #include "hw/isa/apm.h"
@@ -78,10 +79,12 @@ struct piix4_pm {
     struct acpi_pm pm;
     struct smbus_host smbus;
     struct apm apm;
+    struct acpi_pci_plug plug;
 
     /* Properties. */
     uint8_t disable_s3, disable_s4, s4_val;
-    uint8_t pad[5];
+    bool has_plug;
+    uint8_t pad[4];
 
     /* No state. */
     struct acpi_pm_class pm_class;
@@ -297,6 +300,9 @@ static bool piix4_create(struct device *d, struct error *e)
     smbus_host_init(&p->smbus, d, false, smbus_interrupt);
     apm_init(&p->apm, d, commanded);
     apm_map(&p->apm, p->ports);
+    if (p->has_plug) {
+        acpi_pci_plug_init(&p->plug, &p->pm, p->pci.bus, p->ports);
+    }
     p->gpe_range = space_add(p->ports, &(struct mem_range){.base = PIIX4_GPE_BASE,
                                                            .size = PIIX4_GPE_BYTES,
                                                            .kind = RANGE_MMIO,
@@ -313,6 +319,7 @@ static void piix4_destroy(struct device *d)
     window_move(&p->pm_window, p->ports, NULL);
     window_move(&p->smb_window, p->ports, NULL);
     space_remove(p->ports, p->gpe_range);
+    acpi_pci_plug_fini(&p->plug);
     apm_unmap(&p->apm, p->ports);
     smbus_host_fini(&p->smbus);
     acpi_pm_fini(&p->pm);
@@ -326,6 +333,7 @@ static void piix4_reset(struct device *d)
     acpi_pm_reset(&p->pm);
     smbus_host_reset(&p->smbus);
     apm_reset(&p->apm);
+    acpi_pci_plug_reset(&p->plug);
     place_ranges(p);
 }
 
@@ -351,6 +359,8 @@ static void piix4_loaded(struct device *d)
 static const struct prop piix4_props[] = {
     PCI_PROPS(piix4_pm, pci),
     ACPI_PM_PROPS(piix4_pm),
+    {"acpi-root-pci-hotplug", PROP_BOOL, offsetof(struct piix4_pm, has_plug), "on",
+     "devices come to the root bus and go while the machine runs", NULL},
     PROP_END,
 };
 
@@ -359,6 +369,8 @@ static const struct field piix4_fields[] = {
     FIELD_KEEP_PARTS(piix4_pm, pm, acpi_pm_fields, acpi_pm),
     FIELD_KEEP_PARTS(piix4_pm, smbus, smbus_host_fields, smbus_host),
     FIELD_KEEP_PARTS(piix4_pm, apm, apm_fields, apm),
+    FIELD_KEEP_PARTS(piix4_pm, plug, acpi_pci_plug_fields, acpi_pci_plug),
+    FIELD_SKIP(piix4_pm, has_plug),
     FIELD_SKIP(piix4_pm, pad),
     FIELD_SKIP(piix4_pm, pm_class),
     FIELD_SKIP(piix4_pm, smi),

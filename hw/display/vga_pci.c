@@ -174,7 +174,8 @@ static const struct field vga_pci_fields[] = {
         .name = name_, .desc = desc_, .bus = BUS_PCI, .size = sizeof(struct vga_pci),              \
         .props = vga_pci_props, .fields = vga_pci_fields, .create = vga_pci_create,                \
         .reset = vga_pci_reset, .destroy = vga_pci_destroy, .check = vga_pci_check,                \
-        .loaded = vga_pci_loaded, .flags = DEVICE_THREAD_SAFE | DEVICE_PLUGGABLE, .kind = kind_    \
+        .loaded = vga_pci_loaded, .flags = DEVICE_THREAD_SAFE | DEVICE_PLUGGABLE | DEVICE_STAYS,   \
+        .kind = kind_                                                                              \
     }
 
 const struct device_class vga_pci_class = VGA_PCI_CLASS(

@@ -10,6 +10,7 @@
 
 #include "base/bits.h"
 #include "hw/acpi/pci.h"
+#include "hw/acpi/pci_plug.h"
 #include "hw/acpi/sleep.h"
 #include "hw/i386/pc_board.h"
 #include "hw/timer/hpet.h"
@@ -358,6 +359,11 @@ static void add_isa(struct aml *a, const struct pc_board *b)
 
 /* ---- all */
 
+static bool has_plug(const struct pc_board *b)
+{
+    return pc_host_pci(b->host)->root.plug != NULL;
+}
+
 static void add_host(struct aml *a, const struct pc_board *b)
 {
     aml_device(a, "PCI0");
@@ -373,6 +379,9 @@ static void add_host(struct aml *a, const struct pc_board *b)
         add_choice_of_routes(a, b);
     } else {
         add_routes(a, b, "_PRT", "LNK");
+    }
+    if (has_plug(b)) {
+        acpi_pci_plug_slots(a, &pc_host_pci(b->host)->root);
     }
     aml_end(a);
 }
@@ -431,6 +440,9 @@ uint32_t pc_add_dsdt(struct acpi_tables *t, const struct pc_board *b)
     }
     add_fw_cfg(&a);
     aml_end(&a);
+    if (has_plug(b)) {
+        acpi_pci_plug_event(&a, "\\_SB.PCI0");
+    }
     add_sleep(&a);
     return acpi_add_code(t, "DSDT", 2, &a);
 }

@@ -208,6 +208,7 @@ struct pci_bus {
     bool off;                     /* a slot without power: nothing on it is seen */
     bool idle;                    /* and its indicator says so: what is in it can be taken out */
     bool signalled;               /* an event of the slot that software wants to know of is there */
+    void *plug;                   /* what bus.plug needs beside the bus, or NULL */
     struct pci_device *slot[256]; /* by devfn */
     unsigned slots;               /* 32, or 1 where a link leads to one device */
 };

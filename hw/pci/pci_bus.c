@@ -176,7 +176,8 @@ struct pci_device *pci_find(struct pci_host *h, unsigned bus, unsigned devfn)
     while (b && pci_bus_number(b) != bus) {
         b = bus_towards(b, bus);
     }
-    return b && !b->off ? b->slot[devfn & 0xff] : NULL;
+    struct pci_device *p = b && !b->off ? b->slot[devfn & 0xff] : NULL;
+    return p && !p->dev.released ? p : NULL;
 }
 
 /* ---- address decoding */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* PIIX3's interrupt router, PIIX4's power management and its SMBus. */
+/* PIIX3's interrupt router, PIIX4's power management, its hot plug and its SMBus. */
+#include "hw/acpi/pci_plug.h"
 #include "hw/acpi/piix4_pm.h"
+#include "hw/classes.h"
 #include "hw/i2c/smbus.h"
 #include "hw/isa/piix3.h"
 #include "hw/state.h"
@@ -287,6 +289,95 @@ TEST(state_survives_saving_and_loading)
     end(&b);
 }
 
+/* ---- hot plug */
+
+#define PLUG ACPI_PCI_PLUG_BASE
+
+static unsigned releases;
+
+static void note_release(void *opaque, struct device *d)
+{
+    (void)opaque;
+    (void)d;
+    releases++;
+}
+
+static struct device *add_testdev(struct bench *b, const char *addr)
+{
+    struct device *d = device_new(&pci_testdev_class, b->p.r.m, NULL);
+    pc_rig_plug(&b->p, d, addr);
+    return d;
+}
+
+/* The values are those that QEMU 10 has after the same accesses. */
+TEST(slots_say_what_came_and_what_is_to_go)
+{
+    struct bench b;
+    struct error e;
+    releases = 0;
+    begin(&b);
+    b.p.r.m->release = note_release;
+    struct device *d = add_testdev(&b, "5");
+    CHECK_EQ(pc_in(&b.p, PLUG, 4), 0);
+    CHECK_EQ(pc_in(&b.p, PLUG + 0xc, 4) & ~1u, 0xfffffffc);
+    d->bus->plug(d->bus, d);
+    CHECK_EQ(pc_in(&b.p, PIIX4_GPE_BASE, 2), 2);
+    CHECK_EQ(pc_in(&b.p, PLUG, 4), 0x20);
+    CHECK_EQ(pc_in(&b.p, PLUG, 4), 0); /* that was to be known once */
+
+    CHECK_MSG(d->bus->unplug(d->bus, d, &e), "%s", e.text);
+    CHECK_EQ(pc_in(&b.p, PLUG + 4, 4), 0x20);
+    CHECK_EQ(pc_in(&b.p, PLUG + 4, 4), 0x20);
+    pc_out(&b.p, PLUG + 8, 4, 0x40);
+    CHECK_EQ(releases, 0);
+    pc_out(&b.p, PLUG + 0x10, 4, 1); /* another bus */
+    CHECK_EQ(pc_in(&b.p, PLUG + 4, 4), 0);
+    CHECK_EQ(pc_in(&b.p, PLUG + 0xc, 4), 0xffffffff);
+    pc_out(&b.p, PLUG + 8, 4, 0x20);
+    CHECK_EQ(releases, 0);
+    pc_out(&b.p, PLUG + 0x10, 4, 0);
+    pc_out(&b.p, PLUG + 8, 4, 0x20);
+    CHECK_EQ(releases, 1);
+    CHECK_EQ(pc_in(&b.p, PLUG + 4, 4), 0);
+    CHECK_EQ(rig_config(&b.p.r, 0, 5 << 3, 0, 4), 0xffffffff);
+    end(&b);
+}
+
+TEST(the_chipset_stays_and_what_was_to_go_is_gone_behind_a_reset)
+{
+    struct bench b;
+    struct error e;
+    releases = 0;
+    begin(&b);
+    b.p.r.m->release = note_release;
+    CHECK(!b.pm->bus->unplug(b.pm->bus, b.pm, &e));
+    pc_out(&b.p, PLUG + 8, 4, 1 << 1);
+    CHECK_EQ(releases, 0);
+    struct device *d = add_testdev(&b, "5");
+    CHECK(d->bus->unplug(d->bus, d, &e));
+    pc_out(&b.p, PLUG + 0x10, 4, 3);
+    device_reset(b.pm);
+    CHECK_EQ(releases, 1);
+    CHECK_EQ(pc_in(&b.p, PLUG + 4, 4), 0);
+    CHECK_EQ(pc_in(&b.p, PLUG + 0x10, 4), 0);
+    end(&b);
+}
+
+TEST(slots_survive_saving_and_loading)
+{
+    struct bench b;
+    struct error e;
+    begin(&b);
+    struct device *d = add_testdev(&b, "5"), *other = add_testdev(&b, "6");
+    d->bus->plug(d->bus, d);
+    CHECK(d->bus->unplug(d->bus, other, &e));
+    CHECK(test_round_trip(b.pm));
+    CHECK_EQ(pc_in(&b.p, PLUG, 4), 0x20);
+    CHECK_EQ(pc_in(&b.p, PLUG + 4, 4), 0x40);
+    CHECK_EQ(pc_in(&b.p, PIIX4_GPE_BASE, 2), 2);
+    end(&b);
+}
+
 /* ---- SMBus */
 
 enum {
@@ -392,5 +483,6 @@ TEST(any_access_is_taken)
     place(&b);
     pc_rig_hammer(&b.p, b.pm, PM, SMBUS, 0x10);
     pc_rig_hammer(&b.p, b.bridge, BRIDGE, 0xb0, 4);
+    pc_rig_hammer(&b.p, b.pm, PM, PLUG, ACPI_PCI_PLUG_BYTES);
     end(&b);
 }
