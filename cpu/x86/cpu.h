@@ -242,9 +242,10 @@ struct x86_cpu {
     uint8_t skip;  /* bytes of the instruction that it goes on behind: a trap */
     bool software; /* by INT n and its like */
     bool has_error;
-    bool trap;       /* it goes on there even so (skip is 0) */
-    bool look_again; /* the instruction says which exception it is */
-    uint8_t pad3[3];
+    bool trap;        /* it goes on there even so (skip is 0) */
+    bool look_again;  /* the instruction says which exception it is */
+    bool interrupted; /* no exception: an interrupt comes before the instruction */
+    uint8_t pad3[2];
     uint32_t error;
     /* A reset keeps the rest. */
     const struct x86_model *model;

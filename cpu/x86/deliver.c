@@ -383,6 +383,11 @@ static void deliver_all(struct delivery d, bool exception)
 void x86_take_exception(struct vcpu *v)
 {
     struct x86_cpu *c = x86_cpu(v);
+    if (c->interrupted) {
+        c->interrupted = false;
+        x86_take_interrupt(v);
+        return;
+    }
     if (c->look_again) {
         x86_refine_fault(c);
     }

@@ -146,6 +146,7 @@ static const struct field fields[] = {
     FIELD_SKIP(x86_cpu, checks),
     FIELD_SKIP(x86_cpu, pad1),
     FIELD_SKIP(x86_cpu, pad2),
+    FIELD_SKIP(x86_cpu, interrupted),
     FIELD_SKIP(x86_cpu, pad3),
     FIELD_SKIP(x86_cpu, pad4),
     FIELD_END,

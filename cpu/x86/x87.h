@@ -93,9 +93,9 @@ bool x86_x87_begin(struct x86_block *c);
 void x86_x87_check(struct x86_block *c);
 
 /* x87_errors.c: emits that the instruction is the last one; an exception was found with CR0.NE
- * clear. */
+ * clear; false: an interrupt comes first. */
 void x86_x87_pointers(struct x86_block *c, const struct x86_instr *i);
-void x86_x87_ferr(struct x86_cpu *c);
+bool x86_x87_ferr(struct x86_cpu *c);
 
 /* x87_functions.c: transcendental functions of one or two operands, exact but for rounding. */
 fp_bits x87_f2xm1(fp_bits x, fp_bits unused, struct fp_env *env);

@@ -59,7 +59,7 @@ bool x87_begin(struct x86_cpu *c)
         x86_raise(c, X86_MF);
         return false;
     } else {
-        x86_x87_ferr(c);
+        return x86_x87_ferr(c);
     }
     return true;
 }

@@ -4,8 +4,8 @@
  * and its operand, and with CR0.NE clear the line FERR# of the first PCs. Intel SDM, volume 1,
  * 8.1.8 to 8.1.10 and 8.7; volume 3, 2.5 (NE).
  *
- * FERR# rises when an instruction finds the exception, which goes on even so: processors wait there
- * until the interrupt comes, or IGNNE# is asserted.
+ * FERR# rises when an instruction finds the exception. Its interrupt comes before that instruction;
+ * where interrupts are off it goes on even so: processors wait there until IGNNE# is asserted.
  */
 #include "cpu/x86/x87.h"
 
@@ -79,9 +79,16 @@ void x86_ignore_ferr(struct vcpu *v)
     c->ignne = true;
 }
 
-void x86_x87_ferr(struct x86_cpu *c)
+bool x86_x87_ferr(struct x86_cpu *c)
 {
-    if (!c->ignne) {
-        irq_set(&c->ferr, 1);
+    if (c->ignne) {
+        return true;
     }
+    irq_set(&c->ferr, 1);
+    if (!x86_interrupt_ready(&c->vcpu)) {
+        return true;
+    }
+    c->interrupted = true;
+    vcpu_retry(&c->vcpu);
+    return false;
 }

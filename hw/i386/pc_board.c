@@ -176,11 +176,48 @@ static bool add_hpet(struct pc_board *b, struct error *e)
     return true;
 }
 
+/* FERR# of the first CPU, which is the only one that may have CR0.NE clear (MultiProcessor
+ * Specification 1.4, appendix B), is interrupt 13; a write to port 0xf0 lowers it. */
+static bool ferr_load(void *opaque, const struct requester *by, uint64_t offset, unsigned size,
+                      uint64_t *value)
+{
+    (void)opaque, (void)by, (void)offset, (void)size;
+    *value = 0xff;
+    return true;
+}
+
+static bool ferr_store(void *opaque, const struct requester *by, uint64_t offset, unsigned size,
+                       uint64_t value)
+{
+    struct pc_board *b = opaque;
+    (void)offset, (void)size, (void)value;
+    if (by->id == 0) {
+        x86_ignore_ferr(b->pc.machine->vcpus[0]);
+    } else {
+        irq_set(&b->inputs[13], 0);
+    }
+    return true;
+}
+
+static const struct mmio_ops ferr_ops = {.load = ferr_load, .store = ferr_store, .sizes = 1};
+
+static void add_ferr(struct pc_board *b)
+{
+    x86_set_ferr(b->pc.machine->vcpus[0], b->inputs[13]);
+    space_add(b->pc.ports, &(struct mem_range){.base = 0xf0,
+                                               .size = 1,
+                                               .kind = RANGE_MMIO,
+                                               .name = "ferr",
+                                               .ops = &ferr_ops,
+                                               .opaque = b});
+}
+
 static bool add_old_devices(struct pc_board *b, struct error *e)
 {
     for (unsigned n = 0; n < PC_INPUTS; n++) {
         b->inputs[n] = pc_gsi(&b->pc, n);
     }
+    add_ferr(b);
     return add_i8042(b, e) && add_i8237(b, e) && add_hpet(b, e);
 }
 
@@ -244,6 +281,7 @@ void pc_board_reset(struct machine *m)
     struct pc_board *b = pc_board_of(m);
     pc_config_set_order(b, b->was_reset);
     b->was_reset = true;
+    irq_set(&b->inputs[13], 0); /* FERR# */
     pc_reset(&b->pc);
 }
 

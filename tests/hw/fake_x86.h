@@ -14,6 +14,7 @@ struct fake_x86 {
     enum x86_boot boot;
     unsigned cpu_count, nmis, inits, smis;
     bool a20_closed;
+    struct irq ferr;
     int startup; /* vector of the last message, or -1 */
 };
 
@@ -42,6 +43,16 @@ const struct cpu_class x86_cpu_class = FAKE_X86, x86_i386_cpu_class = FAKE_X86;
 void x86_set_apic(struct vcpu *v, const struct x86_apic *apic)
 {
     ((struct fake_x86 *)v)->apic = apic;
+}
+
+void x86_set_ferr(struct vcpu *v, struct irq line)
+{
+    ((struct fake_x86 *)v)->ferr = line;
+}
+
+void x86_ignore_ferr(struct vcpu *v)
+{
+    irq_set(&((struct fake_x86 *)v)->ferr, 0);
 }
 
 void x86_set_cpu_count(struct vcpu *v, unsigned count)

@@ -18,15 +18,19 @@ expect=tests/system/x86
 output() {
     local file=$1
     shift
-    timeout 60 "$@" -M microvm -display none -serial stdio -nodefaults -no-reboot > "$file" 2> "$file.errors" < /dev/null
+    timeout 60 "$@" -M "$board" -display none -serial stdio -nodefaults -no-reboot > "$file" 2> "$file.errors" < /dev/null
 }
 
-# check NAME: the guest of that name, or GUEST-CPU on another CPU than max
+# check NAME: the guest of that name on microvm, or GUEST-CPU on another CPU than max, or GUEST@BOARD on that board
 check() {
-    local name=$1 guest=$tmp/$1.elf engine cpu=max qemu=$qemu
-    case $name in *-*) cpu=${name#*-} qemu=${qemu%-*}-i386 ;; esac
+    local name=$1 guest=$tmp/$1.elf engine cpu=max qemu=$qemu board=microvm
+    case $name in *-*) cpu=${name#*-} qemu=${qemu%-*}-i386 ;; *@*) board=${name#*@} ;; esac
+    if [ "$board" != microvm ] && [ ! -e /usr/share/seabios/bios-256k.bin ]; then
+        echo "skip $name: the package seabios is not installed"
+        return
+    fi
     set -- -cpu "$cpu"
-    tests/guests/x86/build.sh "$guest" "tests/guests/x86/${name%-*}.c" 2> "$tmp/errors" ||
+    tests/guests/x86/build.sh "$guest" "tests/guests/x86/${name%%[-@]*}.c" 2> "$tmp/errors" ||
         { echo "skip $name: the guest cannot be built: $(head -n 1 "$tmp/errors")"; return; }
     for engine in host interp; do
         local options=()
