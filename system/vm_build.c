@@ -213,7 +213,7 @@ static struct device *make_device(struct vm *vm, const struct request *r, struct
 {
     const struct device_class *cls = device_class_find(r->driver);
     if (!cls) {
-        error_set(e, "%s: there is no device '%s'", r->where, r->driver);
+        error_set(e, "%s: there is no device '%s' (-device help lists all)", r->where, r->driver);
         return NULL;
     }
     if (r->id && machine_find_device(vm->machine, r->id)) {
@@ -262,9 +262,10 @@ static bool make_screen(struct vm *vm, struct error *e)
 static const char *card_driver(const struct vm *vm, const struct card *c)
 {
     const char *usual = vm->machine->cls->default_net_device;
-    const bool any = !c->model || (strcmp(c->model, "virtio") == 0 && usual &&
-                                   strncmp(usual, "virtio-", 7) == 0);
-    return any ? usual : c->model;
+    if (c->model && strcmp(c->model, "virtio") == 0 && usual) {
+        return strncmp(usual, "virtio-", 7) == 0 ? usual : "virtio-net-pci";
+    }
+    return c->model ? c->model : usual;
 }
 
 static bool make_cards(struct vm *vm, struct error *e)

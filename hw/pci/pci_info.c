@@ -19,7 +19,8 @@ static const struct {
     {0x0300, "VGA controller"},  {0x0380, "Display controller"},
     {0x0600, "Host bridge"},     {0x0601, "ISA bridge"},
     {0x0604, "PCI bridge"},      {0x0900, "Keyboard"},
-    {0x0902, "Mouse"},           {0x0c03, "USB controller"},
+    {0x0680, "Bridge"},          {0x0902, "Mouse"},
+    {0x0c03, "USB controller"},  {0x0c05, "SMBus"},
 };
 
 static void put_class(struct strbuf *out, unsigned class_code)
