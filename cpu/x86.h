@@ -59,8 +59,9 @@ void x86_set_seed(struct vcpu *v, uint64_t seed);
 enum x86_boot {
     X86_BOOT_PLAIN,   /* RIP and RSI, the rest as a reset leaves it */
     X86_BOOT_STARTUP, /* of a start-up message: real mode, CS is entry / 16 and IP 0 */
-    X86_BOOT_PVH,  /* 32-bit code in flat segments: EIP, and EBX, which points to the start info */
-    X86_BOOT_LINUX /* the same, with ESI, which points to the boot parameters */
+    X86_BOOT_PVH, /* 32-bit code in flat segments: EIP, and EBX, which points to the start info */
+    X86_BOOT_MULTIBOOT, /* the same, and EAX says that it is the Multiboot Specification's */
+    X86_BOOT_LINUX      /* the same, with ESI, which points to the boot parameters */
 };
 void x86_set_boot(struct vcpu *v, enum x86_boot boot);
 

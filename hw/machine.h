@@ -164,9 +164,10 @@ struct machine_class {
     const char *default_screen;     /* the device that shows things without -vga, or NULL */
     const char *default_net_device; /* model of -nic/-net without model=, e.g. "virtio-net-pci" */
     const char *default_disk_interface; /* what -drive without if= means: "virtio", "ide" */
-    unsigned ide_units;     /* drives of an IDE bus as -drive counts them; 0: it has no such bus */
-    bool has_floppy;        /* it has a floppy drive, though nobody asks for one */
-    const char *usual_bios; /* file name of the firmware that it has without -bios; or NULL */
+    unsigned ide_units;      /* drives of an IDE bus as -drive counts them; 0: it has no such bus */
+    bool has_floppy;         /* it has a floppy drive, though nobody asks for one */
+    const char *usual_bios;  /* file name of the firmware that it has without -bios; or NULL */
+    bool initrd_has_modules; /* -initrd may be several files with arguments: the board looks */
 };
 
 extern const struct machine_class *const machine_classes[]; /* ends with NULL; from hw/classes.h */

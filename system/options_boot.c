@@ -79,7 +79,7 @@ static bool check_file(const char *option, const char *name, struct error *e)
 static bool has_modules(const struct config *c)
 {
     const char *initrd = c->machine.initrd;
-    return c->machine_class->usual_bios && initrd && strpbrk(initrd, " ,");
+    return c->machine_class->initrd_has_modules && initrd && strpbrk(initrd, " ,");
 }
 
 bool options_check_boot(struct config *c, struct error *e)

@@ -347,6 +347,11 @@ void x86_boot(struct vcpu *v, uint64_t entry, uint64_t arg)
         x86_segment_real(&c->seg[X86_CS], (uint16_t)(entry >> 4));
         c->rip = 0;
         break;
+    case X86_BOOT_MULTIBOOT: /* 3.2 of it */
+        boot_flat(c);
+        c->r[X86_RAX] = 0x2badb002;
+        c->r[X86_RBX] = arg;
+        break;
     case X86_BOOT_PVH:
         boot_flat(c);
         c->r[X86_RBX] = arg;

@@ -213,7 +213,8 @@ static const struct cpu_class *const cpus_32[] = {&x86_i386_cpu_class, NULL};
         .board_size = sizeof(struct microvm), .props = microvm_props, .build = microvm_build,      \
         .finish = microvm_finish, .reset = microvm_reset, .destroy = microvm_destroy,              \
         .power_button = microvm_power_button, .default_bus = microvm_default_bus,                  \
-        .default_net_device = "virtio-net-device", .default_disk_interface = "virtio"              \
+        .default_net_device = "virtio-net-device", .default_disk_interface = "virtio",             \
+        .initrd_has_modules = true                                                                 \
     }
 
 const struct machine_class microvm_machine_class = MICROVM("x86_64", cpus_64, "qemu64");

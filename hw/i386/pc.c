@@ -335,7 +335,9 @@ bool pc_load(struct pc *pc, const char *append, paddr rsdp, struct error *e)
         return (!c->initrd || error_set(e, "-initrd: needs -kernel")) &&
                (!c->append || error_set(e, "-append: needs -kernel"));
     }
-    return pc_boot_load(&pc->boot, c, e);
+    bool is_multiboot;
+    return pc_kernel_place_multiboot(pc, &is_multiboot, e) &&
+           (is_multiboot || pc_boot_load(&pc->boot, c, e));
 }
 
 /* As firmware leaves the 8259s, for a kernel that does without it, and may do without them: with

@@ -178,10 +178,11 @@ static bool place_kernel(struct pc_boot *b, struct kernel *k, const char *what, 
     if (linux_is_bzimage(k->head, k->head_bytes)) {
         return place_bzimage(b, k, what, e);
     }
-    return error_set(e,
-                     "%s: no x86 kernel; those that can be loaded are bzImage, and ELF with Xen's "
-                     "note of an entry point (PVH)",
-                     what);
+    return error_set(
+        e,
+        "%s: no x86 kernel; those that can be loaded are bzImage, multiboot, and ELF with "
+        "Xen's note of an entry point (PVH)",
+        what);
 }
 
 /* The last byte that any placement has. */

@@ -2,8 +2,8 @@
 /*
  * Kernels that the option ROM starts in 32-bit mode: by the Multiboot Specification 0.6.96, with
  * modules, and ELF files with Xen's note (pc_pvh.c). What they are told is made here but for the
- * map of memory, which is the firmware's. Not modelled: video modes that a multiboot kernel asks
- * for, its ELF sections.
+ * map of memory, which is the firmware's; multiboot kernels are started without firmware, too. Not
+ * modelled: video modes that a multiboot kernel asks for, its ELF sections.
  */
 #include <inttypes.h>
 #include <string.h>
@@ -237,6 +237,7 @@ enum {
     INFO_MEMORY = 4, /* offsets */
     INFO_COMMAND_LINE = 16,
     INFO_MODULES = 20,
+    INFO_MAP_BYTES = 44,
     INFO_MAP = 48,
     INFO_LOADER = 64,
     MODULE_BYTES = 16
@@ -331,7 +332,11 @@ static bool add_items(struct pc *pc, const struct pc_kernel *k, struct image *im
     return true;
 }
 
-bool pc_flat_add(struct pc *pc, struct pc_kernel *k, struct error *e)
+/* Finishes the work on what was loaded. */
+typedef bool (*image_fn)(struct pc *pc, const struct pc_kernel *k, struct image *image,
+                         struct modules *m, struct error *e);
+
+static bool load_and(image_fn finish, struct pc *pc, struct pc_kernel *k, struct error *e)
 {
     struct modules *m = mem_alloc(sizeof(*m));
     struct image image = {.bytes = NULL};
@@ -343,9 +348,64 @@ bool pc_flat_add(struct pc *pc, struct pc_kernel *k, struct error *e)
                             ? load_by_addresses(pc, k, at, &image, e)
                             : load_elf(pc, k, &image, e);
     const bool good = loaded && read_modules(m, pc->machine->config.initrd, multiboot, e) &&
-                      add_items(pc, k, &image, m, e);
+                      finish(pc, k, &image, m, e);
     mem_free(image.bytes);
     free_modules(m);
     mem_free(m);
     return good;
+}
+
+bool pc_flat_add(struct pc *pc, struct pc_kernel *k, struct error *e)
+{
+    return load_and(add_items, pc, k, e);
+}
+
+/* ---- without firmware */
+
+static bool put_map(struct pc *pc, struct teller *t, struct error *e)
+{
+    enum {
+        ROW = 24 /* 4 bytes for the size of what follows */
+    };
+    struct pc_range rows[PC_RANGES];
+    uint8_t map[PC_RANGES * ROW];
+    const unsigned n = pc_memory_map(&pc->boot, rows);
+    for (unsigned i = 0; i < n; i++) {
+        uint8_t *p = map + ROW * i;
+        store_le32(p, ROW - 4);
+        store_le64(p + 4, rows[i].base);
+        store_le64(p + 12, rows[i].size);
+        store_le32(p + 20, rows[i].type);
+    }
+    store_le32(word(t, PC_ROM_INFO + INFO_MAP_BYTES), n * ROW);
+    return pc_boot_put(&pc->boot, "the map of memory", PC_ROM_MAP, map, n * ROW, e);
+}
+
+static bool place_all(struct pc *pc, const struct pc_kernel *k, struct image *image,
+                      struct modules *m, struct error *e)
+{
+    struct pc_boot *b = &pc->boot;
+    const uint64_t first = align_up(image->base + image->n, GUEST_PAGE_SIZE);
+    struct teller t = {{0}};
+    if (!check_room(pc, k, image->base, first + m->bytes.len, e)) {
+        return false;
+    }
+    tell_multiboot(&t, pc, m, first);
+    const bool fits = t.out.len <= PC_ROM_INFO_MOST;
+    const bool good =
+        (fits || error_set(e, "-append, -initrd: more than a kernel can be told")) &&
+        put_map(pc, &t, e) &&
+        pc_boot_put(b, "what the kernel is told", PC_ROM_INFO, t.out.text, t.out.len, e) &&
+        pc_boot_put(b, "the kernel", image->base, image->bytes, image->n, e) &&
+        (!m->bytes.len || pc_boot_put(b, "the modules", first, m->bytes.text, m->bytes.len, e));
+    strbuf_free(&t.out);
+    b->kind = X86_BOOT_MULTIBOOT;
+    b->entry = image->entry;
+    b->argument = PC_ROM_INFO;
+    return good;
+}
+
+bool pc_flat_place(struct pc *pc, struct pc_kernel *k, struct error *e)
+{
+    return load_and(place_all, pc, k, e);
 }

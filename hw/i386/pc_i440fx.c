@@ -93,7 +93,8 @@ static const char *const versions[] = {"pc-i440fx-2.4",  "pc-i440fx-2.5",  "pc-i
         .finish = pc_board_finish, .reset = pc_board_reset, .destroy = pc_board_destroy,           \
         .power_button = pc_board_power_button, .default_bus = pc_board_default_bus,                \
         .default_screen = "VGA", .default_net_device = "e1000", .default_disk_interface = "ide",   \
-        .ide_units = 2, .has_floppy = true, .usual_bios = "bios-256k.bin"                          \
+        .ide_units = 2, .has_floppy = true, .usual_bios = "bios-256k.bin",                         \
+        .initrd_has_modules = true                                                                 \
     }
 
 const struct machine_class pc_machine_class = PC("x86_64", cpus, "qemu64");

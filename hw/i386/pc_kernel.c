@@ -186,23 +186,45 @@ static bool add(struct pc *pc, struct pc_kernel *k, struct error *e)
                      k->what);
 }
 
+static bool read_kernel(struct pc_kernel *k, const char *path, struct error *e)
+{
+    struct image_file f;
+    *k = (struct pc_kernel){.kind = PC_KERNEL_LINUX};
+    if (!image_open(&f, "-kernel", path, e)) {
+        return false;
+    }
+    k->what = mem_printf("-kernel %s", path);
+    k->bytes = image_read_all(&f, "-kernel", PC_KERNEL_FILE_MOST, e);
+    k->n = (size_t)f.size;
+    image_close(&f);
+    return k->bytes;
+}
+
+static void free_kernel(struct pc_kernel *k)
+{
+    mem_free(k->bytes);
+    mem_free(k->what);
+}
+
 bool pc_kernel_add(struct pc *pc, struct error *e)
 {
     const struct machine_config *c = &pc->machine->config;
-    struct pc_kernel k = {.kind = PC_KERNEL_LINUX};
-    struct image_file f;
+    struct pc_kernel k;
     if (!c->kernel) {
         return true;
     }
-    if (!image_open(&f, "-kernel", c->kernel, e)) {
-        return false;
-    }
-    k.what = mem_printf("-kernel %s", c->kernel);
-    k.bytes = image_read_all(&f, "-kernel", PC_KERNEL_FILE_MOST, e);
-    k.n = (size_t)f.size;
-    image_close(&f);
-    const bool good = k.bytes && add(pc, &k, e) && add_rom(pc, &k, e);
-    mem_free(k.bytes);
-    mem_free(k.what);
+    const bool good = read_kernel(&k, c->kernel, e) && add(pc, &k, e) && add_rom(pc, &k, e);
+    free_kernel(&k);
+    return good;
+}
+
+bool pc_kernel_place_multiboot(struct pc *pc, bool *is, struct error *e)
+{
+    struct pc_kernel k;
+    bool good = read_kernel(&k, pc->machine->config.kernel, e);
+    *is = good && !linux_is_bzimage(k.bytes, k.n < LINUX_HEAD_BYTES ? k.n : LINUX_HEAD_BYTES) &&
+          pc_flat_is_multiboot(&k);
+    good = good && (!*is || pc_flat_place(pc, &k, e));
+    free_kernel(&k);
     return good;
 }

@@ -38,6 +38,9 @@ struct pc_kernel {
 /* -kernel, -initrd and -append for firmware: items of fw_cfg, and the ROM. */
 bool pc_kernel_add(struct pc *pc, struct error *e);
 
+/* Without firmware: places -kernel if it is a multiboot kernel, else *is is false. */
+bool pc_kernel_place_multiboot(struct pc *pc, bool *is, struct error *e);
+
 /* An item and that of its size; the bytes are taken over. */
 void pc_kernel_blob(struct pc *pc, enum fw_cfg_key key, enum fw_cfg_key size_key, uint8_t *bytes,
                     size_t n);
@@ -46,5 +49,7 @@ void pc_kernel_blob(struct pc *pc, enum fw_cfg_key key, enum fw_cfg_key size_key
 bool pc_flat_is_multiboot(const struct pc_kernel *k);
 bool pc_flat_is_pvh(const struct pc_kernel *k);
 bool pc_flat_add(struct pc *pc, struct pc_kernel *k, struct error *e);
+/* In memory, for a machine without firmware; k is multiboot. */
+bool pc_flat_place(struct pc *pc, struct pc_kernel *k, struct error *e);
 
 #endif

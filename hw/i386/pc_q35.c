@@ -76,7 +76,7 @@ static const char *const versions[] = {
         .finish = pc_board_finish, .reset = pc_board_reset, .destroy = pc_board_destroy,           \
         .power_button = pc_board_power_button, .default_bus = pc_board_default_bus,                \
         .default_screen = "VGA", .default_net_device = "e1000", .default_disk_interface = "ide",   \
-        .ide_units = 1, .usual_bios = "bios-256k.bin"                                              \
+        .ide_units = 1, .usual_bios = "bios-256k.bin", .initrd_has_modules = true                  \
     }
 
 const struct machine_class q35_machine_class = Q35("x86_64", cpus, "qemu64");

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # tests/run: timeout 300
-# Kernels that SeaBIOS starts in 32-bit mode by our option ROM: multiboot in both forms with modules, PVH; and the ways
-# in which a PC is reset and switched off, which such a kernel tries.
+# Kernels that begin in 32-bit mode: multiboot in both forms with modules, PVH; by SeaBIOS and our option ROM, and without
+# firmware on microvm; and the ways in which a PC is reset and switched off, which such a kernel tries.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 dragoman=$(realpath -s "${BUILD:-build}/dragoman-system-x86_64")
@@ -45,6 +45,24 @@ starts() {
         echo "not ok $name: status $status, '$said' $(head -1 errors)"
     fi
 }
+
+# refuses NAME FORM TEXT OPTION...: one line of error that contains it
+refuses() {
+    local name=$1 form=$2 text=$3
+    shift 3
+    run "$form" "$@"
+    [ "$status $(wc -l < errors)" = '1 1' ] && grep -qF -- "$text" errors && echo "ok $name" ||
+        echo "not ok $name: status $status: $(head -2 errors)"
+}
+
+# Without firmware: as QEMU 10's, which has one here.
+starts multiboot_elf_without_firmware 1 'started with 2badb002|1.elf one two|a x y|[module-one]|b|[module-two]|0000003f|00000000|' \
+    -M microvm -append 'one two' -initrd 'a x y,b'
+starts multiboot_by_addresses_without_firmware 2 'started with 2badb002|2.elf |b|[module-two]|0000003f|00000000|' -M microvm -initrd b
+starts pvh_without_firmware 3 '336ec578|one two|[module-one]|[RSD PTR ]|0000003f|00000000|' -M microvm -append 'one two' -initrd a
+refuses module_that_is_not_there 1 '-initrd nowhere: No such file or directory' -M microvm -initrd 'a,nowhere x'
+refuses several_ram_disks_of_pvh 3 '-initrd a,b: No such file or directory' -M microvm -initrd 'a,b'
+refuses kernel_larger_than_memory 1 'there is memory from 0x100000' -M microvm -m 2M
 
 for board in pc q35; do
     starts "multiboot_elf_on_$board" 1 'started with 2badb002|1.elf one two|a x y|[module-one]|b|[module-two]|0000003f|00000000|' \

@@ -380,7 +380,8 @@ TEST(kernels_that_cannot_be_are_refused_with_a_reason)
     } cases[] = {
         {0x206, 2, 0x201, 5 * SECTOR, "a kernel of boot protocol 2.01"},
         {0x211, 1, 0, 5 * SECTOR, "from 2.02 on bzImages are loaded"},
-        {0x202, 4, 0, 5 * SECTOR, "no x86 kernel; those that can be loaded are bzImage, and ELF"},
+        {0x202, 4, 0, 5 * SECTOR,
+         "no x86 kernel; those that can be loaded are bzImage, multiboot, and ELF"},
         {0x1f1, 1, 200, 5 * SECTOR, "the kernel is truncated"},
         {0x260, 4, 31 * MIB, 5 * SECTOR, "it needs memory up to 0x2100000; there are 32 MiB (-m)"},
         {0x238, 4, 3, 5 * SECTOR, "-append: 5 characters; the kernel takes 3 at most"},
