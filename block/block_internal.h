@@ -109,6 +109,7 @@ struct block_pin {
     struct list_node link;
     struct block_node *node;
     uint64_t offset, bytes;
+    uint64_t asked; /* new: the offset that map() was asked for */
     struct block_extent extent;
     bool is_new; /* linked() is due */
 };
@@ -174,6 +175,7 @@ struct block_queue {
     void *ring;                     /* aio_uring.c */
     struct io_pool *pool;           /* aio_threads.c; made when first needed */
     struct block_part *spare_parts; /* route.c */
+    struct list makers, deferred;   /* route.c */
 };
 
 void block_list_push(struct block_list *l, struct block_request *r);
@@ -193,6 +195,7 @@ bool block_hold(struct block_queue *q, struct block_request *r);
 
 /* route.c */
 void block_route(struct block_queue *q, struct block_request *r);
+void block_route_init(struct block_queue *q);
 void block_route_free(struct block_queue *q);
 /* To the host's file behind leaf, at r->place; op, bytes, iov and flags are final but for what
  * leaf's mode says. */

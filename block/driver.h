@@ -101,6 +101,7 @@ enum block_detect {
 struct block_extent {
     enum block_map_kind kind;
     bool has_place;          /* ZERO, PACKED: offset is where it is, for block_node_status */
+    bool whole_granule;      /* NEW: what is beside bytes in their granule becomes new as well */
     struct block_node *node; /* DATA, NEW; a child */
     uint64_t offset;         /* in node */
     uint64_t bytes;          /* from the offset asked for; the core cuts what is too long */

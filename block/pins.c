@@ -41,11 +41,22 @@ bool block_pins_new(const struct block_node *n, uint64_t offset, uint64_t bytes)
     return false;
 }
 
+/* The whole granules around the range. */
+static void take_granules(struct block_pin *p)
+{
+    const uint64_t g = p->node->granule, end = p->offset + p->bytes + g - 1;
+    p->offset -= p->offset % g;
+    p->bytes = end - end % g - p->offset;
+}
+
 void block_pins_add(struct block_node *n, struct block_pin *p, uint64_t offset, uint64_t bytes)
 {
     p->node = n;
-    p->offset = offset;
+    p->offset = p->asked = offset;
     p->bytes = bytes;
+    if (p->is_new && p->extent.whole_granule) {
+        take_granules(p);
+    }
     n->new_pins += p->is_new;
     list_push_back(&n->pins, &p->link);
 }
@@ -64,7 +75,7 @@ void block_pins_drop(struct block_pin *p, int status)
     os_mutex_lock(&n->tables);
     if (p->is_new) {
         n->new_pins--;
-        n->driver->linked(n, p->offset, &p->extent, status);
+        n->driver->linked(n, p->asked, &p->extent, status);
     }
     remove_and_wake(p);
     os_mutex_unlock(&n->tables);
@@ -79,12 +90,11 @@ static void wait_unpinned(struct block_node *n)
 
 void block_busy_begin(struct block_node *n, struct block_pin *p, uint64_t offset, uint64_t bytes)
 {
-    const uint64_t first = offset - offset % n->granule;
-    const uint64_t end = offset + bytes + n->granule - 1;
     p->node = n;
     p->is_new = false;
-    p->offset = first;
-    p->bytes = end - end % n->granule - first;
+    p->offset = offset;
+    p->bytes = bytes;
+    take_granules(p);
     list_push_back(&n->busy, &p->link);
     while (any(&n->pins, NULL, p->offset, p->bytes) ||
            any(&n->busy, &p->link, p->offset, p->bytes)) {

@@ -271,6 +271,8 @@ int qcow2_commit(struct block_node *n);
 
 void qcow2_map(struct block_node *n, uint64_t offset, uint64_t bytes, bool writing,
                struct block_extent *x);
+/* Nothing was ever written at this place or behind it, so that zeros need not be. */
+bool qcow2_is_fresh(const struct qcow2 *q, uint64_t place);
 void qcow2_linked(struct block_node *n, uint64_t offset, const struct block_extent *x, int status);
 /* These bytes of the guest, whole subclusters or parts of such as have data, are at place (in the
  * data's file) from now on. Within one slice; tables is held. */

@@ -138,6 +138,35 @@ static void map_clusters(struct block_node *n, const struct qcow2_table *t, uint
     }
 }
 
+/* Nothing shows through where the cluster has no bytes of its own. */
+static bool reads_as_zeros(const struct block_node *n, const struct qcow2_entry *e, uint64_t base)
+{
+    const struct qcow2 *q = n->state;
+    return !e->packed && !e->alloc &&
+           (e->zero == qcow2_all_subs(q) || !n->backing || base >= block_node_size(n->backing));
+}
+
+/* A part of a cluster that gets a place behind the file's end: the rest is zeros there already. */
+static void map_part(struct block_node *n, const struct qcow2_entry *e, uint64_t offset,
+                     struct block_extent *x)
+{
+    struct qcow2 *q = n->state;
+    const uint64_t in = offset & (q->cluster_bytes - 1);
+    uint64_t place;
+    if (q->has_data_file || !reads_as_zeros(n, e, offset - in) ||
+        !qcow2_pool_take(n, 1, &place)) {
+        return;
+    }
+    if (!qcow2_is_fresh(q, place)) {
+        qcow2_pool_untake(n, place, 1);
+        return;
+    }
+    x->kind = BLOCK_MAP_NEW;
+    x->node = q->data;
+    x->offset = place + in;
+    x->whole_granule = true;
+}
+
 static void map_writing(struct block_node *n, struct qcow2_table *t, uint64_t offset,
                         uint64_t bytes, struct block_extent *x)
 {
@@ -157,12 +186,21 @@ static void map_writing(struct block_node *n, struct qcow2_table *t, uint64_t of
     } else if (is_aligned(offset, q->cluster_bytes)) {
         map_clusters(n, t, offset, bytes, x);
     }
+    if (x->kind == BLOCK_MAP_WRITE && !is_own(&e) && x->bytes < q->cluster_bytes) {
+        map_part(n, &e, offset, x);
+    }
     if (x->kind == BLOCK_MAP_NEW) {
         t->pins++; /* until linked() */
     }
     if (x->kind != BLOCK_MAP_WRITE) {
         qcow2_bitmaps_mark(q, offset, x->bytes);
     }
+}
+
+bool qcow2_is_fresh(const struct qcow2 *q, uint64_t place)
+{
+    return !q->has_data_file && q->data->grows && !atomic_get(&q->stale_end) &&
+           place >= block_node_size(q->data);
 }
 
 void qcow2_map(struct block_node *n, uint64_t offset, uint64_t bytes, bool writing,
@@ -248,6 +286,7 @@ void qcow2_linked(struct block_node *n, uint64_t offset, const struct block_exte
     }
     qcow2_entry_get(q, t->bytes, qcow2_slice_index(q, offset), &e);
     if (!q->has_data_file && !is_own(&e)) {
-        qcow2_pool_untake(n, x->offset, x->bytes >> q->cluster_bits);
+        qcow2_pool_untake(n, align_down(x->offset, q->cluster_bytes),
+                          x->whole_granule ? 1 : x->bytes >> q->cluster_bits);
     }
 }

@@ -114,18 +114,11 @@ static int write_merged(struct block_node *n, const struct part *p, uint8_t *hea
     return status;
 }
 
-/* Nothing was ever there, so that zeros need not be written. */
-static bool is_fresh(const struct qcow2 *q, const struct part *p)
-{
-    return !q->has_data_file && p->taken && q->data->grows && !atomic_get(&q->stale_end) &&
-           p->place >= block_node_size(q->data);
-}
-
 static int fill_part(struct block_node *n, const struct part *p)
 {
     struct qcow2 *q = n->state;
     const uint64_t before = p->offset - p->from, after = p->to - p->offset - p->bytes;
-    const bool fresh = is_fresh(q, p);
+    const bool fresh = p->taken && qcow2_is_fresh(q, p->place);
     uint8_t *head = mem_try_alloc((size_t)before + 1), *tail = mem_try_alloc((size_t)after + 1);
     bool head_zero = true, tail_zero = true;
     int status = head && tail ? 0 : -ENOMEM;

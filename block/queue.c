@@ -49,6 +49,7 @@ static struct block_queue *create_with(struct block *b, const struct block_engin
     q->block = b;
     q->depth = depth < 1 ? 1 : depth < DEPTH_MAX ? depth : DEPTH_MAX;
     q->engine = engine;
+    block_route_init(q);
     q->event_fd = eventfd(0, EFD_CLOEXEC);
     if (q->event_fd < 0) {
         error_set(e, "%s: no eventfd to be had from the host", block_file(b));

@@ -4,6 +4,9 @@
  * bytes lie, down to a host file; a request whose bytes lie in several places is cut into parts,
  * which are under way together. A part that some node cannot answer from its tables goes to a
  * worker, which asks the root again (node_io.c).
+ *
+ * While a write gives bytes a place, others to the same granule would only wait in a worker until
+ * they can have theirs. They wait here, and are asked for again when that write is done.
  */
 #include <errno.h>
 #include <string.h>
@@ -23,6 +26,8 @@ struct block_part {
     struct block_part *next;
     struct block_pin pin[PINS_MAX];
     unsigned pins;
+    struct list_node of_queue; /* of its makers or its deferred ones */
+    uint64_t made, made_end;   /* a maker: whole granules of the root; else equal */
     struct iovec *many; /* owned; for more pieces than few has */
     struct iovec few[PART_IOVS];
 };
@@ -66,6 +71,7 @@ static struct block_part *new_part(struct block_queue *q, struct block_request *
     }
     p->whole = whole;
     p->pins = 0;
+    p->made = p->made_end = 0;
     return p;
 }
 
@@ -75,6 +81,12 @@ static void put_part(struct block_queue *q, struct block_part *p)
     p->many = NULL;
     p->next = q->spare_parts;
     q->spare_parts = p;
+}
+
+void block_route_init(struct block_queue *q)
+{
+    list_init(&q->makers);
+    list_init(&q->deferred);
 }
 
 void block_route_free(struct block_queue *q)
@@ -103,16 +115,71 @@ static void drop_pins(struct block_part *p, int status)
     }
 }
 
+/* ---- those that give bytes a place, and those that wait for them */
+
+/* p is such a one, in a range of the root. */
+static void maker_begin(struct block_queue *q, struct block_part *p, uint64_t offset,
+                        uint64_t bytes)
+{
+    const struct block_node *n = q->block->node;
+    while (n && !n->tracked) {
+        n = n->file;
+    }
+    if (n) {
+        const uint64_t end = offset + bytes + n->granule - 1;
+        p->made = offset - offset % n->granule;
+        p->made_end = end - end % n->granule;
+        list_push_back(&q->makers, &p->of_queue);
+    }
+}
+
+/* Whether the first of the bytes is being made; *bytes is cut to what holds for all of them. */
+static bool is_made(const struct block_queue *q, uint64_t offset, uint64_t *bytes)
+{
+    for (const struct list_node *i = q->makers.head.next; i != &q->makers.head; i = i->next) {
+        const struct block_part *p = container_of(i, struct block_part, of_queue);
+        if (offset < p->made && p->made - offset < *bytes) {
+            *bytes = p->made - offset;
+        } else if (p->made <= offset && offset < p->made_end) {
+            *bytes = *bytes < p->made_end - offset ? *bytes : p->made_end - offset;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Nothing is made in the range any more. What waits for another maker now goes on waiting. */
+static void maker_end(struct block_queue *q, uint64_t from, uint64_t end)
+{
+    for (struct list_node *i = q->deferred.head.next, *next; i != &q->deferred.head; i = next) {
+        struct block_part *p = container_of(i, struct block_part, of_queue);
+        uint64_t some = p->r.bytes;
+        next = i->next;
+        if (p->r.offset >= from && p->r.offset < end && !is_made(q, p->r.offset, &some)) {
+            list_remove(i);
+            block_route(q, &p->r);
+        }
+    }
+}
+
 static void part_done(struct block_request *r, int status)
 {
     struct block_part *p = container_of(r, struct block_part, r);
     struct block_request *whole = p->whole;
+    const uint64_t from = p->made, end = p->made_end;
     drop_pins(p, status);
+    if (end) {
+        list_remove(&p->of_queue);
+    }
     if (status == 0 && r->leaf && r->op != BLOCK_READ && r->leaf->grows) {
         block_node_grown(r->leaf, r->place + r->bytes);
     }
-    put_part(r->queue, p);
+    struct block_queue *q = r->queue;
+    put_part(q, p);
     part_over(whole, status);
+    if (end) {
+        maker_end(q, from, end);
+    }
 }
 
 /* The pieces of memory of [at, at + bytes) of the whole request. */
@@ -153,8 +220,17 @@ static void start_part(struct block_queue *q, struct block_part *p, uint64_t at,
 static void to_worker(struct block_queue *q, struct block_part *p, uint64_t at, uint64_t bytes)
 {
     start_part(q, p, at, bytes);
+    if (p->r.op == BLOCK_WRITE) {
+        maker_begin(q, p, p->r.offset, bytes);
+    }
     p->r.node = q->block->node;
     block_pool_submit(q, &p->r);
+}
+
+static void defer(struct block_queue *q, struct block_part *p, uint64_t at, uint64_t bytes)
+{
+    start_part(q, p, at, bytes);
+    list_push_back(&q->deferred, &p->of_queue);
 }
 
 /* ---- asking */
@@ -261,6 +337,10 @@ static uint64_t route_part(struct block_queue *q, struct block_request *r, uint6
         .fua = r->flags & BLOCK_FUA,
         .looked_at = true,
     };
+    if (is_made(q, w.offset, &w.bytes)) {
+        defer(q, p, at, w.bytes);
+        return w.bytes;
+    }
     const uint64_t all = w.bytes;
     enum answer a = find(p, &w);
     if (w.bytes == 0) {
@@ -281,6 +361,9 @@ static uint64_t route_part(struct block_queue *q, struct block_request *r, uint6
         put_part(q, p);
     } else {
         start_part(q, p, at, w.bytes);
+        if (w.made_new) {
+            maker_begin(q, p, p->r.offset, w.bytes);
+        }
         p->r.place = w.offset;
         if (a == LEAF) {
             block_to_leaf(q, &p->r, w.node);
