@@ -174,6 +174,7 @@ struct block_queue {
 
     void *ring;                     /* aio_uring.c */
     struct io_pool *pool;           /* aio_threads.c; made when first needed */
+    unsigned avoid_here;            /* host.c: so many writes more go to the engine */
     struct block_part *spare_parts; /* route.c */
     struct list makers, deferred;   /* route.c */
 };
@@ -206,6 +207,9 @@ void block_child_begin(struct block_queue *q, struct block_request *r);
 
 /* host.c: carries r out at r->leaf, from r->progress on, and waits for it. Returns 0 or -errno. */
 int block_host_sync(struct block_request *r);
+/* Whether the host could take or give all of r's bytes at once, from its page cache; then it has.
+ * On the queue's thread. */
+bool block_host_here(struct block_queue *q, const struct block_request *r);
 /* What a worker does with r: a node's work or the host's. */
 int block_work(struct block_request *r);
 /* Sets r->fd by what leaf's file wants of addresses. */

@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Requests as the host's synchronous system calls: for threads, for remainders, for firmware. */
+/*
+ * Requests as the host's synchronous system calls: for threads, for remainders, for firmware.
+ *
+ * What is in the host's page cache, or goes there, is a copy. A thread, the kernel's own behind a
+ * ring too (most file systems write for it in no other way), costs more than that copy by its turn
+ * alone; so the queue's thread does it. A host that makes such a write wait is given the next ones
+ * by the engine.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
@@ -145,6 +152,42 @@ void block_choose_fd(struct block_request *r)
     const struct block_node *n = r->leaf;
     bool transfers = r->op == BLOCK_READ || r->op == BLOCK_WRITE;
     r->fd = n->align > 1 && transfers && is_direct(r, n->align) ? n->fd : n->fd_any;
+}
+
+#define WRITE_HERE_BYTES 65536u /* writes to one file take turns anyway */
+#define READ_HERE_BYTES 16384u  /* longer copies are better made by several threads */
+#define HERE_NS 2000000
+#define AVOID_HERE 256u
+
+static bool write_here(struct block_queue *q, const struct block_request *r)
+{
+    if ((r->flags & BLOCK_FUA) || !is_aligned(r->place | r->bytes, os_page_size())) {
+        return false; /* a part of a page may have to be read first */
+    }
+    if (q->avoid_here) {
+        q->avoid_here--;
+        return false;
+    }
+    const int64_t begin_ns = os_now_ns();
+    const ssize_t n = pwritev2(r->fd, r->iov, (int)r->iov_count, (off_t)r->place, 0);
+    q->avoid_here = os_now_ns() - begin_ns > HERE_NS ? AVOID_HERE : 0;
+    return n >= 0 && (uint64_t)n == r->bytes; /* else it is tried again, which says what is wrong */
+}
+
+bool block_host_here(struct block_queue *q, const struct block_request *r)
+{
+    if (!r->leaf->grows || r->leaf->align > 1) {
+        return false;
+    }
+    if (r->op == BLOCK_WRITE) {
+        return r->bytes <= WRITE_HERE_BYTES && write_here(q, r);
+    }
+    if (r->op != BLOCK_READ || r->bytes > READ_HERE_BYTES ||
+        q->engine != &block_threads_engine) { /* a ring does so itself */
+        return false;
+    }
+    const ssize_t n = preadv2(r->fd, r->iov, (int)r->iov_count, (off_t)r->place, RWF_NOWAIT);
+    return n >= 0 && (uint64_t)n == r->bytes;
 }
 
 int block_host_sync(struct block_request *r)

@@ -28,7 +28,7 @@ struct block_part {
     unsigned pins;
     struct list_node of_queue; /* of its makers or its deferred ones */
     uint64_t made, made_end;   /* a maker: whole granules of the root; else equal */
-    struct iovec *many; /* owned; for more pieces than few has */
+    struct iovec *many;        /* owned; for more pieces than few has */
     struct iovec few[PART_IOVS];
 };
 
@@ -56,7 +56,11 @@ void block_to_leaf(struct block_queue *q, struct block_request *r, struct block_
     }
     r->leaf = leaf;
     block_choose_fd(r);
-    q->engine->submit(q, r);
+    if (block_host_here(q, r)) {
+        block_finish(r, 0);
+    } else {
+        q->engine->submit(q, r);
+    }
 }
 
 /* ---- parts */

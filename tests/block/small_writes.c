@@ -22,22 +22,25 @@ struct slot {
 
 struct rig {
     struct images i;
+    const char *format;
     struct block_node *n;
     struct block *disk;
     struct block_queue *q;
     struct slot slot[DEPTH];
 };
 
-static void rig_open(struct rig *r, uint64_t size, const char *options, const char *aio)
+static void rig_open(struct rig *r, const char *format, uint64_t size, const char *options,
+                     const char *aio)
 {
     struct error e = {{0}};
+    r->format = format;
     images_begin(&r->i, test_seed());
-    CHECK_MSG(images_make(&r->i, "qcow2", "x.qcow2", size, options, &e), "%s", e.text);
+    CHECK_MSG(images_make(&r->i, r->format, "x", size, options, &e), "%s", e.text);
     char *text = mem_printf(
         "{\"file\": {\"driver\": \"file\", \"filename\": \"%s\", \"aio\": \"%s\"}}",
-        images_path(&r->i, "x.qcow2"), aio);
+        images_path(&r->i, "x"), aio);
     json_t *o = json_loads(text, 0, NULL);
-    json_object_set_new(o, "driver", json_string("qcow2"));
+    json_object_set_new(o, "driver", json_string(format));
     r->n = block_node_open(r->i.graph, o, &(struct block_mode){.write = true, .discard = true}, &e);
     json_decref(o);
     mem_free(text);
@@ -55,9 +58,9 @@ static void rig_close(struct rig *r)
     block_queue_destroy(r->q);
     block_close(r->disk);
     CHECK_MSG(images_compare(&r->i, r->n, &e), "%s", e.text);
-    CHECK_MSG(images_are_clean(r->n, &e), "%s", e.text);
+    CHECK_MSG(!r->n->driver->check || images_are_clean(r->n, &e), "%s", e.text);
     block_node_close(r->n);
-    CHECK_MSG(images_qemu_agrees(&r->i, "qcow2", "x.qcow2", &e), "%s", e.text);
+    CHECK_MSG(images_qemu_reads(&r->i, r->format, "x", r->i.model, r->i.size, &e), "%s", e.text);
     images_end(&r->i);
 }
 
@@ -107,7 +110,7 @@ static unsigned length(const struct list *l)
 TEST(writes_to_a_cluster_that_is_being_made_wait_in_the_queue)
 {
     struct rig r;
-    rig_open(&r, 4 * MIB, NULL, "threads");
+    rig_open(&r, "qcow2", 4 * MIB, NULL, "threads");
     submit(&r, &r.slot[0], 0, 4096); /* tables come into memory */
     drain(&r, 1);
     for (unsigned k = 0; k < 32; k++) {
@@ -135,6 +138,38 @@ static void write_pieces(struct rig *r)
     drain(r, k);
 }
 
+TEST(what_the_page_cache_takes_and_has_needs_no_thread)
+{
+    struct rig r;
+    struct error e = {{0}};
+    uint8_t page[4096];
+    rig_open(&r, "raw", MIB, NULL, "threads");
+    for (unsigned k = 0; k < 32; k++) {
+        submit(&r, &r.slot[k], k * 8192, 4096);
+    }
+    drain(&r, 32);
+    CHECK(r.q->pool == NULL);
+    submit(&r, &r.slot[0], 512, 512); /* the rest of the page may be on the disk */
+    drain(&r, 1);
+    CHECK(r.q->pool != NULL);
+    struct block_queue *other = block_queue_create(r.disk, DEPTH, &e);
+    REQUIRE(other != NULL);
+    struct slot s = {.iov = {page, sizeof(page)}};
+    s.r = (struct block_request){.op = BLOCK_READ,
+                                 .offset = 8192,
+                                 .bytes = sizeof(page),
+                                 .iov = &s.iov,
+                                 .iov_count = 1,
+                                 .done = slot_done};
+    block_queue_submit(other, &s.r);
+    block_queue_drain(other);
+    CHECK_EQ(s.status, 0);
+    CHECK_MEM(page, r.i.model + 8192, sizeof(page));
+    CHECK(other->pool == NULL);
+    block_queue_destroy(other);
+    rig_close(&r);
+}
+
 TEST(many_small_writes_lose_nothing)
 {
     static const char *const kinds[] = {
@@ -147,7 +182,7 @@ TEST(many_small_writes_lose_nothing)
     static const char *const aio[] = {"io_uring", "threads"};
     for (unsigned k = 0; k < array_len(kinds) * array_len(aio); k++) {
         struct rig r;
-        rig_open(&r, 8 * MIB + 512, kinds[k / 2], aio[k % 2]);
+        rig_open(&r, "qcow2", 8 * MIB + 512, kinds[k / 2], aio[k % 2]);
         for (unsigned round = 0; round < 8 * test_scale(); round++) {
             write_pieces(&r);
             if (rng_below(&r.i.rng, 3) == 0) { /* and made anew */
