@@ -26,6 +26,16 @@ enum ir_stack80_kind {
     S80_MOVE
 };
 
+/*
+ * Upper half of the constant: what the translator expects of the stack before the instruction. It
+ * is a hint: where it is so the registers' places are constants, and where not the same is done
+ * with TOP as it is. The functions do not look at it.
+ */
+#define S80_EXPECTED (1u << 16)
+#define S80_EXPECTED_TOP_SHIFT 17  /* 3 bits */
+#define S80_EXPECTED_USED_SHIFT 20 /* 8 bits: a bit for each register that is not empty */
+#define S80_OPERATION 0xffffu      /* the rest */
+
 /* Arithmetic, comparisons: the operation is bits 5 to 3 of the ModRM byte. */
 #define S80_OP 7u
 #define S80_SOURCE_SHIFT 3 /* 3 bits: what the other operand is */

@@ -23,7 +23,11 @@ struct x86_block {
     uint64_t pc, next;
     const struct x86_instr *instr; /* at pc */
     uint64_t jump;                 /* the block goes on there, within the page; 0: at next */
-    bool trampoline;               /* it does behind a call whose return address is overwritten */
+    struct {
+        bool known;
+        uint8_t top, used;
+    } stack80;       /* what x87_stack.c expects */
+    bool trampoline; /* it does behind a call whose return address is overwritten */
 };
 
 static inline ir_type x86_type_of(unsigned bytes)

@@ -108,6 +108,15 @@ fp_bits x87_fsin(fp_bits x, fp_bits unused, struct fp_env *env);
 fp_bits x87_fcos(fp_bits x, fp_bits unused, struct fp_env *env);
 fp_bits x87_ftan(fp_bits x, fp_bits unused, struct fp_env *env);
 
+/*
+ * x87_stack.c: emits the call of a row made by X87_STACK_CALL, and tells what the stack will
+ * probably be: as it is while the block is translated, and as the instructions before leave it.
+ */
+ir_val x87_stack_call(struct x86_block *c, ir_type type, const struct ir_call *row,
+                      const ir_val operands[2], uint32_t aux);
+/* So many registers are popped by a function of another kind. */
+void x87_stack_popped(struct x86_block *c, unsigned n);
+
 /* A host with such a unit does the usual cases itself. */
 extern const struct ir_stack80 x87_stack;
 #define X87_STACK_CALL(name_, kind_)                                                               \

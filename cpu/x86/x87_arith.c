@@ -138,15 +138,21 @@ static unsigned reg_of(uint32_t aux)
     return aux >> S80_REG_SHIFT & 7;
 }
 
+/* A signalling NaN from memory is still one when the operation chooses between two NaNs. */
+static fp_bits signalling_again(fp_bits r, const struct fp_env *env)
+{
+    return env->flags & FP_INVALID ? r & ~((fp_bits)1 << 62) : r;
+}
+
 static fp_bits operand(const struct x86_fpu *f, uint64_t x, uint32_t aux, struct fp_env *env)
 {
     switch (source_of(aux)) {
     case S80_REGISTER:
         return x87_get(f, reg_of(aux));
     case S80_F32:
-        return f32_to_f80((uint32_t)x, env);
+        return signalling_again(f32_to_f80((uint32_t)x, env), env);
     case S80_F64:
-        return f64_to_f80(x, env);
+        return signalling_again(f64_to_f80(x, env), env);
     default:
         return fp_from_fixed(X87, x,
                              (struct fp_fixed){source_of(aux) == S80_I16 ? 16 : 32, 0, true}, env);
@@ -406,8 +412,9 @@ static void extract(struct x86_fpu *f)
     }
 }
 
-static uint64_t do_unary(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t op)
+static uint64_t do_unary(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t aux)
 {
+    const uint32_t op = aux & S80_OPERATION;
     struct x86_cpu *c = x86_cpu(v);
     struct x86_fpu *f = &c->fpu;
     (void)x, (void)y, (void)z;
@@ -637,7 +644,7 @@ static ir_val value_of(struct x86_block *c, const struct x86_instr *i, const str
 
 static void call(struct x86_block *c, const struct ir_call *row, ir_val x, uint32_t aux)
 {
-    ir_call(c->b, T_VOID, row, x, IR_NONE, IR_NONE, aux);
+    x87_stack_call(c, T_VOID, row, (const ir_val[]){x, IR_NONE}, aux);
 }
 
 /* Arithmetic with memory or a register, which comes last. */
@@ -693,7 +700,7 @@ static void compare(struct x86_block *c, const struct x86_instr *i, uint32_t how
         return;
     }
     const ir_val old = ir_zext(b, T_I64, ir_flags_bits(b, x86_flags(c)));
-    const ir_val f = ir_call(b, T_I64, &row_compare, x, old, IR_NONE, aux);
+    const ir_val f = x87_stack_call(c, T_I64, &row_compare, (const ir_val[]){x, old}, aux);
     x86_put_flags(c, ir_flags_from(b, ir_trunc(b, T_I32, f)));
 }
 #define POPS(n) ((n) << S80_POP_SHIFT)
@@ -714,8 +721,14 @@ static void by_function(struct x86_block *c, const struct x86_instr *i, const st
                         uint32_t op)
 {
     (void)i;
-    if (x86_x87_begin(c)) {
+    if (!x86_x87_begin(c)) {
+        return;
+    }
+    if (row->stack80) {
         call(c, row, IR_NONE, op);
+    } else {
+        ir_call(c->b, T_VOID, row, IR_NONE, IR_NONE, IR_NONE, op);
+        x87_stack_popped(c, op <= B_PATAN);
     }
 }
 X86_BY(by_function, fchs, &row_unary, S80_U_CHS)

@@ -71,9 +71,10 @@ static uint64_t do_load(struct vcpu *v, uint64_t x, uint64_t high, uint64_t z, u
 {
     struct x86_cpu *c = x86_cpu(v);
     struct x86_fpu *f = &c->fpu;
+    (void)z;
+    aux &= S80_OPERATION;
     const bool no_source = (aux & S80_KIND) == S80_K_REGISTER &&
                            x87_is_empty(f, aux >> S80_KIND_REG_SHIFT);
-    (void)z;
     if (!x87_begin(c)) {
         return 0;
     }
@@ -97,7 +98,7 @@ X87_STACK_CALL(load, S80_LOAD);
 
 static void emit_load(struct x86_block *c, ir_val x, ir_val high, uint32_t aux)
 {
-    ir_call(c->b, T_VOID, &row_load, x, high, IR_NONE, aux);
+    x87_stack_call(c, T_VOID, &row_load, (const ir_val[]){x, high}, aux);
 }
 
 /* Ten bytes in two loads. */
@@ -298,8 +299,8 @@ static void store_memory(struct x86_block *c, const struct x86_instr *i,
 {
     if (x86_x87_begin(c)) {
         const ir_val at = x86_linear(c, o->seg, x86_offset(c, i, o), o->bytes, true, i->as);
-        ir_call(c->b, T_VOID, &row_store, at, IR_NONE, IR_NONE,
-                aux | (c->key & X86_KEY_ALIGN ? S80_ALIGN : 0));
+        x87_stack_call(c, T_VOID, &row_store, (const ir_val[]){at, IR_NONE},
+                       aux | (c->key & X86_KEY_ALIGN ? S80_ALIGN : 0));
     }
 }
 
@@ -374,7 +375,7 @@ static uint64_t do_move(struct vcpu *v, uint64_t condition, uint64_t y, uint64_t
 {
     struct x86_cpu *c = x86_cpu(v);
     struct x86_fpu *f = &c->fpu;
-    const unsigned n = aux >> S80_MOVE_REG_SHIFT, op = aux & 15;
+    const unsigned n = (aux & S80_OPERATION) >> S80_MOVE_REG_SHIFT, op = aux & 15;
     (void)y, (void)z;
     if (!x87_begin(c)) {
         return 0;
@@ -420,8 +421,8 @@ X87_STACK_CALL(move, S80_MOVE);
 static void move(struct x86_block *c, unsigned op, unsigned reg, ir_val condition)
 {
     if (x86_x87_begin(c)) {
-        ir_call(c->b, T_VOID, &row_move, condition, IR_NONE, IR_NONE,
-                op | reg << S80_MOVE_REG_SHIFT);
+        x87_stack_call(c, T_VOID, &row_move, (const ir_val[]){condition, IR_NONE},
+                       op | reg << S80_MOVE_REG_SHIFT);
     }
 }
 

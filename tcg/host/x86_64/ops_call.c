@@ -319,6 +319,28 @@ void emit_call(struct compiler *c, const struct ir_insn *in)
 }
 
 /* The call itself is cold. */
+/* Whether a is true if some bits of a field's low byte are set, and nothing can have changed the
+ * field since it was loaded: they are looked at where they are. */
+static bool is_field_test(const struct compiler *c, ir_val a, struct operand *field, uint64_t *bits)
+{
+    const struct ir_insn *test = &c->insns[value(c, a)];
+
+    if (test->op != IR_tst || test->aux != IR_NE || !constant(c, test->b, bits) || *bits > 0xff) {
+        return false;
+    }
+    const uint16_t load = value(c, test->a);
+    if (c->insns[load].op != IR_env_load) {
+        return false;
+    }
+    for (uint16_t n = load + 1; n < c->i; n++) {
+        if (c->insns[n].op != IR_konst && c->insns[n].op != IR_tst) {
+            return false;
+        }
+    }
+    *field = at(STATE, (int32_t)c->insns[load].aux + c->h->config.layout.state);
+    return true;
+}
+
 void emit_guard(struct compiler *c, const struct ir_insn *in)
 {
     const struct ir_call *row = (const struct ir_call *)(uintptr_t)in->imm;
@@ -349,6 +371,13 @@ void emit_guard(struct compiler *c, const struct ir_insn *in)
     x_call(as, c->h->stubs.call);
     x_jmp(as, resume);
     as->to_cold = false;
+    struct operand field;
+    uint64_t bits;
+    if (is_field_test(c, in->a, &field, &bits)) {
+        x_jcc(as, CC_NE, path);
+        emit_legacy(as, OPC(0, 0, 0xf6), 0, field, 1, bits);
+        return;
+    }
     const unsigned cc = condition(c, in->a);
     x_jcc(as, cc, path);
 }
