@@ -16,10 +16,6 @@
         SKIP("there is no qemu10 in the cache");                                                   \
     }
 
-/* Not a fresh one: with some a picture behind random accesses differs, which is not understood yet.
- */
-#define SEED UINT64_C(0x5eed)
-
 static char why[200];
 
 /* Memory with something in it: all bytes at random, up to n. */
@@ -44,10 +40,12 @@ static void random_palette(struct vga_rig *r, struct rng *rng)
 
 static void prepare(struct vga_rig *r, struct rng *rng)
 {
-    rng_seed(rng, SEED);
+    rng_seed(rng, test_seed());
     fill(r, rng, 1 << 18);
     vga_set_mode(r, &vga_mode_text);
     random_palette(r, rng);
+    /* Text of more cells than either draws leaves the picture as it was: there has to be one. */
+    CHECK_MSG(vga_rig_agrees(r, 0, why, sizeof(why)), "%s", why);
 }
 
 TEST(usual_modes_look_the_same)
@@ -115,9 +113,13 @@ static void describe(struct vga_rig *r)
     fprintf(stderr, "\n");
 }
 
-/* With 256 colours each step of theirs is four dots. */
+/* With 256 colours each step of theirs is four dots, and not two (IBM VGA/XGA Technical Reference,
+ * chapter 2, "Horizontal PEL Panning Register"). */
 static void avoid_panning(struct vga_rig *r)
 {
+    if (!(vga_get(r, 0x3ce, 5) & 0x40)) {
+        return;
+    }
     vga_in(r, 0x3da, 1);
     const unsigned index = vga_in(r, 0x3c0, 1);
     vga_set_attr(r, 0x13, 0);
@@ -135,9 +137,7 @@ static void random_changes(const struct vga_mode *mode, unsigned rounds)
         for (unsigned n = 1 + (unsigned)rng_below(&rng, 4); n > 0; n--) {
             disturb(&r, &rng);
         }
-        if (mode == &vga_mode_256) {
-            avoid_panning(&r);
-        }
+        avoid_panning(&r);
         const bool good = vga_rig_agrees(&r, 0, why, sizeof(why));
         CHECK_MSG(good, "round %u: %s", i, why);
         if (!good) {
