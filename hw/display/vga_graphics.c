@@ -59,7 +59,7 @@ static void layout_of(const struct vga_regs *r, uint64_t bytes, struct layout *l
     l->line_bytes = vbe_line_bytes(r);
     l->start = vbe_start(r);
     l->doubled = false;
-    l->reach = bytes;
+    l->reach = r->vbe[VBE_BPP] == 4 ? VGA_PLANES_BYTES : bytes; /* planes are of 64 KiB each */
     switch (r->vbe[VBE_BPP]) {
     case 15:
         l->format = SURFACE_X1R5G5B5;

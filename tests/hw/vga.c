@@ -223,6 +223,28 @@ TEST(a_picture_by_the_log_is_the_picture)
     vga_rig_close(&plain);
 }
 
+TEST(a_planar_picture_longer_than_the_planes_goes_on_at_their_front)
+{
+    struct vga_rig r;
+    vga_rig_open(&r, false);
+    vga_set_mode(&r, &vga_mode_ega);
+    set_palette(&r);
+    vga_set_vbe(&r, 1, 1024);
+    vga_set_vbe(&r, 2, 600);
+    vga_set_vbe(&r, 3, 4);
+    vga_set_vbe(&r, 4, 0x41);
+    vga_store(&r, VGA_RIG_LINEAR, 4, 0x00000080);           /* the first dot is 1 */
+    vga_store(&r, VGA_RIG_LINEAR + 0x3fffc, 4, 0x00000100); /* the last of the planes is 2 */
+    vga_store(&r, VGA_RIG_LINEAR + 0x40000, 4, UINT32_MAX);
+    const struct surface *s = vga_picture(&r);
+    CHECK_EQ(s->width, 1024);
+    CHECK_EQ(colour_at(s, 0, 0), 1);
+    CHECK_EQ(colour_at(s, 1023, 511), 2);
+    CHECK_EQ(colour_at(s, 0, 512), 1);
+    CHECK_EQ(colour_at(s, 1, 512), 0);
+    vga_rig_close(&r);
+}
+
 /* ---- memory */
 
 static enum range_kind kind_at(struct vga_rig *r, paddr a)
