@@ -134,10 +134,16 @@ static bool is_up(const struct hpet *h, unsigned n)
     return (c & LEVEL) && (c & ENABLED) && !(c & MESSAGE) && bit(h->status, n);
 }
 
+/* The level of who else has an input: the 8254 or the clock. */
+static bool legacy_level(const struct hpet *h, unsigned input)
+{
+    return input % 8 == 0 && input < 16 && !takes_legacy(h, input / 8) && h->legacy[input / 8];
+}
+
 /* The level of an input that timers share. */
 static void drive(const struct hpet *h, unsigned input)
 {
-    bool up = false;
+    bool up = legacy_level(h, input);
     for (unsigned n = 0; n < h->timers; n++) {
         up |= is_up(h, n) && input_of(h, n) == input;
     }
@@ -249,9 +255,7 @@ static void timer_expired(void *opaque)
 static void pass_legacy(const struct hpet *h)
 {
     for (unsigned n = 0; n < 2; n++) {
-        if (!takes_legacy(h, n)) {
-            set_input(h, n * 8, h->legacy[n]);
-        }
+        drive(h, n * 8);
     }
 }
 
@@ -260,7 +264,7 @@ static void legacy_set(void *opaque, int n, int level)
     struct hpet *h = opaque;
     h->legacy[n] = level;
     if (!takes_legacy(h, (unsigned)n)) {
-        set_input(h, (unsigned)n * 8, level);
+        drive(h, (unsigned)n * 8);
     }
 }
 
@@ -494,7 +498,11 @@ static void hpet_loaded(struct device *d)
     struct hpet *h = of(d);
     const uint64_t now = clock_now_ns(d->clock);
     h->start_ns = h->start_ns < now ? h->start_ns : now;
-    pass_legacy(h);
+    for (unsigned n = 0; n < 2; n++) { /* else the 8254 or the clock drives it, when it is loaded */
+        if (takes_legacy(h, n)) {
+            drive(h, n * 8);
+        }
+    }
     for (unsigned n = 0; n < h->timers; n++) {
         if (!h->message) {
             h->t[n].config &= ~(uint64_t)MESSAGE;

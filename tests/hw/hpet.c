@@ -252,6 +252,50 @@ TEST(legacy_replacement_takes_interrupts_0_and_8)
     end(&b);
 }
 
+/* Either raises it: an edge of the one does not take the other's level away. */
+TEST(a_timer_on_the_input_of_the_clock_leaves_its_level)
+{
+    struct bench b;
+    begin(&b, NULL, NULL);
+    const struct irq rtc = hpet_legacy_input(b.d, 1);
+    put(&b, CONFIG, 1);
+    start_periodic(&b, 2, 8 << 9, TICKS_PER_MS);
+    advance(&b, MS);
+    CHECK_EQ(b.line[8].rises, 1);
+    CHECK_EQ(b.line[8].level, 0);
+    irq_set(&rtc, 1);
+    advance(&b, 5 * MS);
+    CHECK_EQ(b.line[8].level, 1);
+    CHECK(test_round_trip(b.d));
+    CHECK_EQ(b.line[8].level, 1);
+    irq_set(&rtc, 0);
+    CHECK_EQ(b.line[8].level, 0);
+    end(&b);
+}
+
+/* What the clock says before its own state is loaded is of the machine that was. */
+TEST(a_load_passes_on_no_level_of_before)
+{
+    struct bench b, other;
+    struct strbuf s = {0};
+    struct error e = {""};
+    begin(&other, NULL, NULL);
+    device_save(other.d, &s);
+    end(&other);
+    begin(&b, NULL, NULL);
+    const struct irq rtc = hpet_legacy_input(b.d, 1);
+    put(&b, CONFIG, 2);
+    irq_set(&rtc, 1);
+    CHECK_EQ(b.line[8].rises, 0);
+    CHECK_MSG(device_load(b.d, s.text, s.len, &e), "%s", e.text);
+    irq_set(&rtc, 0); /* as the clock's state is loaded */
+    CHECK_EQ(b.line[8].rises, 0);
+    irq_set(&rtc, 1);
+    CHECK_EQ(b.line[8].level, 1);
+    strbuf_free(&s);
+    end(&b);
+}
+
 TEST(interrupts_can_be_messages)
 {
     struct bench b;

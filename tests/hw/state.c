@@ -62,8 +62,8 @@ static const char *const microvm_extras[] = {
     "isa-debugcon", "isa-debug-exit", "virtio-blk-device", "isa-fdc", "floppy,drive=d",
 };
 static const char *const pc_extras[] = {
-    "virtio-blk-pci", "smbus-eeprom,address=80", "isa-parallel",
-    "e1000",          "secondary-vga",           "bochs-display",
+    "virtio-blk-pci", "smbus-eeprom,address=80", "isa-parallel", "e1000",
+    "secondary-vga",  "bochs-display",           "isa-fdc",
 };
 
 static void plug(struct machine *m, const char *text)
