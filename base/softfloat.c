@@ -233,8 +233,33 @@ struct fp_num fp_choose_nan(const struct fp_num *a, const struct fp_num *b,
     return n;
 }
 
-static fp_bits overflow(const struct fp_format *f, bool sign, unsigned rounding, struct fp_env *env)
+/* Of an overflow or underflow that traps: 3/4 of the exponents' range away. What is not in range
+ * then (of a conversion) is no result at all, and not called inexact. */
+static fp_bits round_wrapped(const struct fp_format *f, const struct fp_num *n, unsigned rounding,
+                             struct fp_env *env)
 {
+    const bool up = n->exp + f->bias < 1;
+    const int32_t by = 3 << (f->exp_bits - 2);
+    const uint8_t trapped = env->trapped;
+    struct fp_num moved = *n;
+
+    moved.exp += up ? by : -by;
+    const uint32_t flags = env->flags | (up ? FP_UNDERFLOW : FP_OVERFLOW);
+    env->trapped = 0;
+    env->flags = 0;
+    const fp_bits r = fp_round(f, &moved, rounding, env);
+    env->trapped = trapped;
+    env->flags = flags | (env->flags == FP_INEXACT ? FP_INEXACT : 0);
+    return r;
+}
+
+static fp_bits overflow(const struct fp_format *f, const struct fp_num *n, unsigned rounding,
+                        struct fp_env *env)
+{
+    const bool sign = n->sign;
+    if (env->trapped & FP_OVERFLOW) {
+        return round_wrapped(f, n, rounding, env);
+    }
     if (f->no_specials) {
         env->flags |= FP_INVALID;
         return fp_greatest(f, sign);
@@ -260,6 +285,9 @@ static fp_bits round_tiny(const struct fp_format *f, const struct fp_num *n, uns
                           struct fp_env *env)
 {
     bool tiny = !env->rules->tiny_after_rounding || tiny_when_rounded(f, n, rounding);
+    if (tiny && (env->trapped & FP_UNDERFLOW)) {
+        return round_wrapped(f, n, rounding, env);
+    }
     if (tiny && (f->is_half ? env->flush_half : env->flush_outputs)) {
         env->flags |= FP_UNDERFLOW | (env->rules->flush_is_inexact ? FP_INEXACT : 0);
         return join(f, n->sign, 0);
@@ -289,14 +317,14 @@ fp_bits fp_round(const struct fp_format *f, const struct fp_num *n, unsigned rou
         return round_tiny(f, n, rounding, env);
     }
     if (unlikely(biased >= limit)) {
-        return overflow(f, n->sign, rounding, env);
+        return overflow(f, n, rounding, env);
     }
     bool inexact;
     u128 q = fp_round_sig(n->sig, 127 - f->frac_bits, rounding, n->sign, &inexact);
     /* The leading one, and a carry out of the significand, add to the exponent. */
     fp_bits r = ((fp_bits)(biased - 1) << f->frac_bits) + q;
     if (unlikely(r >> f->frac_bits >= (fp_bits)limit)) {
-        return overflow(f, n->sign, rounding, env);
+        return overflow(f, n, rounding, env);
     }
     if (inexact) {
         env->flags |= FP_INEXACT;

@@ -10,9 +10,8 @@
  * is in struct fp_env.
  *
  * Specification: IEEE 754-2019; for the Arm rows the pseudocode of DDI 0487,
- * shared/functions/float; for the x86 row SDM volume 1, chapters 4 and 11. Not modelled: trapped
- * (unmasked) exceptions and the wrapped exponents they deliver; a caller that needs them looks at
- * the flags.
+ * shared/functions/float; for the x86 row SDM volume 1, chapters 4 and 11. Exceptions that trap are
+ * the caller's, who looks at the flags; see fp_env.trapped.
  *
  * Any thread; no function keeps state outside its arguments. None fails.
  */
@@ -102,6 +101,8 @@ struct fp_env {
     bool flush_half;       /* binary16: operands and results, without FP_DENORMAL (Arm FZ16) */
     bool default_nan;      /* a NaN result is the default NaN */
     uint8_t x87_precision; /* of FP_X87 arithmetic: 24 or 53 bits, or 0, which is all 64 */
+    uint8_t trapped;       /* FP_OVERFLOW, FP_UNDERFLOW: the result is delivered with its exponent
+                              wrapped (IEEE 754-1985, 7.3 and 7.4), a tiny one also if it is exact */
 };
 
 enum fp_format_id {

@@ -16,7 +16,10 @@
 
 /* x87: control and status words. */
 #define X86_FCW_INITIAL 0x37fu
+#define X86_FCW_OM 0x08u
+#define X86_FCW_UM 0x10u
 #define X86_FSW_FLAGS 0x3fu /* IE, DE, ZE, OE, UE, PE */
+#define X86_FSW_EARLY 7u    /* IE, DE, ZE: before the operation */
 #define X86_FSW_SF 0x40u    /* of the stack, with IE */
 #define X86_FSW_ES 0x80u
 #define X86_FSW_C0 0x100u

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * x87 arithmetic, comparisons, and what changes one register. Intel SDM, volume 1, 8.3 and 8.5;
- * volume 2: F2XM1 to FXTRACT but for loads, stores and control. Of overflow and underflow that are
- * not masked the result is the masked one.
+ * volume 2: F2XM1 to FXTRACT but for loads, stores and control.
  */
 #include "cpu/x86/x87.h"
 
@@ -21,9 +20,12 @@ struct fp_env x87_env(const struct x86_fpu *f)
 {
     static const uint8_t rounding[] = {FP_RNE, FP_RDN, FP_RUP, FP_RTZ};
     static const uint8_t precision[] = {24, 0, 53, 0};
+    const unsigned trapped = (f->control & X86_FCW_OM ? 0u : FP_OVERFLOW) |
+                             (f->control & X86_FCW_UM ? 0u : FP_UNDERFLOW);
     return (struct fp_env){.rules = &fp_rules_x87,
                            .rounding = rounding[f->control >> 10 & 3],
-                           .x87_precision = precision[f->control >> 8 & 3]};
+                           .x87_precision = precision[f->control >> 8 & 3],
+                           .trapped = (uint8_t)trapped};
 }
 
 fp_bits x87_indefinite(void)
@@ -99,6 +101,11 @@ bool x86_x87_begin(struct x86_block *c)
     return true;
 }
 
+static bool is_infinite(fp_bits x)
+{
+    return (x & ~((fp_bits)1 << 79)) == fp_infinity(X87, false);
+}
+
 fp_bits x87_compute(struct x86_fpu *f, x87_fn fn, const fp_bits operands[2], struct fp_env *env)
 {
     const fp_bits r = fn(operands[0], operands[1], env);
@@ -106,7 +113,7 @@ fp_bits x87_compute(struct x86_fpu *f, x87_fn fn, const fp_bits operands[2], str
     if (env->flags & FP_INEXACT) {
         struct fp_env cut = *env;
         cut.rounding = FP_RTZ;
-        up = fn(operands[0], operands[1], &cut) != r;
+        up = is_infinite(r) || fn(operands[0], operands[1], &cut) != r;
     }
     x87_set_c1(f, up);
     return r;
@@ -463,6 +470,51 @@ enum {
     B_PREM1
 };
 
+static fp_bits power_of_2(int64_t n)
+{
+    return (fp_bits)(uint64_t)(0x3fff + n) << 64 | UINT64_C(1) << 63;
+}
+
+static int64_t between(int64_t low, int64_t n, int64_t high)
+{
+    return n < low ? low : n > high ? high : n;
+}
+
+/* x, finite and not 0, of that exponent when its significand has no leading zeros, with the
+ * exponent wrapped: volume 1, 8.5.4 and 8.5.5. What is out of range even so is infinity or 0. */
+static fp_bits wrapped(fp_bits x, int64_t exponent, struct fp_env *e)
+{
+    const bool small = exponent < 0;
+    const int64_t biased = exponent + (small ? 24576 : -24576) + 0x3fff;
+    const fp_bits sign = x >> 79;
+    e->flags |= small ? FP_UNDERFLOW : FP_OVERFLOW;
+    if (biased > 0 && biased < 0x7fff) {
+        return sign << 79 | (fp_bits)(uint64_t)biased << 64 | (uint64_t)x << clz64((uint64_t)x);
+    }
+    e->flags |= FP_INEXACT;
+    return small ? sign << 79 : fp_infinity(X87, sign);
+}
+
+/* x, finite and not 0, times 2^n. It is rounded once: one factor has as much of the exponent as
+ * there is room for, the other what is left. */
+static fp_bits by_power(fp_bits x, int64_t n, struct fp_env *e)
+{
+    const unsigned biased = (unsigned)(x >> 64) & 0x7fff, shift = clz64((uint64_t)x);
+    const int64_t exponent = (int64_t)(biased ? biased : 1) - 0x3fff - shift + n;
+    const int64_t second = between(-16382, exponent, 16383);
+    const fp_bits first = power_of_2(between(-16382, exponent - second, 16383));
+    struct fp_env whole = *e;
+
+    if (exponent != second && (e->trapped & (exponent < 0 ? FP_UNDERFLOW : FP_OVERFLOW))) {
+        return wrapped(x, exponent, e);
+    }
+    whole.x87_precision = 0;
+    const fp_bits r = fp_mul(X87, first >> 64 << 64 | (uint64_t)x << shift | x >> 79 << 79,
+                             power_of_2(second), &whole);
+    e->flags |= whole.flags;
+    return r;
+}
+
 /* ST(0) by 2 to the power of ST(1), which is cut to an integer. */
 static fp_bits scale(fp_bits x, fp_bits y, struct fp_env *e)
 {
@@ -483,23 +535,12 @@ static fp_bits scale(fp_bits x, fp_bits y, struct fp_env *e)
         return minus ? x >> 79 << 79 : fp_infinity(X87, x >> 79);
     }
     struct fp_env cut = {.rules = &fp_rules_x87};
-    int64_t n = biased > 0x3fff + 17
-                    ? (minus ? -50000 : 50000)
-                    : (int64_t)fp_to_fixed(X87, y, (struct fp_fixed){64, 0, true}, FP_RTZ, &cut);
-    const uint32_t denormal = (!xe && !x_zero) || (!biased && (uint64_t)y) ? FP_DENORMAL : 0;
-    /* By powers of 2 that are numbers; the first steps are exact, or all are lost alike. */
-    fp_bits r = x;
-    const uint8_t precision = e->x87_precision;
-    e->x87_precision = 0;
-    while (n > 16383 || n < -16382) {
-        const int64_t by = n > 0 ? 16383 : -16382;
-        r = fp_mul(X87, r, (fp_bits)(uint64_t)(0x3fff + by) << 64 | UINT64_C(1) << 63, e);
-        n -= by;
-    }
-    r = fp_mul(X87, r, (fp_bits)(uint64_t)(0x3fff + n) << 64 | UINT64_C(1) << 63, e);
-    e->x87_precision = precision;
-    e->flags = (e->flags & ~(uint32_t)FP_DENORMAL) | denormal;
-    return r;
+    const int64_t n = biased > 0x3fff + 17
+                          ? (minus ? -100000 : 100000)
+                          : (int64_t)fp_to_fixed(X87, y, (struct fp_fixed){64, 0, true}, FP_RTZ,
+                                                 &cut);
+    e->flags |= (!xe && !x_zero) || (!biased && (uint64_t)y) ? FP_DENORMAL : 0;
+    return x_zero || x_infinite ? x : by_power(x, n, e);
 }
 
 /* The remainder of finite numbers, C2 if it is not complete; the quotient's low bits to C0, C3, C1:
@@ -584,7 +625,8 @@ static fp_bits partial_remainder(struct x86_fpu *f, fp_bits x, fp_bits y, struct
         f->status &= (uint16_t) ~(X86_FSW_C2 | X86_FSW_C3 | X86_FSW_C0);
         return x;
     }
-    return remainder_of(f, x, y, nearest);
+    const fp_bits r = remainder_of(f, x, y, nearest);
+    return (uint64_t)r && !(r >> 64 & 0x7fff) ? by_power(r, 0, e) : r;
 }
 
 static uint64_t do_binary(struct vcpu *v, uint64_t a, uint64_t b, uint64_t z, uint32_t op)
@@ -611,7 +653,8 @@ static uint64_t do_binary(struct vcpu *v, uint64_t a, uint64_t b, uint64_t z, ui
     if (op >= B_PREM) {
         const uint16_t before = f->status;
         r = partial_remainder(f, operands[0], operands[1], &env, op == B_PREM1);
-        if (env.flags & FP_INVALID) {
+        const uint32_t early = x86_fp_flags(env.flags) & X86_FSW_EARLY & ~f->control;
+        if (early || (env.flags & FP_INVALID)) {
             f->status = before & (uint16_t) ~(X86_FSW_C1 | X86_FSW_C2);
         }
     } else {

@@ -83,6 +83,47 @@ static fp_bits rounded(quad r, struct fp_env *env)
     return v;
 }
 
+static int64_t exponent_of(fp_bits x)
+{
+    const unsigned biased = (unsigned)(x >> 64) & 0x7fff;
+    return (int64_t)(biased ? biased : 1) - 0x3fff - clz64((uint64_t)x);
+}
+
+static quad power_of_2(int64_t n)
+{
+    return (quad)(uint64_t)(0x3fff + n) << 112;
+}
+
+static int64_t within_quad(int64_t exponent)
+{
+    return exponent < -16000 ? -16000 : exponent > 16000 ? 16000 : exponent;
+}
+
+/* The significand of x, with its sign. */
+static quad significand_of(fp_bits x)
+{
+    return widen((x >> 79 << 79) | (fp_bits)0x3fff << 64 | (uint64_t)x << clz64((uint64_t)x));
+}
+
+/* x, which is far from the ends of QUAD's range, times y times 2^n, which may leave it by far. */
+static fp_bits product(quad x, fp_bits y, int64_t n, struct fp_env *env)
+{
+    const int64_t e = exponent_of(y) + n;
+    const uint32_t trap = env->trapped & (e < -16500 ? FP_UNDERFLOW : e > 16500 ? FP_OVERFLOW : 0u);
+    const int64_t all = !trap ? e : e < 0 ? e + 24576 : e - 24576; /* volume 1, 8.5.4 and 8.5.5 */
+    const int64_t last = within_quad(all), before = within_quad(all - last);
+    struct fp_env first = *env;
+
+    first.flags = 0;
+    first.trapped = trap ? 0 : env->trapped;
+    quad r = mul(mul(x, significand_of(y)), power_of_2(before));
+    r = fp_mul(QUAD, r, power_of_2(last), &first);
+    first.flags = trap | (first.flags & (FP_OVERFLOW | FP_UNDERFLOW | FP_INEXACT));
+    const fp_bits v = fp_convert(QUAD, X87, r, &first);
+    env->flags |= first.flags;
+    return v;
+}
+
 /* ---- operands */
 
 static bool is_zero(fp_bits x)
@@ -156,6 +197,10 @@ fp_bits x87_f2xm1(fp_bits x, fp_bits unused, struct fp_env *env)
         const fp_bits half = (fp_bits)0x3ffe << 64 | UINT64_C(1) << 63;
         return !is_minus(x) ? x : is_one(x & ~((fp_bits)1 << 79)) ? with_sign(half, true) : x;
     }
+    if ((x >> 64 & 0x7fff) < 0x3fff - 116) { /* of the series nothing but its first term */
+        env->flags |= FP_INEXACT;
+        return product(Q_LN2, x, 0, env);
+    }
     return rounded(exp_minus_1(mul(widen(x), Q_LN2)), env);
 }
 
@@ -223,11 +268,9 @@ fp_bits x87_fyl2x(fp_bits x, fp_bits y, struct fp_env *env)
     note_denormal(x, env);
     note_denormal(y, env);
     const quad l = log2_of(x);
-    if (!((uint64_t)x << 1)) { /* a power of 2, of which the logarithm is exact */
-        const quad product = mul(l, widen(y));
-        return fp_convert(QUAD, X87, product, env);
-    }
-    return rounded(mul(l, widen(y)), env);
+    const bool is_power = !((uint64_t)x << clz64((uint64_t)x) << 1); /* its logarithm is exact */
+    env->flags |= is_power ? 0 : FP_INEXACT;
+    return product(l, y, 0, env);
 }
 
 fp_bits x87_fyl2xp1(fp_bits x, fp_bits y, struct fp_env *env)
@@ -246,9 +289,13 @@ fp_bits x87_fyl2xp1(fp_bits x, fp_bits y, struct fp_env *env)
     if (is_zero(x) || is_zero(y)) {
         return with_sign(0, minus);
     }
+    env->flags |= FP_INEXACT;
+    if ((x >> 64 & 0x7fff) < 0x3fff - 116) { /* of the series nothing but its first term */
+        return product(mul(Q_LOG2E, significand_of(x)), y, exponent_of(x), env);
+    }
     const quad q = widen(x);
     const quad ln = artanh2(divide(q, add(q, Q_TWO)));
-    return rounded(mul(mul(ln, Q_LOG2E), widen(y)), env);
+    return product(mul(ln, Q_LOG2E), y, 0, env);
 }
 
 /* ---- arcs */
@@ -293,12 +340,12 @@ fp_bits x87_fpatan(fp_bits x, fp_bits y, struct fp_env *env)
         r = Q_PI;
     } else if (is_zero(x) || is_infinite(y)) {
         r = Q_PI_2;
+    } else if (!is_minus(x) && (my >> 64) + 116 < mx >> 64) { /* the quotient itself */
+        env->flags |= FP_INEXACT;
+        return product(divide(Q_ONE, significand_of(x)), y, -exponent_of(x), env);
     } else {
         r = angle(mx, my);
         r = is_minus(x) ? sub(Q_PI, r) : r;
-    }
-    if (!r) { /* it was too small for 113 bits */
-        env->flags |= FP_UNDERFLOW;
     }
     return rounded(r | (is_minus(y) ? Q_SIGN : 0), env);
 }

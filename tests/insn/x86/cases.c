@@ -6,6 +6,7 @@
 #include "tests/test.h"
 
 #include "accel/accel.h"
+#include "base/bits.h"
 #include "cpu/x86/cpu.h"
 #include "tests/support/x86_case.h"
 
@@ -133,6 +134,139 @@ TEST(cpuid_looks_at_ecx_only_for_leaves_that_have_more)
         REQUIRE(r);
         CHECK_EQ(r->r[X86_RBX] & 1, 0); /* FSGSBASE is of subleaf 0 */
     }
+}
+
+/* ---- x87: volume 1, 8.5; volume 2, FPREM1, FSCALE, FYL2X */
+
+struct x87_case {
+    const char *bytes;
+    uint16_t control;
+    struct x87_number {
+        uint16_t high;
+        uint64_t low;
+    } st0, st1, result; /* in ST(0) afterwards */
+    uint16_t status;    /* before it 0x700: C0, C1, C2; TOP is 0 */
+};
+
+static struct x87_number number_of(const struct x86_record *r, unsigned n)
+{
+    const uint8_t *p = r->fx + X86_FX_ST + 16 * n;
+    return (struct x87_number){load_le16(p + 8), load_le64(p)};
+}
+
+static const struct x86_record *run_x87(const struct x87_case *x, const struct accel_config *config)
+{
+    struct x86_case *c = &batch.cases[0];
+    batch = (struct x86_batch){.mode = 8, .count = 1};
+    memset(batch.code, 0xcc, sizeof(batch.code));
+    memcpy(batch.code + 64, x->bytes, 2);
+    *c = (struct x86_case){
+        .r = {X86_CASE_DATA + X86_CASE_WINDOW}, .rflags = 0x202, .rip = X86_CASE_CODE + 64};
+    store_le16(c->fx, x->control);
+    store_le16(c->fx + 2, 0x700);
+    c->fx[4] = 0xff;
+    store_le32(c->fx + X86_FX_MXCSR, 0x1f80);
+    c->fx[X86_FX_HEADER] = 3;
+    store_le64(c->fx + X86_FX_ST, x->st0.low);
+    store_le16(c->fx + X86_FX_ST + 8, x->st0.high);
+    store_le64(c->fx + X86_FX_ST + 16, x->st1.low);
+    store_le16(c->fx + X86_FX_ST + 24, x->st1.high);
+    return x86_guest_run(&batch, config, &results) ? &results.record[0] : NULL;
+}
+
+static void check_x87(const struct x87_case *cases, unsigned count)
+{
+    for (unsigned n = 0; n < 2 * count; n++) {
+        const struct x87_case *x = &cases[n / 2];
+        const struct x86_record *r = run_x87(x, engines[n % 2]);
+        REQUIRE(r);
+        const struct x87_number st0 = number_of(r, 0);
+        CHECK_MSG(load_le16(r->fx + 2) == x->status && st0.high == x->result.high &&
+                      st0.low == x->result.low,
+                  "case %u: %04x, ST(0) %04x:%016" PRIx64, n / 2, load_le16(r->fx + 2), st0.high,
+                  st0.low);
+    }
+}
+
+#define BIT63 (UINT64_C(1) << 63)
+#define FMUL "\xd8\xc9"
+#define FDIV "\xd8\xf1"
+#define FADD "\xd8\xc1"
+#define FSCALE "\xd9\xfd"
+#define FPREM "\xd9\xf8"
+#define FPREM1 "\xd9\xf5"
+#define FYL2X "\xd9\xf1"
+#define FYL2XP1 "\xd9\xf9"
+#define F2XM1 "\xd9\xf0"
+#define FST_M64 "\xdd\x10"
+
+TEST(exponents_of_overflows_and_underflows_that_are_not_masked_are_wrapped)
+{
+    static const struct x87_case cases[] = {
+        /* Up or down by 24576; exact ones raise no PE. */
+        {FMUL, 0x377, {0x7ffe, BIT63}, {0x4000, BIT63}, {0x1fff, BIT63}, 0x8588},
+        {FMUL, 0x36f, {0x0001, BIT63}, {0xbffe, BIT63}, {0xe000, BIT63}, 0x8590},
+        {FMUL, 0x37f, {0x0001, BIT63}, {0xbffe, BIT63}, {0x8000, BIT63 >> 1}, 0x500},
+        {FDIV, 0x36f, {0x0001, BIT63 | 1}, {0x4000, BIT63}, {0x6000, BIT63 | 1}, 0x8590},
+        {FADD, 0x36f, {0x0001, BIT63 | 1}, {0x8001, BIT63}, {0x5fc2, BIT63}, 0x8590},
+        {FMUL,
+         0x377,
+         {0x7ffe, BIT63 | 1},
+         {0x4000, 3 * (BIT63 >> 1)},
+         {0x1fff, 0xc000000000000002},
+         0x87a8},
+        {FSCALE, 0x377, {0x3fff, BIT63 | 1}, {0x400d, BIT63}, {0x1fff, BIT63 | 1}, 0x8588},
+        {FSCALE, 0x36f, {0x3fff, BIT63 | 1}, {0xc00d, BIT63}, {0x5fff, BIT63 | 1}, 0x8590},
+        /* By more than that. */
+        {FSCALE, 0x377, {0xbfff, BIT63}, {0x400f, BIT63}, {0xffff, BIT63}, 0x87a8},
+        {FSCALE, 0x36f, {0xbfff, BIT63}, {0xc00f, BIT63}, {0x8000, 0}, 0x85b0},
+        {FPREM, 0x36f, {0x0001, BIT63 | 1}, {0x0001, BIT63}, {0x5fc2, BIT63}, 0x8290},
+        {F2XM1, 0x36f, {0x0001, BIT63}, {0, 0}, {0x6000, 0xb17217f7d1cf79ac}, 0x87b0},
+    };
+    check_x87(cases, array_len(cases));
+}
+
+TEST(nothing_is_stored_that_underflows_unmasked_even_if_it_is_exact)
+{
+    static const struct x87_case tiny = {FST_M64, 0x36f,           {0x3bff, BIT63},
+                                         {0, 0},  {0x3bff, BIT63}, 0x8590};
+    check_x87(&tiny, 1);
+    CHECK_EQ(load_le64(results.record[0].window), 0u);
+}
+
+TEST(logarithms_overflow_and_underflow_by_the_rounding_mode)
+{
+    static const struct x87_case cases[] = {
+        {FYL2X, 0xf7f, {0x4014, BIT63 | BIT63 >> 1}, {0x7ffe, BIT63}, {0, 0}, 0xd28},
+        {FYL2X, 0x37f, {0x4014, BIT63 | BIT63 >> 1}, {0x7ffe, BIT63}, {0, 0}, 0xf28},
+    };
+    for (unsigned n = 0; n < 2 * array_len(cases); n++) {
+        const struct x86_record *r = run_x87(&cases[n / 2], engines[n % 2]);
+        REQUIRE(r);
+        CHECK_EQ(load_le16(r->fx + 2), cases[n / 2].status);
+        CHECK_EQ(number_of(r, 0).high, n / 2 ? 0x7fff : 0x7ffe);
+    }
+}
+
+TEST(a_logarithm_near_the_least_numbers_has_all_its_digits)
+{
+    static const struct x87_case tiny = {FYL2XP1, 0x37f, {0, 1}, {0x7ffe, BIT63}, {0, 0}, 0};
+    for (unsigned e = 0; e < 2; e++) {
+        const struct x86_record *r = run_x87(&tiny, engines[e]);
+        REQUIRE(r);
+        CHECK_EQ(number_of(r, 0).high, 0x3fc1);
+        CHECK(number_of(r, 0).low - UINT64_C(0xb8aa3b295c17f0bb) + 1 <= 2);
+    }
+}
+
+TEST(an_exception_before_a_remainder_leaves_its_codes)
+{
+    static const struct x87_case cases[] = {
+        {FPREM1, 0x37d, {0x4000, BIT63}, {0, 1}, {0x4000, BIT63}, 0x8182},
+        {FPREM, 0x37d, {0x4000, BIT63}, {0, 1}, {0x4000, BIT63}, 0x8182},
+        {FPREM, 0x37e, {0x4000, BIT63}, {0, 0}, {0x4000, BIT63}, 0x8181},
+    };
+    check_x87(cases, array_len(cases));
 }
 
 TEST(instructions_are_disassembled_by_their_mode)
