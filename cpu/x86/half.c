@@ -35,7 +35,8 @@ static void do_singles_to_halves(struct vcpu *v, union ir_vec *d, const union ir
     const uint32_t mxcsr = x86_cpu(v)->mxcsr;
     struct fp_env env = {.rules = &fp_rules_x86,
                          .rounding = rounding[(imm & 4 ? mxcsr >> 13 : imm) & 3],
-                         .flush_inputs = mxcsr & X86_MXCSR_DAZ ? FP_FLUSH : 0};
+                         .flush_inputs = mxcsr & X86_MXCSR_DAZ ? FP_FLUSH : 0,
+                         .trapped = mxcsr & X86_MXCSR_UM ? 0 : FP_UNDERFLOW};
     union ir_vec r = {.u64 = {0, 0}};
     (void)b, (void)c;
     for (unsigned k = 0; k < 4; k++) {

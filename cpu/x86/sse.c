@@ -375,13 +375,20 @@ static const struct ir_call row_fp_result = {.name = "x86_fp_result",
                                              .class = IR_CALL_RAISES,
                                              .vector = true};
 
+void x86_fp_parts(struct x86_block *c, ir_val low, ir_val high, ir_type lane)
+{
+    if (c->key & X86_KEY_XM) {
+        ir_call(c->b, T_V128, &row_fp_result, low, high, IR_NONE, ir_type_bits(lane) / 8);
+    }
+}
+
 void x86_fp_result(struct x86_block *c, ir_val r)
 {
     const ir_type t = ir_type_of(c->b, r);
     if (c->key & X86_KEY_XM) {
         const ir_val low = ir_type_bits(t) < 128 ? ir_vzext(c->b, r) : x86_part(c, r, 0);
         const ir_val high = ir_is_wide(t) ? x86_part(c, r, 1) : low;
-        ir_call(c->b, T_V128, &row_fp_result, low, high, IR_NONE, ir_lane_bits(t) / 8);
+        x86_fp_parts(c, low, high, (ir_type)ir_lane(t));
     }
 }
 

@@ -100,6 +100,8 @@ void x86_fp_begin(struct x86_block *c);
 void x86_fp_end(struct x86_block *c);
 /* The same behind an operation whose results r may underflow. */
 void x86_fp_result(struct x86_block *c, ir_val r);
+/* Of lanes in two vectors of 128 bits, which may be the same one. */
+void x86_fp_parts(struct x86_block *c, ir_val low, ir_val high, ir_type lane);
 
 /* x with the sign of each other lane turned, from `first` (0 or 1) on, if it is no NaN. */
 ir_val x86_turn_signs(struct x86_block *c, ir_type t, ir_val x, unsigned first);

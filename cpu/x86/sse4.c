@@ -283,6 +283,21 @@ struct dot {
     ir_val p[2][4];
 };
 
+/* The step has computed the first numbers of each part. */
+static void end_step(struct x86_block *c, const struct x86_instr *i, const struct dot *d,
+                     unsigned count)
+{
+    const ir_type lane = ir_type_of(c->b, d->p[0][0]);
+    ir_val r[2];
+    for (unsigned n = 0; n <= i->l; n++) {
+        r[n] = ir_vkonst(c->b, 0);
+        for (unsigned k = 0; k < count; k++) {
+            r[n] = ir_vset(c->b, x86_lanes(lane), r[n], k, d->p[n][k]);
+        }
+    }
+    x86_fp_parts(c, r[0], r[i->l], lane);
+}
+
 static void multiply(struct x86_block *c, const struct x86_instr *i, struct dot *d, ir_type t)
 {
     struct ir_builder *b = c->b;
@@ -297,7 +312,7 @@ static void multiply(struct x86_block *c, const struct x86_instr *i, struct dot 
                                                : zero;
         }
     }
-    x86_fp_end(c);
+    end_step(c, i, d, ir_lane_count(t));
 }
 
 /* Of neighbours, so that there are half as many. */
@@ -311,7 +326,7 @@ static void add_pairs(struct x86_block *c, const struct x86_instr *i, struct dot
             p[k] = ir_fp2(c->b, IR_fadd, lane, p[2 * k], p[2 * k + 1], x86_fp(c));
         }
     }
-    x86_fp_end(c);
+    end_step(c, i, d, count / 2);
 }
 
 static void dot(struct x86_block *c, const struct x86_instr *i, ir_type t)

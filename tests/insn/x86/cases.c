@@ -269,6 +269,38 @@ TEST(an_exception_before_a_remainder_leaves_its_codes)
     check_x87(cases, array_len(cases));
 }
 
+/* ---- SSE: volume 1, 4.9.1.5 */
+
+TEST(dot_products_and_halves_that_are_tiny_are_exceptions_if_that_is_not_masked)
+{
+    static const struct {
+        const char *bytes;
+        uint64_t x, y;
+        uint64_t mxcsr, vector;
+    } cases[] = {
+        {"\x66\x0f\x3a\x41\xc1\x11", 1ull << 52, 0x3fe0ull << 48, 0x1780, 19}, /* dppd xmm0, xmm1 */
+        {"\x66\x0f\x3a\x41\xc1\x11", 1ull << 52, 0x3fe0ull << 48, 0x1f80, 3},
+        {"\x66\x0f\x3a\x40\xc1\x11", 1ull << 23, 0x3f000000, 0x1780, 19}, /* dpps */
+        {"\xc4\xe3\x79\x1d\xc8\x00", 0, 0x38000000, 0x1780, 19},          /* vcvtps2ph xmm0, xmm1 */
+        {"\xc4\xe3\x79\x1d\xc8\x00", 0, 0x38000000, 0x1f80, 3},
+    };
+    for (unsigned n = 0; n < 2 * array_len(cases); n++) {
+        struct x86_case *c = &batch.cases[0];
+        batch = (struct x86_batch){.mode = 8, .count = 1};
+        memset(batch.code, 0xcc, sizeof(batch.code));
+        memcpy(batch.code + 64, cases[n / 2].bytes, 6);
+        *c = (struct x86_case){.rflags = 0x202, .rip = X86_CASE_CODE + 64};
+        store_le32(c->fx + X86_FX_MXCSR, (uint32_t)cases[n / 2].mxcsr);
+        c->fx[X86_FX_HEADER] = 3;
+        store_le64(c->fx + X86_FX_XMM, cases[n / 2].x);
+        store_le64(c->fx + X86_FX_XMM + 16, cases[n / 2].y);
+        REQUIRE(x86_guest_run(&batch, engines[n % 2], &results));
+        CHECK_EQ(results.record[0].vector, cases[n / 2].vector);
+        CHECK_EQ(load_le32(results.record[0].fx + X86_FX_MXCSR) & 0x10,
+                 cases[n / 2].vector == 19 ? 0x10u : 0);
+    }
+}
+
 TEST(instructions_are_disassembled_by_their_mode)
 {
     static const struct {
