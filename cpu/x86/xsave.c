@@ -314,7 +314,7 @@ static bool header_is_good(struct x86_cpu *c, const uint8_t *header, bool system
     const uint64_t present = load_le64(header), layout = load_le64(header + 8);
     const bool compact = layout >> 63;
     if (compact) {
-        return !((layout << 1 >> 1) & ~c->xcr0) && !(present & ~layout) &&
+        return !((layout << 1 >> 1) & ~c->xcr0) && !(present & ~(layout << 1 >> 1)) &&
                is_zero(header + 16, 48) && x86_has(c, X86_HAS_xsavec);
     }
     return !system && !(present & ~c->xcr0) && is_zero(header + 8, 16);

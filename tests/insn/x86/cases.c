@@ -301,6 +301,25 @@ TEST(dot_products_and_halves_that_are_tiny_are_exceptions_if_that_is_not_masked)
     }
 }
 
+/* APM, volume 4, XRSTOR: reserved bits of the header. */
+TEST(bit_63_of_components_that_are_there_is_reserved)
+{
+    static const char xrstor[] = "\x0f\xae\x2c\x24"; /* [rsp] */
+    for (unsigned n = 0; n < 4; n++) {
+        uint8_t *image = batch.data + X86_CASE_WINDOW + 256;
+        batch = (struct x86_batch){.mode = 8, .count = 1};
+        memset(batch.code, 0xcc, sizeof(batch.code));
+        memcpy(batch.code + 64, xrstor, 4);
+        batch.cases[0] = (struct x86_case){.r = {[X86_RSP] = X86_CASE_DATA + X86_CASE_WINDOW + 256},
+                                           .rflags = 0x202,
+                                           .rip = X86_CASE_CODE + 64};
+        store_le64(image + X86_FX_HEADER, (uint64_t)(n / 2) << 63);
+        store_le64(image + X86_FX_HEADER + 8, BIT63 | 2);
+        REQUIRE(x86_guest_run(&batch, engines[n % 2], &results));
+        CHECK_EQ(results.record[0].vector, n / 2 ? 13u : 3u);
+    }
+}
+
 TEST(instructions_are_disassembled_by_their_mode)
 {
     static const struct {
