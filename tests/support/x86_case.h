@@ -50,14 +50,21 @@ struct x86_record {
     uint8_t fx[X86_FX_BYTES];
 };
 
+/* Results that are near each other, not equal. */
+enum x86_estimate {
+    X86_EXACT,
+    X86_NEAR,  /* as near as the instruction says */
+    X86_ANGLE, /* of an angle that was reduced by more or fewer digits of pi, too */
+};
+
 struct x86_batch {
     unsigned mode, count; /* 2, 4, 8; of cases */
     struct x86_case cases[X86_CASE_COUNT];
     uint8_t code[X86_CASE_ROOM], data[X86_CASE_ROOM];
     /* What is not compared: flags, by the manual; and of what a case is, for the report. */
     uint32_t undefined[X86_CASE_COUNT];
-    bool estimate[X86_CASE_COUNT];  /* floats in registers are near each other, not equal */
-    uint16_t codes[X86_CASE_COUNT]; /* of the x87 status word, undefined */
+    uint8_t estimate[X86_CASE_COUNT]; /* enum x86_estimate */
+    uint16_t codes[X86_CASE_COUNT];   /* of the x87 status word, undefined */
     uint16_t row[X86_CASE_COUNT];
     uint8_t bytes[X86_CASE_COUNT];
 };
@@ -76,9 +83,10 @@ void x86_batch_make(struct x86_batch *b, struct rng *rng, unsigned mode, unsigne
                     bool sequences);
 /* Whether rows of that number are made at all, in the mode. */
 bool x86_case_has_row(unsigned row, unsigned mode);
-/* Does the instruction at rip check several things of its operand, alignment or elements? Which of
- * their faults comes is the CPU's choice (SDM, volume 3, table 6-2, priority 10). */
-bool x86_case_has_checks(const struct x86_batch *b, unsigned n, uint64_t rip);
+/* Does the instruction at which r stopped check several things of its operand, alignment or
+ * elements? Which of their faults comes is the CPU's choice (SDM, volume 3, table 6-2, priority
+ * 10); and so it is of an operand around the end of 4 GiB (volume 3, 5.3). */
+bool x86_case_has_checks(const struct x86_batch *b, unsigned n, const struct x86_record *r);
 /* The text of a case's instructions. */
 void x86_case_print(const struct x86_batch *b, unsigned n, struct strbuf *out);
 
@@ -93,7 +101,8 @@ void x86_case_st(struct rng *rng, uint8_t *fx, unsigned n, const unsigned from_t
  * (SDM, volume 1, 8.1.8), and tags and TOP if the instruction faulted, which may be MMX's then
  * (9.5.1). */
 struct x86_fx_how {
-    bool estimate, faulted;
+    uint8_t estimate; /* enum x86_estimate */
+    bool faulted;
     uint16_t codes; /* of the status word that do not count */
 };
 bool x86_fx_same(const uint8_t *x, const uint8_t *y, struct x86_fx_how how);

@@ -396,6 +396,8 @@ static const char *const estimates[] = {
     "rcpps", "rcpss",   "rsqrtps", "rsqrtss", "vrcpps", "vrcpss", "vrsqrtps", "vrsqrtss", "f2xm1",
     "fyl2x", "fyl2xp1", "fpatan",  "fptan",   "fsin",   "fcos",   "fsincos",  NULL};
 
+static const char *const angles[] = {"fptan", "fsin", "fcos", "fsincos", NULL};
+
 /* x87: makers differ in what an invalid one that is not masked writes. */
 static const char *const comparisons[] = {"fcom",    "fcomp",   "fcompp", "fucom", "fucomp",
                                           "fucompp", "ficom",   "ficomp", "fcomi", "fcomip",
@@ -425,10 +427,9 @@ static uint16_t undefined_codes(unsigned row)
 static void tame_x87(struct x86_case *c, struct rng *rng, unsigned row)
 {
     static const char *const small[] = {"f2xm1", "fyl2xp1", NULL};
-    static const char *const angles[] = {"fptan", "fsin", "fcos", "fsincos", NULL};
     static const char *const remainders[] = {"fprem", "fprem1", NULL};
     if (x86_case_is(row, comparisons) || x86_case_is(row, estimates)) {
-        c->fx[0] |= 3;
+        c->fx[0] |= x86_case_is(row, estimates) ? 0x23 : 3;
     }
     if (x86_case_is(row, small)) {
         x86_case_st(rng, c->fx, 0, (const unsigned[]){0x3fb0, 0x3ffd});
@@ -461,7 +462,9 @@ static void one_instruction(struct x86_batch *b, struct rng *rng, unsigned n, un
     memcpy(code + before, bytes, size);
     b->bytes[n] = (uint8_t)(before + size);
     b->undefined[n] = undefined_of(&i, c);
-    b->estimate[n] = x86_case_is(row, estimates);
+    b->estimate[n] = x86_case_is(row, angles)      ? X86_ANGLE
+                     : x86_case_is(row, estimates) ? X86_NEAR
+                                                   : X86_EXACT;
     b->codes[n] = undefined_codes(row);
 }
 
@@ -489,9 +492,12 @@ static bool goes_on(const struct x86_instr *i)
     static const char *const far_off[] = {"bound",      "vpgatherdd", "vpgatherdq", "vpgatherqd",
                                           "vpgatherqq", "vgatherdps", "vgatherdpd", "vgatherqps",
                                           "vgatherqpd", NULL};
+    /* Of ten bytes around the end of 64 KiB AMD's CPUs access the last two at its beginning (SDM,
+     * volume 3, 5.3: a fault). */
     /* Which bits of MXCSR there are is the CPU's, too. */
     static const char *const loads[] = {"ldmxcsr", "vldmxcsr", NULL};
-    if (x86_case_is(i->row, loads) || (i->mode == 4 && x86_case_is(i->row, far_off))) {
+    if (x86_case_is(i->row, loads) || (i->mode == 2 && i->ops && i->op[0].bytes == 10) ||
+        (i->mode == 4 && x86_case_is(i->row, far_off))) {
         return false;
     }
     if (x86_case_is(i->row, names) || x86_case_is(i->row, estimates) ||
@@ -559,17 +565,32 @@ void x86_batch_make(struct x86_batch *b, struct rng *rng, unsigned mode, unsigne
     }
 }
 
-bool x86_case_has_checks(const struct x86_batch *b, unsigned n, uint64_t rip)
+/* In 32-bit code; images have no size of their own. */
+static bool goes_round(const struct x86_instr *i, const struct x86_record *r)
+{
+    for (unsigned k = 0; k < i->ops && i->mode == 4; k++) {
+        const struct x86_operand *o = &i->op[k];
+        const uint64_t base = o->base < 16 ? r->r[o->base] : 0;
+        const uint64_t index = o->index < 16 && !o->vsib ? r->r[o->index] << o->scale : 0;
+        const uint32_t at = (uint32_t)((base + index + (uint64_t)o->value) & mask64(8 * i->as));
+        if (o->kind == X86_MEMORY && at + (o->bytes ? o->bytes : 108u) - 1 < at) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool x86_case_has_checks(const struct x86_batch *b, unsigned n, const struct x86_record *r)
 {
     static const char *const masked[] = {"vmaskmovps", "vmaskmovpd", "vpmaskmovd", "vpmaskmovq",
                                          NULL};
-    const uint64_t at = rip - b->cases[n].rip;
+    const uint64_t at = r->rip - b->cases[n].rip;
     struct x86_instr i;
 
     return at < b->bytes[n] &&
            x86_decode(b->mode, b->code + X86_CASE_SLOT * n + X86_CASE_START + at, 15, &i) ==
                X86_OK &&
-           (x86_case_has_image(i.row) || x86_case_is(i.row, masked));
+           (x86_case_has_image(i.row) || x86_case_is(i.row, masked) || goes_round(&i, r));
 }
 
 void x86_case_print(const struct x86_batch *b, unsigned n, struct strbuf *out)

@@ -106,7 +106,7 @@ static void x87(struct rng *rng, uint8_t *fx)
 {
     uint16_t control = (uint16_t)(0x7f | (rng_below(rng, 2) ? rng_u32(rng) & 0xc00 : 0));
     control |= rng_below(rng, 3) ? 0x300 : rng_below(rng, 2) ? 0x200 : 0;
-    control ^= rng_below(rng, 6) ? 0 : rng_u32(rng) & 0x27;
+    control ^= rng_below(rng, 6) ? 0 : rng_u32(rng) & 0x3f;
     const unsigned some = rng_below(rng, 3) ? rng_u32(rng) : 0x3f; /* nothing new */
     const unsigned flags = rng_below(rng, 3) ? some & control & 0x3f : 0;
     store_le16(fx, control);
@@ -172,12 +172,26 @@ static bool same_xmm(const uint8_t *x, const uint8_t *y, bool estimate)
     return memcmp(x, y, 16) == 0 || (estimate && are_near(x, y));
 }
 
+/*
+ * SDM, volume 1, 8.3.8: Intel's CPUs reduce angles by a pi of 66 bits, which is what we do; others
+ * by more of them, and then a quarter turn is another one by 2^-68.7. Angles here are below 16,
+ * which is 10 quarters; a tangent t goes by 1 + t^2 as much.
+ */
+static bool are_near_angles(const uint8_t *x, const uint8_t *y)
+{
+    long double a = 0, b = 0;
+    memcpy(&a, x, 10);
+    memcpy(&b, y, 10);
+    return fabsl(a - b) <= 0x1p-65L * (1 + b * b);
+}
+
 /* The same, or so near as functions of less than one unit of error must be; of two, both. */
-static bool same_st(const uint8_t *x, const uint8_t *y, bool estimate)
+static bool same_st(const uint8_t *x, const uint8_t *y, unsigned estimate)
 {
     const u128 a = (u128)load_le16(x + 8) << 63 | load_le64(x) << 1 >> 1;
     const u128 b = (u128)load_le16(y + 8) << 63 | load_le64(y) << 1 >> 1;
-    return memcmp(x, y, 10) == 0 || (estimate && a - b + 2 <= 4);
+    return memcmp(x, y, 10) == 0 || (estimate && a - b + 2 <= 4) ||
+           (estimate == X86_ANGLE && are_near_angles(x, y));
 }
 
 /* With an overflow or underflow that is not masked PE says whether the result was exact before it
@@ -224,7 +238,7 @@ void x86_fx_print(const uint8_t *x, const uint8_t *y, struct strbuf *out)
     }
     for (unsigned k = 0; k < 8; k++) {
         const uint8_t *p = x + X86_FX_ST + 16 * k;
-        if (y && memcmp(p, y + (p - x), 10) != 0) {
+        if (!y || memcmp(p, y + (p - x), 10) != 0) {
             strbuf_printf(out, " st%u=%04x:%016llx", k, load_le16(p + 8),
                           (unsigned long long)load_le64(p));
         }

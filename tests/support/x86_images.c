@@ -45,8 +45,10 @@ void x86_case_put_images(struct rng *rng, uint8_t *data)
         memset(p + X86_FX_HEADER, 0, 64);
         store_le64(p + X86_FX_HEADER, there);
         store_le64(p + X86_FX_HEADER + 8, rng_below(rng, 2) ? compact : 0);
-        if (rng_below(rng, 6) == 0) {
-            p[X86_FX_HEADER + rng_below(rng, 64)] ^= (uint8_t)(1u << rng_below(rng, 8));
+        const unsigned bit = rng_below(rng, 512), component = bit % 64;
+        const bool all_same = bit >= 128 || component < 3 || component == 63;
+        if (rng_below(rng, 6) == 0 && all_same) { /* which components there are is the CPU's */
+            p[X86_FX_HEADER + bit / 8] ^= (uint8_t)(1u << bit % 8);
         }
     }
 }

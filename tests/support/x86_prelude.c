@@ -130,6 +130,17 @@ static void selector_operand(struct prelude *f, const struct x86_operand *o)
     }
 }
 
+/* Of the bits that not all CPUs have only those that none has: bit 17 is AMD's MISALIGNSSE (APM,
+ * volume 2, 11.2 and 11.3; SDM, volume 1, 11.6.6). */
+static void load_mxcsr(struct prelude *f, const struct x86_operand *o)
+{
+    const uint32_t reserved = rng_below(f->rng, 4) ? 0
+                                                   : UINT32_C(1) << (18 + rng_below(f->rng, 14));
+    if (o->base < 16) {
+        store(f, address(f, o), 4, (rng_u32(f->rng) & 0xffff) | reserved);
+    }
+}
+
 unsigned x86_case_prelude(struct rng *rng, struct x86_case *c, const struct x86_instr *i,
                           uint8_t *code)
 {
@@ -140,6 +151,7 @@ unsigned x86_case_prelude(struct rng *rng, struct x86_case *c, const struct x86_
     static const char *const pops[] = {"pop_es", "pop_ss", "pop_ds", NULL};
     static const char *const pointers[] = {"les", "lds", "lss", NULL};
     static const char *const looks[] = {"lar", "lsl", "verr", "verw", "mov_to_sreg", NULL};
+    static const char *const mxcsr[] = {"ldmxcsr", "vldmxcsr", NULL};
     struct prelude f = {.rng = rng, .c = c, .i = i, .p = code};
     if (x86_case_is(i->row, far)) {
         returns(&f);
@@ -157,6 +169,8 @@ unsigned x86_case_prelude(struct rng *rng, struct x86_case *c, const struct x86_
         store(&f, address(&f, &i->op[1]) + i->os, 2, any_selector(&f));
     } else if (x86_case_is(i->row, looks)) {
         selector_operand(&f, &i->op[i->ops - 1]);
+    } else if (x86_case_is(i->row, mxcsr)) {
+        load_mxcsr(&f, &i->op[0]);
     }
     return f.n;
 }
