@@ -751,6 +751,7 @@ struct block *block_find(struct vcpu *v, uint64_t pc)
     }
     os_mutex_unlock(&a->translate);
     if (!blk) {
+        tcg_of(v)->full = true;
         tcg_want_flush(a, FLUSH_CODE);
         tcg_store_place(v, pc);
     }

@@ -155,6 +155,7 @@ static void step_one(struct vcpu *v, uint64_t pc)
 {
     struct tcg_vcpu *t = tcg_of(v);
 
+    t->full = false;
     struct block *b = block_find(v, pc);
     t->ended = b != NULL;
     if (!b) {
@@ -192,7 +193,8 @@ static void follow(struct vcpu *v, uint64_t pc, uint64_t mode, bool traced)
 }
 
 /* The instruction at which v stands, while no other vCPU runs if it needs that; once more if it has
- * not happened and is repeated (vcpu_retry). */
+ * not happened and is repeated (vcpu_retry). Where there is no room for its block (full), v has to
+ * leave before it can happen. */
 static void run_alone(struct vcpu *v)
 {
     struct tcg_vcpu *t = tcg_of(v);
@@ -271,6 +273,10 @@ static void run_on(struct vcpu *v)
     t->pass = false;
     if (passes) {
         pass_watchpoint(v);
+        t->pass = t->full;
+        if (t->full) {
+            return;
+        }
     }
     if (t->step) {
         if (!passes) {
@@ -286,11 +292,15 @@ void tcg_listen(struct vcpu *v)
     atomic_store(&v->hot.exit_request, 0);
 }
 
-/* The debugger wants to know of it that v stands where it does. */
+/* The debugger wants to know of it that v stands where it does. A step that has not happened is
+ * made in the next round. */
 static bool concerns_debugger(struct vcpu *v)
 {
     const struct tcg_vcpu *t = tcg_of(v);
 
+    if (t->step && t->full) {
+        return false;
+    }
     return t->step || t->hit ||
            (t->accel->breakpoint_count && tcg_has_breakpoint(v, v->cls->pc(v)) &&
             !atomic_load(&v->halted));
@@ -304,6 +314,7 @@ enum accel_round tcg_run(struct vcpu *v)
 
     stats_round(a->base.config.single_thread ? tcg_of(a->base.vcpus[0]) : t);
     t->step = t->base.step;
+    t->full = false;
     tcg_doing(v, DOING_RUN);
     work_do_errands(v);
     if (!v->holds_interrupts && v->cls->interrupt_ready(v)) {

@@ -60,6 +60,7 @@ struct tcg_vcpu {
     bool single;               /* the one that runs is, and its end is seen */
     bool ended;                /* and it has been completed, as far as is known */
     bool retried;              /* it has not happened, and is repeated */
+    bool full;                 /* nor has it, since there was no room for its block */
     bool noted;                /* it has met a watchpoint, and v stops behind it: at `at` */
     bool wants_world;          /* and while no other vCPU runs */
     bool map_changed;          /* an access of this vCPU has changed the map of memory */

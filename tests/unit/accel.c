@@ -80,7 +80,7 @@ static struct arm_cpu *cpu(unsigned i)
 }
 
 /* Both vCPUs stand at the start; the second is off. */
-static void set_up(const struct accel_ops *ops, enum way way, uint64_t stop_count)
+static void set_up_as(const struct accel_config *config)
 {
     struct error e = {""};
 
@@ -91,18 +91,23 @@ static void set_up(const struct accel_ops *ops, enum way way, uint64_t stop_coun
     for (unsigned i = 0; i < array_len(code); i++) {
         store_le32(t.board->ram + code[i].at, code[i].word);
     }
-    t.config = (struct accel_config){.ops = ops,
-                                     .cache_bytes = 8u << 20,
-                                     .single_thread = way == IN_TURN,
-                                     .counted = way == COUNTED,
-                                     .stop_count = stop_count};
-    t.config.time = way == COUNTED ? counted_create(&t.config) : NULL;
+    t.config = *config;
+    t.config.time = config->counted ? counted_create(&t.config) : NULL;
     t.accel = accel_create(&t.config, t.board->vcpus, 2, exited, NULL, &e);
     assert(t.accel);
     for (unsigned i = 0; i < 2; i++) {
         t.board->vcpus[i]->cls->boot(t.board->vcpus[i], BASE + START, 0);
         cpu(i)->x[9] = BASE + VECTORS;
     }
+}
+
+static void set_up(const struct accel_ops *ops, enum way way, uint64_t stop_count)
+{
+    set_up_as(&(struct accel_config){.ops = ops,
+                                     .cache_bytes = 8u << 20,
+                                     .single_thread = way == IN_TURN,
+                                     .counted = way == COUNTED,
+                                     .stop_count = stop_count});
 }
 
 static void tear_down(void)
@@ -305,6 +310,38 @@ static void one_by_one(void)
 TEST(step_is_one_instruction)
 {
     each(one_by_one);
+}
+
+static bool was_emptied(void)
+{
+    struct strbuf text = {0};
+
+    accel_info_jit(t.accel, &text);
+    const char *line = strstr(strbuf_text(&text), "cache flushes");
+    const bool emptied = line && strtoul(line + strlen("cache flushes"), NULL, 10) > 0;
+    strbuf_free(&text);
+    return emptied;
+}
+
+/* Each has a block for itself, so that the cache is emptied between some of them. */
+TEST(steps_go_on_when_the_cache_is_full)
+{
+    static const struct accel_config configs[] = {
+        {.interpreter = true, .cache_bytes = 8u << 10},
+        {.interpreter = true, .cache_bytes = 8u << 10, .counted = true},
+        {.cache_bytes = 1u << 20},
+    };
+    for (unsigned i = 0; i < array_len(configs); i++) {
+        set_up_as(&configs[i]);
+        const uint64_t count = configs[i].interpreter ? 300 : 9000;
+        CHECK(steps());
+        for (uint64_t n = 0; n < count && test_state.failures == 0; n++) {
+            CHECK(steps());
+            CHECK_EQ(cpu(0)->pc, BASE + LOOP + 4 * (n & 1));
+        }
+        CHECK(test_state.failures || was_emptied());
+        tear_down();
+    }
 }
 
 /* Neither before an instruction nor behind the one that lets interrupts in. */
