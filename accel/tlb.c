@@ -117,7 +117,7 @@ void tlb_destroy(struct tlb *t)
 
 /* ---- resident tables */
 
-#define NONGLOBAL_MANY 256u /* pages */
+#define NONGLOBAL_MANY 1024u
 
 static bool in_use(const struct tlb *t, const struct tlb_table *table, unsigned but)
 {
@@ -276,7 +276,7 @@ void tlb_share_again(struct vcpu *v)
     struct tlb *t = vcpu_env(v)->tlb;
 
     t->nonglobal_common = false;
-    t->common_pages = t->nonglobal_pages = 0;
+    t->common_lines = t->nonglobal_lines = 0;
     if (!t->unshared) {
         return;
     }
@@ -328,7 +328,7 @@ void tlb_forget(struct vcpu *v)
     t->chosen = 0;
     t->idx_seen = 0;
     t->global_own = t->nonglobal_common = t->unshared = false;
-    t->common_pages = t->nonglobal_pages = 0;
+    t->common_lines = t->nonglobal_lines = 0;
 }
 
 /* ---- look-up with page walk */
@@ -371,11 +371,9 @@ static void note_common(struct vcpu *v, bool global)
 {
     struct tlb *t = vcpu_env(v)->tlb;
 
-    t->common_pages += global;
     t->nonglobal_common |= !global;
-    t->nonglobal_pages += !global;
-    if (!global && !t->unshared && t->nonglobal_pages > NONGLOBAL_MANY &&
-        t->nonglobal_pages > t->common_pages / 4) {
+    if (!global && !t->unshared && t->nonglobal_lines > NONGLOBAL_MANY &&
+        t->nonglobal_lines > t->common_lines / 2) {
         unshare_tables(t);
         forget_switches(v);
     }

@@ -33,7 +33,7 @@
 #define TLB_L2_WAYS 4
 #define TLB_L2_SETS 8192u
 #define TLB_LARGE_ENTRIES 512u
-#define TLB_OWN_LIST 64
+#define TLB_OWN_LIST 256
 #define TLB_PAGE_GENS 2048u
 #define TLB_LARGE_SET 2048u /* slots of the set of large pages; half of them are used */
 #define TLB_NO_TAG UINT64_MAX
@@ -124,7 +124,7 @@ struct tlb {
     bool global_own;     /* a page that all address spaces share has been entered in a region that
                             is not common */
     bool nonglobal_common; /* one that they do not, in one that is; since all was dropped: */
-    uint32_t common_pages, nonglobal_pages; /* entered in regions that are: global, and not */
+    uint64_t common_lines, nonglobal_lines; /* filled in regions that are: all, and those */
     bool unshared;                          /* by the latter: tables are shared no longer */
     uint32_t gen_all;
     uint32_t *gen_tag; /* by tag; then the global pages of each region */
