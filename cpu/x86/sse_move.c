@@ -329,12 +329,29 @@ static uint64_t do_ldmxcsr(struct vcpu *v, uint64_t next, uint64_t value, uint64
 }
 X86_CALL(ldmxcsr, IR_CALL_FULL);
 
-static uint64_t do_stmxcsr(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t aux)
+static uint64_t do_fp_flags(struct vcpu *v, uint64_t x, uint64_t y, uint64_t z, uint32_t aux)
 {
     (void)x, (void)y, (void)z, (void)aux;
-    return x86_mxcsr(x86_cpu(v));
+    return tcg_fp_flags(v);
 }
-X86_CALL(stmxcsr, IR_CALL_FULL);
+static const struct ir_call row_fp_flags = {.name = "x86_fp_flags",
+                                            .fn = (void (*)(void))do_fp_flags,
+                                            .class = IR_CALL_FULL,
+                                            .fp_flags = true};
+
+/* As x86_fp_flags() and x86_mxcsr() have it: flags are a bit further up, but IE and DE. */
+static ir_val mxcsr(struct x86_block *c)
+{
+    struct ir_builder *b = c->b;
+    const ir_val f = ir_trunc(b, T_I32,
+                              ir_call(b, T_I64, &row_fp_flags, IR_NONE, IR_NONE, IR_NONE, 0));
+    const ir_val invalid = ir_and(b, f, ir_konst(b, T_I32, 1));
+    const ir_val denormal = ir_and(b, ir_shr(b, f, ir_konst(b, T_I32, 6)), ir_konst(b, T_I32, 2));
+    const ir_val others = ir_and(b, ir_shl(b, f, ir_konst(b, T_I32, 1)), ir_konst(b, T_I32, 0x3c));
+    const ir_val rest = ir_and(b, ir_env_load(b, T_I32, offsetof(struct x86_cpu, mxcsr)),
+                               ir_konst(b, T_I32, ~X86_MXCSR_FLAGS));
+    return ir_or(b, rest, ir_or(b, others, ir_or(b, denormal, invalid)));
+}
 
 static void load_mxcsr(struct x86_block *c, const struct x86_instr *i)
 {
@@ -348,8 +365,7 @@ X86_IS(load_mxcsr, vldmxcsr)
 static void store_mxcsr(struct x86_block *c, const struct x86_instr *i)
 {
     if (x86_sse_begin(c, i)) {
-        const ir_val v = ir_call(c->b, T_I64, &row_stmxcsr, IR_NONE, IR_NONE, IR_NONE, 0);
-        x86_write(c, i, &i->op[0], ir_trunc(c->b, T_I32, v));
+        x86_write(c, i, &i->op[0], mxcsr(c));
     }
 }
 X86_IS(store_mxcsr, stmxcsr)

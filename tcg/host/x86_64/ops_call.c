@@ -249,11 +249,11 @@ uint32_t cold_memory(struct compiler *c, const struct ir_insn *in, unsigned dst,
 
 /* ---- run-time functions of the guest */
 
-/* MXCSR has IE, DE, ZE, OE, UE, PE from bit 0 on; what DE tells is in env.fp_flags (fpenv_leaf.c).
- */
+/* MXCSR has IE, DE, ZE, OE, UE, PE from bit 0 on; DE is the guest's flag if a denormal operand is
+ * an event for it, else what it tells is in env.fp_flags (fpenv_leaf.c). */
 _Static_assert(FP_INVALID == 1 && FP_DIVZERO == 2 && FP_OVERFLOW == 4 && FP_UNDERFLOW == 8 &&
-                   FP_INEXACT == 16,
-               "flags are two masks of MXCSR's");
+                   FP_INEXACT == 16 && FP_DENORMAL == 2 << 6,
+               "flags are masks of MXCSR's");
 
 /* The guest's cumulative flags: libraries ask for them with each function of binary128, and
  * wherever they change the rounding mode for a while. */
@@ -261,14 +261,23 @@ static void emit_fp_flags(struct compiler *c, unsigned dst)
 {
     struct assembler *as = &c->as;
     const struct operand mxcsr = at(STATE, HOT(c->h, guest_mxcsr));
+    const bool denormals = c->h->config.guest->fp_rules->flag_denormals;
 
     x_mov(as, false, dst, RAX);
     x_alu_mem(as, ALU_OR, false, RAX, at(STATE, ENV(c->h, fp_flags)));
+    if (denormals) {
+        x_alu(as, ALU_OR, false, RAX, RDX);
+        x_shift_imm(as, SHIFT_SHL, false, RDX, 6);
+        x_alu_imm(as, ALU_AND, false, reg_operand(RDX), 2);
+    }
     x_alu(as, ALU_OR, false, RAX, RCX);
     x_alu_imm(as, ALU_AND, false, reg_operand(RCX), 0x1e);
     x_shift_imm(as, SHIFT_SHR, false, RCX, 1);
     x_alu_imm(as, ALU_AND, false, reg_operand(RAX), 1);
     x_mov(as, false, RCX, RAX);
+    if (denormals) {
+        x_mov(as, false, RDX, RAX);
+    }
     x_load(as, false, RAX, mxcsr);
     emit_x(as, OPC(0, MAP_0F, 0xae), 3, mxcsr, 0, 0); /* stmxcsr */
 }
