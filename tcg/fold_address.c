@@ -108,6 +108,23 @@ static void fold_stored(struct ir_builder *b, struct ir_insn *in)
     }
 }
 
+/* An address that is known becomes its page and a displacement, so that accesses to constants which
+ * lie close together are of one base. */
+static void fold_known(struct ir_builder *b, struct ir_insn *in, int64_t *disp)
+{
+    const struct ir_insn *base = fold_def(b, in->a);
+    const uint64_t sum = base->imm + (uint64_t)*disp, page = sum & ~UINT64_C(0xfff);
+
+    if (base->op == IR_page && ir_is_near_page(page)) {
+        in->a = (uint16_t)ir_emit(b, (struct ir_insn){.op = IR_page, .type = T_I64, .imm = page});
+    } else if (base->op == IR_konst && base->type == T_I64) {
+        in->a = (uint16_t)ir_konst(b, T_I64, page);
+    } else {
+        return;
+    }
+    *disp = (int64_t)(sum - page);
+}
+
 void fold_address(struct ir_builder *b, struct ir_insn *in)
 {
     int64_t disp = (int32_t)in->imm;
@@ -129,6 +146,9 @@ void fold_address(struct ir_builder *b, struct ir_insn *in)
         }
         if (in->b != IR_NONE) {
             fold_index(b, in, &disp);
+        }
+        if (in->b == IR_NONE && !(in->imm >> 32 & MO_WIDTH)) {
+            fold_known(b, in, &disp);
         }
     }
     in->imm = (in->imm & ~UINT64_C(0xffffffff)) | (uint32_t)disp;

@@ -169,6 +169,11 @@ TEST(addresses_move_into_the_access)
     v = ir_load_indexed(b, T_I64, MO_64, x, k64(3), 3);
     CHECK_EQ(b->insns[v].b, IR_NONE);
     CHECK_EQ((uint32_t)b->insns[v].imm, 24);
+    v = ir_load(b, T_I64, MO_64, k64(0x12345678), -8);
+    const ir_val w = ir_load(b, T_I64, MO_64, k64(0x12345f00), 0x20);
+    CHECK(is_const(b->insns[v].a, 0x12345000) && b->insns[v].a == b->insns[w].a);
+    CHECK_EQ((uint32_t)b->insns[v].imm, 0x670);
+    CHECK_EQ((uint32_t)b->insns[w].imm, 0xf20);
 }
 
 TEST(displacements_that_do_not_fit_stay_in_the_base)

@@ -167,17 +167,35 @@ static bool passes_upper(const struct compiler *c, const struct ir_insn *in)
                                in->op == IR_fdiv || in->op == IR_fmin || in->op == IR_fmax);
 }
 
+#define CHAIN_AT_MOST 32
+
+/* The registers of scalar v, and of the scalars that it was made of, have above them what vector
+ * `of` has; they are kept so. */
+static bool comes_from(struct compiler *c, uint16_t v, uint16_t of)
+{
+    uint16_t x = v;
+
+    for (unsigned n = 0; x != of; n++, x = c->alias[c->insns[x].a]) {
+        if (n == CHAIN_AT_MOST || x >= FIRST_ROW_VALUE || c->cleared[x] ||
+            !passes_upper(c, &c->insns[x]) || c->insns[x].type != c->insns[v].type) {
+            return false;
+        }
+    }
+    for (x = v; x != of; x = c->alias[c->insns[x].a]) {
+        c->whole[x] = true;
+    }
+    return true;
+}
+
 /* A vector whose lowest lane is replaced: by a scalar whose register has the rest of it. */
 static void replaced_lane(struct compiler *c, uint32_t i, const struct ir_insn *in)
 {
     const uint16_t v = c->alias[in->b];
 
-    if (in->aux == 0 && !ir_is_wide(in->type) && v < FIRST_ROW_VALUE && !c->cleared[v] &&
-        passes_upper(c, &c->insns[v]) && class_of(c->insns[v].type) &&
+    if (in->aux == 0 && !ir_is_wide(in->type) && v < FIRST_ROW_VALUE &&
         !ir_is_vector(c->insns[v].type) &&
-        ir_type_bits(c->insns[v].type) == ir_lane_bits(in->type) &&
-        c->alias[c->insns[v].a] == c->alias[in->a]) {
-        c->whole[v] = true;
+        ir_type_bits(c->insns[v].type) == ir_lane_bits(in->type) && v != c->alias[in->a] &&
+        comes_from(c, v, c->alias[in->a])) {
         c->alias[i] = v;
     }
 }
