@@ -129,9 +129,9 @@ struct tlb_page *tlb_enter_leaf(struct tlb *t, uint64_t a, uint32_t tag, unsigne
 }
 
 /*
- * Walks, and enters the page that holds va. NULL: it takes more than that (large pages; what comes
- * of a page of its own in a common region), or an access of that kind is not simply one of RAM; nothing has
- * been entered then.
+ * Walks, and enters the page that holds va. NULL, and nothing has been entered: it takes more than
+ * that (large pages; what comes of a page in a common region that is not global), or an access of
+ * that kind is not simply one of RAM.
  */
 static const struct tlb_page *walk(struct vcpu *v, struct tlb *t, uint64_t va, unsigned access,
                                    unsigned idx)
@@ -151,7 +151,6 @@ static const struct tlb_page *walk(struct vcpu *v, struct tlb *t, uint64_t va, u
         !tlb_page_of_ram(t, pa) || (!tr.global && common)) {
         return NULL;
     }
-    t->common_pages += common;
     t->global_own |= tr.global && !common;
     t->idx_seen |= 1u << idx;
     t->walks++;
