@@ -53,6 +53,22 @@ void tcg_mode_changed(struct vcpu *v)
     }
 }
 
+/* One that follows another change, which has not been looked at, does not say what it leaves. */
+void tcg_switched(struct vcpu *v, unsigned kind, uint64_t bits, uint64_t aux)
+{
+    struct tcg_vcpu *t = tcg_of(v);
+
+    if (!t) {
+        return;
+    }
+    const bool known = t->context && !t->context_dirty;
+    tcg_mode_changed(v);
+    if (known) {
+        t->switching = (struct pending_switch){
+            .from = t->context, .bits = bits, .aux = aux, .kind = kind & (TCG_SWITCH_KINDS - 1)};
+    }
+}
+
 void tcg_context_changed(struct vcpu *v)
 {
     if (tcg_of(v)) {
