@@ -340,7 +340,7 @@ struct arm_cpu {
     unsigned cluster_cpus;        /* with this one */
     bool psci_by_hvc;
     bool semihosting_user; /* EL0 is answered too */
-    uint8_t pad6[82];      /* to the end of a multiple of 64 bytes */
+    uint8_t pad6[74];      /* to the end of a multiple of 64 bytes */
 };
 
 static inline struct arm_cpu *arm_cpu(struct vcpu *v)
