@@ -25,12 +25,16 @@ uint32_t vbe_line_bytes(const struct vga_regs *r)
     return r->vbe[VBE_VIRT_WIDTH] * bits_of(r) / 8;
 }
 
+/* Of the first pixel. */
+static uint32_t offset_of(const struct vga_regs *r)
+{
+    return r->vbe[VBE_Y_OFFSET] * vbe_line_bytes(r) + r->vbe[VBE_X_OFFSET] * bits_of(r) / 8;
+}
+
 /* The card fetches whole doublewords. */
 uint32_t vbe_start(const struct vga_regs *r)
 {
-    const uint32_t at = r->vbe[VBE_Y_OFFSET] * vbe_line_bytes(r) +
-                        r->vbe[VBE_X_OFFSET] * bits_of(r) / 8;
-    return at & ~3u;
+    return offset_of(r) & ~3u;
 }
 
 /* ---- what a mode is made of */
@@ -52,10 +56,10 @@ static void fit_offsets(struct vga *v)
     const uint64_t shown = (uint64_t)vbe[VBE_YRES] * vbe_line_bytes(&v->regs);
     vbe[VBE_X_OFFSET] = limit(vbe[VBE_X_OFFSET], 0, VBE_MOST_X);
     vbe[VBE_Y_OFFSET] = limit(vbe[VBE_Y_OFFSET], 0, VBE_MOST_Y);
-    if (vbe_start(&v->regs) + shown > v->bytes) {
+    if (offset_of(&v->regs) + shown > v->bytes) {
         vbe[VBE_Y_OFFSET] = 0;
     }
-    if (vbe_start(&v->regs) + shown > v->bytes) {
+    if (offset_of(&v->regs) + shown > v->bytes) {
         vbe[VBE_X_OFFSET] = 0;
     }
 }

@@ -245,6 +245,24 @@ TEST(a_planar_picture_longer_than_the_planes_goes_on_at_their_front)
     vga_rig_close(&r);
 }
 
+/* 872 times 4809 pixels of two bytes leave 1712 bytes of 8 MiB. */
+TEST(a_picture_begins_where_all_of_it_is_in_memory)
+{
+    struct vga_rig r;
+    vga_rig_open(&r, false);
+    vga_set_vbe(&r, 1, 440);
+    vga_set_vbe(&r, 2, 480);
+    vga_set_vbe(&r, 3, 16);
+    vga_set_vbe(&r, 4, 0x41);
+    vga_set_vbe(&r, 6, 872);
+    vga_set_vbe(&r, 2, 4809);
+    vga_set_vbe(&r, 8, 856);
+    CHECK_EQ(vga_get_vbe(&r, 8), 856);
+    vga_set_vbe(&r, 8, 857);
+    CHECK_EQ(vga_get_vbe(&r, 8), 0);
+    vga_rig_close(&r);
+}
+
 /* ---- memory */
 
 static enum range_kind kind_at(struct vga_rig *r, paddr a)
