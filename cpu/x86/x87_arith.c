@@ -145,10 +145,10 @@ static unsigned reg_of(uint32_t aux)
     return aux >> S80_REG_SHIFT & 7;
 }
 
-/* A signalling NaN from memory is still one when the operation chooses between two NaNs. */
-static fp_bits signalling_again(fp_bits r, const struct fp_env *env)
+/* A signaling NaN counts as one in the choice between two (volume 1, table 4-7). */
+static fp_bits widened(fp_bits r, bool signaling)
 {
-    return env->flags & FP_INVALID ? r & ~((fp_bits)1 << 62) : r;
+    return signaling ? r & ~((fp_bits)1 << 62) : r;
 }
 
 static fp_bits operand(const struct x86_fpu *f, uint64_t x, uint32_t aux, struct fp_env *env)
@@ -157,9 +157,9 @@ static fp_bits operand(const struct x86_fpu *f, uint64_t x, uint32_t aux, struct
     case S80_REGISTER:
         return x87_get(f, reg_of(aux));
     case S80_F32:
-        return signalling_again(f32_to_f80((uint32_t)x, env), env);
+        return widened(f32_to_f80((uint32_t)x, env), f32_is_signaling((uint32_t)x));
     case S80_F64:
-        return signalling_again(f64_to_f80(x, env), env);
+        return widened(f64_to_f80(x, env), f64_is_signaling(x));
     default:
         return fp_from_fixed(X87, x,
                              (struct fp_fixed){source_of(aux) == S80_I16 ? 16 : 32, 0, true}, env);

@@ -154,12 +154,15 @@ static struct x87_number number_of(const struct x86_record *r, unsigned n)
     return (struct x87_number){load_le16(p + 8), load_le64(p)};
 }
 
+static uint64_t memory; /* what RAX points to */
+
 static const struct x86_record *run_x87(const struct x87_case *x, const struct accel_config *config)
 {
     struct x86_case *c = &batch.cases[0];
     batch = (struct x86_batch){.mode = 8, .count = 1};
     memset(batch.code, 0xcc, sizeof(batch.code));
     memcpy(batch.code + 64, x->bytes, 2);
+    store_le64(batch.data + X86_CASE_WINDOW, memory);
     *c = (struct x86_case){
         .r = {X86_CASE_DATA + X86_CASE_WINDOW}, .rflags = 0x202, .rip = X86_CASE_CODE + 64};
     store_le16(c->fx, x->control);
@@ -257,6 +260,18 @@ TEST(a_logarithm_near_the_least_numbers_has_all_its_digits)
         CHECK_EQ(number_of(r, 0).high, 0x3fc1);
         CHECK(number_of(r, 0).low - UINT64_C(0xb8aa3b295c17f0bb) + 1 <= 2);
     }
+}
+
+/* Table 4-7: of a quiet NaN and a signaling one the quiet one. */
+TEST(a_signaling_operand_in_memory_gives_way_to_a_quiet_one)
+{
+    static const struct x87_case cases[] = {
+        {"\xd8\x30", 0x37f, {0xffff, 3 * (BIT63 >> 1)}, {0, 0}, {0xffff, 3 * (BIT63 >> 1)}, 0x501},
+        {"\xdc\x30", 0x77f, {0xffff, 3 * (BIT63 >> 1)}, {0, 0}, {0xffff, 3 * (BIT63 >> 1)}, 0x501},
+    };
+    memory = UINT64_C(0x7ff5ec0e7fb5ec0e); /* by either size */
+    check_x87(cases, array_len(cases));
+    memory = 0;
 }
 
 TEST(an_exception_before_a_remainder_leaves_its_codes)
