@@ -185,23 +185,24 @@ static bool place_of(struct compiler *c, uint16_t v, struct map_entry *m, uint64
     return true;
 }
 
-/* Whether v is the value of row, or, as far as 32 bits matter, becomes it by an extension. */
-static bool is_of_row(const struct compiler *c, unsigned row, uint16_t v)
+/* Whether so many bits of v are those of row: it is v, or an extension of no fewer bits of v. */
+static bool is_of_row(const struct compiler *c, unsigned row, uint16_t v, unsigned bits)
 {
     const uint16_t of_row = c->row_value[row];
     const struct ir_insn *in = &c->insns[of_row];
 
-    return of_row == v || (of_row < FIRST_ROW_VALUE && in->op == IR_zext && value(c, in->a) == v);
+    return of_row == v || (of_row < FIRST_ROW_VALUE && in->op == IR_zext && value(c, in->a) == v &&
+                           ir_type_bits(in->src) >= bits);
 }
 
 /* An operand of flags that is in no register may be in the memory of a row, or can be put there. */
-static bool place_in_row(struct compiler *c, uint16_t v, struct map_entry *m)
+static bool place_in_row(struct compiler *c, uint16_t v, unsigned bits, struct map_entry *m)
 {
     const struct ir_guest *g = c->h->config.guest;
 
     for (unsigned row = 0; row < g->reg_count; row++) {
         if (g->regs[row].type != T_I64 || c->homes->of_row[row] >= 0 ||
-            c->h->homes.of_row[row] >= 0 || !is_of_row(c, row, v)) {
+            c->h->homes.of_row[row] >= 0 || !is_of_row(c, row, v, bits)) {
             continue;
         }
         if (c->floating[row / 64] >> row % 64 & 1) {
@@ -229,10 +230,11 @@ static bool spill_operand(struct compiler *c, uint16_t v, struct map_entry *m, u
 static bool place_operands(struct compiler *c, const struct flags_recipe *r, unsigned slots,
                            struct map_entry *place, uint64_t *k)
 {
+    const unsigned bits = 8u << (r->what >> RECIPE_WIDTH_SHIFT & 3);
     for (unsigned n = 0; n < 2; n++) {
         place[n] = (struct map_entry){0};
         if (place_of(c, r->operand[n], &place[n], &k[n]) ||
-            place_in_row(c, r->operand[n], &place[n])) {
+            place_in_row(c, r->operand[n], bits, &place[n])) {
             continue;
         }
         if (!slots || !spill_operand(c, r->operand[n], &place[n], &k[n])) {

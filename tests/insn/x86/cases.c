@@ -90,6 +90,38 @@ TEST(page_faults_say_what_was_tried)
     EXPECT(64, "\xb8\0\0\x01\x20\xff\xe0", 14, 0x15, 0xffc0); /* fetch from data */
 }
 
+/* Host code makes the flags again from their operands, ESI and EBX, when BTC faults; in R10 there
+ * are the low bits of ESI. */
+TEST(flags_before_a_fault_are_those_of_the_instruction_before)
+{
+    static const char code[] = "\x46\x0f\xb6\xd6"     /* movzx r10d, sil */
+                               "\x39\xd2"             /* cmp edx, edx */
+                               "\x0f\xba\xff\x2f"     /* btc edi, 0x2f */
+                               "\x39\xde"             /* cmp esi, ebx */
+                               "\x0f\xbb\x19"         /* btc [rcx], ebx */
+                               "\x39\xdb"             /* cmp ebx, ebx */
+                               "\x26\x44\x0f\xbc\x82" /* bsf r8d, [rdx - 0x2c3fa432] */
+                               "\xce\x5b\xc0\xd3"
+                               "\x39\xca"                 /* cmp edx, ecx */
+                               "\x66\x0f\xc1\xe1"         /* xadd cx, sp */
+                               "\x39\xd4"                 /* cmp esp, edx */
+                               "\x0f\xae\xf7"             /* sfence */
+                               "\xf2\x66\x4a\x0f\x12\xe7" /* movddup xmm4, xmm7 */
+                               "\x39\xc7";                /* cmp edi, eax */
+    for (unsigned e = 0; e < 2; e++) {
+        batch = (struct x86_batch){.mode = 8, .count = 1};
+        memset(batch.code, 0xcc, sizeof(batch.code));
+        memcpy(batch.code + 64, code, sizeof(code) - 1);
+        batch.cases[0] = (struct x86_case){.rflags = 0x202, .rip = X86_CASE_CODE + 64};
+        batch.cases[0].r[X86_RCX] = 2;
+        batch.cases[0].r[X86_RBX] = 0x7fff;
+        batch.cases[0].r[X86_RSI] = 0x853201a0;
+        REQUIRE(x86_guest_run(&batch, engines[e], &results));
+        CHECK_EQ(results.record[0].vector, 14);
+        CHECK_EQ(results.record[0].rflags & X86_STATUS, X86_SF | X86_AF);
+    }
+}
+
 TEST(bases_of_fs_and_gs_can_be_read_back)
 {
     for (unsigned e = 0; e < 2; e++) {
