@@ -22,7 +22,7 @@ static void set_lines(struct tlb_table *t, uint32_t lines)
     memset(tlb_lines(t, true), 0xff, bytes);
     memset(tlb_open_counts(t), 0, TLB_OPEN_COUNTS);
     t->filled = 0;
-    t->own_count = 0;
+    t->own_count = t->nonglobal = 0;
 }
 
 void tlb_clear_table(struct tlb_table *t)
@@ -116,8 +116,6 @@ void tlb_destroy(struct tlb *t)
 }
 
 /* ---- resident tables */
-
-#define NONGLOBAL_MANY 1024u
 
 static bool in_use(const struct tlb *t, const struct tlb_table *table, unsigned but)
 {
@@ -239,8 +237,10 @@ static void select_idx(struct vcpu *v, unsigned idx)
         table->last_use = ++t->tick;
         forget_switches(v);
     }
-    if (shared && !same_spaces(t, &table->spaces, &t->spaces[idx], tlb_own_regions(t))) {
-        tlb_drop_own(table);
+    if (shared) {
+        if (!same_spaces(t, &table->spaces, &t->spaces[idx], tlb_own_regions(t))) {
+            tlb_drop_own(t, table);
+        }
         table->spaces = t->spaces[idx];
     }
 }
@@ -276,7 +276,7 @@ void tlb_share_again(struct vcpu *v)
     struct tlb *t = vcpu_env(v)->tlb;
 
     t->nonglobal_common = false;
-    t->common_lines = t->nonglobal_lines = 0;
+    t->keeps_apart = false;
     if (!t->unshared) {
         return;
     }
@@ -328,7 +328,7 @@ void tlb_forget(struct vcpu *v)
     t->chosen = 0;
     t->idx_seen = 0;
     t->global_own = t->nonglobal_common = t->unshared = false;
-    t->common_lines = t->nonglobal_lines = 0;
+    t->keeps_apart = false;
 }
 
 /* ---- look-up with page walk */
@@ -372,8 +372,7 @@ static void note_common(struct vcpu *v, bool global)
     struct tlb *t = vcpu_env(v)->tlb;
 
     t->nonglobal_common |= !global;
-    if (!global && !t->unshared && t->nonglobal_lines > NONGLOBAL_MANY &&
-        t->nonglobal_lines > t->common_lines / 2) {
+    if (!global && !t->unshared && t->keeps_apart) {
         unshare_tables(t);
         forget_switches(v);
     }

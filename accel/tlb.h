@@ -96,6 +96,7 @@ struct tlb_table {
     uint32_t own_lines[TLB_OWN_LIST]; /* lines that hold pages of regions that are not common, in
                                          shared tables */
     uint32_t own_count;
+    uint32_t nonglobal; /* of those that have been entered since, and lie in regions that are */
     uint64_t mask; /* (lines - 1) << TLB_LINE_LOG2; last member: at TLB_MASK_OFFSET of the lines */
 };
 
@@ -123,9 +124,9 @@ struct tlb {
     uint32_t idx_seen;   /* bit per MMU index with which a page was entered */
     bool global_own;     /* a page that all address spaces share has been entered in a region that
                             is not common */
-    bool nonglobal_common; /* one that they do not, in one that is; since all was dropped: */
-    uint64_t common_lines, nonglobal_lines; /* filled in regions that are: all, and those */
-    bool unshared;                          /* by the latter: tables are shared no longer */
+    bool nonglobal_common; /* one that they do not, in one that is */
+    bool keeps_apart;      /* nearly all are such, as far as is known */
+    bool unshared;         /* so tables are shared no longer */
     uint32_t gen_all;
     uint32_t *gen_tag; /* by tag; then the global pages of each region */
     uint32_t gen_page[TLB_PAGE_GENS];
@@ -301,7 +302,7 @@ void tlb_drop_all(struct vcpu *v);
 void tlb_drop_tag(struct vcpu *v, uint32_t tag);
 void tlb_drop_range(struct vcpu *v, uint64_t va, uint64_t bytes, uint32_t tag);
 /* The lines of a shared table that belong to its spaces alone. */
-void tlb_drop_own(struct tlb_table *t);
+void tlb_drop_own(struct tlb *t, struct tlb_table *table);
 /* The lines for writes of the page at host; NULL: all, and whether anybody wants to know of writes
  * is looked at again. */
 void tlb_drop_writes(struct vcpu *v, const uint8_t *host);

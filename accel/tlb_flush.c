@@ -12,6 +12,7 @@
 #include "accel/tcg.h"
 #include "base/bits.h"
 
+#define KEPT_APART 32u       /* lines */
 #define ONE_BY_ONE 512u      /* pages; a longer range forgets more than it covers */
 #define LARGE_ONE_BY_ONE 64u /* the same for large pages */
 #define PAGE ((uint64_t)GUEST_PAGE_SIZE)
@@ -93,8 +94,11 @@ static void drop(struct tlb_table *table, struct tlb_line *line, bool write)
     }
 }
 
-void tlb_drop_own(struct tlb_table *table)
+/* Where nearly all lines since the table was empty are not global a system keeps its own apart. */
+void tlb_drop_own(struct tlb *t, struct tlb_table *table)
 {
+    t->keeps_apart |= table->nonglobal >= KEPT_APART && table->nonglobal > table->filled / 2;
+    table->nonglobal = 0;
     if (table->own_count > TLB_OWN_LIST) {
         tlb_clear_table(table);
         return;
@@ -213,7 +217,7 @@ void tlb_drop_tag(struct vcpu *v, uint32_t tag)
     for (unsigned i = 0; i < TLB_TABLES && t->tables[i]; i++) {
         struct tlb_table *table = t->tables[i];
         if (table->shared && has_space(t, table, tag, tlb_own_regions(t))) {
-            tlb_drop_own(table);
+            tlb_drop_own(t, table);
         } else if (!table->shared && has_space(t, table, tag, UINT32_MAX)) {
             tlb_clear_table(table);
         }

@@ -94,8 +94,7 @@ bool tlb_fill_line_leaf(struct tlb *t, uint64_t va, unsigned idx, uint64_t host_
         return true; /* found by the run-time, which does not look here first */
     }
     const bool common = cpu_is_common(&t->regions, tlb_canonical(t, va));
-    t->common_lines += common;
-    t->nonglobal_lines += common && !global;
+    table->nonglobal += common && !global;
     if (table->shared && !(global && common)) {
         if (table->own_count < TLB_OWN_LIST) {
             table->own_lines[table->own_count] = (uint32_t)((char *)line - (char *)(table + 1));
