@@ -225,10 +225,50 @@ static uint64_t do_sysenter(struct vcpu *v, uint64_t next, uint64_t y, uint64_t 
 }
 X86_CALL(sysenter, IR_CALL_FULL);
 
+/* The selector that the MSR of CS gives; #GP(0) if it is null. */
+static ir_val sysenter_cs(struct x86_block *c)
+{
+    struct ir_builder *b = c->b;
+    const ir_val cs = ir_and(b, load64(c, offsetof(struct x86_cpu, sysenter_cs)),
+                             ir_konst(b, T_I64, 0xfffc));
+    x86_raise_if(c, ir_cmp(b, IR_EQ, cs, ir_konst(b, T_I64, 0)), X86_GP);
+    return cs;
+}
+
+/* In 32-bit code, outside long mode and single steps. */
+static bool is_plain(const struct x86_block *c)
+{
+    return c->mode == 4 && !(c->key & (X86_KEY_LONG | X86_KEY_VM86 | X86_KEY_TF));
+}
+
+static ir_val low_half(struct x86_block *c, ir_val v)
+{
+    return ir_ubfx(c->b, v, 0, 32);
+}
+
+static void sysenter_inline(struct x86_block *c)
+{
+    struct ir_builder *b = c->b;
+    const uint32_t at = offsetof(struct x86_cpu, rflags);
+    const ir_val cs = sysenter_cs(c), rflags = ir_env_load(b, T_I32, at);
+    ir_env_store(b, at, ir_andn(b, rflags, ir_konst(b, T_I32, X86_VM | X86_IF | X86_RF)));
+    put_flat(c, X86_CS, cs, FLAT_CODE_32);
+    put_flat(c, X86_SS, ir_add(b, cs, ir_konst(b, T_I64, 8)), FLAT_DATA);
+    ir_put(b, X86_RSP, low_half(c, load64(c, offsetof(struct x86_cpu, sysenter_esp))));
+    x86_switch(c, X86_SWITCH_SYSENTER,
+               low_half(c, load64(c, offsetof(struct x86_cpu, sysenter_eip))),
+               ir_konst(b, T_I64, 0));
+}
+
 void x86_sysenter(struct x86_block *c, const struct x86_instr *i, const struct x86_sysenter *a)
 {
     (void)i, (void)a;
-    if (has_sysenter(c)) {
+    if (!has_sysenter(c)) {
+        return;
+    }
+    if (is_plain(c)) {
+        sysenter_inline(c);
+    } else {
         x86_tail(c, &row_sysenter, IR_NONE, IR_NONE, 0);
     }
 }
@@ -253,10 +293,27 @@ static uint64_t do_sysexit(struct vcpu *v, uint64_t next, uint64_t y, uint64_t z
 }
 X86_CALL(sysexit, IR_CALL_FULL);
 
+static void sysexit_inline(struct x86_block *c)
+{
+    struct ir_builder *b = c->b;
+    const ir_val cs = sysenter_cs(c), three = ir_konst(b, T_I64, 3);
+    const ir_val pc = low_half(c, ir_get(b, X86_RDX)), sp = low_half(c, ir_get(b, X86_RCX));
+    put_flat(c, X86_CS, ir_or(b, ir_add(b, cs, ir_konst(b, T_I64, 16)), three),
+             FLAT_CODE_32 | DPL3);
+    put_flat(c, X86_SS, ir_or(b, ir_add(b, cs, ir_konst(b, T_I64, 24)), three), FLAT_DATA | DPL3);
+    ir_put(b, X86_RSP, sp);
+    x86_switch(c, X86_SWITCH_SYSEXIT, pc, x86_user_aux(c, 0));
+}
+
 void x86_sysexit(struct x86_block *c, const struct x86_instr *i, const struct x86_sysexit *a)
 {
     (void)a;
-    if (has_sysenter(c) && !x86_privileged(c)) {
+    if (!has_sysenter(c) || x86_privileged(c)) {
+        return;
+    }
+    if (is_plain(c) && i->os == 4) {
+        sysexit_inline(c);
+    } else {
         x86_tail(c, &row_sysexit, IR_NONE, IR_NONE, i->os == 8 ? 8 : 4);
     }
 }

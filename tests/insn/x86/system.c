@@ -32,6 +32,7 @@ __asm__(".pushsection .rodata\n"
         ".globl x86_system, x86_system_end, x86_vectors, x86_p_interrupts, x86_p_halt, x86_p_msr\n"
         ".globl x86_p_window, x86_p_jump_window\n"
         ".globl x86_p_calls, x86_p_smap, x86_p_xsave, x86_user,\n"
+        ".globl x86_p_enter, x86_enter_user, x86_enter_kernel\n"
         ".globl x86_p_smap_rounds, x86_p_spaces, x86_p_user_window, x86_after_halt\n"
         "x86_system:\n"
         ".balign 16\n"
@@ -291,6 +292,37 @@ __asm__(".pushsection .rodata\n"
         "  mov [0x508], r13\n"
         "  jmp end\n"
 
+        /* In 32-bit code: ebp is where the user begins. */
+        ".code32\n"
+        "x86_p_enter: mov esi, 1000\n"
+        "1: mov ecx, 0x6000\n"
+        "  mov edx, ebp\n"
+        "  stc\n"
+        "  sysexit\n"
+        "x86_enter_user: adc ebx, 1\n" /* 2: C is kept */
+        "  mov eax, cs\n"
+        "  mov [0x508], eax\n"
+        "  mov eax, ss\n"
+        "  mov [0x510], eax\n"
+        "  mov [0x518], esp\n"
+        "  push esi\n"
+        "  stc\n"
+        "  sysenter\n"
+        "x86_enter_kernel: adc edi, 1\n"
+        "  mov eax, cs\n"
+        "  mov [0x520], eax\n"
+        "  mov eax, ss\n"
+        "  mov [0x528], eax\n"
+        "  mov [0x530], esp\n"
+        "  push esi\n"
+        "  dec esi\n"
+        "  jnz 1b\n"
+        "  mov [0x500], ebx\n"
+        "  mov [0x538], edi\n"
+        "1: out 0x10, al\n"
+        "  jmp 1b\n"
+        ".code64\n"
+
         /* Interrupts are let in by SYSRET, and shut out by SYSCALL. */
         "x86_p_user_window:\n"
         "  mov ecx, 0xc0000081\n"
@@ -347,6 +379,7 @@ __asm__(".pushsection .rodata\n"
         "x86_system_end:\n"
         ".att_syntax\n"
         ".popsection\n");
+extern const uint8_t x86_p_enter[], x86_enter_user[], x86_enter_kernel[];
 extern const uint8_t x86_system[], x86_system_end[], x86_vectors[], x86_p_interrupts[],
     x86_p_window[], x86_p_jump_window[], x86_p_halt[], x86_p_msr[], x86_p_calls[], x86_p_smap[],
     x86_p_smap_rounds[], x86_p_spaces[], x86_p_user_window[], x86_p_xsave[], x86_user[],
@@ -645,6 +678,46 @@ TEST(system_calls_return_to_the_address_space_of_cr3)
         CHECK_EQ(word(&g, 0), 4 * 50500);
         CHECK_EQ(word(&g, 1), 0);
         CHECK_EQ(word(&g, 2), ((999 * 0x9e3779b1u) & 0x240cd5) | 2); /* all flags as they were */
+        test_board_free(g.b);
+    }
+}
+
+/* Protected mode without paging, with segments of 4 GiB. */
+static void enter_protected_mode(struct x86_cpu *c, uint32_t entry)
+{
+    c->cr0 = X86_CR0_PE | X86_CR0_NE | 0x10;
+    c->cr4 = c->efer = 0;
+    x86_segment_fill(&c->seg[X86_CS], 0x10, UINT64_C(0x00cf9b000000ffff));
+    for (unsigned k = 0; k < X86_SEGMENTS; k++) {
+        if (k != X86_CS) {
+            x86_segment_fill(&c->seg[k], 0x18, UINT64_C(0x00cf93000000ffff));
+        }
+    }
+    c->vcpu.cls->boot(&c->vcpu, entry, 0);
+    c->r[X86_RSP] = STACK;
+}
+
+TEST(sysexit_and_sysenter_go_to_the_user_and_back)
+{
+    for (unsigned k = 0; k < ENGINES; k++) {
+        struct rig g;
+        begin(&g, x86_p_enter);
+        struct x86_cpu *c = x86_cpu(g.b->vcpus[0]);
+        enter_protected_mode(c, place_of(x86_p_enter));
+        c->sysenter_cs = 0x40;
+        c->sysenter_esp = 0x6800;
+        c->sysenter_eip = place_of(x86_enter_kernel);
+        c->r[X86_RBP] = place_of(x86_enter_user);
+        c->r[X86_RBX] = c->r[X86_RDI] = 0;
+        run(&g, k);
+        CHECK_EQ((uint32_t)word(&g, 0), 2000);
+        CHECK_EQ((uint32_t)word(&g, 1), 0x53);
+        CHECK_EQ((uint32_t)word(&g, 2), 0x5b);
+        CHECK_EQ((uint32_t)word(&g, 3), 0x6000);
+        CHECK_EQ((uint32_t)word(&g, 4), 0x40);
+        CHECK_EQ((uint32_t)word(&g, 5), 0x48);
+        CHECK_EQ((uint32_t)word(&g, 6), 0x6800);
+        CHECK_EQ((uint32_t)word(&g, 7), 2000);
         test_board_free(g.b);
     }
 }
