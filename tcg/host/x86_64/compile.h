@@ -400,6 +400,8 @@ static inline bool fp_is_special(const struct compiler *c, const struct ir_insn 
 }
 /* Under such rules: the host has in as an instruction. */
 bool fp_has_native(const struct host *h, const struct ir_insn *in);
+int fp_predicate(unsigned aux);      /* the host's predicate of a set of relations, or -1 */
+unsigned fp_exchanged(unsigned aux); /* the relations of the operands the other way round */
 void emit_fp_native(struct compiler *c, const struct ir_insn *in);
 opcode flags_sized(unsigned op, ir_type t); /* op, of 16 to 64 bits, in the width of t */
 /* dst = f, packed; may produce flags, and rax. What it needs has registers already, by _claim. */
@@ -414,6 +416,8 @@ void emit_wide_divide(struct compiler *c, const struct ir_insn *in);
 bool wide_is_native(const struct ir_insn *in);    /* an op on them, given AVX2 */
 bool wide_is_native_fp(const struct ir_insn *in); /* the same, where floating point is native */
 void emit_wide(struct compiler *c, const struct ir_insn *in);
+/* A bsel by signs of lanes as one instruction; false: it is none, or the host has none. */
+bool blend_by_signs(struct compiler *c, const struct ir_insn *in);
 
 /* ---- exits (exits.c) */
 /* Says where the rows are at op i, for the run-time. flags: those that the host will have there

@@ -236,6 +236,15 @@ void emit_fcmp(struct compiler *c, const struct ir_insn *in)
         emit_rr(as, op, ra, rb); /* for the cumulative flags */
         return;
     }
+    const bool swap = fp_predicate(in->aux) < 0;
+    const int predicate = fp_predicate(swap ? fp_exchanged(in->aux) : in->aux);
+    if (c->h->avx && predicate >= 0) {
+        x_alu_imm(as, ALU_AND, false, reg_operand(dst), 1);
+        emit_rr(as, SSE_MOVD_FROM_XMM, X0, dst);
+        emit_v(as, OPC(scalar_prefix(in->src), MAP_0F, 0xc2), X0, swap ? rb : ra,
+               reg_operand(swap ? ra : rb), 1, (uint64_t)predicate);
+        return;
+    }
     /* One bit a relation, as a number: unordered 8, less 1, equal 2, greater 4; then whether it is
      * in the set. */
     x_alu_imm(as, ALU_AND, false, reg_operand(dst), 1);

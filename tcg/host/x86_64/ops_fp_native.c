@@ -82,8 +82,7 @@ static void emit_fused(struct compiler *c, const struct ir_insn *in)
     copy(c, true, r, rb);
 }
 
-/* The host's predicate of a set of relations, or -1. */
-static int predicate_of(unsigned aux)
+int fp_predicate(unsigned aux)
 {
     static const uint8_t predicates[] = {IR_FEQ,
                                          IR_FLT | IR_FCMP_SIGNALLING,
@@ -102,8 +101,7 @@ static int predicate_of(unsigned aux)
     return -1;
 }
 
-/* The relations of the operands the other way round. */
-static unsigned exchanged(unsigned aux)
+unsigned fp_exchanged(unsigned aux)
 {
     return (aux & ~(unsigned)(IR_FLT | IR_FGT)) | (aux & IR_FLT ? IR_FGT : 0) |
            (aux & IR_FGT ? IR_FLT : 0);
@@ -111,8 +109,8 @@ static unsigned exchanged(unsigned aux)
 
 static void emit_lanes_compare(struct compiler *c, const struct ir_insn *in)
 {
-    const bool swap = predicate_of(in->aux) < 0;
-    const int predicate = predicate_of(swap ? exchanged(in->aux) : in->aux);
+    const bool swap = fp_predicate(in->aux) < 0;
+    const int predicate = fp_predicate(swap ? fp_exchanged(in->aux) : in->aux);
 
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
     const unsigned a = swap ? rb : ra, b = swap ? ra : rb;
@@ -184,7 +182,7 @@ bool fp_has_native(const struct host *h, const struct ir_insn *in)
     case IR_fma:
         return fits(in) && h->fma;
     case IR_vfcmp:
-        return fits(in) && (predicate_of(in->aux) >= 0 || predicate_of(exchanged(in->aux)) >= 0);
+        return fits(in) && (fp_predicate(in->aux) >= 0 || fp_predicate(fp_exchanged(in->aux)) >= 0);
     case IR_fcvt:
         return is_single_or_double(in->type) && is_single_or_double(in->src);
     case IR_frint:

@@ -414,6 +414,27 @@ static void one_operand(struct steps *q, const struct ir_insn *in, unsigned dst,
     }
 }
 
+bool blend_by_signs(struct compiler *c, const struct ir_insn *in)
+{
+    static const uint8_t bytes[] = {[L_I8] = 0x4c, [L_I32] = 0x4a, [L_I64] = 0x4b};
+    const struct ir_insn *mask = &c->insns[value(c, in->a)];
+    const enum ir_lane lane = ir_lane(mask->type);
+
+    if (!c->h->avx || mask->op != IR_vcmp || mask->aux != IR_SLT || mask->type == T_VOID ||
+        ir_is_wide(mask->type) != ir_is_wide(in->type) || lane > L_I64 || !bytes[lane]) {
+        return false;
+    }
+    const struct ir_insn *zero = &c->insns[value(c, mask->b)];
+    if (zero->op != IR_vkonst || zero->imm != 0) {
+        return false;
+    }
+    const unsigned dst = def(c), rm = use(c, mask->a, 0), rb = use(c, in->b, 0),
+                   rc = use(c, in->c, 0);
+    emit_v(&c->as, B3A(bytes[lane]) | (ir_is_wide(in->type) ? OP_L : 0), dst, rc, reg_operand(rb),
+           1, (uint64_t)rm << 4);
+    return true;
+}
+
 void emit_vector_misc(struct compiler *c, const struct ir_insn *in)
 {
     if (in->op == IR_vpadd && full(in) &&
@@ -423,6 +444,9 @@ void emit_vector_misc(struct compiler *c, const struct ir_insn *in)
     }
     if (!misc_inline(in)) {
         fallback(c, in);
+        return;
+    }
+    if (in->op == IR_bsel && blend_by_signs(c, in)) {
         return;
     }
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = in->b ? use(c, in->b, 0) : 0;

@@ -209,6 +209,9 @@ static void emit_wide_unary(struct compiler *c, const struct ir_insn *in)
 /* (b & a) | (c & ~a) */
 static void emit_wide_bsel(struct compiler *c, const struct ir_insn *in)
 {
+    if (blend_by_signs(c, in)) {
+        return;
+    }
     const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0),
                    rc = use(c, in->c, 0);
 
