@@ -62,9 +62,10 @@ static ir_val fold_zext(struct ir_builder *b, struct ir_insn *in)
     if (x->op == IR_zext) {
         return ir_zext(b, in->type, x->a);
     }
-    if (x->op == IR_trunc && x->src == in->type &&
-        significant_bits(b, x->a) <= ir_lane_bits(x->type)) {
-        return x->a;
+    if (x->op == IR_trunc && significant_bits(b, x->a) <= ir_lane_bits(x->type)) {
+        return x->src == in->type                              ? x->a
+               : ir_lane_bits(x->src) < ir_lane_bits(in->type) ? ir_zext(b, in->type, x->a)
+                                                               : ir_trunc(b, in->type, x->a);
     }
     return IR_NONE;
 }
@@ -183,6 +184,12 @@ static ir_val fold_dep(struct ir_builder *b, struct ir_insn *in)
     }
     if (y->op == IR_and && fold_is_const(b, y->b, &k) && (~k & mask64(len)) == 0) {
         return ir_dep(b, in->a, y->a, pos, len);
+    }
+    if (y->op == IR_zext && ir_lane_bits(y->src) >= len) {
+        const struct ir_insn *z = fold_def(b, y->a);
+        if (z->op == IR_trunc && z->src == in->type) {
+            return ir_dep(b, in->a, z->a, pos, len);
+        }
     }
     if (x->op == IR_konst && x->imm == 0 && pos + len == w) {
         return fold_emit2(b, IR_shl, in->type, in->b, ir_konst(b, in->type, pos));

@@ -84,8 +84,30 @@ void x86_adc(struct x86_block *c, const struct x86_instr *i, const struct x86_ad
     x86_put_flags(c, ir_flags_adc(c->b, x, y, f));
 }
 
+static bool same_register(const struct x86_operand *x, const struct x86_operand *y)
+{
+    return x->kind == X86_REGISTER && y->kind == X86_REGISTER && x->file == y->file &&
+           x->reg == y->reg;
+}
+
+/* Of a register and itself: 0 - C. */
+static void spread_carry(struct x86_block *c, const struct x86_instr *i,
+                         const struct x86_operand *dst)
+{
+    struct ir_builder *b = c->b;
+    const ir_type t = x86_type_of(dst->bytes);
+    const ir_val carry = ir_flags_test(b, IR_ULT, x86_flags(c));
+    const ir_val v = t == T_I64 ? ir_zext(b, t, carry) : t == T_I32 ? carry : ir_trunc(b, t, carry);
+    x86_write(c, i, dst, ir_neg(b, v));
+    x86_put_flags(c, ir_flags_sub(b, x86_konst(c, dst->bytes, 0), v));
+}
+
 void x86_sbb(struct x86_block *c, const struct x86_instr *i, const struct x86_sbb *a)
 {
+    if (same_register(&a->dst, &a->src)) {
+        spread_carry(c, i, &a->dst);
+        return;
+    }
     struct place p;
     const ir_val y = x86_read_as(c, i, &a->src, a->dst.bytes);
     const ir_val x = open(c, i, &a->dst, &p), f = x86_flags(c);

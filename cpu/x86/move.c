@@ -27,13 +27,32 @@ static ir_val extended(struct x86_block *c, ir_val v, unsigned bytes, bool is_si
     return is_signed ? ir_sext(c->b, t, v) : ir_zext(c->b, t, v);
 }
 
+/* What is in memory is extended by the load. */
+static bool extended_load(struct x86_block *c, const struct x86_instr *i,
+                          const struct x86_operand *dst, const struct x86_operand *src, memop sign)
+{
+    if (src->kind != X86_MEMORY || dst->bytes < 4) {
+        return false;
+    }
+    const ir_type t = sign ? x86_type_of(dst->bytes) : T_I64;
+    const ir_val v = x86_read_memory(c, i, src, src->bytes, t, sign);
+    x86_write(c, i, dst, ir_trunc(c->b, x86_type_of(dst->bytes), v));
+    return true;
+}
+
 void x86_movzx(struct x86_block *c, const struct x86_instr *i, const struct x86_movzx *a)
 {
+    if (extended_load(c, i, &a->dst, &a->src, 0)) {
+        return;
+    }
     x86_write(c, i, &a->dst, extended(c, x86_read(c, i, &a->src), a->dst.bytes, false));
 }
 
 void x86_movsx(struct x86_block *c, const struct x86_instr *i, const struct x86_movsx *a)
 {
+    if (extended_load(c, i, &a->dst, &a->src, MO_SIGN)) {
+        return;
+    }
     x86_write(c, i, &a->dst, extended(c, x86_read(c, i, &a->src), a->dst.bytes, true));
 }
 
@@ -41,6 +60,9 @@ void x86_movsx(struct x86_block *c, const struct x86_instr *i, const struct x86_
 void x86_movsxd(struct x86_block *c, const struct x86_instr *i, const struct x86_movsxd *a)
 {
     const unsigned bytes = a->dst.bytes;
+    if (bytes == 8 && extended_load(c, i, &a->dst, &a->src, MO_SIGN)) {
+        return;
+    }
     const ir_val v = x86_read_as(c, i, &a->src, bytes == 2 ? 2 : 4);
     x86_write(c, i, &a->dst, extended(c, v, bytes, true));
 }

@@ -13,6 +13,9 @@ static ir_val count_of(struct x86_block *c, const struct x86_instr *i, const str
     if (o->kind == X86_IMMEDIATE) {
         return x86_konst(c, bytes, (uint64_t)o->value & mask);
     }
+    if (bytes >= 4) { /* as the host has it: masked, of the operand's width */
+        return ir_and(c->b, x86_read_reg(c, o->reg, bytes), x86_konst(c, bytes, mask));
+    }
     const ir_val n = ir_and(c->b, x86_read(c, i, o), ir_konst(c->b, T_I8, mask));
     return bytes == 1 ? n : ir_zext(c->b, x86_type_of(bytes), n);
 }

@@ -244,6 +244,24 @@ TEST(extension_of_a_load_that_extends_is_the_load)
     CHECK(ir_zext(b, T_I64, ir_trunc(b, T_I32, s)) != s);
 }
 
+TEST(extension_of_a_boolean_goes_to_any_width)
+{
+    struct ir_builder *b = block();
+    const ir_val x = ir_get(b, X0), is = ir_cmp(b, IR_EQ, x, k64(1));
+    CHECK_EQ(ir_zext(b, T_I64, ir_trunc(b, T_I8, is)), ir_zext(b, T_I64, is));
+    const ir_val u = ir_load(b, T_I64, MO_8, x, 0);
+    CHECK_EQ(ir_zext(b, T_I32, ir_trunc(b, T_I8, u)), ir_trunc(b, T_I32, u));
+}
+
+TEST(field_needs_no_extension_of_what_it_takes)
+{
+    struct ir_builder *b = block();
+    const ir_val x = ir_get(b, X0), y = ir_get(b, X0 + 1);
+    const ir_val low = ir_zext(b, T_I64, ir_trunc(b, T_I8, y));
+    CHECK_EQ(ir_dep(b, x, low, 8, 8), ir_dep(b, x, y, 8, 8));
+    CHECK(ir_dep(b, x, low, 0, 16) != ir_dep(b, x, y, 0, 16));
+}
+
 TEST(signed_comparison_of_inverted_signs_is_unsigned)
 {
     struct ir_builder *b = block();

@@ -67,6 +67,17 @@ static bool is_host_comparison(const struct compiler *c, uint16_t v)
            !any_between(c, v, observes_flags);
 }
 
+/* A comparison with 0 is a test of the value. */
+static struct pending comparison(const struct compiler *c, const struct ir_insn *in)
+{
+    const uint16_t a = value(c, in->a);
+    uint64_t k;
+
+    return constant(c, in->b, &k) && !(k & mask64(ir_type_bits(in->src)))
+               ? request(FLAGS_TEST, in->src, a, a)
+               : request(FLAGS_SUB, in->src, a, value(c, in->b));
+}
+
 /* What produces the flags value f, and whether the carry is complemented. */
 static struct pending producer(const struct compiler *c, ir_val f, bool *cmc)
 {
@@ -81,7 +92,7 @@ static struct pending producer(const struct compiler *c, ir_val f, bool *cmc)
     }
     switch (in->op) {
     case IR_flags_sub:
-        return request(FLAGS_SUB, in->src, value(c, in->a), value(c, in->b));
+        return comparison(c, in);
     case IR_flags_add:
         return request(FLAGS_ADD, in->src, value(c, in->a), value(c, in->b));
     case IR_flags_logic:
@@ -359,8 +370,7 @@ unsigned condition(struct compiler *c, ir_val boolean)
 
     switch (in->op) {
     case IR_cmp:
-        ask(c, request(FLAGS_SUB, in->src, value(c, in->a), value(c, in->b)),
-            in->aux >> 1 == 2 || in->aux >> 1 == 4);
+        ask(c, comparison(c, in), in->aux >> 1 == 2 || in->aux >> 1 == 4);
         return in->aux;
     case IR_tst:
         if (tests_high_bit(c, in, &bit.mask)) {
@@ -415,11 +425,7 @@ static void compare(struct compiler *c, ir_type t, ir_val a, ir_val b)
 
     if (imm32(c, b, t, &k) && wide) {
         const unsigned ra = use(c, a, 0);
-        if (k == 0) {
-            emit_rr(&c->as, flags_sized(0x85, t), ra, ra);
-        } else {
-            x_alu_imm(&c->as, ALU_CMP, t == T_I64, reg_operand(ra), k);
-        }
+        x_alu_imm(&c->as, ALU_CMP, t == T_I64, reg_operand(ra), k);
         return;
     }
     const unsigned ra = use(c, a, 0), rb = use(c, b, 0);
@@ -607,9 +613,6 @@ bool flags_from_alu(struct compiler *c, const struct ir_insn *in)
         hit = p->a == a && p->b == b && p->type == in->type;
     } else if (p->kind == FLAGS_TEST && p->a == c->i && p->b == c->i && p->type == in->type) {
         hit = in->op == IR_and || in->op == IR_or || in->op == IR_xor || p->only_zs;
-    } else if (p->kind == FLAGS_SUB && p->a == c->i && p->only_zs && p->type == in->type) {
-        uint64_t k;
-        hit = constant(c, p->b, &k) && k == 0;
     } else if (in->op == IR_and && p->kind == FLAGS_TEST && p->type == in->type) {
         hit = p->a == a && p->b == b;
     }

@@ -555,10 +555,17 @@ static void emit_sbfx(struct compiler *c, const struct ir_insn *in, unsigned pos
     copy(c, false, dst, ra);
 }
 
+/* The value whose low len bits v has, without an extension that only bits above them need. */
+static ir_val unextended(const struct compiler *c, ir_val v, unsigned len)
+{
+    const struct ir_insn *in = &c->insns[value(c, v)];
+    return in->op == IR_zext && ir_type_bits(in->src) >= len ? in->a : v;
+}
+
 /* The lowest byte or two, which the host can write alone. */
 static void emit_dep_low(struct compiler *c, const struct ir_insn *in, unsigned len)
 {
-    const unsigned dst = def(c), rb = use(c, in->b, 1u << dst);
+    const unsigned dst = def(c), rb = use(c, unextended(c, in->b, len), 1u << dst);
 
     claim_first(c, dst, in->a);
     if (len == 8) {
@@ -572,7 +579,7 @@ static void emit_dep_low(struct compiler *c, const struct ir_insn *in, unsigned 
 /* The second byte, by way of ah. */
 static void emit_dep_second(struct compiler *c, const struct ir_insn *in)
 {
-    const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, in->b, 0);
+    const unsigned dst = def(c), ra = use(c, in->a, 0), rb = use(c, unextended(c, in->b, 8), 0);
     const bool w = is64(in);
     struct assembler *as = &c->as;
 
