@@ -59,6 +59,11 @@ static const char header_text[] =
     "enum x86_status $_translate(struct $_block *c, unsigned mode, const uint8_t *p, size_t n,\n"
     "                            struct x86_instr *i);\n"
     "\n"
+    "/* The two parts of that: what the instruction is, and its semantic function. */\n"
+    "enum x86_status $_select(struct $_block *c, unsigned mode, const uint8_t *p, size_t n,\n"
+    "                         struct x86_instr *i);\n"
+    "void $_perform(struct $_block *c, const struct x86_instr *i);\n"
+    "\n"
     "/* The top of the chain of rows that may match, of an instruction up to its ModRM byte. */\n"
     "unsigned $_decode_top(const struct x86_instr *i);\n"
     "\n"
@@ -281,7 +286,7 @@ static void emit_applies(const struct isa *isa, FILE *f)
 static void emit_calls(const struct isa *isa, FILE *f)
 {
     decgen_emit_template(isa, f,
-                         "static void call(struct $_block *c, const struct x86_instr *i)\n{\n"
+                         "void $_perform(struct $_block *c, const struct x86_instr *i)\n{\n"
                          "    switch (i->row) {\n");
     for (unsigned k = 0; k < isa->rows; k++) {
         const struct row *first = &isa->row[k];
@@ -307,10 +312,10 @@ static void emit_calls(const struct isa *isa, FILE *f)
 }
 
 static const char translate_text[] =
-    "enum x86_status $_translate(struct $_block *c, unsigned mode, const uint8_t *p, size_t n,\n"
-    "                            struct x86_instr *i)\n"
+    "enum x86_status $_select(struct $_block *c, unsigned mode, const uint8_t *p, size_t n,\n"
+    "                         struct x86_instr *i)\n"
     "{\n"
-    "    enum x86_status status = x86_begin(i, &$_map, mode, p, n);\n"
+    "    const enum x86_status status = x86_begin(i, &$_map, mode, p, n);\n"
     "    if (status != X86_OK) {\n"
     "        return status;\n"
     "    }\n"
@@ -318,9 +323,15 @@ static const char translate_text[] =
     "    while (row != @_ROW_NONE && !applies(c, row, i)) {\n"
     "        row = $_rows[row].next;\n"
     "    }\n"
-    "    status = row == @_ROW_NONE ? X86_UNDEFINED : x86_finish(i, &$_map, row);\n"
+    "    return row == @_ROW_NONE ? X86_UNDEFINED : x86_finish(i, &$_map, row);\n"
+    "}\n"
+    "\n"
+    "enum x86_status $_translate(struct $_block *c, unsigned mode, const uint8_t *p, size_t n,\n"
+    "                            struct x86_instr *i)\n"
+    "{\n"
+    "    const enum x86_status status = $_select(c, mode, p, n, i);\n"
     "    if (status == X86_OK) {\n"
-    "        call(c, i);\n"
+    "        $_perform(c, i);\n"
     "    }\n"
     "    return status;\n"
     "}\n";

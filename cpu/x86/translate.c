@@ -239,7 +239,10 @@ static bool translate_insn(struct x86_block *c)
         return false;
     }
     /* The length is needed before the meaning: what follows the instruction is part of it. */
-    x86_decode(c->mode, b->code + at, n, &i);
+    const enum x86_status status = x86_select(c, c->mode, b->code + at, n, &i);
+    if (status != X86_OK) {
+        x86_decode(c->mode, b->code + at, n, &i);
+    }
     ir_insn_start(b, c->pc);
     b->local = c->upper && c->cpl == 3 ? X86_LOCAL_UPPER : 0;
     c->vex = i.vex;
@@ -260,8 +263,9 @@ static bool translate_insn(struct x86_block *c)
         x86_undefined(c);
         return true;
     }
-    const enum x86_status status = x86_translate(c, c->mode, b->code + at, n, &i);
-    if (status == X86_UNDEFINED || status == X86_SHORT) {
+    if (status == X86_OK) {
+        x86_perform(c, &i);
+    } else if (status == X86_UNDEFINED || status == X86_SHORT) {
         x86_undefined(c);
     } else if (status == X86_LONG) {
         x86_raise_error_now(c, X86_GP, 0);
