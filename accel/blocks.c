@@ -386,7 +386,7 @@ static void set_up(struct vcpu *v, const struct place *p, const uint8_t *code, b
     /* Where a run may stop at any instruction, or is looked at, flags must be there at any. */
     b->look_ahead = !is_looked_at(tcg_of(v)) && p->pages == 1 && !unseen && !a->breakpoint_count &&
                     !a->base.config.counted && !a->base.config.no_opt && !trace_entries();
-    b->flags_dead = false;
+    b->flags_dead = b->narrow = false;
     b->look_bytes = 0;
     b->movable = is_kept(tcg_of(v)) && p->pages == 1 && !p->hit[0].part && !p->fetch.base &&
                  code_page_moves(v, p->pc, p->code[0]);

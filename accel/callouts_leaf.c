@@ -6,7 +6,7 @@
 #include "accel/callouts.h"
 #include "accel/tcg.h"
 
-uint64_t tcg_site_address_leaf(const struct vcpu *v, const struct site *s)
+static uint64_t site_sum(const struct vcpu *v, const struct site *s)
 {
     uint64_t a = (uint64_t)(int64_t)s->disp;
 
@@ -16,7 +16,12 @@ uint64_t tcg_site_address_leaf(const struct vcpu *v, const struct site *s)
     if (s->index != SITE_NO_REG) {
         a += vcpu_env(v)->gpr[s->index] << s->scale;
     }
-    return memop_address(s->memop, a, tcg_segment(v, (uint32_t)s->segment << 16));
+    return a;
+}
+
+uint64_t tcg_site_address_leaf(const struct vcpu *v, const struct site *s)
+{
+    return memop_address(s->memop, site_sum(v, s), tcg_segment(v, (uint32_t)s->segment << 16));
 }
 
 bool tcg_mem_leaf(struct vcpu *v, const struct site *s)
@@ -24,7 +29,8 @@ bool tcg_mem_leaf(struct vcpu *v, const struct site *s)
     const unsigned bytes = 1u << (s->memop & MO_SIZE_LOG2);
     const uint64_t va = tcg_site_address_leaf(v, s);
 
-    if (s->slow || ((va ^ (va + bytes - 1)) >> GUEST_PAGE_BITS) ||
+    if (s->slow || (s->uncut && va != site_sum(v, s)) ||
+        ((va ^ (va + bytes - 1)) >> GUEST_PAGE_BITS) ||
         ((s->memop & MO_ALIGN) && (va & (bytes - 1)))) {
         return false;
     }

@@ -54,6 +54,8 @@ struct site {
     uint8_t
         data;  /* host register of the loaded or stored value; vector registers by their number */
     bool slow; /* no inline path: the run-time does every access */
+    bool
+        uncut; /* lines are looked for by the sum, though it may have to be cut: none has it then */
     bool more; /* the guest instruction has another site behind this one */
     uint16_t map_count;  /* exit map: entries from map_first on */
     uint16_t insns_left; /* guest instructions from this one to the block's end */

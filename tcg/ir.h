@@ -383,6 +383,7 @@ struct ir_builder {
     bool parallel; /* other vCPUs run at the same time: what must be one access for them, is */
     uint32_t look_bytes;   /* set by translate: bytes at pc that flags_dead rests on, 0 without */
     bool look_ahead;       /* flags_dead may be set */
+    bool narrow;           /* set by translate: this CPU's TLB has no address above 32 bits */
     uint8_t branches_left; /* conditional branches that the block may go on behind */
     bool loops;            /* a loop that is one block may be compiled as one */
     bool follows;          /* it may go on at the goal of a jump forwards within the page */

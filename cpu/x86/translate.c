@@ -291,6 +291,7 @@ void x86_translate_block(struct vcpu *v, struct ir_builder *b)
     c.marked = c.cpl == 3 && (b->local & X86_LOCAL_UPPER);
     c.upper = x86_feature(&c, X86_FEAT_avx) && (c.cpl != 3 || c.marked);
     b->after = (uint32_t)(b->aux >> 32);
+    b->narrow = !x86_has(c.cpu, X86_HAS_lm);
     while (translate_insn(&c)) {
         const bool over = c.next < c.pc || c.shadow || ir_full(b) ||
                           b->guest_insns >= b->max_guest_insns;

@@ -557,7 +557,8 @@ static bool joins(const struct group *g, const struct group *of)
                   high = of->high > g->high ? of->high : g->high;
 
     return g->open && g->base == of->base && g->index == of->index && g->scale == of->scale &&
-           g->how == of->how && g->segment == of->segment && high - low <= GROUP_WINDOW;
+           g->how == of->how && g->uncut == of->uncut && g->segment == of->segment &&
+           high - low <= GROUP_WINDOW;
 }
 
 static void add_to_group(struct compiler *c, uint32_t i)
@@ -574,6 +575,7 @@ static void add_to_group(struct compiler *c, uint32_t i)
                              .leader = (uint16_t)i,
                              .members = 1,
                              .how = m & (MO_IDX(IR_MMU_INDICES - 1) | MO_WIDTH | MO_LINEAR_32),
+                             .uncut = may_stay_uncut(c, in),
                              .segment = (uint16_t)(in->aux >> 16),
                              .scale = in->b ? in->aux >> 8 & 7 : 0,
                              .write = in->op == IR_store,

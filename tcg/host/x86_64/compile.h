@@ -77,6 +77,7 @@ struct group {
     uint16_t members;
     uint8_t scale;
     bool write, open;
+    bool uncut;        /* may_stay_uncut */
     uint16_t segment;  /* as in aux */
     memop how;         /* what decides about the address: MMU index and width */
     int32_t low, high; /* displacements: first byte, behind the last byte */
@@ -511,18 +512,25 @@ static inline memop memop_of(const struct ir_insn *in)
     return (memop)(in->imm >> 32);
 }
 
+/*
+ * The sum of 32 bits is looked for as it is. Where no line of the TLB has an address above 32 bits
+ * (ir_builder.narrow) that is right for any sum: one that would have to be cut has no line, and the
+ * run-time does the access. So it is done where that is not expected.
+ */
+bool may_stay_uncut(const struct compiler *c, const struct ir_insn *in);
+
 struct address address_of(struct compiler *c, const struct ir_insn *in);
 /* Where in's address is found by its check and its access: a, or, if that is more than a sum of 64
  * bits, a register for emit_reach to put the address into, before everything else. */
-static inline bool is_plain_sum(const struct ir_insn *in)
+static inline bool is_plain_sum(const struct compiler *c, const struct ir_insn *in)
 {
-    return !(memop_of(in) & MO_WIDTH) && !ir_segment(in->aux);
+    return (!(memop_of(in) & MO_WIDTH) && !ir_segment(in->aux)) || may_stay_uncut(c, in);
 }
 
 static inline struct address reach_of(struct compiler *c, const struct ir_insn *in,
                                       struct address a)
 {
-    return is_plain_sum(in) ? a : (struct address){.base = temp(c, false), .index = NO_REG};
+    return is_plain_sum(c, in) ? a : (struct address){.base = temp(c, false), .index = NO_REG};
 }
 
 void emit_cut_sum(struct compiler *c, const struct ir_insn *in, struct address a,
@@ -530,7 +538,7 @@ void emit_cut_sum(struct compiler *c, const struct ir_insn *in, struct address a
 static inline void emit_reach(struct compiler *c, const struct ir_insn *in, struct address a,
                               struct address at)
 {
-    if (!is_plain_sum(in)) {
+    if (!is_plain_sum(c, in)) {
         emit_cut_sum(c, in, a, at);
     }
 }

@@ -19,6 +19,33 @@
 #include "tcg/host/x86_64/compile.h"
 #include "tcg/tlb_layout.h"
 
+#define UNCUT_WITHIN 0x8000 /* bytes: a base so far from what is accessed is a pointer */
+
+/* A value of 32 bits has nothing above them in its register. */
+static bool is_zero_above(const struct ir_insn *in)
+{
+    switch (in->op) {
+    case IR_get:
+    case IR_add:
+    case IR_sub:
+        return in->op == IR_get || in->type == T_I32;
+    case IR_load:
+        return in->type == T_I32 || (memop_bytes(memop_of(in)) <= 4 && !(memop_of(in) & MO_SIGN));
+    default:
+        return false;
+    }
+}
+
+bool may_stay_uncut(const struct compiler *c, const struct ir_insn *in)
+{
+    const int32_t disp = (int32_t)in->imm;
+
+    return c->b->narrow && (in->op == IR_load || in->op == IR_store) && !in->b &&
+           (memop_of(in) & (MO_WIDTH | MO_LINEAR_32)) == (MO_WIDTH_32 | MO_LINEAR_32) &&
+           !ir_segment(in->aux) && disp > -UNCUT_WITHIN && disp < UNCUT_WITHIN &&
+           is_zero_above(&c->insns[in->a]);
+}
+
 /* A constant address of an access that is alone, as a displacement. */
 static bool is_absolute(const struct compiler *c, const struct ir_insn *in, int32_t *disp)
 {
@@ -26,7 +53,7 @@ static bool is_absolute(const struct compiler *c, const struct ir_insn *in, int3
     const uint16_t v = value(c, in->a);
     uint64_t k;
 
-    if ((in->op != IR_load && in->op != IR_store) || in->b || !is_plain_sum(in) ||
+    if ((in->op != IR_load && in->op != IR_store) || in->b || !is_plain_sum(c, in) ||
         (n && c->groups[n - 1].members > 1) || c->reg[v] >= 0 || !constant(c, in->a, &k)) {
         return false;
     }
@@ -83,7 +110,8 @@ void emit_cut_sum(struct compiler *c, const struct ir_insn *in, struct address a
     x_lea(as, mask == UINT64_MAX, to.base, plus(a, 0));
 }
 
-static void fill_site(struct site *s, const struct ir_insn *in, struct address a)
+static void fill_site(const struct compiler *c, struct site *s, const struct ir_insn *in,
+                      struct address a)
 {
     s->base = (uint8_t)a.base;
     s->index = (uint8_t)a.index;
@@ -91,6 +119,7 @@ static void fill_site(struct site *s, const struct ir_insn *in, struct address a
     s->disp = a.disp;
     s->segment = (uint16_t)(in->aux >> 16);
     s->memop = memop_of(in);
+    s->uncut = may_stay_uncut(c, in);
     s->type = in->op == IR_store ? in->src : in->type;
 }
 
@@ -422,7 +451,7 @@ static void check_access(struct compiler *c, struct check k, unsigned r, const s
     } else if (g->leader == c->i) {
         k.mixed = g->write && !k.write;
         k.write = g->write;
-        const int32_t moved = is_plain_sum(in) ? 0 : (int32_t)in->imm; /* k.a has none */
+        const int32_t moved = is_plain_sum(c, in) ? 0 : (int32_t)in->imm; /* k.a has none */
         k.low = g->low - moved;
         k.high = g->high - moved;
         k.addend = r;
@@ -460,7 +489,7 @@ void emit_load(struct compiler *c, const struct ir_insn *in)
     uint32_t index;
     struct site *s = new_site(c, SITE_LOAD, true, &index);
 
-    fill_site(s, in, a);
+    fill_site(c, s, in, a);
     s->data = (uint8_t)dst;
     const uint32_t resume = c->as.hot;
     if (!inline_access(c, in)) {
@@ -496,7 +525,7 @@ void emit_store(struct compiler *c, const struct ir_insn *in)
     uint32_t index;
     struct site *s = new_site(c, SITE_STORE, true, &index);
 
-    fill_site(s, in, a);
+    fill_site(c, s, in, a);
     s->data = (uint8_t)data;
     s->aux = (uint32_t)k;
     if (memop_of(in) & MO_RELEASE) {
