@@ -6,16 +6,37 @@
 # PART. PAIRS=n (default 5), BENCH=a,b some workloads only; A=, B= other commands, IMG_A=, IMG_B= other image tools.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
-[ $# -ge 1 ] || { sed -n 2,6p "$0" >&2; exit 2; }
+[ $# -ge 1 ] || { sed -n 2,7p "$0" >&2; exit 2; }
 build=${BUILD:-build} pairs=${PAIRS:-5}
 "$here/../guests/fetch.sh" "$1" qemu10 bench || exit 2
 cache=$(cd "$1" && pwd); shift
-parts=${*:-first micro aslr guest parallel disk}
+parts=${*:-first micro aslr guest parallel disk amd64 i386}
 case " $parts " in *" disk "*) "$here/../guests/fetch.sh" "$cache" disks || exit 2 ;; esac
 a=${A:-$build/dragoman-system-aarch64}
 b=${B:-$cache/qemu10/bin/qemu-system-aarch64 -accel tcg}
 work=$build/bench; mkdir -p "$work"; result=$work/result; : > "$result"
 status=0
+# pc ARCH QEMU: the workloads in Debian of that architecture, and what the means should be
+pc() {
+	local table=$work/result.$1 program=$build/dragoman-system-${2#qemu-system-}
+	"$here/../guests/fetch.sh" "$cache" "bench-$1" || exit 2
+	echo; echo "== workloads in Debian $1, seconds"
+	"$here/ab.sh" "$cache" "$1" open "$pairs" "$program" "$cache/qemu10/bin/$2 -accel tcg" | tee "$table"
+	[ "${PIPESTATUS[0]}" = 0 ] || status=1
+	echo; echo "== summary of $1"
+	awk '
+		BEGIN { split("integer 3 FP 12 simd/crypto 8 syscall/fork 4 memory 5 boot 3", g, " ") }
+		NF == 8 && $2 !~ /class/ && $5 ~ /^[0-9.]+$/ {
+			if ($2 != "boot" && (worst == "" || $5 < worst)) { worst = $5; name = $1 }
+			sum[$2] += log($5); n[$2]++ }
+		function row(what, value, goal) {
+			printf "%-58s %8s   >= %s %s\n", what, value, goal, value == "-" ? "not measured" : value + 0 >= goal ? "reached" : "MISSED" }
+		END {
+			for (k = 1; g[k] != ""; k += 2)
+				row(g[k] ", geometric mean", n[g[k]] ? sprintf("%.2f", exp(sum[g[k]] / n[g[k]])) : "-", g[k + 1])
+			row("any single workload (least: " name ")", worst == "" ? "-" : worst, 1.3)
+		}' "$table"
+}
 part() { # TITLE COMMAND...: shows the output and keeps it for the table
 	echo; echo "== $1"; shift
 	"$@" | tee -a "$result"
@@ -32,9 +53,12 @@ for p in $parts; do
 	parallel) part "speed-up of par-xz-2 by a second vCPU" "$here/parallel.sh" "$cache" "$pairs" "$a" ;;
 	disk) part "disk images, seconds (a guest's: ms for 1,000 requests)" "$here/disk.sh" "$work" "$cache" "$pairs" "$a" "$b" \
 		"${IMG_A:-$build/dragoman-img}" "${IMG_B:-$cache/qemu10/bin/qemu-img}" ;;
-	*) echo "run.sh: no part $p; there are first, micro, aslr, guest, parallel, disk" >&2; exit 2 ;;
+	amd64) pc amd64 qemu-system-x86_64 ;;
+	i386) pc i386 qemu-system-i386 ;;
+	*) echo "run.sh: no part $p; there are first, micro, aslr, guest, parallel, disk, amd64, i386" >&2; exit 2 ;;
 	esac
 done
+[ -s "$result" ] || exit $status # amd64 and i386 have their own
 echo; echo "== summary (goals for a whole run with 5 pairs on an idle host)"
 awk '
 	function row(what, value, goal, low) {

@@ -58,14 +58,14 @@ for what; do
         echo "fetching Python for arm64 and its tests into $cache"
         quietly "$cache/userland.log" "$here/mkuserland.sh" "$cache" arm64
         ;;
-    bench | wide | languages | disks | bench-amd64)
+    bench | wide | languages | disks | bench-amd64 | bench-i386)
         arch=arm64 set_=${what/bench/open}
-        case $what in *-amd64) arch=amd64 set_=${set_%-amd64} ;; esac
+        case $what in *-amd64 | *-i386) arch=${what#*-} set_=${set_%-*} ;; esac
         [ -e "$cache/$arch/bench-$set_.cpio" ] && continue
         "$0" "$cache" "$arch"
         echo "building the workloads' initramfs ($set_) from Debian's $arch packages in $cache"
         quietly "$cache/bench.log" "$here/../bench/mkbench.sh" "$cache" "$arch" "$here/../bench/$set_"
         ;;
-    *) echo "fetch.sh: no guest $what; there are arm64, amd64, i386, memtest, firmware, userland, disk, picolibc, qemu10, bench, bench-amd64, wide, languages and disks" >&2; exit 2 ;;
+    *) echo "fetch.sh: no guest $what; there are arm64, amd64, i386, memtest, firmware, userland, disk, picolibc, qemu10, bench, bench-amd64, bench-i386, wide, languages and disks" >&2; exit 2 ;;
     esac
 done
