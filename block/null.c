@@ -2,6 +2,7 @@
 /* Disks that keep nothing, for measuring: writes are dropped, reads give zeros or what was there.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "base/bits.h"
 #include "block/block_internal.h"
@@ -30,6 +31,13 @@ static bool null_open(struct block_node *n, struct error *e)
     }
     n->size_bytes = d->size;
     return true;
+}
+
+/* null-co:// and null-aio://: nothing is behind. */
+static bool null_parse(const char *rest, json_t *o, struct error *e)
+{
+    (void)o;
+    return strcmp(rest, "//") == 0 || error_set(e, "only null-co:// and null-aio:// are accepted");
 }
 
 static int wait_latency(const struct block_node *n)
@@ -95,17 +103,20 @@ static void null_submit(struct block_queue *q, struct block_request *r)
     block_finish(r, 0);
 }
 
-#define NULL_DRIVER(name_, desc_)                                                                  \
+#define NULL_DRIVER(name_, desc_, prefixes_)                                                       \
     {                                                                                              \
         .name = name_, .desc = desc_, .kind = BLOCK_PROTOCOL, .state_bytes = sizeof(struct null),  \
         .options = null_options, .open = null_open, .read = null_read, .write = null_write,        \
         .zero = null_zero, .discard = NULL, .status = null_status, .allocated = null_allocated,    \
-        .submit = null_submit                                                                      \
+        .submit = null_submit, .prefixes = prefixes_, .parse_name = null_parse                     \
     }
 
-const struct block_driver block_null_co_driver = NULL_DRIVER("null-co",
-                                                             "nothing: writes are dropped");
-const struct block_driver block_null_aio_driver = NULL_DRIVER("null-aio", "the same");
+static const char *const co_prefixes[] = {"null-co:", NULL};
+static const char *const aio_prefixes[] = {"null-aio:", NULL};
+
+const struct block_driver block_null_co_driver = NULL_DRIVER(
+    "null-co", "nothing: writes are dropped", co_prefixes);
+const struct block_driver block_null_aio_driver = NULL_DRIVER("null-aio", "the same", aio_prefixes);
 
 /* ---- nothing at all */
 

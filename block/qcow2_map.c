@@ -153,8 +153,7 @@ static void map_part(struct block_node *n, const struct qcow2_entry *e, uint64_t
     struct qcow2 *q = n->state;
     const uint64_t in = offset & (q->cluster_bytes - 1);
     uint64_t place;
-    if (q->has_data_file || !reads_as_zeros(n, e, offset - in) ||
-        !qcow2_pool_take(n, 1, &place)) {
+    if (q->has_data_file || !reads_as_zeros(n, e, offset - in) || !qcow2_pool_take(n, 1, &place)) {
         return;
     }
     if (!qcow2_is_fresh(q, place)) {

@@ -57,12 +57,14 @@ struct keyvals *keyvals_parse(const char *option, const char *text, const char *
 {
     struct keyvals *k = mem_alloc(sizeof(*k));
     k->where = mem_printf("%s %s", option, text);
+    const char *rest = *text ? text : NULL;
     if (text[0] == '{') {
-        error_set(e, "%s: the JSON form is not in this build; write key=value,...", k->where);
+        if (keyvals_add_json(k, text, e)) {
+            return k;
+        }
         keyvals_free(k);
         return NULL;
     }
-    const char *rest = *text ? text : NULL;
     while (rest) {
         if (!add_item(k, take_item(&rest), implied)) {
             error_set(e, "%s: an item without a key; items are key=value", k->where);
@@ -118,6 +120,11 @@ char *keyvals_take(struct keyvals *k, const char *key)
 void keyvals_set(struct keyvals *k, const char *key, const char *value)
 {
     mem_free(keyvals_take(k, key));
+    add(k, mem_strdup(key), mem_strdup(value));
+}
+
+void keyvals_add(struct keyvals *k, const char *key, const char *value)
+{
     add(k, mem_strdup(key), mem_strdup(value));
 }
 

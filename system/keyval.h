@@ -3,6 +3,8 @@
  * Option groups: "value,key=value,flag" texts of the command line, and tables of the keys that a
  * group takes, from which checking, messages and `help` derive.
  *
+ * A text that begins with a brace is JSON (keyval_json.c).
+ *
  * A comma in a value is written twice. A key without "=" means "on", of "noKEY" "off", where KEY is
  * a switch.
  */
@@ -62,6 +64,11 @@ const char *keyvals_get(const struct keyvals *k, const char *key);
 
 /* Sets key to a copy of value, in place of earlier ones. */
 void keyvals_set(struct keyvals *k, const char *key, const char *value);
+
+/* Adds an item, behind earlier ones of its key. */
+void keyvals_add(struct keyvals *k, const char *key, const char *value);
+/* Adds the items of a JSON object. */
+bool keyvals_add_json(struct keyvals *k, const char *text, struct error *e);
 
 /* Takes out all items of that key; the last one's value is returned (mem_free), or NULL if there
  * was none. */

@@ -113,7 +113,12 @@ TEST(messages_say_where_what_and_what_is_accepted)
         {"x,gone=1", "-x x,gone=1: gone: not in this build"},
         {"x,=1", "-x x,=1: an item without a key; items are key=value"},
         {"x,,,", "-x x,,,: an item without a key; items are key=value"},
-        {"{\"a\":1}", "-x {\"a\":1}: the JSON form is not in this build; write key=value,..."},
+        {"{\"sise\":3}",
+         "-x {\"sise\":3}: unknown key 'sise'; did you mean 'size'? accepted: text, "
+         "flag, tri, colour, n32, n64, size, mega"},
+        {"{\"a\":1", "-x {\"a\":1: no JSON: '}' expected near end of file at character 6"},
+        {"{\"n32\":1,\"n32\":2}",
+         "-x {\"n32\":1,\"n32\":2}: no JSON: duplicate object key near '\"n32\"' at character 14"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct group g;
@@ -122,6 +127,29 @@ TEST(messages_say_where_what_and_what_is_accepted)
         CHECK_MSG(strcmp(said, cases[i].message) == 0, "%s: \"%s\"", cases[i].text, said);
         keyvals_free(k);
     }
+}
+
+TEST(json_gives_the_same_items)
+{
+    struct error e = {{0}};
+    struct keyvals *k = keyvals_parse(
+        "-x",
+        "{\"text\":\"a,b=c\",\"flag\":true,\"tri\":false,\"n32\":7,\"far\":{\"type\":\"unix\","
+        "\"in\":{\"deep\":-3}},\"f\":1.5,\"list\":[1,{\"a\":2}],\"fwd\":[{\"str\":\"tcp::1-:2\"},"
+        "{\"str\":\"udp::3-:4\"}]}",
+        "text", &e);
+    static const char *const items[][2] = {
+        {"text", "a,b=c"},    {"flag", "on"},        {"tri", "off"},       {"n32", "7"},
+        {"far.type", "unix"}, {"far.in.deep", "-3"}, {"f", "1.5"},         {"list.0", "1"},
+        {"list.1.a", "2"},    {"fwd", "tcp::1-:2"},  {"fwd", "udp::3-:4"},
+    };
+    REQUIRE(k != NULL);
+    REQUIRE(k->count == sizeof(items) / sizeof(items[0]));
+    for (size_t i = 0; i < k->count; i++) {
+        CHECK_STR(k->items[i].key, items[i][0]);
+        CHECK_STR(k->items[i].value, items[i][1]);
+    }
+    keyvals_free(k);
 }
 
 TEST(sizes_take_units_and_fractions)
