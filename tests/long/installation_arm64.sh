@@ -16,11 +16,19 @@ uefi=$cache/firmware/qemu-efi-aarch64/usr/share/qemu-efi-aarch64/QEMU_EFI.fd
 case $MIRROR in http://*) ;; *) echo "skip installation: the mirror $MIRROR is not one that the installer knows"; exit 0 ;; esac
 rm -rf "$work"
 mkdir -p "$work/served" || exit 2
-# What the installer is made of are packages of its own, which not every mirror has.
-fetch() { /usr/lib/apt/apt-helper download-file "${MIRROR%/}/$1" "$2" > /dev/null 2>&1; }
-fetch dists/bookworm/main/debian-installer/binary-arm64/Packages.xz "$work/parts.xz" &&
-    fetch "$(xz -dc "$work/parts.xz" | sed -n 's/^Filename: \(.*\/anna_.*\)/\1/p' | head -n 1)" "$work/part" ||
-    { echo "skip installation: the mirror has no packages of the installer (udebs)"; exit 0; }
+# What the installer is made of are packages of its own (udebs). A mirror may list them, have some and not others: the
+# installer asks for these among the rest, and cannot go on without them.
+skip() { echo "skip installation: the installer cannot be given its packages by $MIRROR: $1"; exit 0; }
+fetch() { /usr/lib/apt/apt-helper download-file "${MIRROR%/}/$1" "$2" > "$work/fetch" 2>&1; }
+why() { grep -m 1 '^E: Failed to fetch' "$work/fetch" | sed 's/.* \([0-9]* *Not Found\|[0-9][0-9][0-9] .*\) *\[.*/\1/'; }
+index=dists/bookworm/main/debian-installer/binary-arm64/Packages.xz
+fetch $index "$work/parts.xz" || skip "$index: $(why)"
+xz -dc "$work/parts.xz" > "$work/parts" || exit 2
+for part in partman-auto bootstrap-base grub-installer; do
+    name=$(awk -v p=$part '$1 == "Package:" { here = $2 == p } here && $1 == "Filename:" { print $2; exit }' "$work/parts")
+    [ -n "$name" ] || skip "its list of $(grep -c '^Package:' "$work/parts") has no $part"
+    fetch "$name" "$work/part" || skip "$name is in its list, and it answers $(why)"
+done
 disk=$work/disk.qcow2 img=${BUILD:-build}/dragoman-img
 "$img" create -q -f qcow2 "$disk" 4G || exit 2
 mirror=${MIRROR#http://} mirror=${mirror%/}
