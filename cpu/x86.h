@@ -72,6 +72,16 @@ void x86_set_ferr(struct vcpu *v, struct irq line);
 
 void x86_ignore_ferr(struct vcpu *v);
 
+/* ---- on v's thread, within an access to port 0x5658, of which registers are a part */
+
+struct x86_backdoor {
+    uint32_t eax, ebx, ecx, edx;
+    bool x2apic; /* the CPU has one */
+};
+void x86_get_backdoor(struct vcpu *v, struct x86_backdoor *r);
+void x86_set_backdoor(struct vcpu *v, const struct x86_backdoor *r);
+#define X86_BACKDOOR 0x5658
+
 /* ---- any thread */
 
 void x86_send_nmi(struct vcpu *v);

@@ -225,6 +225,8 @@ size_t props_number_bytes(enum prop_type type); /* 0: no number */
 void props_init(const struct prop *props, void *base);
 bool props_set(const struct prop *props, void *base, const char *what, const char *prop,
                const char *value, struct error *e);
+/* What a property that is text says; NULL: nothing, or there is no such one. */
+const char *props_text(const struct prop *props, const void *base, const char *name);
 void props_free(const struct prop *props, void *base);        /* the strings that the struct owns */
 char *props_help(const struct prop *props, const char *what); /* one line a property; allocated */
 /* Appends a line "NAME = VALUE" for each property, as it was set or is by default. */

@@ -248,6 +248,16 @@ void props_init(const struct prop *props, void *base)
     }
 }
 
+const char *props_text(const struct prop *props, const void *base, const char *name)
+{
+    for (const struct prop *p = props; p && p->name; p++) {
+        if (p->type == PROP_STRING && strcmp(p->name, name) == 0) {
+            return *(char *const *)((const char *)base + p->offset);
+        }
+    }
+    return NULL;
+}
+
 void props_free(const struct prop *props, void *base)
 {
     for (const struct prop *p = props; p && p->name; p++) {

@@ -179,6 +179,7 @@ const struct command info_topics[] = {
     {"tlb", NULL, "", 0, 0, "what page tables map, page by page", info_tlb},
     {"uuid", NULL, "", 0, 0, "the machine's identity", info_uuid},
     {"version", NULL, "", 0, 0, "the emulator's version", info_version},
+    {"vm-generation-id", NULL, "", 0, 0, "the identifier of vmgenid", info_generation},
     {0}};
 
 static void info(struct call *c)

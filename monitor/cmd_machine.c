@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Commands about the machine as a whole: nmi, watchdog_action; info numa, hotpluggable-cpus, irq,
- * pic. */
+ * pic, vm-generation-id. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/control.h"
 #include "hw/machine.h"
@@ -44,6 +45,16 @@ void info_hotpluggable_cpus(struct call *c)
 void info_irq(struct call *c)
 {
     strbuf_puts(c->out, "the machine's interrupt controllers keep no counts\n");
+}
+
+void info_generation(struct call *c)
+{
+    const struct device *d = machine(c)->devices;
+    while (d && strcmp(d->cls->name, "vmgenid") != 0) {
+        d = d->next;
+    }
+    const char *text = d ? props_text(d->cls->props, d, "guid") : NULL;
+    strbuf_printf(c->out, "%s\n", text ? text : "Error: VM Generation ID device not found");
 }
 
 void info_pic(struct call *c)

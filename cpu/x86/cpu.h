@@ -309,7 +309,7 @@ static inline struct x86_cpu *x86_cpu(struct vcpu *v)
 /* Bits of an instruction's `local` (struct ir_builder). */
 #define X86_LOCAL_SHADOW 1u /* behind STI or a load of SS: no interrupt comes before it is done */
 #define X86_LOCAL_SS 4u     /* behind a load of SS: nor a debug exception */
-#define X86_LOCAL_WAITS 8u  /* STI, and an interrupt waits */
+#define X86_LOCAL_WAITS 8u  /* STI, and an interrupt waits; IN, from the backdoor */
 #define X86_LOCAL_ALL (X86_LOCAL_SHADOW | X86_LOCAL_SS | X86_LOCAL_WAITS)
 /* In code of level 3: upper halves of YMM registers may be used, which legacy SSE code must keep.
  * Other code never knows. */

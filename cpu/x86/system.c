@@ -76,11 +76,47 @@ static memop port_memop(unsigned bytes)
     return log2_floor(bytes) | MO_IDX(X86_MMU_PORTS);
 }
 
+void x86_get_backdoor(struct vcpu *v, struct x86_backdoor *r)
+{
+    const struct x86_cpu *c = x86_cpu(v);
+    *r = (struct x86_backdoor){(uint32_t)c->r[X86_RAX], (uint32_t)c->r[X86_RBX],
+                               (uint32_t)c->r[X86_RCX], (uint32_t)c->r[X86_RDX],
+                               x86_has(c, X86_HAS_x2apic)};
+}
+
+void x86_set_backdoor(struct vcpu *v, const struct x86_backdoor *r)
+{
+    uint64_t *to = x86_cpu(v)->r;
+    to[X86_RAX] = r->eax;
+    to[X86_RBX] = r->ebx;
+    to[X86_RCX] = r->ecx;
+    to[X86_RDX] = r->edx;
+}
+
+/* The port in DX may be the one that registers are a part of: the function has them in memory, and
+ * is called in a block of its own at the same PC. */
+static bool may_be_backdoor(struct x86_block *c, const struct x86_operand *port)
+{
+    return port->kind != X86_IMMEDIATE && (c->waits || c->shadow || (c->key & X86_KEY_TF));
+}
+
+static void leave_for_backdoor(struct x86_block *c, ir_val port)
+{
+    struct ir_builder *b = c->b;
+    const uint32_t local = b->local;
+    b->local = local | X86_LOCAL_WAITS;
+    ir_brcond(b, ir_cmp(b, IR_EQ, port, ir_konst(b, T_I64, X86_BACKDOOR)), c->pc);
+    b->local = local;
+}
+
 void x86_in(struct x86_block *c, const struct x86_instr *i, const struct x86_in *a)
 {
-    if (ports_are_open(c)) {
+    if (ports_are_open(c) && !may_be_backdoor(c, &a->src)) {
         const unsigned bytes = a->dst.bytes;
         const ir_val port = port_of(c, i, &a->src);
+        if (a->src.kind != X86_IMMEDIATE) {
+            leave_for_backdoor(c, port);
+        }
         x86_write(c, i, &a->dst, ir_load(c->b, x86_type_of(bytes), port_memop(bytes), port, 0));
         return;
     }

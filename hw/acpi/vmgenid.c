@@ -54,6 +54,16 @@ static bool parse(const char *text, uint8_t *guid)
     return good;
 }
 
+/* The property says what was chosen. */
+static void show(struct vmgenid *v)
+{
+    const uint8_t *g = v->guid;
+    mem_free(v->text);
+    v->text = mem_printf("%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x", load_le32(g),
+                         load_le16(g + 4), load_le16(g + 6), g[8], g[9], g[10], g[11], g[12], g[13],
+                         g[14], g[15]);
+}
+
 static bool choose(struct vmgenid *v, struct error *e)
 {
     struct rng *rng = &v->dev.machine->rng;
@@ -66,6 +76,7 @@ static bool choose(struct vmgenid *v, struct error *e)
     store_le64(v->guid + 8, rng_u64(rng));
     v->guid[7] = (v->guid[7] & 0x0f) | 0x40; /* as RFC 4122 has random ones */
     v->guid[8] = (v->guid[8] & 0x3f) | 0x80;
+    show(v);
     return true;
 }
 

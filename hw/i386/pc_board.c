@@ -33,6 +33,8 @@ const struct prop pc_board_props[] = {
      on_off_auto},
     {"smm", PROP_ENUM, offsetof(struct pc_board, smm_wanted), "auto",
      "system management mode; auto means on", on_off_auto},
+    {"vmport", PROP_ENUM, offsetof(struct pc_board, vmport), "auto",
+     "port by which guests of VMware ask their hypervisor; auto means on", on_off_auto},
     BOOL_PROP("hpet", hpet_wanted, "high precision event timers"),
     BOOL_PROP("i8042", i8042_wanted, "keyboard controller, with keyboard and mouse"),
     BOOL_PROP("graphics", graphics, "off: firmware's console is the first serial line"),
@@ -218,6 +220,9 @@ static bool add_old_devices(struct pc_board *b, struct error *e)
         b->inputs[n] = pc_gsi(&b->pc, n);
     }
     add_ferr(b);
+    if (b->vmport != PC_OFF) {
+        pc_vmport_add(b);
+    }
     return add_i8042(b, e) && add_i8237(b, e) && add_hpet(b, e);
 }
 

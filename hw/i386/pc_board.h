@@ -42,7 +42,7 @@ struct pc_board_kind {
 
 struct pc_board {
     /* Properties; the switches are enum pc_switch. */
-    int acpi, smm_wanted;
+    int acpi, smm_wanted, vmport;
     bool graphics, pit, pic, hpet_wanted, i8042_wanted, boot_check;
     char *oem_id, *oem_table_id, *flash_drive[PC_FLASHES];
     uint64_t low_ram_limit;
@@ -90,6 +90,9 @@ void pc_config_set_order(struct pc_board *b, bool again);
 
 /* pc_disks.c: CMOS memory tells of disks; the bits of floppies for its equipment byte. */
 uint8_t pc_disks_set_cmos(struct pc_board *b);
+
+/* pc_vmport.c */
+void pc_vmport_add(struct pc_board *b);
 
 /* pc_acpi.c */
 bool pc_acpi_add(struct pc_board *b, struct error *e);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # What is on the PCI buses of pc and q35 that nobody has asked for, and with usual options for networks and screens: the
 # same devices in the same slots as with QEMU 10. Its q35 has an e1000e, which is not modelled: there is an e1000 in its place.
+# And what the monitor says of the machine's generation.
 set -u
 program=${BUILD:-build}/dragoman-system-x86_64
 qemu=${DRAGOMAN_CACHE:-${BUILD:-build}/cache}/qemu10/bin/qemu-system-x86_64
@@ -26,6 +27,21 @@ same() {
         echo "not ok $name: $(diff <(echo "$theirs") <(echo "$ours") | tr '\n' ' ')"
     fi
 }
+
+# says NAME TEXT ARGUMENT...: what the monitor says to `info vm-generation-id`, in QEMU's words
+says() {
+    local name=$1 text=$2
+    shift 2
+    if printf 'info vm-generation-id\nquit\n' | timeout -s KILL 30 "$program" -M pc -S -display none -nic none -monitor stdio "$@" 2>&1 |
+        tr -d '\r' | grep -qxF -- "$text"; then
+        echo "ok $name"
+    else
+        echo "not ok $name"
+    fi
+}
+guid=324e6eaf-d1d1-4bf6-bf41-b9bb6c91fb87
+says generation_identifier_is_shown $guid -device vmgenid,guid=$guid
+says no_generation_identifier 'Error: VM Generation ID device not found'
 
 for board in pc q35; do
     same ${board}_has_a_screen_and_a_network_card -M $board

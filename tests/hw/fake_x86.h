@@ -15,6 +15,7 @@ struct fake_x86 {
     unsigned cpu_count, nmis, inits, smis;
     bool a20_closed;
     struct irq ferr;
+    struct x86_backdoor backdoor;
     int startup; /* vector of the last message, or -1 */
 };
 
@@ -48,6 +49,16 @@ void x86_set_apic(struct vcpu *v, const struct x86_apic *apic)
 void x86_set_ferr(struct vcpu *v, struct irq line)
 {
     ((struct fake_x86 *)v)->ferr = line;
+}
+
+void x86_get_backdoor(struct vcpu *v, struct x86_backdoor *r)
+{
+    *r = ((struct fake_x86 *)v)->backdoor;
+}
+
+void x86_set_backdoor(struct vcpu *v, const struct x86_backdoor *r)
+{
+    ((struct fake_x86 *)v)->backdoor = *r;
 }
 
 void x86_ignore_ferr(struct vcpu *v)

@@ -98,6 +98,47 @@ TEST(configuration_space_is_behind_two_ports)
     given_end();
 }
 
+TEST(vmware_guests_are_told_of_uuid_and_memory)
+{
+    given_begin();
+    struct machine *m = new_board(&pc_machine_class);
+    struct error e = {""};
+    m->config.uuid = "00112233-4455-6677-8899-aabbccddeeff";
+    CHECK_MSG(fake_virt_finish(m, &e), "%s", e.text);
+    struct x86_backdoor *r = &fake_x86(m, 0)->backdoor;
+    *r = (struct x86_backdoor){.eax = 0x564d5868, .ecx = 0x13};
+    CHECK_EQ(in(m, X86_BACKDOOR, 4), 0x33221100);
+    CHECK_EQ(r->ebx, 0x77665544);
+    CHECK_EQ(r->ecx, 0xbbaa9988);
+    CHECK_EQ(r->edx, 0xffeeddcc);
+    *r = (struct x86_backdoor){.eax = 0x564d5868, .ecx = 0x14};
+    CHECK_EQ(in(m, X86_BACKDOOR, 4), 32 * MIB);
+    *r = (struct x86_backdoor){.eax = 1, .ecx = 0x14};
+    CHECK_EQ(in(m, X86_BACKDOOR, 4), 0xffffffff);
+    fake_virt_free(m);
+    given_end();
+}
+
+TEST(interrupt_13_is_the_errors_of_the_first_cpus_x87)
+{
+    enum {
+        SECOND_REQUESTED = 0x20
+    };
+    given_begin();
+    struct machine *m = board(&pc_machine_class);
+    irq_set(&fake_x86(m, 0)->ferr, 1);
+    out(m, 0xa0, 1, 0x0a);
+    CHECK_EQ(in(m, 0xa0, 1) & SECOND_REQUESTED, SECOND_REQUESTED);
+    out(m, 0xf0, 1, 0);
+    CHECK_EQ(in(m, 0xa0, 1) & SECOND_REQUESTED, 0);
+    irq_set(&fake_x86(m, 0)->ferr, 1);
+    machine_reset(m);
+    out(m, 0xa0, 1, 0x0a);
+    CHECK_EQ(in(m, 0xa0, 1) & SECOND_REQUESTED, 0);
+    fake_virt_free(m);
+    given_end();
+}
+
 TEST(the_reset_control_register_resets_when_its_bit_comes_on)
 {
     given_begin();
