@@ -117,7 +117,7 @@ TEST(random_drivers_do_no_harm)
         CHECK(nvme_drv_enable(&d));
         for (unsigned n = 0; n < 400; n++) {
             one_action(&d, &g);
-            if (n % 100 == 50) {
+            if (n % 200 == 150) {
                 test_states_load(r.m);
             }
         }
