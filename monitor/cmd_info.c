@@ -168,7 +168,7 @@ const struct command info_topics[] = {
     {"mice", NULL, "", 0, 0, "mice", info_mice},
     {"mtree", NULL, "", 0, 0, "memory map", info_mtree},
     {"name", NULL, "", 0, 0, "the machine's name", info_name},
-    {"network", NULL, "", 0, 0, "networks", info_network},
+    {"network", "usernet", "", 0, 0, "networks, and connections of those by user", info_network},
     {"numa", NULL, "", 0, 0, "nodes, their CPUs and memory", info_numa},
     {"pci", NULL, "", 0, 0, "PCI functions and where they are", info_pci},
     {"pic", NULL, "", 0, 0, "interrupt controllers", info_pic},

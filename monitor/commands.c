@@ -67,18 +67,33 @@ static const struct {
     const char *name, *instead;
 } not_built[] = {
     {"block_set_io_throttle", "limits are given with -drive or -object throttle-group"},
+    {"boot_set", "-boot order= before the start"},
+    {"chardev-add", "-chardev before the start"},
+    {"chardev-change", "-chardev before the start"},
+    {"chardev-remove", "-chardev before the start"},
+    {"chardev-send-break", "sendkey is there for keyboards"},
+    {"delvm", "the state is the file that savevm wrote"},
     {"drive_add", "-drive if=none,id=ID before the start, and device_add"},
     {"drive_backup", "block_stream and commit are there"},
     {"drive_del", "device_del takes the device, and its drive stays"},
     {"drive_mirror", "block_stream and commit are there"},
+    {"exit_preconfig", "-S and cont are there"},
+    {"gpa2hpa", "gpa2hva says where memory is in this process"},
     {"migrate", "savevm FILE, and -loadvm FILE there"},
     {"nbd_server_add", "dragoman-nbd serves images"},
     {"nbd_server_remove", "dragoman-nbd serves images"},
     {"nbd_server_start", "dragoman-nbd serves images"},
     {"nbd_server_stop", "dragoman-nbd serves images"},
+    {"one-insn-per-tb", "gdb's stepi steps, log in_asm shows instructions"},
+    {"qemu-io", "dragoman-img bench and dd, while the machine is off"},
+    {"qom-get", "info qtree shows devices and their properties"},
+    {"qom-list", "info qtree shows devices and their properties"},
+    {"qom-set", "-global and -device set properties before the start"},
     {"snapshot_blkdev", "dragoman-img create -b, while the machine is off"},
     {"snapshot_blkdev_internal", "savevm FILE keeps the machine, dragoman-img snapshot a disk"},
     {"snapshot_delete_blkdev_internal", "dragoman-img snapshot -d, while the machine is off"},
+    {"system_wakeup", "no machine sleeps"},
+    {"trace-event", "log ITEM,... is there"},
 };
 
 static bool is_not_built(const char *name, struct strbuf *out)

@@ -72,6 +72,19 @@ TEST(unknown_command_suggests_the_nearest)
     end();
 }
 
+TEST(commands_that_are_not_built_say_what_is_there)
+{
+    static const char *const names[] = {"boot_set c",    "chardev-add null,id=a", "delvm a",
+                                        "drive_del d",   "one-insn-per-tb on",    "qom-list /",
+                                        "system_wakeup", "trace-event a on"};
+    begin();
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *said = say(names[i]);
+        CHECK_MSG(strstr(said, "' is not built; ") != NULL, "%s: %s", names[i], said);
+    }
+    end();
+}
+
 TEST(help_derives_from_the_rows)
 {
     begin();
