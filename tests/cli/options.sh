@@ -241,7 +241,7 @@ wrong global_of_no_property "has no property 'foo'" $V -global virtio-mmio.foo=1
 wrong global_of_no_value 'force-legacy=maybe' $V -global virtio-mmio.force-legacy=maybe
 wrong global_of_a_family_without_it "has no property 'foo'" $V -global virtio-pci.foo=1
 wrong global_of_no_cpu_feature 'foo' $V -cpu cortex-a57 -global cortex-a57-arm-cpu.foo=off
-wrong json_is_refused 'the JSON form is not in this build' $V -device '{"driver":"virtio-rng-pci"}'
+wrong json_key_is_unknown "has no property 'colour'" $V -device '{"driver":"virtio-rng-pci","colour":"red"}'
 wrong display_is_refused '-display gtk' -M virt -display gtk
 
 # a port that another process has
