@@ -14,6 +14,7 @@ enum {
     P_E820_ENTRIES = 0x1e8,
     P_HEADER = 0x1f1,
     P_SETUP_SECTORS = 0x1f1,
+    P_CODE_PARAGRAPHS = 0x1f4,
     P_BOOT_FLAG = 0x1fe,
     P_JUMP = 0x201, /* its length: the header ends that far behind 0x202 */
     P_MAGIC = 0x202,
@@ -52,6 +53,17 @@ static inline uint64_t linux_setup_bytes(const uint8_t *head)
 {
     const uint64_t sectors = head[P_SETUP_SECTORS] ? head[P_SETUP_SECTORS] : 4;
     return (sectors + 1) * 512;
+}
+
+/* A file of that size ends before the kernel does, as the header has it from protocol 2.04 on: up
+ * to a paragraph, which not all fill. */
+static inline bool linux_is_truncated(const uint8_t *head, uint64_t file_bytes)
+{
+    const uint64_t code = load_le16(head + P_VERSION) < 0x204
+                              ? 1
+                              : (uint64_t)load_le32(head + P_CODE_PARAGRAPHS) * 16;
+    const uint64_t setup = linux_setup_bytes(head);
+    return file_bytes <= setup || file_bytes - setup + 15 < code;
 }
 
 #endif

@@ -78,7 +78,7 @@ static bool place_bzimage(struct pc_boot *b, struct kernel *k, const char *what,
     if (!check_version(k, what, e)) {
         return false;
     }
-    if (offset >= k->file.size) {
+    if (linux_is_truncated(k->head, k->file.size)) {
         return error_set(e, "%s: the kernel is truncated", what);
     }
     const uint64_t size = k->file.size - offset;

@@ -90,7 +90,7 @@ static bool check_linux(const struct pc_kernel *k, struct error *e)
                          "%s: a kernel of boot protocol %u.%02u; from 2.02 on bzImages are loaded",
                          k->what, version >> 8, version & 0xff);
     }
-    if (linux_setup_bytes(k->bytes) >= k->n || linux_setup_bytes(k->bytes) > SETUP_MOST) {
+    if (linux_is_truncated(k->bytes, k->n) || linux_setup_bytes(k->bytes) > SETUP_MOST) {
         return error_set(e, "%s: the kernel is truncated", k->what);
     }
     return true;

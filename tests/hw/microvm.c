@@ -385,6 +385,7 @@ TEST(kernels_that_cannot_be_are_refused_with_a_reason)
         {0x1f1, 1, 200, 5 * SECTOR, "the kernel is truncated"},
         {0x260, 4, 31 * MIB, 5 * SECTOR, "it needs memory up to 0x2100000; there are 32 MiB (-m)"},
         {0x238, 4, 3, 5 * SECTOR, "-append: 5 characters; the kernel takes 3 at most"},
+        {0x1f4, 4, 5 * SECTOR / 16, 5 * SECTOR, "the kernel is truncated"},
         {0x1f1, 1, 1, 100, "no x86 kernel"},
         {0x1f1, 1, 1, 0, "no x86 kernel"},
     };

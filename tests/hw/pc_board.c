@@ -765,6 +765,7 @@ TEST(kernels_that_firmware_cannot_start_are_refused)
         {P_LOAD_FLAGS, 1, 0, 5 * SECTOR, "from 2.02 on bzImages are loaded"},
         {P_MAGIC, 4, 0, 5 * SECTOR, "no x86 kernel"},
         {P_SETUP_SECTORS, 1, 200, 5 * SECTOR, "the kernel is truncated"},
+        {P_CODE_PARAGRAPHS, 4, 5 * SECTOR / 16, 5 * SECTOR, "the kernel is truncated"},
         {P_COMMAND_LINE_MOST, 4, 3, 5 * SECTOR, "-append: 5 characters; the kernel takes 3"},
         {P_SETUP_SECTORS, 1, 1, 100, "no x86 kernel"},
         {P_SETUP_SECTORS, 1, 1, 0, "no x86 kernel"},
