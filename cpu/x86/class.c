@@ -413,7 +413,8 @@ static struct vcpu *create_32(const char *model, unsigned index, struct error *e
     .pc = get_pc, .set_pc = set_pc, .mode_key = mode_key, .mode_name = mode_name, .aux = get_aux,  \
     .set_aux = set_aux, .fetch = fetch, .crosses = x86_crosses, .translate = x86_translate_block,  \
     .disas = x86_disas, .mmu_index = mmu_index, .mmu_index_user = mmu_index_user,                  \
-    .walk = x86_walk, .debug_translate = x86_debug_translate, .space_tag = space_tag,              \
+    .walk = x86_walk, .debug_translate = x86_debug_translate, .mapping = x86_mapping,              \
+    .space_tag = space_tag,                                                                        \
     .take_exception = x86_take_exception, .raise_memory = x86_raise_memory,                        \
     .watch_stops_behind = true, .watch = x86_watch, .traces = x86_traces,                          \
     .marks_accesses = x86_marks_accesses, .followed = x86_followed, .spaces = spaces,              \

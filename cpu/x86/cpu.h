@@ -452,6 +452,7 @@ bool x86_port_allowed(struct x86_cpu *c, uint16_t port, unsigned bytes);
 bool x86_walk(struct vcpu *v, vaddr va, enum access a, unsigned idx, struct translation *t,
               uint64_t *fault);
 bool x86_debug_translate(struct vcpu *v, vaddr va, paddr *pa);
+void x86_mapping(struct vcpu *v, vaddr va, struct cpu_mapping *m);
 bool x86_is_canonical(const struct x86_cpu *c, uint64_t va);
 
 /* translate.c */

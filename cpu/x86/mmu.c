@@ -348,3 +348,93 @@ bool x86_debug_translate(struct vcpu *v, vaddr va, paddr *pa)
         table = w.entry & P_ADDRESS;
     }
 }
+
+/* ---- all that is mapped */
+
+/* The addresses around va that no table tells of; false: tables do. */
+static bool is_outside(const struct x86_cpu *c, vaddr va, struct cpu_mapping *m)
+{
+    if (c->efer & X86_EFER_LMA) {
+        const uint64_t half = UINT64_C(1) << (c->cr4 & X86_CR4_LA57 ? 56 : 47);
+        m->first = half;
+        m->last = ~half;
+        return !x86_is_canonical(c, va);
+    }
+    m->first = UINT64_C(1) << 32;
+    m->last = UINT64_MAX;
+    return va >= m->first;
+}
+
+static void set_rights(struct walk *w, struct cpu_mapping *m)
+{
+    struct translation t;
+    for (unsigned i = 0; i < 2; i++) {
+        w->user = i == 0;
+        rights(w, &t);
+        m->read[i] = t.read;
+        m->write[i] = t.write;
+        m->exec[i] = t.exec;
+    }
+    m->global = (w->entry & P_GLOBAL) && (w->c->cr4 & X86_CR4_PGE);
+}
+
+/* Down to the leaf for va, or to where there is no further table: *shift is the piece's; false:
+ * nothing is mapped there. */
+static bool find_leaf(struct walk *w, vaddr va, unsigned *shift)
+{
+    const struct x86_cpu *c = w->c;
+    const struct levels l = levels_of(c);
+    const bool in_long = c->efer & X86_EFER_LMA;
+    uint64_t table = c->cr3 & (l.legacy ? 0xfffff000 : l.top == 30 ? 0xffffffe0 : P_ADDRESS);
+    w->bytes = l.legacy ? 4 : 8;
+    w->all = P_WRITE | P_USER;
+    for (*shift = l.top;; *shift -= l.bits) {
+        const bool pointer = *shift == 30 && !in_long;
+        if (pointer) {
+            w->entry = c->pdpte[va >> 30 & 3];
+        } else if (!read_entry(w, table + (va >> *shift & mask64(l.bits)) * w->bytes)) {
+            return false;
+        }
+        const bool may_be_large = *shift == 21 || (*shift == 22 && (c->cr4 & X86_CR4_PSE)) ||
+                                  (*shift == 30 && in_long && x86_has(c, X86_HAS_pdpe1gb));
+        const bool leaf = *shift == 12 || (may_be_large && (w->entry & P_LARGE));
+        if (!(w->entry & P_PRESENT) || (!pointer && is_reserved(w, *shift, leaf))) {
+            return false;
+        }
+        if (!pointer) {
+            w->all &= w->entry | ~(uint64_t)(P_WRITE | P_USER);
+            w->all |= w->bytes == 8 ? w->entry & P_NX : 0;
+        }
+        if (leaf) {
+            return true;
+        }
+        table = w->entry & P_ADDRESS;
+    }
+}
+
+void x86_mapping(struct vcpu *v, vaddr va, struct cpu_mapping *m)
+{
+    struct walk w = {.c = x86_cpu(v)};
+    unsigned shift;
+    *m = (struct cpu_mapping){0};
+    if (is_outside(w.c, va, m)) {
+        return;
+    }
+    if (!(w.c->cr0 & X86_CR0_PG)) {
+        *m = (struct cpu_mapping){.mapped = true,
+                                  .read = {true, true},
+                                  .write = {true, true},
+                                  .exec = {true, true},
+                                  .last = mask64(32)};
+        return;
+    }
+    m->mapped = find_leaf(&w, va, &shift);
+    m->first = va & ~mask64(shift);
+    m->last = va | mask64(shift);
+    if (m->mapped) {
+        const uint64_t low = shift == 22 ? w.entry & 0xffc00000 : w.entry & P_ADDRESS;
+        const uint64_t high = shift == 22 ? (w.entry >> 13 & 0xff) << 32 : 0;
+        m->pa = x86_a20(w.c, (low | high) & ~mask64(shift));
+        set_rights(&w, m);
+    }
+}
