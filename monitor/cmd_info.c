@@ -163,6 +163,7 @@ const struct command info_topics[] = {
     {"hotpluggable-cpus", NULL, "", 0, 0, "CPUs that could be added", info_hotpluggable_cpus},
     {"irq", NULL, "", 0, 0, "counts of interrupts", info_irq},
     {"jit", NULL, "[on|off]", 0, 1, "the translator's figures; on: measure from now", info_jit},
+    {"lapic", NULL, "", 0, 0, "local interrupt controllers of PCs", info_lapic},
     {"mem", NULL, "", 0, 0, "what page tables map, in runs of equal rights", info_mem},
     {"memdev", NULL, "", 0, 0, "back ends of memory", info_memdev},
     {"mice", NULL, "", 0, 0, "mice", info_mice},

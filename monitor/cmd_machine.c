@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Commands about the machine as a whole: nmi, watchdog_action; info numa, hotpluggable-cpus, irq,
- * pic, vm-generation-id. */
+ * pic, lapic, vm-generation-id. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -47,12 +47,28 @@ void info_irq(struct call *c)
     strbuf_puts(c->out, "the machine's interrupt controllers keep no counts\n");
 }
 
-void info_generation(struct call *c)
+static struct device *find_device(struct call *c, const char *class_name)
 {
-    const struct device *d = machine(c)->devices;
-    while (d && strcmp(d->cls->name, "vmgenid") != 0) {
+    struct device *d = machine(c)->devices;
+    while (d && strcmp(d->cls->name, class_name) != 0) {
         d = d->next;
     }
+    return d;
+}
+
+void info_lapic(struct call *c)
+{
+    struct device *d = find_device(c, "apic");
+    if (d && d->cls->info) {
+        d->cls->info(d, c->out);
+    } else {
+        strbuf_puts(c->out, "the machine's CPUs have no local APIC\n");
+    }
+}
+
+void info_generation(struct call *c)
+{
+    const struct device *d = find_device(c, "vmgenid");
     const char *text = d ? props_text(d->cls->props, d, "guid") : NULL;
     strbuf_printf(c->out, "%s\n", text ? text : "Error: VM Generation ID device not found");
 }

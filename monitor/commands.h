@@ -50,6 +50,7 @@ void info_hotpluggable_cpus(struct call *c);
 void info_irq(struct call *c);
 void info_pic(struct call *c);
 void info_generation(struct call *c);
+void info_lapic(struct call *c);
 void info_memdev(struct call *c);
 
 /* The row of that name in a table, or NULL. */

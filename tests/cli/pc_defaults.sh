@@ -28,20 +28,21 @@ same() {
     fi
 }
 
-# says NAME TEXT ARGUMENT...: what the monitor says to `info vm-generation-id`, in QEMU's words
+# says NAME COMMAND TEXT ARGUMENT...: a line of what the monitor says
 says() {
-    local name=$1 text=$2
-    shift 2
-    if printf 'info vm-generation-id\nquit\n' | timeout -s KILL 30 "$program" -M pc -S -display none -nic none -monitor stdio "$@" 2>&1 |
-        tr -d '\r' | grep -qxF -- "$text"; then
+    local name=$1 command=$2 text=$3
+    shift 3
+    if printf '%s\nquit\n' "$command" | timeout -s KILL 30 "$program" -M pc -S -display none -nic none -monitor stdio "$@" 2>&1 |
+        tr -d '\r' | grep -qF -- "$text"; then
         echo "ok $name"
     else
         echo "not ok $name"
     fi
 }
 guid=324e6eaf-d1d1-4bf6-bf41-b9bb6c91fb87
-says generation_identifier_is_shown $guid -device vmgenid,guid=$guid
-says no_generation_identifier 'Error: VM Generation ID device not found'
+says generation_identifier_is_shown 'info vm-generation-id' $guid -device vmgenid,guid=$guid
+says no_generation_identifier 'info vm-generation-id' 'Error: VM Generation ID device not found'
+says local_controllers_are_shown 'info lapic' 'lapic of CPU 1: id=1' -smp 2
 
 for board in pc q35; do
     same ${board}_has_a_screen_and_a_network_card -M $board
