@@ -17,8 +17,8 @@
 #include "cpu/arm/regs.h"
 #include "cpu/arm/save.h"
 #include "cpu/arm/sysregs.h"
-#include "cpu/arm/walk.h"
 #include "cpu/arm/timer.h"
+#include "cpu/arm/walk.h"
 
 /* ---- life */
 

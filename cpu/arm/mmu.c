@@ -5,9 +5,9 @@
  * access flag and dirty state (FEAT_HAFDBS), PAN, E0PD. The contiguous bit is a hint that is not
  * taken.
  *
- * What of a walk only reads is in walk_leaf.c. A walk is described by two structs, so that EL2, EL3 and stage 2 can come beside it: struct
- * arm_regime, what registers say of the half of the address space that is used, and struct arm_walk,
- * where the walk stands.
+ * What of a walk only reads is in walk_leaf.c. A walk is described by two structs, so that EL2, EL3
+ * and stage 2 can come beside it: struct arm_regime, what registers say of the half of the address
+ * space that is used, and struct arm_walk, where the walk stands.
  */
 #include "cpu/arm/mmu.h"
 
@@ -175,8 +175,8 @@ static bool replace_descriptor(struct arm_walk *w, uint64_t with)
 static bool becomes_dirty(const struct arm_walk *w, enum access a, unsigned idx)
 {
     const uint64_t d = w->descriptor;
-    if (a != ACCESS_WRITE || !w->g->ha || !w->g->hd || !(d & ARM_DESC_DBM) || !(d & ARM_DESC_READ_ONLY) ||
-        arm_walk_table_bit(w, 62)) {
+    if (a != ACCESS_WRITE || !w->g->ha || !w->g->hd || !(d & ARM_DESC_DBM) ||
+        !(d & ARM_DESC_READ_ONLY) || arm_walk_table_bit(w, 62)) {
         return false;
     }
     struct translation t;
@@ -249,8 +249,8 @@ static bool flat(const struct arm_cpu *cpu, uint64_t va, const struct arm_regime
     return true;
 }
 
-static bool translate(struct arm_cpu *cpu, uint64_t va, enum access a, unsigned idx, struct arm_walk *w,
-                      struct translation *t)
+static bool translate(struct arm_cpu *cpu, uint64_t va, enum access a, unsigned idx,
+                      struct arm_walk *w, struct translation *t)
 {
     const struct arm_regime *g = &cpu->regime[bit(va, 55)];
     w->g = g;

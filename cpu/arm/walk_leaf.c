@@ -173,7 +173,9 @@ bool arm_walk_use_leaf(struct arm_walk *w, uint64_t va, enum access a, unsigned 
     t->attr = bit(d, 50) ? ARM_ATTR_GUARDED : 0;
     t->device = (memory_type & 0xf0) == 0;
     arm_walk_allow_leaf(w, bit(d, 7) || arm_walk_table_bit(w, 62), idx, t);
-    return (a == ACCESS_READ ? t->read : a == ACCESS_WRITE ? t->write : t->exec) ||
+    return (a == ACCESS_READ    ? t->read
+            : a == ACCESS_WRITE ? t->write
+                                : t->exec) ||
            arm_walk_fail_leaf(w, FSC_PERMISSION);
 }
 

@@ -414,12 +414,12 @@ static struct vcpu *create_32(const char *model, unsigned index, struct error *e
     .set_aux = set_aux, .fetch = fetch, .crosses = x86_crosses, .translate = x86_translate_block,  \
     .disas = x86_disas, .mmu_index = mmu_index, .mmu_index_user = mmu_index_user,                  \
     .walk = x86_walk, .debug_translate = x86_debug_translate, .mapping = x86_mapping,              \
-    .space_tag = space_tag,                                                                        \
-    .take_exception = x86_take_exception, .raise_memory = x86_raise_memory,                        \
-    .watch_stops_behind = true, .watch = x86_watch, .traces = x86_traces,                          \
-    .marks_accesses = x86_marks_accesses, .followed = x86_followed, .spaces = spaces,              \
-    .locks_anywhere = true, .coherent_code = true, .interrupt_ready = x86_interrupt_ready,         \
-    .take_interrupt = x86_take_interrupt, .has_work = x86_has_work
+    .space_tag = space_tag, .take_exception = x86_take_exception,                                  \
+    .raise_memory = x86_raise_memory, .watch_stops_behind = true, .watch = x86_watch,              \
+    .traces = x86_traces, .marks_accesses = x86_marks_accesses, .followed = x86_followed,          \
+    .spaces = spaces, .locks_anywhere = true, .coherent_code = true,                               \
+    .interrupt_ready = x86_interrupt_ready, .take_interrupt = x86_take_interrupt,                  \
+    .has_work = x86_has_work
 
 #define CLASS(name_, bits, gdb_arch_)                                                              \
     .name = name_, .regs = x86_regs_##bits, .gdb_types = x86_gdb_types_##bits,                     \
